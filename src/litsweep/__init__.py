@@ -1,0 +1,1 @@
+"""Hyperparameter optimization for PyTorch Lightning with W&B Sweeps."""

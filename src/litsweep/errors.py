@@ -1,0 +1,40 @@
+"""What a person sees when something is wrong: what, where (path and value), and how to fix it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong in something a person wrote.
+
+    `path` is where (`parameters.lr.min`), `rule` what holds there, `got` the value found, `fix` what to write.
+    """
+
+    path: str
+    rule: str
+    got: str
+    fix: str
+
+    def __str__(self) -> str:
+        got = f", got {self.got}" if self.got else ""
+        fix = f"; {self.fix}" if self.fix else ""
+        return f"{self.path}: {self.rule}{got}{fix}"
+
+
+class LitsweepError(Exception):
+    """A mistake or a circumstance that the person can mend: shown as one paragraph, never as a traceback."""
+
+
+class ConfigError(LitsweepError):
+    """Everything wrong in one config, reported together."""
+
+    def __init__(self, what: str, faults: Sequence[Fault]) -> None:
+        self.what = what
+        self.faults = tuple(faults)
+        super().__init__("\n".join([f"{what} has {count(len(self.faults), 'fault')}:", *(f"  {f}" for f in self.faults)]))
+
+
+def count(n: int, noun: str) -> str:
+    """`1 fault`, `2 faults`."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
