@@ -8,7 +8,8 @@ from dataclasses import dataclass
 class Fault:
     """One thing wrong in something a person wrote.
 
-    `path` is where (`parameters.lr.min`), `rule` what holds there, `got` the value found, `fix` what to write.
+    `path` is where (`parameters.lr.min`), `rule` what must hold there, `got` the value found, and
+    `fix` what to write instead.
     """
 
     path: str
@@ -32,7 +33,8 @@ class ConfigError(LitsweepError):
     def __init__(self, what: str, faults: Sequence[Fault]) -> None:
         self.what = what
         self.faults = tuple(faults)
-        super().__init__("\n".join([f"{what} has {count(len(self.faults), 'fault')}:", *(f"  {f}" for f in self.faults)]))
+        headline = f"{what} has {count(len(self.faults), 'fault')}:"
+        super().__init__("\n".join([headline, *(f"  {fault}" for fault in self.faults)]))
 
 
 def count(n: int, noun: str) -> str:

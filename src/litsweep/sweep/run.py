@@ -1,0 +1,60 @@
+"""A run: one training of one configuration, as the search sees it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """W&B's run states."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    KILLED = "killed"
+    PREEMPTING = "preempting"
+    PREEMPTED = "preempted"
+
+    @property
+    def is_alive(self) -> bool:
+        """True while the run may still log metrics."""
+        return self in (RunState.PENDING, RunState.RUNNING, RunState.PREEMPTING, RunState.PREEMPTED)
+
+
+class Failure(StrEnum):
+    """Why a run ended without a usable result."""
+
+    OUT_OF_MEMORY = "out_of_memory"
+    DIVERGED = "diverged"
+    CONFIG = "config"
+    ERROR = "error"
+    SIGNAL = "signal"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a sweep.
+
+    `parameters` maps the full parameter name (nested ones dotted) to its value. `history` holds the logged
+    rows in order, each a mapping of metric name to number; rows may lack any metric and numbers may be NaN.
+    `stopped_early` says that the search asked it to end.
+    """
+
+    id: str
+    parameters: Mapping[str, object]
+    state: RunState = RunState.RUNNING
+    history: Sequence[Mapping[str, float]] = ()
+    failure: Failure | None = None
+    stopped_early: bool = False
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What to run next. `reason` explains the choice: `method`, and for bayes the prediction behind it."""
+
+    id: str
+    parameters: Mapping[str, object]
+    reason: Mapping[str, object]
