@@ -1,0 +1,47 @@
+"""The ASGI application: every route, in one list."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from litsweep.server.auth import RequireKey
+from litsweep.server.backend import Backend
+from litsweep.server.graphql import endpoint
+from litsweep.server.settings import Settings
+
+
+async def health(request: Request) -> Response:
+    """Says that the server is up; the one thing that needs no key."""
+    return JSONResponse({"ok": True})
+
+
+async def no_telemetry(request: Request) -> Response:
+    """Clients probe for a telemetry service without the key; a 404 turns theirs off."""
+    return Response(status_code=404)
+
+
+PUBLIC: list[BaseRoute] = [
+    Route("/healthz", health),
+    Route("/sdk/otel/{rest:path}", no_telemetry, methods=["GET", "POST"]),
+]
+PROTECTED: list[BaseRoute] = [*endpoint.routes]
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The server on the data of `settings.data_dir`, which it makes if it is not there."""
+    backend = Backend.open(settings)
+    guard = Middleware(RequireKey, keyring=backend.keyring)
+    app = Starlette(routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])], lifespan=_lifespan)
+    app.state.backend = backend
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    yield
+    app.state.backend.close()

@@ -1,0 +1,37 @@
+"""What every part of a running server shares."""
+
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from litsweep.server.auth import Keyring, api_key
+from litsweep.server.database import Database
+from litsweep.server.settings import Settings
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The settings, the database and the key of one server."""
+
+    settings: Settings
+    database: Database
+    keyring: Keyring
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Backend":
+        """Open (or make) the server's data."""
+        settings.blobs_dir.mkdir(parents=True, exist_ok=True)
+        database = Database(settings.url)
+        database.create_tables()
+        return cls(settings, database, Keyring(api_key(settings.data_dir)))
+
+    def close(self) -> None:
+        """Let go of the data."""
+        self.database.close()
+
+
+def backend_of(connection: HTTPConnection) -> Backend:
+    """The backend that serves this request."""
+    backend = connection.app.state.backend
+    assert isinstance(backend, Backend)
+    return backend

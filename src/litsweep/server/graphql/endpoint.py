@@ -1,0 +1,59 @@
+"""`POST /graphql`."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from graphql import ExecutionResult, GraphQLError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from litsweep.errors import LitsweepError
+from litsweep.server.backend import backend_of
+from litsweep.server.errors import NotFoundError
+from litsweep.server.graphql.context import Context
+from litsweep.server.graphql.schema import build_schema
+
+logger = logging.getLogger(__name__)
+
+SCHEMA = build_schema()
+
+
+async def graphql(request: Request) -> Response:
+    """Execute one operation, in a thread: a slow one does not hold up the others."""
+    body = await request.json()
+    context = Context(backend_of(request), str(request.base_url).rstrip("/"))
+    return await run_in_threadpool(answer, body, context)
+
+
+def answer(body: Mapping[str, Any], context: Context) -> Response:
+    """The response to `{query, variables, operationName}`."""
+    try:
+        result = SCHEMA.execute(
+            body["query"], body.get("variables") or {}, body.get("operationName"), context
+        )
+    except GraphQLError as error:
+        return JSONResponse({"errors": [{"message": error.message}]}, status_code=400)
+    if not result.errors:
+        return JSONResponse({"data": result.data})
+    messages = [{"message": _message(error), "path": error.path} for error in result.errors]
+    return JSONResponse({"data": result.data, "errors": messages}, status_code=_status(result))
+
+
+def _message(error: GraphQLError) -> str:
+    """What the client's user reads. A mistake of this server is logged with its traceback."""
+    if error.original_error is None or isinstance(error.original_error, LitsweepError):
+        return error.message
+    logger.error("GraphQL operation failed", exc_info=error.original_error)
+    return f"internal error of the litsweep server: {error.message}"
+
+
+def _status(result: ExecutionResult) -> int:
+    """The client reads 404 from the status, never from the list of errors."""
+    gone = any(isinstance(error.original_error, NotFoundError) for error in result.errors or ())
+    return 404 if gone else 200
+
+
+routes: list[BaseRoute] = [Route("/graphql", graphql, methods=["POST"])]

@@ -1,0 +1,162 @@
+"""Tolerance for clients newer or older than this schema.
+
+A field that the schema lacks answers null instead of an error; an argument or input field that it lacks is
+dropped; a variable of an unknown type is taken as it comes. Each such gap is logged, once.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from graphql import (
+    REMOVE,
+    ArgumentNode,
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLSchema,
+    NamedTypeNode,
+    NameNode,
+    NonNullTypeNode,
+    ObjectFieldNode,
+    OperationDefinitionNode,
+    TypeInfo,
+    TypeInfoVisitor,
+    VariableDefinitionNode,
+    Visitor,
+    execute_sync,
+    get_named_type,
+    is_composite_type,
+    is_input_type,
+    parse,
+    type_from_ast,
+    visit,
+)
+
+logger = logging.getLogger(__name__)
+
+UNKNOWN = "_unknown"
+
+
+class LenientSchema:
+    """A schema that never refuses a well-formed document. `gaps` are the names it was asked for and lacks."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self.gaps: set[str] = set()
+        self._schema = schema
+        self._adapted = lru_cache(maxsize=512)(self._adapt)
+        _accept_unknown_fields(schema)
+
+    def execute(
+        self, query: str, variables: Mapping[str, Any], operation: str | None, context: object
+    ) -> ExecutionResult:
+        """Execute one operation of `query`.
+
+        Raises:
+            GraphQLSyntaxError: the text is not GraphQL.
+        """
+        document = self._adapted(query)
+        return execute_sync(
+            self._schema,
+            document,
+            context_value=context,
+            variable_values=self._known_variables(document, variables),
+            operation_name=operation,
+        )
+
+    def _adapt(self, query: str) -> DocumentNode:
+        types = TypeInfo(self._schema)
+        adapter = _Adapter(self._schema, types, self._note)
+        adapted = visit(parse(query, no_location=True), TypeInfoVisitor(types, adapter))
+        assert isinstance(adapted, DocumentNode)
+        return adapted
+
+    def _known_variables(self, document: DocumentNode, variables: Mapping[str, Any]) -> dict[str, Any]:
+        known = dict(variables)
+        for operation in document.definitions:
+            if isinstance(operation, OperationDefinitionNode):
+                for definition in operation.variable_definitions or ():
+                    name = definition.variable.name.value
+                    if name in known:
+                        known[name] = self._prune(known[name], type_from_ast(self._schema, definition.type))
+        return known
+
+    def _prune(self, value: Any, type_: Any) -> Any:
+        """`value` without the input fields that the schema lacks."""
+        named = get_named_type(type_)
+        if isinstance(value, list):
+            return [self._prune(item, named) for item in value]
+        if not isinstance(value, dict) or not isinstance(named, GraphQLInputObjectType):
+            return value
+        for gap in value.keys() - named.fields.keys():
+            self._note(f"{named.name}.{gap}")
+        return {k: self._prune(v, named.fields[k].type) for k, v in value.items() if k in named.fields}
+
+    def _note(self, gap: str) -> None:
+        if gap not in self.gaps:
+            self.gaps.add(gap)
+            logger.warning("a client asked for %s, which this server does not know", gap)
+
+
+def _accept_unknown_fields(schema: GraphQLSchema) -> None:
+    """Give every object type a field that is always null, for unknown ones to be replaced by."""
+    json_type = schema.type_map["JSON"]
+    assert isinstance(json_type, GraphQLScalarType)
+    for type_ in schema.type_map.values():
+        if isinstance(type_, GraphQLObjectType) and not type_.name.startswith("__"):
+            type_.fields[UNKNOWN] = GraphQLField(json_type, resolve=_null)
+
+
+def _null(*_: object, **__: object) -> None:
+    return None
+
+
+class _Adapter(Visitor):
+    """Rewrites a document so that it only asks for what the schema has."""
+
+    def __init__(self, schema: GraphQLSchema, types: TypeInfo, note: Callable[[str], None]) -> None:
+        super().__init__()
+        self._schema = schema
+        self._types = types
+        self._note = note
+
+    def enter_field(self, node: FieldNode, *_: object) -> FieldNode | None:
+        parent = self._types.get_parent_type()
+        name = node.name.value
+        if parent is None or not is_composite_type(parent) or self._schema.get_field(parent, name):
+            return None
+        self._note(f"{parent.name}.{name}")
+        return FieldNode(
+            alias=node.alias or node.name, name=NameNode(value=UNKNOWN), arguments=(), directives=()
+        )
+
+    def enter_argument(self, node: ArgumentNode, *_: object) -> Any:
+        if self._types.get_argument() is not None:
+            return None
+        parent = self._types.get_parent_type()
+        self._note(f"{parent.name if parent else '?'} argument {node.name.value}")
+        return REMOVE
+
+    def enter_object_field(self, node: ObjectFieldNode, *_: object) -> Any:
+        parent = self._types.get_parent_input_type()
+        named = get_named_type(parent) if parent is not None else None
+        if not isinstance(named, GraphQLInputObjectType) or node.name.value in named.fields:
+            return None
+        self._note(f"{named.name}.{node.name.value}")
+        return REMOVE
+
+    def enter_variable_definition(self, node: VariableDefinitionNode, *_: object) -> VariableDefinitionNode:
+        """Make every variable nullable, and one of an unknown type a JSON value."""
+        wanted = node.type.type if isinstance(node.type, NonNullTypeNode) else node.type
+        known: GraphQLInputType | None = type_from_ast(self._schema, wanted)  # type: ignore[assignment]
+        if known is None or not is_input_type(known):
+            wanted = NamedTypeNode(name=NameNode(value="JSON"))
+        return VariableDefinitionNode(
+            variable=node.variable, type=wanted, default_value=node.default_value, directives=node.directives
+        )

@@ -1,0 +1,62 @@
+"""Who is asking, and what this server can do."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from ariadne import QueryType
+
+from litsweep.server.graphql.context import Info
+
+# Optional parts of W&B's API that this server has.
+FEATURES = ("SWEEPS_LOCAL_SCHEDULER", "MARK_RUN_FILES_UPLOADED")
+# `wandb verify` compares its own version with these.
+CLI_VERSIONS = {"min_cli_version": "0.22.0", "max_cli_version": "999.0.0"}
+
+query = QueryType()
+
+
+@dataclass(frozen=True)
+class User:
+    """The one user of a server; its entity is where runs without one go."""
+
+    entity: str
+    id: str = "1"
+    username: str = "local"
+    name: str = "local"
+    email: str = "local@localhost"
+    admin: bool = True
+    flags: str = json.dumps({"code_saving_enabled": True})
+    deleted_at: None = None
+    api_keys: dict[str, Any] = field(default_factory=lambda: {"edges": []})
+
+    @property
+    def teams(self) -> dict[str, Any]:
+        return {"edges": [{"node": {"id": self.entity, "name": self.entity}}]}
+
+
+@query.field("viewer")
+def resolve_viewer(_: object, info: Info) -> User:
+    return User(info.context.backend.settings.default_entity)
+
+
+@query.field("entity")
+def resolve_entity(_: object, info: Info, *, name: str | None = None) -> dict[str, str]:
+    entity = name or info.context.backend.settings.default_entity
+    return {"id": entity, "name": entity}
+
+
+@query.field("users")
+def resolve_users(_: object, info: Info, **__: object) -> dict[str, Any]:
+    return {"edges": [{"node": resolve_viewer(_, info)}]}
+
+
+@query.field("serverInfo")
+def resolve_server_info(_: object, info: Info) -> dict[str, Any]:
+    return {
+        "cli_version_info": CLI_VERSIONS,
+        "features": [{"name": name, "is_enabled": True} for name in FEATURES],
+    }
+
+
+bindables = [query]

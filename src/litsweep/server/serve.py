@@ -1,0 +1,123 @@
+"""The server as a process: one per data folder."""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import uvicorn
+
+from litsweep.errors import LitsweepError
+from litsweep.server.app import create_app
+from litsweep.server.settings import Settings
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """Where a running server is, as in `server.json` of its data folder."""
+
+    url: str
+    pid: int
+
+
+def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM. `on_ready` is called once the server accepts connections.
+
+    Raises:
+        LitsweepError: the port is taken, or another server works on the same data.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with _data_lock(settings.data_dir), _listening(settings) as listener:
+        info = ServerInfo(_url(settings.host, listener.getsockname()[1]), os.getpid())
+        config = uvicorn.Config(
+            create_app(settings), log_config=None, access_log=False, timeout_graceful_shutdown=5
+        )
+        with _announced(settings.data_dir / "server.json", info):
+            _Server(config, info, on_ready).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Calls `on_ready` after startup, and ends without raising the signal that ended it again."""
+
+    def __init__(
+        self, config: uvicorn.Config, info: ServerInfo, on_ready: Callable[[ServerInfo], None] | None
+    ) -> None:
+        super().__init__(config)
+        self._info = info
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._on_ready is not None and not self.should_exit:
+            self._on_ready(self._info)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        ends = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in ends}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def _data_lock(data_dir: Path) -> Iterator[None]:
+    """Hold the folder: two servers on the same data would hand out the same runs."""
+    with (data_dir / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            running = server_info(data_dir)
+            where = f" at {running.url} (process {running.pid})" if running else ""
+            raise LitsweepError(
+                f"{data_dir} is in use by a server{where}: use that one, stop it, or give another --data-dir"
+            ) from None
+        yield
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            raise LitsweepError(
+                f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
+                "use another port, or --port 0 for a free one"
+            ) from None
+        listener.listen(1024)
+        yield listener
+
+
+@contextmanager
+def _announced(path: Path, info: ServerInfo) -> Iterator[None]:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(asdict(info)) + "\n")
+    fresh.rename(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def server_info(data_dir: Path) -> ServerInfo | None:
+    """The server that works, or last worked, on `data_dir`; None if it ended cleanly or there was none."""
+    try:
+        return ServerInfo(**json.loads((data_dir / "server.json").read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def _url(host: str, port: int) -> str:
+    """An address that a client on this machine can use, also when the server listens on all of them."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{reachable}:{port}"
