@@ -1,0 +1,180 @@
+"""Parameter values as numbers in the unit cube, and back.
+
+A config is one row of length d, the number of free parameters. A number is encoded by its quantile (the cumulative
+distribution of what the user wrote, so a log-uniform learning rate is on a log scale and a normal prior gets most
+of the axis where it has most of its mass); a category by its index. A conditional parameter that is inactive stands
+at the middle of its axis: its parent's value already tells the two configs apart.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from litsweep.sweep.space import Condition, Parameter, SearchSpace
+
+FINEST_GRID = 2_000
+"""A number with more values than this is searched as a continuum and rounded at the end."""
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One free parameter. `levels`, ascending, are the encoded values of a discrete one; None for a continuum."""
+
+    parameter: Parameter
+    is_category: bool
+    levels: Tensor | None
+
+    @property
+    def name(self) -> str:
+        return self.parameter.name
+
+    @property
+    def inactive(self) -> float:
+        """Where this parameter stands in configs that do not use it."""
+        return 0.0 if self.is_category else 0.5
+
+    def encode(self, value: object) -> float:
+        """Raises ValueError for a value that has no place on this axis."""
+        quantile = self.parameter.distribution.cdf(value)
+        return float(self._level(quantile)) if self.is_category else quantile
+
+    def decode(self, code: float) -> object:
+        distribution = self.parameter.distribution
+        support = distribution.support
+        if self.levels is None or support is None:
+            return distribution.ppf(min(max(code, 0.0), 1.0))
+        return support[int(code) if self.is_category else self._level(code)]
+
+    def _level(self, quantile: float) -> int:
+        return int(np.abs(self._steps - quantile).argmin())
+
+    @cached_property
+    def _steps(self) -> np.ndarray:
+        """The middle of each value's step of the cumulative distribution, in the order of the support."""
+        probabilities = np.asarray(self.parameter.distribution.probabilities)
+        return np.cumsum(probabilities) - probabilities / 2
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """The free parameters of a space, in its order; constants have no dimension."""
+
+    space: SearchSpace
+
+    @cached_property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        free = (p for p in self.space.parameters if p.distribution.size > 1)
+        return tuple(_dimension(parameter) for parameter in free)
+
+    @property
+    def d(self) -> int:
+        return len(self.dimensions)
+
+    @cached_property
+    def is_category(self) -> Tensor:
+        """Shape `d`, bool."""
+        return torch.tensor([dim.is_category for dim in self.dimensions], dtype=torch.bool)
+
+    def encode(self, parameters: Mapping[str, object]) -> list[float]:
+        """One row. Raises ValueError or KeyError for a config that has no place in this space."""
+        active = {parameter.name for parameter in self.space.active(parameters)}
+        return [
+            dim.encode(parameters[dim.name]) if dim.name in active else dim.inactive
+            for dim in self.dimensions
+        ]
+
+    def encode_or_none(self, parameters: Mapping[str, object]) -> list[float] | None:
+        """One row, or None for a config that is not of this space."""
+        return self.encode(parameters) if self.space.contains(parameters) else None
+
+    def decode(self, row: Tensor) -> dict[str, object]:
+        """The config at `row`, shape `d`: every active parameter by name, constants included."""
+        codes = {dim.name: dim.decode(code) for dim, code in zip(self.dimensions, row.tolist(), strict=True)}
+        values = {p.name: codes.get(p.name, p.distribution.ppf(0.5)) for p in self.space.parameters}
+        return {parameter.name: values[parameter.name] for parameter in self.space.active(values)}
+
+    def snap(self, x: Tensor) -> Tensor:
+        """`x`, shape `m x d`, with each discrete number moved to its nearest value; categories are kept."""
+        x = x.clone()
+        for j, dim in enumerate(self.dimensions):
+            if dim.is_category:
+                continue
+            x[:, j] = x[:, j].clamp(0.0, 1.0)
+            if dim.levels is not None:
+                x[:, j] = _nearest(dim.levels, x[:, j])
+        return self._at_rest(x)
+
+    def from_unit(self, u: Tensor) -> Tensor:
+        """Quantiles, shape `m x d`, as configs: what sampling each distribution at `u` gives."""
+        x = u.clone()
+        for j, dim in enumerate(self.dimensions):
+            if dim.is_category:
+                edges = torch.tensor(np.cumsum(dim.parameter.distribution.probabilities)[:-1])
+                x[:, j] = torch.bucketize(u[:, j].contiguous(), edges, right=True).to(u.dtype)
+        return self.snap(x)
+
+    def all_configs(self) -> Tensor:
+        """Every config of a finite space, shape `size x d`."""
+        levels = [dim.levels for dim in self.dimensions if dim.levels is not None]
+        x = torch.cartesian_prod(*levels).reshape(-1, self.d)
+        return torch.unique(self._at_rest(x), dim=0)
+
+    def active(self, x: Tensor) -> Tensor:
+        """Which dimensions each config of `x`, shape `m x d`, uses: bool, shape `m x d`."""
+        masks: dict[str, Tensor] = {}
+        for parameter in self.space.parents_first:
+            condition = parameter.condition
+            mask = torch.ones(len(x), dtype=torch.bool)
+            if condition is not None:
+                mask = masks[condition.parent] & self._holds(condition, x)
+            masks[parameter.name] = mask
+        return torch.stack([masks[dim.name] for dim in self.dimensions], -1)
+
+    def _holds(self, condition: Condition, x: Tensor) -> Tensor:
+        parent = self._index.get(condition.parent)
+        if parent is None:
+            constant = self.space.by_name[condition.parent].distribution.ppf(0.5)
+            return torch.full((len(x),), condition.holds({condition.parent: constant}))
+        codes, rows = x[:, parent].unique(return_inverse=True)
+        decode = self.dimensions[parent].decode
+        holds = [condition.holds({condition.parent: decode(code)}) for code in codes.tolist()]
+        return torch.tensor(holds, dtype=torch.bool)[rows]
+
+    def _at_rest(self, x: Tensor) -> Tensor:
+        """`x` with every inactive conditional parameter at its resting place."""
+        if all(parameter.condition is None for parameter in self.space.parameters):
+            return x
+        rest = torch.tensor([dim.inactive for dim in self.dimensions], dtype=x.dtype)
+        return torch.where(self.active(x), x, rest)
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {dim.name: j for j, dim in enumerate(self.dimensions)}
+
+
+def _dimension(parameter: Parameter) -> Dimension:
+    distribution = parameter.distribution
+    support, probabilities = distribution.support, distribution.probabilities
+    if support is None or probabilities is None:
+        return Dimension(parameter, False, None)
+    if not distribution.is_ordinal:
+        return Dimension(parameter, True, torch.arange(len(support), dtype=torch.double))
+    if len(support) > FINEST_GRID:
+        return Dimension(parameter, False, None)
+    middles = [distribution.cdf(value) for value in support]
+    return Dimension(parameter, False, torch.tensor(sorted(middles), dtype=torch.double))
+
+
+def _nearest(levels: Tensor, x: Tensor) -> Tensor:
+    right = torch.bucketize(x.contiguous(), levels).clamp(1, len(levels) - 1)
+    lower, upper = levels[right - 1], levels[right]
+    return torch.where(x - lower <= upper - x, lower, upper)
+
+
+def encode_all(encoding: Encoding, rows: Sequence[Sequence[float]]) -> Tensor:
+    """Rows as one tensor, shape `n x d`, also for n = 0."""
+    return torch.tensor(rows, dtype=torch.double).reshape(len(rows), encoding.d)
