@@ -1,0 +1,227 @@
+"""One slot's agent: takes runs from the sweep and runs each in a process of its own, one after the other.
+
+`python -m litsweep.launch.agent SWEEP` speaks the stock agent's protocol, and differs from it in three
+things: the next run starts the moment one has ended, a run is ended with everything it started, and it knows
+how a run ended (see failure.py).
+
+Signals: SIGINT, finish the run and leave; SIGTERM, end the run gracefully and leave; SIGHUP, kill and leave.
+"""
+
+import argparse
+import contextlib
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from litsweep.errors import LitsweepError
+from litsweep.launch.link import Autonomous, LineSocket, Link, Message, Streak
+from litsweep.launch.process import die_with_parent
+from litsweep.launch.protocol import AgentApi, Command, SweepGoneError, UnreachableError, connect
+from litsweep.launch.runner import Runner, RunProcess
+
+HEARTBEAT_SECONDS = 5.0
+SOONEST_SECONDS = 0.25  # first wait when the server has no run for an idle agent; doubles up to the heartbeat
+
+log = logging.getLogger("litsweep.agent")
+
+
+class Agent:
+    """The agent's loop. `link` decides whether it takes another run, `runner` starts and ends them."""
+
+    def __init__(self, api: AgentApi, link: Link, runner: Runner) -> None:
+        self._api = api
+        self._link = link
+        self._runner = runner
+        self._run: RunProcess | None = None
+        self._backlog: list[Command] = []
+        self._may_take = False
+        self._asked = False
+        self._leaving = ""
+        self._id = ""
+        self._next_beat = 0.0
+        self._idle_wait = SOONEST_SECONDS
+        self._wakeup, wakeup_writer = os.pipe()
+        for end in (self._wakeup, wakeup_writer):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
+
+    def run(self) -> str:
+        """Work until the sweep is done or told to leave; returns why it left."""
+        self._listen()
+        self._id = self._register()
+        while self._run or not self._leaving:
+            self._obey_link()
+            self._reap()
+            if self._run is None and not self._leaving:
+                self._take_next()
+            elif self._run and time.monotonic() >= self._next_beat:
+                self._beat()
+            self._wait()
+        self._link.send(event="left", reason=self._leaving)
+        return self._leaving
+
+    def _listen(self) -> None:
+        signal.signal(signal.SIGCHLD, _nothing)
+        signal.signal(signal.SIGINT, self._on_drain)
+        signal.signal(signal.SIGTERM, self._on_stop)
+        signal.signal(signal.SIGHUP, self._on_abort)
+
+    def _on_drain(self, signum: int, frame: FrameType | None) -> None:
+        self._leaving = self._leaving or "interrupted"
+
+    def _on_stop(self, signum: int, frame: FrameType | None) -> None:
+        self._leaving = self._leaving or "interrupted"
+        if self._run:
+            self._run.preempt()
+
+    def _on_abort(self, signum: int, frame: FrameType | None) -> None:
+        if self._run:
+            self._run.kill()
+        os._exit(128 + signum)
+
+    def _register(self) -> str:
+        host = socket.gethostname()
+        slot = os.environ.get("LITSWEEP_SLOT", "").rpartition(":")[2]
+        return self._api.register(f"{host}:{slot}" if slot else host)
+
+    def _obey_link(self) -> None:
+        try:
+            orders = self._link.receive()
+        except ConnectionError:
+            self._on_abort(signal.SIGHUP, None)
+        for order in orders:
+            self._obey(order)
+
+    def _obey(self, order: Message) -> None:
+        self._asked = False
+        if order["order"] == "go":
+            self._may_take = True
+            self._next_beat = 0.0
+        else:
+            self._leaving = order["reason"] or "no more runs wanted"
+
+    def _reap(self) -> None:
+        if self._run is None or (end := self._run.poll()) is None:
+            return
+        self._run = None
+        log.info(
+            "run %s ended with %d%s", end.run_id, end.exit_code, f" ({end.failure})" if end.failure else ""
+        )
+        self._link.send(event="ended", run=end.run_id, exit=end.exit_code, failure=end.failure, tail=end.tail)
+        self._idle_wait = SOONEST_SECONDS
+        self._obey_link()
+
+    def _take_next(self) -> None:
+        if not self._may_take and not self._asked:
+            self._asked = True
+            self._link.send(event="ask")
+            self._obey_link()
+        if self._may_take and not self._leaving and time.monotonic() >= self._next_beat:
+            if self._backlog:
+                self._start(self._backlog.pop(0))
+            else:
+                self._beat()
+
+    def _beat(self) -> None:
+        running = [self._run.run_id] if self._run else []
+        try:
+            commands = self._api.heartbeat(self._id, running)
+        except UnreachableError as error:
+            log.warning("%s; trying again", error)
+            commands = []
+        except SweepGoneError as error:
+            self._leaving = str(error)
+            return
+        for command in commands:
+            self._execute(command)
+        self._next_beat = time.monotonic() + self._pause()
+
+    def _pause(self) -> float:
+        if self._run:
+            return HEARTBEAT_SECONDS
+        self._idle_wait = min(2 * self._idle_wait, HEARTBEAT_SECONDS)
+        return self._idle_wait / 2
+
+    def _execute(self, command: Command) -> None:
+        match command.type:
+            case "run" | "resume" if self._run:
+                self._backlog.append(command)
+            case "run" | "resume":
+                self._start(command)
+            case "stop":
+                if self._run and self._run.run_id == command.run_id:
+                    self._run.stop()
+            case "exit":
+                self._leaving = "the sweep is done"
+                if self._run:
+                    self._run.kill()
+            case other:
+                log.warning("the server sent %r, which this agent does not know", other)
+
+    def _start(self, command: Command) -> None:
+        self._may_take = False
+        self._run = self._runner.start(command)
+        log.info("run %s started, pid %d", command.run_id, self._run.pid)
+        self._link.send(event="started", run=command.run_id, pid=self._run.pid)
+
+    def _wait(self) -> None:
+        """Sleep until a signal, a child's end, a word of the supervisor, or the next heartbeat."""
+        if not self._run and self._leaving:
+            return
+        wanted = [self._wakeup]
+        if (link := self._link.fileno()) is not None:
+            wanted.append(link)
+        due = self._run is not None or self._may_take
+        timeout = max(0.0, self._next_beat - time.monotonic()) if due else HEARTBEAT_SECONDS
+        if self._run:
+            timeout = min(timeout, self._run.patience())
+        select.select(wanted, [], [], timeout)
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wakeup, 4096)
+
+
+def _nothing(signum: int, frame: FrameType | None) -> None:
+    """A handler must be there for the wakeup pipe to be written."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Be the agent of one slot."""
+    args = _parse(argv)
+    logging.basicConfig(level=logging.INFO, format="[litsweep %(asctime)s] %(message)s", stream=sys.stderr)
+    link: Link
+    if args.supervisor is not None:
+        die_with_parent(signal.SIGHUP)
+        link = LineSocket(socket.socket(fileno=args.supervisor))
+    else:
+        link = Autonomous(Streak(args.max_consecutive_failures), args.count)
+    try:
+        api = connect(args.sweep)
+        runner = Runner(api, Path.cwd(), link, args.log, warm=not args.cold)
+        log.info("left: %s", Agent(api, link, runner).run())
+    except LitsweepError as error:
+        link.send(event="left", reason=str(error), broken=True)
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m litsweep.launch.agent", description=__doc__)
+    parser.add_argument("sweep")
+    parser.add_argument("--log", type=Path, required=True, help="the file this process's output goes to")
+    parser.add_argument("--count", type=int)
+    parser.add_argument("--max-consecutive-failures", type=int, default=3)
+    parser.add_argument("--supervisor", type=int, metavar="FD", help=argparse.SUPPRESS)
+    parser.add_argument("--cold", action="store_true", help="start every run as a new process")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""The sweep's `command` filled in for one run, with the macros of the stock agent."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DEFAULT_COMMAND = ("${env}", "${interpreter}", "${program}", "${args}")
+_ENVIRONMENT_MACRO = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """How to start a run: `argv` for a new process.
+
+    `script` is the part of it after the interpreter, when that is a Python file for this very interpreter.
+    """
+
+    argv: tuple[str, ...]
+    script: tuple[str, ...] | None
+
+
+def invocation(
+    template: Sequence[str] | None,
+    program: str,
+    args: Mapping[str, Mapping[str, Any]],
+    args_file: Path,
+    environ: Mapping[str, str] = os.environ,
+) -> Invocation:
+    """Fill in `template` (None: W&B's default command).
+
+    `args_file` is written when the command asks for `${args_json_file}`. Macros nobody knows vanish, as with
+    the stock agent.
+    """
+    words = [_fill_environment(str(word), environ) for word in template or DEFAULT_COMMAND]
+    values = {name: argument["value"] for name, argument in args.items()}
+    if "${args_json_file}" in words:
+        args_file.write_text(json.dumps(values))
+    macros = _macros(program, values, args_file)
+    parts = [macros.get(word[2:-1], []) if _is_macro(word) else [word] for word in words]
+    return Invocation(tuple(_flat(parts)), _script(words, parts, program))
+
+
+def _flat(parts: Sequence[Sequence[str]]) -> list[str]:
+    return [word for part in parts for word in part]
+
+
+def _is_macro(word: str) -> bool:
+    return word.startswith("${") and word.endswith("}")
+
+
+def _fill_environment(word: str, environ: Mapping[str, str]) -> str:
+    return _ENVIRONMENT_MACRO.sub(lambda found: environ.get(found[1], found[1]), word)
+
+
+def _script(words: Sequence[str], parts: Sequence[Sequence[str]], program: str) -> tuple[str, ...] | None:
+    """What follows the interpreter, when the command is `[${env}] ${interpreter} PROGRAM.py …`."""
+    skip = 1 if words[0] == "${env}" else 0
+    if words[skip] not in ("${interpreter}", "python", "python3", sys.executable):
+        return None
+    rest = tuple(_flat(parts[skip + 1 :]))
+    return rest if rest and rest[0].endswith(".py") else None
+
+
+def _macros(program: str, values: Mapping[str, Any], args_file: Path) -> dict[str, list[str]]:
+    flags = [f"{name}={value}" for name, value in values.items()]
+    return {
+        "env": ["/usr/bin/env"],
+        "interpreter": [sys.executable],
+        "program": [program],
+        "args": [f"--{flag}" for flag in flags],
+        "args_no_equals": [word for name, value in values.items() for word in (f"--{name}", str(value))],
+        "args_no_hyphens": flags,
+        "args_no_boolean_flags": [
+            _bare_boolean(name, value) for name, value in values.items() if value is not False
+        ],
+        "args_json": [json.dumps(dict(values))],
+        "args_json_file": [str(args_file)],
+        "args_append_hydra": [f"+{flag}" for flag in flags],
+        "args_override_hydra": [f"++{flag}" for flag in flags],
+    }
+
+
+def _bare_boolean(name: str, value: object) -> str:
+    return f"--{name}" if value is True else f"--{name}={value}"

@@ -1,0 +1,114 @@
+"""The GPUs of this machine, cut into slots: each slot has its devices and its share of the CPU."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from litsweep.errors import ConfigError, Fault
+from litsweep.launch.options import LaunchOptions
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for one agent. `devices` are CUDA names: numbers, `GPU-…` or `MIG-…`; none means CPU only."""
+
+    index: int
+    devices: tuple[str, ...]
+    threads: int
+
+    def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """What the slot's agent gets on top of `environ`; thread counts a person has set stay as they are."""
+        added = {"CUDA_VISIBLE_DEVICES": ",".join(self.devices)}
+        added |= {name: str(self.threads) for name in THREAD_VARIABLES if name not in environ}
+        return added
+
+
+def listed_by_driver() -> str:
+    """What `nvidia-smi -L` prints; empty where there is no NVIDIA driver."""
+    if shutil.which("nvidia-smi") is None:
+        return ""
+    return subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
+
+
+def devices_here(environ: Mapping[str, str], driver: Callable[[], str] = listed_by_driver) -> tuple[str, ...]:
+    """All devices this process may use: what CUDA_VISIBLE_DEVICES allows, else every GPU or MIG slice.
+
+    A GPU cut into MIG slices is named by its slices' UUIDs, the only names under which CUDA takes them.
+    """
+    allowed = environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is not None:
+        return tuple(
+            name.strip() for name in allowed.split(",") if name.strip() not in ("", "-1", "NoDevFiles")
+        )
+    return _parse_listing(driver())
+
+
+def _parse_listing(listing: str) -> tuple[str, ...]:
+    slices: dict[str, list[str]] = {}
+    gpu = ""
+    for line in listing.splitlines():
+        if found := re.match(r"GPU (\d+):", line):
+            gpu = found[1]
+            slices[gpu] = []
+        elif found := re.search(r"UUID: (MIG-[^)\s]+)", line):
+            slices[gpu].append(found[1])
+    return tuple(name for gpu, mig in slices.items() for name in (mig or [gpu]))
+
+
+def slots_for(
+    options: LaunchOptions,
+    environ: Mapping[str, str] = os.environ,
+    driver: Callable[[], str] = listed_by_driver,
+) -> tuple[Slot, ...]:
+    """The slots `options` asks for.
+
+    Raises ConfigError when the numbers do not fit each other or the machine.
+    """
+    groups = _device_groups(options, environ, driver)
+    threads = max(1, cpu_count() // len(groups))
+    return tuple(Slot(index, devices, threads) for index, devices in enumerate(groups))
+
+
+def cpu_count() -> int:
+    """CPUs this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _device_groups(
+    options: LaunchOptions, environ: Mapping[str, str], driver: Callable[[], str]
+) -> list[tuple[str, ...]]:
+    _check_numbers(options)
+    if options.gpus == "none":
+        return [()] * options.agents
+    devices = devices_here(environ, driver) if options.gpus == "all" else tuple(options.gpus)
+    if not devices:
+        _reject("--gpus", "needs a GPU on this machine", str(options.gpus), "use --gpus none for CPU slots")
+    if len(devices) % options.per_trial:
+        _reject(
+            "--per-trial", f"must divide the number of GPUs, {len(devices)}", str(options.per_trial),
+            "name the GPUs to use with --gpus",
+        )  # fmt: skip
+    groups = [devices[i : i + options.per_trial] for i in range(0, len(devices), options.per_trial)]
+    return [group for group in groups for _ in range(options.per_gpu)]
+
+
+def _check_numbers(options: LaunchOptions) -> None:
+    for flag, value in (
+        ("--agents", options.agents),
+        ("--per-gpu", options.per_gpu),
+        ("--per-trial", options.per_trial),
+    ):
+        if value < 1:
+            _reject(flag, "must be at least 1", str(value), "")
+    names: Sequence[str] = options.gpus if isinstance(options.gpus, tuple) else ()
+    if len(set(names)) < len(names):
+        _reject("--gpus", "must name each GPU once", ",".join(names), "use --per-gpu to share a GPU")
+
+
+def _reject(path: str, rule: str, got: str, fix: str) -> None:
+    raise ConfigError("the launch", [Fault(path, rule, got, fix)])

@@ -1,0 +1,68 @@
+"""Why a run ended: its exit code and the last lines it printed, put into one of the classes of failure."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from litsweep.sweep.run import Failure
+
+TAIL_LINES = 15
+
+# In this order: the first class one of whose signs stands in the run's last lines is taken.
+_SIGNS: tuple[tuple[Failure, str], ...] = (
+    (Failure.OUT_OF_MEMORY, r"OutOfMemoryError|CUDA out of memory|^MemoryError|can(no|')t allocate memory"),
+    (Failure.DIVERGED, r"^(\w+\.)*(Diverged\w*|NonFiniteError)\b"),
+    (
+        Failure.CONFIG,
+        r"^(ImportError|ModuleNotFoundError|SyntaxError|IndentationError)\b|^(\w+\.)*ConfigError\b"
+        r"|can't open file .*No such file"
+        r"|error: (the following arguments|unrecognized arguments|Parser key|argument )",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How a run ended. `exit_code` is negative for a signal.
+
+    `failure` is None when the run went well or was told to stop; `tail` is the end of its output.
+    """
+
+    run_id: str
+    exit_code: int
+    failure: Failure | None
+    tail: str = ""
+
+
+def classify(exit_code: int, tail: str, out_of_host_memory: bool = False) -> Failure | None:
+    """The failure behind `exit_code`; `tail` is the end of the run's output.
+
+    `out_of_host_memory` says that the kernel killed something for memory meanwhile: a plain SIGKILL then
+    counts as out of memory.
+    """
+    if exit_code == 0:
+        return None
+    for failure, sign in _SIGNS:
+        if re.search(sign, tail, re.MULTILINE):
+            return failure
+    if exit_code < 0 or exit_code > 128:
+        return Failure.OUT_OF_MEMORY if out_of_host_memory else Failure.SIGNAL
+    return Failure.ERROR
+
+
+def last_lines(output: bytes, lines: int = TAIL_LINES) -> str:
+    """The last non-empty lines of `output`, progress bars' rewritten lines left out."""
+    text = output.decode(errors="replace").replace("\r\n", "\n")
+    kept = [line.rpartition("\r")[2].rstrip() for line in text.splitlines()]
+    return "\n".join([line for line in kept if line][-lines:])
+
+
+def host_memory_kills() -> int:
+    """How many processes of this control group the kernel has killed for memory; 0 where it does not say."""
+    try:
+        group = Path("/proc/self/cgroup").read_text().strip().rpartition("::")[2]
+        events = Path(f"/sys/fs/cgroup{group}/memory.events").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"^oom_kill (\d+)", events, re.MULTILINE)
+    return int(found[1]) if found else 0

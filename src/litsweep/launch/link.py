@@ -1,0 +1,126 @@
+"""What an agent and its supervisor tell each other: JSON lines over a socket, or an agent on its own.
+
+Agent to supervisor: `ask` (may I take a run?), `started`, `ended`, `left`. Back: `go`, `leave`.
+"""
+
+import contextlib
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from litsweep.launch.failure import RunEnd
+from litsweep.sweep.run import Failure
+
+Message = Mapping[str, Any]
+
+# A diverged run is the config's fault and not the slot's.
+_FAULTS_OF_A_SLOT = (Failure.ERROR, Failure.OUT_OF_MEMORY, Failure.SIGNAL, Failure.LOST)
+
+
+@dataclass
+class Streak:
+    """Counts a slot's failed runs in a row."""
+
+    limit: int
+    length: int = 0
+
+    def add(self, failure: Failure | None) -> None:
+        self.length = self.length + 1 if failure in _FAULTS_OF_A_SLOT else 0
+
+    @property
+    def is_over(self) -> bool:
+        return self.length >= self.limit
+
+    def reason(self, tail: str) -> str:
+        """Why the slot closes, with the last run's last lines."""
+        return f"{self.length} runs in a row failed; the last one printed:\n{tail}"
+
+
+class Link(Protocol):
+    """An agent's end: whoever decides whether it goes on."""
+
+    def send(self, **message: object) -> None: ...
+
+    def receive(self) -> list[Message]:
+        """What has come since; never waits. Raises ConnectionError when the supervisor is gone."""
+        ...
+
+    def fileno(self) -> int | None:
+        """What to select on, None where nothing can come unasked."""
+        ...
+
+
+class LineSocket:
+    """JSON lines over a connected stream socket; both the supervisor's and the agent's end."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._socket.setblocking(False)
+        self._buffer = b""
+
+    def send(self, **message: object) -> None:
+        self._socket.setblocking(True)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+        self._socket.setblocking(False)
+
+    def receive(self) -> list[Message]:
+        closed = False
+        with contextlib.suppress(BlockingIOError):
+            while data := self._socket.recv(65536):
+                self._buffer += data
+            closed = True
+        *lines, self._buffer = self._buffer.split(b"\n")
+        if closed and not lines:
+            raise ConnectionError("the other end is gone")
+        return [json.loads(line) for line in lines]
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@dataclass
+class Autonomous:
+    """An agent without a supervisor, as on a cluster: it counts its runs and its failures itself."""
+
+    streak: Streak
+    count: int | None = None
+    _orders: list[Message] = field(default_factory=list)
+    _taken: int = 0
+
+    def send(self, **message: object) -> None:
+        match message["event"]:
+            case "ask":
+                self._orders.append(self._verdict())
+            case "started":
+                self._taken += 1
+            case "ended":
+                end = end_of(message)
+                self.streak.add(end.failure)
+                if end.failure is Failure.CONFIG:
+                    self._orders.append({"order": "leave", "reason": end.tail})
+                elif self.streak.is_over:
+                    self._orders.append({"order": "leave", "reason": self.streak.reason(end.tail)})
+
+    def _verdict(self) -> Message:
+        if self.count is not None and self._taken >= self.count:
+            return {"order": "leave", "reason": ""}
+        return {"order": "go"}
+
+    def receive(self) -> list[Message]:
+        orders, self._orders = self._orders, []
+        return orders
+
+    def fileno(self) -> None:
+        return None
+
+
+def end_of(message: Mapping[str, Any]) -> RunEnd:
+    """The RunEnd that an `ended` message tells."""
+    failure = message["failure"]
+    return RunEnd(message["run"], message["exit"], Failure(failure) if failure else None, message["tail"])

@@ -1,0 +1,199 @@
+"""`litsweep launch` on this machine: a supervised agent on every slot, until the sweep is done.
+
+The supervisor hands out permission to take a run, never the run itself: that comes from the sweep's server,
+so the same launcher serves W&B's cloud and the embedded backend.
+"""
+
+import logging
+import os
+import select
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from types import FrameType
+
+from litsweep.launch.devices import listed_by_driver, slots_for
+from litsweep.launch.failure import RunEnd
+from litsweep.launch.link import Message, end_of
+from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, SlotView
+from litsweep.launch.protocol import AgentApi, SweepPath, credentials
+from litsweep.launch.retry import Retries
+from litsweep.launch.slot import SlotAgent
+from litsweep.sweep.run import Failure
+
+__all__ = ["LaunchOptions", "LaunchOutcome", "launch"]
+
+Display = Callable[[tuple[SlotView, ...]], None]
+LOOP_SECONDS = 0.25
+GRACE_SECONDS = 60.0
+
+log = logging.getLogger("litsweep.launch")
+
+
+def launch(
+    sweep: str,
+    options: LaunchOptions,
+    display: Display | None = None,
+    driver: Callable[[], str] = listed_by_driver,
+) -> LaunchOutcome:
+    """Run `sweep` (ENTITY/PROJECT/ID) on the slots that `options` asks for, and return when all have ended.
+
+    `display` gets the slots' views a few times a second. `driver` lists the GPUs, as `nvidia-smi -L`.
+    In the main thread SIGINT means: once, finish the running runs; twice, end them gracefully; three times,
+    kill. SIGTERM and SIGHUP start at the second step. Whatever way it ends, no process stays behind.
+    Raises LitsweepError when the sweep or the key is not there, or the options do not fit the machine.
+    """
+    environ = {**os.environ, **options.environ}
+    environ |= credentials(environ)
+    slots = slots_for(options, environ, driver)
+    path = SweepPath.parse(sweep, environ)
+    api = AgentApi(environ["WANDB_BASE_URL"], environ["WANDB_API_KEY"], path)
+    api.sweep()
+    logs = options.log_dir / path.id
+    logs.mkdir(parents=True, exist_ok=True)
+    options = replace(options, environ=environ)
+    launch_id = uuid.uuid4().hex[:12]
+    agents = [SlotAgent(s, sweep, options, launch_id, logs / f"slot-{s.index}.log") for s in slots]
+    return Supervisor(agents, api, options.count, display).run()
+
+
+class Supervisor:
+    """Keeps the agents going and decides who may take a run."""
+
+    def __init__(
+        self, agents: list[SlotAgent], api: AgentApi, count: int | None, display: Display | None
+    ) -> None:
+        self._agents = agents
+        self._retries = Retries(api)
+        self._left_to_start = count
+        self._display = display
+        self._interrupts = 0
+        self._deadline = float("inf")
+        self._error = ""
+
+    def run(self) -> LaunchOutcome:
+        """Supervise until every slot is done or closed."""
+        with self._signals():
+            try:
+                while any(agent.fileno() is not None or agent.is_open for agent in self._agents):
+                    self._step()
+            finally:
+                for agent in self._agents:
+                    agent.kill()
+        self._show()
+        return LaunchOutcome(tuple(agent.view() for agent in self._agents), self._interrupts > 0, self._error)
+
+    def _step(self) -> None:
+        for agent in self._agents:
+            if not self._is_ending:
+                agent.start()
+            elif agent.fileno() is None and agent.is_open:
+                agent.state = SlotState.DONE
+        self._listen()
+        self._grant()
+        if time.monotonic() > self._deadline:
+            self._kill_all()
+        self._show()
+
+    def _listen(self) -> None:
+        wanted = {fd: agent for agent in self._agents if (fd := agent.fileno()) is not None}
+        ready, _, _ = select.select(list(wanted), [], [], LOOP_SECONDS)
+        for agent in (wanted[fd] for fd in ready):
+            try:
+                for message in agent.receive():
+                    self._hear(agent, message)
+            except ConnectionError:
+                self._agent_gone(agent)
+
+    def _hear(self, agent: SlotAgent, message: Message) -> None:
+        match message["event"]:
+            case "ask":
+                agent.wants_run = True
+            case "started":
+                agent.started(message["run"])
+            case "ended":
+                end = end_of(message)
+                agent.ended(end)
+                self._run_ended(agent, end)
+            case "left" if message.get("broken"):
+                agent.close(message["reason"])
+            case "left" if agent.is_open:
+                agent.state = SlotState.DONE
+
+    def _agent_gone(self, agent: SlotAgent) -> None:
+        lost = agent.gone()
+        if lost:
+            log.warning("slot %d: the agent died with run %s", agent.index, lost.run_id)
+            agent.ended(lost)
+            agent.state = SlotState.RESTARTING if agent.is_open else agent.state
+            self._run_ended(agent, lost)
+
+    def _run_ended(self, agent: SlotAgent, end: RunEnd) -> None:
+        if end.failure and self._retries.record(end) and self._left_to_start is not None:
+            self._left_to_start += 1
+        if end.failure is Failure.CONFIG:
+            self._error = self._error or end.tail
+        elif agent.streak.is_over:
+            log.warning("slot %d closes", agent.index)
+            agent.close(agent.streak.reason(end.tail))
+
+    @property
+    def _is_ending(self) -> bool:
+        return bool(self._interrupts or self._error)
+
+    def _grant(self) -> None:
+        """Answer the agents that ask for a run; the last ones wait, since a killed run must go somewhere."""
+        for agent in self._agents:
+            if not agent.wants_run:
+                continue
+            if self._is_ending:
+                agent.leave("the launch is ending")
+            elif self._left_to_start is None or self._left_to_start > 0:
+                agent.go()
+                self._left_to_start = None if self._left_to_start is None else self._left_to_start - 1
+            elif not any(other.is_busy for other in self._agents):
+                agent.leave("all runs are done")
+
+    def _show(self) -> None:
+        if self._display:
+            self._display(tuple(agent.view() for agent in self._agents))
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {
+            s: signal.signal(s, self._interrupt) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        }
+        try:
+            yield
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
+
+    def _interrupt(self, signum: int, frame: FrameType | None) -> None:
+        self._interrupts = max(self._interrupts + 1, 1 if signum == signal.SIGINT else 2)
+        if self._interrupts == 1:
+            log.warning("no new runs; the running ones finish (again: end them gracefully)")
+            self._signal_all(signal.SIGINT)
+        elif self._interrupts == 2:
+            log.warning("ending the runs gracefully (again: kill them)")
+            self._deadline = time.monotonic() + GRACE_SECONDS
+            self._signal_all(signal.SIGTERM)
+        else:
+            self._kill_all()
+
+    def _signal_all(self, signum: signal.Signals) -> None:
+        for agent in self._agents:
+            agent.signal(signum)
+
+    def _kill_all(self) -> None:
+        for agent in self._agents:
+            agent.kill()
+            if agent.is_open:
+                agent.state = SlotState.DONE

@@ -1,0 +1,91 @@
+"""What a launch is asked for, and what came of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+EXIT_DONE = 0
+EXIT_CONFIG = 2
+EXIT_PARTIAL = 3
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class LaunchOptions:
+    """Which slots to open and when to stop.
+
+    `gpus` is "all", "none" or names of devices (numbers, GPU or MIG UUIDs). `per_gpu` agents share a GPU;
+    `per_trial` GPUs go to one run. `agents` is the number of slots where gpus is "none". `count` bounds the
+    runs of all slots together. A slot closes after `max_consecutive_failures` failed runs in a row.
+    `agent` is "warm" (a parent that has imported everything forks each run) or "stock" (`wandb agent`).
+    No run is started while the disk under `checkpoints` has less than `min_free_gb` gigabytes free; of the
+    runs' checkpoints there the best `keep_checkpoints` stay, beside those of unfinished runs.
+    """
+
+    gpus: str | tuple[str, ...] = "none"
+    per_gpu: int = 1
+    per_trial: int = 1
+    agents: int = 1
+    count: int | None = None
+    max_consecutive_failures: int = 3
+    agent: str = "warm"
+    log_dir: Path = Path("logs")
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+class SlotState(StrEnum):
+    """What a slot is doing."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    RUNNING = "running"
+    RESTARTING = "restarting"
+    DONE = "done"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class SlotView:
+    """One slot at a moment: `run` is the id of the run on it, `reason` why it closed, with the last lines."""
+
+    index: int
+    devices: tuple[str, ...]
+    state: SlotState
+    log: Path
+    run: str | None = None
+    done: int = 0
+    failed: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class LaunchOutcome:
+    """How a launch ended. `error` is the message of the config error that stopped it, if one did."""
+
+    slots: tuple[SlotView, ...]
+    interrupted: bool = False
+    error: str = ""
+
+    @property
+    def done(self) -> int:
+        """Runs that ended well, over all slots."""
+        return sum(slot.done for slot in self.slots)
+
+    @property
+    def failed(self) -> int:
+        return sum(slot.failed for slot in self.slots)
+
+    @property
+    def closed(self) -> tuple[SlotView, ...]:
+        """The slots that gave up."""
+        return tuple(slot for slot in self.slots if slot.state is SlotState.CLOSED)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all slots finished, 2 a config error, 3 partial (a slot closed), 130 interrupted."""
+        if self.interrupted:
+            return EXIT_INTERRUPTED
+        if self.error:
+            return EXIT_CONFIG
+        return EXIT_PARTIAL if self.closed else EXIT_DONE

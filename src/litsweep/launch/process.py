@@ -1,0 +1,85 @@
+"""Processes that leave nothing behind: in a session of their own, marked, killed with all they started."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+MARK = "LITSWEEP_SLOT"
+_PR_SET_PDEATHSIG = 1
+
+
+def start(
+    argv: Sequence[str], environ: Mapping[str, str], log: IO[bytes], pass_fds: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Start `argv` in a session of its own, its output appended to `log`, its stdin empty."""
+    return subprocess.Popen(
+        argv,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        pass_fds=pass_fds,
+    )
+
+
+def die_with_parent(signum: int = signal.SIGKILL) -> None:
+    """Have the kernel send this process `signum` when its parent dies (Linux; elsewhere nothing happens)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signum)
+
+
+def kill_group(session: int) -> None:
+    """SIGKILL every process of a session's first process group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(session, signal.SIGKILL)
+
+
+def kill_marked(*marks: str, patience: float = 5.0) -> None:
+    """SIGKILL every process whose starting environment holds all `marks` (`NAME=value`), but not this one.
+
+    Repeats until none is left, since one may be starting another; gives up after `patience` seconds.
+    Where there is no /proc nothing is found.
+    """
+    until = time.monotonic() + patience
+    while (found := marked(*marks)) and time.monotonic() < until:
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def marked(*marks: str) -> list[int]:
+    """Live processes whose starting environment holds all `marks`, except this one."""
+    wanted = {mark.encode() for mark in marks}
+    return [
+        pid
+        for pid in _pids()
+        if pid != os.getpid() and wanted <= _environment_of(pid) and not _is_zombie(pid)
+    ]
+
+
+def _pids() -> list[int]:
+    proc = Path("/proc")
+    return [int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()] if proc.exists() else []
+
+
+def _environment_of(pid: int) -> set[bytes]:
+    try:
+        return set(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+    except OSError:
+        return set()
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):
+        return True

@@ -1,0 +1,204 @@
+"""W&B's agent protocol, as the stock `wandb agent` speaks it, over GraphQL.
+
+The stock client's own functions for it are private and bring up a service process, which a parent that forks
+must not have; the wire format is what servers keep stable.
+"""
+
+import base64
+import json
+import netrc
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import yaml
+
+from litsweep.errors import LitsweepError
+
+TIMEOUT_SECONDS = 60
+CREDENTIALS = ("WANDB_BASE_URL", "WANDB_API_KEY")
+
+_SWEEP = """query Sweep($entity: String, $project: String, $sweep: String!) {
+  project(name: $project, entityName: $entity) {
+    name entityName sweep(sweepName: $sweep) { name state config } } }"""
+_REGISTER = """
+mutation CreateAgent($host: String!, $projectName: String, $entityName: String, $sweep: String!) {
+  createAgent(input: {host: $host, projectName: $projectName, entityName: $entityName, sweep: $sweep}) {
+    agent { id } } }"""
+_HEARTBEAT = """mutation Heartbeat($id: ID!, $metrics: JSONString, $runState: JSONString) {
+  agentHeartbeat(input: {id: $id, metrics: $metrics, runState: $runState}) { agent { id } commands } }"""
+
+
+_RUN = """query Run($entity: String!, $project: String!, $name: String!) {
+  project(name: $project, entityName: $entity) { run(name: $name) { id name state summaryMetrics } } }"""
+_UPSERT = """mutation UpsertBucket($id: String, $summaryMetrics: JSONString) {
+  upsertBucket(input: {id: $id, summaryMetrics: $summaryMetrics}) { bucket { id } } }"""
+
+
+class SweepGoneError(LitsweepError):
+    """The sweep was deleted, or the server no longer knows the agent."""
+
+
+class UnreachableError(LitsweepError):
+    """The server did not answer this time; a later try may succeed."""
+
+
+@dataclass(frozen=True)
+class SweepPath:
+    """`ENTITY/PROJECT/ID`; entity and project may be None, the server then takes the defaults."""
+
+    entity: str | None
+    project: str | None
+    id: str
+
+    @classmethod
+    def parse(cls, text: str, environ: Mapping[str, str] = os.environ) -> "SweepPath":
+        """Read `ID`, `PROJECT/ID` or `ENTITY/PROJECT/ID`, the rest from WANDB_ENTITY and WANDB_PROJECT."""
+        parts = text.strip("/").split("/")
+        if len(parts) > 3 or not all(parts):
+            raise LitsweepError(
+                f"sweep {text!r}: write it as ENTITY/PROJECT/ID, the way `wandb sweep` printed it"
+            )
+        entity, project, sweep = [None] * (3 - len(parts)) + parts
+        assert sweep is not None, "parts is not empty"
+        return cls(entity or environ.get("WANDB_ENTITY"), project or environ.get("WANDB_PROJECT"), sweep)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One order of the server: `run`, `resume`, `stop` or `exit`. `args` maps a parameter to {"value": …}."""
+
+    type: str
+    run_id: str = ""
+    program: str = ""
+    args: Mapping[str, Mapping[str, Any]] | None = None
+
+
+class AgentApi:
+    """The calls an agent makes. Each raises UnreachableError, SweepGoneError or LitsweepError."""
+
+    def __init__(self, base_url: str, api_key: str, path: SweepPath) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.path = path
+        self._http = requests.Session()
+        token = base64.b64encode(f"api:{api_key}".encode()).decode()
+        self._http.headers["Authorization"] = f"Basic {token}"
+
+    def command(self) -> list[str] | None:
+        """The sweep's `command`, None when it has none of its own."""
+        config = self.sweep()["config"]
+        parsed = yaml.safe_load(config) if isinstance(config, str) else config
+        command = (parsed or {}).get("command")
+        return [str(word) for word in command] if command else None
+
+    def sweep(self) -> dict[str, Any]:
+        """Name, state and config of the sweep; fills in entity and project where they were left out."""
+        answer = self._call(_SWEEP, entity=self.path.entity, project=self.path.project, sweep=self.path.id)
+        project = answer.get("project") or {}
+        if not project.get("sweep"):
+            raise LitsweepError(
+                f"there is no sweep {self._path_text()} on {self.base_url}: write it as ENTITY/PROJECT/ID, "
+                "the way `wandb sweep` printed it"
+            )
+        self.path = SweepPath(project["entityName"], project["name"], project["sweep"]["name"])
+        return dict(project["sweep"])
+
+    def register(self, host: str) -> str:
+        """Become an agent of the sweep; returns the agent's id."""
+        answer = self._call(
+            _REGISTER,
+            host=host,
+            projectName=self.path.project,
+            entityName=self.path.entity,
+            sweep=self.path.id,
+        )
+        return str(answer["createAgent"]["agent"]["id"])
+
+    def heartbeat(self, agent: str, running: Sequence[str]) -> list[Command]:
+        """Say which runs are alive and get the next orders."""
+        state = json.dumps(dict.fromkeys(running, True))
+        answer = self._call(_HEARTBEAT, id=agent, metrics="{}", runState=state)
+        orders = json.loads(answer["agentHeartbeat"]["commands"] or "[]")
+        return [
+            Command(order["type"], order.get("run_id", ""), order.get("program", ""), order.get("args"))
+            for order in orders
+        ]
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """Storage id, name, state and summary of a run; empty when the server has none of that name."""
+        answer = self._call(_RUN, entity=self.path.entity, project=self.path.project, name=run_id)
+        return dict((answer.get("project") or {}).get("run") or {})
+
+    def summary(self, run_id: str) -> dict[str, Any]:
+        """The run's summary metrics."""
+        return dict(json.loads(self.run(run_id).get("summaryMetrics") or "{}"))
+
+    def update_summary(self, run_id: str, summary: Mapping[str, Any]) -> None:
+        """Replace the run's summary metrics; nothing happens to a run that never reached the server."""
+        if found := self.run(run_id):
+            self._call(_UPSERT, id=found["id"], summaryMetrics=json.dumps(summary))
+
+    def requeue(self, run_id: str) -> None:
+        """Have the server hand the run out again: tell it, as its client would, that it was preempted."""
+        path = self.path
+        url = f"{self.base_url}/files/{path.entity}/{path.project}/{run_id}/file_stream"
+        for body in ({"preempting": True}, {"complete": True, "exitcode": 1}):
+            self._post(url, body)
+
+    def _call(self, query: str, **variables: Any) -> dict[str, Any]:
+        body = self._post(f"{self.base_url}/graphql", {"query": query, "variables": variables})
+        if body.get("errors"):
+            raise UnreachableError(f"{self.base_url}: {body['errors'][0].get('message')}")
+        return dict(body["data"])
+
+    def _post(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            answer = self._http.post(url, json=body, timeout=TIMEOUT_SECONDS)
+        except requests.RequestException as error:
+            raise UnreachableError(f"{self.base_url} does not answer: {error}") from error
+        if answer.status_code == 404:
+            raise SweepGoneError(
+                f"{self.base_url} does not know sweep {self._path_text()} or its agent any more"
+            )
+        if answer.status_code in (401, 403):
+            raise LitsweepError(f"{self.base_url} refuses the key: set WANDB_API_KEY, or run `wandb login`")
+        if not answer.ok:
+            raise UnreachableError(f"{self.base_url} answered {answer.status_code}: {answer.text[:300]}")
+        return dict(answer.json())
+
+    def _path_text(self) -> str:
+        return "/".join(part for part in (self.path.entity, self.path.project, self.path.id) if part)
+
+
+def connect(sweep: str, environ: Mapping[str, str] = os.environ) -> AgentApi:
+    """The API of `sweep` at the server and with the key that `environ` names (see `credentials`)."""
+    found = credentials(environ)
+    return AgentApi(found["WANDB_BASE_URL"], found["WANDB_API_KEY"], SweepPath.parse(sweep, environ))
+
+
+def credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """WANDB_BASE_URL and WANDB_API_KEY, from where the stock client has them: environment, settings, netrc.
+
+    Starts a thread of the client's unless both are in `environ`. Raises LitsweepError when there is no key.
+    """
+    if all(environ.get(name) for name in CREDENTIALS):
+        return {name: environ[name] for name in CREDENTIALS}
+    from wandb.sdk import wandb_setup
+
+    settings = wandb_setup.singleton().settings
+    base_url = environ.get("WANDB_BASE_URL") or settings.base_url
+    key = environ.get("WANDB_API_KEY") or settings.api_key or _key_in_netrc(base_url)
+    if not key:
+        raise LitsweepError(f"no API key for {base_url}: set WANDB_API_KEY, or run `wandb login`")
+    return {"WANDB_BASE_URL": base_url, "WANDB_API_KEY": key}
+
+
+def _key_in_netrc(base_url: str) -> str | None:
+    try:
+        found = netrc.netrc().authenticators(urlsplit(base_url).netloc)
+    except (OSError, netrc.NetrcParseError):
+        return None
+    return found[2] if found else None

@@ -1,0 +1,155 @@
+"""Starts a run's process for the server's `run` command, and ends it with everything it started."""
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from litsweep.launch import process, warm
+from litsweep.launch.command import Invocation, invocation
+from litsweep.launch.failure import RunEnd, classify, host_memory_kills, last_lines
+from litsweep.launch.link import Link
+from litsweep.launch.protocol import AgentApi, Command
+
+KILL_SECONDS = 30.0  # between asking a run to end and killing it, as WANDB_AGENT_KILL_DELAY
+TAIL_BYTES = 16384
+
+log = logging.getLogger("litsweep.agent")
+
+
+class RunProcess:
+    """A running run. `pid` leads the session of all its processes."""
+
+    def __init__(self, run_id: str, pid: int, output: Path) -> None:
+        self.run_id = run_id
+        self.pid = pid
+        self._output = output
+        self._from = output.stat().st_size if output.exists() else 0
+        self._memory_kills = host_memory_kills()
+        self._asked_to_end = False
+        self._deadline: float | None = None
+
+    def stop(self) -> None:
+        """The search stops it early: interrupt it, as W&B's own stop does; kill it when it does not end."""
+        self._ask(signal.SIGINT)
+
+    def preempt(self) -> None:
+        """The slot is taken away: SIGTERM, on which a run keeps a checkpoint to be resumed from."""
+        self._ask(signal.SIGTERM)
+
+    def _ask(self, signum: signal.Signals) -> None:
+        if not self._asked_to_end:
+            self._asked_to_end = True
+            self._deadline = time.monotonic() + KILL_SECONDS
+            os.kill(self.pid, signum)
+
+    def kill(self) -> None:
+        """End all its processes now, those in other sessions too."""
+        self._asked_to_end = True
+        process.kill_group(self.pid)
+        mine = os.environ.get(process.MARK)
+        if mine:
+            process.kill_marked(f"{process.MARK}={mine}", f"WANDB_RUN_ID={self.run_id}")
+
+    def patience(self) -> float:
+        """Seconds until it is killed for not ending; infinite when nobody asked it to."""
+        return float("inf") if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def poll(self) -> RunEnd | None:
+        """How it ended, None while it runs. What it left running (data loaders, other ranks) is killed."""
+        if self.patience() <= 0:
+            self.kill()
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        if pid == 0:
+            return None
+        code = os.waitstatus_to_exitcode(status)
+        process.kill_group(self.pid)
+        if code < 0:
+            self.kill()
+        tail = self._tail()
+        failure = (
+            None if self._asked_to_end else classify(code, tail, host_memory_kills() > self._memory_kills)
+        )
+        return RunEnd(self.run_id, code, failure, tail)
+
+    def _tail(self) -> str:
+        if not self._output.exists():
+            return ""
+        with self._output.open("rb") as output:
+            size = output.seek(0, os.SEEK_END)
+            output.seek(max(self._from, size - TAIL_BYTES))
+            return last_lines(output.read())
+
+
+class Runner:
+    """Starts runs: forked from this process once it is warm, as new processes where that cannot be."""
+
+    def __init__(self, api: AgentApi, cwd: Path, link: Link, output: Path, warm: bool = True) -> None:
+        self._api = api
+        self._template = api.command()
+        self._cwd = cwd
+        self._link = link
+        self._output = output
+        self._want_warm = warm
+        self._warm_program = ""
+
+    def start(self, command: Command) -> RunProcess:
+        """Start the run that `command` describes."""
+        environ = self._environment(command.run_id)
+        params = Path(environ["WANDB_SWEEP_PARAM_PATH"])
+        params.parent.mkdir(parents=True, exist_ok=True)
+        params.write_text(yaml.safe_dump({"wandb_version": 1, **(command.args or {})}))
+        how = invocation(
+            self._template, command.program, command.args or {}, params.with_suffix(".json"), environ
+        )
+        pid = self._fork(how, environ) if self._is_warm(how) else self._exec(how, environ)
+        return RunProcess(command.run_id, pid, self._output)
+
+    def _environment(self, run_id: str) -> dict[str, str]:
+        path = self._api.path
+        environ = {**os.environ, "WANDB_RUN_ID": run_id, "WANDB_SWEEP_ID": path.id}
+        environ.pop("WANDB_SERVICE", None)
+        environ |= {"WANDB_ENTITY": path.entity or "", "WANDB_PROJECT": path.project or ""}
+        folder = environ.setdefault("WANDB_DIR", str(self._cwd))
+        environ["WANDB_SWEEP_PARAM_PATH"] = f"{folder}/wandb/sweep-{path.id}/config-{run_id}.yaml"
+        return environ
+
+    def _is_warm(self, how: Invocation) -> bool:
+        """Whether to fork; warms up at the first run of a program."""
+        if not self._want_warm or how.script is None:
+            return False
+        if self._warm_program != how.script[0]:
+            self._warm_program = how.script[0]
+            began = time.monotonic()
+            names = warm.preload(Path(how.script[0]))
+            log.info("warm in %.1f s: %s", time.monotonic() - began, ", ".join(names))
+        if reason := warm.unsafe_to_fork():
+            log.warning("every run starts cold: %s", reason)
+            self._want_warm = False
+        return self._want_warm
+
+    def _fork(self, how: Invocation, environ: Mapping[str, str]) -> int:
+        assert how.script is not None, "only a script is forked"
+        return warm.fork_run(how.script, environ, self._forget)
+
+    def _forget(self) -> None:
+        if (link := self._link.fileno()) is not None:
+            os.close(link)
+
+    def _exec(self, how: Invocation, environ: Mapping[str, str]) -> int:
+        """A new process for `how`, which dies with this one. No thread runs here, so a fork is safe."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if pid := os.fork():
+            return pid
+        try:
+            warm.leave_parent(self._forget)
+            os.execvpe(how.argv[0], how.argv, environ)
+        except OSError as error:
+            print(f"cannot start {how.argv[0]}: {error.strerror}", file=sys.stderr, flush=True)
+        os._exit(127)

@@ -1,0 +1,160 @@
+"""A slot as its supervisor sees it: the agent process on it, what it said, what it runs."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from litsweep.launch import process
+from litsweep.launch.devices import Slot
+from litsweep.launch.failure import RunEnd, last_lines
+from litsweep.launch.link import LineSocket, Message, Streak
+from litsweep.launch.options import LaunchOptions, SlotState, SlotView
+from litsweep.launch.process import MARK
+from litsweep.sweep.run import Failure
+
+FIRST_RESTART_SECONDS = 1.0
+SLOWEST_RESTART_SECONDS = 60.0
+RESTARTS_WITHOUT_A_RUN = 5
+MODULES = {"warm": "litsweep.launch.agent", "stock": "litsweep.launch.stock"}
+
+
+class SlotAgent:
+    """Keeps one agent alive on `slot`. `launch_id` marks its processes, `log` gets all their output."""
+
+    def __init__(self, slot: Slot, sweep: str, options: LaunchOptions, launch_id: str, log: Path) -> None:
+        self.index = slot.index
+        self.state = SlotState.STARTING
+        self.run: str | None = None
+        self.wants_run = False
+        self.streak = Streak(options.max_consecutive_failures)
+        self.done = self.failed = 0
+        self.reason = ""
+        self._slot = slot
+        self._mark = f"{MARK}={launch_id}:{slot.index}"
+        self._argv = [sys.executable, "-m", MODULES[options.agent], sweep, "--log", str(log)]
+        self._environ = {**options.environ, **slot.environment(options.environ)}
+        self._environ[MARK] = self._mark.partition("=")[2]
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._link: LineSocket | None = None
+        self._restarts = 0
+        self._restart_at = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return self.state not in (SlotState.DONE, SlotState.CLOSED)
+
+    @property
+    def is_busy(self) -> bool:
+        """True while it has a run or may take one."""
+        return self.is_open and self._link is not None and not self.wants_run
+
+    def view(self) -> SlotView:
+        """What a table shows of it."""
+        return SlotView(
+            self.index,
+            self._slot.devices,
+            self.state,
+            self._log,
+            self.run,
+            self.done,
+            self.failed,
+            self.reason,
+        )
+
+    def start(self) -> None:
+        """Start the agent, when its time has come and none is there."""
+        if not self.is_open or self._link is not None or time.monotonic() < self._restart_at:
+            return
+        ours, theirs = socket.socketpair()
+        argv = [*self._argv, "--supervisor", str(theirs.fileno())]
+        with theirs, self._log.open("ab") as log:
+            self._process = process.start(argv, self._environ, log, [theirs.fileno()])
+        self._link = LineSocket(ours)
+        self.state = SlotState.STARTING
+
+    def fileno(self) -> int | None:
+        return self._link.fileno() if self._link else None
+
+    def receive(self) -> list[Message]:
+        """What the agent has said. Raises ConnectionError when it is gone."""
+        return self._link.receive() if self._link else []
+
+    def go(self) -> None:
+        """Let it take a run."""
+        self._order("go")
+        self.state = SlotState.IDLE
+
+    def leave(self, reason: str = "") -> None:
+        """Let it go."""
+        self._order("leave", reason)
+
+    def _order(self, order: str, reason: str = "") -> None:
+        self.wants_run = False
+        if self._link:
+            self._link.send(order=order, reason=reason)
+
+    def started(self, run: str) -> None:
+        self.run = run
+        self.state = SlotState.RUNNING
+        self._restarts = 0
+
+    def ended(self, end: RunEnd) -> None:
+        """Count the run."""
+        self.run = None
+        self.state = SlotState.IDLE
+        self.done += end.failure is None
+        self.failed += end.failure is not None
+        self.streak.add(end.failure)
+
+    def close(self, reason: str) -> None:
+        """Give the slot up."""
+        self.leave(reason)
+        self.state = SlotState.CLOSED
+        self.reason = reason
+
+    def gone(self) -> RunEnd | None:
+        """The agent has died: clean up after it, plan its next start; returns the end of the run it had."""
+        self.kill()
+        lost = RunEnd(self.run, -signal.SIGKILL, Failure.LOST, "its agent died") if self.run else None
+        self.run = None
+        self.wants_run = False
+        if self.is_open:
+            self._plan_restart()
+        return lost
+
+    def _plan_restart(self) -> None:
+        self._restarts += 1
+        if self._restarts > RESTARTS_WITHOUT_A_RUN:
+            self.close(
+                f"its agent died {self._restarts} times without a run; the last one printed:\n{self._tail()}"
+            )
+            return
+        wait = min(FIRST_RESTART_SECONDS * 2 ** (self._restarts - 1), SLOWEST_RESTART_SECONDS)
+        self._restart_at = time.monotonic() + wait
+        self.state = SlotState.RESTARTING
+
+    def _tail(self) -> str:
+        return last_lines(self._log.read_bytes()[-16384:]) if self._log.exists() else ""
+
+    def signal(self, signum: signal.Signals) -> None:
+        """Send the agent (not its run) a signal."""
+        if self._process and self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signum)
+
+    def kill(self) -> None:
+        """End the agent and everything it started, now."""
+        if self._process:
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        process.kill_marked(self._mark)
+        if self._link:
+            self._link.close()
+        self._link = self._process = None
