@@ -1,0 +1,183 @@
+"""A sweep config: what `wandb sweep` takes, parsed once, with every fault reported at once."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from litsweep.errors import ConfigError
+from litsweep.sweep.distributions import Categorical, IntUniform, Quantized, Uniform
+from litsweep.sweep.early_terminate import EarlyTerminate, parse_early_terminate, parse_hyperband
+from litsweep.sweep.method import Method
+from litsweep.sweep.metric import Goal, Impute, Metric
+from litsweep.sweep.metric_schema import parse_metrics
+from litsweep.sweep.section import Report, Section
+from litsweep.sweep.space import Parameter, SearchSpace
+from litsweep.sweep.space_schema import parse_space
+from litsweep.sweep.top_schema import (
+    TEXTS,
+    check_controller,
+    check_keys,
+    parse_command,
+    parse_method,
+    parse_ours,
+    parse_scheduler,
+)
+from litsweep.sweep.yaml_text import read_yaml
+
+__all__ = ["Goal", "Impute", "Method", "Metric", "SweepConfig", "parse_sweep"]
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """One sweep, checked. `raw` is the mapping as it was given, `warnings` what is worth telling a person."""
+
+    method: Method
+    space: SearchSpace
+    metrics: tuple[Metric, ...] = ()
+    early_terminate: EarlyTerminate | None = None
+    run_cap: int | None = None
+    program: str | None = None
+    command: tuple[str, ...] | None = None
+    name: str | None = None
+    description: str | None = None
+    project: str | None = None
+    entity: str | None = None
+    scheduler: Mapping[str, object] | None = None
+    seed: int | None = None
+    raw: Mapping[str, object] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def metric(self) -> Metric | None:
+        """The first metric; None for a sweep without."""
+        return self.metrics[0] if self.metrics else None
+
+    def wire(self, parameters: Mapping[str, object]) -> dict[str, object]:
+        """The config of an agent's run: nested as in the sweep config, without W&B's `value` wrappers."""
+        nested: dict[str, object] = {}
+        for parameter in self.space.active(parameters):
+            branch = nested
+            for key in parameter.keys[:-1]:
+                branch = _branch(branch, key)
+            branch[parameter.keys[-1]] = parameters[parameter.name]
+        return nested
+
+    def flatten(self, wire: Mapping[str, object]) -> dict[str, object]:
+        """The inverse of `wire`: the sweep's parameters found in a run's config, by dotted name.
+
+        What the run has added inside a mapping-valued parameter is left out, as W&B does, so that the run is
+        recognized as the one that was suggested.
+        """
+        found = ((parameter.name, _found(parameter, wire)) for parameter in self.space.parameters)
+        return {name: value for name, values in found for value in values}
+
+
+def parse_sweep(config: str | Mapping[str, object], what: str = "the sweep config") -> SweepConfig:
+    """Parse a sweep config, given as YAML text or as the mapping in it.
+
+    `what` names it in messages (a file name, say). Raises ConfigError with all its faults; what runs but is
+    worth a word is in `warnings` of the result.
+    """
+    content = read_yaml(config, what) if isinstance(config, str) else config
+    report = Report()
+    try:
+        parsed = _parse(Section(report, "", dict(content.items())))
+    except RecursionError:
+        report.fault("parameters", "are nested too deeply, or contain themselves")
+    if report.faults:
+        raise ConfigError(what, report.faults)
+    return parsed
+
+
+def _parse(top: Section) -> SweepConfig:
+    check_keys(top)
+    ours = parse_ours(top)
+    text = {key: top.text(key) for key in TEXTS if top.raw(key) is not None}
+    config = SweepConfig(
+        method=parse_method(top),
+        space=parse_space(top, ours) if _needs_parameters(top) else SearchSpace(()),
+        metrics=parse_metrics(top),
+        early_terminate=_early_terminate(top, ours),
+        run_cap=top.integer("run_cap", at_least=1) if "run_cap" in top else None,
+        program=text.get("program"),
+        command=parse_command(top),
+        name=text.get("name"),
+        description=text.get("description"),
+        project=text.get("project"),
+        entity=text.get("entity"),
+        scheduler=parse_scheduler(top),
+        seed=ours.integer("seed", at_least=0) if ours and "seed" in ours else None,
+        raw={str(key): value for key, value in top.content.items()},
+    )
+    _check_together(top, config)
+    return replace(config, warnings=tuple(top.report.warnings))
+
+
+def _needs_parameters(top: Section) -> bool:
+    scheduler = top.raw("scheduler")
+    return "parameters" in top or not (isinstance(scheduler, Mapping) and scheduler.get("search_space"))
+
+
+def _early_terminate(top: Section, ours: Section | None) -> EarlyTerminate | None:
+    """Ours where both are given, so that one file can hold W&B cloud's rule and the one for this backend."""
+    theirs = top.section("early_terminate") if "early_terminate" in top else None
+    hyperband = parse_hyperband(theirs) if theirs else None
+    own = ours.section("early_terminate") if ours and "early_terminate" in ours else None
+    return parse_early_terminate(own) if own else hyperband
+
+
+def _check_together(top: Section, config: SweepConfig) -> None:
+    report = top.report
+    if "metric" not in top and "metrics" not in top:
+        _check_metric_is_not_needed(report, config)
+    if top.raw("method") == "custom" and config.scheduler is None:
+        report.fault("scheduler", "is missing", "", "method: custom needs one; or use bayes, random or grid")
+    if len(config.metrics) > 1 and config.method is not Method.CUSTOM:
+        report.warn("metrics", "W&B cloud takes several metrics only with method: custom and a scheduler")
+    check_controller(top)
+    if config.method is Method.GRID:
+        for parameter in config.space.parameters:
+            _check_grid(report, parameter)
+
+
+def _check_metric_is_not_needed(report: Report, config: SweepConfig) -> None:
+    needy = ["method: bayes"] * (config.method is Method.BAYES)
+    needy += ["early_terminate"] * (config.early_terminate is not None)
+    if needy:
+        fix = "add `metric: {name: val_loss, goal: minimize}` with the name that your run logs"
+        report.fault("metric", f"is missing, and {' and '.join(needy)} cannot do without", "", fix)
+
+
+def _check_grid(report: Report, parameter: Parameter) -> None:
+    """W&B's grid takes lists, constants, int_uniform and q_uniform, and no probabilities."""
+    path, distribution = f"parameters.{parameter.name}", parameter.distribution
+    match distribution:
+        case Categorical(weights=None) | IntUniform():
+            pass
+        case Quantized(base=Uniform(min=low, max=high), q=q):
+            if math.isclose((high - low) / q, round((high - low) / q)):
+                report.warn(path, f"a grid over q_uniform leaves out max={high:g}, as in W&B")
+        case _:
+            fix = "use values, int_uniform or q_uniform, or method: random"
+            report.fault(path, "cannot be part of a grid", type(distribution).__name__, fix)
+
+
+def _branch(nested: dict[str, object], key: str) -> dict[str, object]:
+    branch = nested.setdefault(key, {})
+    assert isinstance(branch, dict)
+    return branch
+
+
+def _found(parameter: Parameter, wire: Mapping[str, object]) -> Iterator[object]:
+    value: object = wire
+    for key in parameter.keys:
+        if not isinstance(value, Mapping) or key not in value:
+            return
+        value = value[key]
+    yield _known_part(parameter, value) if isinstance(value, Mapping) else value
+
+
+def _known_part(parameter: Parameter, value: Mapping[str, object]) -> dict[str, object]:
+    options = parameter.distribution.support or ()
+    known = {key for option in options if isinstance(option, dict) for key in option}
+    return {key: item for key, item in value.items() if key in known}

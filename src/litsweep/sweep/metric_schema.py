@@ -1,0 +1,68 @@
+"""`metric:` and `metrics:` of a sweep config."""
+
+from collections.abc import Iterator
+
+from litsweep.sweep.metric import Goal, Impute, Metric
+from litsweep.sweep.section import Section, show
+
+_KEYS = ("name", "goal", "target", "impute", "impute_while_running")
+
+
+def parse_metrics(top: Section) -> tuple[Metric, ...]:
+    """The metrics that have no fault; the faults are in the report."""
+    if "metrics" not in top:
+        section = top.section("metric", _as_metric(top.raw("metric"))) if "metric" in top else None
+        return tuple(_parse(section)) if section else ()
+    if "metric" in top:
+        rule = "cannot stand beside metric"
+        top.fault("metrics", rule, "use metric for one objective, metrics for several")
+    entries = top.raw("metrics")
+    if not isinstance(entries, list | tuple) or len(entries) < 2:
+        top.fault("metrics", "must be a list of two or more metrics", "use metric for a single one")
+        return ()
+    metrics = tuple(metric for index, entry in enumerate(entries) for metric in _listed(top, index, entry))
+    if len({metric.name for metric in metrics}) < len(metrics):
+        top.fault("metrics", "must have different names")
+    return metrics
+
+
+def _listed(top: Section, index: int, entry: object) -> Iterator[Metric]:
+    path = f"metrics[{index}]"
+    if isinstance(entry, dict):
+        yield from _parse(Section(top.report, path, entry))
+    else:
+        top.report.fault(path, "must be a mapping (`key: value` lines)", show(entry), _as_metric(entry))
+
+
+def _as_metric(value: object) -> str:
+    return f"write `name: {value}` under it" if isinstance(value, str) else ""
+
+
+def _parse(section: Section) -> Iterator[Metric]:
+    section.refuse_unknown_keys(_KEYS, "a metric")
+    if "name" not in section:
+        section.report.fault(section.at("name"), "is missing", "", "add the name that the run logs")
+        return
+    name = section.text("name")
+    if name is not None:
+        yield Metric(
+            name,
+            Goal(section.choice("goal", tuple(Goal)) or Goal.MINIMIZE)
+            if "goal" in section
+            else Goal.MINIMIZE,
+            section.number("target") if "target" in section else None,
+            _impute(section, "impute") or Impute.WORST,
+            None
+            if _is_off(section.raw("impute_while_running"))
+            else _impute(section, "impute_while_running"),
+        )
+
+
+def _impute(section: Section, key: str) -> Impute | None:
+    word = section.choice(key, tuple(Impute)) if key in section else None
+    return Impute(word) if word else None
+
+
+def _is_off(value: object) -> bool:
+    """W&B's word is the text "false", which YAML reads as a boolean unless quoted."""
+    return value is False or value == "false"

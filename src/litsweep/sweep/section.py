@@ -1,0 +1,156 @@
+"""Reading one mapping of a config key by key, keeping every fault instead of stopping at the first."""
+
+import difflib
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from litsweep.errors import Fault
+from litsweep.sweep.values import is_number
+
+_LONGEST_SHOWN: Final = 80
+
+
+@dataclass
+class Report:
+    """What was found wrong (the config cannot run) and what is worth a warning (it can)."""
+
+    faults: list[Fault] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def fault(self, path: str, rule: str, got: str = "", fix: str = "") -> None:
+        """Something that cannot be run."""
+        self.faults.append(Fault(path, rule, got, fix))
+
+    def warn(self, path: str, what: str) -> None:
+        """Something that runs, though perhaps not as meant."""
+        self.warnings.append(f"{path}: {what}")
+
+
+@dataclass(frozen=True)
+class Section:
+    """One mapping at `path`; each reader reports a fault and answers None where the value breaks its rule."""
+
+    report: Report
+    path: str
+    content: Mapping[object, object]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.content
+
+    def at(self, key: object) -> str:
+        """The path of one of its keys."""
+        return f"{self.path}.{key}" if self.path else str(key)
+
+    def raw(self, key: str) -> object:
+        """The value as it stands; None where it is missing."""
+        return self.content.get(key)
+
+    def fault(self, key: str, rule: str, fix: str = "") -> None:
+        """The value of `key` breaks a rule."""
+        self.report.fault(self.at(key), rule, show(self.content[key]) if key in self.content else "", fix)
+
+    def section(self, key: str, fix: str = "") -> "Section | None":
+        """A mapping inside this one."""
+        value = self.raw(key)
+        if isinstance(value, Mapping):
+            return Section(self.report, self.at(key), value)
+        self.fault(key, "must be a mapping (`key: value` lines)", fix)
+        return None
+
+    def number(self, key: str, default: float | None = None) -> float | None:
+        """A finite number."""
+        value = self.content.get(key, default)
+        if is_number(value) and abs(value) < math.inf:
+            return value
+        if key not in self.content:
+            self.fault(key, "is missing", f"add `{key}:` with a number")
+        else:
+            self.fault(key, "must be a number", as_number_fix(value))
+        return None
+
+    def above(self, key: str, bound: float, default: float | None = None, fix: str = "") -> float | None:
+        """A finite number greater than `bound`."""
+        value = self.number(key, default)
+        if value is None or value > bound:
+            return value
+        self.fault(key, f"must be greater than {bound:g}", fix)
+        return None
+
+    def integer(self, key: str, at_least: int) -> int | None:
+        """An integer of at least `at_least`; 3.0 counts as 3."""
+        value = self.raw(key)
+        if is_number(value) and abs(value) < math.inf and int(value) == value >= at_least:
+            return int(value)
+        self.fault(key, f"must be an integer of at least {at_least}", as_number_fix(value))
+        return None
+
+    def text(self, key: str) -> str | None:
+        """A text."""
+        value = self.raw(key)
+        if isinstance(value, str):
+            return value
+        self.fault(key, "must be text", f'write it in quotes: {key}: "{value}"')
+        return None
+
+    def boolean(self, key: str) -> bool | None:
+        """True or false."""
+        value = self.raw(key)
+        if isinstance(value, bool):
+            return value
+        self.fault(key, "must be true or false")
+        return None
+
+    def choice(self, key: str, allowed: Collection[str]) -> str | None:
+        """One of some words."""
+        value = self.raw(key)
+        if isinstance(value, str) and value in allowed:
+            return value
+        self.fault(key, f"must be one of {', '.join(allowed)}", did_you_mean(value, allowed))
+        return None
+
+    def refuse_unknown_keys(self, allowed: Collection[str], where: str) -> None:
+        """A key that is not one of `allowed` is a fault, with the nearest name as its fix."""
+        for key in self.content:
+            if key not in allowed:
+                fix = did_you_mean(key, allowed) or f"the keys here are {', '.join(allowed)}"
+                self.report.fault(self.at(key), f"is not a key of {where}", "", fix)
+
+
+def show(value: object) -> str:
+    """A value as it is told to a person, its type where that is the surprise."""
+    shown = repr(value)
+    if len(shown) > _LONGEST_SHOWN:
+        shown = shown[: _LONGEST_SHOWN - 1] + "…"
+    return f"the text {shown}" if isinstance(value, str) else shown
+
+
+def did_you_mean(word: object, allowed: Collection[str]) -> str:
+    """`did you mean …?` where an allowed word is near."""
+    near = difflib.get_close_matches(str(word), allowed, n=1, cutoff=0.6)
+    return f"did you mean {near[0]}?" if near else ""
+
+
+def as_number_fix(value: object) -> str:
+    """How to write a number that YAML took for text, such as 1e-4."""
+    spelled = yaml_float(value)
+    return f"YAML reads {value} as text: write {spelled}" if spelled else ""
+
+
+def yaml_float(value: object) -> str | None:
+    """The spelling that YAML reads as the number a text stands for; None where it stands for none.
+
+    YAML 1.1 wants a dot in the mantissa and a sign in the exponent: `1e-4` and `1.0e5` are text.
+    """
+    if not isinstance(value, str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    mantissa, e, exponent = value.strip().lower().partition("e")
+    if not math.isfinite(number) or not e:
+        return repr(number) if math.isfinite(number) else None
+    sign = "" if exponent[0] in "+-" else "+"
+    return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{sign}{exponent}"

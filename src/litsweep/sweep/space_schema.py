@@ -1,0 +1,116 @@
+"""`parameters:` of a sweep config, nested ones too, and the conditions that go with them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from litsweep.sweep.parameter_schema import parse_distribution
+from litsweep.sweep.section import Report, Section, did_you_mean, show
+from litsweep.sweep.space import Condition, Parameter, SearchSpace
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+
+
+def parse_space(top: Section, ours: Section | None) -> SearchSpace:
+    """The search space, with what of it has no fault; the faults are in the report."""
+    section = top.section("parameters", "write `parameters:` with one indented entry for each")
+    if section is None:
+        return SearchSpace(())
+    if not section.content:
+        section.report.fault("parameters", "must name at least one parameter")
+    parameters: dict[str, Parameter] = {}
+    for parameter in _parameters(section, ()):
+        if parameter.name in parameters:
+            section.report.fault(
+                section.at(parameter.name), "is there twice, once nested and once with a dot"
+            )
+        parameters[parameter.name] = parameter
+    conditions = ours.section("conditions") if ours and "conditions" in ours else None
+    if conditions is not None:
+        _add_conditions(conditions, parameters)
+    return SearchSpace(tuple(parameters.values()))
+
+
+def _parameters(section: Section, path: tuple[str, ...]) -> Iterator[Parameter]:
+    """In W&B's order: sorted by name at each level, a nested group in the place of its own name."""
+    for key in sorted(section.content, key=str):
+        name = str(key)
+        if not isinstance(key, str) or not _NAME.fullmatch(key):
+            rule = "must be named by letters, digits, `_`, `.` and `-`, not beginning with a digit"
+            section.report.fault(section.at(name), rule, show(key), "rename it")
+            continue
+        entry = section.section(name, _as_entry(section.raw(name)))
+        if entry is not None:
+            yield from _entry(entry, (*path, name))
+
+
+def _as_entry(value: object) -> str:
+    return (
+        f"write `values: {value}` under it" if isinstance(value, list) else f"write `value: {value}` under it"
+    )
+
+
+def _entry(entry: Section, path: tuple[str, ...]) -> Iterator[Parameter]:
+    if "parameters" in entry:
+        entry.refuse_unknown_keys(("parameters",), "a group of nested parameters")
+        nested = entry.section("parameters")
+        if nested is not None:
+            if not nested.content:
+                nested.report.fault(nested.path, "must name at least one parameter")
+            yield from _parameters(nested, path)
+        return
+    distribution = parse_distribution(entry, is_nested=len(path) > 1)
+    if distribution is not None:
+        yield Parameter(".".join(path), distribution, path=path)
+
+
+def _add_conditions(section: Section, parameters: dict[str, Parameter]) -> None:
+    """`conditions: {momentum: {optimizer: sgd}}`: momentum exists only where optimizer is sgd."""
+    for key in section.content:
+        name = str(key)
+        if name not in parameters:
+            section.report.fault(section.at(name), "is not a parameter", "", did_you_mean(name, parameters))
+            continue
+        condition = _condition(section, name, parameters)
+        if condition is not None:
+            parameters[name] = replace(parameters[name], condition=condition)
+    for name, parameter in parameters.items():
+        if _is_circular(parameter, parameters):
+            section.report.fault(section.at(name), "depends on itself in a circle")
+            parameters[name] = replace(parameter, condition=None)
+
+
+def _condition(section: Section, name: str, parameters: Mapping[str, Parameter]) -> Condition | None:
+    entry = section.section(name, "write for example `momentum: {optimizer: sgd}`")
+    if entry is None:
+        return None
+    if len(entry.content) != 1:
+        section.fault(name, "must name exactly one other parameter")
+        return None
+    ((parent, values),) = entry.content.items()
+    if parent not in parameters:
+        fix = did_you_mean(parent, parameters)
+        entry.report.fault(entry.at(parent), "is not a parameter", "", fix)
+        return None
+    condition = Condition(str(parent), tuple(values) if isinstance(values, list) else (values,))
+    _check_values(entry, condition, parameters[condition.parent], entry.report)
+    return condition
+
+
+def _check_values(entry: Section, condition: Condition, parent: Parameter, report: Report) -> None:
+    if not condition.values:
+        report.fault(entry.at(parent.name), "must give the values it takes", "[]")
+    for value in condition.values:
+        if not parent.distribution.contains(value):
+            support = parent.distribution.support
+            fix = f"its values are {show(list(support))}" if support else ""
+            report.fault(entry.at(parent.name), "is never", show(value), fix)
+
+
+def _is_circular(parameter: Parameter, parameters: Mapping[str, Parameter]) -> bool:
+    above = parameter
+    for _ in parameters:
+        if above.condition is None:
+            return False
+        above = parameters[above.condition.parent]
+    return True

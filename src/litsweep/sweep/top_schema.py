@@ -1,0 +1,103 @@
+"""The top-level keys of a sweep config that need more than their type checked."""
+
+import re
+from collections.abc import Mapping
+
+from litsweep.sweep.method import Method
+from litsweep.sweep.section import Section, did_you_mean
+
+TEXTS = ("program", "name", "description", "project", "entity", "job", "image_uri", "apiVersion", "kind")
+_MAPPINGS = ("parameters", "metric", "early_terminate", "controller", "scheduler", "litsweep")
+_KEYS = ("method", "metrics", "run_cap", "command", *_MAPPINGS, *TEXTS)
+_FROM_CLIENT = ("settings", "launch")
+"""Keys that the wandb client adds itself, or takes out again before upload."""
+
+_MACROS = (
+    *("env", "interpreter", "program", "args", "args_no_equals", "args_no_hyphens", "args_no_boolean_flags"),
+    *("args_json", "args_json_file", "args_dict", "args_append_hydra", "args_override_hydra"),
+)
+_SCHEDULERS = {"wandb": ("grid", "random", "bayes"), "optuna": ("custom",), "ax": ("custom",)}
+
+
+def check_keys(top: Section) -> None:
+    """A misspelt key is a fault; one that resembles nothing is left alone, as W&B does, with a warning."""
+    for key in top.content:
+        if key in _KEYS or key in _FROM_CLIENT:
+            continue
+        near = did_you_mean(key, _KEYS)
+        if near:
+            top.report.fault(str(key), "is not a key of a sweep config", "", near)
+        else:
+            top.report.warn(str(key), "is not a key of a sweep config, and is ignored")
+
+
+def parse_ours(top: Section) -> Section | None:
+    """`litsweep:`, the one key that holds everything W&B does not know."""
+    ours = top.section("litsweep") if "litsweep" in top else None
+    if ours is not None:
+        ours.refuse_unknown_keys(("seed", "early_terminate", "conditions"), "litsweep")
+        top.report.warn("litsweep", "is for litsweep's own backend; W&B cloud ignores it, with a warning")
+    return ours
+
+
+def parse_method(top: Section) -> Method:
+    """`method:`; some method also where it is faulty."""
+    if "method" not in top:
+        top.fault("method", "is missing", f"add `method:` with one of {', '.join(Method)}")
+        return Method.CUSTOM
+    return Method(top.choice("method", tuple(Method)) or Method.CUSTOM)
+
+
+def parse_command(top: Section) -> tuple[str, ...] | None:
+    """`command:`, with a warning for each item that the agent will not take as written."""
+    if "command" not in top:
+        return None
+    items = top.raw("command")
+    if not isinstance(items, list | tuple) or not items:
+        fix = 'write for example ["${env}", "${interpreter}", "${program}", "${args}"]'
+        top.fault("command", "must be a list", fix)
+        return None
+    for index, item in enumerate(items):
+        _check_macros(top, f"command[{index}]", str(item))
+    return tuple(str(item) for item in items)
+
+
+def _check_macros(top: Section, path: str, item: str) -> None:
+    """The agent replaces an item that is a macro as a whole, and drops one it does not know."""
+    for name in re.findall(r"\$\{([^}]*)\}", item):
+        if name.startswith("envvar:"):
+            continue
+        if item != f"${{{name}}}":
+            top.report.warn(path, f"the agent leaves ${{{name}}} as it is inside {item}")
+        elif name not in _MACROS:
+            near = did_you_mean(name, _MACROS)
+            top.report.warn(path, f"the agent drops {item}, which is not a macro; {near}".rstrip("; "))
+
+
+def parse_scheduler(top: Section) -> Mapping[str, object] | None:
+    """`scheduler:`, which lets `wandb sweep-scheduler` choose the runs."""
+    section = top.section("scheduler") if "scheduler" in top else None
+    if section is None:
+        return None
+    section.refuse_unknown_keys(("engine", "source", "optimizer", "search_space"), "scheduler")
+    engine = section.choice("engine", tuple(_SCHEDULERS))
+    for key in ("optimizer", "search_space"):
+        if key in section and "source" not in section:
+            section.fault(key, "needs source", "add `source:` with the Python file it is in")
+    method = top.raw("method")
+    if engine and method in tuple(Method) and method not in _SCHEDULERS[engine]:
+        allowed = ", ".join(_SCHEDULERS[engine])
+        section.fault("engine", f"goes with method {allowed}, not {method}", f"write `method: {allowed}`")
+    return {str(key): value for key, value in section.content.items()}
+
+
+def check_controller(top: Section) -> None:
+    """`controller:`, which with `type: local` lets `wandb controller` choose the runs."""
+    controller = top.section("controller") if "controller" in top else None
+    kind = controller.choice("type", ("local", "cloud")) if controller else None
+    if "scheduler" in top and kind == "local":
+        rule = "cannot be local beside a scheduler"
+        top.report.fault("controller.type", rule, "local", "leave controller out")
+    if "scheduler" in top and "early_terminate" in top:
+        fix = "leave it out: the scheduler decides what to stop"
+        top.report.fault("early_terminate", "cannot stand beside a scheduler", "", fix)
