@@ -1,3 +1,4 @@
+import base64
 import hashlib
 import resource
 from collections.abc import AsyncIterator
@@ -19,7 +20,11 @@ async def broken() -> AsyncIterator[bytes]:
     raise ConnectionResetError
 
 
-def write(store: BlobStore, key: str, *contents: bytes, md5: bytes | None = None) -> Written:
+def md5_of(content: bytes) -> str:
+    return base64.b64encode(hashlib.md5(content).digest()).decode()
+
+
+def write(store: BlobStore, key: str, *contents: bytes, md5: str | None = None) -> Written:
     return anyio.run(store.write, key, chunks(*contents), md5)
 
 
@@ -32,7 +37,7 @@ def test_what_was_written_is_read_back(store: BlobStore) -> None:
     key = store.new_key()
     written = write(store, key, b"two ", b"chunks")
     assert store.read(key) == b"two chunks"
-    assert written == Written(10, hashlib.md5(b"two chunks").digest())
+    assert written == Written(10, md5_of(b"two chunks"))
 
 
 def test_an_empty_blob_is_a_blob(store: BlobStore) -> None:
@@ -60,8 +65,14 @@ def test_a_broken_upload_leaves_the_old_content_and_no_rest(store: BlobStore, tm
 def test_content_that_is_not_what_was_announced_is_refused(store: BlobStore) -> None:
     key = store.new_key()
     with pytest.raises(ValueError, match="announced"):
-        write(store, key, b"tampered", md5=hashlib.md5(b"genuine").digest())
+        write(store, key, b"tampered", md5=md5_of(b"genuine"))
     assert not store.path(key).exists()
+
+
+def test_put_is_write_for_bytes(store: BlobStore) -> None:
+    key, other = store.new_key(), store.new_key()
+    assert store.put(key, b"small") == write(store, other, b"small")
+    assert store.read(key) == store.read(other) == b"small"
 
 
 def test_leftovers_of_a_killed_server_are_cleared(store: BlobStore, tmp_path: Path) -> None:

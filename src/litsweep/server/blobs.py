@@ -1,11 +1,12 @@
 """Files of any size on disk, each under a random key: written whole or not at all, never in memory."""
 
+import base64
 import hashlib
 import os
 import re
 import secrets
-from collections.abc import AsyncIterable
-from contextlib import suppress
+from collections.abc import AsyncIterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -18,10 +19,10 @@ _KEY = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class Written:
-    """What a blob turned out to hold: its size in bytes and the MD5 of its content."""
+    """What a blob turned out to hold: its size in bytes, and the MD5 of its content in base64."""
 
     size: int
-    md5: bytes
+    md5: str
 
 
 class BlobStore:
@@ -36,63 +37,85 @@ class BlobStore:
 
     @staticmethod
     def new_key() -> str:
+        """A key that was never given before."""
         return secrets.token_hex(16)
 
     def path(self, key: str) -> Path:
+        """Where the content of `key` is.
+
+        Raises:
+            ValueError: `key` is not one.
+        """
         if not _KEY.fullmatch(key):
             raise ValueError(f"a blob key is 32 hexadecimal digits, got {key!r}")
         return self._root / key[:2] / key
 
-    async def write(self, key: str, chunks: AsyncIterable[bytes], md5: bytes | None = None) -> Written:
-        """Put the content at `key`, replacing what was there; it is on the disk when this returns.
+    async def write(self, key: str, chunks: AsyncIterable[bytes], md5: str | None = None) -> Written:
+        """Put the content at `key`, replacing what was there; it is on disk when this returns.
 
-        ValueError when the content does not have the MD5 it should; nothing is replaced then.
+        Raises:
+            ValueError: its MD5 is not the announced one; nothing is replaced then.
         """
         target = self.path(key)
-        partial = self._incoming / secrets.token_hex(16)
-        try:
-            written = await _stream(partial, chunks)
-            if md5 is not None and written.md5 != md5:
-                raise ValueError(f"the content has MD5 {written.md5.hex()}, not {md5.hex()} as announced")
-            await to_thread.run_sync(_publish, partial, target)
-        finally:
-            with suppress(FileNotFoundError):
-                partial.unlink()
+        with self._partial() as (partial, file):
+            written = await _stream(file, chunks)
+            if md5 not in (None, written.md5):
+                raise ValueError(f"the content has MD5 {written.md5}, not {md5} as announced")
+            await to_thread.run_sync(_publish, file, partial, target)
         return written
+
+    def put(self, key: str, content: bytes) -> Written:
+        """`write` for a small content that is in memory anyway."""
+        target = self.path(key)
+        with self._partial() as (partial, file):
+            file.write(content)
+            _publish(file, partial, target)
+        return Written(len(content), _base64(hashlib.md5(content, usedforsecurity=False)))
 
     def read(self, key: str) -> bytes:
         """The whole content, for small blobs such as manifests."""
         return self.path(key).read_bytes()
 
     def delete(self, key: str) -> None:
-        with suppress(FileNotFoundError):
-            self.path(key).unlink()
+        """Let the content go; nothing happens if there is none."""
+        self.path(key).unlink(missing_ok=True)
+
+    @contextmanager
+    def _partial(self) -> Iterator[tuple[Path, BinaryIO]]:
+        path = self._incoming / secrets.token_hex(16)
+        try:
+            with path.open("wb") as file:
+                yield path, file
+        finally:
+            path.unlink(missing_ok=True)
 
 
-async def _stream(path: Path, chunks: AsyncIterable[bytes]) -> Written:
+async def _stream(file: BinaryIO, chunks: AsyncIterable[bytes]) -> Written:
     digest = hashlib.md5(usedforsecurity=False)
+    pending = bytearray()
     size = 0
-    with path.open("wb") as file:
-        pending = bytearray()
-        async for chunk in chunks:
-            pending += chunk
-            if len(pending) >= WRITE_SIZE:
-                size += await to_thread.run_sync(_append, file, digest, bytes(pending))
-                pending.clear()
-        size += await to_thread.run_sync(_append, file, digest, bytes(pending))
-        await to_thread.run_sync(os.fsync, file.fileno())
-    return Written(size, digest.digest())
+    async for chunk in chunks:
+        pending += chunk
+        if len(pending) >= WRITE_SIZE:
+            size += await to_thread.run_sync(_append, file, digest, bytes(pending))
+            pending.clear()
+    size += await to_thread.run_sync(_append, file, digest, bytes(pending))
+    return Written(size, _base64(digest))
 
 
 def _append(file: BinaryIO, digest: "hashlib._Hash", content: bytes) -> int:
     digest.update(content)
-    file.write(content)
+    return file.write(content)
+
+
+def _base64(digest: "hashlib._Hash") -> str:
+    return base64.b64encode(digest.digest()).decode()
+
+
+def _publish(file: BinaryIO, partial: Path, target: Path) -> None:
+    """Sync the content, rename it into place, sync the folder: a blob that is there is there whole."""
     file.flush()
-    return len(content)
-
-
-def _publish(partial: Path, target: Path) -> None:
-    """Rename into place and sync the folder: the name survives a power cut as the content does."""
+    os.fsync(file.fileno())
     target.parent.mkdir(exist_ok=True)
     partial.replace(target)
     folder = os.open(target.parent, os.O_RDONLY)

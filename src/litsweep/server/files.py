@@ -1,0 +1,94 @@
+"""Upload and download of blobs, by signed links: `PUT` and `GET /blobs/KEY/NAME`.
+
+The client sends no key with these requests; the signature in the link stands for it. The name is there for
+the content type only.
+"""
+
+from mimetypes import guess_type
+from pathlib import PurePosixPath
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from litsweep.server.auth import Keyring
+from litsweep.server.backend import Backend, backend_of
+from litsweep.server.blobs import Written
+from litsweep.server.store import blobs as blob_store
+from litsweep.server.store.blobs import BlobRecord
+
+# What a run uploads must not act in the browser with the session of the person who looks at it.
+INERT = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
+
+
+def link(keyring: Keyring, method: str, key: str, name: str) -> str:
+    """The path and query of a signed link; `name` is the file's, with or without folders."""
+    return keyring.link(method, f"/blobs/{key}/{PurePosixPath(name).name or 'file'}")
+
+
+def media_type(name: str) -> str:
+    """By the name's ending."""
+    return guess_type(name)[0] or "application/octet-stream"
+
+
+async def upload(request: Request) -> Response:
+    """Store the body; answer when it is on disk."""
+    backend, key = backend_of(request), request.path_params["key"]
+    blob = await run_in_threadpool(_announced, backend, key)
+    try:
+        written = await backend.blobs.write(key, request.stream(), blob.announced_md5)
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from error
+    if not await run_in_threadpool(_mark_stored, backend, key, written):
+        backend.blobs.delete(key)
+        raise HTTPException(404)
+    return Response()
+
+
+def _announced(backend: Backend, key: str) -> BlobRecord:
+    with backend.database.read() as connection:
+        blob = blob_store.get(connection, key)
+    if blob is None:
+        raise HTTPException(404)
+    return blob
+
+
+def _mark_stored(backend: Backend, key: str, written: Written) -> bool:
+    with backend.database.write() as connection:
+        return blob_store.mark_stored(connection, key, written.size, written.md5)
+
+
+async def download(request: Request) -> Response:
+    """The content, or the part of it that the Range header asks for."""
+    path = backend_of(request).blobs.path(request.path_params["key"])
+    if not path.exists():
+        raise HTTPException(404)
+    return FileResponse(path, media_type=media_type(request.path_params["name"]), headers=INERT)
+
+
+async def blob(request: Request) -> Response:
+    """One blob, for the holder of a signed link."""
+    method = "PUT" if request.method == "PUT" else "GET"
+    if not backend_of(request).keyring.allows(method, request.scope["path"], request.query_params):
+        raise HTTPException(403, "this link is not signed by this server for this use, or it has expired")
+    return await (upload(request) if method == "PUT" else download(request))
+
+
+def collect_garbage(backend: Backend) -> None:
+    """Delete the content of blobs that nothing refers to any more."""
+    with backend.database.write() as connection:
+        keys = blob_store.take_unused(connection)
+    for key in keys:
+        backend.blobs.delete(key)
+
+
+_ANY_ORIGIN = Middleware(
+    CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD", "PUT"], allow_headers=["*"]
+)
+routes: list[BaseRoute] = [
+    Route("/blobs/{key}/{name}", blob, methods=["GET", "HEAD", "PUT", "OPTIONS"], middleware=[_ANY_ORIGIN])
+]

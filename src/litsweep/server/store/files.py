@@ -1,0 +1,97 @@
+"""The files of a run: a name for each, and the blob with its content."""
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    select,
+)
+
+from litsweep.server.store import blobs as blob_store
+from litsweep.server.store.blobs import blobs
+from litsweep.server.store.tables import metadata
+
+run_files = Table(
+    "run_files",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("blob", String(32), ForeignKey("blobs.key"), nullable=False, index=True),
+    UniqueConstraint("run_id", "name"),
+)
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file whose content is there."""
+
+    id: int
+    name: str
+    blob: str
+    size: int
+    md5: str
+    stored_at: float
+
+
+_STORED = (
+    select(run_files.c.id, run_files.c.name, run_files.c.blob, blobs.c.size, blobs.c.md5, blobs.c.stored_at)
+    .join(blobs)
+    .where(blobs.c.stored_at.is_not(None))
+)
+
+
+def normal(name: str) -> str:
+    """`./a/../b c.txt` is `b c.txt`: one name for each file."""
+    return posixpath.normpath(name.replace("\\", "/")).lstrip("/")
+
+
+def declare(connection: Connection, run_id: int, name: str, fresh_key: str) -> str:
+    """The key of the blob for this file's content: `fresh_key` if the run has no such file yet."""
+    wanted = (run_files.c.run_id == run_id, run_files.c.name == name)
+    known: str | None = connection.scalar(select(run_files.c.blob).where(*wanted))
+    if known is not None:
+        return known
+    blob_store.add(connection, fresh_key)
+    connection.execute(run_files.insert().values(run_id=run_id, name=name, blob=fresh_key))
+    return fresh_key
+
+
+def count(connection: Connection, run_id: int) -> int:
+    stored = _STORED.where(run_files.c.run_id == run_id).subquery()
+    return connection.scalar(select(func.count()).select_from(stored)) or 0
+
+
+def page(
+    connection: Connection,
+    run_id: int,
+    names: Sequence[str] = (),
+    pattern: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Sequence[FileRecord]:
+    """Files by name: those of `names`, or like the SQL `pattern`, or all; those behind `after`."""
+    conditions: list[ColumnElement[bool]] = [run_files.c.run_id == run_id]
+    if names:
+        conditions.append(run_files.c.name.in_([normal(name) for name in names]))
+    if pattern:
+        conditions.append(run_files.c.name.ilike(pattern))
+    if after:
+        conditions.append(run_files.c.name > after)
+    rows = connection.execute(_STORED.where(*conditions).order_by(run_files.c.name).limit(limit))
+    return [FileRecord(**row._mapping) for row in rows]
+
+
+def delete(connection: Connection, ids: Sequence[int]) -> None:
+    connection.execute(run_files.delete().where(run_files.c.id.in_(ids)))
