@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -24,6 +24,7 @@ from litsweep.errors import LitsweepError
 from litsweep.launch.link import Autonomous, LineSocket, Link, Message, Streak
 from litsweep.launch.process import die_with_parent
 from litsweep.launch.protocol import AgentApi, Command, SweepGoneError, UnreachableError, connect
+from litsweep.launch.retry import Retries
 from litsweep.launch.runner import Runner, RunProcess
 
 HEARTBEAT_SECONDS = 5.0
@@ -193,33 +194,38 @@ def _nothing(signum: int, frame: FrameType | None) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Be the agent of one slot."""
-    args = _parse(argv)
+    args = parse(argv)
+    return be_agent(args, lambda api, link: Agent(api, link, Runner(api, Path.cwd(), link, args.log)).run())
+
+
+def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) -> int:
+    """Connect to the sweep and to the supervisor, if there is one, and `work`; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="[litsweep %(asctime)s] %(message)s", stream=sys.stderr)
-    link: Link
+    supervisor: Link | None = None
     if args.supervisor is not None:
         die_with_parent(signal.SIGHUP)
-        link = LineSocket(socket.socket(fileno=args.supervisor))
-    else:
-        link = Autonomous(Streak(args.max_consecutive_failures), args.count)
+        supervisor = LineSocket(socket.socket(fileno=args.supervisor))
     try:
         api = connect(args.sweep)
-        runner = Runner(api, Path.cwd(), link, args.log, warm=not args.cold)
-        log.info("left: %s", Agent(api, link, runner).run())
+        api.sweep()
+        own = Autonomous(Streak(args.max_consecutive_failures), Retries(api), args.count)
+        log.info("left: %s", work(api, supervisor or own))
     except LitsweepError as error:
-        link.send(event="left", reason=str(error), broken=True)
+        if supervisor:
+            supervisor.send(event="left", reason=str(error), broken=True)
         log.error("%s", error)
         return 1
     return 0
 
 
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m litsweep.launch.agent", description=__doc__)
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments every kind of agent takes."""
+    parser = argparse.ArgumentParser(description="An agent for one slot.")
     parser.add_argument("sweep")
     parser.add_argument("--log", type=Path, required=True, help="the file this process's output goes to")
     parser.add_argument("--count", type=int)
     parser.add_argument("--max-consecutive-failures", type=int, default=3)
     parser.add_argument("--supervisor", type=int, metavar="FD", help=argparse.SUPPRESS)
-    parser.add_argument("--cold", action="store_true", help="start every run as a new process")
     return parser.parse_args(argv)
 
 

@@ -10,7 +10,7 @@ TAIL_LINES = 15
 
 # In this order: the first class one of whose signs stands in the run's last lines is taken.
 _SIGNS: tuple[tuple[Failure, str], ...] = (
-    (Failure.OUT_OF_MEMORY, r"OutOfMemoryError|CUDA out of memory|^MemoryError|can(no|')t allocate memory"),
+    (Failure.OUT_OF_MEMORY, r"^(\w+\.)*(OutOfMemoryError|MemoryError)(:|$)|CUDA out of memory|can(no|')t allocate memory"),
     (Failure.DIVERGED, r"^(\w+\.)*(Diverged\w*|NonFiniteError)\b"),
     (
         Failure.CONFIG,
@@ -53,7 +53,7 @@ def classify(exit_code: int, tail: str, out_of_host_memory: bool = False) -> Fai
 def last_lines(output: bytes, lines: int = TAIL_LINES) -> str:
     """The last non-empty lines of `output`, progress bars' rewritten lines left out."""
     text = output.decode(errors="replace").replace("\r\n", "\n")
-    kept = [line.rpartition("\r")[2].rstrip() for line in text.splitlines()]
+    kept = [line.rpartition("\r")[2].rstrip() for line in text.split("\n")]
     return "\n".join([line for line in kept if line][-lines:])
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from litsweep.launch.failure import RunEnd
+from litsweep.launch.retry import Retries
 from litsweep.sweep.run import Failure
 
 Message = Mapping[str, Any]
@@ -89,6 +90,7 @@ class Autonomous:
     """An agent without a supervisor, as on a cluster: it counts its runs and its failures itself."""
 
     streak: Streak
+    retries: Retries
     count: int | None = None
     _orders: list[Message] = field(default_factory=list)
     _taken: int = 0
@@ -102,6 +104,7 @@ class Autonomous:
             case "ended":
                 end = end_of(message)
                 self.streak.add(end.failure)
+                self._taken -= self.retries.record(end)
                 if end.failure is Failure.CONFIG:
                     self._orders.append({"order": "leave", "reason": end.tail})
                 elif self.streak.is_over:

@@ -133,7 +133,7 @@ class Supervisor:
             self._run_ended(agent, lost)
 
     def _run_ended(self, agent: SlotAgent, end: RunEnd) -> None:
-        if end.failure and self._retries.record(end) and self._left_to_start is not None:
+        if self._retries.record(end) and self._left_to_start is not None:
             self._left_to_start += 1
         if end.failure is Failure.CONFIG:
             self._error = self._error or end.tail
@@ -150,7 +150,7 @@ class Supervisor:
         for agent in self._agents:
             if not agent.wants_run:
                 continue
-            if self._is_ending:
+            if self._is_ending or not agent.is_open:
                 agent.leave("the launch is ending")
             elif self._left_to_start is None or self._left_to_start > 0:
                 agent.go()

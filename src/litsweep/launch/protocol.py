@@ -143,10 +143,16 @@ class AgentApi:
 
     def requeue(self, run_id: str) -> None:
         """Have the server hand the run out again: tell it, as its client would, that it was preempted."""
+        self._stream(run_id, {"preempting": True})
+        self.end(run_id, 1)
+
+    def end(self, run_id: str, exit_code: int) -> None:
+        """Tell the server that the run is over, in place of a client that died before it could."""
+        self._stream(run_id, {"complete": True, "exitcode": exit_code})
+
+    def _stream(self, run_id: str, body: Mapping[str, Any]) -> None:
         path = self.path
-        url = f"{self.base_url}/files/{path.entity}/{path.project}/{run_id}/file_stream"
-        for body in ({"preempting": True}, {"complete": True, "exitcode": 1}):
-            self._post(url, body)
+        self._post(f"{self.base_url}/files/{path.entity}/{path.project}/{run_id}/file_stream", body)
 
     def _call(self, query: str, **variables: Any) -> dict[str, Any]:
         body = self._post(f"{self.base_url}/graphql", {"query": query, "variables": variables})

@@ -68,13 +68,12 @@ class RunProcess:
         if pid == 0:
             return None
         code = os.waitstatus_to_exitcode(status)
+        tail = self._tail()
+        died_for_memory = host_memory_kills() > self._memory_kills
+        failure = None if self._asked_to_end else classify(code, tail, died_for_memory)
         process.kill_group(self.pid)
         if code < 0:
             self.kill()
-        tail = self._tail()
-        failure = (
-            None if self._asked_to_end else classify(code, tail, host_memory_kills() > self._memory_kills)
-        )
         return RunEnd(self.run_id, code, failure, tail)
 
     def _tail(self) -> str:
@@ -89,13 +88,13 @@ class RunProcess:
 class Runner:
     """Starts runs: forked from this process once it is warm, as new processes where that cannot be."""
 
-    def __init__(self, api: AgentApi, cwd: Path, link: Link, output: Path, warm: bool = True) -> None:
+    def __init__(self, api: AgentApi, cwd: Path, link: Link, output: Path) -> None:
         self._api = api
         self._template = api.command()
         self._cwd = cwd
         self._link = link
         self._output = output
-        self._want_warm = warm
+        self._may_fork = True
         self._warm_program = ""
 
     def start(self, command: Command) -> RunProcess:
@@ -121,7 +120,7 @@ class Runner:
 
     def _is_warm(self, how: Invocation) -> bool:
         """Whether to fork; warms up at the first run of a program."""
-        if not self._want_warm or how.script is None:
+        if not self._may_fork or how.script is None:
             return False
         if self._warm_program != how.script[0]:
             self._warm_program = how.script[0]
@@ -130,8 +129,8 @@ class Runner:
             log.info("warm in %.1f s: %s", time.monotonic() - began, ", ".join(names))
         if reason := warm.unsafe_to_fork():
             log.warning("every run starts cold: %s", reason)
-            self._want_warm = False
-        return self._want_warm
+            self._may_fork = False
+        return self._may_fork
 
     def _fork(self, how: Invocation, environ: Mapping[str, str]) -> int:
         assert how.script is not None, "only a script is forked"

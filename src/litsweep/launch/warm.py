@@ -91,9 +91,9 @@ def _holds_gpu() -> bool:
 
 
 def fork_run(script: Sequence[str], environ: Mapping[str, str], forget: Callable[[], None]) -> int:
-    """Fork a child that runs `script` (file and arguments) as `python FILE …` would; gives its pid.
+    """Fork a child that runs `script` (a file and its arguments) as Python would; returns its pid.
 
-    The child leads a session of its own and dies with this process. `forget` lets go of what the parent holds.
+    The child leads a session of its own and dies with this process; `forget` closes what only the parent needs.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -145,7 +145,8 @@ def _run_as_main(script: Sequence[str]) -> int:
     except SystemExit as stop:
         return _exit_code(stop.code)
     except BaseException as error:
-        sys.excepthook(type(error), error, error.__traceback__)
+        shown = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
+        sys.excepthook(type(shown), shown, shown.__traceback__)
         return 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
     return 0
 

@@ -1,0 +1,127 @@
+"""One slot's agent by way of the stock `wandb agent`: one of its processes per run.
+
+For who wants W&B's own agent on every run. A fresh one for each run never counts failures across runs (which
+would shut it down after three, early-stopped runs included) and says by its end that the run has ended; the
+price is its five seconds before each run. How the run ended is asked of the server.
+"""
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from litsweep.launch import process
+from litsweep.launch.agent import be_agent, parse
+from litsweep.launch.failure import RunEnd, classify, last_lines
+from litsweep.launch.link import Link
+from litsweep.launch.protocol import AgentApi
+from litsweep.sweep.run import RunState
+
+POLL_SECONDS = 0.2
+_RUN_ENDED = re.compile(rb"Cleaning up finished run: (\S+)")
+_WELL = (RunState.FINISHED, RunState.RUNNING)  # running: the server has yet to digest the end
+
+
+class StockAgent:
+    """Starts `wandb agent --count 1` for every run it may take."""
+
+    def __init__(self, api: AgentApi, link: Link, output: Path) -> None:
+        self._api = api
+        self._link = link
+        self._output = output
+        self._leaving = ""
+        self._agent: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> str:
+        """Work until the sweep is done or told to leave; returns why it left."""
+        for signum, handler in ((signal.SIGINT, self._drain), (signal.SIGTERM, self._stop)):
+            signal.signal(signum, handler)
+        signal.signal(signal.SIGHUP, self._abort)
+        while not self._leaving:
+            self._link.send(event="ask")
+            if self._may_go():
+                self._one_run()
+        self._link.send(event="left", reason=self._leaving)
+        return self._leaving
+
+    def _drain(self, signum: int, frame: FrameType | None) -> None:
+        self._leaving = self._leaving or "interrupted"
+
+    def _stop(self, signum: int, frame: FrameType | None) -> None:
+        self._leaving = self._leaving or "interrupted"
+        for pid in process.marked(*self._run_marks()):
+            os.kill(pid, signal.SIGTERM)
+
+    def _abort(self, signum: int, frame: FrameType | None) -> NoReturn:
+        process.kill_marked(f"{process.MARK}={os.environ.get(process.MARK, '')}", patience=1.0)
+        os._exit(128 + signum)
+
+    def _run_marks(self) -> list[str]:
+        return [f"{process.MARK}={os.environ.get(process.MARK, '')}", f"WANDB_SWEEP_ID={self._api.path.id}"]
+
+    def _may_go(self) -> bool:
+        while not self._leaving:
+            for order in self._receive():
+                if order == "go":
+                    return True
+                self._leaving = "no more runs wanted"
+            if (fd := self._link.fileno()) is not None:
+                select.select([fd], [], [], POLL_SECONDS)
+        return False
+
+    def _receive(self) -> list[str]:
+        try:
+            return [order["order"] for order in self._link.receive()]
+        except ConnectionError:
+            self._abort(signal.SIGHUP, None)
+
+    def _one_run(self) -> None:
+        before = self._output.stat().st_size if self._output.exists() else 0
+        path = self._api.path
+        argv = [
+            sys.executable,
+            "-m",
+            "wandb",
+            "agent",
+            "--count",
+            "1",
+            f"{path.entity}/{path.project}/{path.id}",
+        ]
+        bin_folder = str(Path(sys.executable).parent)
+        environ = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ.get('PATH', '')}"}
+        self._link.send(event="started", run="", pid=0)
+        with self._output.open("ab") as output:
+            self._agent = process.start(argv, environ, output)
+        while self._agent.poll() is None:
+            self._receive()
+            time.sleep(POLL_SECONDS)
+        self._tell(before)
+
+    def _tell(self, before: int) -> None:
+        text = self._output.read_bytes()[before:]
+        found = _RUN_ENDED.search(text)
+        if found is None:
+            self._leaving = self._leaving or "the sweep is done"
+            return
+        run_id = found[1].decode()
+        state = self._api.run(run_id).get("state", RunState.FAILED)
+        tail = last_lines(text)
+        end = RunEnd(run_id, int(state not in _WELL), None if state in _WELL else classify(1, tail), tail)
+        self._link.send(event="ended", run=end.run_id, exit=end.exit_code, failure=end.failure, tail=end.tail)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Be the agent of one slot."""
+    args = parse(argv)
+    return be_agent(args, lambda api, link: StockAgent(api, link, args.log).run())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

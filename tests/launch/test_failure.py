@@ -1,0 +1,44 @@
+"""Why a run ended, from its exit code and last lines: real exceptions of real processes."""
+
+import subprocess
+import sys
+
+import pytest
+
+from litsweep.launch.failure import classify, last_lines
+from litsweep.sweep.run import Failure
+
+PROGRAMS = [
+    ("import torch; torch.empty(1 << 60)", Failure.OUT_OF_MEMORY),
+    ("import torch; raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB')",
+     Failure.OUT_OF_MEMORY),
+    ("bytearray(1 << 62)", Failure.OUT_OF_MEMORY),
+    ("import no_such_module", Failure.CONFIG),
+    ("def f(:", Failure.CONFIG),
+    ("from litsweep.errors import ConfigError; raise ConfigError('the data', [])", Failure.CONFIG),
+    ("import argparse; argparse.ArgumentParser().parse_args(['--nope'])", Failure.CONFIG),
+    ("raise ValueError('the loss was odd: ImportError')", Failure.ERROR),
+    ("import sys; print('MemoryError-free'); sys.exit(1)", Failure.ERROR),
+    ("import os; os.kill(os.getpid(), 9)", Failure.SIGNAL),
+    ("import os; os.kill(os.getpid(), 11)", Failure.SIGNAL),
+    ("print('fine')", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("program", "expected"), PROGRAMS)
+def test_classes(program: str, expected: Failure | None) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", program], stderr=subprocess.STDOUT, stdout=subprocess.PIPE, check=False
+    )
+    assert classify(done.returncode, last_lines(done.stdout)) is expected
+
+
+def test_a_kill_while_the_kernel_ran_out_of_memory_is_out_of_memory() -> None:
+    assert classify(-9, "", out_of_host_memory=True) is Failure.OUT_OF_MEMORY
+    assert classify(0, "", out_of_host_memory=True) is None
+
+
+def test_last_lines_leave_out_overwritten_progress() -> None:
+    output = b"start\n" + b"".join(b"\r epoch %d" % i for i in range(50)) + b"\nValueError: x\n\n"
+    assert last_lines(output) == "start\n epoch 49\nValueError: x"
+    assert last_lines(b"\n".join(b"line %d" % i for i in range(99)), 2) == "line 97\nline 98"
