@@ -1,0 +1,5 @@
+import sys
+
+from litsweep.cli import main
+
+sys.exit(main())

@@ -1,0 +1,62 @@
+"""`litsweep best`: the best run of a sweep and how to repeat it."""
+
+import argparse
+
+from rich.console import Console
+from rich.table import Table
+
+from litsweep.cli.backend import use_backend
+from litsweep.cli.options import add_data_dir, add_json, write_json
+from litsweep.launch.result import BestRun, Result, result_of
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("best", help="show a sweep's best run: config, metrics, checkpoint, command")
+    parser.add_argument("sweep", help="ENTITY/PROJECT/ID, as `wandb sweep` printed it")
+    add_data_dir(parser)
+    add_json(parser)
+    parser.set_defaults(execute=execute)
+
+
+def execute(args: argparse.Namespace) -> int:
+    from litsweep.launch.watch import SweepWatch
+
+    use_backend(args.data_dir.expanduser())
+    result = result_of(SweepWatch(args.sweep).read())
+    write_json(args.json, result.as_dict())
+    return show_result(result, Console())
+
+
+def show_result(result: Result, console: Console) -> int:
+    """Print `result`; 0 if it has a best run, else 1."""
+    states = ", ".join(f"{count} {state}" for state, count in sorted(result.runs.items())) or "no runs yet"
+    console.print(f"Sweep {result.sweep} ({result.state.lower()}): {states}", highlight=False)
+    if result.best is None:
+        what = f"no run logged {result.metric}" if result.metric else "the sweep declares no metric"
+        console.print(f"No best run: {what}.")
+    else:
+        console.print(_best_table(result, result.best))
+    console.print(f"Sweep page: {result.url}", highlight=False, soft_wrap=True)
+    return 0 if result.best else 1
+
+
+def _best_table(result: Result, best: BestRun) -> Table:
+    table = Table(
+        title=f"Best run: {best.name} ({best.id})", title_justify="left", show_header=False, box=None
+    )
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in best.parameters.items():
+        table.add_row(name, _text(value))
+    table.add_row(f"{result.metric} (best)", _text(best.best))
+    table.add_row(f"{result.metric} (last)", _text(best.last))
+    for name, value in best.test.items():
+        table.add_row(name, _text(value))
+    table.add_row("checkpoint", best.checkpoint or "none recorded")
+    table.add_row("run page", best.url)
+    table.add_row("repeat it", best.command)
+    return table
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

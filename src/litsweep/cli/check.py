@@ -1,0 +1,134 @@
+"""`litsweep check`: everything that can be known to go wrong in a sweep, before any run is spent on it."""
+
+import argparse
+import difflib
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from litsweep.cli.options import add_json, write_json
+from litsweep.errors import ConfigError, Fault, LitsweepError
+from litsweep.sweep.config import SweepConfig, parse_sweep
+
+PIPELINE = "litsweep.pipeline"
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "check", help="preflight a sweep: schema, parameters against the pipeline, metric really logged"
+    )
+    parser.add_argument("config", type=Path, help="the sweep's YAML file")
+    parser.add_argument(
+        "--no-metric", action="store_true", help="leave out the one-batch run that logs metrics"
+    )
+    add_json(parser)
+    parser.set_defaults(execute=execute)
+
+
+def execute(args: argparse.Namespace) -> int:
+    config = check_config(args.config)
+    steps = [f"schema: {config.method} over {len(config.space.parameters)} parameters"]
+    if uses_pipeline(config):
+        check_parameters(args.config, config)
+        steps.append(f"parameters: all are flags of {config.program}, values fit")
+        if not args.no_metric and config.metrics:
+            check_metrics(args.config, config)
+            steps.append(f"metric: {', '.join(m.name for m in config.metrics)} is logged")
+    else:
+        steps.append(f"parameters: not checked, {config.program} does not use {PIPELINE}")
+    for warning in config.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    for step in steps:
+        print(f"ok  {step}")
+    write_json(args.json, {"config": str(args.config), "ok": steps, "warnings": list(config.warnings)})
+    return 0
+
+
+def check_config(path: Path) -> SweepConfig:
+    """Parse the YAML file and see that its program is there.
+
+    Raises LitsweepError (ConfigError with every fault) when it cannot be swept.
+    """
+    config = parse_sweep(_read(path))
+    if config.program is None and config.command is None:
+        fault = Fault("program", "an agent needs a program to run", "", "add `program: agent.py`")
+        raise ConfigError(str(path), [fault])
+    if config.program is not None and not Path(config.program).is_file():
+        fault = Fault(
+            "program", "must be a file, seen from where agents start", repr(config.program),
+            f"start in the folder that has it (this is {Path.cwd()}), or write its path from here",
+        )  # fmt: skip
+        raise ConfigError(str(path), [fault])
+    return config
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise LitsweepError(f"{path}: cannot be read ({error.strerror}); name a sweep's YAML file") from error
+    except UnicodeDecodeError as error:
+        raise LitsweepError(f"{path}: is not a text file ({error.reason} at byte {error.start})") from error
+
+
+def uses_pipeline(config: SweepConfig) -> bool:
+    """True when the program is built on our pipeline, so that its flags are known."""
+    return config.program is not None and PIPELINE in Path(config.program).read_text(errors="replace")
+
+
+def check_parameters(path: Path, config: SweepConfig) -> None:
+    """Every parameter is a flag of the program and every value of the space's corners fits its type."""
+    from litsweep import pipeline
+
+    faults: dict[str, Fault] = {}
+    for values in _corners(config):
+        for fault in pipeline.check_parameters(values, fixed_arguments(config)):
+            faults.setdefault(fault.path, fault)
+    if faults:
+        raise ConfigError(str(path), list(faults.values()))
+
+
+def _corners(config: SweepConfig) -> list[Mapping[str, object]]:
+    """Configs that together hold every listed value and both ends of every range."""
+    columns = {p.name: p.distribution.support or _ends(p.distribution) for p in config.space.parameters}
+    height = max((len(column) for column in columns.values()), default=0)
+    return [
+        {name: column[i % len(column)] for name, column in columns.items()} for i in range(min(height, 100))
+    ]
+
+
+def _ends(distribution: object) -> tuple[object, ...]:
+    return tuple(distribution.ppf(u) for u in (0.001, 0.5, 0.999))  # type: ignore[attr-defined]
+
+
+def fixed_arguments(config: SweepConfig) -> Sequence[str]:
+    """The words of `command` after the program that are the same for every run."""
+    words = list(config.command or ())
+    if "${program}" in words:
+        words = words[words.index("${program}") + 1 :]
+    return [word for word in words if not word.startswith("${")]
+
+
+def check_metrics(path: Path, config: SweepConfig) -> None:
+    """Train one batch and see that the metrics the sweep asks for come out."""
+    from litsweep import pipeline
+
+    first = _corners(config)[0] if config.space.parameters else {}
+    flags = [f"--{name}={value}" for name, value in first.items()]
+    logged = pipeline.logged_metrics([*fixed_arguments(config), *flags])
+    faults = [
+        Fault(
+            "metric.name", "must be a metric that a run logs", repr(metric.name),
+            _nearest(metric.name, sorted(logged)),
+        )
+        for metric in config.metrics
+        if metric.name not in logged
+    ]  # fmt: skip
+    if faults:
+        raise ConfigError(str(path), faults)
+
+
+def _nearest(name: str, logged: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, logged, n=1, cutoff=0.5)
+    use = f"use {close[0]}, or " if close else ""
+    return f"{use}one of {', '.join(logged)}"

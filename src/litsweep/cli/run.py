@@ -1,0 +1,83 @@
+"""`litsweep run`: a whole sweep on this machine: server, stock `wandb sweep`, agents, progress, result."""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from litsweep.cli.backend import backend_for
+from litsweep.cli.best import show_result
+from litsweep.cli.check import check_config, check_parameters, uses_pipeline
+from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_json, positive, write_json
+from litsweep.errors import LitsweepError
+from litsweep.sweep.config import SweepConfig
+
+DEFAULT_PROJECT = "litsweep"
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "run", help="run a whole sweep on this machine, with no account and no network"
+    )
+    parser.add_argument("config", type=Path, help="the sweep's YAML file")
+    parser.add_argument(
+        "--agents", type=positive, default=1, help="agents side by side (default: %(default)s)"
+    )
+    parser.add_argument("--count", type=positive, help="runs at most (default: until the sweep is finished)")
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT,
+        help="port of the embedded server, 0 for a free one (default: %(default)s, another if that is taken)",
+    )  # fmt: skip
+    add_data_dir(parser)
+    add_json(parser)
+    parser.set_defaults(execute=execute)
+
+
+def execute(args: argparse.Namespace) -> int:
+    config = check_config(args.config)
+    if uses_pipeline(config):
+        check_parameters(args.config, config)
+    data_dir = args.data_dir.expanduser()
+    with backend_for(data_dir, args.port) as backend:
+        os.environ.update(backend.environment())
+        sweep = create_sweep(args.config, config, backend.environment())
+        return _run_sweep(sweep, args)
+
+
+def create_sweep(path: Path, config: SweepConfig, environment: Mapping[str, str]) -> str:
+    """Create the sweep by the stock `wandb sweep`; its path, ENTITY/PROJECT/ID."""
+    command = [sys.executable, "-m", "wandb", "sweep", str(path)]
+    if config.project is None:
+        command += ["--project", DEFAULT_PROJECT]
+    done = subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    output = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
+    found = re.search(r"View sweep at: \S+?//[^/]+/([^/\s]+)/([^/\s]+)/sweeps/(\w+)", output)
+    if done.returncode != 0 or found is None:
+        raise LitsweepError(f"`wandb sweep {path}` failed:\n{output.strip()}")
+    return "/".join(found.groups())
+
+
+def _run_sweep(sweep: str, args: argparse.Namespace) -> int:
+    from litsweep.cli.progress import Progress
+    from litsweep.launch.local import LaunchOptions, launch
+    from litsweep.launch.result import result_of
+    from litsweep.launch.watch import SweepWatch
+
+    errors = Console(stderr=True)
+    errors.print(f"Sweep {sweep} on {args.agents} agents", highlight=False)
+    options = LaunchOptions(gpus="none", agents=args.agents, count=args.count, agent="stock")
+    watch = SweepWatch(sweep)
+    with Progress(watch, errors, args.count):
+        outcome = launch(sweep, options)
+    result = result_of(watch.read())
+    write_json(args.json, result.as_dict())
+    shown = show_result(result, Console())
+    print("The page is there while a server runs: `litsweep serve`.", file=sys.stderr)
+    return outcome.exit_code or shown

@@ -1,0 +1,41 @@
+"""`litsweep serve`: the embedded backend in the foreground."""
+
+import argparse
+import shlex
+import sys
+
+from litsweep.cli.options import DEFAULT_PORT, add_data_dir
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("serve", help="run the embedded W&B-compatible backend in the foreground")
+    add_data_dir(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=DEFAULT_PORT,
+        help="port to listen on, 0 for a free one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--database-url",
+        help="PostgreSQL as postgresql+psycopg://USER@HOST/NAME (default: SQLite in the data folder)",
+    )
+    parser.set_defaults(execute=execute)
+
+
+def execute(args: argparse.Namespace) -> int:
+    from litsweep.server.auth import api_key
+    from litsweep.server.serve import ServerInfo, serve
+    from litsweep.server.settings import Settings
+
+    def announce(info: ServerInfo) -> None:
+        print(f"export WANDB_BASE_URL={shlex.quote(info.url)}")
+        print(f"export WANDB_API_KEY={shlex.quote(api_key(settings.data_dir))}", flush=True)
+        print(f"\nDashboard: {info.url}\nData: {settings.data_dir}\nCtrl-C stops it.", file=sys.stderr)
+
+    settings = Settings(
+        data_dir=args.data_dir.expanduser(), host=args.host, port=args.port, database_url=args.database_url
+    )
+    serve(settings, announce)
+    return 0

@@ -1,0 +1,85 @@
+"""What a sweep came to: the best run, what it was trained with, where its checkpoint is, how to repeat it."""
+
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from litsweep.launch.command import invocation
+from litsweep.launch.watch import RunStatus, SweepStatus
+from litsweep.sweep.config import SweepConfig
+
+CHECKPOINT = "checkpoint"
+ENV = "/usr/bin/env"
+
+
+@dataclass(frozen=True)
+class BestRun:
+    """The run with the best value of the metric: `best` and `last` are its values of that metric."""
+
+    id: str
+    name: str
+    url: str
+    parameters: Mapping[str, object]
+    best: float
+    last: float
+    test: Mapping[str, float]
+    checkpoint: str | None
+    command: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """A sweep's outcome: `runs` counts them by state, `best` is None when no run logged the metric."""
+
+    sweep: str
+    url: str
+    state: str
+    metric: str | None
+    goal: str | None
+    runs: Mapping[str, int]
+    best: BestRun | None
+
+    def as_dict(self) -> dict[str, object]:
+        """What `--json` writes."""
+        return asdict(self)
+
+
+def result_of(status: SweepStatus) -> Result:
+    best = status.best()
+    return Result(
+        sweep=status.path,
+        url=status.url,
+        state=status.state,
+        metric=status.metric.name if status.metric else None,
+        goal=status.metric.goal if status.metric else None,
+        runs=dict(status.count()),
+        best=_best_run(best, status.config) if best else None,
+    )
+
+
+def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
+    assert run.best is not None and run.last is not None, "the best run has a value"
+    return BestRun(
+        id=run.id,
+        name=run.name,
+        url=run.url,
+        parameters=run.parameters,
+        best=run.best,
+        last=run.last,
+        test={key: value for key, value in run.summary.items() if _is_test_metric(key, value)},
+        checkpoint=run.summary.get(CHECKPOINT),
+        command=command_line(config, run.parameters),
+    )
+
+
+def _is_test_metric(key: str, value: object) -> bool:
+    return key.startswith(("test_", "test/")) and isinstance(value, (int, float))
+
+
+def command_line(config: SweepConfig, parameters: Mapping[str, object]) -> str:
+    """The command that trains once with `parameters`, as an agent would run it."""
+    args = {name: {"value": value} for name, value in config.wire(parameters).items()}
+    words = invocation(config.command, config.program or "", args, Path("args.json")).argv
+    return shlex.join("python" if word == sys.executable else word for word in words if word != ENV)

@@ -1,0 +1,145 @@
+"""A sweep as the stock `wandb` client reads it: the same against W&B cloud and the embedded backend."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import wandb
+from wandb.errors import CommError
+
+from litsweep.errors import LitsweepError
+from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.metric import Metric
+from litsweep.sweep.run import RunState
+
+PAGE = 500
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """One run of a sweep: `best` and `last` are the metric's, None before it was first logged."""
+
+    id: str
+    name: str
+    url: str
+    state: RunState
+    parameters: Mapping[str, object]
+    summary: Mapping[str, Any]
+    best: float | None
+    last: float | None
+
+
+@dataclass(frozen=True)
+class SweepStatus:
+    """A sweep and its runs at one moment, runs in order of creation."""
+
+    path: str
+    url: str
+    state: str
+    config: SweepConfig
+    runs: tuple[RunStatus, ...]
+
+    @property
+    def metric(self) -> Metric | None:
+        """What the sweep optimizes, None when it declares no metric."""
+        return self.config.metric
+
+    @property
+    def is_over(self) -> bool:
+        """True when no run of it is alive and none will be started."""
+        return self.state in ("FINISHED", "CANCELED", "CRASHED", "FAILED") and not self.alive
+
+    @property
+    def alive(self) -> tuple[RunStatus, ...]:
+        return tuple(run for run in self.runs if run.state.is_alive)
+
+    @property
+    def total(self) -> int | None:
+        """How many runs it will have, None when nothing bounds them."""
+        bounds = [bound for bound in (self.config.run_cap, self._grid_size) if bound is not None]
+        return min(bounds) if bounds else None
+
+    @property
+    def _grid_size(self) -> int | None:
+        size = self.config.space.size
+        return int(size) if self.config.method == "grid" and math.isfinite(size) else None
+
+    def count(self) -> Counter[str]:
+        """Runs by state."""
+        return Counter(str(run.state) for run in self.runs)
+
+    def best(self) -> RunStatus | None:
+        """The run with the best value of the metric; runs that failed without one do not count."""
+        scored = [run for run in self.runs if run.best is not None]
+        if self.metric is None or not scored:
+            return None
+        sign = 1 if self.metric.goal == "maximize" else -1
+        return max(scored, key=lambda run: sign * (run.best if run.best is not None else -math.inf))
+
+
+@dataclass
+class SweepWatch:
+    """Reads one sweep again and again; what a finished run logged is read once."""
+
+    path: str
+    _values: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
+
+    def read(self) -> SweepStatus:
+        """The sweep now.
+
+        Raises LitsweepError when there is no such sweep or its server does not answer.
+        """
+        try:
+            return self._read(wandb.Api())
+        except ValueError as error:
+            if "Could not find sweep" not in str(error):
+                raise
+            raise LitsweepError(
+                f"there is no sweep {self.path}: write ENTITY/PROJECT/ID as `wandb sweep` printed it"
+            ) from None
+        except (CommError, wandb.Error) as error:
+            raise LitsweepError(f"cannot read sweep {self.path}: {error}") from error
+
+    def _read(self, api: wandb.Api) -> SweepStatus:
+        sweep = api.sweep(self.path)  # type: ignore[no-untyped-call]
+        config = parse_sweep(sweep.config)
+        found = api.runs(
+            f"{sweep.entity}/{sweep.project}", filters={"sweep": sweep.id}, per_page=PAGE, lazy=False
+        )
+        runs = tuple(self._status(run, config) for run in found)
+        return SweepStatus("/".join(sweep.path), sweep.url, sweep.state, config, runs)
+
+    def _status(self, run: Any, config: SweepConfig) -> RunStatus:
+        state = RunState(run.state)
+        best, last = self._metric_values(run, state, config.metric)
+        flat = config.flatten(run.config)
+        return RunStatus(
+            id=run.id,
+            name=run.name,
+            url=run.url,
+            state=state,
+            parameters={p.name: flat[p.name] for p in config.space.parameters if p.name in flat},
+            summary=dict(run.summary_metrics),
+            best=best,
+            last=last,
+        )
+
+    def _metric_values(
+        self, run: Any, state: RunState, metric: Metric | None
+    ) -> tuple[float | None, float | None]:
+        if metric is None:
+            return None, None
+        if run.id in self._values:
+            return self._values[run.id]
+        values = _finite(row.get(metric.name) for row in run.scan_history(keys=[metric.name]))
+        choose = max if metric.goal == "maximize" else min
+        answer = (choose(values), values[-1]) if values else (None, None)
+        if not state.is_alive:
+            self._values[run.id] = answer
+        return answer
+
+
+def _finite(values: Any) -> list[float]:
+    return [float(v) for v in values if isinstance(v, (int, float)) and math.isfinite(v)]
