@@ -9,7 +9,12 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_com
 
 from litsweep.launch.command import DEFAULT_COMMAND, invocation
 
-ARGS = {"lr": {"value": 0.1}, "flag": {"value": True}, "off": {"value": False}, "name": {"value": "a b"}}
+ARGS: dict[str, dict[str, object]] = {
+    "lr": {"value": 0.1},
+    "flag": {"value": True},
+    "off": {"value": False},
+    "name": {"value": "a b"},
+}
 
 
 def stock(template: list[str], args_file: Path) -> tuple[str, ...]:
@@ -74,5 +79,5 @@ def test_the_args_file_holds_the_values(tmp_path: Path) -> None:
 def test_only_a_plain_python_file_is_a_script(
     template: list[str] | None, script: tuple[str, ...] | None, tmp_path: Path
 ) -> None:
-    args = {"lr": {"value": 0.1}}
+    args: dict[str, dict[str, object]] = {"lr": {"value": 0.1}}
     assert invocation(template, "train.py", args, tmp_path / "args.json").script == script

@@ -10,7 +10,11 @@ TAIL_LINES = 15
 
 # In this order: the first class one of whose signs stands in the run's last lines is taken.
 _SIGNS: tuple[tuple[Failure, str], ...] = (
-    (Failure.OUT_OF_MEMORY, r"^(\w+\.)*(OutOfMemoryError|MemoryError)(:|$)|CUDA out of memory|can(no|')t allocate memory"),
+    (
+        Failure.OUT_OF_MEMORY,
+        r"^(\w+\.)*(OutOfMemoryError|MemoryError)(:|$)|CUDA out of memory"
+        r"|can(no|')t allocate memory",
+    ),
     (Failure.DIVERGED, r"^(\w+\.)*(Diverged\w*|NonFiniteError)\b"),
     (
         Failure.CONFIG,

@@ -93,7 +93,7 @@ def _holds_gpu() -> bool:
 def fork_run(script: Sequence[str], environ: Mapping[str, str], forget: Callable[[], None]) -> int:
     """Fork a child that runs `script` (a file and its arguments) as Python would; returns its pid.
 
-    The child leads a session of its own and dies with this process; `forget` closes what only the parent needs.
+    The child leads a session of its own and dies with this process. `forget` closes what is the parent's.
     """
     sys.stdout.flush()
     sys.stderr.flush()
