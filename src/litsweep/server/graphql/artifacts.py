@@ -29,6 +29,7 @@ run = ObjectType("Run")
 artifact = ObjectType("Artifact")
 membership = ObjectType("ArtifactCollectionMembership")
 manifest = ObjectType("ArtifactManifest")
+file = ObjectType("File")
 creator = UnionType("ArtifactCreator", lambda *_: "Run")
 
 
@@ -179,7 +180,15 @@ def resolve_files(
     size = page_size(first)
     with info.context.backend.database.read() as transaction:
         found = artifact_files.page(transaction, parent.id, names or (), after, size + 1)
-    return connection([_file(file) for file in found[:size]], len(found) > size, parent.file_count)
+    return connection([_file(record) for record in found[:size]], len(found) > size, parent.file_count)
+
+
+@file.field("artifact")
+def resolve_artifact_of_file(parent: File, info: Info) -> ArtifactRecord | None:
+    if parent.artifact_id is None:
+        return None
+    with info.context.backend.database.read() as transaction:
+        return artifacts.get(transaction, parent.artifact_id)
 
 
 @artifact.field("filesByManifestEntries")
@@ -230,4 +239,4 @@ def resolve_files_of_member(parent: MembershipRecord, info: Info, **arguments: A
     return files
 
 
-bindables = [query, project, run, artifact, membership, manifest, creator]
+bindables = [query, project, run, artifact, membership, manifest, file, creator]
