@@ -1,0 +1,64 @@
+"""One run: configuration in, a trained and tested Lightning model out. Needs no server of ours.
+
+Importing this package is cheap; torch and lightning load with the first call.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from litsweep.errors import Fault, LitsweepError
+
+if TYPE_CHECKING:
+    from litsweep.pipeline.classifier import ImageClassifier
+    from litsweep.pipeline.datamodule import ImageDataModule
+
+__all__ = ["ImageClassifier", "ImageDataModule", "check_parameters", "logged_metrics", "main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train and test once, as agent.py's flags say. Return the exit code (docs/pipeline.md lists them)."""
+    from litsweep.pipeline.arguments import parse
+    from litsweep.pipeline.experiment import run
+
+    try:
+        arguments = parse(sys.argv[1:] if argv is None else argv)
+    except LitsweepError as error:
+        print(f"agent.py: {error}", file=sys.stderr)
+        return 2
+    return run(arguments)
+
+
+def check_parameters(parameters: Mapping[str, object], argv: Sequence[str] = ()) -> list[Fault]:
+    """Say what is wrong with one value for each of some sweep parameters: unknown names, values of the wrong
+    type.
+
+    `argv` holds the other flags that the sweep's `command` passes (a class path after `--model` decides which
+    names exist). Nothing is trained or downloaded.
+    """
+    from litsweep.pipeline.preflight import check_parameters
+
+    return check_parameters(parameters, argv)
+
+
+def logged_metrics(argv: Sequence[str] = ()) -> set[str]:
+    """Return the names of the metrics that a run with these flags logs, found by training on one batch.
+
+    Raises LitsweepError if the flags are wrong or that batch fails; prepares (downloads) the data set if need
+    be.
+    """
+    from litsweep.pipeline.preflight import logged_metrics
+
+    return logged_metrics(argv)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ImageClassifier":
+        from litsweep.pipeline.classifier import ImageClassifier
+
+        return ImageClassifier
+    if name == "ImageDataModule":
+        from litsweep.pipeline.datamodule import ImageDataModule
+
+        return ImageDataModule
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

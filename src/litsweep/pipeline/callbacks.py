@@ -1,0 +1,170 @@
+"""What watches a run: checkpoints, early stopping, learning rate, pictures of rights and wrongs."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.loggers import WandbLogger
+from torch import Tensor
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from litsweep.errors import ConfigError, Fault
+from litsweep.pipeline.pictures import confusion_chart, prediction_grid
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps the checkpoint with the best monitored metric, and insists that the metric is logged."""
+
+    _validated = False
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._require_monitor(trainer)
+        super().on_train_epoch_end(trainer, pl_module)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = not trainer.sanity_checking
+        super().on_validation_end(trainer, pl_module)
+
+    def _require_monitor(self, trainer: Trainer) -> None:
+        logged = trainer.callback_metrics
+        if self.monitor in logged or (trainer.enable_validation and not self._validated):
+            return
+        near = difflib.get_close_matches(str(self.monitor), logged, n=1, cutoff=0.4)
+        fix = f"did you mean {near[0]}? " if near else ""
+        names = ", ".join(sorted(logged)) or "no metric at all"
+        fault = Fault(
+            "monitor", "must be a metric that the model logs", str(self.monitor), f"{fix}it logs {names}"
+        )
+        raise ConfigError("the run", [fault])
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """best.ckpt and last.ckpt in `folder`: two callbacks, as Lightning's `save_last` follows the best one."""
+
+    folder: Path
+    best: BestCheckpoint
+    last: ModelCheckpoint
+
+    @classmethod
+    def make(cls, folder: Path, monitor: str, goal: Literal["min", "max"]) -> "Checkpoints":
+        best = BestCheckpoint(
+            folder, filename="best", monitor=monitor, mode=goal, enable_version_counter=False
+        )
+        last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
+        return cls(folder, best, last)
+
+    @property
+    def last_path(self) -> Path:
+        return self.folder / "last.ckpt"
+
+    @property
+    def path(self) -> Path | None:
+        """The best checkpoint; the last one when no epoch was finished; None when nothing was saved."""
+        best = Path(self.best.best_model_path) if self.best.best_model_path else self.last_path
+        return best.resolve() if best.is_file() else None
+
+    def summary(self) -> dict[str, object]:
+        summary: dict[str, object] = {}
+        if self.path:
+            summary["checkpoint"] = str(self.path)
+        if self.best.best_model_score is not None:
+            summary[f"best_{self.best.monitor}"] = float(self.best.best_model_score)
+        return summary
+
+
+class LogPredictions(Callback):
+    """Every few epochs, logs a grid of validation images with prediction and label.
+
+    Works for any module whose `validation_step` returns a mapping with `logits` (n x classes) for a batch of
+    images and labels.
+    """
+
+    IMAGES = 32
+
+    def __init__(self, every_n_epochs: int) -> None:
+        self._every_n_epochs = every_n_epochs
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        due = self._every_n_epochs and (trainer.current_epoch + 1) % self._every_n_epochs == 0
+        if batch_idx or dataloader_idx or not due or trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        if (classified := _classified(outputs, batch)) and isinstance(trainer.logger, WandbLogger):
+            images, logits, labels = (tensor[: self.IMAGES] for tensor in classified)
+            grid = prediction_grid(images, logits.argmax(1), labels, _class_names(trainer, logits.shape[1]))
+            trainer.logger.log_image("val_predictions", [grid])
+
+
+class LogConfusionMatrix(Callback):
+    """At the test's end, logs how often each class is taken for another (needs `logits` of `test_step`)."""
+
+    def __init__(self) -> None:
+        self._matrix: MulticlassConfusionMatrix | None = None
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if classified := _classified(outputs, batch):
+            _, logits, labels = classified
+            if self._matrix is None:
+                self._matrix = MulticlassConfusionMatrix(logits.shape[1], validate_args=False).to(
+                    logits.device
+                )
+            self._matrix.update(logits.argmax(1), labels)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._matrix is None:
+            return
+        counts = self._matrix.compute()  # on every rank: it adds up their counts
+        if trainer.is_global_zero and isinstance(trainer.logger, WandbLogger):
+            chart = confusion_chart(counts, _class_names(trainer, len(counts)))
+            trainer.logger.experiment.log({"confusion_matrix": chart})
+
+
+def early_stopping(monitor: str, goal: Literal["min", "max"], patience: int) -> EarlyStopping:
+    """Make the callback. Not strict and blind to NaN: BestCheckpoint and RunControl report those, by name."""
+    return EarlyStopping(monitor, mode=goal, patience=patience, strict=False, check_finite=False)
+
+
+def learning_rate_monitor() -> LearningRateMonitor:
+    return LearningRateMonitor(logging_interval="epoch")
+
+
+def _classified(outputs: Any, batch: Any) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Return images, logits and labels when a step's outputs and batch hold them."""
+    logits = outputs.get("logits") if isinstance(outputs, Mapping) else None
+    if (
+        not isinstance(logits, Tensor)
+        or logits.ndim != 2
+        or not isinstance(batch, list | tuple)
+        or len(batch) != 2
+    ):
+        return None
+    images, labels = batch
+    is_pair = (
+        isinstance(images, Tensor) and isinstance(labels, Tensor) and images.ndim == 4 and labels.ndim == 1
+    )
+    return (images, logits, labels) if is_pair else None
+
+
+def _class_names(trainer: Trainer, classes: int) -> tuple[str, ...]:
+    names = getattr(trainer.datamodule, "class_names", None)  # type: ignore[attr-defined]
+    return tuple(names) if names and len(names) == classes else tuple(str(label) for label in range(classes))

@@ -1,0 +1,149 @@
+"""ImageClassifier: the LightningModule that a sweep tunes when it names no other."""
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.nn import functional
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torchmetrics.classification import MulticlassAccuracy
+
+from litsweep.errors import ConfigError, Fault
+from litsweep.pipeline import backbones
+
+Batch = tuple[Tensor, Tensor]  # images (n x c x h x w, float), labels (n, int64)
+StepOutput = dict[str, Tensor]
+
+OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+
+class ImageClassifier(LightningModule):
+    """Classify images.
+
+    Args:
+        input_shape: channels, height and width of an image; taken from the data.
+        num_classes: number of classes; taken from the data.
+        backbone: tutorial, resnet, or the name of any torchvision classification model.
+        width: channels of the first convolution of tutorial and resnet (torchvision's models have their own).
+        dropout: probability of dropping a feature before the last layer.
+        learning_rate: the highest learning rate of the schedule.
+        weight_decay: L2 penalty (sgd, adam) or decoupled decay (adamw).
+        optimizer: sgd, adam or adamw.
+        momentum: momentum of sgd.
+        schedule: constant, cosine (down to zero after a linear warm-up) or one_cycle, per step.
+        warmup: part of all steps in which the learning rate rises (cosine, one_cycle).
+        label_smoothing: of the training loss, in [0, 1).
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, int, int],
+        num_classes: int,
+        backbone: str = "tutorial",
+        width: int = 32,
+        dropout: float = 0.0,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        optimizer: Literal["sgd", "adam", "adamw"] = "adamw",
+        momentum: float = 0.9,
+        schedule: Literal["constant", "cosine", "one_cycle"] = "constant",
+        warmup: float = 0.1,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(logger=False)
+        self._check()
+        self.backbone = backbones.build(backbone, input_shape, num_classes, width, dropout)
+        self.train_acc = MulticlassAccuracy(num_classes, average="micro", validate_args=False)
+        self.val_acc = MulticlassAccuracy(num_classes, average="micro", validate_args=False)
+        self.test_acc = MulticlassAccuracy(num_classes, average="micro", validate_args=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits, n x num_classes."""
+        logits: Tensor = self.backbone(images)
+        return logits
+
+    def training_step(self, batch: Batch, batch_idx: int) -> StepOutput:
+        images, labels = batch
+        logits = self(images)
+        loss = functional.cross_entropy(logits, labels, label_smoothing=self.hparams["label_smoothing"])
+        return self._log_step("train", self.train_acc, loss, logits, labels)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> StepOutput:
+        images, labels = batch
+        logits = self(images)
+        return self._log_step("val", self.val_acc, functional.cross_entropy(logits, labels), logits, labels)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> StepOutput:
+        images, labels = batch
+        logits = self(images)
+        return self._log_step("test", self.test_acc, functional.cross_entropy(logits, labels), logits, labels)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        name = self.hparams["optimizer"]
+        options = {"momentum": self.hparams["momentum"]} if name == "sgd" else {}
+        optimizer: Optimizer = OPTIMIZERS[name](
+            self.parameters(),
+            lr=self.hparams["learning_rate"],
+            weight_decay=self.hparams["weight_decay"],
+            **options,
+        )
+        if self.hparams["schedule"] == "constant":
+            return optimizer
+        scheduler = self._schedule(optimizer, _total_steps(self))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _schedule(self, optimizer: Optimizer, steps: int) -> LRScheduler:
+        warmup = self.hparams["warmup"]
+        if self.hparams["schedule"] == "one_cycle":
+            rate = self.hparams["learning_rate"]
+            return OneCycleLR(optimizer, max_lr=rate, total_steps=steps, pct_start=warmup)
+        return LambdaLR(optimizer, lambda step: cosine_with_warmup(step, steps, round(warmup * steps)))
+
+    def _log_step(
+        self, stage: str, accuracy: MulticlassAccuracy, loss: Tensor, logits: Tensor, labels: Tensor
+    ) -> StepOutput:
+        accuracy(logits, labels)
+        n = len(labels)
+        self.log(f"{stage}_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=n)
+        self.log(f"{stage}_acc", accuracy, on_step=False, on_epoch=True, prog_bar=True, batch_size=n)
+        return {"loss": loss, "logits": logits.detach()}
+
+    def _check(self) -> None:
+        rules: dict[str, tuple[str, Callable[[float], bool]]] = {
+            "width": ("must be at least 1", lambda value: value >= 1),
+            "dropout": ("must be in [0, 1)", lambda value: 0 <= value < 1),
+            "learning_rate": ("must be a number above 0", lambda value: 0 < value < math.inf),
+            "weight_decay": ("must be 0 or more", lambda value: 0 <= value < math.inf),
+            "momentum": ("must be in [0, 1)", lambda value: 0 <= value < 1),
+            "warmup": ("must be in [0, 1]", lambda value: 0 <= value <= 1),
+            "label_smoothing": ("must be in [0, 1)", lambda value: 0 <= value < 1),
+        }
+        faults = [
+            Fault(f"model.{name}", rule, f"{self.hparams[name]!r}", "")
+            for name, (rule, holds) in rules.items()
+            if not holds(self.hparams[name])
+        ]
+        if faults:
+            raise ConfigError("the model", faults)
+
+
+def cosine_with_warmup(step: int, steps: int, warmup_steps: int) -> float:
+    """Return the learning rate's factor: linear up to 1 at `warmup_steps`, then a half cosine to 0."""
+    if step < warmup_steps:
+        return (step + 1) / (warmup_steps + 1)
+    done = (step - warmup_steps) / max(1, steps - warmup_steps)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def _total_steps(module: LightningModule) -> int:
+    steps = module.trainer.estimated_stepping_batches
+    if math.isinf(steps):
+        fix = "give trainer.max_epochs or trainer.max_steps, or use model.schedule=constant"
+        raise ConfigError("the model", [Fault("model.schedule", "needs an end of training", "none", fix)])
+    return int(steps)

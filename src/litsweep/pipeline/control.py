@@ -1,0 +1,119 @@
+"""How a run ends before its time: asked to stop, preempted by SIGTERM, or diverged.
+
+A request may come at any moment, on one rank only, from a thread or a signal handler. It is noted at once and
+obeyed between two batches, by all ranks together, so that no rank waits for another that has left.
+"""
+
+import signal
+import threading
+from collections.abc import Mapping
+from enum import IntEnum
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+CHECK_EVERY = 10  # batches, where looking means waiting for other devices: on a GPU, and between ranks
+
+
+class Request(IntEnum):
+    """Why training should end. The greatest of all ranks' requests counts."""
+
+    NONE = 0
+    STOP = 1
+    PREEMPT = 2
+    DIVERGED = 3
+
+
+class Interrupted(BaseException):
+    """Training ended before its time, on all ranks. Not an Exception, lest a model's `except` hide it."""
+
+    def __init__(self, request: Request, message: str) -> None:
+        self.request = request
+        super().__init__(message)
+
+
+class RunControl(Callback):
+    """Ends training when asked. `last_checkpoint` is where the state is saved for a later resumption."""
+
+    def __init__(self, last_checkpoint: Path, monitor: str) -> None:
+        self._last_checkpoint = last_checkpoint
+        self._monitor = monitor
+        self._request = Request.NONE
+        self._finite: Tensor | None = None
+        self._batches = 0
+
+    def stop(self) -> None:
+        """Ask for a graceful stop. Safe to call from any thread."""
+        self._request = max(self._request, Request.STOP)
+
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._take_sigterm()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._take_sigterm()
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._take_sigterm()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+        if isinstance(loss, Tensor):
+            finite = torch.isfinite(loss.detach()).all()
+            self._finite = finite if self._finite is None else self._finite & finite
+        self._look(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._obey(trainer)
+
+    def on_validation_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        self._look(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        monitored = trainer.callback_metrics.get(self._monitor)
+        if monitored is not None and not trainer.sanity_checking:
+            finite = torch.isfinite(monitored).all()
+            self._finite = finite if self._finite is None else self._finite.to(finite.device) & finite
+        self._obey(trainer)
+
+    def on_test_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        if self._request is not Request.STOP:  # the test set is the run's last and short step
+            self._look(trainer)
+
+    def _take_sigterm(self) -> None:
+        """Replace Lightning's handler, which broadcasts to the other ranks inside itself and may hang."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def _on_sigterm(self, signum: int, frame: FrameType | None) -> None:
+        self._request = max(self._request, Request.PREEMPT)
+
+    def _look(self, trainer: Trainer) -> None:
+        self._batches += 1
+        looking_waits = trainer.world_size > 1 or trainer.strategy.root_device.type != "cpu"
+        if not looking_waits or self._batches % CHECK_EVERY == 0:
+            self._obey(trainer)
+
+    def _obey(self, trainer: Trainer) -> None:
+        request = self._agreed_request(trainer)
+        if request is Request.NONE:
+            return
+        if request is Request.DIVERGED:
+            raise Interrupted(request, "the loss or the monitored metric is not a finite number")
+        if trainer.training or trainer.validating:
+            trainer.save_checkpoint(self._last_checkpoint)
+        reason = "the server asked for it" if request is Request.STOP else "SIGTERM"
+        raise Interrupted(request, f"stopped early: {reason}")
+
+    def _agreed_request(self, trainer: Trainer) -> Request:
+        finite = self._finite is None or bool(self._finite)
+        request = self._request if finite else Request.DIVERGED
+        if trainer.world_size == 1:
+            return request
+        shared = torch.tensor(int(request), device=trainer.strategy.root_device)
+        return Request(int(trainer.strategy.reduce(shared, reduce_op="max")))

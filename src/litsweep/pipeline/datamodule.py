@@ -1,0 +1,156 @@
+"""ImageDataModule: download, clean and save, load, transform, wrap in loaders."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule, Trainer
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from litsweep.errors import ConfigError, Fault
+from litsweep.pipeline import images, processes, transforms
+from litsweep.pipeline.datasets import SOURCES, DatasetName, prepared_file
+from litsweep.pipeline.imagefolder import ImageFolder
+from litsweep.pipeline.transforms import Augmentation
+
+Batch = tuple[Tensor, Tensor]
+
+
+class ImageDataModule(LightningDataModule):
+    """Images and labels, for training, validation and test.
+
+    Args:
+        dataset: cifar10, cifar100, mnist, fashion_mnist, svhn, digits, or imagefolder (images on disk, see
+            root).
+        root: for imagefolder: the folder that holds train/CLASS/*.jpg and test/CLASS/*.jpg, and val/ if there
+            is one.
+        cache: folder for downloads and prepared data; trials on one machine share it.
+        batch_size: images per batch and per device.
+        augmentation: of the training images: none, flip, crop (shifts by up to 4 pixels) or flip_crop.
+        image_size: resize images to this width and height; the data set's own size (32 for imagefolder) if
+            null.
+        val_fraction: part of the training images held out for validation (a set with its own val/ ignores
+            it).
+        split_seed: seed of that split; it stays the same over a sweep so that runs compare.
+        num_workers: loader processes; 0 is fastest for images held in memory, that is, all but large image
+            folders.
+    """
+
+    def __init__(
+        self,
+        dataset: DatasetName = "cifar10",
+        root: str | None = None,
+        cache: str = "data",
+        batch_size: int = 128,
+        augmentation: Augmentation = "none",
+        image_size: int | None = None,
+        val_fraction: float = 0.1,
+        split_seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(logger=False)
+        self.cache = Path(cache)
+        self.batch_size = batch_size
+        self.augmentation = augmentation
+        self._check()
+        self.folder = ImageFolder(Path(root), image_size or 32) if dataset == "imagefolder" and root else None
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image as the model gets it."""
+        if self.folder:
+            return 3, self.folder.size, self.folder.size
+        channels, height, width = SOURCES[self.hparams["dataset"]].shape
+        size = self.hparams["image_size"]
+        return (channels, size, size) if size else (channels, height, width)
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.folder.classes) if self.folder else SOURCES[self.hparams["dataset"]].classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the labels; known after `setup`."""
+        return self.loaded.classes
+
+    def prepare_data(self) -> None:
+        """Download, clean and save, once per machine, whole or not at all. Raises LitsweepError."""
+        if self.folder:
+            self.folder.prepare(self.cache)
+            return
+        path = prepared_file(self.cache, self.hparams["dataset"])
+        source = SOURCES[self.hparams["dataset"]]
+        images.prepare_once(path, lambda scratch: source.prepare(path.parent, scratch))
+
+    def setup(self, stage: str) -> None:
+        """Load and split. `stage` does not matter: loading is a memory map."""
+        if self.folder:
+            self.loaded = self.folder.load(self.cache)
+        else:
+            self.loaded = images.load(prepared_file(self.cache, self.hparams["dataset"]))
+        self.train, self.val = self._split(self.loaded)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        return self._loader(self.train, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        return self._loader(self.val, shuffle=False)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        return self._loader(self.loaded.test, shuffle=False)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Augment (in training), resize and normalize a batch on its device, in the model's number format."""
+        pixels, labels = batch
+        pixels = transforms.resize(pixels, self.input_shape[-1])
+        trainer = self.trainer
+        if trainer is not None and trainer.training:
+            pixels = transforms.augment(pixels, self.augmentation)
+        mean, std = self.loaded.mean.to(pixels.device), self.loaded.std.to(pixels.device)
+        return transforms.normalize(pixels, mean, std, _dtype(trainer)), labels
+
+    def _split(self, loaded: images.Loaded) -> tuple[Dataset[Batch], Dataset[Batch]]:
+        if loaded.val is not None:
+            return loaded.train, loaded.val
+        n = len(loaded.train)  # type: ignore[arg-type]
+        return images.split(loaded.train, n, self.hparams["val_fraction"], self.hparams["split_seed"])
+
+    def _loader(self, part: Dataset[Batch], shuffle: bool) -> DataLoader[Batch]:
+        workers = self.hparams["num_workers"]
+        return DataLoader(
+            part,
+            batch_size=self.batch_size,
+            shuffle=shuffle,
+            drop_last=shuffle and len(part) >= self.batch_size,  # type: ignore[arg-type]
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            collate_fn=as_it_is,
+            worker_init_fn=processes.die_with_parent,
+        )
+
+    def _check(self) -> None:
+        faults = []
+        if self.batch_size < 1:
+            faults.append(Fault("data.batch_size", "must be at least 1", str(self.batch_size), ""))
+        if not 0 < self.hparams["val_fraction"] < 1:
+            got = str(self.hparams["val_fraction"])
+            faults.append(Fault("data.val_fraction", "must lie between 0 and 1", got, "use 0.1"))
+        if self.hparams["dataset"] == "imagefolder" and not self.hparams["root"]:
+            fix = "give --data.root, a folder with train/ and test/"
+            faults.append(Fault("data.root", "imagefolder needs the folder of the images", "none", fix))
+        if faults:
+            raise ConfigError("the data", faults)
+
+
+def _dtype(trainer: Trainer | None) -> torch.dtype:
+    """Return the number format of the model's weights: float32, or bfloat16 for precision bf16-true."""
+    dtype = trainer.lightning_module.dtype if trainer is not None and trainer.lightning_module else None
+    return dtype if isinstance(dtype, torch.dtype) else torch.get_default_dtype()
+
+
+def as_it_is(batch: Any) -> Any:
+    """Collate nothing: the data sets hand out whole batches."""
+    return batch

@@ -1,0 +1,208 @@
+"""One run from start to end: W&B run, data, model, training, test, result."""
+
+import contextlib
+import logging
+import os
+import secrets
+import sys
+import traceback
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+from litsweep.errors import LitsweepError
+from litsweep.pipeline import callbacks, processes, tracking
+from litsweep.pipeline.arguments import Arguments, RunOptions, instantiate
+from litsweep.pipeline.callbacks import Checkpoints
+from litsweep.pipeline.control import Interrupted, Request, RunControl
+from litsweep.sweep.run import Failure
+
+EXIT_FAILED, EXIT_CONFIG, EXIT_INTERRUPTED, EXIT_PREEMPTED = 1, 2, 130, 143
+RUN_ID = "LITSWEEP_RUN_ID"  # how rank 0 tells the ranks that it starts which run this is
+
+
+@dataclass
+class Outcome:
+    """How a run went. `summary` goes into the W&B run's summary; docs/pipeline.md lists its keys."""
+
+    exit_code: int = 0
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    def fail(self, failure: Failure, error: BaseException, exit_code: int = EXIT_FAILED) -> None:
+        self.exit_code = exit_code
+        self.summary |= {"failure": failure.value, "failure_message": str(error) or type(error).__name__}
+
+
+def run(arguments: Arguments) -> int:
+    """Train and test as the command line says; return the exit code.
+
+    The result goes to stdout, everything else to stderr.
+    """
+    processes.die_with_rank_zero()
+    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        _silence_advice()
+        if _rank() != 0:
+            return _run_other_rank(arguments)
+        outcome = _run_rank_zero(arguments)
+    _print(outcome)
+    return outcome.exit_code
+
+
+def checkpoint_folder(options: RunOptions, run_id: str) -> Path:
+    """Return the folder of a run's checkpoints: by sweep, then by run id."""
+    return Path(options.checkpoints, os.environ.get("WANDB_SWEEP_ID") or "manual", run_id)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Say what kind of failure an exception is."""
+    if isinstance(error, LitsweepError | MisconfigurationException):
+        return Failure.CONFIG
+    text = str(error).lower()
+    if (
+        isinstance(error, torch.OutOfMemoryError | MemoryError)
+        or "out of memory" in text
+        or "can't allocate" in text
+    ):
+        return Failure.OUT_OF_MEMORY
+    return Failure.ERROR
+
+
+def _run_rank_zero(arguments: Arguments) -> Outcome:
+    run_id = os.environ.get("WANDB_RUN_ID") or secrets.token_hex(4)
+    os.environ[RUN_ID] = run_id
+    outcome = Outcome()
+    wandb_run = None
+    try:
+        experiment = Experiment(arguments, run_id, outcome)
+        mode = tracking.mode_of(arguments.options.wandb)
+        wandb_run = tracking.start(mode, run_id, arguments.parameters, experiment.control.stop)
+        tracking.check_config(dict(wandb_run.config), arguments.parameters)
+        experiment.run(WandbLogger(experiment=wandb_run))
+    except BaseException as error:
+        _judge(error, outcome)
+    if wandb_run is not None:
+        tracking.finish(
+            wandb_run, outcome.summary, outcome.exit_code, preempted=outcome.exit_code == EXIT_PREEMPTED
+        )
+    return outcome
+
+
+def _run_other_rank(arguments: Arguments) -> int:
+    """Take part in a distributed run. Who leaves by agreement exits 0: the run's exit code is rank 0's."""
+    outcome = Outcome()
+    try:
+        run_id = os.environ.get("WANDB_RUN_ID") or os.environ.get(RUN_ID, "unknown")
+        Experiment(arguments, run_id, outcome).run(WandbLogger())
+    except Interrupted:
+        return 0
+    except BaseException as error:
+        _judge(error, outcome)
+    return outcome.exit_code
+
+
+class Experiment:
+    """The training and testing that each rank takes part in. Fills `outcome.summary` as it goes."""
+
+    def __init__(self, arguments: Arguments, run_id: str, outcome: Outcome) -> None:
+        self._arguments = arguments
+        self._options = arguments.options
+        self._outcome = outcome
+        folder = checkpoint_folder(self._options, run_id)
+        self._checkpoints = Checkpoints.make(folder, self._options.monitor, self._options.goal)
+        self._stopper = callbacks.early_stopping(
+            self._options.monitor, self._options.goal, self._options.patience
+        )
+        self.control = RunControl(self._checkpoints.last_path, self._options.monitor)
+
+    def run(self, logger: WandbLogger) -> None:
+        """Train, from last.ckpt if there is one, then test once with the best checkpoint."""
+        seed_everything(self._options.seed, workers=True, verbose=False)
+        model, data, trainer_arguments = instantiate(self._arguments)
+        trainer = self._make_trainer(trainer_arguments, logger)
+        last = self._checkpoints.last_path
+        try:
+            trainer.fit(model, data, ckpt_path=last if last.is_file() else None, weights_only=False)
+        finally:
+            self._outcome.summary |= self._checkpoints.summary()
+        self._outcome.summary["stop_reason"] = (
+            "early_stopping" if self._stopper.stopped_epoch else "completed"
+        )
+        best = None if trainer.fast_dev_run else self._checkpoints.path  # type: ignore[attr-defined]
+        trainer.test(model, data, ckpt_path=best, verbose=False, weights_only=False)
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self._outcome.summary |= metrics
+
+    def _make_trainer(self, trainer_arguments: dict[str, Any], logger: WandbLogger) -> Trainer:
+        given = trainer_arguments.pop("callbacks") or []
+        if trainer_arguments["enable_progress_bar"] is None:
+            trainer_arguments["enable_progress_bar"] = sys.stderr.isatty()
+        all_callbacks = [*self._make_callbacks(), *(given if isinstance(given, list) else [given])]
+        return Trainer(**trainer_arguments, callbacks=all_callbacks, logger=logger)
+
+    def _make_callbacks(self) -> list[Callback]:
+        made: list[Callback] = [
+            self.control,
+            callbacks.learning_rate_monitor(),
+            callbacks.LogConfusionMatrix(),
+        ]
+        made += [self._checkpoints.best, self._checkpoints.last]
+        if self._options.patience:
+            made.append(self._stopper)
+        if self._options.images_every_n_epochs:
+            made.append(callbacks.LogPredictions(self._options.images_every_n_epochs))
+        return made
+
+
+def _judge(error: BaseException, outcome: Outcome) -> None:
+    """Note how the run ended by what was raised; explain it on stderr."""
+    if isinstance(error, Interrupted) and error.request is Request.STOP:
+        outcome.summary["stop_reason"] = "requested"
+    elif isinstance(error, Interrupted) and error.request is Request.DIVERGED:
+        outcome.fail(Failure.DIVERGED, error)
+    elif isinstance(error, Interrupted | SIGTERMException):
+        outcome.fail(Failure.SIGNAL, error, EXIT_PREEMPTED)
+    elif isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
+        outcome.fail(Failure.SIGNAL, KeyboardInterrupt("interrupted from the keyboard"), EXIT_INTERRUPTED)
+    else:
+        failure = failure_of(error)
+        outcome.fail(failure, error, EXIT_CONFIG if failure is Failure.CONFIG else EXIT_FAILED)
+        if failure is Failure.ERROR:
+            traceback.print_exception(error, file=sys.stderr)
+    message = outcome.summary.get("failure_message", error)
+    print(f"agent.py: {message}", file=sys.stderr)
+
+
+def _print(outcome: Outcome) -> None:
+    width = max(map(len, outcome.summary), default=0)
+    for name, value in outcome.summary.items():
+        if name != "failure_message":
+            print(f"{name:<{width}}  {f'{value:.4f}' if isinstance(value, float) else value}")
+
+
+def _rank() -> int:
+    """Return the rank that the launcher's environment gives this process; 0 when there is none."""
+    rank: int = rank_zero_only.rank  # type: ignore[attr-defined]
+    return rank
+
+
+def _is_no_advertisement(record: logging.LogRecord) -> bool:
+    return "litlogger" not in str(record.msg) and "litmodels" not in str(record.msg)
+
+
+def _silence_advice() -> None:
+    """Drop Lightning's advice that does not apply: batches come from memory, metrics are logged per epoch."""
+    warnings.filterwarnings("ignore", message="The '.*_dataloader' does not have many workers")
+    warnings.filterwarnings(
+        "ignore", message="The number of training batches .* is smaller than the logging interval"
+    )
+    warnings.filterwarnings("ignore", message=".*LeafSpec", module="lightning")
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")

@@ -1,0 +1,151 @@
+"""Image sets as they are kept: `uint8` tensors in one file, memory-mapped and shared by processes."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+from torch import Tensor
+from torch.utils.data import Dataset
+
+
+@dataclass(frozen=True)
+class Images:
+    """`pixels`: n x c x h x w, uint8. `labels`: n, int64."""
+
+    pixels: Tensor
+    labels: Tensor
+
+    def check(self, classes: int) -> None:
+        """Raise ValueError unless pixels and labels are whole and belong together."""
+        if self.pixels.dtype != torch.uint8 or self.pixels.ndim != 4 or len(self.pixels) == 0:
+            raise ValueError(
+                f"expected uint8 images, n x c x h x w, got {self.pixels.dtype} {self.pixels.shape}"
+            )
+        if self.labels.shape != (len(self.pixels),):
+            raise ValueError(f"{len(self.pixels)} images have {len(self.labels)} labels")
+        if self.labels.min() < 0 or self.labels.max() >= classes:
+            raise ValueError(f"labels must lie in 0 .. {classes - 1}")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set ready for use. `val` is None when the set has no validation images of its own."""
+
+    train: Images
+    val: Images | None
+    test: Images
+    classes: tuple[str, ...]
+
+    def save(self, path: Path) -> None:
+        parts = {"train": self.train, "test": self.test} | ({"val": self.val} if self.val else {})
+        for images in parts.values():
+            images.check(len(self.classes))
+        tensors = {name: (images.pixels, images.labels) for name, images in parts.items()}
+        mean, std = channel_moments(self.train.pixels)
+        torch.save({**tensors, "classes": list(self.classes), "mean": mean, "std": std}, path)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a data module works with. `mean` and `std`: per channel, of images scaled to [0, 1]."""
+
+    train: Dataset[tuple[Tensor, Tensor]]
+    val: Dataset[tuple[Tensor, Tensor]] | None
+    test: Dataset[tuple[Tensor, Tensor]]
+    classes: tuple[str, ...]
+    mean: Tensor
+    std: Tensor
+
+
+class ImageTensors(Dataset[tuple[Tensor, Tensor]]):
+    """Images in memory. A loader gets a whole batch at once (`__getitems__`): one gather, no collating."""
+
+    def __init__(self, images: Images) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return self.images.pixels[index], self.images.labels[index]
+
+    def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        chosen = torch.as_tensor(indices)
+        return self.images.pixels[chosen], self.images.labels[chosen]
+
+
+class Part(Dataset[tuple[Tensor, Tensor]]):
+    """Some images of a data set, asked for by whole batches like the set itself."""
+
+    def __init__(self, images: "Dataset[tuple[Tensor, Tensor]]", indices: Tensor) -> None:
+        self.images = images
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return self.images[int(self.indices[index])]
+
+    def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        batch: tuple[Tensor, Tensor] = self.images.__getitems__(self.indices[torch.as_tensor(indices)])  # type: ignore[attr-defined]
+        return batch
+
+
+def split(images: Dataset[tuple[Tensor, Tensor]], n: int, fraction: float, seed: int) -> tuple[Part, Part]:
+    """Divide `n` images at random, reproducibly, into a rest and a `fraction` (at least one image)."""
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    held_out = max(1, round(n * fraction))
+    return Part(images, order[held_out:]), Part(images, order[:held_out])
+
+
+def load(path: Path) -> Loaded:
+    """Open a saved data set; pages are read when they are used and shared by all processes that use them."""
+    saved = torch.load(path, mmap=True, weights_only=True)
+    parts = {name: ImageTensors(Images(*saved[name])) for name in ("train", "val", "test") if name in saved}
+    return Loaded(
+        train=parts["train"],
+        val=parts.get("val"),
+        test=parts["test"],
+        classes=tuple(saved["classes"]),
+        mean=saved["mean"],
+        std=saved["std"],
+    )
+
+
+def prepare_once(path: Path, make: Callable[[Path], Prepared]) -> None:
+    """Let `make` fill a scratch folder and save what it returns as `path`, unless that is there already.
+
+    One process at a time; the file appears whole or not at all, so an interrupted download is never taken for
+    data.
+    """
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        if path.exists():
+            return
+        for left_over in path.parent.glob("partial-*"):
+            shutil.rmtree(left_over)
+        scratch = Path(tempfile.mkdtemp(prefix="partial-", dir=path.parent))
+        try:
+            make(scratch).save(scratch / path.name)
+            (scratch / path.name).rename(path)
+        finally:
+            shutil.rmtree(scratch)
+
+
+def channel_moments(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation per channel of `uint8` images scaled to [0, 1]."""
+    counts = torch.stack(
+        [torch.bincount(channel.flatten().int(), minlength=256) for channel in pixels.unbind(1)]
+    )
+    shares = counts.double() / counts.sum(1, keepdim=True)
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    mean = shares @ levels
+    variance = shares @ levels.square() - mean.square()
+    return mean.float(), variance.clamp_min(1e-8).sqrt().float()

@@ -1,0 +1,84 @@
+"""What can be known about a sweep's runs before the first one starts."""
+
+import contextlib
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+
+from lightning.pytorch import Trainer, seed_everything
+
+from litsweep.errors import ConfigError, Fault, LitsweepError
+from litsweep.pipeline import flags
+from litsweep.pipeline.arguments import (
+    hints_of,
+    ill_typed_flags,
+    instantiate,
+    make_parser,
+    parse,
+    unknown_flags,
+)
+
+
+def check_parameters(parameters: Mapping[str, object], argv: Sequence[str] = ()) -> list[Fault]:
+    """Say what is wrong with one value for each of some sweep parameters (see `litsweep.pipeline`)."""
+    given = flags.from_parameters(parameters)
+    others, _ = flags.read(argv)
+    try:
+        parser, given = make_parser([*others, *given])
+    except ConfigError as error:
+        return list(error.faults)
+    hints = hints_of(parser)
+    swept = [flags.spell(flag, hints.get(flag.name)) for flag in given if flag not in others]
+    unknown = unknown_flags(swept, hints)
+    names = {fault.path for fault in unknown}
+    return unknown + ill_typed_flags(parser, [flag for flag in swept if flag.name not in names], hints)
+
+
+def logged_metrics(argv: Sequence[str] = ()) -> set[str]:
+    """Return the names of the metrics that a run with these flags logs (see `litsweep.pipeline`).
+
+    One batch of training and validation on the CPU, with everything that would log or save left out.
+    """
+    arguments = parse([*argv, "--wandb=disabled"])
+    seed_everything(arguments.options.seed, verbose=False)
+    model, data, _ = instantiate(arguments)
+    with _quiet(), tempfile.TemporaryDirectory() as scratch:
+        trainer = _trainer_of_one_batch(scratch)
+        try:
+            trainer.fit(model, data)
+        except LitsweepError:
+            raise
+        except Exception as error:
+            raise LitsweepError(f"one batch of training fails: {type(error).__name__}: {error}") from error
+    return {"epoch", *trainer.callback_metrics}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning from telling about a training that nobody asked for."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _trainer_of_one_batch(folder: str) -> Trainer:
+    return Trainer(
+        accelerator="cpu",
+        devices=1,
+        max_epochs=1,
+        limit_train_batches=1,
+        limit_val_batches=1,
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )

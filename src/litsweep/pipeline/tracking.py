@@ -1,0 +1,77 @@
+"""The W&B run: when there is one, what its config says, what its summary tells."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import wandb
+
+from litsweep.errors import ConfigError, Fault, LitsweepError
+from litsweep.pipeline.arguments import flatten
+
+Mode = Literal["online", "offline", "disabled"]
+
+
+def mode_of(asked: str) -> Mode:
+    """Return the mode of the run; "auto" is what WANDB_MODE says, else online under an agent only."""
+    wanted = os.environ.get("WANDB_MODE", "") if asked == "auto" else asked
+    if wanted in ("online", "offline", "disabled"):
+        return wanted  # type: ignore[return-value]
+    return "online" if os.environ.get("WANDB_SWEEP_ID") else "disabled"
+
+
+def start(
+    mode: Mode, run_id: str, parameters: Mapping[str, object], on_stop: Callable[[], None]
+) -> wandb.Run:
+    """Start the run, or go on with it where it broke off, and write `parameters` into its config.
+
+    `on_stop` is called, in a thread of W&B's, when the server asks the run to stop. Raises LitsweepError when
+    the server cannot be reached, and ConfigError when the run's config says something else than `parameters`.
+    """
+    try:
+        run = wandb.init(
+            mode=mode,
+            id=run_id,
+            resume=None if "WANDB_RESUME" in os.environ or mode != "online" else "allow",
+            config={name: value for name, value in parameters.items() if value is not None},
+            settings=wandb.Settings(stop_fn=on_stop),
+        )
+    except wandb.Error as error:
+        fix = "check WANDB_BASE_URL and WANDB_API_KEY and that the server runs, or add --wandb offline"
+        raise LitsweepError(f"cannot start the W&B run: {error}. {fix}") from error
+    run.define_metric("trainer/global_step")
+    run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+    return run
+
+
+def check_config(config: Mapping[str, Any], parameters: Mapping[str, object]) -> None:
+    """Raise ConfigError unless every parameter that W&B holds is the one the model got."""
+    faults = [
+        Fault(name, "the sweep and the command line differ", f"{value!r} (W&B) and {parameters[name]!r}", "")
+        for name, value in flatten(dict(config)).items()
+        if name in parameters and not same(value, parameters[name])
+    ]
+    if faults:
+        raise ConfigError("the run's config", faults)
+
+
+def same(one: object, other: object) -> bool:
+    """Compare two values as they are written: 64.0 is 64, "1e-4" is 0.0001, but 1 is not true."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other or str(one).lower() == str(other).lower()
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    try:
+        return float(one) == float(other)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return str(one) == str(other)
+
+
+def finish(run: wandb.Run, summary: Mapping[str, Any], exit_code: int, *, preempted: bool) -> None:
+    """Write the summary and end the run. `preempted` tells the server that the run is to be gone on with."""
+    if preempted:
+        run.mark_preempting()
+    if dict(run.summary).get("failure") and "failure" not in summary:  # of an earlier attempt
+        run.summary.update({"failure": None, "failure_message": None})
+    run.summary.update(dict(summary))
+    run.finish(exit_code=exit_code)
