@@ -4,14 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from litsweep.server import file_stream, files
 from litsweep.server.auth import RequireKey
 from litsweep.server.backend import Backend
 from litsweep.server.graphql import endpoint
+from litsweep.server.monitor import Monitor
 from litsweep.server.settings import Settings
 
 
@@ -28,8 +31,9 @@ async def no_telemetry(request: Request) -> Response:
 PUBLIC: list[BaseRoute] = [
     Route("/healthz", health),
     Route("/sdk/otel/{rest:path}", no_telemetry, methods=["GET", "POST"]),
+    *files.routes,
 ]
-PROTECTED: list[BaseRoute] = [*endpoint.routes]
+PROTECTED: list[BaseRoute] = [*endpoint.routes, *file_stream.routes]
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -43,5 +47,8 @@ def create_app(settings: Settings) -> Starlette:
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    monitor = Monitor(app.state.backend)
+    monitor.start()
     yield
+    await run_in_threadpool(monitor.stop)
     app.state.backend.close()

@@ -58,7 +58,7 @@ class Keyring:
         return hmac.new(self.key.encode(), message, hashlib.sha256).hexdigest()
 
     def link(self, method: str, path: str, lifetime: float = LINK_SECONDS) -> str:
-        """A relative URL that opens `path` (decoded) for `method`, without the key, for `lifetime` seconds."""
+        """A relative URL that gives `path` (decoded) for `method`, for `lifetime` seconds, keyless."""
         expires = str(int(time.time() + lifetime))
         query = {"expires": expires, "signature": self.sign("link", method, path, expires)}
         return f"{quote(path)}?{urlencode(query)}"

@@ -5,25 +5,29 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from litsweep.server.auth import Keyring, api_key
+from litsweep.server.blobs import BlobStore
 from litsweep.server.database import Database
+from litsweep.server.live_sweep import LiveSweeps
 from litsweep.server.settings import Settings
 
 
 @dataclass(frozen=True)
 class Backend:
-    """The settings, the database and the key of one server."""
+    """The settings, the database, the blobs and the key of one server."""
 
     settings: Settings
     database: Database
+    blobs: BlobStore
     keyring: Keyring
+    sweeps: LiveSweeps
 
     @classmethod
     def open(cls, settings: Settings) -> "Backend":
         """Open (or make) the server's data."""
-        settings.blobs_dir.mkdir(parents=True, exist_ok=True)
+        blobs = BlobStore(settings.blobs_dir)
         database = Database(settings.url)
         database.create_tables()
-        return cls(settings, database, Keyring(api_key(settings.data_dir)))
+        return cls(settings, database, blobs, Keyring(api_key(settings.data_dir)), LiveSweeps())
 
     def close(self) -> None:
         """Let go of the data."""

@@ -32,7 +32,7 @@ def answer(body: Mapping[str, Any], context: Context) -> Response:
     """The response to `{query, variables, operationName}`."""
     try:
         result = SCHEMA.execute(
-            body["query"], body.get("variables") or {}, body.get("operationName"), context
+            body["query"], body.get("variables") or {}, body.get("operationName") or None, context
         )
     except GraphQLError as error:
         return JSONResponse({"errors": [{"message": error.message}]}, status_code=400)

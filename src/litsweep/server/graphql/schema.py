@@ -4,10 +4,36 @@ from pathlib import Path
 
 from ariadne import load_schema_from_path, make_executable_schema
 
-from litsweep.server.graphql import scalars, viewer
+from litsweep.server.graphql import (
+    agents,
+    artifact_collections,
+    artifact_links,
+    artifact_mutations,
+    artifacts,
+    files,
+    history,
+    projects,
+    runs,
+    scalars,
+    sweeps,
+    viewer,
+)
 from litsweep.server.graphql.lenient import LenientSchema
 
-MODULES = (scalars, viewer)
+MODULES = (
+    scalars,
+    viewer,
+    projects,
+    sweeps,
+    agents,
+    runs,
+    history,
+    files,
+    artifacts,
+    artifact_collections,
+    artifact_mutations,
+    artifact_links,
+)
 
 
 def build_schema() -> LenientSchema:

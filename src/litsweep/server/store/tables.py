@@ -38,10 +38,14 @@ sweeps = Table(
     Column("config", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("done_because", Text),
+    Column("program", Text),
     Column("controller", Text),
     Column("scheduler", Text),
     Column("prior_runs", Text),
+    # What the search last said: the best objective, its warnings, and how many runs there will be at most.
+    Column("best_loss", Double),
     Column("warnings", Text, nullable=False, default="[]"),
+    Column("expected_runs", BigInteger),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
 )
@@ -82,8 +86,9 @@ runs = Table(
     Column("repo", Text),
     Column("commit", Text),
     Column("exitcode", Integer),
-    # What a sweep wants of the run, and why it was suggested.
+    # What a sweep wants of the run (by parameter name, and as the agent gets it), and why.
     Column("parameters", Text),
+    Column("args", Text),
     Column("reason", Text),
     Column("failure", String(32)),
     Column("handouts", Integer, nullable=False, default=0),
@@ -92,6 +97,8 @@ runs = Table(
     Column("stopped_by", String(16)),
     Column("stop_asked_at", Double),
     Column("stop_reason", Text),
+    # Streams (comma separated) not written again since the run was last started.
+    Column("stale_streams", Text, nullable=False, default=""),
     Column("last_step", BigInteger, nullable=False, default=-1),
     Column("history_lines", Integer, nullable=False, default=0),
     Column("event_lines", Integer, nullable=False, default=0),

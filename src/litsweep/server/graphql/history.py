@@ -1,0 +1,180 @@
+"""What a run has logged: metrics, system metrics and console output."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ariadne import ObjectType
+
+from litsweep.server import history_keys
+from litsweep.server.graphql.context import Info
+from litsweep.server.graphql.pages import page
+from litsweep.server.history_keys import flat
+from litsweep.server.store import lines
+from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
+from litsweep.server.store.runs import RunRecord
+
+DEFAULT_SAMPLES = 500
+
+T = TypeVar("T")
+
+run = ObjectType("Run")
+
+
+@run.field("historyLineCount")
+def resolve_history_line_count(parent: RunRecord, _: Info) -> int:
+    return parent.history_lines
+
+
+@run.field("eventsLineCount")
+def resolve_events_line_count(parent: RunRecord, _: Info) -> int:
+    return parent.event_lines
+
+
+@run.field("logLineCount")
+def resolve_log_line_count(parent: RunRecord, _: Info) -> int:
+    return parent.log_lines
+
+
+@run.field("historyTail")
+def resolve_history_tail(parent: RunRecord, info: Info) -> str:
+    return _tail(parent, info, HISTORY)
+
+
+@run.field("eventsTail")
+def resolve_events_tail(parent: RunRecord, info: Info) -> str:
+    return _tail(parent, info, EVENTS)
+
+
+def _tail(parent: RunRecord, info: Info, stream: str) -> str:
+    """A list of JSON strings, itself a JSON string."""
+    with info.context.backend.database.read() as connection:
+        return json.dumps([line.body for line in lines.tail(connection, parent.id, stream, 1)])
+
+
+@run.field("historyKeys")
+def resolve_history_keys(parent: RunRecord, _: Info) -> dict[str, Any] | None:
+    keys = json.loads(parent.history_keys)
+    return history_keys.wire(keys, parent.last_step) if keys else None
+
+
+@run.field("history")
+def resolve_history(
+    parent: RunRecord,
+    info: Info,
+    *,
+    min_step: int | None = None,
+    max_step: int | None = None,
+    samples: int | None = None,
+) -> list[str]:
+    """With steps, the first `samples` rows of `min_step <= step < max_step`; else a sample of all."""
+    with info.context.backend.database.read() as connection:
+        if min_step is None and max_step is None:
+            found = lines.read(connection, parent.id, HISTORY)
+            return [line.body for line in spread(found, samples or DEFAULT_SAMPLES)]
+        stop = parent.last_step + 1 if max_step is None else max_step
+        found = lines.by_step(connection, parent.id, min_step or 0, stop, samples or DEFAULT_SAMPLES)
+        return [line.body for line in found]
+
+
+@run.field("events")
+def resolve_events(parent: RunRecord, info: Info, *, samples: int | None = None) -> list[str]:
+    with info.context.backend.database.read() as connection:
+        found = lines.read(connection, parent.id, EVENTS)
+    return [line.body for line in spread(found, samples or DEFAULT_SAMPLES)]
+
+
+@run.field("sampledHistory")
+def resolve_sampled_history(
+    parent: RunRecord, info: Info, *, specs: list[str] | None = None
+) -> list[list[dict[str, Any]]]:
+    """For each spec, `{keys, samples, minStep?, maxStep?}`, rows that have all its keys, and only those."""
+    wanted = [json.loads(spec) for spec in specs or []]
+    with info.context.backend.database.read() as connection:
+        found = lines.read(connection, parent.id, HISTORY) if any(wanted) else []
+    rows = [(line.step or 0, json.loads(line.body)) for line in found]
+    return [_sample(rows, spec) for spec in wanted]
+
+
+def _sample(rows: Sequence[tuple[int, dict[str, Any]]], spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    low, high = spec.get("minStep") or 0, spec.get("maxStep")
+    within = [row for step, row in rows if step >= low and (high is None or step <= high)]
+    keys = list(dict.fromkeys(spec.get("keys") or []))
+    picked = (_pick(row, keys) for row in within)
+    return list(spread([row for row in picked if row is not None], spec.get("samples") or DEFAULT_SAMPLES))
+
+
+def _pick(row: dict[str, Any], keys: Sequence[str]) -> dict[str, Any] | None:
+    if not keys:
+        return row
+    values = row if all(key in row for key in keys) else dict(flat(row))
+    return {key: values[key] for key in keys} if all(key in values for key in keys) else None
+
+
+def spread(items: Sequence[T], n: int) -> Sequence[T]:
+    """At most `n` of the items, evenly spread, with the first and the last."""
+    if len(items) <= n:
+        return items
+    if n == 1:
+        return items[-1:]
+    return [items[round(i * (len(items) - 1) / (n - 1))] for i in range(n)]
+
+
+@run.field("parquetHistory")
+def resolve_parquet_history(_parent: RunRecord, _: Info, **__: object) -> dict[str, Any]:
+    """This server exports no Parquet: the client then reads the rows."""
+    return {"parquet_urls": [], "live_data": None}
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of console output."""
+
+    number: int
+    line: str
+    timestamp: str | None = None
+    level: str | None = None
+    label: str | None = None
+
+
+@run.field("logLines")
+def resolve_log_lines(
+    parent: RunRecord,
+    info: Info,
+    *,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    **_: object,
+) -> dict[str, Any]:
+    with info.context.backend.database.read() as connection:
+        if last is not None:
+            found = lines.tail(connection, parent.id, LOG, last)
+            return page([_log_line(line) for line in found], first=last)
+        start, limit = int(after) if after else 0, first or 1000
+        found = lines.read(connection, parent.id, LOG, start, limit)
+    edges = [{"cursor": str(line.number + 1), "node": _log_line(line)} for line in found]
+    end = found[-1].number + 1 if found else start
+    return {"edges": edges, "page_info": {"has_next_page": end < parent.log_lines, "end_cursor": str(end)}}
+
+
+def _log_line(line: Line) -> LogLine:
+    """Plain lines read `timestamp text`, structured ones `{"ts", "level", "content"}`."""
+    if line.body.startswith("{"):
+        try:
+            fields = json.loads(line.body)
+            return LogLine(
+                line.number, fields["content"], fields.get("ts"), fields.get("level"), fields.get("label")
+            )
+        except (ValueError, KeyError):
+            pass
+    stamp, space, text = line.body.partition(" ")
+    return LogLine(line.number, text, stamp) if space and _is_time(stamp) else LogLine(line.number, line.body)
+
+
+def _is_time(stamp: str) -> bool:
+    return len(stamp) >= 19 and stamp[4:5] == "-" and stamp[10:11] == "T"
+
+
+bindables = [run]

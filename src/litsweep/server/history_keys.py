@@ -1,0 +1,70 @@
+"""Which metrics a run has logged, and what kind of values: kept up row by row, so that none is read again."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from litsweep.server.wire_json import NAMES, dumps
+
+# metric (nested ones dotted) -> {"types": {type: count}, "monotonic": bool, "last": value}
+Keys = dict[str, dict[str, Any]]
+
+
+def updated(keys: str, rows: Iterable[Mapping[str, Any]]) -> str:
+    """`keys` (as JSON text) with `rows` counted in."""
+    known: Keys = json.loads(keys)
+    for row in rows:
+        add_row(known, row)
+    return dumps(known)
+
+
+def add_row(keys: Keys, row: Mapping[str, Any]) -> None:
+    """Count one row in."""
+    for name, value in flat(row):
+        known = keys.setdefault(name, {"types": {}, "monotonic": True, "last": None})
+        kind = _type(value)
+        known["types"][kind] = known["types"].get(kind, 0) + 1
+        if isinstance(value, int | float):
+            known["monotonic"] = known["monotonic"] and (known["last"] is None or value >= known["last"])
+            known["last"] = value
+
+
+def flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of a row by dotted name; media (`{"_type": …}`) is one leaf."""
+    for key, value in row.items():
+        if isinstance(value, Mapping) and "_type" not in value:
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _type(value: Any) -> str:
+    match value:
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case str():
+            return "number" if value in NAMES else "string"
+        case None:
+            return "nil"
+        case {"_type": str(kind)}:
+            return kind
+        case _:
+            return "list"
+
+
+def wire(keys: Keys, last_step: int) -> dict[str, Any]:
+    """As `Run.historyKeys` gives it."""
+    return {
+        "keys": {
+            name: {
+                "typeCounts": [{"type": kind, "count": n} for kind, n in known["types"].items()],
+                "monotonic": known["monotonic"],
+                "previousValue": known["last"],
+            }
+            for name, known in keys.items()
+        },
+        "sets": [],
+        "lastStep": last_step,
+    }

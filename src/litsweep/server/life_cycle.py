@@ -1,0 +1,87 @@
+"""How a run's state follows from what is heard of it."""
+
+import time
+from typing import Any
+
+from sqlalchemy import Connection
+
+from litsweep.server.store import runs
+from litsweep.server.store.runs import RunRecord
+from litsweep.sweep.run import Failure, RunState
+
+# Ctrl-C as wandb reports it, and 128 + SIGINT, SIGKILL, SIGTERM.
+INTERRUPTED = (255, 130, 137, 143)
+ALL_STREAMS = "history,events,log"
+
+
+def started(run: RunRecord, now: float) -> dict[str, Any]:
+    """What changes when the client says that the run begins, or begins again."""
+    if run.state in (RunState.RUNNING, RunState.PREEMPTING):
+        return {"heartbeat_at": now}
+    again = run.started_at is not None
+    return {
+        "state": RunState.RUNNING,
+        "started_at": run.started_at or now,
+        "heartbeat_at": now,
+        "ended_at": None,
+        "exitcode": None,
+        "failure": None,
+        "stopped_by": None,
+        "stop_asked_at": None,
+        "stop_reason": None,
+        "stale_streams": ALL_STREAMS if again else "",
+    }
+
+
+def ended(run: RunRecord, exitcode: int, now: float) -> dict[str, Any]:
+    """What changes when the client says that the run is over."""
+    state = _final_state(run, exitcode)
+    failure = _failure(run, state)
+    return {"state": state, "exitcode": exitcode, "failure": failure, "ended_at": now, "heartbeat_at": now}
+
+
+def _final_state(run: RunRecord, exitcode: int) -> RunState:
+    """A run that the search stopped counts as finished whatever its exit code: its objective is good."""
+    if exitcode == 0 or run.stopped_by == "search":
+        return RunState.FINISHED
+    if run.state == RunState.PREEMPTING:
+        return RunState.PREEMPTED
+    if run.stopped_by == "person" or run.state == RunState.KILLED or exitcode in INTERRUPTED:
+        return RunState.KILLED
+    return RunState.FAILED
+
+
+def lost(run: RunRecord, now: float) -> dict[str, Any]:
+    """What changes when the run is gone without a word."""
+    if run.state == RunState.PREEMPTING:
+        return {"state": RunState.PREEMPTED, "ended_at": now}
+    if run.stopped_by == "search":
+        return {"state": RunState.FINISHED, "ended_at": now}
+    if run.stopped_by == "person":
+        return {"state": RunState.KILLED, "failure": Failure.SIGNAL, "ended_at": now}
+    return {"state": RunState.CRASHED, "failure": Failure.LOST, "ended_at": now}
+
+
+def _failure(run: RunRecord, state: RunState) -> Failure | None:
+    """The reason the run gave itself (summary key `failure`), or the one its state tells."""
+    named = run.summary_values.get("failure")
+    match state:
+        case RunState.FAILED:
+            return Failure(named) if named in tuple(Failure) else Failure.ERROR
+        case RunState.KILLED:
+            return Failure.SIGNAL
+        case _:
+            return None
+
+
+def ask_to_stop(connection: Connection, run: RunRecord, by: str, reason: str) -> None:
+    """Ask a run to end: the next answer on its file stream tells it. `by` is "search" or "person"."""
+    if not run.is_alive or run.stopped_by is not None:
+        return
+    now = time.time()
+    if run.state in (RunState.PENDING, RunState.PREEMPTED):
+        runs.change(
+            connection, run.id, state=RunState.KILLED, ended_at=now, stopped_by=by, stop_reason=reason
+        )
+    else:
+        runs.change(connection, run.id, stopped_by=by, stop_asked_at=now, stop_reason=reason)

@@ -1,0 +1,184 @@
+"""A sweep's search in memory, kept in step with the database.
+
+The database is the truth: everything here can be dropped at any time and is built again from it, and the
+search then goes on as if nothing had happened.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from litsweep.search.controller import Controller
+from litsweep.search.stopping import StopDecision
+from litsweep.server import run_filters
+from litsweep.server.history_keys import flat
+from litsweep.server.store import lines, runs
+from litsweep.server.store.lines import HISTORY
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.sweeps import SweepRecord
+from litsweep.server.wire_json import number
+from litsweep.sweep.config import parse_sweep
+from litsweep.sweep.run import Failure, RunState, Suggestion
+
+Row = dict[str, float]
+
+
+@dataclass
+class Heard:
+    """What the search has been told of one run."""
+
+    mark: tuple[object, ...]
+    lines: int = 0
+    history: list[Row] = field(default_factory=list)
+
+
+class LiveSweep:
+    """One sweep's search. Take `lock` for anything but reading `config`."""
+
+    def __init__(self, record: SweepRecord) -> None:
+        self.id = record.id
+        self.lock = threading.Lock()
+        self.config = parse_sweep(record.config)
+        self._controller = Controller(self.config, seed=_seed(record.name), namespace=record.name)
+        self._metrics = frozenset(metric.name for metric in self.config.metrics)
+        self._heard: dict[str, Heard] = {}
+        self._prior_runs = record.prior_runs
+        self._project_id = record.project_id
+
+    def refresh(self, connection: Connection) -> None:
+        """Tell the search what has happened since the last time."""
+        self._add_prior_runs(connection)
+        for run in runs.of_sweep(connection, self.id):
+            self._hear(connection, run)
+
+    def suggest(self) -> Suggestion | None:
+        """What to run next; None if there is nothing (see `is_done`)."""
+        suggestions = self._controller.ask()
+        for suggestion in suggestions:
+            self._heard[suggestion.id] = Heard(_mark(RunState.PENDING, 0, False, None))
+        return suggestions[0] if suggestions else None
+
+    def to_stop(self) -> Sequence[StopDecision]:
+        """Runs that are not worth going on with."""
+        return self._controller.runs_to_stop()
+
+    @property
+    def is_done(self) -> str | None:
+        """Why there will be no more suggestions."""
+        return self._controller.is_done
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What a person should know about how the search goes."""
+        return (*self.config.warnings, *self._controller.warnings)
+
+    def best_loss(self) -> float | None:
+        """The best objective so far."""
+        best = self._controller.best()
+        return None if best is None else self._controller.objective(best.id)
+
+    def _add_prior_runs(self, connection: Connection) -> None:
+        """Runs of the project that `wandb sweep --prior_run` names, once."""
+        if self._prior_runs is None:
+            return
+        found = runs.of_project(connection, self._project_id)
+        for run in run_filters.select(found, self._prior_runs):
+            if run.sweep_id != self.id:
+                history = self._rows(connection, run, 0)
+                parameters = self._parameters(run)
+                self._controller.add(parameters, history, id=run.name, is_prior=True, **_outcome(run))
+        self._prior_runs = None
+
+    def _hear(self, connection: Connection, run: RunRecord) -> None:
+        mark = _mark(run.state, run.history_lines, run.stopped_by == "search", run.failure)
+        heard = self._heard.get(run.name)
+        if heard is not None and heard.mark == mark:
+            return
+        if heard is not None and run.history_lines < heard.lines:  # it was started over
+            heard.history, heard.lines = [], 0
+        is_new = heard is None
+        heard = heard or Heard(mark)
+        heard.history.extend(self._rows(connection, run, heard.lines))
+        heard.mark, heard.lines = mark, run.history_lines
+        self._heard[run.name] = heard
+        if is_new:
+            self._controller.add(self._parameters(run), heard.history, id=run.name, **_outcome(run))
+        else:
+            self._controller.tell(run.name, heard.history, **_outcome(run))
+
+    def _rows(self, connection: Connection, run: RunRecord, start: int) -> list[Row]:
+        """The run's metrics, from history line `start` on; rows without any of them are left out."""
+        found = lines.read(connection, run.id, HISTORY, start) if run.history_lines > start else []
+        rows = (_numbers(json.loads(line.body), self._metrics) for line in found)
+        return [row for row in rows if row]
+
+    def _parameters(self, run: RunRecord) -> Mapping[str, object]:
+        """As suggested; for a run that was not, as found in its config."""
+        if run.parameters is not None:
+            parameters: dict[str, object] = json.loads(run.parameters)
+            return parameters
+        return self.config.flatten(run.config_values)
+
+
+def _outcome(run: RunRecord) -> dict[str, Any]:
+    failure = Failure(run.failure) if run.failure else None
+    return {
+        "state": RunState(run.state),
+        "failure": failure,
+        "stopped_early": run.stopped_by == "search",
+    }
+
+
+def _mark(state: str, history_lines: int, stopped: bool, failure: str | None) -> tuple[object, ...]:
+    return str(state), history_lines, stopped, failure
+
+
+def _numbers(row: Mapping[str, Any], metrics: frozenset[str]) -> Row:
+    found = ((name, number(value)) for name, value in flat(row) if name in metrics)
+    return {name: value for name, value in found if value is not None}
+
+
+def _seed(sweep_name: str) -> int:
+    """A seed for a sweep that gives none, the same after each restart."""
+    return int.from_bytes(hashlib.sha256(sweep_name.encode()).digest()[:4])
+
+
+class LiveSweeps:
+    """The sweeps in memory, and which of them have news."""
+
+    def __init__(self) -> None:
+        self.news = threading.Event()
+        self._live: dict[int, LiveSweep] = {}
+        self._touched: set[int] = set()
+        self._lock = threading.Lock()
+
+    def get(self, record: SweepRecord) -> LiveSweep:
+        """The live sweep of a record."""
+        with self._lock:
+            live = self._live.get(record.id)
+            if live is None:
+                live = self._live[record.id] = LiveSweep(record)
+            return live
+
+    def forget(self, sweep_id: int) -> None:
+        """Drop what is in memory: the next `get` reads the database again."""
+        with self._lock:
+            self._live.pop(sweep_id, None)
+
+    def touch(self, sweep_id: int) -> None:
+        """Say that something has happened in a sweep."""
+        with self._lock:
+            self._touched.add(sweep_id)
+        self.news.set()
+
+    def touched(self) -> set[int]:
+        """The sweeps touched since the last call."""
+        with self._lock:
+            touched, self._touched = self._touched, set()
+            self.news.clear()
+            return touched

@@ -1,0 +1,180 @@
+"""The query language of `wandb.Api().runs`: Mongo-like filters, and an order key."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from operator import itemgetter
+from typing import Any
+
+from litsweep.errors import LitsweepError
+from litsweep.server.history_keys import flat
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.wire_json import number
+
+Filter = Mapping[str, Any]
+MISSING = object()
+
+COLUMNS = {
+    "name": "name",
+    "display_name": "display_name",
+    "displayName": "display_name",
+    "state": "state",
+    "sweep": "sweep_name",
+    "group": "group_name",
+    "job_type": "job_type",
+    "jobType": "job_type",
+    "host": "host",
+    "notes": "notes",
+    "description": "description",
+    "created_at": "created_at",
+    "createdAt": "created_at",
+    "heartbeat_at": "heartbeat_at",
+    "heartbeatAt": "heartbeat_at",
+    "agent": "agent_name",
+}
+
+
+def select(found: Sequence[RunRecord], filters: str | None, order: str | None = None) -> list[RunRecord]:
+    """The runs that `filters` (JSON) lets through, in `order` (`+` ascending, `-` descending).
+
+    Runs that lack the key of the order come last, whatever its direction.
+    """
+    wanted: Filter = json.loads(filters) if filters else {}
+    kept = [run for run in found if matches(wanted, run)]
+    return sort(kept, order) if order else kept
+
+
+def sweep_of(filters: str | None) -> str | None:
+    """The one sweep that `filters` limit the runs to, if they do."""
+    wanted: Filter = json.loads(filters) if filters else {}
+    for part in [wanted, *wanted.get("$and", ())]:
+        if isinstance(part.get("sweep"), str):
+            return str(part["sweep"])
+    return None
+
+
+def matches(wanted: Filter, run: RunRecord) -> bool:
+    """Whether a run meets every condition of `wanted`."""
+    return all(_meets(key, condition, run) for key, condition in (wanted or {}).items())
+
+
+def _meets(key: str, condition: Any, run: RunRecord) -> bool:
+    match key:
+        case "$and":
+            return all(matches(inner, run) for inner in condition)
+        case "$or":
+            return any(matches(inner, run) for inner in condition)
+        case "$nor":
+            return not any(matches(inner, run) for inner in condition)
+        case "$not":
+            return not matches(condition, run)
+        case "tags":
+            return _holds(json.loads(run.tags), condition)
+        case _:
+            return _holds(value_of(run, key), condition)
+
+
+def _holds(value: Any, condition: Any) -> bool:
+    if not isinstance(condition, dict) or not any(key.startswith("$") for key in condition):
+        return _equal(value, condition)
+    return all(_operator(name)(value, operand) for name, operand in condition.items())
+
+
+def _operator(name: str) -> Callable[[Any, Any], bool]:
+    try:
+        return OPERATORS[name]
+    except KeyError:
+        known = ", ".join(OPERATORS)
+        raise LitsweepError(
+            f"filters: {name} is not an operator that this server knows; use {known}"
+        ) from None
+
+
+def _equal(value: Any, operand: Any) -> bool:
+    """Mongo's equality: a list equals each of its items, and null equals what is missing."""
+    if operand is None:
+        return value is MISSING or value is None
+    if isinstance(value, list) and not isinstance(operand, list):
+        return operand in value
+    value, operand = _comparable(value, operand)
+    return bool(value == operand) and isinstance(value, bool) == isinstance(operand, bool)
+
+
+def _compare(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def holds(value: Any, operand: Any) -> bool:
+        value, operand = _comparable(value, operand)
+        numbers = isinstance(value, int | float) and isinstance(operand, int | float)
+        texts = isinstance(value, str) and isinstance(operand, str)
+        return (numbers or texts) and test(value, operand)
+
+    return holds
+
+
+def _comparable(value: Any, operand: Any) -> tuple[Any, Any]:
+    """Times come as ISO text and are kept as seconds."""
+    if isinstance(value, float) and isinstance(operand, str):
+        try:
+            return value, datetime.fromisoformat(operand.replace("Z", "+00:00")).timestamp()
+        except ValueError:
+            return value, operand
+    return value, operand
+
+
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "$eq": _equal,
+    "$ne": lambda value, operand: not _equal(value, operand),
+    "$lt": _compare(lambda value, operand: value < operand),
+    "$lte": _compare(lambda value, operand: value <= operand),
+    "$gt": _compare(lambda value, operand: value > operand),
+    "$gte": _compare(lambda value, operand: value >= operand),
+    "$in": lambda value, operand: any(_equal(value, item) for item in operand),
+    "$nin": lambda value, operand: not any(_equal(value, item) for item in operand),
+    "$exists": lambda value, operand: (value is not MISSING) == bool(operand),
+    "$regex": lambda value, operand: isinstance(value, str) and re.search(operand, value) is not None,
+    "$not": lambda value, operand: not _holds(value, operand),
+}
+
+
+def value_of(run: RunRecord, key: str) -> Any:
+    """The value of `config.X`, `summary_metrics.X` or a column; MISSING if the run has none."""
+    root, _, rest = key.partition(".")
+    match root:
+        case "config":
+            return _inside(run.config_values, rest.removesuffix(".value"))
+        case "summary_metrics" | "summaryMetrics" | "summary":
+            return _inside(run.summary_values, rest)
+        case _:
+            column = COLUMNS.get(key)
+            value = getattr(run, column) if column else None
+            return MISSING if value is None else value
+
+
+def _inside(values: Mapping[str, Any], key: str) -> Any:
+    """The value under `key`, which may itself have dots or be a path through nested values."""
+    if key in values:
+        return values[key]
+    return dict(flat(values)).get(key, MISSING)
+
+
+def sort(found: Sequence[RunRecord], order: str) -> list[RunRecord]:
+    """Runs in order of a key such as `-summary_metrics.loss`."""
+    key, descending = order.lstrip("+-"), order.startswith("-")
+    present: list[tuple[tuple[int, Any], RunRecord]] = []
+    absent = []
+    for run in found:
+        value = _sort_key(value_of(run, key))
+        if value is None:
+            absent.append(run)
+        else:
+            present.append((value, run))
+    present.sort(key=itemgetter(0), reverse=descending)
+    return [run for _, run in present] + absent
+
+
+def _sort_key(value: Any) -> tuple[int, Any] | None:
+    """Numbers before texts; None for what has no place in an order (missing, NaN)."""
+    as_number = number(value)
+    if as_number is not None:
+        return None if as_number != as_number else (0, as_number)
+    return (1, value) if isinstance(value, str) else None

@@ -1,0 +1,32 @@
+"""JSON as it goes to the client: strict, with NaN and the infinities as strings, as W&B has them."""
+
+import json
+import math
+from typing import Any
+
+NAMES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def strict(value: Any) -> Any:
+    """`value` with every float that JSON cannot write replaced by its name."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: strict(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(inner) for inner in value]
+    return value
+
+
+def dumps(value: Any) -> str:
+    """Compact strict JSON."""
+    return json.dumps(strict(value), separators=(",", ":"), ensure_ascii=False)
+
+
+def number(value: Any) -> float | None:
+    """A JSON value as a number; None if it is none. The reverse of `strict`."""
+    if isinstance(value, str):
+        return NAMES.get(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value)

@@ -1,0 +1,42 @@
+"""What all tests share: a real server, and a client's environment that leaks nothing."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live_server import LiveServer
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[LiveServer]:
+    """A running server with a data folder of its own."""
+    live = LiveServer(tmp_path / "server")
+    live.start()
+    yield live
+    live.stop()
+
+
+@pytest.fixture
+def client_env(server: LiveServer, tmp_path: Path) -> dict[str, str]:
+    """The environment of a stock wandb client that talks to `server` and writes below `tmp_path` only."""
+    home = tmp_path / "home"
+    home.mkdir()
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    return inherited | {
+        "HOME": str(home),
+        "NETRC": str(home / "netrc"),
+        "WANDB_BASE_URL": server.url,
+        "WANDB_API_KEY": server.key,
+        "WANDB_DIR": str(tmp_path),
+        "WANDB_CONFIG_DIR": str(home / "config"),
+        "WANDB_CACHE_DIR": str(home / "cache"),
+        "WANDB_DATA_DIR": str(home / "data"),
+        "WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL": "1",
+        "WANDB_SILENT": "false",
+        "WANDB_CONSOLE": "off",
+        "OMP_NUM_THREADS": "1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
