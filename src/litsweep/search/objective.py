@@ -1,5 +1,7 @@
 """One number for a run: what its history says of a metric."""
 
+from collections.abc import Sequence
+
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.run import Run
 from litsweep.sweep.values import is_finite
@@ -10,7 +12,7 @@ def curve(run: Run, metric: str) -> list[float]:
     return [float(row[metric]) for row in run.history if is_finite(row.get(metric))]
 
 
-def best_of(values: list[float], metric: Metric) -> float | None:
+def best_of(values: Sequence[float], metric: Metric) -> float | None:
     """The best of some finite values in the direction of the metric's goal; None where there are none."""
     if not values:
         return None

@@ -1,0 +1,214 @@
+"""The search of one sweep: ask for configs, tell what became of them, hear which runs to stop."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+
+from litsweep.errors import count
+from litsweep.search.curve import Curve
+from litsweep.search.objective import best_of, objective
+from litsweep.search.searcher import searcher
+from litsweep.search.stopping import StopDecision, decide
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.metric import Metric
+from litsweep.sweep.run import Failure, Run, RunState, Suggestion
+
+History = Sequence[Mapping[str, float]]
+
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+_ID_LENGTH = 8
+
+
+class Controller:
+    """What to run next and what to stop, from the runs so far.
+
+    Deterministic: the same config, runs (in order) and seed give the same suggestions and decisions, whether
+    the runs came by `ask` and `tell` or are replayed by `add`. It keeps no clock, files or threads; calls
+    from several threads are the caller's to order. A seed in the config goes before `seed`; `namespace` (the
+    id of the sweep, say) makes run ids differ between sweeps and changes nothing else.
+    """
+
+    def __init__(self, config: SweepConfig, seed: int = 0, namespace: str = "") -> None:
+        self.config = config
+        self.seed = seed if config.seed is None else config.seed
+        self._namespace = namespace
+        self._searcher = searcher(config, self.seed)
+        self._runs: dict[str, Run] = {}
+        self._curves: dict[str, Curve] = {}
+        self._priors: set[str] = set()
+        self._on_target: set[str] = set()
+        self._tried: set[Hashable] = set()
+        self._fallbacks: Counter[str] = Counter()
+        self._ran_dry = False
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Every run it knows, in order: suggested, added and prior ones."""
+        return tuple(self._runs.values())
+
+    def ask(self, n: int = 1) -> list[Suggestion]:
+        """Up to `n` configs to run next; they count as running from here on.
+
+        Fewer, or none, once the sweep is done (`is_done` says why).
+        """
+        if self.is_done is not None:
+            return []
+        if self.config.run_cap is not None:
+            n = min(n, self.config.run_cap - self._own_count)
+        proposals = self._searcher.propose(self.runs, self._tried, n)
+        self._ran_dry = len(proposals) < n and self.config.scheduler is None
+        return [self._launch(proposal.parameters, proposal.reason) for proposal in proposals]
+
+    def tell(
+        self,
+        id: str,
+        history: History | None = None,
+        state: RunState | str | None = None,
+        failure: Failure | str | None = None,
+        stopped_early: bool | None = None,
+    ) -> None:
+        """What became of a run. `history` replaces its rows; what is None stays as it was.
+
+        Raises KeyError for an unknown id.
+        """
+        run = self._runs[id]
+        self._record(
+            replace(
+                run,
+                history=run.history if history is None else tuple(history),
+                state=run.state if state is None else RunState(state),
+                failure=run.failure if failure is None else Failure(failure),
+                stopped_early=run.stopped_early if stopped_early is None else stopped_early,
+            )
+        )
+
+    def add(
+        self,
+        parameters: Mapping[str, object],
+        history: History = (),
+        state: RunState | str = RunState.FINISHED,
+        id: str | None = None,
+        failure: Failure | str | None = None,
+        stopped_early: bool = False,
+        is_prior: bool = False,
+    ) -> str:
+        """A run it did not suggest, or one it did before a restart; returns its id.
+
+        `is_prior` marks a run of an earlier sweep: the search learns from it, but it uses up no `run_cap`,
+        reaches no `target` and is not the `best` of this sweep. Raises ValueError for an id that is taken.
+        """
+        run_id = self._new_id() if id is None else id
+        if run_id in self._runs:
+            raise ValueError(f"there is a run {run_id!r} already; use tell")
+        if is_prior:
+            self._priors.add(run_id)
+        self._tried.add(self.config.space.key(parameters))
+        state, failure = RunState(state), None if failure is None else Failure(failure)
+        self._record(Run(run_id, dict(parameters), state, tuple(history), failure, stopped_early))
+        return run_id
+
+    def runs_to_stop(self) -> list[StopDecision]:
+        """The running runs that early termination ends now, each with the reason.
+
+        A run for which `tell(stopped_early=True)` was called is not named again.
+        """
+        rule = self.config.early_terminate
+        return [] if rule is None else decide(rule, self._curves.values())
+
+    def best(self) -> Run | None:
+        """The run of this sweep with the best objective; None while there is none, or no metric.
+
+        Failed and crashed runs stand behind all others: what they reached may not be there to use.
+        """
+        scored = [(run, value) for run in self._own if (value := self.objective(run.id)) is not None]
+        usable = [(run, value) for run, value in scored if not _is_broken(run)]
+        metric = self.config.metric
+        if metric is None or not scored:
+            return None
+        sign = 1 if metric.is_maximized else -1
+        return max(usable or scored, key=lambda pair: sign * pair[1])[0]
+
+    def objective(self, id: str) -> float | None:
+        """The best value of the first metric in a run's history; None where it logged none."""
+        metric = self.config.metric
+        return None if metric is None else best_of(self._curves[id].values, metric)
+
+    @property
+    def is_done(self) -> str | None:
+        """Why no more runs will be suggested: `run_cap`, `target` or `exhausted`; None while it goes on."""
+        if self.config.run_cap is not None and self._own_count >= self.config.run_cap:
+            return "run_cap"
+        if self._on_target:
+            return "target"
+        return "exhausted" if self._ran_dry or self._searcher.is_exhausted(self._tried) else None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know: fallbacks and how often, runs that never logged the metric."""
+        told = [f"{what} ({count(times, 'time')})" for what, times in self._fallbacks.items()]
+        return (*told, *self._silent_runs())
+
+    @property
+    def _own(self) -> list[Run]:
+        return [run for run in self._runs.values() if run.id not in self._priors]
+
+    @property
+    def _own_count(self) -> int:
+        return len(self._runs) - len(self._priors)
+
+    def _launch(self, parameters: Mapping[str, object], reason: Mapping[str, object]) -> Suggestion:
+        run_id = self.add(parameters, state=RunState.RUNNING)
+        if "fallback" in reason:
+            self._fallbacks[str(reason["fallback"])] += 1
+        return Suggestion(run_id, dict(parameters), reason)
+
+    def _record(self, run: Run) -> None:
+        self._runs[run.id] = run
+        metric = self.config.metric
+        if metric is None:
+            return
+        self._curves[run.id] = Curve.of(run, metric)
+        if run.id not in self._priors and _reaches_targets(run, self.config.metrics):
+            self._on_target.add(run.id)
+        else:
+            self._on_target.discard(run.id)
+
+    def _silent_runs(self) -> list[str]:
+        """Finished runs that logged, but never the metric: a misspelt name would make the search blind."""
+        metric = self.config.metric
+        if metric is None:
+            return []
+        silent = [run for run in self._own if _is_silent(run, self._curves[run.id])]
+        if not silent:
+            return []
+        logged = sorted({name for run in silent for row in run.history[-1:] for name in row})
+        runs = count(len(silent), "finished run")
+        return [f"{runs} logged no finite {metric.name}, but {', '.join(logged)}"]
+
+    def _new_id(self) -> str:
+        """The next id that no run has: a hash, so that it is the same after a replay."""
+        for attempt in range(len(self._runs) + 1):
+            text = f"{self._namespace}/{self.seed}/{len(self._runs)}/{attempt}"
+            digest = hashlib.sha256(text.encode()).digest()
+            run_id = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:_ID_LENGTH])
+            if run_id not in self._runs:
+                return run_id
+        raise AssertionError("more ids tried than there are runs")
+
+
+def _is_broken(run: Run) -> bool:
+    return run.state in (RunState.FAILED, RunState.CRASHED) or run.failure is not None
+
+
+def _is_silent(run: Run, curve: Curve) -> bool:
+    return run.state is RunState.FINISHED and len(run.history) > 0 and not curve.values
+
+
+def _reaches_targets(run: Run, metrics: Sequence[Metric]) -> bool:
+    """True where there are targets and the run has reached them all, each at some time."""
+    aims = [metric for metric in metrics if metric.target is not None]
+    values = [(metric, objective(run, metric)) for metric in aims]
+    return len(aims) > 0 and all(
+        value is not None and metric.reaches_target(value) for metric, value in values
+    )

@@ -1,0 +1,43 @@
+"""Grid search: every combination once, in W&B's order."""
+
+from collections.abc import Hashable, Sequence
+from collections.abc import Set as AbstractSet
+
+import numpy as np
+
+from litsweep.search.enumeration import Walk, configs, tried
+from litsweep.search.proposal import Proposal
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.distributions import Distribution, IntUniform, Quantized, Uniform
+from litsweep.sweep.run import Run
+
+
+class GridSearch:
+    """Walks the grid. A config counts as tried whatever became of its run, as in W&B."""
+
+    def __init__(self, config: SweepConfig) -> None:
+        self._walk = Walk(config.space, configs(config.space, levels))
+
+    def propose(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Proposal]:
+        """The next `n` grid points that are not in `tried`."""
+        return self._walk.propose(tried, n, {"method": "grid"})
+
+    def is_exhausted(self, tried: AbstractSet[Hashable]) -> bool:
+        """True where every grid point has been tried."""
+        return self._walk.peek(tried) is None
+
+
+def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int = 0) -> list[Proposal]:
+    """The next `n` grid points that no run has; fewer at the end of the grid. The seed plays no part."""
+    return GridSearch(config).propose(runs, tried(config.space, runs), n)
+
+
+def levels(distribution: Distribution) -> Sequence[object]:
+    """The grid values of one parameter. For q_uniform: min, min + q, … below max, as W&B takes them."""
+    match distribution:
+        case IntUniform(min=low, max=high):
+            return range(low, high + 1)
+        case Quantized(base=Uniform(min=low, max=high), q=q):
+            return [value.item() for value in np.arange(low, high, q)]
+        case _:
+            return distribution.support or ()
