@@ -57,5 +57,5 @@ def test_a_run_s_end_survives_the_wire() -> None:
 def test_only_a_slot_s_own_failures_in_a_row_close_it(ends: list[Failure | None], over: bool) -> None:
     streak = Streak(limit=3)
     for failure in ends:
-        streak.add(failure)
+        streak.add(RunEnd("r", 1, failure))
     assert streak.is_over is over

@@ -162,7 +162,7 @@ class Agent:
             case "exit":
                 self._leaving = "the sweep is done"
                 if self._run:
-                    self._run.kill()
+                    self._run.discard()
             case other:
                 log.warning("the server sent %r, which this agent does not know", other)
 

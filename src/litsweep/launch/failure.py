@@ -1,15 +1,22 @@
 """Why a run ended: its exit code and the last lines it printed, put into one of the classes of failure."""
 
 import re
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
 from litsweep.sweep.run import Failure
 
 TAIL_LINES = 15
+USAGE_ERROR = 2  # argparse's, Python's own, and agent.py's exit code
 
-# In this order: the first class one of whose signs stands in the run's last lines is taken.
+EXIT_PREEMPTED = 128 + signal.SIGTERM  # SIGTERM was obeyed: checkpoint kept, server told
+
+# In this order: the first class one of whose signs stands in the run's last lines is taken. agent.py names
+# the class itself, in a line such as `failure  diverged`.
+_NAMED = re.compile(rf"^failure\s+({'|'.join(Failure)})$", re.MULTILINE)
 _SIGNS: tuple[tuple[Failure, str], ...] = (
+    (Failure.ERROR, r"cannot start the W&B run"),
     (
         Failure.OUT_OF_MEMORY,
         r"^(\w+\.)*(OutOfMemoryError|MemoryError)(:|$)|CUDA out of memory"
@@ -37,6 +44,11 @@ class RunEnd:
     failure: Failure | None
     tail: str = ""
 
+    @property
+    def is_preempted(self) -> bool:
+        """True when it obeyed a SIGTERM and told the server: the run goes on later, elsewhere."""
+        return self.exit_code == EXIT_PREEMPTED
+
 
 def classify(exit_code: int, tail: str, out_of_host_memory: bool = False) -> Failure | None:
     """The failure behind `exit_code`; `tail` is the end of the run's output.
@@ -46,12 +58,14 @@ def classify(exit_code: int, tail: str, out_of_host_memory: bool = False) -> Fai
     """
     if exit_code == 0:
         return None
+    if exit_code < 0 or exit_code > 128:
+        return Failure.OUT_OF_MEMORY if out_of_host_memory else Failure.SIGNAL
+    if named := _NAMED.search(tail):
+        return Failure(named[1])
     for failure, sign in _SIGNS:
         if re.search(sign, tail, re.MULTILINE):
             return failure
-    if exit_code < 0 or exit_code > 128:
-        return Failure.OUT_OF_MEMORY if out_of_host_memory else Failure.SIGNAL
-    return Failure.ERROR
+    return Failure.CONFIG if exit_code == USAGE_ERROR else Failure.ERROR
 
 
 def last_lines(output: bytes, lines: int = TAIL_LINES) -> str:

@@ -27,8 +27,9 @@ class Streak:
     limit: int
     length: int = 0
 
-    def add(self, failure: Failure | None) -> None:
-        self.length = self.length + 1 if failure in _FAULTS_OF_A_SLOT else 0
+    def add(self, end: RunEnd) -> None:
+        if not end.is_preempted:
+            self.length = self.length + 1 if end.failure in _FAULTS_OF_A_SLOT else 0
 
     @property
     def is_over(self) -> bool:
@@ -103,7 +104,7 @@ class Autonomous:
                 self._taken += 1
             case "ended":
                 end = end_of(message)
-                self.streak.add(end.failure)
+                self.streak.add(end)
                 self._taken -= self.retries.record(end)
                 if end.failure is Failure.CONFIG:
                     self._orders.append({"order": "leave", "reason": end.tail})

@@ -194,6 +194,10 @@ class Supervisor:
 
     def _kill_all(self) -> None:
         for agent in self._agents:
+            run = agent.run
             agent.kill()
+            if run:
+                self._retries.abandon(run)
+            agent.run = None
             if agent.is_open:
                 agent.state = SlotState.DONE

@@ -11,6 +11,7 @@ from litsweep.sweep.run import Failure
 MOST_ATTEMPTS = 3
 FAILURE = "failure"
 ATTEMPTS = "attempts"
+_KILLED = 128 + signal.SIGKILL
 _NOT_ITS_OWN_FAULT = (Failure.SIGNAL, Failure.LOST)
 
 log = logging.getLogger("litsweep.launch")
@@ -21,22 +22,34 @@ class Retries:
 
     def __init__(self, api: AgentApi) -> None:
         self._api = api
+        self._attempts: dict[str, int] = {}  # a program that starts its run anew wipes the summary's count
 
     def record(self, end: RunEnd) -> bool:
         """Note `end` on its run; True when the run will be tried again, by whichever agent asks next."""
+        if end.failure is None or end.is_preempted:
+            return end.is_preempted
         try:
-            return end.failure is not None and self._record(end, end.failure)
+            return self._record(end, end.failure)
         except LitsweepError as error:
             log.warning("cannot note that run %s ended by %s: %s", end.run_id, end.failure, error)
             return False
 
+    def abandon(self, run_id: str) -> None:
+        """Note that the person had the run killed: nobody is to try it again."""
+        try:
+            self._api.end(run_id, _KILLED)
+        except LitsweepError as error:
+            log.warning("cannot note that run %s was killed: %s", run_id, error)
+
     def _record(self, end: RunEnd, failure: Failure) -> bool:
         summary = self._api.summary(end.run_id)
-        attempts = int(summary.get(ATTEMPTS, 1))
+        attempts = max(int(summary.get(ATTEMPTS, 1)), self._attempts.get(end.run_id, 1))
+        self._attempts[end.run_id] = attempts + 1
         if failure in _NOT_ITS_OWN_FAULT and attempts < MOST_ATTEMPTS:
             self._api.update_summary(end.run_id, {**summary, ATTEMPTS: attempts + 1})
             self._api.requeue(end.run_id)
             return True
-        self._api.update_summary(end.run_id, {FAILURE: failure, **summary, ATTEMPTS: attempts})
-        self._api.end(end.run_id, 128 + signal.SIGKILL if failure in _NOT_ITS_OWN_FAULT else 1)
+        named = summary.get(FAILURE) or failure
+        self._api.update_summary(end.run_id, {**summary, FAILURE: named, ATTEMPTS: attempts})
+        self._api.end(end.run_id, _KILLED if failure in _NOT_ITS_OWN_FAULT else 1)
         return False

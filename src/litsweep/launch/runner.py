@@ -31,11 +31,13 @@ class RunProcess:
         self._output = output
         self._from = output.stat().st_size if output.exists() else 0
         self._memory_kills = host_memory_kills()
-        self._asked_to_end = False
+        self._asked = False
+        self._unwanted = False
         self._deadline: float | None = None
 
     def stop(self) -> None:
         """The search stops it early: interrupt it, as W&B's own stop does; kill it when it does not end."""
+        self._unwanted = True
         self._ask(signal.SIGINT)
 
     def preempt(self) -> None:
@@ -43,14 +45,18 @@ class RunProcess:
         self._ask(signal.SIGTERM)
 
     def _ask(self, signum: signal.Signals) -> None:
-        if not self._asked_to_end:
-            self._asked_to_end = True
+        if not self._asked:
+            self._asked = True
             self._deadline = time.monotonic() + KILL_SECONDS
             os.kill(self.pid, signum)
 
+    def discard(self) -> None:
+        """The sweep is over: kill it, and nobody needs to try it again."""
+        self._unwanted = True
+        self.kill()
+
     def kill(self) -> None:
         """End all its processes now, those in other sessions too."""
-        self._asked_to_end = True
         process.kill_group(self.pid)
         mine = os.environ.get(process.MARK)
         if mine:
@@ -70,7 +76,7 @@ class RunProcess:
         code = os.waitstatus_to_exitcode(status)
         tail = self._tail()
         died_for_memory = host_memory_kills() > self._memory_kills
-        failure = None if self._asked_to_end else classify(code, tail, died_for_memory)
+        failure = None if self._unwanted else classify(code, tail, died_for_memory)
         process.kill_group(self.pid)
         if code < 0:
             self.kill()

@@ -109,8 +109,8 @@ class SlotAgent:
         self.run = None
         self.state = SlotState.IDLE
         self.done += end.failure is None
-        self.failed += end.failure is not None
-        self.streak.add(end.failure)
+        self.failed += end.failure is not None and not end.is_preempted
+        self.streak.add(end)
 
     def close(self, reason: str) -> None:
         """Give the slot up."""

@@ -1,0 +1,86 @@
+"""A sweep on a real server, of a program that trains in no time."""
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from litsweep.launch import process
+from litsweep.launch.local import LaunchOptions, LaunchOutcome, launch
+from litsweep.launch.protocol import AgentApi, SweepPath
+from tests.live_server import LiveServer
+
+QUICK = """
+import os, sys, time, wandb
+x = float(sys.argv[1].partition("=")[2])
+with wandb.init() as run:
+    for epoch in range(3):
+        run.log({"loss": (x - 0.3) ** 2 + epoch, "epoch": epoch})
+    run.summary["device"] = os.environ["CUDA_VISIBLE_DEVICES"]
+    run.summary["slot"] = int(os.environ["LITSWEEP_SLOT"].rpartition(":")[2])
+"""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A sweep and where it runs."""
+
+    sweep: str
+    folder: Path
+    environ: dict[str, str]
+    api: AgentApi
+
+    def launch(self, driver: Callable[[], str] = str, **options: Any) -> LaunchOutcome:
+        return launch(self.sweep, LaunchOptions(environ=self.environ, **options), driver=driver)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Name, state and summary of every run, as the public API reads them."""
+        query = """query Runs($e: String!, $p: String!) { project(name: $p, entityName: $e) {
+            runs(first: 500) { edges { node { name state summaryMetrics historyLineCount config } } } } }"""
+        data = self.api._call(query, e=self.api.path.entity, p=self.api.path.project)
+        nodes = [edge["node"] for edge in data["project"]["runs"]["edges"]]
+        return [{**node, "summary": json.loads(node["summaryMetrics"] or "{}")} for node in nodes]
+
+    def states(self) -> Counter[str]:
+        return Counter(run["state"] for run in self.runs())
+
+    def left_over(self) -> list[int]:
+        """Processes that were started for this sweep and still live."""
+        return process.marked(f"WANDB_DIR={self.environ['WANDB_DIR']}")
+
+
+MakeBench = Callable[..., Bench]
+
+
+@pytest.fixture
+def bench(
+    server: LiveServer, client_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> MakeBench:
+    """Make a sweep of `program` with `config` on top of a random search over x, and work in its folder."""
+
+    def make(program: str = QUICK, **config: Any) -> Bench:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "train.py").write_text(program)
+        default = {
+            "program": "train.py",
+            "method": "random",
+            "metric": {"name": "loss", "goal": "minimize"},
+            "parameters": {"x": {"min": 0.0, "max": 1.0}},
+        }
+        (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(default | config))
+        made = subprocess.run(
+            [sys.executable, "-m", "wandb", "sweep", "--project", "p", "sweep.yaml"],
+            env=client_env, capture_output=True, text=True, check=True, cwd=tmp_path,
+        )  # fmt: skip
+        sweep = re.findall(r"wandb agent (?:\x1b\[\d+m)?([\w/-]+)", made.stderr)[0]
+        return Bench(sweep, tmp_path, client_env, AgentApi(server.url, server.key, SweepPath.parse(sweep)))
+
+    return make
