@@ -186,7 +186,7 @@ class Supervisor:
             self._deadline = time.monotonic() + GRACE_SECONDS
             self._signal_all(signal.SIGTERM)
         else:
-            self._kill_all()
+            self._deadline = 0.0  # the loop kills them: this may have interrupted it anywhere
 
     def _signal_all(self, signum: signal.Signals) -> None:
         for agent in self._agents:
