@@ -1,0 +1,1 @@
+"""What a sweep is: its config, its parameters and their distributions, its runs."""

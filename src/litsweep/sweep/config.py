@@ -83,7 +83,7 @@ def parse_sweep(config: str | Mapping[str, object], what: str = "the sweep confi
     try:
         parsed = _parse(Section(report, "", dict(content.items())))
     except RecursionError:
-        report.fault("parameters", "are nested too deeply, or contain themselves")
+        report.fault("parameters", "is nested too deeply, or contains itself")
     if report.faults:
         raise ConfigError(what, report.faults)
     return parsed

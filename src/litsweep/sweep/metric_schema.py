@@ -14,8 +14,10 @@ def parse_metrics(top: Section) -> tuple[Metric, ...]:
         section = top.section("metric", _as_metric(top.raw("metric"))) if "metric" in top else None
         return tuple(_parse(section)) if section else ()
     if "metric" in top:
-        rule = "cannot stand beside metric"
-        top.fault("metrics", rule, "use metric for one objective, metrics for several")
+        top.fault(
+            "metrics", "cannot stand beside metric", "use metric for one objective, metrics for several"
+        )
+        return ()
     entries = top.raw("metrics")
     if not isinstance(entries, list | tuple) or len(entries) < 2:
         top.fault("metrics", "must be a list of two or more metrics", "use metric for a single one")

@@ -135,7 +135,13 @@ def did_you_mean(word: object, allowed: Collection[str]) -> str:
 def as_number_fix(value: object) -> str:
     """How to write a number that YAML took for text, such as 1e-4."""
     spelled = yaml_float(value)
-    return f"YAML reads {value} as text: write {spelled}" if spelled else ""
+    if spelled is None:
+        return ""
+    return (
+        f"it is in quotes: write {spelled}"
+        if spelled == value
+        else f"YAML reads {value} as text: write {spelled}"
+    )
 
 
 def yaml_float(value: object) -> str | None:

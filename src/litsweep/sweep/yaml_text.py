@@ -14,7 +14,9 @@ def read_yaml(text: str, what: str) -> Mapping[object, object]:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(what, [_fault(error)]) from None
-    except (ValueError, LookupError, AttributeError, TypeError, OverflowError, RecursionError) as error:
+    except RecursionError:
+        raise ConfigError(what, [Fault("YAML", "is nested too deeply, or contains itself", "", "")]) from None
+    except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
         # The loader leaks these for an explicit tag or a date that it cannot build.
         raise ConfigError(
             what, [Fault("YAML", f"cannot be read ({error})", "", "put the value in quotes")]

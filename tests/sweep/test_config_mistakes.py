@@ -1,0 +1,318 @@
+"""What each mistake in a sweep config is told, and that nothing written can do worse than be told."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from litsweep.errors import ConfigError
+from litsweep.sweep.config import parse_sweep
+
+METRIC = {"name": "val_loss"}
+WANDB = {"engine": "wandb"}
+
+
+def faults(config: Any) -> dict[str, str]:
+    """Each fault's path and the whole of its line."""
+    with pytest.raises(ConfigError) as error:
+        parse_sweep(config)
+    return {fault.path: str(fault) for fault in error.value.faults}
+
+
+def with_keys(**keys: Any) -> dict[str, Any]:
+    return {"method": "random", "parameters": {"x": {"value": 1}}, **keys}
+
+
+def test_all_faults_come_together_each_with_its_path() -> None:
+    found = faults(
+        """
+        method: bayess
+        metrc: {name: a}
+        early_terminate: {type: hyperband}
+        run_cap: 0
+        parameters:
+          lr: {distribution: log_uniform_values, min: 0, max: 0.1}
+          a: {min: 1e-4, max: 0.1}
+          b: {min: 0.0001, max: 1}
+          c: 3
+          e: {min: 4, max: 2}
+          n: {parameters: {deep: {values: []}}}
+        """
+    )
+    parameters = ("lr", "a.min", "b", "c", "e", "n.parameters.deep.values")
+    expected = {
+        "method",
+        "metrc",
+        "early_terminate",
+        "run_cap",
+        *(f"parameters.{path}" for path in parameters),
+    }
+    assert set(found) == expected
+    assert found["parameters.lr"] == (
+        "parameters.lr: log_uniform_values needs 0 < min < max, got min=0, max=0.1; "
+        "use uniform, or a min such as 1.0e-6"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "path", "words"),
+    [
+        (3, "", "write `value: 3` under it"),
+        ([1, 2], "", "write `values: [1, 2]` under it"),
+        ({}, "", "needs value, values, min and max"),
+        ({"min": 1}, "", "add `max:`"),
+        ({"min": "1e-4", "max": 1.0}, ".min", "YAML reads 1e-4 as text: write 1.0e-4"),
+        ({"min": "0.1", "max": 1.0}, ".min", "it is in quotes: write 0.1"),
+        ({"min": 0.0001, "max": 1}, "", "write min: 0.0001 and max: 1.0"),
+        ({"min": 1, "max": 1}, "", "use `value: 1`"),
+        ({"min": 2, "max": 1}, "", "swap them"),
+        ({"min": True, "max": 2}, ".min", "must be a number, got True"),
+        ({"min": 1.0, "max": float("inf")}, ".max", "got inf"),
+        ({"value": 1, "values": [1]}, ".values", "is not a key"),
+        ({"values": 3}, ".values", "must be a list"),
+        ({"values": [{1, 2}]}, ".values[0]", "must be a number, text"),
+        ({"values": [1, 2], "probabilities": [1]}, ".probabilities", "each of the 2"),
+        ({"values": [1, 2], "probabilities": [1, 1]}, ".probabilities", "write [0.5, 0.5]"),
+        ({"distribution": "uniforn", "min": 0, "max": 1}, ".distribution", "did you mean uniform?"),
+        ({"distribution": "uniform", "min": 0, "max": 1, "q": 1}, ".q", "is not a key of a uniform"),
+        ({"distribution": "categorical", "values": [1], "probabilities": [1]}, ".probabilities", "not a key"),
+        ({"distribution": "int_uniform", "min": 0.5, "max": 2}, ".min", "64-bit integer"),
+        ({"distribution": "normal", "sigma": 0}, ".sigma", "greater than 0"),
+        ({"distribution": "beta", "b": 0}, ".b", "greater than 0"),
+        ({"distribution": "q_uniform", "min": 0, "max": 1, "q": 0}, ".q", "greater than 0"),
+        ({"distribution": "q_uniform", "min": 0, "max": 1, "q": 1e-20}, ".q", "too fine"),
+        ({"distribution": "log_uniform", "min": 1, "max": 9e4}, ".max", "is an exponent of e"),
+        ({"distribution": "log_uniform_values", "min": -1, "max": 1}, "", "needs 0 < min < max"),
+        ({"parameters": {}}, ".parameters", "at least one"),
+        ({"parameters": {"b": {"value": 1}}, "value": 2}, ".value", "is not a key of a group"),
+    ],
+    ids=lambda value: str(value)[:70],
+)
+def test_a_parameter(entry: object, path: str, words: str) -> None:
+    assert words in faults(with_keys(parameters={"p": entry}))[f"parameters.p{path}"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "path", "words"),
+    [
+        ({"method": "bayess"}, "method", "did you mean bayes?"),
+        ({"method": "bayes"}, "metric", "method: bayes cannot do without"),
+        ({"metric": {"name": "a", "goal": "maximise"}}, "metric.goal", "did you mean maximize?"),
+        ({"metric": "loss"}, "metric", "write `name: loss` under it"),
+        ({"metric": {"goal": "minimize"}}, "metric.name", "is missing"),
+        ({"metric": METRIC, "metrics": [METRIC, {"name": "b"}]}, "metrics", "cannot stand beside metric"),
+        ({"metrics": [METRIC]}, "metrics", "two or more"),
+        ({"metrics": [METRIC, METRIC]}, "metrics", "different names"),
+        ({"metrics": [METRIC, "ms"]}, "metrics[1]", "write `name: ms` under it"),
+        ({"run_cap": 2.5}, "run_cap", "integer of at least 1"),
+        ({"program": 3}, "program", 'write it in quotes: program: "3"'),
+        ({"command": "python train.py"}, "command", "must be a list"),
+        ({"parameters": {}}, "parameters", "at least one"),
+        ({"parameters": [1]}, "parameters", "must be a mapping"),
+        ({"parameters": {"a b": {"value": 1}}}, "parameters.a b", "must be named by letters"),
+        ({"parameters": {3: {"value": 1}}}, "parameters.3", "must be named by letters"),
+        (
+            {"method": "grid", "parameters": {"a": {"min": 0.1, "max": 1.0}}},
+            "parameters.a",
+            "be part of a grid",
+        ),
+        ({"method": "custom"}, "scheduler", "is missing"),
+        ({"scheduler": {"engine": "optuna"}}, "scheduler.engine", "write `method: custom`"),
+        ({"scheduler": {**WANDB, "optimizer": "f"}}, "scheduler.optimizer", "needs source"),
+        ({"scheduler": WANDB, "controller": {"type": "local"}}, "controller.type", "beside a scheduler"),
+        ({"litsweep": {"sed": 1}}, "litsweep.sed", "did you mean seed?"),
+        ({"litsweep": {"seed": -1}}, "litsweep.seed", "at least 0"),
+    ],
+    ids=lambda value: str(value)[:70],
+)
+def test_the_top_level(keys: dict[str, Any], path: str, words: str) -> None:
+    assert words in faults(with_keys(**keys))[path]
+
+
+@pytest.mark.parametrize(
+    ("entry", "path", "words"),
+    [
+        ({"type": "median"}, ".type", "under `litsweep:`"),
+        ({"type": "hyperbnd", "min_iter": 3}, ".type", "did you mean hyperband?"),
+        ({"type": "hyperband", "max_iter": 9}, "", "max_iter and s"),
+        ({"type": "hyperband", "max_iter": 2, "s": 2}, ".max_iter", "eta=3"),
+        ({"type": "hyperband", "max_iter": 9, "s": 1.5}, ".s", "must be an integer"),
+        ({"type": "hyperband", "min_iter": 3, "eta": 1}, ".eta", "greater than 1"),
+        ({"type": "hyperband", "min_iter": 3, "strikt": 1}, ".strikt", "did you mean strict?"),
+        ({"type": "hyperband", "min_iter": 3, "strict": "yes"}, ".strict", "true or false"),
+    ],
+    ids=lambda value: str(value)[:70],
+)
+def test_early_terminate(entry: dict[str, object], path: str, words: str) -> None:
+    config = with_keys(metric=METRIC, early_terminate=entry)
+    assert words in faults(config)[f"early_terminate{path}"]
+
+
+def test_early_terminate_needs_a_metric() -> None:
+    config = with_keys(early_terminate={"type": "hyperband", "min_iter": 3})
+    assert "early_terminate cannot do without" in faults(config)["metric"]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "path", "words"),
+    [
+        (
+            {"m": {"opt": ["sgd", "adma"]}},
+            "m.opt",
+            "is never, got the text 'adma'; its values are ['sgd', 'adam']",
+        ),
+        ({"m": {"optt": "sgd"}}, "m.optt", "did you mean opt?"),
+        ({"n": {"opt": "sgd"}}, "n", "is not a parameter"),
+        ({"m": "sgd"}, "m", "write for example `momentum: {optimizer: sgd}`"),
+        ({"m": {"opt": "sgd", "x": 1}}, "m", "exactly one"),
+        ({"m": {"opt": []}}, "m.opt", "must give the values"),
+        ({"opt": {"opt": "sgd"}}, "opt", "in a circle"),
+    ],
+    ids=str,
+)
+def test_conditions(conditions: dict[str, object], path: str, words: str) -> None:
+    parameters = {"opt": {"values": ["sgd", "adam"]}, "m": {"min": 0.1, "max": 1.0}, "x": {"value": 1}}
+    config = with_keys(parameters=parameters, litsweep={"conditions": conditions})
+    assert words in faults(config)[f"litsweep.conditions.{path}"]
+
+
+def test_one_name_for_a_nested_and_a_dotted_parameter() -> None:
+    parameters = {"a": {"parameters": {"b": {"value": 1}}}, "a.b": {"value": 1}}
+    assert "twice" in faults(with_keys(parameters=parameters))["parameters.a.b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("method: random\nparameters: {a: [}", "line 2, column 18"),
+        ("method: random\n\tparameters: 1", "line 2, column 1"),
+        ("method: random\nmethod: grid\nparameters: {a: {value: 1}}", "line 2, column 1: method is there"),
+        ("just a sentence", "must hold a mapping"),
+        ("", "must hold a mapping"),
+        ("a: !!int x", "YAML: cannot be read"),
+        ("a: 2024-13-45", "YAML: cannot be read"),
+        ("parameters: &a {x: {parameters: *a}}\nmethod: random", "nested too deeply"),
+        ("[" * 3000, "nested too deeply"),
+    ],
+    ids=lambda value: str(value)[:70],
+)
+def test_unreadable_yaml_is_one_fault_with_its_place(text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=r"^sweeps/bayes\.yaml has 1 fault") as error:
+        parse_sweep(text, "sweeps/bayes.yaml")
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "warning"),
+    [
+        (
+            {"distribution": "log_uniform", "min": 0.0001, "max": 0.1},
+            ": log_uniform is deprecated: its min and max are exponents of e, so this samples from 1 to "
+            "1.105; use log_uniform_values to give those limits",
+        ),
+        ({"values": ["1e-4", 0.1]}, ".values[0]: YAML reads 1e-4 as text: write 1.0e-4 for the number"),
+        (
+            {"distribution": "q_log_uniform_values", "min": 1, "max": 30, "q": 4},
+            ": rounding to multiples of q=4 reaches 0, outside min=1, max=30",
+        ),
+    ],
+    ids=lambda value: str(value)[:70],
+)
+def test_a_parameter_that_runs_but_perhaps_not_as_meant(entry: dict[str, object], warning: str) -> None:
+    assert f"parameters.p{warning}" in parse_sweep(with_keys(parameters={"p": entry})).warnings
+
+
+@pytest.mark.parametrize(
+    ("keys", "warning"),
+    [
+        (
+            {"command": ["${prgram}"]},
+            "command[0]: the agent drops ${prgram}, which is not a macro; did you mean program?",
+        ),
+        ({"command": ["--lr=${lr}"]}, "command[0]: the agent leaves ${lr} as it is inside --lr=${lr}"),
+        ({"unheard_of": 1}, "unheard_of: is not a key of a sweep config, and is ignored"),
+        (
+            {
+                "method": "grid",
+                "parameters": {"a": {"distribution": "q_uniform", "min": 0, "max": 10, "q": 5}},
+            },
+            "parameters.a: a grid over q_uniform leaves out max=10, as in W&B",
+        ),
+        (
+            {
+                "metric": METRIC,
+                "early_terminate": {"type": "hyperband", "min_iter": 3, "max_iter": 27, "s": 2},
+            },
+            "early_terminate: max_iter and s take precedence; min_iter has no effect, as in W&B",
+        ),
+    ],
+    ids=lambda value: str(value)[:70],
+)
+def test_what_else_runs_but_perhaps_not_as_meant(keys: dict[str, Any], warning: str) -> None:
+    assert warning in parse_sweep(with_keys(**keys)).warnings
+
+
+yamlish = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+number = st.integers(-5, 30) | st.floats(-1e3, 1e3) | st.sampled_from([10**400, "1e-3", True])
+distributions = st.sampled_from(
+    ("uniform", "q_uniform", "log_uniform", "q_log_uniform_values", "q_normal", "q_beta", "int_uniform")
+)
+entries = st.fixed_dictionaries(
+    {},
+    optional={
+        "distribution": distributions | yamlish,
+        **dict.fromkeys(("min", "max", "q", "mu", "sigma", "a", "b", "value"), number | yamlish),
+        "values": st.lists(yamlish, max_size=3) | yamlish,
+        "probabilities": st.lists(st.floats(0, 1), max_size=3),
+    },
+)
+metrics = st.fixed_dictionaries({"name": yamlish}, optional={"goal": yamlish, "target": number})
+hyperbands = st.fixed_dictionaries(
+    {"type": st.just("hyperband")},
+    optional=dict.fromkeys(("min_iter", "max_iter", "s", "eta"), number),
+)
+configs = st.fixed_dictionaries(
+    {"method": st.sampled_from(["grid", "random", "bayes", "custom"]) | yamlish},
+    optional={
+        "parameters": st.dictionaries(st.sampled_from("abc"), entries | yamlish, max_size=3) | yamlish,
+        "metric": metrics | yamlish,
+        "early_terminate": hyperbands | yamlish,
+        "litsweep": st.fixed_dictionaries({}, optional={"conditions": yamlish, "seed": number}) | yamlish,
+        **dict.fromkeys(("metrics", "command", "run_cap", "scheduler", "controller", "program"), yamlish),
+    },
+)
+
+
+def check(config: dict[str, Any]) -> None:
+    """It is refused as a ConfigError, or gives only values of its own distributions."""
+    try:
+        space = parse_sweep(config).space
+    except ConfigError:
+        return
+    for parameter in space.parameters:
+        for u in (0.0, 0.37, 1.0):
+            assert parameter.distribution.contains(parameter.distribution.ppf(u))
+
+
+@settings(max_examples=100)
+@given(configs)
+def test_whatever_is_written(config: dict[str, Any]) -> None:
+    check(config)
+
+
+@settings(max_examples=200)
+@given(st.dictionaries(st.sampled_from("abc"), entries, min_size=1, max_size=2))
+def test_whatever_a_parameter_says(parameters: dict[str, Any]) -> None:
+    check({"method": "random", "parameters": parameters})
+
+
+@settings(max_examples=150)
+@given(st.text(alphabet="ab:{}[],-&*!?|>'\"%@` \n\t0.e#", max_size=60))
+def test_whatever_is_typed_is_a_config_error(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_sweep(text)
