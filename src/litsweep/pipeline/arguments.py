@@ -17,7 +17,7 @@ from jsonargparse import Namespace
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser
 
-from litsweep.errors import ConfigError, Fault, LitsweepError
+from litsweep.errors import ConfigError, Fault
 from litsweep.pipeline import flags
 from litsweep.pipeline.classifier import ImageClassifier
 from litsweep.pipeline.datamodule import ImageDataModule
@@ -73,7 +73,7 @@ class Arguments:
     @property
     def parameters(self) -> dict[str, object]:
         """Every flag's value under its name; nested values are plain lists and dicts."""
-        plain = json.loads(self.parser.dump(self.config, format="json", skip_none=False))
+        plain = json.loads(self.parser.dump(self.config, format="json", skip_unset=False))
         return flatten(plain)
 
 
@@ -243,12 +243,6 @@ def _unexplained(error: ArgumentError) -> Fault:
 
 
 def instantiate(arguments: Arguments) -> tuple[LightningModule, LightningDataModule, dict[str, Any]]:
-    """Make the model and the data module; return them and the arguments of the Trainer.
-
-    Raises LitsweepError if a constructor refuses its arguments.
-    """
-    try:
-        made = arguments.parser.instantiate_classes(arguments.config)
-    except (TypeError, ValueError) as error:
-        raise LitsweepError(f"the model or the data module refuses its arguments: {error}") from error
+    """Make the model and the data module; return them and the arguments of the Trainer."""
+    made = arguments.parser.instantiate(arguments.config)
     return made.model, made.data, made.trainer.as_dict()

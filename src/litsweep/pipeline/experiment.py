@@ -145,7 +145,10 @@ class Experiment:
         if trainer_arguments["enable_progress_bar"] is None:
             trainer_arguments["enable_progress_bar"] = sys.stderr.isatty()
         all_callbacks = [*self._make_callbacks(), *(given if isinstance(given, list) else [given])]
-        return Trainer(**trainer_arguments, callbacks=all_callbacks, logger=logger)
+        try:
+            return Trainer(**trainer_arguments, callbacks=all_callbacks, logger=logger)
+        except (TypeError, ValueError, MisconfigurationException) as error:
+            raise LitsweepError(f"the trainer refuses its options (trainer.*): {error}") from error
 
     def _make_callbacks(self) -> list[Callback]:
         made: list[Callback] = [

@@ -42,10 +42,10 @@ def logged_metrics(argv: Sequence[str] = ()) -> set[str]:
     """
     arguments = parse([*argv, "--wandb=disabled"])
     seed_everything(arguments.options.seed, verbose=False)
-    model, data, _ = instantiate(arguments)
     with _quiet(), tempfile.TemporaryDirectory() as scratch:
         trainer = _trainer_of_one_batch(scratch)
         try:
+            model, data, _ = instantiate(arguments)
             trainer.fit(model, data)
         except LitsweepError:
             raise

@@ -1,0 +1,109 @@
+"""Modules as a person would write them, and some that go wrong."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule, LightningModule
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Regression(LightningModule):
+    """Fits a line; logs names of its own."""
+
+    def __init__(
+        self, slope: float = 0.0, layers: int | None = None, note: str = "", wide: bool = False
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.layer = nn.Linear(1, 1)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        loss = self._loss(batch)
+        self.log("train_error", loss)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self.log("val_error", self._loss(batch))
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self.log("test_error", self._loss(batch))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.01)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        x, y = batch
+        loss: Tensor = (self.layer(x) - y).square().mean()
+        return loss
+
+
+class Line(LightningDataModule):
+    """Points on a line."""
+
+    def __init__(self, points: int = 32) -> None:
+        super().__init__()
+        x = torch.linspace(0, 1, points).view(-1, 1)
+        self.points = TensorDataset(x, 3 * x + 1)
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        return DataLoader(self.points, batch_size=8)
+
+    val_dataloader = train_dataloader
+    test_dataloader = train_dataloader
+
+
+class Diverging(Regression):
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        loss = super().training_step(batch, batch_idx)
+        return loss * float("nan") if self.global_step == 2 else loss
+
+
+class DivergingInValidation(Regression):
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self.log("val_error", torch.tensor(float("inf")))
+
+
+class OutOfMemory(Regression):
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+
+class Broken(Regression):
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        raise KeyError("a mistake in somebody's model")
+
+
+class Interrupted(Regression):
+    """Sends itself a signal in a given step, if the file `no-signal` does not exist; notes every step."""
+
+    def __init__(self, signal_number: int = signal.SIGTERM.value, at_step: int = 5, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.signal_number = signal_number
+        self.at_step = at_step
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        with Path("steps.jsonl").open("a") as steps:
+            epoch, step = self.current_epoch, self.global_step
+            steps.write(json.dumps({"epoch": epoch, "step": step, "batch": batch_idx}) + "\n")
+        if self.global_step == self.at_step and not Path("no-signal").exists():
+            os.kill(os.getpid(), self.signal_number)
+        return super().training_step(batch, batch_idx)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.01, momentum=0.9)
+        return {"optimizer": optimizer, "lr_scheduler": torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)}
+
+
+class Witness(Regression):
+    """Writes down what each rank of a distributed run got."""
+
+    def on_train_start(self) -> None:
+        seen = {"slope": self.hparams["slope"], "world": self.trainer.world_size}
+        Path(f"rank-{self.global_rank}.json").write_text(json.dumps(seen))

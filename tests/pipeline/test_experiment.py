@@ -1,0 +1,171 @@
+"""Whole runs: what they end with, what they leave, and how they fail."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from litsweep.pipeline.classifier import ImageClassifier
+from tests.pipeline.conftest import RunAgent
+
+OWN = ["--data=tests.pipeline.own.Line", "--monitor=val_error", "--mode=min"]
+
+
+def own(model: str) -> list[str]:
+    return [f"--model=tests.pipeline.own.{model}", *OWN]
+
+
+def test_a_run_by_hand_trains_tests_and_keeps_its_checkpoints(run_agent: RunAgent, tmp_path: Path) -> None:
+    done = run_agent()
+    assert done.exit_code == 0
+    assert {"best_val_acc", "test_acc", "test_loss", "checkpoint", "stop_reason"} <= done.result.keys()
+    checkpoint = Path(done.result["checkpoint"])
+    assert checkpoint.parent.parent == tmp_path / "checkpoints" / "manual"
+    assert {path.name for path in checkpoint.parent.iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert not (tmp_path / "wandb").exists()  # no server, no run
+
+
+def test_the_same_flags_and_seed_give_the_same_metrics(run_agent: RunAgent) -> None:
+    augmented = "--data.augmentation=flip_crop"
+    first, again = run_agent("--seed=3", augmented), run_agent("--seed=3", augmented)
+    other = run_agent("--seed=4", augmented)
+    metrics = ("best_val_acc", "test_loss", "test_acc")
+    assert [first.result[name] for name in metrics] == [again.result[name] for name in metrics]
+    assert first.result["test_loss"] != other.result["test_loss"]
+
+
+def test_the_digits_are_learned(run_agent: RunAgent) -> None:
+    done = run_agent(
+        "--model.width=16",
+        "--model.learning_rate=0.02",
+        "--model.schedule=one_cycle",
+        "--data.batch_size=64",
+        "--trainer.max_epochs=8",
+        "--trainer.limit_train_batches=1.0",
+        "--trainer.limit_val_batches=1.0",
+        "--trainer.limit_test_batches=1.0",
+    )
+    assert float(done.result["best_val_acc"]) >= 0.95
+    assert float(done.result["test_acc"]) >= 0.95
+
+
+def test_the_best_checkpoint_reloads_and_gives_the_tested_accuracy(run_agent: RunAgent, cache: Path) -> None:
+    from litsweep.pipeline.datamodule import ImageDataModule
+
+    done = run_agent("--trainer.limit_test_batches=1.0")
+    model = ImageClassifier.load_from_checkpoint(done.result["checkpoint"]).eval()
+    data = ImageDataModule("digits", cache=str(cache))
+    data.setup("test")
+    hits = 0
+    for batch in data.test_dataloader():
+        images, labels = data.on_after_batch_transfer(batch, 0)
+        with torch.no_grad():
+            hits += int((model(images).argmax(1) == labels).sum())
+    assert hits / len(data.loaded.test) == pytest.approx(float(done.result["test_acc"]), abs=1e-4)  # type: ignore[arg-type]
+
+
+def test_the_test_uses_the_best_checkpoint_and_not_the_last(run_agent: RunAgent) -> None:
+    """With a rate that ruins the model after a first good epoch, the tested model is the first epoch's."""
+    done = run_agent("--model.learning_rate=0.003", "--trainer.max_epochs=3")
+    best = torch.load(done.result["checkpoint"], weights_only=False)
+    scores = [
+        value["best_model_score"] for name, value in best["callbacks"].items() if "BestCheckpoint" in name
+    ]
+    assert float(scores[0]) == pytest.approx(float(done.result["best_val_acc"]), abs=1e-4)
+
+
+def test_a_module_of_ones_own_is_trained_by_its_class_path(run_agent: RunAgent) -> None:
+    done = run_agent(*own("Regression"), "--model.slope=2")
+    assert done.exit_code == 0
+    assert {"best_val_error", "test_error"} <= done.result.keys()
+
+
+def test_early_stopping_is_told_as_the_reason(run_agent: RunAgent) -> None:
+    done = run_agent("--model.learning_rate=1e-12", "--patience=1", "--trainer.max_epochs=9")
+    assert done.exit_code == 0
+    assert done.result["stop_reason"] == "early_stopping"
+
+
+@pytest.mark.parametrize("model", ["Diverging", "DivergingInValidation"])
+def test_a_loss_that_is_no_number_ends_the_run_as_diverged(run_agent: RunAgent, model: str) -> None:
+    done = run_agent(*own(model), "--trainer.max_epochs=50")
+    assert done.exit_code == 1
+    assert done.result["failure"] == "diverged"
+
+
+def test_running_out_of_memory_is_told_apart(run_agent: RunAgent) -> None:
+    done = run_agent(*own("OutOfMemory"))
+    assert (done.exit_code, done.result["failure"]) == (1, "out_of_memory")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_mistake_in_the_model_shows_its_traceback(run_agent: RunAgent) -> None:
+    done = run_agent(*own("Broken"))
+    assert (done.exit_code, done.result["failure"]) == (1, "error")
+    assert "Traceback" in done.stderr
+    assert "a mistake in somebody's model" in done.stderr
+
+
+def test_a_metric_that_is_never_logged_is_named_with_the_nearest(run_agent: RunAgent) -> None:
+    done = run_agent("--monitor=val/acc", "--mode=max")
+    assert (done.exit_code, done.result["failure"]) == (2, "config")
+    assert "did you mean val_acc?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_refused_trainer_option_is_a_config_error(run_agent: RunAgent) -> None:
+    done = run_agent("--trainer.accelerator=nonsense")
+    assert (done.exit_code, done.result["failure"]) == (2, "config")
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_is_an_interrupted_run(run_agent: RunAgent) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        done = run_agent(*own("Interrupted"), f"--model.signal_number={signal.SIGINT.value}")
+    finally:
+        signal.signal(signal.SIGINT, handler)  # Lightning leaves it ignored
+    assert (done.exit_code, done.result["failure"]) == (130, "signal")
+
+
+def test_a_preempted_run_goes_on_where_it_was(
+    run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WANDB_RUN_ID", "again")
+    flags = [*own("Interrupted"), "--trainer.max_epochs=4", "--model.at_step=5"]
+    stopped = run_agent(*flags)
+    assert (stopped.exit_code, stopped.result["failure"]) == (143, "signal")
+    assert Path(stopped.result["checkpoint"]).is_file()
+
+    Path("no-signal").touch()
+    resumed = run_agent(*flags)
+    assert resumed.exit_code == 0
+    steps = [json.loads(line)["step"] for line in Path("steps.jsonl").read_text().splitlines()]
+    epochs = [json.loads(line)["epoch"] for line in Path("steps.jsonl").read_text().splitlines()]
+    assert steps == list(range(4 * 3))  # each optimizer step once, in order
+    assert epochs == sorted(epochs)
+
+    final = torch.load(tmp_path / "checkpoints/manual/again/last.ckpt", weights_only=False)
+    assert final["global_step"] == 4 * 3
+    assert final["lr_schedulers"][0]["last_epoch"] == 4
+    assert final["optimizer_states"][0]["param_groups"][0]["lr"] == pytest.approx(0.01 * 0.5**4)
+
+
+def test_a_preempted_run_ends_as_an_unbroken_one(
+    run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    flags = [*own("Interrupted"), "--trainer.max_epochs=4", "--model.at_step=5"]
+    monkeypatch.setenv("WANDB_RUN_ID", "broken")
+    run_agent(*flags)
+    Path("no-signal").touch()
+    run_agent(*flags)
+    monkeypatch.setenv("WANDB_RUN_ID", "whole")
+    run_agent(*flags)
+
+    def weights(run: str) -> torch.Tensor:
+        saved = torch.load(tmp_path / f"checkpoints/manual/{run}/last.ckpt", weights_only=False)
+        return torch.cat([tensor.flatten() for tensor in saved["state_dict"].values()])
+
+    torch.testing.assert_close(weights("broken"), weights("whole"))
