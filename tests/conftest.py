@@ -35,6 +35,7 @@ def client_env(server: LiveServer, tmp_path: Path) -> dict[str, str]:
         "WANDB_CACHE_DIR": str(home / "cache"),
         "WANDB_DATA_DIR": str(home / "data"),
         "WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL": "1",
+        "WANDB_AGENT_REPORT_INTERVAL": "1",
         "WANDB_SILENT": "false",
         "WANDB_CONSOLE": "off",
         "OMP_NUM_THREADS": "1",

@@ -6,7 +6,6 @@ from ariadne import MutationType, ObjectType, QueryType
 
 from litsweep.server.graphql.context import Info
 from litsweep.server.graphql.pages import page
-from litsweep.server.graphql.viewer import User
 from litsweep.server.store import projects
 from litsweep.server.store.projects import Project
 
@@ -81,11 +80,6 @@ def resolve_false(_parent: Project, _: Info) -> bool:
 @project.field("access")
 def resolve_access(_parent: Project, _: Info) -> str:
     return "PRIVATE"
-
-
-@project.field("user")
-def resolve_user(_parent: object, info: Info) -> User:
-    return User(info.context.backend.settings.default_entity)
 
 
 bindables = [query, mutation, project]

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from ariadne import QueryType
+from ariadne import ObjectType, QueryType
 
 from litsweep.server.graphql.context import Info
 
@@ -14,6 +14,7 @@ FEATURES = ("SWEEPS_LOCAL_SCHEDULER", "MARK_RUN_FILES_UPLOADED")
 CLI_VERSIONS = {"min_cli_version": "0.22.0", "max_cli_version": "999.0.0"}
 
 query = QueryType()
+owned = [ObjectType("Project"), ObjectType("Sweep"), ObjectType("Run")]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ def resolve_viewer(_: object, info: Info) -> User:
     return User(info.context.backend.settings.default_entity)
 
 
+for owned_type in owned:
+    owned_type.set_field("user", resolve_viewer)
+
+
 @query.field("entity")
 def resolve_entity(_: object, info: Info, *, name: str | None = None) -> dict[str, str]:
     entity = name or info.context.backend.settings.default_entity
@@ -59,4 +64,4 @@ def resolve_server_info(_: object, info: Info) -> dict[str, Any]:
     }
 
 
-bindables = [query]
+bindables = [query, *owned]

@@ -1,0 +1,148 @@
+"""What a run logs is stored once, in order, however often it is sent."""
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from litsweep.server.backend import Backend
+from litsweep.server.file_stream import receive
+from tests.server.conftest import GraphQL, Stream
+from tests.server.operations import RUN, STOP_RUN, UPSERT_RUN
+
+
+@pytest.fixture(autouse=True)
+def _run(graphql: GraphQL) -> None:
+    graphql(UPSERT_RUN, name="a", project="p", entity="local", config="{}")
+
+
+def history(first: int, n: int, **extra: Any) -> dict[str, Any]:
+    rows = [json.dumps({"_step": step, "loss": 1 / (step + 1), **extra}) for step in range(first, first + n)]
+    return {"wandb-history.jsonl": {"offset": first, "content": rows}}
+
+
+def run(graphql: GraphQL) -> dict[str, Any]:
+    found: dict[str, Any] = graphql(RUN, name="a")["data"]["project"]["run"]
+    return found
+
+
+def steps(graphql: GraphQL) -> list[int]:
+    return [json.loads(row)["_step"] for row in run(graphql)["history"]]
+
+
+def test_a_chunk_sent_again_changes_nothing(graphql: GraphQL, stream: Stream) -> None:
+    stream("a", files=history(0, 10))
+    stream("a", files=history(10, 5))
+    before = run(graphql)
+    stream("a", files=history(0, 10))
+    stream("a", files=history(10, 5))
+    assert run(graphql) == before
+    assert steps(graphql) == list(range(15))
+    keys = before["historyKeys"]["keys"]["loss"]
+    assert keys["typeCounts"] == [{"type": "number", "count": 15}] and keys["monotonic"] is False
+
+
+def test_gzip(backend: Backend, graphql: GraphQL) -> None:
+    body = gzip.compress(json.dumps({"files": history(0, 3)}).encode())
+    response = receive(backend, ("local", "p", "a"), body, {"content-encoding": "gzip"})
+    assert response.status_code == 200 and steps(graphql) == [0, 1, 2]
+
+
+def test_nan_and_infinity(graphql: GraphQL, stream: Stream) -> None:
+    content = ['{"_step": 0, "loss": NaN, "top": Infinity, "in": {"low": -Infinity}}']
+    stream("a", files={"wandb-history.jsonl": {"offset": 0, "content": content}})
+    stream("a", files={"wandb-summary.json": {"offset": 0, "content": ['{"loss": NaN}']}})
+    row = json.loads(run(graphql)["history"][0], parse_constant=pytest.fail)
+    assert row == {"_step": 0, "loss": "NaN", "top": "Infinity", "in": {"low": "-Infinity"}}
+    assert json.loads(run(graphql)["summaryMetrics"]) == {"loss": "NaN"}
+    assert run(graphql)["historyKeys"]["keys"]["in.low"]["typeCounts"] == [{"type": "number", "count": 1}]
+
+
+def test_the_summary_is_replaced(graphql: GraphQL, stream: Stream) -> None:
+    for text in ('{"a": 1, "b": 2}', '{"a": 3}'):
+        stream("a", files={"wandb-summary.json": {"offset": 0, "content": [text]}})
+    assert json.loads(run(graphql)["summaryMetrics"]) == {"a": 3}
+
+
+LOG = """
+query Q($first: Int, $after: String, $last: Int) {
+  project(name: "p", entityName: "local") { run(name: "a") {
+    logLineCount
+    logLines(first: $first, after: $after, last: $last) {
+      edges { node { number timestamp level line } } pageInfo { endCursor hasNextPage } } } }
+}"""
+
+
+def test_console_lines_are_overwritten_in_place(graphql: GraphQL, stream: Stream) -> None:
+    stream("a", files={"output.log": {"offset": 0, "content": ["2026-01-01T00:00:00.1 one", "plain"]}})
+    structured = json.dumps({"ts": "2026-01-01T00:00:01", "level": "error", "content": "three"})
+    stream("a", files={"output.log": {"offset": 1, "content": ["two", structured]}})
+    found = graphql(LOG, first=2)["data"]["project"]["run"]
+    assert found["logLineCount"] == 3
+    nodes = [edge["node"] for edge in found["logLines"]["edges"]]
+    assert nodes == [
+        {"number": 0, "timestamp": "2026-01-01T00:00:00.1", "level": None, "line": "one"},
+        {"number": 1, "timestamp": None, "level": None, "line": "two"},
+    ]
+    page = found["logLines"]["pageInfo"]
+    assert page["hasNextPage"]
+    rest = graphql(LOG, first=2, after=page["endCursor"])["data"]["project"]["run"]["logLines"]
+    assert [edge["node"]["line"] for edge in rest["edges"]] == ["three"] and not rest["pageInfo"][
+        "hasNextPage"
+    ]
+    tail = graphql(LOG, last=1)["data"]["project"]["run"]["logLines"]["edges"]
+    assert [(edge["node"]["line"], edge["node"]["level"]) for edge in tail] == [("three", "error")]
+
+
+@pytest.mark.parametrize(
+    ("exitcode", "state"),
+    [(0, "finished"), (1, "failed"), (255, "killed"), (130, "killed"), (143, "killed"), (137, "killed")],
+)
+def test_exit_codes(graphql: GraphQL, stream: Stream, exitcode: int, state: str) -> None:
+    stream("a", complete=True, exitcode=exitcode)
+    assert (run(graphql)["state"], run(graphql)["exitcode"]) == (state, exitcode)
+
+
+def test_preempting(graphql: GraphQL, stream: Stream) -> None:
+    stream("a", preempting=True)
+    assert run(graphql)["state"] == "preempting"
+    stream("a", complete=True, exitcode=1)
+    assert run(graphql)["state"] == "preempted"
+
+
+def test_a_run_learns_that_it_should_stop(graphql: GraphQL, stream: Stream) -> None:
+    assert stream("a")["stopped"] is False
+    graphql(STOP_RUN, id=run(graphql)["id"])
+    assert stream("a")["stopped"] is True
+    stream("a", complete=True, exitcode=1)
+    assert run(graphql)["state"] == "killed"
+    graphql(UPSERT_RUN, name="a", project="p", entity="local")
+    assert stream("a")["stopped"] is False and run(graphql)["state"] == "running"
+
+
+def test_a_run_started_anew_loses_its_old_rows(graphql: GraphQL, stream: Stream) -> None:
+    stream("a", files=history(0, 10), complete=True, exitcode=1)
+    graphql(UPSERT_RUN, name="a", project="p", entity="local")
+    stream("a", files=history(0, 2))
+    stream("a", files=history(2, 1))
+    assert steps(graphql) == [0, 1, 2] and run(graphql)["historyLineCount"] == 3
+    assert run(graphql)["historyKeys"]["lastStep"] == 2
+
+
+def test_a_resumed_run_keeps_its_rows(graphql: GraphQL, stream: Stream) -> None:
+    stream("a", files=history(0, 10), complete=True, exitcode=1)
+    graphql(UPSERT_RUN, name="a", project="p", entity="local")
+    stream("a", files=history(10, 2))
+    assert steps(graphql) == list(range(12))
+
+
+def test_system_metrics(graphql: GraphQL, stream: Stream) -> None:
+    events = {"offset": 0, "content": ['{"system.cpu": 1}', '{"system.cpu": 2}']}
+    stream("a", files={"wandb-events.jsonl": events})
+    assert [json.loads(text)["system.cpu"] for text in run(graphql)["events"]] == [1, 2]
+
+
+def test_unknown_runs_and_broken_chunks_are_refused(backend: Backend, stream: Stream) -> None:
+    assert stream("nobody")["status"] == 404
+    assert receive(backend, ("local", "p", "a"), b"{", {}).status_code == 400

@@ -1,0 +1,309 @@
+"""What agents are told to do, over the life of a sweep."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from litsweep.server import hand_out
+from litsweep.server.backend import Backend
+from litsweep.server.monitor import Monitor
+from tests.server.conftest import GraphQL, Stream
+from tests.server.operations import (
+    CREATE_AGENT,
+    DELETE_RUN,
+    HEARTBEAT,
+    STOP_RUN,
+    SWEEP,
+    UPSERT_RUN,
+    UPSERT_SWEEP,
+)
+
+GRID = {
+    "program": "train.py",
+    "method": "grid",
+    "metric": {"name": "loss", "goal": "minimize"},
+    "parameters": {"a": {"values": [1, 2]}, "b": {"values": ["x", "y"]}},
+}
+RANDOM = {**GRID, "method": "random", "parameters": {"a": {"min": 0.0, "max": 1.0}}}
+HYPERBAND = {**RANDOM, "early_terminate": {"type": "hyperband", "min_iter": 2, "eta": 2}}
+
+
+class Clock:
+    """The time, as the server sees it."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Sweep:
+    """A sweep with agents that only exist as heartbeats."""
+
+    def __init__(self, graphql: GraphQL, stream: Stream, config: dict[str, Any], **more: Any) -> None:
+        self.graphql = graphql
+        self.stream = stream
+        made = graphql(UPSERT_SWEEP, config=yaml.dump(config), **more)["data"]["upsertSweep"]["sweep"]
+        self.id, self.name = made["id"], made["name"]
+
+    def agent(self) -> str:
+        made: str = self.graphql(CREATE_AGENT, sweep=self.name)["data"]["createAgent"]["agent"]["id"]
+        return made
+
+    def beat(self, agent: str, *running: str) -> list[dict[str, Any]]:
+        state = json.dumps(dict.fromkeys(running, True))
+        answer = self.graphql(HEARTBEAT, id=agent, runState=state)
+        assert answer["status"] == 200, answer
+        commands: list[dict[str, Any]] = json.loads(answer["data"]["agentHeartbeat"]["commands"])
+        return commands
+
+    def start(self, agent: str) -> str:
+        """Take one run and begin it."""
+        (command,) = self.beat(agent)
+        assert command["type"] == "run", command
+        self.begin(command["run_id"], command["args"])
+        return str(command["run_id"])
+
+    def begin(self, run: str, args: dict[str, Any] | None = None) -> None:
+        config = json.dumps(args or {})
+        self.graphql(UPSERT_RUN, name=run, project="p", entity="local", sweep=self.name, config=config)
+
+    def end(self, run: str, exitcode: int = 0) -> None:
+        self.stream(run, complete=True, exitcode=exitcode)
+
+    def log(self, run: str, first: int, *losses: float) -> Any:
+        rows = [json.dumps({"_step": first + i, "loss": loss}) for i, loss in enumerate(losses)]
+        return self.stream(run, files={"wandb-history.jsonl": {"offset": first, "content": rows}})
+
+    def become(self, state: str) -> None:
+        self.graphql(UPSERT_SWEEP, id=self.id, state=state)
+
+    @property
+    def read(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.graphql(SWEEP, name=self.name)["data"]["project"]["sweep"]
+        return found
+
+    @property
+    def states(self) -> dict[str, str]:
+        return {edge["node"]["name"]: edge["node"]["state"] for edge in self.read["runs"]["edges"]}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    clock = Clock()
+    monkeypatch.setattr(time, "time", clock)
+    yield clock
+
+
+@pytest.fixture
+def grid(graphql: GraphQL, stream: Stream) -> Sweep:
+    return Sweep(graphql, stream, GRID)
+
+
+def test_two_agents_finish_a_grid(grid: Sweep) -> None:
+    agents = [grid.agent(), grid.agent()]
+    seen = []
+    for _ in range(2):
+        started = [grid.start(agent) for agent in agents]
+        for run in started:
+            grid.log(run, 0, 0.5)
+            grid.end(run)
+        seen += started
+    assert len(set(seen)) == 4 and grid.read["runCountExpected"] == 4
+    assert [grid.beat(agent) for agent in agents] == [[hand_out.EXIT]] * 2
+    assert grid.read["state"] == "FINISHED"
+    configs = [json.loads(edge["node"]["config"]) for edge in grid.read["runs"]["edges"]]
+    points = {(config["a"]["value"], config["b"]["value"]) for config in configs}
+    assert points == {(1, "x"), (1, "y"), (2, "x"), (2, "y")}
+
+
+def test_a_busy_agent_gets_no_second_run(grid: Sweep) -> None:
+    agent = grid.agent()
+    assert grid.beat(agent, grid.start(agent)) == []
+
+
+def test_a_run_whose_command_got_lost_is_handed_out_again(grid: Sweep) -> None:
+    agent = grid.agent()
+    first, again = grid.beat(agent), grid.beat(agent)
+    assert first == again and len(grid.states) == 1
+
+
+def test_a_run_that_never_starts_is_given_up(grid: Sweep) -> None:
+    agent = grid.agent()
+    runs = [grid.beat(agent)[0]["run_id"] for _ in range(hand_out.MAX_HANDOUTS + 1)]
+    assert len(set(runs[:-1])) == 1 and runs[-1] != runs[0]
+    assert grid.states[runs[0]] == "failed"
+
+
+def test_a_run_of_a_vanished_agent_goes_to_another(grid: Sweep, clock: Clock) -> None:
+    lost, other = grid.agent(), grid.agent()
+    run = grid.beat(lost)[0]["run_id"]
+    assert grid.beat(other)[0]["run_id"] != run
+    clock.now += hand_out.AGENT_GONE_AFTER + 1
+    assert grid.beat(grid.agent())[0]["run_id"] == run
+
+
+def test_a_preempted_run_goes_on_under_its_id(grid: Sweep) -> None:
+    agent = grid.agent()
+    run = grid.start(agent)
+    grid.stream(run, preempting=True)
+    grid.end(run, 1)
+    assert grid.states[run] == "preempted"
+    (command,) = grid.beat(grid.agent())
+    assert command["run_id"] == run and set(command["args"]) == {"a", "b"}
+
+
+def test_pause_resume(grid: Sweep) -> None:
+    agent = grid.agent()
+    run = grid.start(agent)
+    grid.become("PAUSED")
+    assert grid.beat(agent, run) == [] and grid.log(run, 0, 1.0)["stopped"] is False
+    grid.end(run)
+    assert grid.beat(agent) == []
+    grid.become("RUNNING")
+    assert grid.beat(agent)[0]["type"] == "run"
+
+
+def test_stop_lets_runs_finish(grid: Sweep) -> None:
+    busy, idle = grid.agent(), grid.agent()
+    run = grid.start(busy)
+    grid.become("FINISHED")
+    assert grid.beat(idle) == [hand_out.EXIT]
+    assert grid.beat(busy, run) == [] and grid.log(run, 0, 1.0)["stopped"] is False
+    grid.end(run)
+    assert grid.beat(busy) == [hand_out.EXIT] and grid.states[run] == "finished"
+
+
+def test_cancel_kills_runs(grid: Sweep) -> None:
+    busy, waiting = grid.agent(), grid.agent()
+    run, pending = grid.start(busy), grid.beat(waiting)[0]["run_id"]
+    grid.become("CANCELED")
+    assert grid.log(run, 0, 1.0)["stopped"] is True
+    assert grid.beat(busy, run) == [hand_out.EXIT]
+    grid.end(run, 255)
+    assert grid.states == {run: "killed", pending: "killed"}
+
+
+def test_unknown_agents_and_deleted_sweeps_are_404(graphql: GraphQL) -> None:
+    assert graphql(HEARTBEAT, id="77", runState="{}")["status"] == 404
+
+
+def test_stop_reaches_the_agent_after_a_grace(grid: Sweep, clock: Clock) -> None:
+    agent = grid.agent()
+    run = grid.start(agent)
+    (edge,) = grid.read["runs"]["edges"]
+    grid.graphql(STOP_RUN, id=edge["node"]["id"])
+    assert grid.beat(agent, run) == []
+    clock.now += hand_out.STOP_GRACE + 1
+    assert grid.beat(agent, run) == [{"type": "stop", "run_id": run}]
+
+
+def test_a_run_that_its_agent_no_longer_names_has_crashed(grid: Sweep, clock: Clock) -> None:
+    agent = grid.agent()
+    run = grid.start(agent)
+    grid.become("PAUSED")
+    clock.now += hand_out.LOST_AFTER - 5
+    grid.beat(agent)
+    assert grid.states[run] == "running"
+    clock.now += 10
+    grid.beat(agent)
+    assert grid.states[run] == "crashed"
+    grid.log(run, 0, 1.0)
+    assert grid.states[run] == "running"
+
+
+def test_silence_is_a_crash_but_an_outage_is_not(grid: Sweep, backend: Backend, clock: Clock) -> None:
+    agent, limit = grid.agent(), backend.settings.crash_after
+    run = grid.start(agent)
+    clock.now += limit + 1
+    fresh = Monitor(backend)
+    fresh.look()
+    assert grid.states[run] == "running"
+    clock.now += limit - 1
+    grid.beat(agent, run)
+    clock.now += limit - 1
+    fresh.look()
+    assert grid.states[run] == "running"
+    clock.now += 2
+    fresh.look()
+    assert grid.states[run] == "crashed"
+
+
+def test_run_cap_ends_the_sweep_when_its_last_run_ends(
+    graphql: GraphQL, stream: Stream, backend: Backend
+) -> None:
+    sweep = Sweep(graphql, stream, {**RANDOM, "run_cap": 2})
+    one, two = sweep.agent(), sweep.agent()
+    last, first = sweep.start(one), sweep.start(two)
+    sweep.end(first)
+    assert sweep.beat(two) == [hand_out.EXIT] and sweep.read["state"] == "RUNNING"
+    sweep.end(last)
+    Monitor(backend).look()
+    assert sweep.read["state"] == "FINISHED"
+
+
+def test_a_restart_changes_no_suggestion(graphql: GraphQL, stream: Stream, backend: Backend) -> None:
+    sweep = Sweep(graphql, stream, {**RANDOM, "litsweep": {"seed": 3}})
+    agent = sweep.agent()
+
+    def advance(n: int, restart: bool) -> list[float]:
+        values = []
+        for i in range(n):
+            if restart:
+                backend.sweeps.forget(int(sweep.id))
+            (command,) = sweep.beat(agent)
+            run, value = command["run_id"], command["args"]["a"]["value"]
+            sweep.begin(run, command["args"])
+            sweep.log(run, 0, value, float("nan") if i % 2 else value / 2)
+            sweep.end(run)
+            values.append(value)
+        return values
+
+    with_restarts = advance(5, restart=True)
+    sweep = Sweep(graphql, stream, {**RANDOM, "litsweep": {"seed": 3}})
+    agent = sweep.agent()
+    assert advance(5, restart=False) == with_restarts
+
+
+def test_early_termination(graphql: GraphQL, stream: Stream, backend: Backend) -> None:
+    sweep = Sweep(graphql, stream, HYPERBAND)
+    runs = [sweep.start(sweep.agent()) for _ in range(4)]
+    for rank, run in enumerate(runs):
+        sweep.log(run, 0, *[1.0 + rank] * 3)
+    Monitor(backend).look()
+    asked = [sweep.stream(run)["stopped"] for run in runs]
+    assert asked[0] is False and asked[-1] is True
+    sweep.end(runs[-1], 1)
+    assert sweep.states[runs[-1]] == "finished"
+    Monitor(backend).look()
+    assert sweep.read["bestLoss"] == 1.0
+
+
+def test_deleting_a_run_makes_room_in_a_grid(grid: Sweep) -> None:
+    agent = grid.agent()
+    (command,) = grid.beat(agent)
+    (edge,) = grid.read["runs"]["edges"]
+    grid.graphql(DELETE_RUN, id=edge["node"]["id"])
+    assert grid.beat(agent)[0]["args"] == command["args"]
+
+
+def test_prior_runs_are_not_done_again(graphql: GraphQL, stream: Stream) -> None:
+    graphql(
+        UPSERT_RUN, name="old", project="p", entity="local", config='{"a": {"value": 1}, "b": {"value": "x"}}'
+    )
+    filters = json.dumps({"$or": [{"name": "old"}]})
+    sweep = Sweep(graphql, stream, GRID, priorRunsFilters=filters)
+    (command,) = sweep.beat(sweep.agent())
+    assert command["args"] != {"a": {"value": 1}, "b": {"value": "x"}}
+
+
+def test_a_faulty_config_is_refused_with_every_fault(graphql: GraphQL) -> None:
+    config = {**GRID, "parameters": {"a": {"min": 3, "max": 1}, "b": {"distribution": "wrong"}}}
+    answer = graphql(UPSERT_SWEEP, config=yaml.dump(config))
+    (error,) = answer["errors"]
+    assert "parameters.a" in error["message"] and "parameters.b" in error["message"]
