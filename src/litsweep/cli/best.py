@@ -36,6 +36,7 @@ def show_result(result: Result, console: Console) -> int:
         console.print(f"No best run: {what}.")
     else:
         console.print(_best_table(result, result.best))
+        console.print(f"Repeat it: {result.best.command}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"Sweep page: {result.url}", highlight=False, soft_wrap=True)
     return 0 if result.best else 1
 
@@ -54,7 +55,6 @@ def _best_table(result: Result, best: BestRun) -> Table:
         table.add_row(name, _text(value))
     table.add_row("checkpoint", best.checkpoint or "none recorded")
     table.add_row("run page", best.url)
-    table.add_row("repeat it", best.command)
     return table
 
 

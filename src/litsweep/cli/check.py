@@ -49,7 +49,7 @@ def check_config(path: Path) -> SweepConfig:
 
     Raises LitsweepError (ConfigError with every fault) when it cannot be swept.
     """
-    config = parse_sweep(_read(path))
+    config = parse_sweep(_read(path), str(path))
     if config.program is None and config.command is None:
         fault = Fault("program", "an agent needs a program to run", "", "add `program: agent.py`")
         raise ConfigError(str(path), [fault])

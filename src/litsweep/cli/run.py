@@ -28,6 +28,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--agents", type=positive, default=1, help="agents side by side (default: %(default)s)"
     )
+    parser.add_argument(
+        "--agent", choices=("stock", "warm"), default="stock",
+        help="stock: `wandb agent`; warm: ours, which starts runs sooner (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--count", type=positive, help="runs at most (default: until the sweep is finished)")
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT,
@@ -72,7 +76,7 @@ def _run_sweep(sweep: str, args: argparse.Namespace) -> int:
 
     errors = Console(stderr=True)
     errors.print(f"Sweep {sweep} on {args.agents} agents", highlight=False)
-    options = LaunchOptions(gpus="none", agents=args.agents, count=args.count, agent="stock")
+    options = LaunchOptions(gpus="none", agents=args.agents, count=args.count, agent=args.agent)
     watch = SweepWatch(sweep)
     with Progress(watch, errors, args.count):
         outcome = launch(sweep, options)

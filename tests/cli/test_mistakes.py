@@ -1,0 +1,135 @@
+"""A person's mistakes end in one paragraph with path, value and fix, a non-zero exit and no traceback."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from litsweep.cli import main
+
+AGENT = Path(__file__).parents[2] / "agent.py"
+SWEEP = """
+program: {program}
+method: random
+metric: {{name: {metric}, goal: maximize}}
+run_cap: 2
+command: ["${{env}}", "${{interpreter}}", "${{program}}", --data.dataset, {dataset}, "${{args}}"]
+parameters:
+  {parameters}
+"""
+
+
+def sweep_file(
+    folder: Path,
+    parameters: str = "model.learning_rate: {min: 0.001, max: 0.1}",
+    *,
+    program: Path = AGENT,
+    metric: str = "val_acc",
+    dataset: str = "digits",
+) -> str:
+    path = folder / "sweep.yaml"
+    path.write_text(SWEEP.format(program=program, metric=metric, dataset=dataset, parameters=parameters))
+    return str(path)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    """What a failing command says: once on stderr, nothing on stdout, no traceback."""
+    assert main(argv) not in (0, None)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Traceback" not in err
+    return err
+
+
+def test_unknown_parameter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = sweep_file(tmp_path, "model.learning_rat: {min: 0.001, max: 0.1}")
+    said = refused(capsys, "check", path)
+    assert "model.learning_rat" in said
+    assert "model.learning_rate" in said.replace("model.learning_rat:", "")
+
+
+def test_wrong_type(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "check", sweep_file(tmp_path, "data.batch_size: {values: [32, many]}"))
+    assert "data.batch_size" in said
+    assert "many" in said
+    assert "int" in said
+
+
+def test_min_not_below_max(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "check", sweep_file(tmp_path, "model.dropout: {min: 0.5, max: 0.1}"))
+    assert "parameters.model.dropout" in said
+    assert "min=0.5" in said
+    assert "max=0.1" in said
+
+
+def test_number_that_yaml_reads_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "check", sweep_file(tmp_path, "model.learning_rate: {min: 1e-4, max: 0.1}"))
+    assert "parameters.model.learning_rate.min" in said
+    assert "write 1.0e-4" in said
+
+
+def test_metric_that_no_run_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "check", sweep_file(tmp_path, metric="val/acc"))
+    assert "metric.name" in said
+    assert "'val/acc'" in said
+    assert "use val_acc" in said
+
+
+def test_missing_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "run", sweep_file(tmp_path, program=tmp_path / "train.py"))
+    assert "program: must be a file" in said
+    assert "train.py" in said
+
+
+def test_unreadable_yaml(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "sweep.yaml"
+    path.write_text("method: [random\nparameters: }")
+    said = refused(capsys, "run", str(path))
+    assert "sweep.yaml" in said
+    assert "line 2, column" in said
+
+
+def test_no_such_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "cannot be read (No such file" in refused(capsys, "check", str(tmp_path / "none.yaml"))
+
+
+def test_no_such_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "check", sweep_file(tmp_path, dataset="cifar11"))
+    assert "data.dataset" in said
+    assert "cifar11" in said
+    assert "cifar10" in said.replace("cifar11", "")
+
+
+def test_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = refused(capsys, "serve", "--data-dir", str(tmp_path), "--port", str(port))
+    assert f"port {port}" in said
+    assert "--port 0" in said
+
+
+@pytest.mark.parametrize("command", [("env",), ("best", "local/p/abcd1234"), ("launch", "local/p/abcd1234")])
+def test_server_not_running(
+    command: tuple[str, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("WANDB_BASE_URL", "WANDB_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    said = refused(capsys, *command, "--data-dir", str(tmp_path))
+    assert str(tmp_path) in said
+    assert "litsweep serve" in said
+
+
+def test_the_command_line_ends_the_same_way(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "litsweep", "check", str(tmp_path / "none.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("litsweep: ")
+    assert "Traceback" not in done.stderr
