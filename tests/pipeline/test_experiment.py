@@ -130,11 +130,12 @@ def test_ctrl_c_is_an_interrupted_run(run_agent: RunAgent) -> None:
     assert (done.exit_code, done.result["failure"]) == (130, "signal")
 
 
+@pytest.mark.parametrize("at_step", [0, 3, 4, 5])  # the first, middle and last batch of an epoch
 def test_a_preempted_run_goes_on_where_it_was(
-    run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, at_step: int
 ) -> None:
     monkeypatch.setenv("WANDB_RUN_ID", "again")
-    flags = [*own("Interrupted"), "--trainer.max_epochs=4", "--model.at_step=5"]
+    flags = [*own("Interrupted"), "--trainer.max_epochs=4", f"--model.at_step={at_step}"]
     stopped = run_agent(*flags)
     assert (stopped.exit_code, stopped.result["failure"]) == (143, "signal")
     assert Path(stopped.result["checkpoint"]).is_file()
@@ -153,7 +154,7 @@ def test_a_preempted_run_goes_on_where_it_was(
     assert final["optimizer_states"][0]["param_groups"][0]["lr"] == pytest.approx(0.01 * 0.5**4)
 
 
-def test_a_preempted_run_ends_as_an_unbroken_one(
+def test_a_run_preempted_between_epochs_ends_as_an_unbroken_one(
     run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     flags = [*own("Interrupted"), "--trainer.max_epochs=4", "--model.at_step=5"]
