@@ -1,0 +1,151 @@
+"""`wandb sweep` and `wandb agent`, stock, against a server in another process."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.compat.stock import Env, create_sweep, python, start, wandb
+from tests.live_server import LiveServer
+
+TRAIN = """
+import wandb
+with wandb.init() as run:
+    for step in range(3):
+        run.log({"loss": (run.config["a"] - 2) ** 2 + run.config["b"] + 1 / (step + 1)})
+"""
+GRID = """
+program: train.py
+method: grid
+metric: {{name: loss, goal: minimize}}
+parameters:
+  a: {{values: {a}}}
+  b: {{values: {b}}}
+"""
+READ = """
+import json, sys
+import wandb
+sweep = wandb.Api().sweep(sys.argv[1])
+runs = [{"id": run.id, "state": run.state, "config": dict(run.config), "rows": len(list(run.scan_history()))}
+        for run in sweep.runs]
+best = sweep.best_run()
+print(json.dumps({"state": sweep.state, "runs": runs, "best": best and dict(best.config)}))
+"""
+
+
+def read(sweep: str, env: Env, folder: Path) -> dict[str, Any]:
+    """A sweep through the stock public API."""
+    done = python(READ.replace("sys.argv[1]", repr(sweep)), env, folder)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def run_grid(env: Env, folder: Path, a: list[int], b: list[int]) -> tuple[list[int], dict[str, Any]]:
+    (folder / "train.py").write_text(TRAIN)
+    sweep = create_sweep(GRID.format(a=a, b=b), env, folder)
+    agents = [start(["-m", "wandb", "agent", sweep], env, folder) for _ in range(2)]
+    return [agent.wait(timeout=280) for agent in agents], read(sweep, env, folder)
+
+
+def check_grid(found: dict[str, Any], size: int) -> None:
+    assert found["state"] == "FINISHED"
+    assert [run["state"] for run in found["runs"]] == ["finished"] * size
+    assert len({tuple(sorted(run["config"].items())) for run in found["runs"]}) == size
+    assert {run["rows"] for run in found["runs"]} == {3}
+    assert found["best"] == {"a": 2, "b": 0}
+
+
+def test_two_agents_on_a_grid(client_env: dict[str, str], tmp_path: Path) -> None:
+    codes, found = run_grid(client_env, tmp_path, a=[1, 2], b=[0, 1])
+    assert codes == [0, 0]
+    check_grid(found, 4)
+
+
+@pytest.mark.slow
+def test_two_agents_on_24_points(client_env: dict[str, str], tmp_path: Path) -> None:
+    codes, found = run_grid(client_env, tmp_path, a=[0, 1, 2, 3], b=[0, 1, 2, 3, 4, 5])
+    assert codes == [0, 0]
+    check_grid(found, 24)
+
+
+WAIT = """
+import time
+import wandb
+with wandb.init() as run:
+    for step in range(600):
+        run.log({"loss": step})
+        time.sleep(0.1)
+"""
+
+
+def wait_for_state(server: LiveServer, sweep: str, *states: str) -> list[str]:
+    """Until the sweep's runs are in `states`, in order of creation."""
+    query = """query Q($name: String!) { project(name: "p", entityName: "local") { sweep(sweepName: $name) {
+                 runs { edges { node { state historyLineCount } } } } } }"""
+    found: list[str] = []
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        project = server.graphql(query, name=sweep.split("/")[-1])["project"]
+        nodes = [edge["node"] for edge in project["sweep"]["runs"]["edges"]]
+        found = [node["state"] for node in nodes]
+        if found == list(states) and all(node["historyLineCount"] for node in nodes):
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"runs are {found}, not {states}")
+
+
+def test_pause_resume_and_cancel(server: LiveServer, client_env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(WAIT)
+    sweep = create_sweep(GRID.format(a=[1, 2], b=[0]), client_env, tmp_path)
+    agent = start(["-m", "wandb", "agent", sweep], client_env, tmp_path)
+    wait_for_state(server, sweep, "running")
+    for verb in ("--pause", "--resume", "--cancel"):
+        done = wandb("sweep", verb, sweep, env=client_env, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert agent.wait(timeout=60) == 0
+    wait_for_state(server, sweep, "killed")
+    done = wandb("sweep", "--pause", sweep, env=client_env, folder=tmp_path)
+    assert done.returncode != 0 and "Cannot pause canceled sweep" in done.stderr
+
+
+@pytest.mark.slow
+def test_stop_lets_the_run_finish(server: LiveServer, client_env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(WAIT.replace("600", "40"))
+    sweep = create_sweep(GRID.format(a=[1, 2], b=[0]), client_env, tmp_path)
+    agent = start(["-m", "wandb", "agent", sweep], client_env, tmp_path)
+    wait_for_state(server, sweep, "running")
+    assert wandb("sweep", "--stop", sweep, env=client_env, folder=tmp_path).returncode == 0
+    assert agent.wait(timeout=60) == 0
+    wait_for_state(server, sweep, "finished")
+
+
+def test_a_faulty_sweep_says_what_is_wrong(client_env: dict[str, str], tmp_path: Path) -> None:
+    config = GRID.format(a=[1], b=[0]).replace("method: grid", "method: guess")
+    (tmp_path / "sweep.yaml").write_text(config)
+    done = wandb("sweep", "--project", "p", "sweep.yaml", env=client_env, folder=tmp_path)
+    assert done.returncode != 0 and "method" in done.stderr and "guess" in done.stderr
+
+
+def test_function_agent(client_env: dict[str, str], tmp_path: Path) -> None:
+    code = """
+    import wandb
+    from wandb.agents import pyagent
+    pyagent.Agent.HEARTBEAT_SLEEP_SECONDS = 0.5
+
+    def train():
+        with wandb.init() as run:
+            run.log({"loss": run.config.a + run.config.b})
+
+    config = {"method": "grid", "metric": {"name": "loss", "goal": "minimize"},
+              "parameters": {"a": {"values": [1, 2]}, "b": {"values": [0]}}}
+    sweep = wandb.sweep(config, project="p")
+    wandb.agent(sweep, function=train, project="p")
+    runs = wandb.Api().sweep(f"local/p/{sweep}").runs
+    print(sorted(run.summary["loss"] for run in runs), {run.state for run in runs})
+    """
+    done = python(code, client_env, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[1, 2] {'finished'}"
