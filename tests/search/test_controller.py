@@ -1,0 +1,214 @@
+"""The controller: ask, tell, stop, and the end of a sweep."""
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from litsweep import Controller, parse_sweep
+from litsweep.sweep.run import Failure, RunState
+
+METRIC = {"name": "loss", "goal": "minimize"}
+
+
+def controller(method: str = "random", seed: int = 0, namespace: str = "", **keys: Any) -> Controller:
+    config = {"method": method, "metric": METRIC, "parameters": {"x": {"min": 0.0, "max": 1.0}}, **keys}
+    return Controller(parse_sweep(config), seed, namespace)
+
+
+def why_done(search: Controller) -> str | None:
+    return search.is_done
+
+
+def test_ask_gives_parameters_an_id_and_a_reason() -> None:
+    (suggestion,) = controller().ask()
+    assert re.fullmatch("[a-z0-9]{8}", suggestion.id)
+    assert 0.0 <= float(str(suggestion.parameters["x"])) <= 1.0
+    assert suggestion.reason == {"method": "random"}
+
+
+def test_ids_depend_on_namespace_and_seed_the_search_on_the_seed_alone() -> None:
+    def first(seed: int, namespace: str) -> tuple[str, Mapping[str, object]]:
+        (suggestion,) = controller(seed=seed, namespace=namespace).ask()
+        return suggestion.id, suggestion.parameters
+
+    assert first(0, "a") == first(0, "a")
+    assert first(0, "a")[0] != first(0, "b")[0]
+    assert first(0, "a")[1] == first(0, "b")[1]
+    assert first(0, "a")[0] != first(1, "a")[0]
+    assert first(0, "a")[1] != first(1, "a")[1]
+
+
+def test_the_seed_of_the_config_goes_first() -> None:
+    once, again = (controller(seed=seed, litsweep={"seed": 5}).ask() for seed in (1, 2))
+    assert once == again == controller(seed=5).ask()
+
+
+def test_an_id_already_known_is_never_given_again() -> None:
+    once = controller()
+    (first,) = once.ask()
+    taken = controller()
+    taken.add({"x": 0.5}, id=controller().ask(2)[1].id)
+    ids = [suggestion.id for suggestion in taken.ask(2)]
+    assert len({*ids, first.id, *(run.id for run in taken.runs)}) == 4
+
+
+@pytest.mark.parametrize("method", ["grid", "random", "bayes"])
+def test_a_replay_by_add_goes_on_as_if_nothing_had_happened(method: str) -> None:
+    keys: dict[str, Any] = {"parameters": {"a": {"values": [1, 2, 3]}, "b": {"min": 1, "max": 4}}}
+    lived = controller(method, namespace="s", **keys)
+    for step in range(6):
+        (suggestion,) = lived.ask()
+        if step < 4:
+            lived.tell(suggestion.id, history=[{"loss": step - 0.5}, {"loss": 3.0}], state="finished")
+    replayed = controller(method, namespace="s", **keys)
+    for run in lived.runs:
+        replayed.add(run.parameters, run.history, run.state, id=run.id, failure=run.failure)
+    assert replayed.runs == lived.runs
+    assert replayed.ask(2) == lived.ask(2)
+
+
+def test_tell_replaces_the_history_and_keeps_what_is_not_told() -> None:
+    search = controller()
+    (suggestion,) = search.ask()
+    search.tell(suggestion.id, history=[{"loss": 3.0}, {"loss": 2.0}])
+    search.tell(suggestion.id, history=[{"loss": 4.0}])
+    search.tell(suggestion.id, state="crashed", failure="lost", stopped_early=True)
+    (run,) = search.runs
+    assert run.history == ({"loss": 4.0},)
+    assert (run.state, run.failure, run.stopped_early) == (RunState.CRASHED, Failure.LOST, True)
+
+
+def test_what_it_does_not_know_is_an_error() -> None:
+    search = controller()
+    search.add({"x": 0.5}, id="known")
+    with pytest.raises(KeyError, match="nobody"):
+        search.tell("nobody", state="finished")
+    with pytest.raises(ValueError, match="known"):
+        search.add({"x": 0.5}, id="known")
+    with pytest.raises(ValueError, match="tired"):
+        search.tell("known", state="tired")
+
+
+def test_run_cap_counts_the_runs_of_the_sweep() -> None:
+    search = controller(run_cap=3)
+    search.add({"x": 0.1}, is_prior=True)
+    search.add({"x": 0.2})
+    assert len(search.ask(10)) == 2
+    assert (search.ask(), why_done(search)) == ([], "run_cap")
+
+
+@pytest.mark.parametrize(("goal", "values"), [("minimize", (0.2, 0.1)), ("maximize", (0.8, 0.9))])
+def test_the_sweep_ends_once_a_run_reaches_the_target(goal: str, values: tuple[float, float]) -> None:
+    search = controller(metric={"name": "m", "goal": goal, "target": values[1]})
+    search.add({"x": 0.1}, history=[{"m": values[1]}], is_prior=True)
+    one, two = search.ask(2)
+    search.tell(one.id, history=[{"m": values[0]}])
+    assert why_done(search) is None
+    search.tell(two.id, history=[{"m": values[1]}, {"m": values[0]}])
+    assert (why_done(search), search.ask()) == ("target", [])
+
+
+def test_several_targets_are_to_be_reached_by_one_run() -> None:
+    metrics = [{"name": "a", "goal": "maximize", "target": 1}, {"name": "b", "target": 0}]
+    space = {"x": {"min": 0.0, "max": 1.0}}
+    search = Controller(parse_sweep({"method": "random", "metrics": metrics, "parameters": space}))
+    search.add({"x": 0.1}, history=[{"a": 2.0, "b": 1.0}])
+    search.add({"x": 0.2}, history=[{"a": 0.0, "b": -1.0}])
+    assert why_done(search) is None
+    search.add({"x": 0.3}, history=[{"a": 1.0, "b": 1.0}, {"a": 0.0, "b": 0.0}])
+    assert why_done(search) == "target"
+
+
+@pytest.mark.parametrize("method", ["grid", "random", "bayes"])
+def test_a_finite_space_is_exhausted_once_all_of_it_has_been_asked_for(method: str) -> None:
+    search = controller(method, parameters={"a": {"values": [1, 2]}, "b": {"values": [True, False]}})
+    search.add({"a": 1.0, "b": True}, state="failed")
+    assert len(search.ask(2)) == 2
+    assert why_done(search) is None
+    assert len(search.ask(1)) == 1
+    assert (why_done(search), search.ask(1)) == ("exhausted", [])
+
+
+def test_best_takes_the_best_value_of_a_history_in_the_goals_direction() -> None:
+    search = controller(metric={"name": "acc", "goal": "maximize"})
+    assert search.best() is None
+    rose = search.add({"x": 0.1}, history=[{"acc": 0.5}, {"acc": 0.9}, {"acc": 0.2}])
+    search.add({"x": 0.2}, history=[{"acc": 0.8}, {"acc": float("nan")}])
+    search.add({"x": 0.3}, history=[{"acc": 1.0}], is_prior=True)
+    search.add({"x": 0.4}, history=[{"acc": 0.95}], state="failed", failure="diverged")
+    best = search.best()
+    assert best is not None
+    assert best.id == rose
+    assert search.objective(rose) == 0.9
+
+
+def test_a_broken_run_is_best_only_where_nothing_else_is_there() -> None:
+    search = controller()
+    crashed = search.add({"x": 0.1}, history=[{"loss": 0.5}], state="crashed")
+    best = search.best()
+    assert best is not None
+    assert best.id == crashed
+
+
+def test_runs_to_stop_names_each_with_its_reason_until_told() -> None:
+    search = controller(early_terminate={"type": "hyperband", "min_iter": 2, "eta": 2})
+    for loss in (1.0, 2.0):
+        search.add({"x": 0.1}, history=[{"loss": 5.0}, {"loss": loss}])
+    (running,) = search.ask()
+    search.tell(running.id, history=[{"loss": 9.0}])
+    assert search.runs_to_stop() == []
+    search.tell(running.id, history=[{"loss": 9.0}, {"loss": 3.0}])
+    (decision,) = search.runs_to_stop()
+    assert decision == decision.id == running.id
+    assert [decision.reason[key] for key in ("bracket", "threshold", "value")] == [2, 2.0, 3.0]
+    search.tell(running.id, stopped_early=True)
+    assert search.runs_to_stop() == []
+
+
+def test_runs_that_never_log_the_metric_are_a_warning() -> None:
+    search = controller()
+    search.add({"x": 0.1}, history=[{"val/loss": 1.0, "epoch": 0.0}])
+    search.add({"x": 0.2}, history=[{"loss": 1.0}])
+    search.add({"x": 0.3}, history=[], state="failed")
+    assert search.warnings == ("1 finished run logged no finite loss, but epoch, val/loss",)
+
+
+def test_a_scheduler_makes_all_suggestions() -> None:
+    search = controller("custom", scheduler={"engine": "optuna"})
+    assert search.ask() == []
+    assert why_done(search) is None
+
+
+def test_thousands_of_suggestions_take_a_second_or_two() -> None:
+    parameters = {"a": {"min": 1, "max": 500}, "b": {"min": 1, "max": 22}}
+    for method, n in (("grid", 10_000), ("random", 3_000)):
+        search = controller(method, parameters=parameters)
+        began = time.process_time()
+        for _ in range(n):
+            assert len(search.ask()) == 1
+        assert time.process_time() - began < 10
+
+
+def test_stopping_among_a_thousand_runs_takes_milliseconds() -> None:
+    search = controller(early_terminate={"type": "hyperband", "min_iter": 3})
+    for suggestion in search.ask(1000):
+        search.tell(suggestion.id, history=[{"loss": float(i)} for i in range(100)])
+    began = time.process_time()
+    for _ in range(10):
+        search.runs_to_stop()
+    assert (time.process_time() - began) / 10 < 0.2
+
+
+def test_importing_the_package_loads_no_torch_until_bayes_is_asked() -> None:
+    code = (
+        "import sys, litsweep; assert 'numpy' not in sys.modules\n"
+        "from litsweep import Controller, parse_sweep\n"
+        "Controller(parse_sweep('{method: grid, parameters: {a: {value: 1}}}')).ask()\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
