@@ -13,6 +13,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from litsweep.server import file_stream, files
 from litsweep.server.auth import RequireKey
 from litsweep.server.backend import Backend
+from litsweep.server.dashboard import pages
+from litsweep.server.dashboard.state import DashboardState
 from litsweep.server.graphql import endpoint
 from litsweep.server.monitor import Monitor
 from litsweep.server.settings import Settings
@@ -32,8 +34,9 @@ PUBLIC: list[BaseRoute] = [
     Route("/healthz", health),
     Route("/sdk/otel/{rest:path}", no_telemetry, methods=["GET", "POST"]),
     *files.routes,
+    *pages.public,
 ]
-PROTECTED: list[BaseRoute] = [*endpoint.routes, *file_stream.routes]
+PROTECTED: list[BaseRoute] = [*endpoint.routes, *file_stream.routes, *pages.routes]
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -42,6 +45,7 @@ def create_app(settings: Settings) -> Starlette:
     guard = Middleware(RequireKey, keyring=backend.keyring)
     app = Starlette(routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])], lifespan=_lifespan)
     app.state.backend = backend
+    app.state.dashboard = DashboardState()
     return app
 
 

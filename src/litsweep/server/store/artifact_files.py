@@ -143,7 +143,7 @@ def page(
 def new_manifest(
     connection: Connection, artifact_id: int, fresh_key: str, type: str, digest: str, base_id: int | None
 ) -> ManifestRecord:
-    """A manifest to be uploaded. A full one is announced twice: before the client knows its digest, and after."""
+    """A manifest to be uploaded. A full one is announced twice: before its digest is known, and after."""
     announced = _manifests(
         connection,
         manifests.c.artifact_id == artifact_id,

@@ -40,6 +40,7 @@ class ArtifactRecord:
     created_at: float
     updated_at: float
     type: str
+    collection: str
     project_id: int
     version_index: int | None
 
@@ -50,7 +51,13 @@ class ArtifactRecord:
 
 
 _JOINED = (
-    select(artifacts, collections.c.type, collections.c.project_id, memberships.c.version_index)
+    select(
+        artifacts,
+        collections.c.type,
+        collections.c.name.label("collection"),
+        collections.c.project_id,
+        memberships.c.version_index,
+    )
     .join(collections, artifacts.c.collection_id == collections.c.id)
     .outerjoin(
         memberships,

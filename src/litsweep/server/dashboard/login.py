@@ -1,0 +1,78 @@
+"""Signing in to the pages: by the API key, or by a link that the command line prints."""
+
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from litsweep.server.auth import SESSION_COOKIE, SESSION_SECONDS, Keyring
+from litsweep.server.backend import backend_of
+from litsweep.server.dashboard.rendering import page
+from litsweep.server.dashboard.state import state_of
+
+LOGIN_LINK_SECONDS = 15 * 60
+# A signed link is for a purpose; this one is no HTTP method, so that no other link opens the door.
+_SIGN_IN = "sign in"
+
+
+def login_link(keyring: Keyring, next: str = "/") -> str:
+    """A relative address that signs a browser in once, within a quarter of an hour, and shows `next`."""
+    return f"{keyring.link(_SIGN_IN, '/login', LOGIN_LINK_SECONDS)}&{urlencode({'next': next})}"
+
+
+async def login(request: Request) -> Response:
+    """The form; or, with a link's signature, the session."""
+    query = request.query_params
+    if "signature" not in query:
+        return page(request, "login.html", next=_local(query.get("next", "/")))
+    used = state_of(request).used_login_links
+    fresh = backend_of(request).keyring.allows(_SIGN_IN, "/login", query) and query["signature"] not in used
+    if not fresh:
+        message = "This link has expired or was used before."
+        return page(request, "login.html", status=403, message=message, next=_local(query.get("next", "/")))
+    used.add(query["signature"])
+    return _welcome(request, query.get("next", "/"))
+
+
+async def submit(request: Request) -> Response:
+    """The form, filled in."""
+    form = await request.form()
+    next = str(form.get("next", "/"))
+    if backend_of(request).keyring.opens(str(form.get("key", "")).strip()):
+        return _welcome(request, next)
+    message = "That is not this server's API key."
+    return page(request, "login.html", status=403, message=message, next=_local(next))
+
+
+async def logout(request: Request) -> Response:
+    """Forget the session in this browser."""
+    response = RedirectResponse("/login", status_code=303)
+    response.delete_cookie(SESSION_COOKIE)
+    return response
+
+
+def _welcome(request: Request, next: str) -> Response:
+    response = RedirectResponse(_local(next), status_code=303)
+    response.set_cookie(
+        SESSION_COOKIE,
+        backend_of(request).keyring.session(),
+        max_age=SESSION_SECONDS,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
+def _local(path: str) -> str:
+    """`path` if it leads nowhere but into this server."""
+    is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if is_local else "/"
+
+
+routes: list[BaseRoute] = [
+    Route("/login", login, methods=["GET"]),
+    Route("/login", submit, methods=["POST"]),
+    Route("/logout", logout, methods=["POST"]),
+]

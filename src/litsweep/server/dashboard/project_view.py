@@ -1,0 +1,64 @@
+"""What the pages of all projects and of one project show."""
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection
+
+from litsweep.server.dashboard.curves import rounded
+from litsweep.server.dashboard.rows import counts, head, summary_numbers
+from litsweep.server.dashboard.sweep_view import parsed
+from litsweep.server.store import overview, runs, sweeps
+from litsweep.server.store.projects import Project
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.sweeps import SweepRecord
+
+MOST_RUNS = 2_000
+MOST_METRICS = 8
+
+
+def projects_view(connection: Connection) -> dict[str, Any]:
+    """Every project, the one with the latest news first."""
+    return {"projects": [asdict(activity) for activity in overview.activities(connection)]}
+
+
+def project_view(connection: Connection, project: Project) -> dict[str, Any]:
+    """The sweeps of a project and its newest runs."""
+    found = list(runs.of_project(connection, project.id))
+    shown = found[::-1][:MOST_RUNS]
+    metrics = _metrics(shown)
+    return {
+        "sweeps": [_sweep_row(sweep, found) for sweep in sweeps.of_project(connection, project.id)],
+        "metrics": metrics,
+        "runs": [_run_row(run, metrics) for run in shown],
+        "total": len(found),
+    }
+
+
+def _sweep_row(sweep: SweepRecord, found: list[RunRecord]) -> dict[str, Any]:
+    config = parsed(sweep.config)
+    return {
+        "name": sweep.name,
+        "title": sweep.display_name or sweep.name,
+        "state": sweep.state,
+        "method": config.method,
+        "metric": config.metric.name if config.metric else None,
+        "goal": config.metric.goal if config.metric else None,
+        "best": rounded(sweep.best_loss),
+        "expected": sweep.expected_runs,
+        "counts": counts([run for run in found if run.sweep_id == sweep.id]),
+        "created": sweep.created_at,
+    }
+
+
+def _metrics(shown: list[RunRecord]) -> list[str]:
+    """The metrics that most runs have."""
+    counted = Counter(name for run in shown for name in summary_numbers(run))
+    return [name for name, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))][:MOST_METRICS]
+
+
+def _run_row(run: RunRecord, metrics: list[str]) -> dict[str, Any]:
+    numbers = summary_numbers(run)
+    values = [rounded(numbers.get(metric)) for metric in metrics]
+    return {**head(run), "sweep": run.sweep_name, "values": values}

@@ -1,0 +1,69 @@
+"""A run as one row of a table."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from litsweep.server.history_keys import flat
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.wire_json import number
+
+GROUPS = {
+    "pending": "running",
+    "running": "running",
+    "preempting": "running",
+    "preempted": "running",
+    "finished": "finished",
+    "killed": "failed",
+    "crashed": "failed",
+    "failed": "failed",
+}
+
+
+def state(run: RunRecord) -> str:
+    """The run's state in W&B's words, with `stopped early` for one that the search ended."""
+    is_cut = run.stopped_by == "search" and not run.is_alive
+    return "stopped early" if is_cut else run.state
+
+
+def counts(runs: list[RunRecord]) -> dict[str, int]:
+    """How many runs are running, finished, stopped early, and failed."""
+    counted = {"running": 0, "finished": 0, "stopped early": 0, "failed": 0}
+    for run in runs:
+        shown = state(run)
+        counted[shown if shown == "stopped early" else GROUPS[run.state]] += 1
+    return counted
+
+
+def head(run: RunRecord) -> dict[str, Any]:
+    """What every table of runs begins with."""
+    return {
+        "name": run.name,
+        "title": run.display_name,
+        "state": state(run),
+        "created": run.created_at,
+        "started": run.started_at,
+        "ended": None if run.is_alive else run.ended_at or run.heartbeat_at,
+    }
+
+
+def summary_numbers(run: RunRecord) -> dict[str, float | None]:
+    """The numbers of the summary by dotted name, W&B's own (with an underscore) left out."""
+    leaves = flat(run.summary_values)
+    return {name: number(value) for name, value in leaves if is_metric(name) and number(value) is not None}
+
+
+def is_metric(name: str) -> bool:
+    """False for what the client adds of itself, such as `_step`."""
+    return not name.startswith("_")
+
+
+def config(run: RunRecord) -> dict[str, Any]:
+    """The config by dotted name, without what the client records about itself."""
+    return {name: value for name, value in flat(run.config_values) if is_metric(name)}
+
+
+def reason(text: str | None) -> Mapping[str, Any]:
+    """Why something was done, as recorded."""
+    found: dict[str, Any] = json.loads(text) if text else {}
+    return found

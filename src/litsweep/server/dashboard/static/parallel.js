@@ -1,0 +1,49 @@
+// Parallel coordinates: one line for each run, across an axis for each parameter to its result.
+
+import { el, svg } from "./dom.js";
+import { number, value } from "./format.js";
+
+const HEIGHT = 260;
+const TOP = 34;
+const SIDE = 56;
+const MOST_LINES = 400;
+
+/** Draw `runs` into `element`. `share(run)` is how good a run is, from 0 (worst) to 1 (best), or null. */
+export function parallel(element, { parameters, metric, runs, share, path }) {
+  const width = Math.max(element.clientWidth, 140 * (parameters.length + 1));
+  const step = (width - 2 * SIDE) / parameters.length;
+  const x = (axis) => SIDE + axis * step;
+  const y = (position) => TOP + (1 - position) * (HEIGHT - TOP - 16);
+  const shown = runs.filter((run) => share(run) !== null).sort((a, b) => share(a) - share(b)).slice(-MOST_LINES);
+
+  const readout = el("p", { class: "hint readout", "aria-live": "polite" }, `${shown.length} runs; point at a line for its values`);
+  const describe = (run) => parameters.map((parameter, i) => `${parameter.name} ${value(run.values[i])}`).join(", ");
+  const lines = shown.map((run) => {
+    const points = parameters.flatMap((_, i) => (run.positions[i] === null ? [] : [[x(i), y(run.positions[i])]]));
+    points.push([x(parameters.length), y(share(run))]);
+    const d = points.map(([px, py], i) => {
+      if (i === 0) return `M${px},${py}`;
+      const middle = (points[i - 1][0] + px) / 2;
+      return `C${middle},${points[i - 1][1]} ${middle},${py} ${px},${py}`;
+    }).join("");
+    const text = `${run.title}: ${metric} ${number(run.best)}; ${describe(run)}`;
+    const line = svg("path", { d, class: "run-line", style: `--share:${Math.round(share(run) * 100)}%` });
+    const reach = svg("path", { d, class: "run-reach" }, svg("title", {}, text));
+    const point = (is) => () => { line.classList.toggle("pointed", is); readout.textContent = is ? text : ""; };
+    return svg("a", { href: path(run), "aria-label": text, onmouseenter: point(true), onmouseleave: point(false), onfocus: point(true), onblur: point(false) }, line, reach);
+  });
+
+  const best = shown.map((run) => run.best);
+  const ends = shown.length ? [[0, shown.find((run) => share(run) === 0)?.best], [1, shown.find((run) => share(run) === 1)?.best]] : [];
+  const axes = [...parameters.map((p) => [p.name, p.ticks]), [metric, best.length ? ends : []]].map(([name, ticks], i) =>
+    svg("g", { class: "axis", transform: `translate(${x(i)} 0)` },
+      svg("line", { y1: y(1), y2: y(0) }),
+      svg("text", { class: "name", y: 14, "text-anchor": "middle" }, short(name), svg("title", {}, name)),
+      ticks.filter(([, label]) => label !== undefined).map(([position, label]) =>
+        svg("text", { class: "tick", x: 6, y: y(position), "dominant-baseline": "middle" }, short(value(label))))));
+
+  const picture = svg("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "group", "aria-label": "Parallel coordinates of the runs" }, lines, axes);
+  element.replaceChildren(el("div", { class: "scroll" }, picture), readout);
+}
+
+const short = (text) => (text.length > 22 ? `…${text.slice(-21)}` : text);

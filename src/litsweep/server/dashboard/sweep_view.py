@@ -1,0 +1,142 @@
+"""What the page of a sweep shows."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection
+
+from litsweep.search.objective import best_of
+from litsweep.server.dashboard.curves import CurveCache, finite, points, rounded
+from litsweep.server.dashboard.rows import counts, head, reason
+from litsweep.server.store import runs, sweeps
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.sweeps import SweepRecord
+from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.metric import Metric
+from litsweep.sweep.space import Parameter
+
+MOST_CURVES = 60
+MOST_CURVE_POINTS = 120
+MOST_NAMED_TICKS = 8
+# Where an axis of a countless parameter has its marks; unbounded ones have no value at 0 and 1.
+QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+INNER_QUANTILES = (0.02, 0.25, 0.5, 0.75, 0.98)
+
+
+@lru_cache(maxsize=256)
+def parsed(config: str) -> SweepConfig:
+    """A stored sweep config."""
+    return parse_sweep(config)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run has brought so far."""
+
+    run: RunRecord
+    parameters: Mapping[str, object]
+    best: float | None
+    last: float | None
+    curve: list[Any]
+
+
+def sweep_view(connection: Connection, sweep: SweepRecord, cache: CurveCache) -> dict[str, Any]:
+    """The sweep, its parameters as axes, and its runs in the order they were begun."""
+    config = parsed(sweep.config)
+    found = list(runs.of_sweep(connection, sweep.id))
+    axes = [parameter for parameter in config.space.parameters if parameter.distribution.size > 1]
+    results = [_result(connection, run, config, cache) for run in found]
+    return {
+        "sweep": _head(sweep, config, found, len(sweeps.agents_of(connection, sweep.id))),
+        "metric": _metric(config.metric),
+        "parameters": [{"name": axis.name, "ticks": _ticks(axis)} for axis in axes],
+        "runs": [_row(result, axes) for result in results],
+        "curves": {result.run.name: result.curve for result in _worth_drawing(results, config.metric)},
+    }
+
+
+def _head(sweep: SweepRecord, config: SweepConfig, found: list[RunRecord], agents: int) -> dict[str, Any]:
+    warnings: list[str] = json.loads(sweep.warnings)
+    return {
+        "name": sweep.name,
+        "title": sweep.display_name or config.name or sweep.name,
+        "description": sweep.description or config.description,
+        "state": sweep.state,
+        "why_done": sweep.done_because,
+        "method": config.method,
+        "early_terminate": type(config.early_terminate).__name__ if config.early_terminate else None,
+        "expected": sweep.expected_runs,
+        "counts": counts(found),
+        "agents": agents,
+        "warnings": warnings,
+        "created": sweep.created_at,
+        "config": sweep.config,
+    }
+
+
+def _metric(metric: Metric | None) -> dict[str, Any] | None:
+    return {"name": metric.name, "goal": metric.goal, "target": metric.target} if metric else None
+
+
+def _result(connection: Connection, run: RunRecord, config: SweepConfig, cache: CurveCache) -> Result:
+    parameters = json.loads(run.parameters) if run.parameters else config.flatten(run.config_values)
+    if config.metric is None:
+        return Result(run, parameters, None, None, [])
+    curve = cache.get(connection, run, config.metric.name)
+    values = finite(curve)
+    last = values[-1] if values else None
+    return Result(run, parameters, best_of(values, config.metric), last, points(curve, MOST_CURVE_POINTS))
+
+
+def _ticks(parameter: Parameter) -> list[Any]:
+    """`[quantile, value]` marks of an axis on which a value stands at its quantile."""
+    distribution = parameter.distribution
+    support = distribution.support
+    if support is not None and len(support) <= MOST_NAMED_TICKS:
+        return [[distribution.cdf(value), _shown(value)] for value in support]
+    marks = [[u, _shown(distribution.ppf(u))] for u in QUANTILES]
+    is_bounded = all(value is not None for _, value in marks)
+    return marks if is_bounded else [[u, _shown(distribution.ppf(u))] for u in INNER_QUANTILES]
+
+
+def _shown(value: object) -> object:
+    """Numbers as numbers, so that the page can format them; anything else as text."""
+    if isinstance(value, bool | str) or value is None:
+        return value
+    return rounded(float(value)) if isinstance(value, int | float) else json.dumps(value, default=str)
+
+
+def _row(result: Result, axes: Sequence[Parameter]) -> dict[str, Any]:
+    return {
+        **head(result.run),
+        "values": [_shown(result.parameters.get(axis.name)) for axis in axes],
+        "positions": [_position(axis, result.parameters) for axis in axes],
+        "best": rounded(result.best),
+        "last": rounded(result.last),
+        "why": reason(result.run.reason),
+        "stop_why": reason(result.run.stop_reason),
+        "failure": result.run.failure,
+    }
+
+
+def _position(axis: Parameter, parameters: Mapping[str, object]) -> float | None:
+    """The quantile of the run's value; None if it has none that fits the axis."""
+    if axis.name not in parameters:
+        return None
+    try:
+        return round(axis.distribution.cdf(parameters[axis.name]), 4)
+    except ValueError:
+        return None
+
+
+def _worth_drawing(results: Sequence[Result], metric: Metric | None) -> list[Result]:
+    """The runs whose curves a person wants to see: those that are running, then the best."""
+    if metric is None:
+        return []
+    drawable = [result for result in results if result.best is not None]
+    sign = -1 if metric.is_maximized else 1
+    order = sorted(drawable, key=lambda result: (not result.run.is_alive, sign * (result.best or 0.0)))
+    return order[:MOST_CURVES]

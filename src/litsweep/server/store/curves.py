@@ -1,0 +1,53 @@
+"""Values of metrics over the steps of a run, read out of its history lines."""
+
+import json
+from array import array
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, select
+
+from litsweep.server.history_keys import flat
+from litsweep.server.store.lines import HISTORY
+from litsweep.server.store.tables import stream_lines
+from litsweep.server.wire_json import number
+
+
+@dataclass
+class Curve:
+    """One metric of one run: `values[i]` was logged at `steps[i]`, in the order logged."""
+
+    steps: "array[int]" = field(default_factory=lambda: array("q"))
+    values: "array[float]" = field(default_factory=lambda: array("d"))
+
+
+def extend(
+    connection: Connection,
+    run_id: int,
+    curves: dict[str, Curve],
+    start: int = 0,
+    only: Collection[str] | None = None,
+) -> None:
+    """Add the numbers in the history from line `start` on to `curves`; with `only`, of these metrics."""
+    wanted = select(stream_lines.c.step, stream_lines.c.body).where(
+        stream_lines.c.run_id == run_id, stream_lines.c.stream == HISTORY, stream_lines.c.line >= start
+    )
+    if only is not None and len(only) == 1:
+        # Most lines of a long run lack the metric of its sweep; finding that out in SQL saves parsing them.
+        (name,) = only
+        wanted = wanted.where(stream_lines.c.body.contains(name.split(".")[-1], autoescape=True))
+    for step, body in connection.execute(wanted.order_by(stream_lines.c.line)):
+        _add_row(curves, step or 0, json.loads(body), only)
+
+
+def _add_row(
+    curves: dict[str, Curve], step: int, row: Mapping[str, object], only: Collection[str] | None
+) -> None:
+    for name, logged in flat(row):
+        if only is not None and name not in only:
+            continue
+        value = number(logged)
+        if value is not None:
+            curve = curves.setdefault(name, Curve())
+            curve.steps.append(step)
+            curve.values.append(value)
