@@ -96,7 +96,7 @@ def test_resume(client_env: dict[str, str], tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     out = done.stdout.splitlines()
     assert out[0] == "False 0" and out[1] == "True 5"
-    assert out[-2:] == [str([(step, step) for step in range(10)]), "refused"]
+    assert str([(step, step) for step in range(10)]) in out and "refused" in out
 
 
 @pytest.mark.slow

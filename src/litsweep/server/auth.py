@@ -118,8 +118,9 @@ class RequireKey:
 
 
 def _refusal(request: Request) -> Response:
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
-        return RedirectResponse(f"/login?{urlencode({'next': request.url.path})}", status_code=303)
+        return RedirectResponse(f"/login?{urlencode({'next': target})}", status_code=303)
     message = (
         "The API key is not this server's. Run `litsweep env` on the server's machine for the right one, "
         "and set WANDB_API_KEY to it."

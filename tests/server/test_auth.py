@@ -1,0 +1,68 @@
+"""One key, and what is made from it."""
+
+import base64
+import stat
+import time
+from pathlib import Path
+
+import pytest
+from starlette.datastructures import QueryParams
+from starlette.requests import HTTPConnection
+
+from litsweep.server.auth import SESSION_COOKIE, SESSION_SECONDS, Keyring, api_key, has_key
+
+KEYRING = Keyring("k" * 40)
+
+
+def connection(**headers: str) -> HTTPConnection:
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return HTTPConnection({"type": "http", "headers": raw, "path": "/"})
+
+
+def basic(password: str) -> str:
+    return "Basic " + base64.b64encode(f"api:{password}".encode()).decode()
+
+
+def query(link: str) -> QueryParams:
+    return QueryParams(link.partition("?")[2])
+
+
+def test_the_key_is_made_once_and_is_private(tmp_path: Path) -> None:
+    key = api_key(tmp_path / "new")
+    assert len(key) >= 40 and api_key(tmp_path / "new") == key
+    assert stat.S_IMODE((tmp_path / "new" / "api_key").stat().st_mode) == 0o600
+    assert api_key(tmp_path / "other") != key
+
+
+@pytest.mark.parametrize("authorization", [basic("k" * 40), "Bearer " + "k" * 40])
+def test_the_key_opens(authorization: str) -> None:
+    assert has_key(connection(authorization=authorization), KEYRING)
+
+
+@pytest.mark.parametrize("authorization", [basic("K" * 40), basic(""), "Basic %%%", "Basic", "Digest x", ""])
+def test_nothing_else_opens(authorization: str) -> None:
+    assert not has_key(connection(authorization=authorization), KEYRING)
+    assert not has_key(connection(), KEYRING)
+
+
+def test_a_session_opens_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = KEYRING.session()
+    assert has_key(connection(cookie=f"{SESSION_COOKIE}={session}"), KEYRING)
+    assert not Keyring("other" * 8).is_session(session)
+    assert not KEYRING.is_session("9" + session) and not KEYRING.is_session("")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + SESSION_SECONDS + 1)
+    assert not KEYRING.is_session(session)
+
+
+def test_a_link_opens_one_path_for_one_method_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    link = KEYRING.link("PUT", "/blobs/a b%.txt", lifetime=60)
+    assert link.startswith("/blobs/a%20b%25.txt?")
+    assert KEYRING.allows("PUT", "/blobs/a b%.txt", query(link))
+    assert not KEYRING.allows("GET", "/blobs/a b%.txt", query(link))
+    assert not KEYRING.allows("PUT", "/blobs/other", query(link))
+    assert not Keyring("other" * 8).allows("PUT", "/blobs/a b%.txt", query(link))
+    assert not KEYRING.allows("PUT", "/blobs/a b%.txt", QueryParams(""))
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 61)
+    assert not KEYRING.allows("PUT", "/blobs/a b%.txt", query(link))

@@ -1,0 +1,64 @@
+"""The server as a process."""
+
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from litsweep.errors import LitsweepError
+from litsweep.server.serve import serve, server_info
+from litsweep.server.settings import Settings
+from tests.live_server import LiveServer
+
+
+def test_it_says_where_it_is_and_ends_cleanly(server: LiveServer) -> None:
+    info = server_info(server.data_dir)
+    assert info is not None and info.url == server.url
+    assert json.loads((server.data_dir / "server.json").read_text())["pid"] == info.pid
+    assert server.stop() == 0
+    assert server_info(server.data_dir) is None
+
+
+def test_one_server_on_one_folder(server: LiveServer) -> None:
+    with pytest.raises(LitsweepError, match=f"in use by a server at {server.url}"):
+        serve(Settings(server.data_dir))
+
+
+def test_a_taken_port_is_named(server: LiveServer, tmp_path: Path) -> None:
+    with pytest.raises(LitsweepError, match=f"port {server.port}.*--port 0"):
+        serve(Settings(tmp_path / "other", port=server.port))
+
+
+def test_a_killed_server_leaves_no_lock(server: LiveServer) -> None:
+    server.kill()
+    assert server_info(server.data_dir) is not None
+    server.start()
+
+
+def status(url: str, accept: str = "*/*") -> tuple[int, str]:
+    request = urllib.request.Request(url, headers={"Accept": accept})
+    opener = urllib.request.build_opener(NoRedirect)
+    try:
+        with opener.open(request, timeout=10) as response:
+            return response.status, response.headers.get("location", "")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers.get("location", "")
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def test_everything_but_the_health_check_needs_the_key(server: LiveServer) -> None:
+    assert status(server.url + "/healthz") == (200, "")
+    assert status(server.url + "/sdk/otel/v1/metrics") == (404, "")
+    for path in ("/graphql", "/files/local/p/r/file_stream", "/local/p", "/nothing"):
+        assert status(server.url + path) == (401, "")
+    assert status(server.url + "/local/p?tab=1", "text/html,*/*") == (
+        303,
+        "/login?next=%2Flocal%2Fp%3Ftab%3D1",
+    )
