@@ -101,8 +101,9 @@ class ImageClassifier(LightningModule):
     def _schedule(self, optimizer: Optimizer, steps: int) -> LRScheduler:
         warmup = self.hparams["warmup"]
         if self.hparams["schedule"] == "one_cycle":
-            rate = self.hparams["learning_rate"]
-            return OneCycleLR(optimizer, max_lr=rate, total_steps=steps, pct_start=warmup)
+            rate, total = self.hparams["learning_rate"], max(steps, 3)
+            rising = max(warmup, min(1.0, 2 / total))  # one rising step makes OneCycleLR divide by zero
+            return OneCycleLR(optimizer, max_lr=rate, total_steps=total, pct_start=rising)
         return LambdaLR(optimizer, lambda step: cosine_with_warmup(step, steps, round(warmup * steps)))
 
     def _log_step(

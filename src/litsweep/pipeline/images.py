@@ -33,20 +33,28 @@ class Images:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A data set ready for use. `val` is None when the set has no validation images of its own."""
+    """A clean data set. `val` is None when the set has no validation images of its own.
+
+    Raises ValueError if images and labels do not fit together.
+    """
 
     train: Images
     val: Images | None
     test: Images
     classes: tuple[str, ...]
 
-    def save(self, path: Path) -> None:
-        parts = {"train": self.train, "test": self.test} | ({"val": self.val} if self.val else {})
-        for images in parts.values():
+    def __post_init__(self) -> None:
+        for images in self._parts.values():
             images.check(len(self.classes))
-        tensors = {name: (images.pixels, images.labels) for name, images in parts.items()}
+
+    def save(self, path: Path) -> None:
+        tensors = {name: (images.pixels, images.labels) for name, images in self._parts.items()}
         mean, std = channel_moments(self.train.pixels)
         torch.save({**tensors, "classes": list(self.classes), "mean": mean, "std": std}, path)
+
+    @property
+    def _parts(self) -> dict[str, Images]:
+        return {"train": self.train, "test": self.test} | ({"val": self.val} if self.val else {})
 
 
 @dataclass(frozen=True)
