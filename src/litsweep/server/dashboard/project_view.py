@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.server.dashboard.curves import rounded
-from litsweep.server.dashboard.rows import counts, head, summary_numbers
+from litsweep.server.dashboard.rows import Numbers, counts, head, summary_numbers
 from litsweep.server.dashboard.sweep_view import parsed
 from litsweep.server.store import overview, runs, sweeps
 from litsweep.server.store.projects import Project
@@ -27,11 +27,12 @@ def project_view(connection: Connection, project: Project) -> dict[str, Any]:
     """The sweeps of a project and its newest runs."""
     found = list(runs.of_project(connection, project.id))
     shown = found[::-1][:MOST_RUNS]
-    metrics = _metrics(shown)
+    numbers = [summary_numbers(run) for run in shown]
+    metrics = _most_common(numbers)
     return {
         "sweeps": [_sweep_row(sweep, found) for sweep in sweeps.of_project(connection, project.id)],
         "metrics": metrics,
-        "runs": [_run_row(run, metrics) for run in shown],
+        "runs": [_run_row(run, own, metrics) for run, own in zip(shown, numbers, strict=True)],
         "total": len(found),
     }
 
@@ -52,13 +53,12 @@ def _sweep_row(sweep: SweepRecord, found: list[RunRecord]) -> dict[str, Any]:
     }
 
 
-def _metrics(shown: list[RunRecord]) -> list[str]:
+def _most_common(numbers: list[Numbers]) -> list[str]:
     """The metrics that most runs have."""
-    counted = Counter(name for run in shown for name in summary_numbers(run))
+    counted = Counter(name for own in numbers for name in own)
     return [name for name, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))][:MOST_METRICS]
 
 
-def _run_row(run: RunRecord, metrics: list[str]) -> dict[str, Any]:
-    numbers = summary_numbers(run)
+def _run_row(run: RunRecord, numbers: Numbers, metrics: list[str]) -> dict[str, Any]:
     values = [rounded(numbers.get(metric)) for metric in metrics]
     return {**head(run), "sweep": run.sweep_name, "values": values}

@@ -8,6 +8,8 @@ from litsweep.server.history_keys import flat
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.wire_json import number
 
+Numbers = dict[str, float]
+
 GROUPS = {
     "pending": "running",
     "running": "running",
@@ -47,10 +49,10 @@ def head(run: RunRecord) -> dict[str, Any]:
     }
 
 
-def summary_numbers(run: RunRecord) -> dict[str, float | None]:
+def summary_numbers(run: RunRecord) -> Numbers:
     """The numbers of the summary by dotted name, W&B's own (with an underscore) left out."""
-    leaves = flat(run.summary_values)
-    return {name: number(value) for name, value in leaves if is_metric(name) and number(value) is not None}
+    leaves = ((name, number(value)) for name, value in flat(run.summary_values) if is_metric(name))
+    return {name: value for name, value in leaves if value is not None}
 
 
 def is_metric(name: str) -> bool:

@@ -12,6 +12,7 @@ from litsweep.search.objective import best_of
 from litsweep.server.dashboard.curves import CurveCache, finite, points, rounded
 from litsweep.server.dashboard.rows import counts, head, reason
 from litsweep.server.store import runs, sweeps
+from litsweep.server.store.curves import Curve
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.config import SweepConfig, parse_sweep
@@ -38,9 +39,9 @@ class Result:
 
     run: RunRecord
     parameters: Mapping[str, object]
-    best: float | None
-    last: float | None
-    curve: list[Any]
+    best: float | None = None
+    last: float | None = None
+    curve: Curve | None = None
 
 
 def sweep_view(connection: Connection, sweep: SweepRecord, cache: CurveCache) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def sweep_view(connection: Connection, sweep: SweepRecord, cache: CurveCache) ->
         "metric": _metric(config.metric),
         "parameters": [{"name": axis.name, "ticks": _ticks(axis)} for axis in axes],
         "runs": [_row(result, axes) for result in results],
-        "curves": {result.run.name: result.curve for result in _worth_drawing(results, config.metric)},
+        "curves": _curves(results, config.metric) if config.metric else {},
     }
 
 
@@ -84,11 +85,11 @@ def _metric(metric: Metric | None) -> dict[str, Any] | None:
 def _result(connection: Connection, run: RunRecord, config: SweepConfig, cache: CurveCache) -> Result:
     parameters = json.loads(run.parameters) if run.parameters else config.flatten(run.config_values)
     if config.metric is None:
-        return Result(run, parameters, None, None, [])
+        return Result(run, parameters)
     curve = cache.get(connection, run, config.metric.name)
     values = finite(curve)
     last = values[-1] if values else None
-    return Result(run, parameters, best_of(values, config.metric), last, points(curve, MOST_CURVE_POINTS))
+    return Result(run, parameters, best_of(values, config.metric), last, curve)
 
 
 def _ticks(parameter: Parameter) -> list[Any]:
@@ -132,11 +133,9 @@ def _position(axis: Parameter, parameters: Mapping[str, object]) -> float | None
         return None
 
 
-def _worth_drawing(results: Sequence[Result], metric: Metric | None) -> list[Result]:
-    """The runs whose curves a person wants to see: those that are running, then the best."""
-    if metric is None:
-        return []
-    drawable = [result for result in results if result.best is not None]
+def _curves(results: Sequence[Result], metric: Metric) -> dict[str, list[Any]]:
+    """The curves that a person wants to see, by run: of those that are running, then of the best."""
     sign = -1 if metric.is_maximized else 1
+    drawable = [result for result in results if result.best is not None and result.curve is not None]
     order = sorted(drawable, key=lambda result: (not result.run.is_alive, sign * (result.best or 0.0)))
-    return order[:MOST_CURVES]
+    return {r.run.name: points(r.curve, MOST_CURVE_POINTS) for r in order[:MOST_CURVES] if r.curve}

@@ -4,6 +4,7 @@
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const drawn = new Map();
+const resized = new ResizeObserver((entries) => entries.forEach((entry) => entry.target.data && Plotly.Plots.resize(entry.target)));
 
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
@@ -23,11 +24,12 @@ function layout(yTitle, xTitle, more) {
   };
 }
 
-const config = { displayModeBar: false, responsive: true };
+const config = { displayModeBar: false };
 
 /** Draw or redraw: `traces` and `more` (layout) are functions, called again when the theme changes. */
 export function draw(element, { traces, x, y, label, more = () => ({}) }) {
   drawn.set(element, { traces, x, y, more });
+  resized.observe(element);
   element.setAttribute("role", "img");
   element.setAttribute("aria-label", label);
   return Plotly.react(element, traces(), layout(y, x, more()), config);

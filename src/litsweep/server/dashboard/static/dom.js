@@ -8,7 +8,7 @@ function build(element, attributes, children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return element;
 }
 
@@ -20,7 +20,7 @@ export const svg = (tag, attributes = {}, ...children) =>
 /** Fill the element with this id. */
 export function fill(id, ...children) {
   const element = document.getElementById(id);
-  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   element.removeAttribute("aria-busy");
   return element;
 }

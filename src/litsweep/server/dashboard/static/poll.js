@@ -1,6 +1,7 @@
 // Data that keep up with the server: asked for again every few seconds while somebody looks.
 
 const EVERY_MS = 3000;
+const MOST_SHARE = 0.1; // of the time, at most, a page keeps the server busy
 
 async function fetchJson(url) {
   const response = await fetch(url, { headers: { Accept: "application/json" } });
@@ -20,6 +21,7 @@ export function poll(url, render) {
     live.dataset.state = state;
   };
   async function look() {
+    const begun = performance.now();
     if (!document.hidden) {
       try {
         const { data, tag } = await fetchJson(url);
@@ -31,7 +33,7 @@ export function poll(url, render) {
         console.error(error);
       }
     }
-    setTimeout(look, EVERY_MS);
+    setTimeout(look, Math.max(EVERY_MS, (performance.now() - begun) / MOST_SHARE));
   }
   document.addEventListener("visibilitychange", () => document.hidden && say("Paused", "paused"));
   look();

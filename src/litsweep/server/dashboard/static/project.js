@@ -1,5 +1,5 @@
 import { address, badge, el, empty, fill } from "./dom.js";
-import { ago, duration, elapsed, number, time } from "./format.js";
+import { ago, duration, elapsed, inOrder, number, time } from "./format.js";
 import { poll } from "./poll.js";
 import { progress } from "./progress.js";
 import { table } from "./table.js";
@@ -23,7 +23,10 @@ function runTable(metrics) {
     { title: "Run", cell: (run) => el("a", { href: address(entity, project, "runs", run.name) }, run.title), key: (run) => run.title },
     { title: "State", cell: (run) => badge(run.state), key: (run) => run.state },
     { title: "Sweep", cell: (run) => run.sweep && el("a", { href: address(entity, project, "sweeps", run.sweep) }, run.sweep), key: (run) => run.sweep },
-    ...metrics.map((metric, i) => ({ title: metric, numeric: true, cell: (run) => number(run.values[i]), key: (run) => run.values[i] })),
+    ...inOrder(metrics).map((metric) => {
+      const i = metrics.indexOf(metric);
+      return { title: metric, numeric: true, cell: (run) => number(run.values[i]), key: (run) => run.values[i] };
+    }),
     { title: "Duration", numeric: true, cell: (run) => duration(elapsed(run)), key: elapsed },
     { title: "Created", numeric: true, cell: (run) => el("time", { title: time(run.created) }, ago(run.created)), key: (run) => run.created },
   ];

@@ -6,7 +6,7 @@ import { number, value } from "./format.js";
 /** A few words for a table. */
 export function brief(why) {
   const { method, rule, variant, fallback, ...rest } = why;
-  const word = [method ?? rule, variant].filter(Boolean).join(", ");
+  const word = [method ?? rule, variant].filter((part) => typeof part === "string").join(", ");
   const figures = Object.entries(rest).filter(([, v]) => typeof v === "number").slice(0, 2)
     .map(([name, v]) => `${words(name)} ${number(v)}`);
   return [word, fallback && `fallback: ${fallback}`, ...figures].filter(Boolean).join("; ");

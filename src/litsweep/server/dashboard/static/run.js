@@ -1,6 +1,6 @@
 import { address, badge, definitions, el, empty, fill } from "./dom.js";
 import { colour, draw } from "./charts.js";
-import { ago, bytes, duration, elapsed, number, plural, time, value } from "./format.js";
+import { ago, bytes, duration, elapsed, inOrder, number, plural, time, value } from "./format.js";
 import { get, poll } from "./poll.js";
 import { brief, full } from "./reason.js";
 
@@ -26,7 +26,7 @@ function showHead({ run, stop }) {
 }
 
 function showSummary(last, extremes, metric) {
-  const names = [...new Set([...Object.keys(last), ...Object.keys(extremes)])].sort((a, b) => (b === metric) - (a === metric) || a.localeCompare(b));
+  const names = inOrder(new Set([...Object.keys(last), ...Object.keys(extremes)]), metric);
   if (!names.length) return fill("summary", empty("Nothing logged yet."));
   const cell = (figure, isBest) => el("td", { class: isBest ? "number strong" : "number" }, number(figure));
   const row = (key) => {
@@ -48,7 +48,7 @@ function showWhy({ why, run }) {
 const charts = new Map();
 
 function drawCurves(curves, metric) {
-  const names = Object.keys(curves).sort((a, b) => (b === metric) - (a === metric) || a.localeCompare(b));
+  const names = inOrder(Object.keys(curves), metric);
   if (!names.length) return fill("metrics", empty("No metrics yet."));
   const place = document.getElementById("metrics");
   place.removeAttribute("aria-busy");

@@ -1,6 +1,6 @@
 import { address, badge, definitions, el, empty, fill } from "./dom.js";
 import { colour, draw, sensibleRange } from "./charts.js";
-import { ago, duration, elapsed, number, time, value } from "./format.js";
+import { ago, duration, elapsed, number, plural, time, value } from "./format.js";
 import { parallel } from "./parallel.js";
 import { poll } from "./poll.js";
 import { progress } from "./progress.js";
@@ -36,7 +36,7 @@ function showTiles({ sweep, metric, parameters }, best) {
   const config = best && parameters.length
     ? tile("Best config", definitions(parameters.map((parameter, i) => [parameter.name, value(best.values[i])])))
     : null;
-  fill("tiles", result, tile("Progress", progress(sweep.counts, sweep.expected), el("p", { class: "soft" }, `${sweep.agents} agent${sweep.agents === 1 ? "" : "s"} so far`)), config);
+  fill("tiles", result, tile("Progress", progress(sweep.counts, sweep.expected), sweep.agents ? el("p", { class: "soft" }, `${plural(sweep.agents, "agent")} so far`) : null), config);
 }
 
 /** The best value after each run, and the runs that were better than all before. */
