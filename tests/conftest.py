@@ -22,7 +22,26 @@ def server(tmp_path: Path) -> Iterator[LiveServer]:
 @pytest.fixture
 def client_env(server: LiveServer, tmp_path: Path) -> dict[str, str]:
     """The environment of a stock wandb client that talks to `server` and writes below `tmp_path` only."""
-    home = tmp_path / "home"
+    return client_environment(server, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def module_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A running server that a module's tests share."""
+    live = LiveServer(tmp_path_factory.mktemp("shared") / "server")
+    live.start()
+    yield live
+    live.stop()
+
+
+@pytest.fixture(scope="module")
+def module_env(module_server: LiveServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """As `client_env`, for `module_server`."""
+    return client_environment(module_server, tmp_path_factory.mktemp("client"))
+
+
+def client_environment(server: LiveServer, folder: Path) -> dict[str, str]:
+    home = folder / "home"
     home.mkdir()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     return inherited | {
@@ -30,7 +49,7 @@ def client_env(server: LiveServer, tmp_path: Path) -> dict[str, str]:
         "NETRC": str(home / "netrc"),
         "WANDB_BASE_URL": server.url,
         "WANDB_API_KEY": server.key,
-        "WANDB_DIR": str(tmp_path),
+        "WANDB_DIR": str(folder),
         "WANDB_CONFIG_DIR": str(home / "config"),
         "WANDB_CACHE_DIR": str(home / "cache"),
         "WANDB_DATA_DIR": str(home / "data"),

@@ -4,6 +4,7 @@ import threading
 import time
 from types import TracebackType
 
+from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -104,19 +105,21 @@ def duration(seconds: float) -> str:
 def _panel(status: SweepStatus, line: str, count: int | None) -> RenderableType:
     total = bound(status, count)
     done = len(status.runs) - len(status.alive)
-    head: list[RenderableType] = [Text(status.url, style="blue"), Text(line)]
+    head: list[RenderableType] = [Text(status.url, style="blue")]
     if total:
-        head.insert(1, ProgressBar(total=total, completed=done, width=60))
-    return Group(*head, _runs_table(status))
+        head.append(Columns([ProgressBar(total=total, completed=done, width=40), Text(f"{done}/{total}")]))
+    return Group(*head, Text(line), _runs_table(status))
 
 
 def _runs_table(status: SweepStatus) -> Table:
     table = Table(box=None, pad_edge=False)
-    metric = status.metric.name if status.metric else "metric"
-    for column in ("run", "state", f"best {metric}", "parameters"):
-        table.add_column(column, overflow="ellipsis", no_wrap=True)
-    for run in [*status.alive, *_recent(status)]:
-        parameters = ", ".join(f"{k.split('.')[-1]}={_short(v)}" for k, v in run.parameters.items())
+    for column in ("run", "state", f"best {status.metric.name}" if status.metric else "metric"):
+        table.add_column(column, no_wrap=True, min_width=8)
+    table.add_column("parameters", overflow="ellipsis", no_wrap=True, ratio=1)
+    varied = [p.name for p in status.config.space.parameters if len(p.distribution.support or (0, 0)) > 1]
+    for run in [*_recent(status), *status.alive]:
+        values = {name: run.parameters[name] for name in varied if name in run.parameters}
+        parameters = ", ".join(f"{k.split('.')[-1]}={_short(v)}" for k, v in values.items())
         table.add_row(run.id, str(run.state), "" if run.best is None else f"{run.best:.4g}", parameters)
     return table
 

@@ -16,12 +16,16 @@ import threading
 import traceback
 import types
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
 from litsweep.launch.process import die_with_parent
 
+# What these import at first use only. A name is no import: the launcher runs without the pipeline.
+_LAZY_PARTS = {
+    "litsweep.pipeline": ("litsweep.pipeline.arguments", "litsweep.pipeline.experiment"),
+    "lightning": ("lightning.pytorch.loggers.wandb",),
+}
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
 
@@ -32,14 +36,12 @@ def preload(program: Path) -> list[str]:
     imported is left to the run too, where the error belongs.
     """
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # is_available() without starting CUDA
+    wanted = ["wandb", *(name for name in _imports_of(program) if not _is_beside(name, program))]
     loaded = []
-    for name in ["wandb", *_imports_of(program)]:
-        if _is_beside(name, program):
-            continue
+    for name in [part for name in wanted for part in (name, *_LAZY_PARTS.get(name, ()))]:
         with contextlib.suppress(Exception, SystemExit):
             importlib.import_module(name)
             loaded.append(name)
-    _preload_lazy_parts()
     gc.collect()
     gc.freeze()
     return loaded
@@ -62,14 +64,6 @@ def _imports_of(program: Path) -> list[str]:
 def _is_beside(name: str, program: Path) -> bool:
     top = program.parent / name.partition(".")[0]
     return top.with_suffix(".py").exists() or (top / "__init__.py").exists()
-
-
-def _preload_lazy_parts() -> None:
-    """Lightning imports its logger's and jsonargparse's parts at first use."""
-    for name in ("lightning.pytorch.loggers.wandb", "lightning.pytorch.cli", "torchmetrics"):
-        if name.partition(".")[0] in sys.modules and find_spec(name):
-            with contextlib.suppress(ImportError):
-                importlib.import_module(name)
 
 
 def unsafe_to_fork() -> str:
@@ -107,6 +101,7 @@ def _be_the_run(script: Sequence[str], environ: Mapping[str, str], forget: Calla
     try:
         leave_parent(forget)
         _take_environment(environ)
+        _take_media_folder()
         code = _run_as_main(script)
     except BaseException:
         traceback.print_exc()
@@ -131,6 +126,13 @@ def _take_environment(environ: Mapping[str, str]) -> None:
         numpy.random.seed()  # else every run would inherit one and the same global state
     if (torch := sys.modules.get("torch")) and (threads := environ.get("OMP_NUM_THREADS", "")).isdigit():
         torch.set_num_threads(int(threads))
+
+
+def _take_media_folder() -> None:
+    """wandb makes its folder for media on import and removes it at exit: every run needs one of its own."""
+    if private := sys.modules.get("wandb.sdk.data_types._private"):
+        private.MEDIA_TMP._finalizer.detach()
+        private.MEDIA_TMP.__init__("wandb-media")
 
 
 def _run_as_main(script: Sequence[str]) -> int:
