@@ -4,6 +4,7 @@ The client sends no key with these requests; the signature in the link stands fo
 the content type only.
 """
 
+import re
 from mimetypes import guess_type
 from pathlib import PurePosixPath
 
@@ -27,7 +28,9 @@ INERT = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosnif
 
 def link(keyring: Keyring, method: str, key: str, name: str) -> str:
     """The path and query of a signed link; `name` is the file's, with or without folders."""
-    return keyring.link(method, f"/blobs/{key}/{PurePosixPath(name).name or 'file'}")
+    # Not every client and proxy gives back an address with any character in it; a plain one they all do.
+    plain = re.sub(r"[^\w.-]", "_", PurePosixPath(name).name).lstrip(".") or "file"
+    return keyring.link(method, f"/blobs/{key}/{plain}")
 
 
 def media_type(name: str) -> str:
