@@ -2,53 +2,90 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import ArgumentError, OperationalError
 
+from litsweep.errors import LitsweepError
 from litsweep.server.store.tables import metadata
+
+ADVISORY_LOCK = 0x1175_EE9  # any number, as long as only litsweep servers use it
 
 
 class Database:
     """Transactions on one database. What `write` has left is on disk: it survives the end of the process.
 
-    SQLite knows one writer at a time, so writers of this process queue on a lock instead of on SQLite's
-    busy handler, which is unfair and polls. Readers never wait for it.
+    Writers queue on a lock: SQLite knows one at a time, and its own busy handler is unfair and polls; on
+    PostgreSQL the queue spares the server's few writers every conflict between them. Readers never wait.
     """
 
     def __init__(self, url: str) -> None:
-        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self._engine = _sqlite_engine(url) if self.is_sqlite else create_engine(url, pool_size=20)
-        self._writer = self._engine.execution_options(writing=True)
+        engine = _engine(url)
+        is_sqlite = engine.dialect.name == "sqlite"
+        self._engine = engine
+        self._writer = engine.execution_options(writing=True)
+        # One transaction reads one state of the data; SQLite's always do.
+        self._reader = engine if is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
         self._lock = threading.Lock()
+        self._claim: Connection | None = None
 
     def create_tables(self) -> None:
-        """Make the tables that are not there yet; those of all modules imported so far."""
-        with self.write() as connection:
-            metadata.create_all(connection)
+        """Make the tables that are not there yet; those of all modules imported so far.
+
+        Raises:
+            LitsweepError: the database cannot be reached, or another server works on it.
+        """
+        try:
+            self._claim_alone()
+            with self.write() as connection:
+                metadata.create_all(connection)
+        except OperationalError as error:
+            raise LitsweepError(f"cannot use the database {self._engine.url}: {error.orig}") from None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view of the database."""
-        with self._engine.begin() as connection:
+        with self._reader.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that may write: committed at the end, rolled back if the block raises."""
-        with self._lock if self.is_sqlite else nullcontext(), self._writer.begin() as connection:
+        with self._lock, self._writer.begin() as connection:
             yield connection
+
+    def _claim_alone(self) -> None:
+        """Two servers would hand out the same runs. A SQLite file is guarded by the lock on its folder."""
+        if self._engine.dialect.name != "postgresql":
+            return
+        self._claim = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        if not self._claim.scalar(select(func.pg_try_advisory_lock(ADVISORY_LOCK))):
+            self.close()
+            raise LitsweepError(f"{self._engine.url} is in use by another litsweep server: use that one")
 
     def close(self) -> None:
         """Close every connection."""
+        if self._claim is not None:
+            self._claim.close()
         self._engine.dispose()
 
 
-def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, pool_size=20, max_overflow=40)
-    event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin)
+def _engine(address: str) -> Engine:
+    try:
+        url = make_url(address)
+        if url.drivername == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        engine = create_engine(url, pool_size=20, max_overflow=40)
+    except ModuleNotFoundError:
+        raise LitsweepError("PostgreSQL needs a driver: pip install 'litsweep[postgres]'") from None
+    except ArgumentError as error:
+        example = "postgresql://user:password@host/database"
+        raise LitsweepError(f"database_url: write one such as {example}; got {address!r} ({error})") from None
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _configure)
+        event.listen(engine, "begin", _begin)
     return engine
 
 

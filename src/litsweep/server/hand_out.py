@@ -40,7 +40,7 @@ def heartbeat(backend: Backend, agent_id: int, named: frozenset[str]) -> list[Co
     now = time.time()
     with backend.database.write() as connection:
         agent, sweep = _beat(connection, agent_id, now)
-        mine = [run for run in runs.of_agent(connection, agent.id) if run.is_alive]
+        mine = runs.alive_of_agent(connection, agent.id)
         runs.change_all(connection, [run.id for run in mine if run.name in named], heartbeat_at=now)
         _bury(connection, mine, named, now)
         if sweep.state == "CANCELED":

@@ -19,20 +19,22 @@ from litsweep.server import run_filters
 from litsweep.server.history_keys import flat
 from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import HISTORY
-from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.runs import RunMark, RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import number
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.run import Failure, RunState, Suggestion
 
 Row = dict[str, float]
+# State, number of history lines, whether the search stopped it, why it failed.
+Told = tuple[str, int, bool, str | None]
 
 
 @dataclass
 class Heard:
     """What the search has been told of one run."""
 
-    mark: tuple[object, ...]
+    mark: Told
     lines: int = 0
     history: list[Row] = field(default_factory=list)
 
@@ -53,14 +55,16 @@ class LiveSweep:
     def refresh(self, connection: Connection) -> None:
         """Tell the search what has happened since the last time."""
         self._add_prior_runs(connection)
-        for run in runs.of_sweep(connection, self.id):
-            self._hear(connection, run)
+        for mark in runs.marks(connection, self.id):
+            heard = self._heard.get(mark.name)
+            if heard is None or heard.mark != _told(mark):
+                self._hear(connection, mark, heard)
 
     def suggest(self) -> Suggestion | None:
         """What to run next; None if there is nothing (see `is_done`)."""
         suggestions = self._controller.ask()
         for suggestion in suggestions:
-            self._heard[suggestion.id] = Heard(_mark(RunState.PENDING, 0, False, None))
+            self._heard[suggestion.id] = Heard((RunState.PENDING, 0, False, None))
         return suggestions[0] if suggestions else None
 
     def to_stop(self) -> Sequence[StopDecision]:
@@ -94,19 +98,15 @@ class LiveSweep:
                 self._controller.add(parameters, history, id=run.name, is_prior=True, **_outcome(run))
         self._prior_runs = None
 
-    def _hear(self, connection: Connection, run: RunRecord) -> None:
-        mark = _mark(run.state, run.history_lines, run.stopped_by == "search", run.failure)
-        heard = self._heard.get(run.name)
-        if heard is not None and heard.mark == mark:
-            return
-        if heard is not None and run.history_lines < heard.lines:  # it was started over
-            heard.history, heard.lines = [], 0
-        is_new = heard is None
-        heard = heard or Heard(mark)
+    def _hear(self, connection: Connection, mark: RunMark, before: Heard | None) -> None:
+        run = runs.get(connection, mark.id)
+        assert run is not None  # it was there earlier in this transaction
+        started_over = before is not None and mark.history_lines < before.lines
+        heard = Heard(_told(mark)) if before is None or started_over else before
         heard.history.extend(self._rows(connection, run, heard.lines))
-        heard.mark, heard.lines = mark, run.history_lines
+        heard.mark, heard.lines = _told(mark), mark.history_lines
         self._heard[run.name] = heard
-        if is_new:
+        if before is None:
             self._controller.add(self._parameters(run), heard.history, id=run.name, **_outcome(run))
         else:
             self._controller.tell(run.name, heard.history, **_outcome(run))
@@ -134,8 +134,8 @@ def _outcome(run: RunRecord) -> dict[str, Any]:
     }
 
 
-def _mark(state: str, history_lines: int, stopped: bool, failure: str | None) -> tuple[object, ...]:
-    return str(state), history_lines, stopped, failure
+def _told(mark: RunMark) -> Told:
+    return mark.state, mark.history_lines, mark.stopped_by == "search", mark.failure
 
 
 def _numbers(row: Mapping[str, Any], metrics: frozenset[str]) -> Row:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ ALIVE = tuple(state for state in RunState if state.is_alive)
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A row of `runs`, with the names of what it belongs to."""
+    """A row of `runs`, with the names of what it belongs to. Fields are in the order of the columns."""
 
     id: int
     project_id: int
@@ -82,6 +82,18 @@ class RunRecord:
         return values
 
 
+@dataclass(frozen=True)
+class RunMark:
+    """What tells whether there is news of a run."""
+
+    id: int
+    name: str
+    state: str
+    history_lines: int
+    stopped_by: str | None
+    failure: str | None
+
+
 _JOINED = (
     select(
         runs,
@@ -102,7 +114,7 @@ def select_all(connection: Connection, *conditions: ColumnElement[bool]) -> Sequ
 
 
 def _records(connection: Connection, query: Select[Any]) -> list[RunRecord]:
-    return [RunRecord(**row._mapping) for row in connection.execute(query)]
+    return [RunRecord(*row) for row in connection.execute(query)]
 
 
 def _one(connection: Connection, *conditions: ColumnElement[bool]) -> RunRecord | None:
@@ -132,9 +144,20 @@ def of_sweep(connection: Connection, sweep_id: int) -> Sequence[RunRecord]:
     return select_all(connection, runs.c.sweep_id == sweep_id)
 
 
+def marks(connection: Connection, sweep_id: int) -> Sequence[RunMark]:
+    """Oldest first."""
+    columns = (runs.c[field.name] for field in fields(RunMark))
+    query = select(*columns).where(runs.c.sweep_id == sweep_id).order_by(runs.c.id)
+    return [RunMark(*row) for row in connection.execute(query)]
+
+
 def of_agent(connection: Connection, agent_id: int) -> Sequence[RunRecord]:
     """Oldest first."""
     return select_all(connection, runs.c.agent_id == agent_id)
+
+
+def alive_of_agent(connection: Connection, agent_id: int) -> Sequence[RunRecord]:
+    return select_all(connection, runs.c.agent_id == agent_id, runs.c.state.in_(ALIVE))
 
 
 def silent_since(connection: Connection, limit: float) -> Sequence[RunRecord]:

@@ -1,0 +1,74 @@
+"""The same server on PostgreSQL: the tests of the database's users, again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from litsweep.errors import LitsweepError
+from litsweep.server.backend import Backend
+from litsweep.server.settings import Settings
+from litsweep.server.store.tables import metadata
+from tests.server import postgres
+from tests.server.test_file_stream import _run as _run
+from tests.server.test_file_stream import (
+    test_a_chunk_sent_again_changes_nothing,
+    test_a_run_started_anew_loses_its_old_rows,
+    test_console_lines_are_overwritten_in_place,
+    test_nan_and_infinity,
+)
+from tests.server.test_hand_out import (
+    clock,
+    grid,
+    test_a_preempted_run_goes_on_under_its_id,
+    test_a_run_of_a_vanished_agent_goes_to_another,
+    test_cancel_kills_runs,
+    test_deleting_a_run_makes_room_in_a_grid,
+    test_early_termination,
+    test_run_cap_ends_the_sweep_when_its_last_run_ends,
+    test_two_agents_finish_a_grid,
+)
+
+PROGRAMS = postgres.programs()
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(PROGRAMS is None, reason="no PostgreSQL programs (initdb) on this machine"),
+]
+
+__all__ = [
+    "clock",
+    "grid",
+    "test_a_chunk_sent_again_changes_nothing",
+    "test_a_preempted_run_goes_on_under_its_id",
+    "test_a_run_of_a_vanished_agent_goes_to_another",
+    "test_a_run_started_anew_loses_its_old_rows",
+    "test_cancel_kills_runs",
+    "test_console_lines_are_overwritten_in_place",
+    "test_deleting_a_run_makes_room_in_a_grid",
+    "test_early_termination",
+    "test_nan_and_infinity",
+    "test_run_cap_ends_the_sweep_when_its_last_run_ends",
+    "test_two_agents_finish_a_grid",
+]
+
+
+@pytest.fixture(scope="module")
+def database_url() -> Iterator[str]:
+    assert PROGRAMS is not None
+    with postgres.running(PROGRAMS) as url:
+        yield url
+
+
+@pytest.fixture
+def backend(database_url: str, tmp_path: Path) -> Iterator[Backend]:
+    opened = Backend.open(Settings(tmp_path / "data", database_url=database_url))
+    yield opened
+    with opened.database.write() as connection:
+        metadata.drop_all(connection)
+    opened.close()
+
+
+def test_one_server_on_one_database(backend: Backend, database_url: str, tmp_path: Path) -> None:
+    with pytest.raises(LitsweepError, match="in use by another litsweep server"):
+        Backend.open(Settings(tmp_path / "second", database_url=database_url))
