@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 from litsweep.errors import LitsweepError
 from litsweep.server import life_cycle, run_filters
 from litsweep.server.errors import NotFoundError
+from litsweep.server.files import collect_garbage
 from litsweep.server.graphql.context import Info
 from litsweep.server.graphql.pages import page
 from litsweep.server.graphql.projects import DEFAULT_PROJECT
-from litsweep.server.store import projects, runs, sweeps
+from litsweep.server.store import artifacts, projects, runs, sweeps
 from litsweep.server.store.names import short_id
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord
@@ -104,7 +105,11 @@ def stop_run(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, bool]
 def delete_run(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, bool]:
     with info.context.backend.database.write() as connection:
         known = _get(connection, input["id"])
+        if input.get("delete_artifacts"):
+            for logged in artifacts.outputs_of(connection, known.id):
+                artifacts.delete(connection, logged.id)
         runs.delete(connection, known.id)
+    collect_garbage(info.context.backend)
     if known.sweep_id is not None:
         info.context.backend.sweeps.forget(known.sweep_id)
     return {"success": True}
