@@ -25,6 +25,13 @@ class Backend:
     url: str
     api_key: str
 
+    def page(self, path: str) -> str:
+        """The address of a dashboard page that opens without asking for the key (once, for some minutes)."""
+        from litsweep.server.auth import Keyring
+        from litsweep.server.dashboard.login import login_link
+
+        return self.url + login_link(Keyring(self.api_key), path)
+
     def environment(self) -> Mapping[str, str]:
         """The two variables that the stock client needs."""
         return {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": self.api_key}

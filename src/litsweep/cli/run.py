@@ -14,7 +14,7 @@ from litsweep.cli.backend import backend_for
 from litsweep.cli.best import show_result
 from litsweep.cli.check import check_config, check_parameters, uses_pipeline
 from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_json, positive, write_json
-from litsweep.errors import LitsweepError
+from litsweep.errors import LitsweepError, count
 from litsweep.sweep.config import SweepConfig
 
 DEFAULT_PROJECT = "litsweep"
@@ -50,7 +50,8 @@ def execute(args: argparse.Namespace) -> int:
     with backend_for(data_dir, args.port) as backend:
         os.environ.update(backend.environment())
         sweep = create_sweep(args.config, config, backend.environment())
-        return _run_sweep(sweep, args)
+        page = backend.page("/{}/{}/sweeps/{}".format(*sweep.split("/")))
+        return _run_sweep(sweep, page, args)
 
 
 def create_sweep(path: Path, config: SweepConfig, environment: Mapping[str, str]) -> str:
@@ -68,14 +69,15 @@ def create_sweep(path: Path, config: SweepConfig, environment: Mapping[str, str]
     return "/".join(found.groups())
 
 
-def _run_sweep(sweep: str, args: argparse.Namespace) -> int:
+def _run_sweep(sweep: str, page: str, args: argparse.Namespace) -> int:
     from litsweep.cli.progress import Progress
     from litsweep.launch.local import LaunchOptions, launch
     from litsweep.launch.result import result_of
     from litsweep.launch.watch import SweepWatch
 
     errors = Console(stderr=True)
-    errors.print(f"Sweep {sweep} on {args.agents} agents", highlight=False)
+    errors.print(f"Sweep {sweep} on {count(args.agents, 'agent')}", highlight=False)
+    errors.print(f"Open its page: {page}", highlight=False, soft_wrap=True)
     options = LaunchOptions(gpus="none", agents=args.agents, count=args.count, agent=args.agent)
     watch = SweepWatch(sweep)
     with Progress(watch, errors, args.count):

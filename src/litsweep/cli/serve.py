@@ -25,14 +25,17 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def execute(args: argparse.Namespace) -> int:
-    from litsweep.server.auth import api_key
+    from litsweep.server.auth import Keyring, api_key
+    from litsweep.server.dashboard.login import login_link
     from litsweep.server.serve import ServerInfo, serve
     from litsweep.server.settings import Settings
 
     def announce(info: ServerInfo) -> None:
+        keyring = Keyring(api_key(settings.data_dir))
         print(f"export WANDB_BASE_URL={shlex.quote(info.url)}")
-        print(f"export WANDB_API_KEY={shlex.quote(api_key(settings.data_dir))}", flush=True)
-        print(f"\nDashboard: {info.url}\nData: {settings.data_dir}\nCtrl-C stops it.", file=sys.stderr)
+        print(f"export WANDB_API_KEY={shlex.quote(keyring.key)}", flush=True)
+        print(f"\nDashboard: {info.url}{login_link(keyring)}", file=sys.stderr)
+        print(f"Data: {settings.data_dir}\nCtrl-C stops it.", file=sys.stderr)
 
     settings = Settings(
         data_dir=args.data_dir.expanduser(), host=args.host, port=args.port, database_url=args.database_url
