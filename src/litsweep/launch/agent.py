@@ -171,6 +171,7 @@ class Agent:
         self._run = self._runner.start(command)
         log.info("run %s started, pid %d", command.run_id, self._run.pid)
         self._link.send(event="started", run=command.run_id, pid=self._run.pid)
+        self._runner.learn()
 
     def _wait(self) -> None:
         """Sleep until a signal, a child's end, a word of the supervisor, or the next heartbeat."""
@@ -200,7 +201,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) -> int:
     """Connect to the sweep and to the supervisor, if there is one, and `work`; returns the exit code."""
-    logging.basicConfig(level=logging.INFO, format="[litsweep %(asctime)s] %(message)s", stream=sys.stderr)
+    _log_to_stderr()
     supervisor: Link | None = None
     if args.supervisor is not None:
         die_with_parent(signal.SIGHUP)
@@ -216,6 +217,15 @@ def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) ->
         log.error("%s", error)
         return 1
     return 0
+
+
+def _log_to_stderr() -> None:
+    """On the agent's own logger: a forked run must find the root logger as Python sets it up."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("[litsweep %(asctime)s] %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -69,10 +69,10 @@ def classify(exit_code: int, tail: str, out_of_host_memory: bool = False) -> Fai
 
 
 def last_lines(output: bytes, lines: int = TAIL_LINES) -> str:
-    """The last non-empty lines of `output`, progress bars' rewritten lines left out."""
+    """The last lines of `output` that say something: no rewritten progress bars, none of wandb's epilogue."""
     text = output.decode(errors="replace").replace("\r\n", "\n")
     kept = [line.rpartition("\r")[2].rstrip() for line in text.split("\n")]
-    return "\n".join([line for line in kept if line][-lines:])
+    return "\n".join([line for line in kept if line and not line.startswith("wandb:")][-lines:])
 
 
 def host_memory_kills() -> int:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import yaml
 
-from litsweep.launch import process, warm
+from litsweep.launch import process
 from litsweep.launch.command import Invocation, invocation
 from litsweep.launch.failure import RunEnd, classify, host_memory_kills, last_lines
 from litsweep.launch.link import Link
 from litsweep.launch.protocol import AgentApi, Command
+from litsweep.launch.warm import WarmParent, leave_parent, unsafe_to_fork
 
 KILL_SECONDS = 30.0  # between asking a run to end and killing it, as WANDB_AGENT_KILL_DELAY
 TAIL_BYTES = 16384
@@ -101,7 +102,7 @@ class Runner:
         self._link = link
         self._output = output
         self._may_fork = True
-        self._warm_program = ""
+        self._warm: WarmParent | None = None
 
     def start(self, command: Command) -> RunProcess:
         """Start the run that `command` describes."""
@@ -112,7 +113,11 @@ class Runner:
         how = invocation(
             self._template, command.program, command.args or {}, params.with_suffix(".json"), environ
         )
-        pid = self._fork(how, environ) if self._is_warm(how) else self._exec(how, environ)
+        parent = self._warm_parent(how)
+        if parent and how.script:
+            pid = parent.fork(how.script, environ, self._forget)
+        else:
+            pid = self._exec(how, environ)
         return RunProcess(command.run_id, pid, self._output)
 
     def _environment(self, run_id: str) -> dict[str, str]:
@@ -124,23 +129,24 @@ class Runner:
         environ["WANDB_SWEEP_PARAM_PATH"] = f"{folder}/wandb/sweep-{path.id}/config-{run_id}.yaml"
         return environ
 
-    def _is_warm(self, how: Invocation) -> bool:
-        """Whether to fork; warms up at the first run of a program."""
+    def learn(self) -> None:
+        """Use the time of a run to get ready for the next."""
+        if self._warm and (modules := self._warm.learn()):
+            log.info("imported %d modules more for the runs to come", modules)
+
+    def _warm_parent(self, how: Invocation) -> WarmParent | None:
+        """What to fork from, warmed up at the first run; None when the run needs a new process."""
         if not self._may_fork or how.script is None:
-            return False
-        if self._warm_program != how.script[0]:
-            self._warm_program = how.script[0]
+            return None
+        program = Path(how.script[0])
+        if self._warm is None or self._warm.program != program:
             began = time.monotonic()
-            names = warm.preload(Path(how.script[0]))
-            log.info("warm in %.1f s: %s", time.monotonic() - began, ", ".join(names))
-        if reason := warm.unsafe_to_fork():
+            self._warm = WarmParent(program)
+            log.info("warm in %.1f s", time.monotonic() - began)
+        if reason := unsafe_to_fork():
             log.warning("every run starts cold: %s", reason)
             self._may_fork = False
-        return self._may_fork
-
-    def _fork(self, how: Invocation, environ: Mapping[str, str]) -> int:
-        assert how.script is not None, "only a script is forked"
-        return warm.fork_run(how.script, environ, self._forget)
+        return self._warm if self._may_fork else None
 
     def _forget(self) -> None:
         if (link := self._link.fileno()) is not None:
@@ -153,7 +159,7 @@ class Runner:
         if pid := os.fork():
             return pid
         try:
-            warm.leave_parent(self._forget)
+            leave_parent(self._forget)
             os.execvpe(how.argv[0], how.argv, environ)
         except OSError as error:
             print(f"cannot start {how.argv[0]}: {error.strerror}", file=sys.stderr, flush=True)

@@ -9,13 +9,17 @@ import atexit
 import contextlib
 import gc
 import importlib
+import logging
+import multiprocessing.util
 import os
 import signal
 import sys
+import tempfile
 import threading
 import traceback
 import types
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,27 +28,72 @@ from litsweep.launch.process import die_with_parent
 # What these import at first use only. A name is no import: the launcher runs without the pipeline.
 _LAZY_PARTS = {
     "litsweep.pipeline": ("litsweep.pipeline.arguments", "litsweep.pipeline.experiment"),
-    "lightning": ("lightning.pytorch.loggers.wandb",),
+    "wandb": ("wandb.apis.public",),
 }
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
 
-def preload(program: Path) -> list[str]:
-    """Import what `program` imports at its top level from installed packages, and wandb; returns the names.
+class WarmParent:
+    """Forks the runs of one program, and imports beforehand what they will need.
 
+    At first that is what `program` imports at its top level; then also what a run turned out to import later.
     Modules beside the program are left to the runs: a person may edit them between two runs. What cannot be
     imported is left to the run too, where the error belongs.
     """
-    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # is_available() without starting CUDA
-    wanted = ["wandb", *(name for name in _imports_of(program) if not _is_beside(name, program))]
-    loaded = []
-    for name in [part for name in wanted for part in (name, *_LAZY_PARTS.get(name, ()))]:
-        with contextlib.suppress(Exception, SystemExit):
-            importlib.import_module(name)
-            loaded.append(name)
-    gc.collect()
-    gc.freeze()
-    return loaded
+
+    def __init__(self, program: Path) -> None:
+        os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # is_available() without starting CUDA
+        self.program = program
+        # A run writes the names of its late imports. The file has no name and goes with the last process.
+        self._notes = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        names = ["wandb", *_imports_of(program)]
+        self.load(part for name in names for part in (name, *_LAZY_PARTS.get(name, ())))
+
+    def load(self, names: Iterable[str]) -> list[str]:
+        """Import `names`; returns those that could be."""
+        loaded = []
+        for name in names:
+            with contextlib.suppress(Exception, SystemExit):
+                if not _is_beside(name, self.program):
+                    importlib.import_module(name)
+                    loaded.append(name)
+        gc.collect()
+        gc.freeze()
+        return loaded
+
+    def learn(self) -> int:
+        """Import what the last run imported late; returns how many modules that were."""
+        self._notes.seek(0)
+        names = [name for name in self._notes.read().split() if name not in sys.modules]
+        self._notes.truncate(0)
+        return len(self.load(names)) if names else 0
+
+    def fork(self, script: Sequence[str], environ: Mapping[str, str], forget: Callable[[], None]) -> int:
+        """Fork a child that runs `script`, a file and its arguments, as Python would; returns its pid.
+
+        The child leads a session of its own and dies with this process. `forget` closes what is the parent's.
+        """
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if (pid := os.fork()) == 0:
+            self._be_the_run(script, environ, forget)
+        return pid
+
+    def _be_the_run(
+        self, script: Sequence[str], environ: Mapping[str, str], forget: Callable[[], None]
+    ) -> NoReturn:
+        code = 1
+        known = set(sys.modules)
+        try:
+            leave_parent(forget)
+            _disown_cleanups()
+            _take_environment(environ)
+            code = _run_as_main(script)
+            self._notes.write("\n".join(sys.modules.keys() - known))
+            self._notes.flush()
+        except BaseException:
+            traceback.print_exc()
+        _finish(code)
 
 
 def _imports_of(program: Path) -> list[str]:
@@ -84,30 +133,6 @@ def _holds_gpu() -> bool:
     return False
 
 
-def fork_run(script: Sequence[str], environ: Mapping[str, str], forget: Callable[[], None]) -> int:
-    """Fork a child that runs `script` (a file and its arguments) as Python would; returns its pid.
-
-    The child leads a session of its own and dies with this process. `forget` closes what is the parent's.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if (pid := os.fork()) == 0:
-        _be_the_run(script, environ, forget)
-    return pid
-
-
-def _be_the_run(script: Sequence[str], environ: Mapping[str, str], forget: Callable[[], None]) -> NoReturn:
-    code = 1
-    try:
-        leave_parent(forget)
-        _take_environment(environ)
-        _take_media_folder()
-        code = _run_as_main(script)
-    except BaseException:
-        traceback.print_exc()
-    _finish(code)
-
-
 def leave_parent(forget: Callable[[], None]) -> None:
     """In a forked child: a session of its own, default signals, death with the parent."""
     signal.set_wakeup_fd(-1)
@@ -117,6 +142,23 @@ def leave_parent(forget: Callable[[], None]) -> None:
     os.setsid()
     die_with_parent()
     forget()
+
+
+def _disown_cleanups() -> None:
+    """Leave to the parent what is the parent's, such as temporary folders that later runs need too.
+
+    As in multiprocessing's own children, only what is registered from here on runs at exit.
+    """
+    atexit._clear()
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False
+    multiprocessing.util._finalizer_registry.clear()  # type: ignore[attr-defined]
+    for function in (
+        logging.shutdown,
+        multiprocessing.util._exit_function,  # type: ignore[attr-defined]
+        weakref.finalize._exitfunc,  # type: ignore[attr-defined]
+    ):
+        atexit.register(function)
 
 
 def _take_environment(environ: Mapping[str, str]) -> None:

@@ -1,0 +1,129 @@
+"""The gap between runs: from the end of one run to the first training step of the next, on one slot.
+
+Side by side on one server, the same program, parameters and number of runs, the agents taking turns:
+the stock `wandb agent`, and `litsweep launch` (its warm agent). A run is agent.py's own pipeline, one epoch
+on scikit-learn's digits; its end is when the W&B run has been finished, its first step the optimizer's first.
+
+    python benchmarks/gap.py --runs 8 --rounds 2
+"""
+
+import argparse
+import itertools
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from litsweep.launch.devices import cpu_count
+
+PROGRAM = """
+import os, sys, time
+import torch
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+from litsweep.pipeline import main
+
+def stamp(word):
+    with open("stamps", "a") as stamps:
+        print(word, time.time(), file=stamps)
+
+steps = []
+
+def first_step(*_):
+    if not steps:
+        steps.append(1)
+        stamp("step")
+
+register_optimizer_step_pre_hook(first_step)
+code = main()
+stamp("end")
+sys.exit(code)
+"""
+SWEEP = """
+program: train.py
+method: random
+metric: {name: val_acc, goal: maximize}
+parameters:
+  data.dataset: {value: digits}
+  trainer.max_epochs: {value: 1}
+  model.learning_rate: {min: 0.001, max: 0.01}
+"""
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[dict[str, str]]:
+    """A server of its own, as the environment that points to it."""
+    argv = [sys.executable, "-m", "litsweep", "serve", "--data-dir", str(folder / "server"), "--port", "0"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None, "a pipe was asked for"
+        exports: dict[str, str] = {}
+        while len(exports) < 2:
+            exports.update(re.findall(r"export (\w+)=['\"]?([^'\"\s]+)", process.stdout.readline()))
+        try:
+            yield {**os.environ, **exports, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        finally:
+            process.terminate()
+
+
+def make_sweep(folder: Path, environ: dict[str, str]) -> str:
+    """A fresh folder with the program, and a sweep of it."""
+    folder.mkdir()
+    (folder / "train.py").write_text(PROGRAM)
+    (folder / "sweep.yaml").write_text(SWEEP)
+    argv = ["wandb", "sweep", "--project", "gap", "sweep.yaml"]
+    made = subprocess.run(argv, cwd=folder, env=environ, capture_output=True, text=True, check=True)
+    return re.findall(r"wandb agent (?:\x1b\[\d+m)?([\w/-]+)", made.stderr)[0]
+
+
+def gaps(folder: Path) -> list[float]:
+    """Seconds from each `end` to the next `step`."""
+    stamps = [line.split() for line in (folder / "stamps").read_text().splitlines()]
+    pairs = itertools.pairwise((word, float(at)) for word, at in stamps)
+    return [later - at for (word, at), (next_word, later) in pairs if (word, next_word) == ("end", "step")]
+
+
+def measure(runs: int, rounds: int) -> dict[str, list[float]]:
+    """The gaps of each agent."""
+    commands = {
+        "wandb agent": lambda sweep: ["wandb", "agent", "--count", str(runs), sweep],
+        "litsweep launch": lambda sweep: [
+            "litsweep", "launch", sweep, "--gpus", "none", "--count", str(runs),
+        ],
+    }  # fmt: skip
+    found: dict[str, list[float]] = {name: [] for name in commands}
+    with tempfile.TemporaryDirectory() as text, server(Path(text)) as environ:
+        for turn, (name, command) in itertools.product(range(rounds), commands.items()):
+            folder = Path(text, f"{name.replace(' ', '-')}-{turn}")
+            sweep = make_sweep(folder, environ)
+            with (folder / "output").open("w") as output:
+                subprocess.run(
+                    command(sweep), cwd=folder, env=environ, stdout=output, stderr=output, check=True
+                )
+            found[name] += gaps(folder)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--runs", type=int, default=8, help="runs of each agent in a round")
+    parser.add_argument("--rounds", type=int, default=2)
+    args = parser.parse_args()
+    found = measure(args.runs, args.rounds)
+    versions = ", ".join(f"{name} {version(name)}" for name in ("wandb", "torch", "lightning"))
+    print(f"gap between runs in seconds; {cpu_count()} CPUs ({platform.machine()}), {versions}")
+    print(f"{'agent':<16} {'n':>4} {'median':>7} {'min':>7} {'max':>7} {'stdev':>7}")
+    for name, values in found.items():
+        numbers = (statistics.median(values), min(values), max(values), statistics.stdev(values))
+        print(f"{name:<16} {len(values):>4} " + " ".join(f"{number:>7.2f}" for number in numbers))
+    stock, ours = (statistics.median(values) for values in found.values())
+    print(f"ratio of the medians: {stock / ours:.1f}")
+
+
+if __name__ == "__main__":
+    main()
