@@ -11,6 +11,7 @@ import yaml
 from litsweep.server import hand_out
 from litsweep.server.backend import Backend
 from litsweep.server.monitor import Monitor
+from litsweep.server.store import sweeps
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import (
     CREATE_AGENT,
@@ -245,6 +246,38 @@ def test_run_cap_ends_the_sweep_when_its_last_run_ends(
     sweep.end(last)
     Monitor(backend).look()
     assert sweep.read["state"] == "FINISHED"
+
+
+def test_a_sweep_whose_last_run_ended_with_the_server_is_finished_by_the_next(
+    graphql: GraphQL, stream: Stream, backend: Backend
+) -> None:
+    sweep = Sweep(graphql, stream, {**RANDOM, "run_cap": 1})
+    agent = sweep.agent()
+    run = sweep.start(agent)
+    assert sweep.beat(sweep.agent()) == [hand_out.EXIT]
+    sweep.end(run)
+    backend.sweeps.touched()
+    monitor = Monitor(backend)
+    monitor.start()
+    deadline = time.monotonic() + 10
+    while sweep.read["state"] != "FINISHED" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    monitor.stop()
+    assert sweep.read["state"] == "FINISHED"
+
+
+def test_one_broken_sweep_does_not_hold_up_the_others(
+    graphql: GraphQL, stream: Stream, backend: Backend, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = Sweep(graphql, stream, RANDOM)
+    whole = Sweep(graphql, stream, {**RANDOM, "run_cap": 1})
+    with backend.database.write() as connection:
+        sweeps.change(connection, int(broken.id), config="method: [")
+    backend.sweeps.forget(int(broken.id))
+    whole.end(whole.start(whole.agent()))
+    backend.sweeps.touch(int(broken.id))
+    Monitor(backend).look()
+    assert whole.read["state"] == "FINISHED" and "it goes on" in caplog.text
 
 
 def test_a_restart_changes_no_suggestion(graphql: GraphQL, stream: Stream, backend: Backend) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from litsweep.server import life_cycle
+from litsweep.server import life_cycle, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.errors import NotFoundError
 from litsweep.server.live_sweep import LiveSweep
@@ -51,6 +51,8 @@ def heartbeat(backend: Backend, agent_id: int, named: frozenset[str]) -> list[Co
             return _dismiss(connection, agent, [], now)
         if sweep.state != "RUNNING":
             return []
+        if sweep.scheduler and _is_capped(connection, sweep):
+            return _dismiss(connection, agent, [], now)
         waiting = _take_waiting(connection, agent, sweep, now)
         if waiting is not None:
             return [_run_command(sweep, waiting)]
@@ -118,6 +120,16 @@ def _is_free(connection: Connection, run: RunRecord, agent: AgentRecord, now: fl
         return True
     other = sweeps.get_agent(connection, run.agent_id)
     return other is None or bool(other.exited) or now - other.heartbeat_at > AGENT_GONE_AFTER
+
+
+def _is_capped(connection: Connection, sweep: SweepRecord) -> bool:
+    """Whether a sweep with a scheduler of its own has had its `run_cap`; what still waits is dropped then."""
+    if sweep.expected_runs is None or runs.count_handed_out(connection, sweep.id) < sweep.expected_runs:
+        return False
+    if sweep.done_because is None:
+        sweeps.change(connection, sweep.id, done_because="run_cap")
+        sweep_states.drop_waiting(connection, sweep, never_handed_out=True)
+    return not any(run.state != RunState.RUNNING for run in runs.alive_in_sweep(connection, sweep.id))
 
 
 def _new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord) -> list[Command]:

@@ -3,16 +3,23 @@
 import logging
 import threading
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from sqlalchemy import Connection
+
+from litsweep.search.stopping import StopDecision
 from litsweep.server import life_cycle
 from litsweep.server.backend import Backend
 from litsweep.server.store import runs, sweeps
+from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.run import RunState
 
 logger = logging.getLogger(__name__)
 
-PERIOD = 5.0
+# Seconds between two rounds: at least, so that a busy sweep does not keep it going all the time, and at most.
+PAUSE, PERIOD = 0.3, 5.0
 
 
 class Monitor:
@@ -25,28 +32,36 @@ class Monitor:
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
 
     def start(self) -> None:
+        """Begin, with every sweep that may not have been done when the last server ended."""
+        with self._backend.database.read() as connection:
+            for sweep_id in sweeps.unfinished(connection):
+                self._backend.sweeps.touch(sweep_id)
         self._thread.start()
 
     def stop(self) -> None:
+        """End, after the round under way."""
         self._ended.set()
         self._backend.sweeps.news.set()
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._ended.is_set():
+        while not self._ended.wait(PAUSE):
             self._backend.sweeps.news.wait(PERIOD)
-            try:
-                self.look()
-            except Exception:  # one bad sweep must not end the watch over the others
-                logger.exception("the monitor failed; it goes on")
-                self._ended.wait(PERIOD)
+            self.look()
 
     def look(self) -> None:
         """One round."""
-        self._find_crashed()
+        self._guarded(self._find_crashed)
         for sweep_id in self._backend.sweeps.touched():
             if not self._ended.is_set():
-                self._advance(sweep_id)
+                self._guarded(self._advance, sweep_id)
+
+    def _guarded(self, action: Callable[..., None], *args: int) -> None:
+        """One bad sweep must not end the watch over the others."""
+        try:
+            action(*args)
+        except Exception:
+            logger.exception("the monitor failed at %s%s; it goes on", action.__name__, args)
 
     def _find_crashed(self) -> None:
         limit = time.time() - self._backend.settings.crash_after
@@ -64,25 +79,36 @@ class Monitor:
 
     def _advance(self, sweep_id: int) -> None:
         """Tell the search the news of one sweep, and do what it says."""
-        backend = self._backend
-        with backend.database.read() as connection:
+        with self._backend.database.read() as connection:
             record = sweeps.get(connection, sweep_id)
-        if record is None or record.scheduler:
+        if record is None:
             return
-        live = backend.sweeps.get(record)
+        found, decisions = ({}, []) if record.scheduler else self._ask_search(record)
+        news = {key: value for key, value in found.items() if value != getattr(record, key)}
+        if not (news or decisions or record.done_because):
+            return
+        with self._backend.database.write() as connection:
+            self._ask_to_stop(connection, record, decisions)
+            if news:
+                sweeps.change(connection, sweep_id, **news)
+            sweeps.finish_if_done(connection, sweep_id)
+
+    def _ask_search(self, record: SweepRecord) -> tuple[dict[str, Any], Sequence[StopDecision]]:
+        live = self._backend.sweeps.get(record)
         with live.lock:
-            with backend.database.read() as connection:
+            with self._backend.database.read() as connection:
                 live.refresh(connection)
-            decisions = live.to_stop() if record.state in ("RUNNING", "PAUSED", "FINISHED") else []
-            known = {
+            found = {
                 "best_loss": live.best_loss(),
                 "warnings": dumps(list(live.warnings)),
                 "done_because": record.done_because or live.is_done,
             }
-        with backend.database.write() as connection:
-            for decision in decisions:
-                run = runs.find(connection, record.project_id, decision.id)
-                if run is not None and run.state == RunState.RUNNING:
-                    life_cycle.ask_to_stop(connection, run, "search", dumps(decision.reason))
-            sweeps.change(connection, sweep_id, **known)
-            sweeps.finish_if_done(connection, sweep_id)
+            return found, live.to_stop()
+
+    def _ask_to_stop(
+        self, connection: Connection, record: SweepRecord, decisions: Sequence[StopDecision]
+    ) -> None:
+        for decision in decisions:
+            run = runs.find(connection, record.project_id, decision.id)
+            if run is not None and run.state == RunState.RUNNING:
+                life_cycle.ask_to_stop(connection, run, "search", dumps(decision.reason))

@@ -25,14 +25,15 @@ def enter(connection: Connection, sweep: SweepRecord, state: str) -> None:
     done_because = None if state == "RUNNING" else sweep.done_because
     sweeps.change(connection, sweep.id, state=state, done_because=done_because)
     if state in ("FINISHED", "CANCELED"):
-        _drop_waiting(connection, sweep)
+        drop_waiting(connection, sweep)
     if state == "CANCELED":
         for run in runs.alive_in_sweep(connection, sweep.id):
             life_cycle.ask_to_stop(connection, run, "person", json.dumps({"by": "cancel"}))
 
 
-def _drop_waiting(connection: Connection, sweep: SweepRecord) -> None:
-    """Runs that no agent works on will not be run any more."""
+def drop_waiting(connection: Connection, sweep: SweepRecord, never_handed_out: bool = False) -> None:
+    """Runs that no agent works on, or only those that none ever had, will not be run any more."""
     for run in runs.alive_in_sweep(connection, sweep.id):
-        if run.state in (RunState.PENDING, RunState.PREEMPTED):
+        is_waiting = run.state in (RunState.PENDING, RunState.PREEMPTED)
+        if is_waiting and not (never_handed_out and run.handouts):
             runs.change(connection, run.id, state=RunState.KILLED, ended_at=time.time(), stopped_by="person")

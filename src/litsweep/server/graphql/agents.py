@@ -31,7 +31,7 @@ def create_agent(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, A
 def agent_heartbeat(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, Any]:
     state: dict[str, bool] = json.loads(input.get("run_state") or "{}")
     named = frozenset(name for name, is_live in state.items() if is_live)
-    agent_id = int(input["id"])
+    agent_id = int(input["id"]) if input["id"].isdigit() else 0
     commands = hand_out.heartbeat(info.context.backend, agent_id, named)
     return {"agent": {"id": agent_id}, "commands": json.dumps(commands)}
 

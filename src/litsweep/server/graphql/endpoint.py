@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError
+from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -51,9 +52,11 @@ def _message(error: GraphQLError) -> str:
 
 
 def _status(result: ExecutionResult) -> int:
-    """The client reads 404 from the status, never from the list of errors."""
-    gone = any(isinstance(error.original_error, NotFoundError) for error in result.errors or ())
-    return 404 if gone else 200
+    """The client reads from the status, never from the errors, that a thing is gone or that it may try again."""
+    causes = [error.original_error for error in result.errors or ()]
+    if any(isinstance(cause, NotFoundError) for cause in causes):
+        return 404
+    return 503 if any(isinstance(cause, OperationalError) for cause in causes) else 200
 
 
 routes: list[BaseRoute] = [Route("/graphql", graphql, methods=["POST"])]

@@ -48,7 +48,7 @@ def upsert_run(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, Any
             known, inserted = _get(connection, input["id"]), False
         else:
             known, inserted = _begin(connection, input, info.context.backend.settings.default_entity)
-        runs.change(connection, known.id, **(_edits(known, input) or {"name": known.name}))
+        runs.change(connection, known.id, **_edits(known, input))
         bucket = runs.get(connection, known.id)
     if known.sweep_id is not None:
         info.context.backend.sweeps.touch(known.sweep_id)

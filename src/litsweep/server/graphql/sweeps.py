@@ -79,6 +79,8 @@ def _change(
     values: dict[str, Any] = {}
     if config is not None:
         values |= _from_config(input, config) | {"done_because": None}
+        if known.state == "FINISHED" and known.done_because is not None:
+            values["state"] = "RUNNING"
     values |= {key: input[key] for key in ("display_name", "description") if input.get(key) is not None}
     sweeps.change(connection, known.id, **values)
 

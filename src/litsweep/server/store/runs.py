@@ -13,6 +13,8 @@ from litsweep.server.store.tables import agents, projects, runs, sweeps
 from litsweep.sweep.run import RunState
 
 Values = Mapping[str, Any]
+# The name of the run of a sweep's own scheduler is the sweep's and this.
+SCHEDULER_SUFFIX = "-scheduler"
 ALIVE = tuple(state for state in RunState if state.is_alive)
 
 
@@ -135,13 +137,20 @@ def find_by_path(connection: Connection, entity: str, project: str, name: str) -
 
 
 def of_project(connection: Connection, project_id: int) -> Sequence[RunRecord]:
-    """Oldest first."""
-    return select_all(connection, runs.c.project_id == project_id)
+    """Oldest first, without those under which the schedulers of sweeps record themselves."""
+    schedulers = select(sweeps.c.name + SCHEDULER_SUFFIX).where(sweeps.c.project_id == project_id)
+    return select_all(connection, runs.c.project_id == project_id, runs.c.name.not_in(schedulers))
 
 
 def of_sweep(connection: Connection, sweep_id: int) -> Sequence[RunRecord]:
     """Oldest first."""
     return select_all(connection, runs.c.sweep_id == sweep_id)
+
+
+def count_handed_out(connection: Connection, sweep_id: int) -> int:
+    """Runs that an agent has had."""
+    wanted = select(func.count()).select_from(runs).where(runs.c.sweep_id == sweep_id, runs.c.handouts > 0)
+    return connection.scalar(wanted) or 0
 
 
 def marks(connection: Connection, sweep_id: int) -> Sequence[RunMark]:
@@ -187,6 +196,8 @@ def _label(connection: Connection, project_id: int, sweep_id: int | None) -> str
 
 
 def change(connection: Connection, run_id: int, **values: Any) -> None:
+    if not values:
+        return
     connection.execute(runs.update().where(runs.c.id == run_id).values(values))
 
 

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from litsweep.server.store.names import short_id
+from litsweep.server.store.runs import ALIVE, SCHEDULER_SUFFIX
 from litsweep.server.store.tables import agents, runs, sweeps
-from litsweep.sweep.run import RunState
-
-ALIVE = tuple(state for state in RunState if state.is_alive)
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class AgentRecord:
 
 def controller_run_name(sweep: SweepRecord) -> str:
     """The run under which `wandb sweep-scheduler` records itself."""
-    return f"{sweep.name}-scheduler"
+    return sweep.name + SCHEDULER_SUFFIX
 
 
 def add(connection: Connection, project_id: int, **values: object) -> SweepRecord:
@@ -82,6 +80,11 @@ def of_project(connection: Connection, project_id: int) -> Sequence[SweepRecord]
     """Newest first."""
     wanted = select(sweeps).where(sweeps.c.project_id == project_id).order_by(sweeps.c.id.desc())
     return [SweepRecord(**row._mapping) for row in connection.execute(wanted)]
+
+
+def unfinished(connection: Connection) -> Sequence[int]:
+    """The ids of sweeps that go on, or will when somebody resumes them."""
+    return list(connection.scalars(select(sweeps.c.id).where(sweeps.c.state.in_(("RUNNING", "PAUSED")))))
 
 
 def change(connection: Connection, sweep_id: int, **values: object) -> None:
