@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,11 @@ class Witness(Regression):
     def on_train_start(self) -> None:
         seen = {"slope": self.hparams["slope"], "world": self.trainer.world_size}
         Path(f"rank-{self.global_rank}.json").write_text(json.dumps(seen))
+
+
+class Slow(Regression):
+    """Takes its time, so that somebody can interrupt it."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        time.sleep(0.1)
+        return super().training_step(batch, batch_idx)
