@@ -22,6 +22,11 @@ def test_key_takes_whole_floats_as_integers_but_not_booleans() -> None:
     assert len({space.key({"a": a, "b": 0.5}) for a in (1, 1.0, 2, True)}) == 3
 
 
+def test_a_missing_value_is_not_a_none() -> None:
+    space = SearchSpace((Parameter("a", Categorical((None, 1))),))
+    assert space.key({}) != space.key({"a": None})
+
+
 def test_key_of_lists_and_mappings() -> None:
     space = SearchSpace((Parameter("a", Categorical(([1, 2], {"x": 1, "y": [3]}))),))
     assert space.key({"a": [1.0, 2]}) == space.key({"a": [1, 2]})

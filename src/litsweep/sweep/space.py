@@ -10,6 +10,8 @@ import numpy as np
 from litsweep.sweep.distributions import Distribution
 from litsweep.sweep.values import identity
 
+_MISSING = object()
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -80,7 +82,7 @@ class SearchSpace:
         present: dict[str, object] = {}
         for parameter in self.parents_first:
             if parameter.condition is None or parameter.condition.holds(present):
-                present[parameter.name] = parameters.get(parameter.name)
+                present[parameter.name] = parameters.get(parameter.name, _MISSING)
         return tuple(parameter for parameter in self.parameters if parameter.name in present)
 
     def contains(self, parameters: Mapping[str, object]) -> bool:
@@ -92,8 +94,8 @@ class SearchSpace:
 
     def key(self, parameters: Mapping[str, object]) -> Hashable:
         """What makes two configs the same; what is not active or not of this space plays no part."""
-        present = self.active(parameters)
-        return tuple((parameter.name, identity(parameters.get(parameter.name))) for parameter in present)
+        names = [parameter.name for parameter in self.active(parameters)]
+        return tuple((name, identity(parameters[name]) if name in parameters else None) for name in names)
 
     @cached_property
     def _is_conditional(self) -> bool:

@@ -50,10 +50,10 @@ def parse_method(top: Section) -> Method:
 
 def parse_command(top: Section) -> tuple[str, ...] | None:
     """`command:`, with a warning for each item that the agent will not take as written."""
-    if "command" not in top:
-        return None
     items = top.raw("command")
-    if not isinstance(items, list | tuple) or not items:
+    if items is None or items == []:
+        return None
+    if not isinstance(items, list | tuple):
         fix = 'write for example ["${env}", "${interpreter}", "${program}", "${args}"]'
         top.fault("command", "must be a list", fix)
         return None

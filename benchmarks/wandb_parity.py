@@ -1,0 +1,262 @@
+"""Compare litsweep's reading of sweep configs with W&B's own engine, over thousands of generated cases.
+
+    python benchmarks/wandb_parity.py --env /tmp/sweeps-env --cases 2000
+
+`--env` is a folder for the engine's environment (`sweeps` 0.3.0 needs numpy below 2), made on first use.
+Compared are: grid points and their order, also with part of the grid tried; hyperband's bands, thresholds
+and stops; the values of every distribution at given quantiles, and samples (two-sample Kolmogorov-Smirnov
+for numbers, chi-squared for the rest); and which configs are refused. A difference is either one of the
+deliberate ones listed in docs/sweep-yaml.md or unexplained; those are printed, and make the exit code 1.
+"""
+
+import argparse
+import json
+import math
+import random
+import subprocess
+import sys
+import venv
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from scipy import stats
+from wandb_cases import distribution_case, grid_case, schema_case, stop_case, tried_runs
+
+from litsweep.errors import ConfigError
+from litsweep.search.curve import Curve
+from litsweep.search.grid import suggest
+from litsweep.search.hyperband import brackets, thresholds
+from litsweep.search.stopping import decide
+from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.early_terminate import Hyperband
+from litsweep.sweep.run import Run, RunState
+from litsweep.sweep.values import is_number
+
+Json = Any
+SAME = "same"
+BOTH_REFUSE = "both refuse"
+UNEXPLAINED = "UNEXPLAINED"
+LEAST_P = 1e-6
+"""A sample comparison fails below this p-value; of 2,000 equal pairs one in 500 such runs would."""
+
+
+class Engine:
+    """W&B's engine in a process of its own."""
+
+    def __init__(self, env: Path) -> None:
+        python = env / "bin" / "python"
+        if not python.exists():
+            venv.create(env, with_pip=True)
+            packages = ["sweeps==0.3.0", "numpy<2"]
+            subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+        script = Path(__file__).with_name("wandb_engine.py")
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen([python, "-W", "ignore", script], text=True, **pipes)
+
+    def ask(self, question: Json) -> Json:
+        """`{"answer": ...}` or `{"error": ...}`."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+def compare_grid(case: Json, theirs: Json) -> str:
+    """Same points in the same order."""
+    try:
+        config = parse_sweep(case["config"])
+    except ConfigError as error:
+        return BOTH_REFUSE if "error" in theirs else f"ours refuses: {error}"
+    runs = [as_run(config, run) for run in case["runs"]]
+    ours = [config.wire(proposal.parameters) for proposal in suggest(config, runs, case["n"])]
+    if "error" in theirs:
+        return f"theirs fails: {theirs['error']}"
+    if ours == theirs["answer"]:
+        return SAME
+    alone = "constants alone: " if config.space.size == 1 else ""
+    return f"{alone}ours {ours[:5]}, theirs {theirs['answer'][:5]}"
+
+
+def as_run(config: SweepConfig, run: Json) -> Run:
+    return Run(run["name"], config.flatten(run["config"]), RunState(run["state"]), run["history"])
+
+
+def compare_stop(case: Json, theirs: Json) -> str:
+    """Same bands, same thresholds where a run got that far, same runs stopped."""
+    try:
+        config = parse_sweep(case["config"])
+    except ConfigError as error:
+        return BOTH_REFUSE if "error" in theirs else f"ours refuses: {error}"
+    if "error" in theirs:
+        return f"theirs fails: {theirs['error']}"
+    rule, metric = config.early_terminate, config.metric
+    assert isinstance(rule, Hyperband)
+    assert metric is not None
+    curves = [Curve.of(as_run(config, run), metric) for run in case["runs"]]
+    bands = [band for band in theirs["answer"]["bands"] if band <= 1e15]
+    limits = dict(zip(theirs["answer"]["bands"], theirs["answer"]["thresholds"], strict=True))
+    reached = {band: limit for band, limit in limits.items() if limit < math.inf}
+    ours = (brackets(rule), {band: limit for band, (limit, _) in thresholds(rule, curves).items()})
+    if ours != (bands, reached):
+        return f"ours {ours}, theirs {(bands, reached)}"
+    stops = [decision.id for decision in decide(rule, curves)]
+    return SAME if stops == theirs["answer"]["stopped"] else f"ours stops {stops}, theirs {theirs['answer']}"
+
+
+def compare_distribution(case: Json, theirs: Json) -> str:
+    """Same values at the same quantiles, and samples that no test tells apart."""
+    method = {"method": "random", "parameters": {"p": case["entry"]}}
+    try:
+        distribution = parse_sweep(method).space.by_name["p"].distribution
+    except ConfigError as error:
+        return BOTH_REFUSE if "error" in theirs else f"ours refuses: {error}"
+    if "error" in theirs:
+        return f"theirs fails: {theirs['error']}"
+    at = [distribution.ppf(u) for u in case["quantiles"]]
+    repeated = len(set(map(repr, case["entry"].get("values", [])))) < len(case["entry"].get("values", []))
+    if not repeated and not all(map(is_close, at, theirs["answer"]["at"])):
+        return f"ours {at[:3]}, theirs {theirs['answer']['at'][:3]}"
+    rng = np.random.default_rng(case["seed"])
+    samples = [distribution.sample(rng) for _ in range(case["n"])]
+    p = p_of_equality(samples, theirs["answer"]["samples"])
+    return SAME if p > LEAST_P else f"samples differ, p = {p:.1e}"
+
+
+def is_close(a: object, b: object) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
+    return type(a) is type(b) and a == b
+
+
+def name_of(value: Json) -> str:
+    return "0" if is_number(value) and value == 0 else repr(value)  # 0 and -0.0 are one value
+
+
+def p_of_equality(ours: list[Json], theirs: list[Json]) -> float:
+    """The p-value of the two samples coming from one distribution."""
+    named = [[name_of(value) for value in sample] for sample in (ours, theirs)]
+    names = sorted({*named[0], *named[1]})
+    if len(names) > 50:
+        return float(stats.ks_2samp(ours, theirs).pvalue)
+    table = [[Counter(sample)[name] for name in names] for sample in named]
+    return 1.0 if len(names) == 1 else float(stats.chi2_contingency(table).pvalue)
+
+
+def compare_schema(case: Json, theirs: Json) -> str:
+    """Refused by both or by neither, deprecated distributions apart (a warning here)."""
+    refused = violations(theirs)
+    try:
+        parse_sweep(case["config"])
+    except ConfigError as error:
+        return BOTH_REFUSE if refused else f"ours refuses: {error}"
+    return f"theirs refuses: {refused}" if refused else SAME
+
+
+def violations(theirs: Json) -> list[str]:
+    found = [theirs["error"]] if "error" in theirs else theirs["answer"]
+    return [text for text in found if "where min/max specify base-e exponents" not in text]
+
+
+DELIBERATE = {
+    "string indices must be integers": "crashes on a prior run with text where the sweep nests",
+    "constants alone": "ends a grid of constants after any run, also one from elsewhere",
+    "sigma: must be greater than 0": "takes sigma 0, then samples NaN",
+    ".a: must be greater than 0": "takes beta with a or b 0, then samples NaN",
+    ".b: must be greater than 0": "takes beta with a or b 0, then samples NaN",
+    "both have a decimal point": "takes bounds mixing integer and float, which the wandb client refuses",
+    "method: bayes cannot do without": "takes bayes without metric, then raises when asked",
+    "Additional properties are not allowed": "refuses unknown top-level keys, which W&B cloud only warns of",
+}
+"""What a difference says, and how W&B's engine differs there; docs/sweep-yaml.md lists them."""
+
+FROZEN = {"grid": 50, "stop": 80, "distribution": 90, "schema": 120}
+"""How many cases of each part `--freeze` writes, of those alike and small."""
+
+
+def explained(verdict: str) -> str | None:
+    """The documented reason for a difference."""
+    return next((reason for words, reason in DELIBERATE.items() if words in verdict), None)
+
+
+COMPARISONS = {
+    "grid": compare_grid,
+    "stop": compare_stop,
+    "distribution": compare_distribution,
+    "schema": compare_schema,
+}
+CASES = {"stop": stop_case, "distribution": distribution_case, "schema": schema_case}
+
+
+def answered(engine: Engine, part: str, rng: random.Random) -> tuple[Json, Json]:
+    """A case with W&B's answer; a grid one with part of the grid tried."""
+    if part != "grid":
+        case = CASES[part](rng)
+        return case, engine.ask(case)
+    case = grid_case(rng)
+    whole = engine.ask({**case, "n": 400})
+    case["runs"] = tried_runs(rng, whole.get("answer", []))
+    return case, engine.ask(case)
+
+
+def compare(engine: Engine, part: str, n: int, seed: int, frozen: list[Json]) -> Counter[str]:
+    """Outcomes and their counts over `n` cases of one part; small alike ones are added to `frozen`."""
+    rng, outcomes, kept = random.Random(f"{seed}/{part}"), Counter[str](), 0
+    for _ in track(range(n), part, console=Console(stderr=True), transient=True):
+        case, theirs = answered(engine, part, rng)
+        verdict = COMPARISONS[part](case, theirs)
+        outcome = verdict if verdict in (SAME, BOTH_REFUSE) else explained(verdict)
+        outcomes[outcome or UNEXPLAINED] += 1
+        if outcome is None:
+            print(part, json.dumps(case), verdict, "", sep="\n")
+        if outcome in (SAME, BOTH_REFUSE) and kept < FROZEN[part]:
+            compact = shortened(case, theirs)
+            if len(json.dumps(compact)) < 800:
+                frozen.append(compact)
+                kept += 1
+    return outcomes
+
+
+def shortened(case: Json, theirs: Json) -> Json:
+    """Without what a test of the saved case does not look at."""
+    answer = theirs.get("answer")
+    if case["ask"] == "distribution":
+        case = {"ask": case["ask"], "entry": case["entry"], "quantiles": case["quantiles"][:8]}
+        answer = answer and answer["at"][:8]
+    elif case["ask"] == "stop" and answer:
+        limits = [limit for limit in answer["thresholds"] if limit < math.inf]
+        answer = {**answer, "bands": answer["bands"][:9], "thresholds": limits}
+    elif case["ask"] == "schema":
+        answer = bool(answer is None or violations(theirs))
+    return {**case, "wandb": answer}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--env", type=Path, required=True, help="folder of the engine's environment")
+    parser.add_argument("--cases", type=int, default=2000, help="cases of each of the four parts")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--freeze", type=Path, help="also save small cases with W&B's answers, for the tests")
+    args = parser.parse_args()
+    engine = Engine(args.env)
+    frozen: list[Json] = []
+    unexplained = 0
+    for part in COMPARISONS:
+        outcomes = compare(engine, part, args.cases, args.seed, frozen)
+        unexplained += outcomes[UNEXPLAINED]
+        print(f"{part:13}", "; ".join(f"{outcome}: {n}" for outcome, n in outcomes.most_common()), flush=True)
+    engine.close()
+    if args.freeze:
+        args.freeze.write_text("[\n" + ",\n".join(json.dumps(case) for case in frozen) + "\n]\n")
+    return 1 if unexplained else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
