@@ -1,72 +1,75 @@
-"""Noisy expected improvement, in logarithms (Letham et al. 2019; Ament et al. 2023)."""
+"""Noisy expected improvement, in logarithms.
+
+Letham et al. (2019) integrate expected improvement over what the best value so far may really be: joint draws of
+the function at the configs tried (the base) and at those still running (pending) stand for it, each draw is
+conditioned on as if it were noiseless data, and the expected improvements are averaged. The logarithm keeps
+gradients alive where improvement is unlikely (Ament et al. 2023).
+"""
 
 import math
 
 import torch
 from torch import Tensor
 
-from litsweep.search.bayes.surrogate import GaussianProcess
+from litsweep.search.bayes.surrogate import GaussianProcess, cholesky
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
-_SQRT_PI_2 = math.sqrt(math.pi / 2)
+_SQRT_HALF_PI = math.sqrt(math.pi / 2)
+_JITTER = 1e-6
+"""Noise variance of a draw that is conditioned on."""
 
 
 def log_h(z: Tensor) -> Tensor:
-    """log(φ(z) + z Φ(z)), the expected improvement of a standard normal, accurate down to z = -1e6 and
-    beyond (Ament et al. 2023, equation 9, with erfcx for the ratio Φ/φ)."""
-    high = z > -1
+    """log(φ(z) + z Φ(z)): the log expected improvement of a standard normal over -z.
+
+    Ament et al. (2023, equation 9): above -1 as it stands; below, factored by φ(z), with the rest by the scaled
+    complementary error function, and below -1e5, where that rest is lost in rounding, by its limit z^-2.
+    """
     near = z.clamp(min=-1)
-    phi = torch.exp(-0.5 * near * near - _LOG_SQRT_2PI)
-    above = (phi + near * torch.special.ndtr(near)).log()
-    low = torch.where(high, torch.full_like(z, -1.0), z)
-    w = _SQRT_PI_2 * torch.special.erfcx(-low / math.sqrt(2)) * low.abs()
-    tail = torch.where(low > -1e5, torch.log1p(-w.clamp(max=1 - 1e-16)), -2 * low.abs().log())
-    return torch.where(high, above, -0.5 * low * low - _LOG_SQRT_2PI + tail)
+    density = torch.exp(-0.5 * near * near - _LOG_SQRT_2PI)
+    above = (density + near * torch.special.ndtr(near)).log()
+    far = z.clamp(min=-1e5, max=-1)
+    rest = torch.log1p(far * _SQRT_HALF_PI * torch.special.erfcx(-far / math.sqrt(2)))
+    below = -0.5 * z * z - _LOG_SQRT_2PI + torch.where(z > -1e5, rest, -2 * z.abs().clamp(min=1).log())
+    return torch.where(z > -1, above, below)
 
 
-class LogNoisyEI:
-    """log E[max(f(x) - max f(base), 0)] averaged over joint draws of f at the base and the pending configs."""
+class LogNoisyExpectedImprovement:
+    """log E[max(f(x) - max f(base and pending), 0)], in standardized targets.
 
-    def __init__(self, gp: GaussianProcess, base: Tensor, pending: Tensor, normals: Tensor) -> None:
-        X = torch.cat([gp.X[base], pending])
-        mean, cov = gp.posterior(X)
-        jitter = 1e-6 * gp.theta.signal.exp()
-        eye = torch.eye(len(X), dtype=X.dtype)
-        L = psd_root(cov + jitter * 0.01 * eye)
-        self.draws = mean + normals[:, : len(X)] @ L.T
-        self.best = self.draws[:, : len(base) + len(pending)].max(-1).values
-        rest = torch.ones(len(gp.X), dtype=torch.bool)
-        rest[base] = False
-        Z = torch.cat([X, gp.X[rest]])
-        noise = torch.full((len(Z),), float(gp.noise), dtype=X.dtype)
-        noise[: len(X)] = jitter
-        self.L = torch.linalg.cholesky(gp.covariance(Z, Z) + noise.diag())
-        t = torch.cat([self.draws, gp.z[rest].expand(len(normals), -1)], -1) - gp.theta.mean
-        self.A = torch.cholesky_solve(t.T, self.L)
-        self.F = gp.features(Z)
-        self.gp = gp
+    `base` holds the indices of the process's own points that may be the best, `pending` (p x d) configs that are
+    running; `at_base` (b x d) is where the objective counts (the same points, but for the budget input).
+    `normals`, shape `s x (b + p)`, are standard normal draws.
+    """
 
-    def moments(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        from litsweep.search.bayes.surrogate import matern
-
-        k = matern(self.gp.features(X), self.F, self.gp.theta.signal.exp(), self.gp.cfg.kernel)
-        mean = self.gp.theta.mean + k @ self.A
-        v = torch.linalg.solve_triangular(self.L, k.T, upper=False)
-        variance = (self.gp.theta.signal.exp() - (v * v).sum(0)).clamp(min=1e-10)
-        return mean, variance.sqrt()
-
-    def __call__(self, X: Tensor) -> Tensor:
-        mean, deviation = self.moments(X)
-        z = (mean - self.best) / deviation.unsqueeze(-1)
-        return log_h(z).logsumexp(-1) - math.log(len(self.best)) + deviation.log()
-
-
-def psd_root(cov: Tensor) -> Tensor:
-    """A root of a covariance that rounding may have left slightly indefinite."""
-    for power in range(-10, 0):
-        L, info = torch.linalg.cholesky_ex(
-            cov + 10.0**power * torch.eye(len(cov), dtype=cov.dtype) * (power > -10)
+    def __init__(self, process: GaussianProcess, at_base: Tensor, pending: Tensor, normals: Tensor) -> None:
+        points = torch.cat([at_base, pending])
+        mean, covariance = process.joint(points)
+        draws = mean + normals @ cholesky(covariance).T
+        self._best = draws.max(-1).values
+        kept = _others(process.x, at_base)
+        noise = torch.cat(
+            [
+                torch.full((len(points),), _JITTER, dtype=mean.dtype),
+                process.noise.expand(len(process.x))[kept],
+            ]
         )
-        if not info:
-            return L
-    raise torch.linalg.LinAlgError("covariance is far from positive definite")
+        targets = torch.cat([draws, process.targets[kept].expand(len(draws), -1)], -1).T
+        x = torch.cat([points, process.x[kept]])
+        self._process = GaussianProcess(x, targets, noise, process.theta, process.inputs)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Shape `m` for `x` of shape `m x d`; differentiable."""
+        mean, variance = self._process.marginals(x)
+        deviation = variance.sqrt().unsqueeze(-1)
+        improvement = log_h((mean - self._best) / deviation) + deviation.log()
+        return improvement.logsumexp(-1) - math.log(len(self._best))
+
+
+def _others(x: Tensor, base: Tensor) -> Tensor:
+    """Indices of the rows of `x` that are not rows of `base`: a noiseless draw there says it all."""
+    if not len(base):
+        return torch.arange(len(x))
+    mode = "donot_use_mm_for_euclid_dist"  # the other rounds 0 to 1e-8
+    is_base = torch.cdist(x, base, compute_mode=mode).min(-1).values < 1e-12
+    return (~is_base).nonzero().flatten()

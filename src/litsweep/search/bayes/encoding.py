@@ -6,7 +6,7 @@ of the axis where it has most of its mass); a category by its index. A condition
 at the middle of its axis: its parent's value already tells the two configs apart.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -173,8 +173,3 @@ def _nearest(levels: Tensor, x: Tensor) -> Tensor:
     right = torch.bucketize(x.contiguous(), levels).clamp(1, len(levels) - 1)
     lower, upper = levels[right - 1], levels[right]
     return torch.where(x - lower <= upper - x, lower, upper)
-
-
-def encode_all(encoding: Encoding, rows: Sequence[Sequence[float]]) -> Tensor:
-    """Rows as one tensor, shape `n x d`, also for n = 0."""
-    return torch.tensor(rows, dtype=torch.double).reshape(len(rows), encoding.d)

@@ -19,6 +19,7 @@ Acquisition = Callable[[Tensor], Tensor]
 QUASI_RANDOM = 1024
 VARIATIONS = 512
 STARTS = 8
+ENUMERABLE = 2000
 ROUNDS = 2
 SMALL = 16
 """A number with up to this many values is searched value by value; a finer one climbs as a continuum, then steps."""
@@ -47,8 +48,12 @@ def variations(encoding: Encoding, best: Tensor, seed: int) -> Tensor:
     return encoding.snap(torch.where(chosen, moved, parents))
 
 
-def maximize(acquisition: Acquisition, encoding: Encoding, best: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """Configs by falling acquisition, and their acquisitions: shapes `m x d` and `m`."""
+def maximize(acquisition: Acquisition, encoding: Encoding, best: Tensor, seed: int) -> Tensor:
+    """Configs by falling acquisition, shape `m x d`."""
+    if encoding.space.size <= ENUMERABLE:
+        pool = encoding.all_configs()
+        with torch.no_grad():
+            return pool[acquisition(pool).argsort(descending=True, stable=True)]
     pool = candidates(encoding, best, seed)
     with torch.no_grad():
         values = acquisition(pool)
@@ -59,7 +64,7 @@ def maximize(acquisition: Acquisition, encoding: Encoding, best: Tensor, seed: i
     with torch.no_grad():
         pool, values = torch.cat([x, pool]), torch.cat([acquisition(x), values])
     order = values.argsort(descending=True, stable=True)
-    return pool[order], values[order]
+    return pool[order]
 
 
 def starts(pool: Tensor, values: Tensor) -> Tensor:

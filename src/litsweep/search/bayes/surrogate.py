@@ -1,18 +1,16 @@
-"""The surrogate: a Gaussian process over encoded configs, fitted by maximum a posteriori (MAP).
+"""The surrogate model: a warped Gaussian process, its hyperparameters at the maximum of their posterior (MAP).
 
-n runs, d parameters. All numbers are doubles.
+In shapes, n is the number of observations, m that of query points and d that of model inputs. All numbers are
+doubles. Targets z are objectives (higher is better), scaled, warped and standardized.
 
-  X  n x d   encoded configs (see encoding.py)
-  y  n       targets: objective, higher is better, standardized
-
-The covariance is Matérn-5/2 with one length scale per parameter; two different categories of a parameter are at
-distance 1. The prior of the length scales widens with sqrt(d) (Hvarfner et al. 2024), which is what makes one model serve from 1 to
-dozens of parameters.
+The covariance is Matérn-5/2 with a length scale for each input; two different categories are at distance 1. The
+prior of the length scales widens with sqrt(d) (Hvarfner et al. 2024), so that one model serves from 1 to dozens
+of parameters. BoTorch's models take about twenty times as long to fit with these warps, since each step goes
+through GPyTorch's lazy tensors; hence this one, on plain matrices.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,228 +18,251 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
-from litsweep.search.bayes.warping import kumaraswamy, log_slope, yeo_johnson
+from litsweep.search.bayes.warping import Spread, inverse_yeo_johnson, kumaraswamy, log_slope, yeo_johnson
 
-SQRT5 = math.sqrt(5.0)
-JITTER = 1e-8
+_SQRT5 = math.sqrt(5.0)
+_NOISE_FLOOR = 1e-6
+"""Least noise variance of a standardized target: keeps the covariance positive definite."""
+
+_ITERATIONS = 60
 
 
 @dataclass(frozen=True)
-class Prior:
-    """Normal prior of a parameter's logarithm (or of the parameter itself where it may be negative)."""
+class LogNormal:
+    """Prior of a positive hyperparameter, as a density of the value, taken at the value's logarithm."""
 
     mean: float
     deviation: float
 
-    def log_density(self, value: Tensor) -> Tensor:
-        return -0.5 * (((value - self.mean) / self.deviation) ** 2).sum()
+    def log_density(self, log: Tensor) -> Tensor:
+        """Up to a constant, summed over the elements of `log`."""
+        return (-0.5 * ((log - self.mean) / self.deviation) ** 2 - log).sum()
+
+
+_LENGTH_SCALE = LogNormal(0.0, 0.8)  # and + log(d) / 2
+_NOISE = LogNormal(-4.0, 1.0)  # BoTorch's, after Hvarfner et al. (2024)
+_WARP_DEVIATION = 0.6  # of log a and log b; BoTorch's example has 0.87
+_POWER_DEVIATION = 1.0
 
 
 @dataclass(frozen=True)
-class Settings:
-    kernel: str = "matern"
-    ls_mean: float = math.sqrt(2.0)
-    ls_dev: float = math.sqrt(3.0)
-    noise_mean: float = -4.0
-    noise_dev: float = 1.0
-    noise_floor: float = 1e-4
-    signal_dev: float = 0.0
-    warp_dev: float = 0.75**0.5
-    power_dev: float = 1.0
-    iterations: int = 60
-    variants: tuple[tuple[bool, bool], ...] = ((False, False), (True, False), (False, True), (True, True))
-    select: str = "loo"
+class Inputs:
+    """What the model's inputs are: which of them are categories, and how many values those have, in order."""
+
+    is_category: Tensor
+    sizes: tuple[int, ...]
+
+    @property
+    def d(self) -> int:
+        return len(self.is_category)
+
+    @property
+    def numbers(self) -> int:
+        return self.d - len(self.sizes)
+
+    def with_number(self) -> "Inputs":
+        """The same and one more number at the end."""
+        return Inputs(torch.cat([self.is_category, torch.tensor([False])]), self.sizes)
 
 
 @dataclass(frozen=True)
-class Theta:
-    """The hyperparameters: natural logarithms, but for the mean and the power of the output warp."""
+class Hyperparameters:
+    """`log_` ones are natural logarithms; `power` is Yeo and Johnson's; `a` and `b` are Kumaraswamy's."""
 
-    length: Tensor
-    noise: Tensor
-    signal: Tensor
+    log_length: Tensor
+    log_a: Tensor
+    log_b: Tensor
+    log_noise: Tensor
     mean: Tensor
-    a: Tensor | None
-    b: Tensor | None
-    power: Tensor | None
+    power: Tensor
+
+    @classmethod
+    def unpack(cls, vector: Tensor, inputs: Inputs) -> "Hyperparameters":
+        """From one vector, in the order of the fields."""
+        sizes = [inputs.d, inputs.numbers, inputs.numbers, 1, 1, 1]
+        return cls(*vector.split(sizes))
+
+    @staticmethod
+    def start(inputs: Inputs) -> np.ndarray:
+        """The prior mode, as one vector."""
+        mode = _LENGTH_SCALE.mean + 0.5 * math.log(inputs.d) - _LENGTH_SCALE.deviation**2
+        lengths, warps = [mode] * inputs.d, [0.0] * (2 * inputs.numbers)
+        return np.array([*lengths, *warps, _NOISE.mean - _NOISE.deviation**2, 0.0, 1.0])
+
+    @staticmethod
+    def bounds(inputs: Inputs, warps_output: bool) -> list[tuple[float, float]]:
+        """Wide ones, inside which nothing overflows."""
+        power = (-2.0, 5.0) if warps_output else (1.0, 1.0)
+        warps = [(-2.0, 2.0)] * (2 * inputs.numbers)
+        return [(-5.0, 8.0)] * inputs.d + warps + [(-14.0, 1.0), (-3.0, 3.0), power]
+
+    def log_prior(self, inputs: Inputs) -> Tensor:
+        """Up to a constant."""
+        length = LogNormal(_LENGTH_SCALE.mean + 0.5 * math.log(inputs.d), _LENGTH_SCALE.deviation)
+        warps = torch.cat([self.log_a, self.log_b]) / _WARP_DEVIATION
+        rest = torch.cat([warps, self.mean, (self.power - 1) / _POWER_DEVIATION])
+        return (
+            length.log_density(self.log_length) + _NOISE.log_density(self.log_noise) - 0.5 * (rest**2).sum()
+        )
+
+    def features(self, x: Tensor, inputs: Inputs) -> Tensor:
+        """Points whose Euclidean distances the covariance is a function of: warped numbers and one-hot
+        categories, each over its length scale; shape `m x features` for `x` of `m x d`."""
+        scale = (-self.log_length).exp()
+        numbers = kumaraswamy(x[:, ~inputs.is_category], self.log_a.exp(), self.log_b.exp())
+        parts = [numbers * scale[~inputs.is_category]]
+        categories = inputs.is_category.nonzero().flatten().tolist()
+        for j, size in zip(categories, inputs.sizes, strict=True):
+            hot = torch.nn.functional.one_hot(x[:, j].detach().long(), size).to(x.dtype)
+            parts.append(hot * (scale[j] * math.sqrt(0.5)))
+        return torch.cat(parts, -1)
+
+
+def matern(a: Tensor, b: Tensor) -> Tensor:
+    """Matérn-5/2 covariance of unit variance between feature points: `m x f` and `n x f` give `m x n`."""
+    square = (a * a).sum(-1, keepdim=True) + (b * b).sum(-1) - 2 * a @ b.T
+    r = _SQRT5 * (square.clamp(min=0) + 1e-20).sqrt()  # the root's slope at 0 is infinite
+    return (1 + r + r * r / 3) * torch.exp(-r)
 
 
 class GaussianProcess:
-    """Conditioned on X (n x d) and targets y (n); `theta` fixed."""
+    """A Gaussian process with unit prior variance, conditioned on targets.
+
+    `noise` is the variance of each target's noise, shape `n`, or one for all. `targets`, shape `n` or
+    `n x s`: several sets of targets share the covariance and get a posterior mean each.
+    """
 
     def __init__(
-        self, X: Tensor, z: Tensor, theta: Theta, category: Tensor, sizes: list[int], cfg: Settings
+        self, x: Tensor, targets: Tensor, noise: Tensor, theta: Hyperparameters, inputs: Inputs
     ) -> None:
-        self.X, self.z, self.theta, self.category, self.sizes, self.cfg = X, z, theta, category, sizes, cfg
-        self.noise = cfg.noise_floor + theta.noise.exp()
-        K = self.covariance(X, X)
-        self.L = torch.linalg.cholesky(K + torch.eye(len(X), dtype=K.dtype) * self.noise)
-        self.alpha = torch.cholesky_solve((z - theta.mean).unsqueeze(-1), self.L).squeeze(-1)
+        self.x, self.targets, self.noise, self.theta, self.inputs = x, targets, noise, theta, inputs
+        self._features = theta.features(x, inputs)
+        covariance = matern(self._features, self._features) + noise.expand(len(x)).diag()
+        self._root = cholesky(covariance)
+        residual = (targets - theta.mean).reshape(len(x), -1)
+        self._weights = torch.cholesky_solve(residual, self._root)
 
-    def features(self, X: Tensor) -> Tensor:
-        return features(X, self.theta, self.category, self.sizes)
+    def marginals(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior means, shape `m x s`, and variances, shape `m`, of the noiseless function at `x`."""
+        cross = matern(self.theta.features(x, self.inputs), self._features)
+        explained = torch.linalg.solve_triangular(self._root, cross.T, upper=False)
+        variance = (1 - (explained * explained).sum(0)).clamp(min=1e-12)
+        return self.theta.mean + cross @ self._weights, variance
 
-    def covariance(self, A: Tensor, B: Tensor) -> Tensor:
-        return matern(self.features(A), self.features(B), self.theta.signal.exp(), self.cfg.kernel)
-
-    def posterior(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and full covariance of the noiseless objective at X (m x d)."""
-        k = self.covariance(X, self.X)
-        mean = self.theta.mean + k @ self.alpha
-        v = torch.linalg.solve_triangular(self.L, k.T, upper=False)
-        return mean, self.covariance(X, X) - v.T @ v
-
-    def marginal(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        k = self.covariance(X, self.X)
-        mean = self.theta.mean + k @ self.alpha
-        v = torch.linalg.solve_triangular(self.L, k.T, upper=False)
-        return mean, (self.theta.signal.exp() - (v * v).sum(0)).clamp(min=1e-12)
-
-    def loo(self) -> tuple[Tensor, Tensor]:
-        """Leave-one-out predictive mean and variance of each target (Rasmussen and Williams 2006, eq. 5.12)."""
-        inverse = torch.cholesky_inverse(self.L)
-        variance = 1 / inverse.diagonal()
-        return self.z - self.alpha * variance, variance
+    def joint(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior mean, shape `m`, and covariance, `m x m`, of the noiseless function at `x`."""
+        features = self.theta.features(x, self.inputs)
+        cross = matern(features, self._features)
+        explained = torch.linalg.solve_triangular(self._root, cross.T, upper=False)
+        mean = self.theta.mean + (cross @ self._weights).squeeze(-1)
+        return mean, matern(features, features) - explained.T @ explained
 
 
-def features(X: Tensor, theta: Theta, category: Tensor, sizes: list[int]) -> Tensor:
-    numbers = X[..., ~category]
-    if theta.a is not None:
-        numbers = kumaraswamy(numbers, theta.a.exp(), theta.b.exp())
-    scale = (-theta.length).exp()
-    parts = [numbers * scale[~category]]
-    for j, size in zip(category.nonzero().flatten().tolist(), sizes, strict=True):
-        hot = torch.nn.functional.one_hot(X[..., j].detach().long(), size).to(X.dtype)
-        parts.append(hot * (math.sqrt(0.5) * scale[j]))
-    return torch.cat(parts, -1)
+@dataclass(frozen=True)
+class Surrogate:
+    """A fitted model of the objective, and the way from its targets back to the metric's units."""
 
+    process: GaussianProcess
+    spread: Spread
+    shift: float
+    stretch: float
 
-def matern(A: Tensor, B: Tensor, signal: Tensor, kind: str = "matern") -> Tensor:
-    square = (A * A).sum(-1, keepdim=True) + (B * B).sum(-1) - 2 * A @ B.T
-    if kind == "rbf":
-        return signal * torch.exp(-0.5 * square.clamp(min=0))
-    r = SQRT5 * (square.clamp(min=0) + 1e-20).sqrt()
-    return signal * (1 + r + r * r / 3) * torch.exp(-r)
+    @property
+    def power(self) -> float:
+        """Of the output warp; 1 is none."""
+        return self.process.theta.power.item()
 
-
-def unpack(vector: Tensor, d: int, m: int, warp: bool, power: bool, cfg: Settings) -> Theta:
-    i = d + 3
-    a = b = p = None
-    if warp:
-        a, b = vector[i : i + m], vector[i + m : i + 2 * m]
-        i += 2 * m
-    if power:
-        p = vector[i]
-    signal = vector[d + 1] if cfg.signal_dev > 0 else torch.zeros((), dtype=vector.dtype)
-    return Theta(vector[:d], vector[d], signal, vector[d + 2], a, b, p)
-
-
-def targets(y: Tensor, theta: Theta) -> tuple[Tensor, Tensor]:
-    """Targets, and the sum of logarithms of their slopes in y."""
-    if theta.power is None:
-        return y, torch.zeros((), dtype=y.dtype)
-    z = yeo_johnson(y, theta.power)
-    deviation = z.std(correction=0) + 1e-9
-    return (z - z.mean()) / deviation, log_slope(y, theta.power).sum() - len(y) * deviation.log()
-
-
-def log_posterior(
-    X: Tensor, y: Tensor, theta: Theta, category: Tensor, sizes: list[int], cfg: Settings
-) -> Tensor:
-    z, slope = targets(y, theta)
-    F = features(X, theta, category, sizes)
-    noise = cfg.noise_floor + theta.noise.exp()
-    K = matern(F, F, theta.signal.exp(), cfg.kernel) + torch.eye(len(X), dtype=X.dtype) * noise
-    L = torch.linalg.cholesky(K)
-    w = torch.linalg.solve_triangular(L, (z - theta.mean).unsqueeze(-1), upper=False)
-    fit = -0.5 * (w * w).sum() - L.diagonal().log().sum() + slope
-    d = X.shape[-1]
-    prior = Prior(cfg.ls_mean + 0.5 * math.log(d), cfg.ls_dev).log_density(theta.length) - theta.length.sum()
-    prior = prior + Prior(cfg.noise_mean, cfg.noise_dev).log_density(theta.noise) - theta.noise
-    prior = prior + Prior(0.0, 1.0).log_density(theta.mean)
-    if cfg.signal_dev > 0:
-        prior = prior + Prior(0.0, cfg.signal_dev).log_density(theta.signal)
-    if theta.a is not None:
-        prior = (
-            prior
-            + Prior(0.0, cfg.warp_dev).log_density(theta.a)
-            + Prior(0.0, cfg.warp_dev).log_density(theta.b)
+    def to_units(self, z: Tensor) -> Tensor:
+        """Objectives in the metric's units (higher is better) of targets `z`."""
+        return self.spread.unscale(
+            inverse_yeo_johnson(self.shift + self.stretch * z, self.process.theta.power)
         )
-    if theta.power is not None:
-        prior = prior + Prior(1.0, cfg.power_dev).log_density(theta.power)
-    return fit + prior
 
 
-def start_vector(
-    d: int, m: int, warp: bool, power: bool, cfg: Settings, start: np.ndarray | None = None
-) -> np.ndarray:
-    x = np.zeros(d + 3 + 2 * m * warp + power)
-    x[:d] = 0.5 * math.log(d) + cfg.ls_mean - cfg.ls_dev**2 * 0.5
-    x[d] = cfg.noise_mean
-    if power:
-        x[-1] = 1.0
-    if start is not None:
-        x[: d + 3] = start[: d + 3]
-    return x
+def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor) -> Surrogate:
+    """The model of objectives `y`, shape `n`, at `x`, shape `n x d`.
+
+    Hyperparameters are fitted to the observations `for_fit` alone (indices), then all are conditioned on.
+    Raises FitFailed.
+    """
+    spread = Spread.of(y)
+    s = spread.scale(y)
+    theta = maximum_a_posteriori(x[for_fit], s[for_fit], inputs, warps_output=True)
+    z, shift, stretch = standardize(yeo_johnson(s, theta.power))
+    process = GaussianProcess(x, z, _NOISE_FLOOR + theta.log_noise.exp(), theta, inputs)
+    return Surrogate(process, spread, shift.item(), stretch.item())
 
 
-def fit(
-    X: Tensor,
-    y: Tensor,
-    category: Tensor,
-    sizes: list[int],
-    warp: bool,
-    power: bool,
-    cfg: Settings,
-    start=None,
-):
-    d, m = X.shape[1], int((~category).sum())
-    warp = warp and m > 0
+def fit_labels(x: Tensor, labels: Tensor, inputs: Inputs, for_fit: Tensor) -> GaussianProcess:
+    """A plain regression of `labels`, shape `n`, without an output warp. Raises FitFailed."""
+    theta = maximum_a_posteriori(x[for_fit], labels[for_fit], inputs, warps_output=False)
+    return GaussianProcess(x, labels, _NOISE_FLOOR + theta.log_noise.exp(), theta, inputs)
 
-    def objective(vector: np.ndarray) -> tuple[float, np.ndarray]:
-        v = torch.tensor(vector, requires_grad=True)
+
+class FitFailed(Exception):
+    """No hyperparameters with a usable covariance were found."""
+
+
+def maximum_a_posteriori(x: Tensor, s: Tensor, inputs: Inputs, warps_output: bool) -> Hyperparameters:
+    """The most probable hyperparameters, by L-BFGS-B from the prior mode. Raises FitFailed."""
+
+    def loss(vector: Tensor) -> Tensor:
+        theta = Hyperparameters.unpack(vector, inputs)
+        return -log_posterior(x, s, theta, inputs, warps_output) / len(s)
+
+    start, bounds = Hyperparameters.start(inputs), Hyperparameters.bounds(inputs, warps_output)
+    options = {"maxiter": _ITERATIONS}
+    found = minimize(with_gradient(loss), start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    if not np.isfinite(found.fun) or found.fun >= _REJECTED:
+        raise FitFailed(str(found.message))
+    return Hyperparameters.unpack(torch.tensor(found.x), inputs)
+
+
+def log_posterior(x: Tensor, s: Tensor, theta: Hyperparameters, inputs: Inputs, warps_output: bool) -> Tensor:
+    """Log marginal likelihood of `s` (Rasmussen and Williams 2006, equation 2.30), with the slope of the
+    output warp, plus the log prior; up to a constant."""
+    z, slope = s, torch.zeros((), dtype=s.dtype)
+    if warps_output:
+        z, _, stretch = standardize(yeo_johnson(s, theta.power))
+        slope = log_slope(s, theta.power).sum() - len(s) * stretch.log()
+    features = theta.features(x, inputs)
+    noise = _NOISE_FLOOR + theta.log_noise.exp()
+    root = torch.linalg.cholesky(matern(features, features) + noise.expand(len(x)).diag())
+    white = torch.linalg.solve_triangular(root, (z - theta.mean).unsqueeze(-1), upper=False)
+    likelihood = -0.5 * (white * white).sum() - root.diagonal().log().sum() + slope
+    return likelihood + theta.log_prior(inputs)
+
+
+def standardize(t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """`t` with mean 0 and deviation 1, and the mean and deviation it had (1 where all are equal)."""
+    mean, deviation = t.mean(), t.std(correction=0)
+    deviation = torch.where(deviation > 1e-9, deviation, torch.ones_like(deviation))
+    return (t - mean) / deviation, mean, deviation
+
+
+_REJECTED = 1e10
+
+
+def with_gradient(loss: Callable[[Tensor], Tensor]) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+    """`loss` as SciPy wants it. A point whose covariance has no Cholesky factor is a bad one, not an error."""
+
+    def value_and_gradient(vector: np.ndarray) -> tuple[float, np.ndarray]:
+        point = torch.tensor(vector, requires_grad=True)
         try:
-            value = -log_posterior(X, y, unpack(v, d, m, warp, power, cfg), category, sizes, cfg) / len(y)
-            (gradient,) = torch.autograd.grad(value, v)
+            value = loss(point)
+            (gradient,) = torch.autograd.grad(value, point)
         except torch.linalg.LinAlgError:
-            return 1e10, np.zeros_like(vector)
+            return _REJECTED, np.zeros_like(vector)
         return value.item(), gradient.numpy()
 
-    bounds = (
-        [(-5.0, 8.0)] * d
-        + [(-12.0, 1.0), (-3.0, 3.0), (-3.0, 3.0)]
-        + [(-2.5, 2.5)] * (2 * m * warp)
-        + [(-5.0, 6.0)] * power
-    )
-    found = minimize(
-        objective,
-        start_vector(d, m, warp, power, cfg, start),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=bounds,
-        options={"maxiter": cfg.iterations},
-    )
-    return unpack(torch.tensor(found.x), d, m, warp, power, cfg), -found.fun * len(y), found
+    return value_and_gradient
 
 
-def fit_best(X: Tensor, y: Tensor, category: Tensor, sizes: list[int], cfg: Settings):
-    """The variant of highest leave-one-out predictive density in the units of y."""
-    best = None
-    scores = {}
-    start = None
-    for warp, power in cfg.variants:
-        theta, evidence, found = fit(X, y, category, sizes, warp, power, cfg, start)
-        if start is None:
-            start = found.x
-        z, slope = targets(y, theta)
-        gp = GaussianProcess(X, z, theta, category, sizes, cfg)
-        mean, variance = gp.loo()
-        score = float(
-            (-0.5 * (z - mean) ** 2 / variance - 0.5 * (2 * math.pi * variance).log()).sum() + slope
-        )
-        if cfg.select == "map":
-            score = evidence
-        scores[warp, power] = score
-        if best is None or score > best[0]:
-            best = (score, (warp, power), gp)
-    return best[2], best[1], scores
+def cholesky(covariance: Tensor) -> Tensor:
+    """The lower root of a covariance that rounding may have left slightly indefinite."""
+    eye = torch.eye(len(covariance), dtype=covariance.dtype)
+    for jitter in (0.0, 1e-10, 1e-8, 1e-6, 1e-4):
+        root, failed = torch.linalg.cholesky_ex(covariance + jitter * eye)
+        if not failed:
+            return root
+    raise FitFailed("the covariance is not positive definite")

@@ -1,8 +1,9 @@
 """Warps that make an objective look more like a draw from a Gaussian process.
 
-Inputs: the Kumaraswamy distribution function (Snoek et al. 2014, who use the beta's; Kumaraswamy 1980), as in
-BoTorch's `Warp`. Output: the power transform of Yeo and Johnson (2000), with its logarithmic Jacobian, so that
-predictive densities of warped and plain models can be compared.
+Inputs: the distribution function of Kumaraswamy (1980), as BoTorch's `Warp` has it after Snoek et al. (2014).
+Output: the power transform of Yeo and Johnson (2000). Both are the identity at the mode of their priors, and
+their strengths are fitted together with the length scales (Snelson et al. 2004), so that each fit warps as
+much as its data ask for.
 """
 
 from dataclasses import dataclass
@@ -13,52 +14,76 @@ from torch import Tensor
 _EDGE = 1e-7
 """The Kumaraswamy warp has infinite slopes at 0 and 1: inputs are pulled in by this much."""
 
+_WORST = -5.0
+"""Objectives are cut off this many spreads below the median: how bad a config is beyond that teaches nothing,
+and a diverged loss of 1e30 would flatten all others."""
+
+_LARGEST_LOG = 50.0
+"""Untransformed values grow no further than exp of this many spreads, so that they stay finite."""
+
 
 def kumaraswamy(u: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """1 - (1 - u^a)^b for `u` in [0, 1], shape `… x d`; `a`, `b` > 0 of shape `d`; identity at a = b = 1."""
+    """1 - (1 - u^a)^b for `u` in [0, 1], shape `... x d`; `a`, `b` > 0 of shape `d`."""
     u = u * (1 - 2 * _EDGE) + _EDGE
     return 1 - (1 - u**a) ** b
 
 
-def yeo_johnson(y: Tensor, power: Tensor) -> Tensor:
-    """The transform of Yeo and Johnson (2000), equation 2.1; identity at power 1."""
-    return torch.where(y >= 0, _box_cox(y.clamp(min=0), power), -_box_cox((-y).clamp(min=0), 2 - power))
+def yeo_johnson(s: Tensor, power: Tensor) -> Tensor:
+    """The transform of Yeo and Johnson (2000, equation 2.1)."""
+    return torch.where(s >= 0, _box_cox(s.clamp(min=0), power), -_box_cox((-s).clamp(min=0), 2 - power))
 
 
-def _box_cox(y: Tensor, power: Tensor) -> Tensor:
-    """((1 + y)^power - 1) / power for y >= 0, by its series in power where that is near 0."""
-    log = torch.log1p(y)
-    near_zero = power.abs() < 1e-6
-    safe = torch.where(near_zero, torch.ones_like(power), power)
-    return torch.where(near_zero, log, torch.expm1(safe * log) / safe)
+def inverse_yeo_johnson(t: Tensor, power: Tensor) -> Tensor:
+    """The inverse of `yeo_johnson`; what lies past the end of its range gives a very large value."""
+    rising, falling = t.clamp(min=0), (-t).clamp(min=0)
+    return torch.where(t >= 0, _inverse_box_cox(rising, power), -_inverse_box_cox(falling, 2 - power))
 
 
-def inverse_yeo_johnson(z: Tensor, power: Tensor) -> Tensor:
-    """The inverse of `yeo_johnson`; values past the end of its range give the largest finite one."""
-    return torch.where(
-        z >= 0, _inverse_box_cox(z.clamp(min=0), power), -_inverse_box_cox((-z).clamp(min=0), 2 - power)
-    )
+def log_slope(s: Tensor, power: Tensor) -> Tensor:
+    """The logarithm of the derivative of `yeo_johnson` at `s`."""
+    return (power - 1) * s.sign() * torch.log1p(s.abs())
 
 
-def _inverse_box_cox(z: Tensor, power: Tensor) -> Tensor:
-    near_zero = power.abs() < 1e-6
-    safe = torch.where(near_zero, torch.ones_like(power), power)
-    log = torch.where(near_zero, z, torch.log1p((safe * z).clamp(min=-1 + 1e-12)) / safe)
-    return torch.expm1(log.clamp(max=50.0))
+def _box_cox(s: Tensor, power: Tensor) -> Tensor:
+    """((1 + s)^power - 1) / power for s >= 0; its limit, log(1 + s), where power is near 0."""
+    log = torch.log1p(s)
+    is_zero = power.abs() < 1e-6
+    divisor = torch.where(is_zero, torch.ones_like(power), power)
+    return torch.where(is_zero, log, torch.expm1(divisor * log) / divisor)
 
 
-def log_slope(y: Tensor, power: Tensor) -> Tensor:
-    """The logarithm of d yeo_johnson(y) / dy."""
-    return (power - 1) * y.sign() * torch.log1p(y.abs())
+def _inverse_box_cox(t: Tensor, power: Tensor) -> Tensor:
+    is_zero = power.abs() < 1e-6
+    divisor = torch.where(is_zero, torch.ones_like(power), power)
+    inside = (divisor * t).clamp(min=-1 + 1e-15)
+    log = torch.where(is_zero, t, torch.log1p(inside) / divisor)
+    return torch.expm1(log.clamp(max=_LARGEST_LOG))
 
 
 @dataclass(frozen=True)
-class OutputScale:
-    """Metric values to model targets and back: robust scaling, then an optional power transform, then
-    standardizing."""
+class Spread:
+    """Objectives on a scale of their own: 0 is the median, 1 the spread of the upper half of the values."""
 
     center: float
-    scale: float
-    power: Tensor
-    mean: Tensor
-    deviation: Tensor
+    width: float
+
+    @classmethod
+    def of(cls, y: Tensor) -> "Spread":
+        """`y`, shape `n`, of any finite magnitude."""
+        size = max(float(y.abs().max()), 1e-300)
+        unit = y / size  # differences of the largest doubles would overflow
+        center = unit.median()
+        quartiles = unit.quantile(torch.tensor([0.25, 0.75], dtype=y.dtype))
+        width = float(torch.maximum(quartiles[1] - quartiles[0], (unit.max() - center) / 3))
+        if width <= 1e-13:  # all but equal
+            width = float((unit - center).abs().max())
+        return cls(float(center) * size, width * size if width > 1e-13 else 1.0)
+
+    def scale(self, y: Tensor) -> Tensor:
+        """Scaled values, the worst of them cut off."""
+        halves = y / 2 - self.center / 2
+        return (halves / (self.width / 2)).clamp(min=_WORST)
+
+    def unscale(self, s: Tensor) -> Tensor:
+        """The inverse of `scale` but for the cut."""
+        return self.center + self.width * s

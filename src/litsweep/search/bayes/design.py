@@ -1,0 +1,42 @@
+"""Where to start: configs spread evenly over the space, before there is anything to learn from."""
+
+from collections.abc import Hashable
+from collections.abc import Set as AbstractSet
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from litsweep.search.bayes.encoding import Encoding
+
+_LOOK_AHEAD = 256
+_ENUMERABLE = 100_000
+"""A finite space of up to this many configs is listed when the sequence has only tried ones to offer."""
+
+
+def seed_for(seed: int, position: int) -> int:
+    """A seed for one suggestion, unrelated to those of its neighbours."""
+    return int(np.random.SeedSequence([abs(seed), position]).generate_state(1)[0])
+
+
+class Design:
+    """A scrambled Sobol sequence through the distributions' quantiles (Owen 1998): its every stretch is spread
+    evenly, and no two seeds give the same."""
+
+    def __init__(self, encoding: Encoding, seed: int) -> None:
+        self._encoding, self._seed = encoding, seed
+
+    def next(self, position: int, tried: AbstractSet[Hashable]) -> Tensor | None:
+        """The config at `position`, shape `d`, or the first untried one after it; None if there is none."""
+        if not self._encoding.d:
+            return self._untried(torch.zeros(1, 0, dtype=torch.double), tried)
+        sobol = torch.quasirandom.SobolEngine(self._encoding.d, scramble=True, seed=seed_for(self._seed, 0))
+        sobol.fast_forward(position)
+        found = self._untried(self._encoding.from_unit(sobol.draw(_LOOK_AHEAD, dtype=torch.double)), tried)
+        if found is None and self._encoding.space.size <= _ENUMERABLE:
+            found = self._untried(self._encoding.all_configs(), tried)
+        return found
+
+    def _untried(self, x: Tensor, tried: AbstractSet[Hashable]) -> Tensor | None:
+        space = self._encoding.space
+        return next((row for row in x if space.key(self._encoding.decode(row)) not in tried), None)

@@ -1,0 +1,46 @@
+"""Which configs run to the end: a model of the failures, beside that of the objective."""
+
+import torch
+from torch import Tensor
+
+from litsweep.search.bayes.surrogate import GaussianProcess
+
+_WANTED = 0.9
+"""Only configs that succeed with about this probability are worth a run."""
+
+_STEEPNESS = 50.0
+"""Nats of log expected improvement that a config loses for each deviation it falls short of what is wanted."""
+
+
+class Feasibility:
+    """How likely a config is to give a result.
+
+    A Gaussian process regresses 1 for runs with a result and -1 for failures; its sign is the class. Least
+    squares on labels come close to a classifier proper with everything in closed form (Rasmussen and Williams
+    2006, section 6.5).
+
+    Expected improvement times this probability would try failing regions forever: their predicted gains stay
+    high, since no result ever comes to correct them. So the probability works as a bar: 0.9, or, where runs fail everywhere at random, what half
+    of the successful configs reach.
+    """
+
+    def __init__(self, process: GaussianProcess, succeeded: Tensor) -> None:
+        self._process = process
+        wanted = torch.special.ndtri(torch.tensor(_WANTED, dtype=torch.double))
+        with torch.no_grad():
+            self._bar = torch.minimum(wanted, self._score(succeeded).median())
+
+    def probability(self, x: Tensor) -> Tensor:
+        """P(config gives a result), shape `m` for `x` of shape `m x d`."""
+        return torch.special.ndtr(self._score(x))
+
+    def log_weight(self, x: Tensor) -> Tensor:
+        """What to add to a log acquisition: near 0 above the bar, ever lower below; shape `m`."""
+        score = self._score(x)
+        over = torch.nn.functional.logsigmoid(_STEEPNESS * (score - self._bar))
+        return torch.special.log_ndtr(score) + over
+
+    def _score(self, x: Tensor) -> Tensor:
+        """Deviations by which the predicted label is positive."""
+        mean, variance = self._process.marginals(x)
+        return mean.squeeze(-1) / (variance + self._process.noise).sqrt()
