@@ -14,9 +14,9 @@ from litsweep.server.auth import SESSION_COOKIE, SESSION_SECONDS, Keyring, api_k
 KEYRING = Keyring("k" * 40)
 
 
-def connection(**headers: str) -> HTTPConnection:
+def connection(method: str = "GET", **headers: str) -> HTTPConnection:
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    return HTTPConnection({"type": "http", "headers": raw, "path": "/"})
+    return HTTPConnection({"type": "http", "method": method, "headers": raw, "path": "/"})
 
 
 def basic(password: str) -> str:
@@ -48,6 +48,7 @@ def test_nothing_else_opens(authorization: str) -> None:
 def test_a_session_opens_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     session = KEYRING.session()
     assert has_key(connection(cookie=f"{SESSION_COOKIE}={session}"), KEYRING)
+    assert not has_key(connection("POST", cookie=f"{SESSION_COOKIE}={session}"), KEYRING)
     assert not Keyring("other" * 8).is_session(session)
     assert not KEYRING.is_session("9" + session) and not KEYRING.is_session("")
     now = time.time()

@@ -85,7 +85,11 @@ class Keyring:
 
 
 def has_key(connection: HTTPConnection, keyring: Keyring) -> bool:
-    """Whether a request carries the key or a session made from it."""
+    """Whether a request carries the key, or a session made from it, which only ever reads.
+
+    A page that another program serves on this host counts as the same site: the browser would send the
+    cookie along with what that page posts.
+    """
     scheme, _, credentials = connection.headers.get("authorization", "").partition(" ")
     match scheme.lower():
         case "basic":
@@ -93,7 +97,8 @@ def has_key(connection: HTTPConnection, keyring: Keyring) -> bool:
         case "bearer":
             return keyring.opens(credentials)
         case _:
-            return keyring.is_session(connection.cookies.get(SESSION_COOKIE, ""))
+            is_read = connection.scope["method"] in ("GET", "HEAD")
+            return is_read and keyring.is_session(connection.cookies.get(SESSION_COOKIE, ""))
 
 
 def _password(credentials: str) -> str:

@@ -80,7 +80,7 @@ files = Table(
     metadata,
     Column("artifact_id", ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True),
     Column("name", Text, primary_key=True),
-    Column("digest", String(128), nullable=False, index=True),
+    Column("digest", Text, nullable=False, index=True),
     Column("size", BigInteger),
     Column("ref", Text),
     Column("blob", String(32), ForeignKey("blobs.key"), index=True),

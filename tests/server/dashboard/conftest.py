@@ -1,0 +1,107 @@
+"""A sweep with something of everything, and ways to look at it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+from starlette.testclient import TestClient
+
+from litsweep.server.app import create_app
+from litsweep.server.auth import SESSION_COOKIE
+from litsweep.server.backend import Backend
+from litsweep.server.history_keys import updated
+from litsweep.server.settings import Settings
+from litsweep.server.store import blobs, files, lines, projects, runs, sweeps
+from litsweep.server.store.lines import Line
+
+EVIL = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+SWEEP = """
+method: random
+metric: {name: val_acc, goal: maximize}
+run_cap: 10
+parameters:
+  lr: {distribution: log_uniform_values, min: 0.0001, max: 0.1}
+  optimizer: {values: [adam, sgd]}
+  epochs: {value: 3}
+"""
+
+
+@pytest.fixture
+def http(tmp_path: Path) -> Iterator[TestClient]:
+    """A browser that is signed in."""
+    with TestClient(create_app(Settings(tmp_path / "data"))) as client:
+        client.cookies.set(SESSION_COOKIE, backend_of(client).keyring.session())
+        yield client
+
+
+@pytest.fixture
+def sweep(http: TestClient) -> str:
+    """The address of a sweep in project local/p: a good run, a diverged, a stopped and a running one."""
+    with backend_of(http).database.write() as connection:
+        return fill(connection, backend_of(http))
+
+
+def backend_of(client: TestClient) -> Backend:
+    backend = client.app.state.backend  # type: ignore[attr-defined]
+    assert isinstance(backend, Backend)
+    return backend
+
+
+def fill(connection: Connection, backend: Backend) -> str:
+    project = projects.ensure(connection, "local", "p")
+    made = sweeps.add(
+        connection, project.id, config=SWEEP, display_name=f"sweep {EVIL}", expected_runs=10, best_loss=0.9
+    )
+    for name, curve, more in (
+        ("good", [0.5, 0.9, 0.8], {"state": "finished", "exitcode": 0}),
+        ("diverged", [0.4, "NaN"], {"state": "failed", "failure": "diverged", "exitcode": 1}),
+        ("cut", [0.2], {"state": "finished", "stopped_by": "search", "stop_reason": '{"rule": "hyperband"}'}),
+        ("going", [0.3, 0.6], {"state": "running"}),
+    ):
+        add_run(connection, project.id, made.id, name, curve, more)
+    run = runs.find(connection, project.id, "good")
+    assert run is not None
+    key = files.declare(connection, run.id, "media/images/a b_3_0f.png", "0" * 32)
+    written = backend.blobs.put(key, b"\x89PNG")
+    blobs.mark_stored(connection, key, written.size, written.md5)
+    lines.put(connection, run.id, lines.LOG, [Line(i, f"line {i} {EVIL}") for i in range(1500)])
+    runs.change(connection, run.id, log_lines=1500)
+    return f"/local/p/sweeps/{made.name}"
+
+
+def add_run(
+    connection: Connection,
+    project_id: int,
+    sweep_id: int | None,
+    name: str,
+    curve: list[Any],
+    more: dict[str, Any],
+) -> None:
+    parameters = {"lr": 0.01, "optimizer": "adam", "epochs": 3}
+    made = runs.add(
+        connection,
+        project_id,
+        name,
+        {
+            "sweep_id": sweep_id,
+            "display_name": f"{name} {EVIL}" if name == "good" else name,
+            "parameters": json.dumps(parameters),
+            "reason": json.dumps({"method": "random", "note": EVIL}),
+            "config": json.dumps({key: {"value": value} for key, value in parameters.items()}),
+            "started_at": 1000.0,
+            **({"ended_at": 1060.0} if more["state"] != "running" else {}),
+            **more,
+        },
+    )
+    rows = [{"val_acc": value, "_step": step} for step, value in enumerate(curve)]
+    lines.put(connection, made.id, lines.HISTORY, [Line(i, json.dumps(row), i) for i, row in enumerate(rows)])
+    runs.change(
+        connection,
+        made.id,
+        history_lines=len(rows),
+        history_keys=updated("{}", rows),
+        summary=json.dumps(rows[-1] | {"test_acc": 0.7}),
+    )

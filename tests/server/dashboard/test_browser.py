@@ -1,0 +1,147 @@
+"""The pages in a real browser."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from litsweep.server.auth import Keyring
+from litsweep.server.backend import Backend
+from litsweep.server.dashboard.login import login_link
+from litsweep.server.settings import Settings
+from tests.live_server import LiveServer
+from tests.server.dashboard.conftest import fill
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServer, str]]:
+    """A server and the address of a sweep on it."""
+    server = LiveServer(tmp_path_factory.mktemp("browser") / "server")
+    backend = Backend.open(Settings(Path(server.data_dir)))
+    with backend.database.write() as connection:
+        sweep = fill(connection, backend)
+    backend.close()
+    server.start()
+    yield server, sweep
+    server.stop()
+
+
+@pytest.fixture
+def page(browser: Browser, live: tuple[LiveServer, str]) -> Iterator[Page]:
+    """A page of a browser that has signed in by a link. What the console says of errors fails the test."""
+    server, _ = live
+    context = browser.new_context(base_url=server.url, viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.goto(login_link(Keyring(server.key)))
+    yield opened
+    context.close()
+    assert errors == []
+
+
+def test_from_the_projects_to_a_run(page: Page, live: tuple[LiveServer, str]) -> None:
+    page.get_by_role("link", name="local p").click()
+    page.get_by_role("link", name="sweep <img").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("sweep <img")
+    page.get_by_role("table", name="Runs of the sweep").get_by_role("link", name="good").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("good")
+    expect(page.locator("#config")).to_contain_text("optimizer")
+    expect(page.locator(".log")).to_contain_text("line 1499")
+    page.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="sweep <img").click()
+    expect(page).to_have_url(live[0].url + live[1])
+
+
+def test_a_sweep_shows_its_result(page: Page, live: tuple[LiveServer, str]) -> None:
+    page.goto(live[1])
+    expect(page.locator("#tiles .figure")).to_have_text("0.9")
+    expect(page.locator("#tiles")).to_contain_text(
+        "4 of 10 runs: 1 finished, 1 stopped early, 1 failed, 1 running"
+    )
+    for chart in ("best", "curves"):
+        expect(page.locator(f"#{chart} svg.main-svg").first).to_be_visible()
+    expect(page.locator("#parallel a")).to_have_count(4)
+    expect(page.get_by_role("table", name="Runs of the sweep").get_by_role("row").nth(1)).to_contain_text(
+        "good"
+    )
+    assert page.title() != "owned"
+
+
+def test_tables_are_sorted_by_their_heads(page: Page, live: tuple[LiveServer, str]) -> None:
+    page.goto(live[1])
+    table = page.get_by_role("table", name="Runs of the sweep")
+    head = table.get_by_role("columnheader", name="best val_acc")
+    expect(head).to_have_attribute("aria-sort", "descending")
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    expect(table.get_by_role("row").nth(1)).to_contain_text("cut")
+
+
+def test_the_page_follows_a_running_sweep(page: Page, live: tuple[LiveServer, str]) -> None:
+    server, sweep = live
+    page.goto(sweep)
+    row = page.get_by_role("table", name="Runs of the sweep").get_by_role("row", name="going")
+    expect(row).to_contain_text("0.6")
+    line = '{"val_acc": 0.77, "_step": 2}'
+    server.post(
+        "/files/local/p/going/file_stream",
+        {"files": {"wandb-history.jsonl": {"offset": 2, "content": [line]}}},
+    )
+    expect(row).to_contain_text("0.77", timeout=10_000)
+
+
+def test_a_failed_and_a_stopped_run_say_why(page: Page) -> None:
+    page.goto("/local/p/runs/diverged")
+    expect(page.locator("#notices")).to_contain_text("Ended without a result: diverged (exit code 1)")
+    page.goto("/local/p/runs/cut")
+    expect(page.locator("#notices")).to_contain_text("Stopped early by the search: hyperband")
+
+
+def test_signing_in_with_the_key_and_out(browser: Browser, live: tuple[LiveServer, str]) -> None:
+    server, sweep = live
+    context = browser.new_context(base_url=server.url)
+    page = context.new_page()
+    page.goto(sweep)
+    page.get_by_label("API key").fill(server.key)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(server.url + sweep)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_sticks_out_of_a_narrow_window(
+    browser: Browser, live: tuple[LiveServer, str], scheme: str
+) -> None:
+    server, sweep = live
+    context = browser.new_context(
+        base_url=server.url,
+        viewport={"width": 360, "height": 800},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    page = context.new_page()
+    page.goto(login_link(Keyring(server.key), sweep))
+    expect(page.locator("#best svg.main-svg").first).to_be_visible()
+    for address in (sweep, "/local/p", "/local/p/runs/good", "/"):
+        page.goto(address)
+        expect(page.locator("#live")).to_have_text("Live")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (background == "rgb(16, 18, 23)") == (scheme == "dark")
+    context.close()

@@ -1,0 +1,147 @@
+"""What the pages are made of."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from litsweep.server.dashboard import rendering
+from tests.server.dashboard.conftest import EVIL
+
+STATIC = Path(rendering.__file__).parent / "static"
+
+
+def data(http: TestClient, path: str) -> Any:
+    response = http.get(f"/-/data{path}")
+    assert response.status_code == 200
+    return response.json()
+
+
+def runs(http: TestClient, sweep: str) -> dict[str, Any]:
+    return {run["name"]: run for run in data(http, sweep)["runs"]}
+
+
+def test_a_sweep_and_its_progress(http: TestClient, sweep: str) -> None:
+    found = data(http, sweep)
+    assert found["metric"] == {"name": "val_acc", "goal": "maximize", "target": None}
+    assert found["sweep"]["counts"] == {"running": 1, "finished": 1, "stopped early": 1, "failed": 1}
+    assert (found["sweep"]["expected"], found["sweep"]["method"]) == (10, "random")
+
+
+def test_the_best_value_of_a_run_is_the_best_of_its_history(http: TestClient, sweep: str) -> None:
+    found = runs(http, sweep)
+    assert {name: (run["best"], run["last"]) for name, run in found.items()} == {
+        "good": (0.9, 0.8),
+        "diverged": (0.4, 0.4),
+        "cut": (0.2, 0.2),
+        "going": (0.6, 0.6),
+    }
+    assert found["cut"]["state"] == "stopped early"
+    assert found["going"]["ended"] is None and found["good"]["ended"] == 1060.0
+
+
+def test_parameters_stand_at_their_quantile(http: TestClient, sweep: str) -> None:
+    found = data(http, sweep)
+    assert [parameter["name"] for parameter in found["parameters"]] == ["lr", "optimizer"]
+    ticks = {parameter["name"]: parameter["ticks"] for parameter in found["parameters"]}
+    assert ticks["lr"][0] == [0.0, 0.0001] and ticks["lr"][-1] == [1.0, 0.1]
+    assert ticks["optimizer"] == [[0.25, "adam"], [0.75, "sgd"]]
+    assert runs(http, sweep)["good"]["values"] == [0.01, "adam"]
+    assert runs(http, sweep)["good"]["positions"] == pytest.approx([2 / 3, 0.25], abs=1e-3)
+
+
+def test_curves_follow_a_run_that_goes_on(http: TestClient, sweep: str) -> None:
+    assert data(http, sweep)["curves"]["going"] == [[0, 1], [0.3, 0.6]]
+    chunk = {"files": {"wandb-history.jsonl": {"offset": 2, "content": ['{"val_acc": 0.95, "_step": 2}']}}}
+    key = http.app.state.backend.keyring.key  # type: ignore[attr-defined]
+    http.post("/files/local/p/going/file_stream", json=chunk, headers={"Authorization": f"Bearer {key}"})
+    assert data(http, sweep)["curves"]["going"] == [[0, 1, 2], [0.3, 0.6, 0.95]]
+    assert runs(http, sweep)["going"]["best"] == 0.95
+
+
+def test_nothing_new_is_not_sent_again(http: TestClient, sweep: str) -> None:
+    tag = http.get(f"/-/data{sweep}").headers["etag"]
+    assert http.get(f"/-/data{sweep}", headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_a_run(http: TestClient, sweep: str) -> None:
+    found = data(http, "/local/p/runs/good")
+    assert found["config"] == {"lr": 0.01, "optimizer": "adam", "epochs": 3}
+    assert found["last"] == {"val_acc": 0.8, "test_acc": 0.7}
+    assert found["why"]["method"] == "random"
+    assert found["files"] == [{"name": "media/images/a b_3_0f.png", "size": 4, "type": "image/png"}]
+    history = data(http, "/local/p/runs/good/history")
+    assert history["curves"] == {"val_acc": [[0, 1, 2], [0.5, 0.9, 0.8]]}
+    assert history["extremes"]["val_acc"] == {"min": 0.5, "max": 0.9, "best": 0.9, "last": 0.8}
+
+
+def test_a_diverged_run_has_a_gap(http: TestClient, sweep: str) -> None:
+    assert data(http, "/local/p/runs/diverged/history")["curves"]["val_acc"] == [[0, 1], [0.4, None]]
+
+
+def test_the_end_of_the_console_output_comes_first(http: TestClient, sweep: str) -> None:
+    tail = data(http, "/local/p/runs/good/log")
+    assert tail["start"] == 500 and tail["lines"][-1].startswith("line 1499")
+    earlier = data(http, "/local/p/runs/good/log?before=500")
+    assert earlier["start"] == 0 and earlier["lines"][-1].startswith("line 499")
+
+
+def test_a_file_is_shown_by_a_signed_link(http: TestClient, sweep: str) -> None:
+    response = http.get("/-/file/local/p/runs/good/media/images/a%20b_3_0f.png")
+    assert (response.content, response.headers["content-type"]) == (b"\x89PNG", "image/png")
+    assert http.get("/-/file/local/p/runs/good/other.png").status_code == 404
+
+
+def test_a_project(http: TestClient, sweep: str) -> None:
+    found = data(http, "/local/p")
+    assert found["sweeps"][0]["best"] == 0.9
+    assert [run["name"] for run in found["runs"]] == ["going", "cut", "diverged", "good"]
+    assert set(found["metrics"]) == {"val_acc", "test_acc"}
+    assert data(http, "/projects")["projects"][0] | {"updated_at": 0} == {
+        "entity": "local",
+        "name": "p",
+        "sweeps": 1,
+        "runs": 4,
+        "running": 1,
+        "updated_at": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    "path", ["/local/none", "/local/p/sweeps/none", "/local/p/runs/none", "/no/p/runs/good"]
+)
+def test_what_is_not_there(http: TestClient, sweep: str, path: str) -> None:
+    assert http.get(f"/-/data{path}").status_code == 404
+    response = http.get(path)
+    assert response.status_code == 404 and "Not on this server" in response.text
+
+
+@pytest.mark.parametrize("path", ["/", "/local/p", "sweep", "/local/p/runs/good", "/login"])
+def test_pages_run_only_scripts_of_this_server(http: TestClient, sweep: str, path: str) -> None:
+    response = http.get(sweep if path == "sweep" else path)
+    assert response.status_code == 200
+    policy = response.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "script-src 'self';" in policy
+    assert not re.search(r"<script(?! (type=\"module\" )?src=\"/-/)", response.text)
+    assert not re.search(r"(src|href)=\"(https?:)?//", response.text)
+    assert EVIL not in response.text
+
+
+def test_scripts_make_no_markup_of_text() -> None:
+    for script in STATIC.glob("*.js"):
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b", script.read_text()
+        )
+
+
+def test_names_are_escaped_in_pages(http: TestClient) -> None:
+    response = http.get("/login", params={"next": f"/{EVIL}"})
+    assert EVIL not in response.text
+
+
+def test_charts_need_no_other_server(http: TestClient) -> None:
+    response = http.get("/-/plotly.min.js")
+    assert response.headers["content-type"].startswith("text/javascript")
+    assert "plotly.js" in response.text[:2000]
