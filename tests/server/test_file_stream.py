@@ -59,6 +59,22 @@ def test_nan_and_infinity(graphql: GraphQL, stream: Stream) -> None:
     assert run(graphql)["historyKeys"]["keys"]["in.low"]["typeCounts"] == [{"type": "number", "count": 1}]
 
 
+def test_numbers_after_nan_in_a_later_chunk(graphql: GraphQL, stream: Stream) -> None:
+    for step, value in enumerate(["NaN", "1.0", "-Infinity", "true", '"text"', "2.0"]):
+        row = f'{{"_step": {step}, "x": {value}}}'
+        assert stream("a", files={"wandb-history.jsonl": {"offset": step, "content": [row]}})["status"] == 200
+    keys = run(graphql)["historyKeys"]["keys"]["x"]
+    assert keys["monotonic"] is True and keys["previousValue"] == 2.0
+    counts = {kind["type"]: kind["count"] for kind in keys["typeCounts"]}
+    assert counts == {"number": 4, "boolean": 1, "string": 1}
+
+
+def test_rows_without_a_step_are_numbered_by_line(graphql: GraphQL, stream: Stream) -> None:
+    rows = ['{"x": 1}', '{"x": 2, "_step": null}']
+    stream("a", files={"wandb-history.jsonl": {"offset": 0, "content": rows}})
+    assert run(graphql)["historyKeys"]["lastStep"] == 1
+
+
 def test_the_summary_is_replaced(graphql: GraphQL, stream: Stream) -> None:
     for text in ('{"a": 1, "b": 2}', '{"a": 3}'):
         stream("a", files={"wandb-summary.json": {"offset": 0, "content": [text]}})

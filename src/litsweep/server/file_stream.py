@@ -7,6 +7,7 @@ when the lines are on disk.
 
 import gzip
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ from litsweep.server.backend import Backend, backend_of
 from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.wire_json import dumps
+from litsweep.server.wire_json import dumps, number
 from litsweep.sweep.run import RunState
 
 Chunk = Mapping[str, Any]
@@ -96,9 +97,7 @@ def _write(
     connection: Connection, run: RunRecord, stream: str, offset: int, content: Sequence[str]
 ) -> Changes:
     rows = [json.loads(text) for text in content] if stream != LOG else []
-    steps = (
-        [int(row.get("_step", n)) for n, row in enumerate(rows, start=offset)] if stream == HISTORY else []
-    )
+    steps = [_step(row, n) for n, row in enumerate(rows, start=offset)] if stream == HISTORY else []
     bodies = content if stream == LOG else [dumps(row) for row in rows]
     numbered = enumerate(zip_longest(bodies, steps), start=offset)
     lines.put(connection, run.id, stream, [Line(n, body, step) for n, (body, step) in numbered])
@@ -110,6 +109,12 @@ def _write(
         changes["last_step"] = max([run.last_step, *steps])
         changes["history_keys"] = history_keys.updated(run.history_keys, rows[max(0, known - offset) :])
     return changes
+
+
+def _step(row: Mapping[str, Any], line: int) -> int:
+    """The step of a row; its line number if it says none."""
+    step = number(row.get("_step"))
+    return line if step is None or not math.isfinite(step) else int(step)
 
 
 def _state(run: RunRecord, chunk: Chunk, now: float) -> Changes:

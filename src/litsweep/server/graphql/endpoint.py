@@ -52,7 +52,7 @@ def _message(error: GraphQLError) -> str:
 
 
 def _status(result: ExecutionResult) -> int:
-    """The client reads from the status, never from the errors, that a thing is gone or that it may try again."""
+    """Only the status tells the client that a thing is gone, or that it may try again."""
     causes = [error.original_error for error in result.errors or ()]
     if any(isinstance(cause, NotFoundError) for cause in causes):
         return 404
