@@ -55,7 +55,9 @@ class Checkpoints:
         best = BestCheckpoint(
             folder, filename="best", monitor=monitor, mode=goal, enable_version_counter=False
         )
-        last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
+        last = ModelCheckpoint(
+            folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
+        )
         return cls(folder, best, last)
 
     @property

@@ -59,31 +59,31 @@ class RunControl(Callback):
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._take_sigterm()
 
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._obey(trainer)  # last.ckpt has just been saved
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if isinstance(loss, Tensor):
-            finite = torch.isfinite(loss.detach()).all()
-            self._finite = finite if self._finite is None else self._finite & finite
-        self._look(trainer)
+            self._note(torch.isfinite(loss.detach()).all())
+        # After its last batch an epoch is still to be validated: a run resumed from there would lack that row.
+        if self._is_time_to_look(trainer) and not trainer.is_last_batch:
+            self._obey(trainer, save=True)
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._obey(trainer)
-
-    def on_validation_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        self._look(trainer)
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._raise_if_diverged(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         monitored = trainer.callback_metrics.get(self._monitor)
         if monitored is not None and not trainer.sanity_checking:
-            finite = torch.isfinite(monitored).all()
-            self._finite = finite if self._finite is None else self._finite.to(finite.device) & finite
-        self._obey(trainer)
+            self._note(torch.isfinite(monitored).all())
+        self._raise_if_diverged(trainer)
 
     def on_test_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        if self._request is not Request.STOP:  # the test set is the run's last and short step
-            self._look(trainer)
+        if self._is_time_to_look(trainer) and self._agreed_request(trainer) is Request.PREEMPT:
+            raise Interrupted(Request.PREEMPT, "stopped early: SIGTERM")
 
     def _take_sigterm(self) -> None:
         """Replace Lightning's handler, which broadcasts to the other ranks inside itself and may hang."""
@@ -93,22 +93,29 @@ class RunControl(Callback):
     def _on_sigterm(self, signum: int, frame: FrameType | None) -> None:
         self._request = max(self._request, Request.PREEMPT)
 
-    def _look(self, trainer: Trainer) -> None:
+    def _note(self, finite: Tensor) -> None:
+        """Remember, without waiting for the device, whether all numbers so far were finite."""
+        self._finite = finite if self._finite is None else self._finite.to(finite.device) & finite
+
+    def _is_time_to_look(self, trainer: Trainer) -> bool:
         self._batches += 1
         looking_waits = trainer.world_size > 1 or trainer.strategy.root_device.type != "cpu"
-        if not looking_waits or self._batches % CHECK_EVERY == 0:
-            self._obey(trainer)
+        return not looking_waits or self._batches % CHECK_EVERY == 0
 
-    def _obey(self, trainer: Trainer) -> None:
+    def _obey(self, trainer: Trainer, *, save: bool = False) -> None:
         request = self._agreed_request(trainer)
         if request is Request.NONE:
             return
         if request is Request.DIVERGED:
             raise Interrupted(request, "the loss or the monitored metric is not a finite number")
-        if trainer.training or trainer.validating:
+        if save:
             trainer.save_checkpoint(self._last_checkpoint)
         reason = "the server asked for it" if request is Request.STOP else "SIGTERM"
         raise Interrupted(request, f"stopped early: {reason}")
+
+    def _raise_if_diverged(self, trainer: Trainer) -> None:
+        if self._agreed_request(trainer) is Request.DIVERGED:
+            self._obey(trainer)
 
     def _agreed_request(self, trainer: Trainer) -> Request:
         finite = self._finite is None or bool(self._finite)

@@ -203,8 +203,8 @@ def _is_no_advertisement(record: logging.LogRecord) -> bool:
 def _silence_advice() -> None:
     """Drop Lightning's advice that does not apply.
 
-    Batches come from memory, metrics are logged per epoch, and a run that was preempted within an epoch draws the
-    rest of that epoch's batches anew.
+    Batches come from memory, metrics are logged per epoch, and a run that was preempted within an epoch draws
+    the rest of that epoch's batches anew.
     """
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
     warnings.filterwarnings("ignore", message="The '.*_dataloader' does not have many workers")
