@@ -71,6 +71,20 @@ def test_two_agents_on_24_points(client_env: dict[str, str], tmp_path: Path) -> 
     check_grid(found, 24)
 
 
+@pytest.mark.slow
+def test_agents_outlive_the_server(server: LiveServer, client_env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TRAIN.replace("import wandb", "import time, wandb; time.sleep(1)"))
+    sweep = create_sweep(GRID.format(a=[1, 2, 3], b=[0, 1]), client_env, tmp_path)
+    agents = [start(["-m", "wandb", "agent", sweep], client_env, tmp_path) for _ in range(2)]
+    for _ in range(3):
+        time.sleep(6)
+        server.kill()
+        time.sleep(1)
+        server.start()
+    assert [agent.wait(timeout=120) for agent in agents] == [0, 0]
+    check_grid(read(sweep, client_env, tmp_path), 6)
+
+
 WAIT = """
 import time
 import wandb

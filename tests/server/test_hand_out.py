@@ -235,6 +235,37 @@ def test_silence_is_a_crash_but_an_outage_is_not(grid: Sweep, backend: Backend, 
     assert grid.states[run] == "crashed"
 
 
+def test_a_slow_search_holds_up_nobody_else(
+    grid: Sweep, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hand_out, "SEARCH_WAIT", 0.05)
+    busy, idle = grid.agent(), grid.agent()
+    run = grid.start(busy)
+    with backend.database.read() as connection:
+        record = sweeps.get(connection, int(grid.id))
+    assert record is not None
+    with backend.sweeps.get(record).lock:  # as while it suggests
+        grid.log(run, 0, 1.0)
+        assert grid.beat(busy, run) == [] and grid.beat(idle) == []
+        assert grid.read["state"] == "RUNNING"
+    assert grid.beat(idle)[0]["type"] == "run"
+
+
+def test_a_search_that_fails_is_built_again(
+    grid: Sweep, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = grid.agent()
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no luck")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hand_out, "_store", fail)
+        answer = grid.graphql(HEARTBEAT, id=agent, runState="{}")
+        assert "no luck" in answer["errors"][0]["message"]
+    assert grid.start(agent) and len(grid.states) == 1
+
+
 def test_run_cap_ends_the_sweep_when_its_last_run_ends(
     graphql: GraphQL, stream: Stream, backend: Backend
 ) -> None:
