@@ -24,7 +24,7 @@ x = float(sys.argv[1].partition("=")[2])
 with wandb.init() as run:
     for epoch in range(3):
         run.log({"loss": (x - 0.3) ** 2 + epoch, "epoch": epoch})
-    run.log({"table": wandb.Table(columns=["x"], data=[[x]])})  # through a folder made when wandb was imported
+    run.log({"table": wandb.Table(columns=["x"], data=[[x]])})  # by way of a folder made at import
     run.summary["device"] = os.environ["CUDA_VISIBLE_DEVICES"]
     run.summary["slot"] = int(os.environ["LITSWEEP_SLOT"].rpartition(":")[2])
 """

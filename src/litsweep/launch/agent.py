@@ -45,6 +45,7 @@ class Agent:
         self._may_take = False
         self._asked = False
         self._leaving = ""
+        self._to_announce = ""
         self._id = ""
         self._next_beat = 0.0
         self._idle_wait = SOONEST_SECONDS
@@ -59,6 +60,7 @@ class Agent:
         self._id = self._register()
         while self._run or not self._leaving:
             self._obey_link()
+            self._announce_preemption()
             self._reap()
             if self._run is None and not self._leaving:
                 self._take_next()
@@ -81,11 +83,21 @@ class Agent:
         self._leaving = self._leaving or "interrupted"
         if self._run:
             self._run.preempt()
+            self._to_announce = self._run.run_id
 
     def _on_abort(self, signum: int, frame: FrameType | None) -> None:
         if self._run:
             self._run.kill()
         os._exit(128 + signum)
+
+    def _announce_preemption(self) -> None:
+        """Say it for the run: where the whole job gets SIGTERM, its own client may be the first to go."""
+        if self._to_announce:
+            try:
+                self._api.preempting(self._to_announce)
+            except LitsweepError as error:
+                log.warning("cannot tell that run %s is preempted: %s", self._to_announce, error)
+            self._to_announce = ""
 
     def _register(self) -> str:
         host = socket.gethostname()

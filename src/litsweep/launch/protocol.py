@@ -143,8 +143,12 @@ class AgentApi:
 
     def requeue(self, run_id: str) -> None:
         """Have the server hand the run out again: tell it, as its client would, that it was preempted."""
-        self._stream(run_id, {"preempting": True})
+        self.preempting(run_id)
         self.end(run_id, 1)
+
+    def preempting(self, run_id: str) -> None:
+        """Tell the server that the run is about to be taken off its slot: a failure is none of its own."""
+        self._stream(run_id, {"preempting": True})
 
     def end(self, run_id: str, exit_code: int) -> None:
         """Tell the server that the run is over, in place of a client that died before it could."""

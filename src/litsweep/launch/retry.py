@@ -4,9 +4,9 @@ import logging
 import signal
 
 from litsweep.errors import LitsweepError
-from litsweep.launch.failure import RunEnd
+from litsweep.launch.failure import EXIT_PREEMPTED, RunEnd
 from litsweep.launch.protocol import AgentApi
-from litsweep.sweep.run import Failure
+from litsweep.sweep.run import Failure, RunState
 
 MOST_ATTEMPTS = 3
 FAILURE = "failure"
@@ -26,10 +26,10 @@ class Retries:
 
     def record(self, end: RunEnd) -> bool:
         """Note `end` on its run; True when the run will be tried again, by whichever agent asks next."""
-        if end.failure is None or end.is_preempted:
-            return end.is_preempted
         try:
-            return self._record(end, end.failure)
+            if end.is_preempted:
+                return self._settle(end.run_id)
+            return end.failure is not None and self._record(end, end.failure)
         except LitsweepError as error:
             log.warning("cannot note that run %s ended by %s: %s", end.run_id, end.failure, error)
             return False
@@ -40,6 +40,12 @@ class Retries:
             self._api.end(run_id, _KILLED)
         except LitsweepError as error:
             log.warning("cannot note that run %s was killed: %s", run_id, error)
+
+    def _settle(self, run_id: str) -> bool:
+        """End a preempted run for its client, where that was killed before it could say the last word."""
+        if self._api.run(run_id).get("state") == RunState.PREEMPTING:
+            self._api.end(run_id, EXIT_PREEMPTED)
+        return True
 
     def _record(self, end: RunEnd, failure: Failure) -> bool:
         summary = self._api.summary(end.run_id)

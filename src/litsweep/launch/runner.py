@@ -12,10 +12,11 @@ import yaml
 
 from litsweep.launch import process
 from litsweep.launch.command import Invocation, invocation
-from litsweep.launch.failure import RunEnd, classify, host_memory_kills, last_lines
+from litsweep.launch.failure import EXIT_PREEMPTED, RunEnd, classify, host_memory_kills, last_lines
 from litsweep.launch.link import Link
 from litsweep.launch.protocol import AgentApi, Command
 from litsweep.launch.warm import WarmParent, leave_parent, unsafe_to_fork
+from litsweep.sweep.run import Failure
 
 KILL_SECONDS = 30.0  # between asking a run to end and killing it, as WANDB_AGENT_KILL_DELAY
 TAIL_BYTES = 16384
@@ -34,6 +35,7 @@ class RunProcess:
         self._memory_kills = host_memory_kills()
         self._asked = False
         self._unwanted = False
+        self._preempted = False
         self._deadline: float | None = None
 
     def stop(self) -> None:
@@ -43,6 +45,7 @@ class RunProcess:
 
     def preempt(self) -> None:
         """The slot is taken away: SIGTERM, on which a run keeps a checkpoint to be resumed from."""
+        self._preempted = True
         self._ask(signal.SIGTERM)
 
     def _ask(self, signum: signal.Signals) -> None:
@@ -76,12 +79,19 @@ class RunProcess:
             return None
         code = os.waitstatus_to_exitcode(status)
         tail = self._tail()
-        died_for_memory = host_memory_kills() > self._memory_kills
-        failure = None if self._unwanted else classify(code, tail, died_for_memory)
+        failure = self._failure(code, tail)
         process.kill_group(self.pid)
         if code < 0:
             self.kill()
-        return RunEnd(self.run_id, code, failure, tail)
+        taken_away = self._preempted and code != 0
+        return RunEnd(self.run_id, EXIT_PREEMPTED if taken_away else code, failure, tail)
+
+    def _failure(self, code: int, tail: str) -> Failure | None:
+        if self._unwanted:
+            return None
+        if self._preempted and code != 0:  # also 1: a cluster ends wandb's process too
+            return Failure.SIGNAL
+        return classify(code, tail, host_memory_kills() > self._memory_kills)
 
     def _tail(self) -> str:
         if not self._output.exists():

@@ -1,0 +1,116 @@
+"""Launching on a real Slurm of one node."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from litsweep.errors import LitsweepError
+from litsweep.launch import slurm
+from litsweep.launch.protocol import SweepPath
+from litsweep.launch.slurm import SlurmOptions
+from tests.launch.conftest import MakeBench
+from tests.launch.slurm_cluster import SlurmCluster, why_not
+
+# Counts to ten, a number each half second, and goes on from its file when started again after a SIGTERM.
+RESUMABLE = """
+import os, signal, sys, time, wandb
+from pathlib import Path
+count = Path("counts", os.environ["WANDB_RUN_ID"])
+count.parent.mkdir(exist_ok=True)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+with wandb.init(id=os.environ["WANDB_RUN_ID"], resume="allow") as run:
+    first = int(count.read_text()) if count.exists() else 0
+    run.summary["resumed_from"] = first
+    try:
+        for n in range(first, 10):
+            run.log({"loss": float(n), "n": n})
+            count.write_text(str(n + 1))
+            time.sleep(0.5)
+    except SystemExit:
+        run.mark_preempting()
+        raise
+"""
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.2)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[SlurmCluster]:
+    if reason := why_not():
+        pytest.skip(reason)
+    running = SlurmCluster(tmp_path / "slurm")
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.mark.slow
+def test_a_requeued_task_s_run_goes_on_where_it_was(bench: MakeBench, cluster: SlurmCluster) -> None:
+    made = bench(RESUMABLE, run_cap=8)
+    environ = made.environ | cluster.environ
+    job = slurm.submit(made.sweep, SlurmOptions(agents=4, time="0:10:00"), environ)
+    wait_until(lambda: made.states()["running"] == 4 and len(list(made.folder.glob("counts/*"))) == 4)
+    assert {task.state for task in slurm.status(made.sweep, environ)} == {"RUNNING"}
+    time.sleep(1)
+    cluster.ask("scontrol", "requeue", f"{job}_2")
+    wait_until(lambda: made.states()["preempted"] == 1)
+    wait_until(lambda: made.states()["finished"] == 8, seconds=90)
+    resumed = [run for run in made.runs() if run["summary"]["resumed_from"]]
+    assert len(resumed) == 1
+    rows = sorted(run["historyLineCount"] for run in made.runs())
+    assert (
+        rows[1:] == [10] * 7
+    )  # the requeued one's last rows may be lost: Slurm ends wandb's process as well
+    assert rows[0] >= 8
+    wait_until(lambda: slurm.status(made.sweep, environ) == [] or slurm.cancel(made.sweep, environ))
+
+
+@pytest.mark.slow
+def test_cancel_takes_every_agent_back(bench: MakeBench, cluster: SlurmCluster) -> None:
+    made = bench(RESUMABLE)
+    environ = made.environ | cluster.environ
+    slurm.submit(made.sweep, SlurmOptions(array="0-1"), environ)
+    wait_until(lambda: made.states()["running"] == 2)
+    assert slurm.cancel(made.sweep, environ) == 2
+    wait_until(lambda: slurm.status(made.sweep, environ) == [])
+    wait_until(lambda: made.states()["preempted"] == 2)
+    assert made.left_over() == []
+
+
+def test_the_script_asks_for_what_was_asked(tmp_path: Path) -> None:
+    options = SlurmOptions(
+        agents=64, array="0-63%16", time="4:00:00", partition="gpu", gpus_per_agent=2, extra=["--account=lab"]
+    )
+    text = slurm.script(SweepPath("e", "p", "abc"), options, tmp_path)
+    for line in (
+        "--array=0-63%16",
+        "--time=4:00:00",
+        "--partition=gpu",
+        "--gpus-per-task=2",
+        "--account=lab",
+    ):
+        assert f"#SBATCH {line}\n" in text
+    assert "#SBATCH --requeue" in text
+    assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
+
+
+def test_without_slurm_the_message_says_so(bench: MakeBench) -> None:
+    made = bench()
+    with pytest.raises(LitsweepError, match="no Slurm on this machine: sbatch"):
+        slurm.submit(made.sweep, SlurmOptions(), made.environ | {"PATH": "/nowhere"})
+
+
+def test_a_server_on_loopback_is_warned_about() -> None:
+    environ = {"WANDB_BASE_URL": "http://127.0.0.1:8765", "WANDB_API_KEY": "k" * 40}
+    assert "litsweep serve --host 0.0.0.0" in slurm.warning(environ)
+    assert slurm.warning(environ | {"WANDB_BASE_URL": "http://head:8765"}) == ""
