@@ -27,6 +27,14 @@ def test_a_run_by_hand_trains_tests_and_keeps_its_checkpoints(run_agent: RunAgen
     assert not (tmp_path / "wandb").exists()  # no server, no run
 
 
+def test_a_mistake_is_one_paragraph_and_nothing_is_begun(run_agent: RunAgent, tmp_path: Path) -> None:
+    done = run_agent("--model.learning_rat=1")
+    assert (done.exit_code, done.result) == (2, {})
+    assert "did you mean model.learning_rate?" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_same_flags_and_seed_give_the_same_metrics(run_agent: RunAgent) -> None:
     augmented = "--data.augmentation=flip_crop"
     first, again = run_agent("--seed=3", augmented), run_agent("--seed=3", augmented)

@@ -3,7 +3,6 @@
 import difflib
 import importlib
 import inspect
-import json
 import os
 import sys
 from argparse import ArgumentError
@@ -73,8 +72,7 @@ class Arguments:
     @property
     def parameters(self) -> dict[str, object]:
         """Every flag's value under its name; nested values are plain lists and dicts."""
-        plain = json.loads(self.parser.dump(self.config, format="json", skip_unset=False))
-        return flatten(plain)
+        return flatten({name: _plain(value) for name, value in self.config.as_dict().items()})
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -176,6 +174,16 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
         else:
             flat[f"{prefix}{name}"] = value
     return flat
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: what is no number, text, list or mapping becomes text."""
+    if isinstance(value, Mapping | Namespace):
+        items = value.as_dict() if isinstance(value, Namespace) else value
+        return {name: _plain(inner) for name, inner in items.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value if isinstance(value, bool | int | float | None) else str(value)
 
 
 def _take_class(name: str, given: Sequence[Flag], default: type[T], kind: type) -> tuple[type[T], list[Flag]]:

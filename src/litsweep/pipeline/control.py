@@ -68,7 +68,7 @@ class RunControl(Callback):
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if isinstance(loss, Tensor):
             self._note(torch.isfinite(loss.detach()).all())
-        # After its last batch an epoch is still to be validated: a run resumed from there would lack that row.
+        # After its last batch an epoch is still to be validated; a run resumed there would lack that row.
         if self._is_time_to_look(trainer) and not trainer.is_last_batch:
             self._obey(trainer, save=True)
 

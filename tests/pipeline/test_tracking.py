@@ -1,0 +1,53 @@
+"""When there is a W&B run, and that its config is what the model got."""
+
+import pytest
+
+from litsweep.errors import ConfigError
+from litsweep.pipeline.tracking import check_config, mode_of, same
+
+
+@pytest.mark.parametrize(
+    ("asked", "environment", "expected"),
+    [
+        ("auto", {}, "disabled"),
+        ("auto", {"WANDB_SWEEP_ID": "abc"}, "online"),
+        ("auto", {"WANDB_SWEEP_ID": "abc", "WANDB_MODE": "offline"}, "offline"),
+        ("auto", {"WANDB_MODE": "online"}, "online"),
+        ("offline", {"WANDB_SWEEP_ID": "abc", "WANDB_MODE": "online"}, "offline"),
+    ],
+)
+def test_the_mode(
+    asked: str, environment: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert mode_of(asked) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (64.0, 64),
+        ("1e-4", 0.0001),
+        (True, True),
+        ("True", True),
+        (None, None),
+        ([1, 2], [1.0, 2]),
+        ("a", "a"),
+    ],
+)
+def test_values_that_are_the_same(one: object, other: object) -> None:
+    assert same(one, other)
+
+
+@pytest.mark.parametrize(("one", "other"), [(0.1, 0.2), (1, True), ("a", "b"), ([1], [1, 2]), (None, 0)])
+def test_values_that_differ(one: object, other: object) -> None:
+    assert not same(one, other)
+
+
+def test_a_model_that_got_something_else_is_a_fault() -> None:
+    check_config({"model.width": 8.0, "data": {"batch_size": 4}}, {"model.width": 8, "data.batch_size": 4})
+    with pytest.raises(
+        ConfigError, match=r"model.width: the sweep and the command line differ, got 8 \(W&B\) and 16"
+    ):
+        check_config({"model.width": 8, "unrelated": 1}, {"model.width": 16})
