@@ -71,3 +71,4 @@ def test_old_clients_ask_for_the_schema(graphql: GraphQL) -> None:
 
 def test_text_that_is_not_graphql_is_refused(graphql: GraphQL) -> None:
     assert graphql("{ viewer {")["status"] == 400
+    assert graphql("")["status"] == 400

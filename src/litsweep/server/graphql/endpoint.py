@@ -24,23 +24,31 @@ SCHEMA = build_schema()
 
 async def graphql(request: Request) -> Response:
     """Execute one operation, in a thread: a slow one does not hold up the others."""
-    body = await request.json()
+    try:
+        body = await request.json()
+    except ValueError as error:
+        return _refusal(f"not JSON: {error}")
     context = Context(backend_of(request), str(request.base_url).rstrip("/"))
     return await run_in_threadpool(answer, body, context)
 
 
 def answer(body: Mapping[str, Any], context: Context) -> Response:
     """The response to `{query, variables, operationName}`."""
+    query, operation = body.get("query"), body.get("operationName") or None
+    if not query:
+        return _refusal("the request has no query")
     try:
-        result = SCHEMA.execute(
-            body["query"], body.get("variables") or {}, body.get("operationName") or None, context
-        )
+        result = SCHEMA.execute(query, body.get("variables") or {}, operation, context)
     except GraphQLError as error:
-        return JSONResponse({"errors": [{"message": error.message}]}, status_code=400)
+        return _refusal(error.message)
     if not result.errors:
         return JSONResponse({"data": result.data})
     messages = [{"message": _message(error), "path": error.path} for error in result.errors]
     return JSONResponse({"data": result.data, "errors": messages}, status_code=_status(result))
+
+
+def _refusal(message: str) -> Response:
+    return JSONResponse({"errors": [{"message": message}]}, status_code=400)
 
 
 def _message(error: GraphQLError) -> str:
