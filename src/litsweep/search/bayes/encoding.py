@@ -1,9 +1,9 @@
 """Parameter values as numbers in the unit cube, and back.
 
-A config is one row of length d, the number of free parameters. A number is encoded by its quantile (the cumulative
-distribution of what the user wrote, so a log-uniform learning rate is on a log scale and a normal prior gets most
-of the axis where it has most of its mass); a category by its index. A conditional parameter that is inactive stands
-at the middle of its axis: its parent's value already tells the two configs apart.
+A config is one row of length d, the number of free parameters. A number is encoded by its quantile under what
+the user wrote: a log-uniform learning rate is on a log scale, and a normal prior gets most of the axis where it
+has most of its mass. A category is encoded by its index. A conditional parameter that is inactive stands at the
+middle of its axis: its parent's value already tells the two configs apart.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ FINEST_GRID = 2_000
 
 @dataclass(frozen=True)
 class Dimension:
-    """One free parameter. `levels`, ascending, are the encoded values of a discrete one; None for a continuum."""
+    """One free parameter. `levels`, ascending, are the encoded values of a discrete one, else None."""
 
     parameter: Parameter
     is_category: bool

@@ -1,117 +1,92 @@
-"""Search for the config of highest acquisition: exact over categories and discrete numbers.
+"""The config of highest acquisition: exact over categories and discrete numbers.
 
 Quasi-random configs and variations of the best tried ones give the starts. From each, two moves alternate: the
-continuous parameters climb together by L-BFGS-B, then each discrete parameter takes the best of its values with the
-others held. No parameter is ever rounded after its acquisition was computed.
+numbers climb together by L-BFGS-B, then each discrete parameter in turn takes the best of its values with the
+others held (Daxberger et al. 2021 alternate so too). Discrete configs are always compared as what they are.
 """
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
-from litsweep.search.bayes.encoding import Encoding
+from litsweep.search.bayes.encoding import Dimension, Encoding
+from litsweep.search.bayes.surrogate import with_gradient
 
 Acquisition = Callable[[Tensor], Tensor]
 
-QUASI_RANDOM = 1024
-VARIATIONS = 512
-STARTS = 8
-ENUMERABLE = 2000
-ROUNDS = 2
-SMALL = 16
-"""A number with up to this many values is searched value by value; a finer one climbs as a continuum, then steps."""
+_ENUMERABLE = 2_000
+"""A finite space of up to this many configs is searched whole."""
 
+_QUASI_RANDOM, _VARIATIONS, _STARTS, _ROUNDS, _CLIMB_STEPS = 1024, 512, 8, 2, 30
 
-def candidates(encoding: Encoding, best: Tensor, seed: int) -> Tensor:
-    """Quasi-random configs, then variations of `best` (k x d), one config a row, all in the space."""
-    sobol = torch.quasirandom.SobolEngine(encoding.d, scramble=True, seed=seed)
-    spread = encoding.from_unit(sobol.draw(QUASI_RANDOM, dtype=torch.double))
-    if not len(best):
-        return spread
-    return torch.cat([spread, variations(encoding, best, seed)])
+_FEW = 16
+"""Up to this many values of a number are all tried; among more, it climbs as a continuum, then steps to
+neighbours."""
 
+_REACH = 3
+"""Neighbours on either side of a value that are tried."""
 
-def variations(encoding: Encoding, best: Tensor, seed: int) -> Tensor:
-    """Configs near `best`: a few parameters of each moved, numbers by steps of all sizes, categories redrawn."""
-    g = torch.Generator().manual_seed(seed)
-    d = encoding.d
-    parents = best[torch.arange(VARIATIONS) % len(best)]
-    fresh = encoding.from_unit(torch.rand(VARIATIONS, d, generator=g, dtype=torch.double))
-    size = 10 ** (-2.5 * torch.rand(VARIATIONS, 1, generator=g, dtype=torch.double))
-    moved = parents + 0.5 * size * torch.randn(VARIATIONS, d, generator=g, dtype=torch.double)
-    moved = torch.where(encoding.is_category, fresh, moved)
-    share = torch.rand(VARIATIONS, 1, generator=g, dtype=torch.double).clamp(min=1.0 / d)
-    chosen = torch.rand(VARIATIONS, d, generator=g, dtype=torch.double) < share
-    return encoding.snap(torch.where(chosen, moved, parents))
+_APART = 0.05
+"""No two starts are closer than this in all parameters."""
 
 
 def maximize(acquisition: Acquisition, encoding: Encoding, best: Tensor, seed: int) -> Tensor:
-    """Configs by falling acquisition, shape `m x d`."""
-    if encoding.space.size <= ENUMERABLE:
-        pool = encoding.all_configs()
-        with torch.no_grad():
-            return pool[acquisition(pool).argsort(descending=True, stable=True)]
-    pool = candidates(encoding, best, seed)
-    with torch.no_grad():
-        values = acquisition(pool)
-    x = pool[starts(pool, values)]
-    for _ in range(ROUNDS):
+    """Configs by falling acquisition, shape `m x d`; `best`, shape `k x d`, are the best ones tried."""
+    if encoding.space.size <= _ENUMERABLE:
+        return _ranked(acquisition, encoding.all_configs())
+    sobol = torch.quasirandom.SobolEngine(encoding.d, scramble=True, seed=seed)
+    spread = encoding.from_unit(sobol.draw(_QUASI_RANDOM, dtype=torch.double))
+    pool = _ranked(acquisition, torch.cat([spread, variations(encoding, best, seed)]))
+    x = _distant(pool)
+    for _ in range(_ROUNDS):
         x = climb(acquisition, encoding, x)
         x = step(acquisition, encoding, x)
-    with torch.no_grad():
-        pool, values = torch.cat([x, pool]), torch.cat([acquisition(x), values])
-    order = values.argsort(descending=True, stable=True)
-    return pool[order]
+    return torch.cat([_ranked(acquisition, x), pool])
 
 
-def starts(pool: Tensor, values: Tensor) -> Tensor:
-    """Indices of the best configs, no two of them closer than a hundredth in every coordinate."""
-    chosen: list[int] = []
-    for index in values.argsort(descending=True, stable=True)[:200].tolist():
-        if all((pool[index] - pool[other]).abs().max() > 0.05 for other in chosen):
-            chosen.append(index)
-        if len(chosen) == STARTS:
-            break
-    return torch.tensor(chosen)
+def variations(encoding: Encoding, best: Tensor, seed: int) -> Tensor:
+    """Configs near the `best`: some parameters of each moved, numbers by steps of all sizes."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def uniform(columns: int) -> Tensor:
+        return torch.rand(_VARIATIONS, columns, generator=generator, dtype=torch.double)
+
+    parents = best[torch.arange(_VARIATIONS) % len(best)]
+    fresh = encoding.from_unit(uniform(encoding.d))
+    size = 0.5 * 10 ** (-2.5 * uniform(1))
+    moved = parents + size * torch.special.ndtri(uniform(encoding.d).clamp(1e-12, 1 - 1e-12))
+    moved = torch.where(encoding.is_category, fresh, moved)
+    is_moved = uniform(encoding.d) < uniform(1).clamp(min=1 / encoding.d)
+    return encoding.snap(torch.where(is_moved, moved, parents))
 
 
 def climb(acquisition: Acquisition, encoding: Encoding, x: Tensor) -> Tensor:
-    """Each row of `x` with its numbers moved uphill, all rows in one L-BFGS-B problem (their sum is separable)."""
-    smooth = torch.tensor(
-        [
-            dim.levels is None or (not dim.is_category and len(dim.levels) > SMALL)
-            for dim in encoding.dimensions
-        ]
-    )
+    """Each row of `x` with its numbers moved uphill, by one L-BFGS-B run on the sum over rows."""
+    smooth = torch.tensor([_is_smooth(dim) for dim in encoding.dimensions])
     if not smooth.any():
         return x
-    start = x[:, smooth].numpy()
+    shape = x[:, smooth].shape
 
-    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        moved = torch.tensor(flat.reshape(start.shape), requires_grad=True)
-        full = x.clone()
-        full[:, smooth] = moved
-        value = -acquisition(full).sum()
-        (gradient,) = torch.autograd.grad(value, moved)
-        return value.item(), gradient.numpy().ravel()
+    def loss(vector: Tensor) -> Tensor:
+        moved = x.clone()
+        moved[:, smooth] = vector.reshape(shape)
+        return -acquisition(moved).sum()
 
-    bounds = [(0.0, 1.0)] * start.size
-    found = minimize(
-        objective, start.ravel(), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 30}
-    )
+    start, options = x[:, smooth].numpy().ravel(), {"maxiter": _CLIMB_STEPS}
+    bounds = [(0.0, 1.0)] * len(start)
+    found = minimize(with_gradient(loss), start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     moved = x.clone()
-    moved[:, smooth] = torch.tensor(found.x.reshape(start.shape))
+    moved[:, smooth] = torch.tensor(found.x).reshape(shape)
     moved = encoding.snap(moved)
     with torch.no_grad():
-        better = acquisition(moved) > acquisition(x)
-    return torch.where(better.unsqueeze(-1), moved, x)
+        is_better = acquisition(moved) > acquisition(x)
+    return torch.where(is_better.unsqueeze(-1), moved, x)
 
 
 def step(acquisition: Acquisition, encoding: Encoding, x: Tensor) -> Tensor:
-    """Each row of `x` with each discrete parameter in turn at the best of its values, the others held."""
+    """Each row of `x` with each discrete parameter in turn at the best of its values."""
     for j, dim in enumerate(encoding.dimensions):
         if dim.levels is None:
             continue
@@ -125,10 +100,29 @@ def step(acquisition: Acquisition, encoding: Encoding, x: Tensor) -> Tensor:
     return x
 
 
+def _ranked(acquisition: Acquisition, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        return x[acquisition(x).argsort(descending=True, stable=True)]
+
+
+def _distant(ranked: Tensor) -> Tensor:
+    """The first of the ranked configs that lie apart from those before them."""
+    chosen = ranked[:1]
+    for x in ranked[1:256]:
+        if len(chosen) == _STARTS:
+            break
+        if ((chosen - x).abs().max(-1).values > _APART).all():
+            chosen = torch.cat([chosen, x.unsqueeze(0)])
+    return chosen
+
+
+def _is_smooth(dim: Dimension) -> bool:
+    return dim.levels is None or (not dim.is_category and len(dim.levels) > _FEW)
+
+
 def _choices(levels: Tensor, value: Tensor) -> Tensor:
-    """All levels where they are few, else the ones 0 to 3 steps either side of `value`."""
-    if len(levels) <= SMALL:
+    if len(levels) <= _FEW:
         return levels
     at = int((levels - value).abs().argmin())
-    first = min(max(at - 3, 0), len(levels) - 7)
-    return levels[first : first + 7]
+    first = min(max(at - _REACH, 0), len(levels) - 2 * _REACH - 1)
+    return levels[first : first + 2 * _REACH + 1]

@@ -249,7 +249,8 @@ def with_gradient(loss: Callable[[Tensor], Tensor]) -> Callable[[np.ndarray], tu
     def value_and_gradient(vector: np.ndarray) -> tuple[float, np.ndarray]:
         point = torch.tensor(vector, requires_grad=True)
         try:
-            value = loss(point)
+            with torch.enable_grad():
+                value = loss(point)
             (gradient,) = torch.autograd.grad(value, point)
         except torch.linalg.LinAlgError:
             return _REJECTED, np.zeros_like(vector)

@@ -1,0 +1,141 @@
+"""What the runs so far make us believe, and the config that promises most under it."""
+
+from collections.abc import Hashable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from litsweep.search.bayes import explain
+from litsweep.search.bayes.acquisition import LogNoisyExpectedImprovement
+from litsweep.search.bayes.design import seed_for
+from litsweep.search.bayes.encoding import Encoding
+from litsweep.search.bayes.feasibility import Feasibility
+from litsweep.search.bayes.observations import Observations, as_tensor
+from litsweep.search.bayes.optimize import maximize
+from litsweep.search.bayes.surrogate import Inputs, Surrogate, fit, fit_labels
+from litsweep.sweep.metric import Metric
+
+_DRAWS = 32
+_BASE = 64
+"""So many configs, those of highest posterior mean, compete for being the best so far."""
+
+_PARENTS = 5
+"""So many of them are varied in the search for the next."""
+
+_FIT_TO, _CONDITION_ON = 250, 1000
+"""Most observations that hyperparameters are fitted to, and that predictions rest on: the time of a fit grows with
+their cube."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """The objective and, where runs have failed, the chance of success, as functions of an encoded config.
+
+    Fitted on first use. Where some runs were ended early, the objective's model has the budget as one more input
+    (Swersky et al. 2014 and Kandasamy et al. 2017 share information across budgets so), and improvement counts at the full
+    budget alone.
+    """
+
+    encoding: Encoding
+    metric: Metric
+    seen: Observations
+    seed: int
+
+    def propose(
+        self, pending: Sequence[Sequence[float]], tried: AbstractSet[Hashable], position: int
+    ) -> tuple[Tensor, dict[str, object]] | None:
+        """The next config, shape `d`, and why; None if the search met only tried ones. Raises FitFailed."""
+        seed = seed_for(self.seed, position)
+        gain = self._gain(as_tensor(pending).reshape(-1, self.encoding.d), seed)
+
+        def acquisition(x: Tensor) -> Tensor:
+            value = gain(self._at_full_budget(x))
+            return value if self.feasibility is None else value + self.feasibility.log_weight(x)
+
+        for x in maximize(acquisition, self.encoding, self.base[:_PARENTS], seed):
+            if self.encoding.space.key(self.encoding.decode(x)) not in tried:
+                return x, self._reason(x)
+        return None
+
+    @cached_property
+    def surrogate(self) -> Surrogate:
+        """The model of the objective."""
+        x = torch.cat([self.seen.x, self.seen.budget.unsqueeze(-1)], -1) if self._has_budget else self.seen.x
+        inputs = self._inputs.with_number() if self._has_budget else self._inputs
+        kept = subset(self.seen.y, _CONDITION_ON, self.seed)
+        y = self.seen.y[kept]
+        return fit(x[kept], y, inputs, subset(y, _FIT_TO, self.seed))
+
+    @cached_property
+    def feasibility(self) -> Feasibility | None:
+        """The model of success; None while nothing has failed."""
+        if not self.seen.failed:
+            return None
+        succeeded, failed = self._configs, as_tensor(self.seen.failed)
+        x = torch.cat([succeeded, failed])
+        labels = torch.cat([torch.ones(len(succeeded)), -torch.ones(len(failed))]).double()
+        kept = subset(torch.zeros(len(x)), _CONDITION_ON, self.seed)
+        for_fit = subset(torch.zeros(len(kept)), _FIT_TO, self.seed)
+        return Feasibility(fit_labels(x[kept], labels[kept], self._inputs, for_fit), succeeded)
+
+    @cached_property
+    def base(self) -> Tensor:
+        """The configs that may be the best so far, by falling posterior mean at the full budget."""
+        with torch.no_grad():
+            mean, _ = self.surrogate.process.marginals(self._at_full_budget(self._configs))
+        return self._configs[mean.squeeze(-1).argsort(descending=True, stable=True)[:_BASE]]
+
+    @cached_property
+    def _configs(self) -> Tensor:
+        return torch.unique(self.seen.x, dim=0)
+
+    @cached_property
+    def _inputs(self) -> Inputs:
+        levels = (dim.levels for dim in self.encoding.dimensions if dim.is_category)
+        sizes = tuple(len(values) for values in levels if values is not None)
+        return Inputs(self.encoding.is_category, sizes)
+
+    @property
+    def _has_budget(self) -> bool:
+        return self.seen.has_partial
+
+    def _at_full_budget(self, x: Tensor) -> Tensor:
+        if not self._has_budget:
+            return x
+        return torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], -1)
+
+    def _gain(self, pending: Tensor, seed: int) -> LogNoisyExpectedImprovement:
+        generator = torch.Generator().manual_seed(seed)
+        size = (_DRAWS, len(self.base) + len(pending))
+        normals = torch.randn(size, generator=generator, dtype=torch.double)
+        base, running = self._at_full_budget(self.base), self._at_full_budget(pending)
+        with torch.no_grad():
+            return LogNoisyExpectedImprovement(self.surrogate.process, base, running, normals)
+
+    def _reason(self, x: Tensor) -> dict[str, object]:
+        at = self._at_full_budget(x.unsqueeze(0))
+        best = max(observation.value for observation in self.seen.observed)
+        reason: dict[str, object] = {
+            "method": "bayes",
+            **explain.prediction(self.surrogate, at, best, self.metric),
+            "nearest": explain.nearest(self.encoding, self.seen, self.surrogate, at),
+            "runs_used": len({observation.run for observation in self.seen.observed}),
+            "warping": explain.warping(self.encoding, self.surrogate),
+        }
+        if self.feasibility is not None:
+            reason["success_probability"] = self.feasibility.probability(x.unsqueeze(0)).item()
+        return reason
+
+
+def subset(y: Tensor, size: int, seed: int) -> Tensor:
+    """Indices, ascending, of at most `size` observations: half of them the best, half a sample of the rest."""
+    if len(y) <= size:
+        return torch.arange(len(y))
+    order = y.argsort(descending=True, stable=True)
+    best, rest = order[: size // 2], order[size // 2 :]
+    generator = torch.Generator().manual_seed(seed_for(seed, len(y)))
+    sample = rest[torch.randperm(len(rest), generator=generator)[: size - len(best)]]
+    return torch.cat([best, sample]).sort().values
