@@ -175,16 +175,17 @@ class Controller:
             self._on_target.discard(run.id)
 
     def _silent_runs(self) -> list[str]:
-        """Finished runs that logged, but never the metric: a misspelt name would make the search blind."""
+        """Finished runs that never logged the metric: a misspelt name would make the search blind."""
         metric = self.config.metric
         if metric is None:
             return []
-        silent = [run for run in self._own if _is_silent(run, self._curves[run.id])]
+        finished = [run for run in self._own if run.state is RunState.FINISHED and not run.stopped_early]
+        silent = [run for run in finished if not self._curves[run.id].values]
         if not silent:
             return []
         logged = sorted({name for run in silent for row in run.history[-1:] for name in row})
-        runs = count(len(silent), "finished run")
-        return [f"{runs} logged no finite {metric.name}, but {', '.join(logged)}"]
+        others = f", but {', '.join(logged)}" if logged else ""
+        return [f"{count(len(silent), 'finished run')} logged no finite {metric.name}{others}"]
 
     def _new_id(self) -> str:
         """The next id that no run has: a hash, so that it is the same after a replay."""
@@ -199,10 +200,6 @@ class Controller:
 
 def _is_broken(run: Run) -> bool:
     return run.state in (RunState.FAILED, RunState.CRASHED) or run.failure is not None
-
-
-def _is_silent(run: Run, curve: Curve) -> bool:
-    return run.state is RunState.FINISHED and len(run.history) > 0 and not curve.values
 
 
 def _reaches_targets(run: Run, metrics: Sequence[Metric]) -> bool:

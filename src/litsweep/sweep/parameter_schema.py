@@ -17,7 +17,7 @@ from litsweep.sweep.distributions import (
     constant,
 )
 from litsweep.sweep.section import Section, show, yaml_float
-from litsweep.sweep.values import is_number
+from litsweep.sweep.values import is_finite, is_number
 
 _MOST_STEPS = 2.0**53
 """Beyond this many steps of q a double no longer tells neighbours apart."""
@@ -65,7 +65,7 @@ def _name_by_bounds(section: Section, is_nested: bool) -> str:
     low, high = section.raw("min"), section.raw("max")
     if isinstance(low, int) and isinstance(high, int):
         return "int_uniform"
-    if is_number(low) and is_number(high) and isinstance(low, int) != isinstance(high, int) and not is_nested:
+    if is_finite(low) and is_finite(high) and isinstance(low, int) != isinstance(high, int) and not is_nested:
         section.report.fault(
             section.path,
             "min and max must both be integers or both have a decimal point (the wandb client refuses a mix)",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from litsweep.errors import Fault
-from litsweep.sweep.values import is_number
+from litsweep.sweep.values import is_finite
 
 _LONGEST_SHOWN: Final = 80
 
@@ -62,7 +62,7 @@ class Section:
     def number(self, key: str, default: float | None = None) -> float | None:
         """A finite number."""
         value = self.content.get(key, default)
-        if is_number(value) and abs(value) < math.inf:
+        if is_finite(value):
             return value
         if key not in self.content:
             self.fault(key, "is missing", f"add `{key}:` with a number")
@@ -79,9 +79,9 @@ class Section:
         return None
 
     def integer(self, key: str, at_least: int) -> int | None:
-        """An integer of at least `at_least`; 3.0 counts as 3."""
+        """An integer from `at_least` to 2^63; 3.0 counts as 3."""
         value = self.raw(key)
-        if is_number(value) and abs(value) < math.inf and int(value) == value >= at_least:
+        if is_finite(value) and int(value) == value and at_least <= value <= 2**63:
             return int(value)
         self.fault(key, f"must be an integer of at least {at_least}", as_number_fix(value))
         return None

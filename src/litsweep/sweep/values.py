@@ -1,6 +1,6 @@
 """Parameter values: what is a number, and when two values are the same."""
 
-import math
+import sys
 from collections.abc import Hashable
 from itertools import pairwise
 from typing import TypeGuard
@@ -14,8 +14,8 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 
 def is_finite(value: object) -> TypeGuard[int | float]:
-    """True for a number that is neither infinite nor NaN."""
-    return is_number(value) and (isinstance(value, int) or math.isfinite(value))
+    """True for a number that a double can hold: not infinite, not NaN, no integer of 400 digits."""
+    return is_number(value) and abs(value) <= sys.float_info.max
 
 
 def identity(value: object) -> Hashable:
