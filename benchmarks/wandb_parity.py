@@ -157,7 +157,9 @@ def compare_schema(case: Json, theirs: Json) -> str:
         parse_sweep(case["config"])
     except ConfigError as error:
         return BOTH_REFUSE if refused else f"ours refuses: {error}"
-    return f"theirs refuses: {refused}" if refused else SAME
+    unknown = [key for key in case["config"] if key in ("values", "q", "min", "goal", "sigma", "extra")]
+    place = "top-level keys unknown: " if unknown else ""
+    return f"{place}theirs refuses: {refused}" if refused else SAME
 
 
 def violations(theirs: Json) -> list[str]:
@@ -173,7 +175,8 @@ DELIBERATE = {
     ".b: must be greater than 0": "takes beta with a or b 0, then samples NaN",
     "both have a decimal point": "takes bounds mixing integer and float, which the wandb client refuses",
     "method: bayes cannot do without": "takes bayes without metric, then raises when asked",
-    "Additional properties are not allowed": "refuses unknown top-level keys, which W&B cloud only warns of",
+    "cannot be part of a grid": "takes a grid over a continuum, then raises when asked",
+    "top-level keys unknown": "refuses unknown top-level keys, which W&B cloud only warns of",
 }
 """What a difference says, and how W&B's engine differs there; docs/sweep-yaml.md lists them."""
 
