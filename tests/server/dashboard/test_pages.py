@@ -84,8 +84,17 @@ def test_a_diverged_run_has_a_gap(http: TestClient, sweep: str) -> None:
 def test_the_end_of_the_console_output_comes_first(http: TestClient, sweep: str) -> None:
     tail = data(http, "/local/p/runs/good/log")
     assert tail["start"] == 500 and tail["lines"][-1].startswith("line 1499")
-    earlier = data(http, "/local/p/runs/good/log?before=500")
-    assert earlier["start"] == 0 and earlier["lines"][-1].startswith("line 499")
+    more = data(http, "/local/p/runs/good/log?from=100")
+    assert more["start"] == 100 and len(more["lines"]) == 1400
+
+
+def test_system_metrics_by_seconds(http: TestClient, sweep: str) -> None:
+    events = ['{"_runtime": 1.2, "system": {"cpu": 30}}', '{"_runtime": 16.0, "system": {"cpu": 90.5}}']
+    key = http.app.state.backend.keyring.key  # type: ignore[attr-defined]
+    chunk = {"files": {"wandb-events.jsonl": {"offset": 0, "content": events}}}
+    http.post("/files/local/p/going/file_stream", json=chunk, headers={"Authorization": f"Bearer {key}"})
+    found = data(http, "/local/p/runs/going/system")
+    assert found["curves"] == {"system.cpu": [[1, 16], [30, 90.5]]}
 
 
 def test_a_file_is_shown_by_a_signed_link(http: TestClient, sweep: str) -> None:

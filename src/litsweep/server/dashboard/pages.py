@@ -14,7 +14,7 @@ from litsweep.server.backend import Backend, backend_of
 from litsweep.server.dashboard import login, rendering
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import page
-from litsweep.server.dashboard.run_view import history_view, log_view, run_view
+from litsweep.server.dashboard.run_view import history_view, log_view, run_view, system_view
 from litsweep.server.dashboard.state import state_of
 from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.files import link
@@ -68,8 +68,13 @@ def _history_data(connection: Connection, request: Request) -> dict[str, Any] | 
 
 
 def _log_data(connection: Connection, request: Request) -> dict[str, Any] | None:
-    run, before = _run(connection, request), request.query_params.get("before", "")
-    return log_view(connection, run, int(before) if before.isdecimal() else None) if run else None
+    run, start = _run(connection, request), request.query_params.get("from", "")
+    return log_view(connection, run, int(start) if start.isdecimal() else None) if run else None
+
+
+def _system_data(connection: Connection, request: Request) -> dict[str, Any] | None:
+    run = _run(connection, request)
+    return system_view(connection, run) if run else None
 
 
 def _json(view: View) -> Endpoint:
@@ -138,6 +143,7 @@ routes: list[BaseRoute] = [
     Route("/-/data" + _RUN, _json(_run_data)),
     Route("/-/data" + _RUN + "/history", _json(_history_data)),
     Route("/-/data" + _RUN + "/log", _json(_log_data)),
+    Route("/-/data" + _RUN + "/system", _json(_system_data)),
     Route("/-/file" + _RUN + "/{name:path}", _file),
     Route(_PROJECT, _html("project.html", _project)),
     Route(_SWEEP, _html("sweep.html", _sweep)),

@@ -1,5 +1,6 @@
 """What the page of a run shows."""
 
+import json
 from typing import Any
 
 from sqlalchemy import Connection
@@ -16,7 +17,8 @@ from litsweep.sweep.metric import Metric
 
 MOST_POINTS = 1_000
 MOST_FILES = 1_000
-MOST_LINES = 1_000
+TAIL_LINES = 1_000
+MOST_LINES = 50_000
 
 
 def run_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
@@ -39,6 +41,7 @@ def run_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
         "metric": metric.name if metric else None,
         "why": reason(run.reason),
         "stop": {"by": run.stopped_by, "why": reason(run.stop_reason)} if run.stopped_by else None,
+        "swept": sorted(json.loads(run.parameters)) if run.parameters else [],
         "config": config(run),
         "last": {name: rounded(value) for name, value in summary_numbers(run).items()},
         "files": [_file(file) for file in files.page(connection, run.id, limit=MOST_FILES)],
@@ -85,9 +88,15 @@ def _extremes(curve: Curve, metric: Metric | None) -> dict[str, Any]:
     return {"min": low, "max": high, "best": best, "last": rounded(curve.values[-1])}
 
 
-def log_view(connection: Connection, run: RunRecord, before: int | None) -> dict[str, Any]:
-    """Console output: the last lines, or those before line `before`."""
-    stop = run.log_lines if before is None else before
-    start = max(0, stop - MOST_LINES)
-    found = lines.read(connection, run.id, lines.LOG, start, stop - start)
-    return {"start": start, "lines": [line.body for line in found if line.number < stop]}
+def system_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
+    """The curves of what the client measured of the machine."""
+    found = curves.system_curves(connection, run.id)
+    shown = {name: curve for name, curve in sorted(found.items()) if is_metric(name)}
+    return {"curves": {name: points(curve, MOST_POINTS) for name, curve in shown.items()}}
+
+
+def log_view(connection: Connection, run: RunRecord, start: int | None) -> dict[str, Any]:
+    """Console output: the last lines, or all from line `start` on."""
+    first = max(0, run.log_lines - TAIL_LINES) if start is None else start
+    found = lines.read(connection, run.id, lines.LOG, first, MOST_LINES)
+    return {"start": first, "lines": [line.body for line in found]}

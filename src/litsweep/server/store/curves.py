@@ -4,11 +4,12 @@ import json
 from array import array
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from litsweep.server.history_keys import flat
-from litsweep.server.store.lines import HISTORY
+from litsweep.server.store.lines import EVENTS, HISTORY
 from litsweep.server.store.tables import stream_lines
 from litsweep.server.wire_json import number
 
@@ -29,15 +30,27 @@ def extend(
     only: Collection[str] | None = None,
 ) -> None:
     """Add the numbers in the history from line `start` on to `curves`; with `only`, of these metrics."""
-    wanted = select(stream_lines.c.step, stream_lines.c.body).where(
-        stream_lines.c.run_id == run_id, stream_lines.c.stream == HISTORY, stream_lines.c.line >= start
-    )
+    wanted = _lines(run_id, HISTORY).where(stream_lines.c.line >= start)
     if only is not None and len(only) == 1:
         # Most lines of a long run lack the metric of its sweep; finding that out in SQL saves parsing them.
         (name,) = only
         wanted = wanted.where(stream_lines.c.body.contains(name.split(".")[-1], autoescape=True))
     for step, body in connection.execute(wanted.order_by(stream_lines.c.line)):
         _add_row(curves, step or 0, json.loads(body), only)
+
+
+def system_curves(connection: Connection, run_id: int) -> dict[str, Curve]:
+    """The system metrics of a run, by seconds since it began."""
+    curves: dict[str, Curve] = {}
+    for _, body in connection.execute(_lines(run_id, EVENTS).order_by(stream_lines.c.line)):
+        row = json.loads(body)
+        _add_row(curves, round(number(row.get("_runtime")) or 0), row, None)
+    return curves
+
+
+def _lines(run_id: int, stream: str) -> Select[Any]:
+    wanted = (stream_lines.c.run_id == run_id, stream_lines.c.stream == stream)
+    return select(stream_lines.c.step, stream_lines.c.body).where(*wanted)
 
 
 def _add_row(

@@ -50,7 +50,7 @@ export function bytes(size) {
 
 /** Names of metrics: the sweep's own first, and last those that only say how far a run is. */
 export function inOrder(names, metric) {
-  const place = (name) => (name === metric ? 0 : /^(epoch|step|lr\b.*|lr-.*)$/.test(name) ? 2 : 1);
+  const place = (name) => (name === metric ? 0 : /^(epoch|step|(.*\/)?global_step|lr\b.*)$/.test(name) ? 2 : 1);
   return [...names].sort((a, b) => place(a) - place(b) || a.localeCompare(b));
 }
 

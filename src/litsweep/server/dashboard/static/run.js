@@ -38,7 +38,15 @@ function showSummary(last, extremes, metric) {
     el("tbody", {}, names.map(row)))));
 }
 
-const pairs = (values) => definitions(Object.entries(values).map(([key, v]) => [key, value(v)]));
+/** The config: first what the sweep chose, then the rest by name. */
+function showConfig(config, swept) {
+  const rest = Object.keys(config).filter((key) => !swept.includes(key)).sort();
+  const chosen = swept.filter((key) => key in config);
+  if (!chosen.length && !rest.length) return fill("config", empty("Empty."));
+  const pairs = (keys) => definitions(keys.map((key) => [key, value(config[key])]));
+  if (!chosen.length) return fill("config", pairs(rest));
+  return fill("config", pairs(chosen), rest.length ? el("details", {}, el("summary", {}, `${rest.length} more`), pairs(rest)) : null);
+}
 
 function showWhy({ why, run }) {
   if (Object.keys(why).length) return fill("why", full(why));
@@ -47,24 +55,35 @@ function showWhy({ why, run }) {
 
 const charts = new Map();
 
-function drawCurves(curves, metric) {
-  const names = inOrder(Object.keys(curves), metric);
-  if (!names.length) return fill("metrics", empty("No metrics yet."));
-  const place = document.getElementById("metrics");
+/** One chart for each metric with more than one value; a single one is a figure in the summary. */
+function drawCurves(id, curves, metric, unit) {
+  const names = inOrder(Object.keys(curves).filter((key) => curves[key][0].length > 1), metric);
+  if (!names.length) return fill(id, empty("Nothing to draw yet."));
+  const place = document.getElementById(id);
   place.removeAttribute("aria-busy");
   place.querySelector(".empty")?.remove();
   for (const key of names) {
-    if (!charts.has(key)) {
-      const chart = el("div", { class: "chart" });
-      charts.set(key, chart);
+    const chart = charts.get(id + key) ?? el("div", { class: "chart" });
+    if (!charts.has(id + key)) {
+      charts.set(id + key, chart);
       place.append(el("figure", { class: "card" }, el("figcaption", {}, key), chart));
     }
     const [x, y] = curves[key];
     const look = () => colour(key === metric ? "accent" : "second");
-    const traces = () => [{ type: "scatter", mode: x.length < 40 ? "lines+markers" : "lines", x, y, line: { color: look(), width: 2 }, marker: { color: look(), size: 5 }, hovertemplate: "step %{x}: %{y:.6g}<extra></extra>" }];
-    draw(charts.get(key), { traces, x: "step", y: "", label: `${key} over ${x.length} points; last ${number(y.at(-1))}` });
+    const traces = () => [{ type: "scatter", mode: x.length < 40 ? "lines+markers" : "lines", x, y, line: { color: look(), width: 2 }, marker: { color: look(), size: 5 }, hovertemplate: `${unit} %{x}: %{y:.6g}<extra></extra>` }];
+    draw(chart, { traces, x: unit, y: "", label: `${key} over ${x.length} points; last ${number(y.at(-1))}` });
   }
+  return place;
 }
+
+const system = document.getElementById("system-section");
+
+async function showSystem() {
+  if (!system.open) return;
+  const { curves } = await get(`${data}/system`);
+  drawCurves("system", curves, null, "second");
+}
+system.addEventListener("toggle", showSystem);
 
 const IMAGES_FOR_EACH_KEY = 8;
 
@@ -95,11 +114,13 @@ function showFiles(files, artifacts) {
     : empty("No artifacts."));
 }
 
-let log = null;
+let logStart = null;
+const log = el("pre", { class: "log", tabindex: "0", "aria-label": "Console output" });
+const earlier = el("button", { type: "button", onclick: () => { logStart = Math.max(0, logStart - 5000); return showLog(); } }, "Show earlier lines");
 
-/** A console line without the time that the client puts in front, and without terminal colours. */
+/** A console line without what the client puts in front (the time, ERROR for stderr), and without colours. */
 function plain(line) {
-  let text = line.replace(/^\d{4}-\d\d-\d\dT\S+ /, "");
+  let text = line.replace(/^(ERROR )?\d{4}-\d\d-\d\dT\S+ /, "");
   if (line.startsWith("{")) {
     try { text = JSON.parse(line).content ?? line; } catch { /* a line that only looks like JSON */ }
   }
@@ -107,26 +128,26 @@ function plain(line) {
 }
 
 async function showLog() {
-  const { start, lines } = await get(`${data}/log`);
+  const { start, lines } = await get(`${data}/log${logStart === null ? "" : `?from=${logStart}`}`);
   if (!lines.length) return fill("log", empty("Nothing printed yet."));
-  if (!log) {
-    log = el("pre", { class: "log", tabindex: "0", "aria-label": "Console output" });
-    fill("log", log);
-  }
   const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  const isFirst = !log.textContent;
-  log.textContent = (start ? `… ${start} earlier lines\n` : "") + lines.map(plain).join("\n");
+  const isFirst = !log.isConnected;
+  if (isFirst) fill("log", earlier, log);
+  logStart = start;
+  earlier.hidden = start === 0;
+  log.textContent = lines.map(plain).join("\n");
   if (isAtEnd || isFirst) log.scrollTop = log.scrollHeight;
 }
 
 poll(data, async (view) => {
   showHead(view);
-  fill("config", Object.keys(view.config).length ? pairs(view.config) : empty("Empty."));
+  showConfig(view.config, view.swept);
   showWhy(view);
   showImages(view.files);
   showFiles(view.files, view.artifacts);
   const { curves, extremes } = await get(`${data}/history`);
   showSummary(view.last, extremes, view.metric);
-  drawCurves(curves, view.metric);
+  drawCurves("metrics", curves, view.metric, "step");
   await showLog();
+  await showSystem();
 });
