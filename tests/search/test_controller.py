@@ -178,6 +178,13 @@ def test_runs_that_never_log_the_metric_are_a_warning() -> None:
     assert search.warnings == ("1 finished run logged no finite loss, but epoch, val/loss",)
 
 
+def test_fallbacks_are_counted_also_when_replayed() -> None:
+    search = controller()
+    for _ in range(2):
+        search.add({"x": 0.1}, state="running", reason={"fallback": "the model could not be fitted"})
+    assert search.warnings == ("the model could not be fitted (2 times)",)
+
+
 def test_a_scheduler_makes_all_suggestions() -> None:
     search = controller("custom", scheduler={"engine": "optuna"})
     assert search.ask() == []

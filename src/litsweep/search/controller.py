@@ -92,11 +92,13 @@ class Controller:
         failure: Failure | str | None = None,
         stopped_early: bool = False,
         is_prior: bool = False,
+        reason: Mapping[str, object] | None = None,
     ) -> str:
         """A run it did not suggest, or one it did before a restart; returns its id.
 
         `is_prior` marks a run of an earlier sweep: the search learns from it, but it uses up no `run_cap`,
-        reaches no `target` and is not the `best` of this sweep. Raises ValueError for an id that is taken.
+        reaches no `target` and is not the `best` of this sweep. `reason` is that of the suggestion, so that
+        fallbacks are counted across a restart. Raises ValueError for an id that is taken.
         """
         run_id = self._new_id() if id is None else id
         if run_id in self._runs:
@@ -105,6 +107,8 @@ class Controller:
             self._priors.add(run_id)
         self._tried.add(self.config.space.key(parameters))
         state, failure = RunState(state), None if failure is None else Failure(failure)
+        if reason and "fallback" in reason:
+            self._fallbacks[str(reason["fallback"])] += 1
         self._record(Run(run_id, dict(parameters), state, tuple(history), failure, stopped_early))
         return run_id
 
@@ -158,9 +162,7 @@ class Controller:
         return len(self._runs) - len(self._priors)
 
     def _launch(self, parameters: Mapping[str, object], reason: Mapping[str, object]) -> Suggestion:
-        run_id = self.add(parameters, state=RunState.RUNNING)
-        if "fallback" in reason:
-            self._fallbacks[str(reason["fallback"])] += 1
+        run_id = self.add(parameters, state=RunState.RUNNING, reason=reason)
         return Suggestion(run_id, dict(parameters), reason)
 
     def _record(self, run: Run) -> None:

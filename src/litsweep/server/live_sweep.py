@@ -107,7 +107,10 @@ class LiveSweep:
         heard.mark, heard.lines = _told(mark), mark.history_lines
         self._heard[run.name] = heard
         if before is None:
-            self._controller.add(self._parameters(run), heard.history, id=run.name, **_outcome(run))
+            reason = json.loads(run.reason) if run.reason else None
+            self._controller.add(
+                self._parameters(run), heard.history, id=run.name, reason=reason, **_outcome(run)
+            )
         else:
             self._controller.tell(run.name, heard.history, **_outcome(run))
 
