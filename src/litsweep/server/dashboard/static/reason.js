@@ -1,19 +1,30 @@
-// Why the search did what it did, in a word and in full.
+// Why the search did what it did, in a few words and in full.
 
-import { definitions } from "./dom.js";
+import { definitions, el } from "./dom.js";
 import { number, value } from "./format.js";
 
-/** A few words for a table. */
+export const words = (name) => name.replaceAll("_", " ");
+
+// What these hold is listed by the names of parameters, which are left as they are.
+const BY_PARAMETER = ["differs", "inputs"];
+
+/** A few words for a table or a sentence. */
 export function brief(why) {
-  const { method, rule, variant, fallback, ...rest } = why;
-  const word = [method ?? rule, variant].filter((part) => typeof part === "string").join(", ");
-  const figures = Object.entries(rest).filter(([, v]) => typeof v === "number").slice(0, 2)
-    .map(([name, v]) => `${words(name)} ${number(v)}`);
-  return [word, fallback && `fallback: ${fallback}`, ...figures].filter(Boolean).join("; ");
+  if (why.rule && why.threshold !== undefined) {
+    return `${words(why.rule)}: ${number(why.value)} after ${number(why.iteration)} values, the threshold is ${number(why.threshold)}`;
+  }
+  if (why.predicted_mean !== undefined) return `predicted ${number(why.predicted_mean)} ± ${number(why.predicted_deviation)}`;
+  return [why.method ?? why.rule, why.fallback && `fallback: ${why.fallback}`].filter(Boolean).join(", ");
 }
 
-/** Everything that was recorded. */
-export const full = (why) =>
-  definitions(Object.entries(why).map(([name, v]) => [words(name), value(v)]));
-
-export const words = (name) => name.replaceAll("_", " ");
+/** Everything that was recorded. `runAddress` makes the address of a run that is named. */
+export function full(why, runAddress) {
+  const describe = (name, thing) => {
+    if (name === "run") return el("a", { href: runAddress(thing) }, thing);
+    if (Array.isArray(thing)) return thing.map(value).join(name === "differs" ? " → " : ", ");
+    if (thing === null || typeof thing !== "object") return value(thing);
+    const isByParameter = BY_PARAMETER.includes(name);
+    return definitions(Object.entries(thing).map(([key, inner]) => [isByParameter ? key : words(key), describe(isByParameter ? name : key, inner)]));
+  };
+  return definitions(Object.entries(why).map(([name, thing]) => [words(name), describe(name, thing)]));
+}

@@ -49,7 +49,7 @@ function showConfig(config, swept) {
 }
 
 function showWhy({ why, run }) {
-  if (Object.keys(why).length) return fill("why", full(why));
+  if (Object.keys(why).length) return fill("why", full(why, (other) => address(entity, project, "runs", other)));
   return fill("why", empty(run.sweep ? "The sweep did not record a reason." : "Started by hand."));
 }
 

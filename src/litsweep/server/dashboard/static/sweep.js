@@ -92,8 +92,8 @@ function makeTable({ metric, parameters }) {
     ...parameters.map((parameter, i) => ({ title: parameter.name, numeric: parameter.ticks.some(([, v]) => typeof v === "number"), cell: (run) => value(run.values[i]), key: (run) => run.values[i] })),
     ...(metric ? [isBest, { title: `last ${metric.name}`, numeric: true, cell: (run) => number(run.last), key: (run) => run.last }] : []),
     { title: "State", cell: (run) => el("span", { title: brief(run.stop_why) || run.failure }, badge(run.state), run.failure ? el("span", { class: "soft" }, ` ${run.failure.replaceAll("_", " ")}`) : null), key: (run) => run.state },
-    { title: "Why", cell: (run) => el("span", { class: "soft clip", title: brief(run.why) }, brief(run.why)), key: (run) => brief(run.why) },
     { title: "Duration", numeric: true, cell: (run) => duration(elapsed(run)), key: elapsed },
+    { title: "Why", cell: (run) => el("span", { class: "soft clip", title: brief(run.why) }, brief(run.why)), key: (run) => brief(run.why) },
   ];
   const sorting = metric ? { sortBy: isBest, descending: metric.goal === "maximize" } : { sortBy: columns[0] };
   return table("Runs of the sweep", columns, { ...sorting, empty: "No runs yet. An agent starts them: wandb agent, or litsweep launch.", rowClass: (run) => (run.isBest ? "best" : null) });
