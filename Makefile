@@ -25,6 +25,7 @@ test: install
 	$(BIN)/pytest
 
 test-all: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray,slurm]'
 	$(BIN)/pytest -m ''
 
 bench: install
