@@ -1,0 +1,181 @@
+"""`litsweep launch --on ray`: agents as Ray tasks, for autoscaling clusters and fractions of a GPU.
+
+Each task is a launcher with one slot (see local.py) on the GPUs that Ray gives it. A task that dies with its
+node is started again elsewhere, and the run it had goes back into the sweep. The nodes need this package and
+the folder with the program.
+"""
+
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from litsweep.errors import LitsweepError
+from litsweep.launch.failure import RunEnd
+from litsweep.launch.local import launch
+from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, SlotView
+from litsweep.launch.protocol import AgentApi, SweepPath, credentials
+from litsweep.launch.retry import Retries
+from litsweep.sweep.run import Failure
+
+LOSSES_WITHOUT_A_RUN = 5
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class RayOptions:
+    """What to ask of Ray.
+
+    `gpus_per_agent` may be a fraction; `address` is the cluster's, "auto" the one of this machine. `count`
+    bounds the runs of all agents together, dealt out evenly beforehand.
+    """
+
+    agents: int = 1
+    gpus_per_agent: float = 0.0
+    cpus_per_agent: float = 1.0
+    address: str = "auto"
+    count: int | None = None
+    max_consecutive_failures: int = 3
+    log_dir: Path = Path("logs")
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+def launch_on_ray(sweep: str, options: RayOptions) -> LaunchOutcome:
+    """Run `sweep` on a Ray cluster, and return when all agents have ended.
+
+    Raises LitsweepError when there is no such sweep, no Ray, or no cluster at the address.
+    """
+    environ = {**os.environ, **options.environ}
+    environ |= credentials(environ)
+    path = SweepPath.parse(sweep, environ)
+    api = AgentApi(environ["WANDB_BASE_URL"], environ["WANDB_API_KEY"], path)
+    api.sweep()
+    ray = _connect(options.address)
+    try:
+        return _Driver(ray, sweep, options, environ, Retries(api)).run()
+    finally:
+        ray.shutdown()
+
+
+def _connect(address: str) -> Any:
+    try:
+        ray: Any = import_module("ray")
+    except ImportError:
+        raise LitsweepError("Ray is not installed: pip install 'litsweep[ray]'") from None
+    try:
+        ray.init(address=address, logging_level="ERROR", log_to_driver=False)
+    except ConnectionError as error:
+        raise LitsweepError(
+            f"no Ray cluster at {address!r} ({error}); start one with `ray start --head`"
+        ) from error
+    return ray
+
+
+class _Driver:
+    """Starts the tasks, and starts those anew whose node died."""
+
+    def __init__(
+        self, ray: Any, sweep: str, options: RayOptions, environ: Mapping[str, str], retries: Retries
+    ) -> None:
+        self._ray = ray
+        self._sweep = sweep
+        self._options = options
+        self._environ = {k: v for k, v in environ.items() if k.startswith(("WANDB_", "LITSWEEP_", "OMP_"))}
+        self._retries = retries
+        self._board = ray.remote(num_cpus=0)(_Board).remote()
+        self._task = ray.remote(max_retries=0, scheduling_strategy="SPREAD")(_agent)
+        self._running: dict[Any, int] = {}
+        self._losses = dict.fromkeys(range(options.agents), 0)
+        self._ended: list[SlotView] = []
+        self._error = ""
+
+    def run(self) -> LaunchOutcome:
+        for index in range(self._options.agents):
+            self._start(index)
+        while self._running:
+            ended, _ = self._ray.wait(list(self._running), timeout=POLL_SECONDS)
+            for task in ended:
+                self._task_ended(task, self._running.pop(task))
+        return LaunchOutcome(tuple(self._ended), error=self._error)
+
+    def _start(self, index: int) -> None:
+        options = LaunchOptions(
+            gpus="all" if self._options.gpus_per_agent else "none",
+            per_trial=max(1, math.ceil(self._options.gpus_per_agent)),
+            count=self._share(index),
+            max_consecutive_failures=self._options.max_consecutive_failures,
+            log_dir=self._options.log_dir / f"agent-{index}",
+            environ=self._environ,
+        )
+        wanted = {"num_cpus": self._options.cpus_per_agent, "num_gpus": self._options.gpus_per_agent}
+        task = self._task.options(**wanted).remote(self._sweep, options, str(Path.cwd()), index, self._board)
+        self._running[task] = index
+
+    def _share(self, index: int) -> int | None:
+        """How many runs the agent may take, less those it has taken before its node died."""
+        if self._options.count is None:
+            return None
+        each, rest = divmod(self._options.count, self._options.agents)
+        return each + (index < rest) - int(self._on_board(index).get("done", 0))
+
+    def _on_board(self, index: int) -> dict[str, Any]:
+        return dict(self._ray.get(self._board.read.remote(index)))
+
+    def _task_ended(self, task: Any, index: int) -> None:
+        try:
+            outcome: LaunchOutcome = self._ray.get(task)
+        except self._ray.exceptions.RayError as error:
+            self._task_lost(index, error)
+            return
+        self._ended += [replace(slot, index=index) for slot in outcome.slots]
+        if outcome.error and not self._error:
+            self._error = outcome.error
+            for other in self._running:
+                self._ray.cancel(other)
+
+    def _task_lost(self, index: int, error: Exception) -> None:
+        run = self._on_board(index).get("run")
+        self._losses[index] = 0 if run else self._losses[index] + 1
+        if run:
+            self._retries.record(RunEnd(run, -9, Failure.LOST, "its node died"))
+            self._ray.get(self._board.note.remote(index, None, self._on_board(index)["done"]))
+        if self._error or self._losses[index] > LOSSES_WITHOUT_A_RUN:
+            log = self._options.log_dir / f"agent-{index}"
+            self._ended.append(SlotView(index, (), SlotState.CLOSED, log, reason=f"its task died: {error}"))
+        else:
+            time.sleep(min(2 ** self._losses[index], 30) / 2)
+            self._start(index)
+
+
+class _Board:
+    """What each agent runs, kept where its node's death does not reach."""
+
+    def __init__(self) -> None:
+        self._agents: dict[int, dict[str, Any]] = {}
+
+    def note(self, index: int, run: str | None, done: int) -> None:
+        self._agents[index] = {"run": run, "done": done}
+
+    def read(self, index: int) -> dict[str, Any]:
+        return self._agents.get(index, {})
+
+
+def _agent(sweep: str, options: LaunchOptions, folder: str, index: int, board: Any) -> LaunchOutcome:
+    """The task: a launcher with one slot, which tells the board what it runs."""
+    ray: Any = import_module("ray")
+    os.chdir(folder)
+    before = ray.get(board.read.remote(index)).get("done", 0)
+    told: tuple[str | None, int] = (None, 0)
+
+    def tell(slots: tuple[SlotView, ...]) -> None:
+        nonlocal told
+        now = (slots[0].run, slots[0].done)
+        if now != told:
+            ray.get(board.note.remote(index, now[0], before + now[1]))
+            told = now
+
+    return launch(sweep, options, tell)
