@@ -176,6 +176,7 @@ DELIBERATE = {
     "both have a decimal point": "takes bounds mixing integer and float, which the wandb client refuses",
     "method: bayes cannot do without": "takes bayes without metric, then raises when asked",
     "cannot be part of a grid": "takes a grid over a continuum, then raises when asked",
+    "None is not of type": "refuses a text or command left empty",
     "top-level keys unknown": "refuses unknown top-level keys, which W&B cloud only warns of",
 }
 """What a difference says, and how W&B's engine differs there; docs/sweep-yaml.md lists them."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from litsweep.errors import count
 from litsweep.search.curve import Curve
 from litsweep.search.objective import best_of, objective
+from litsweep.search.pareto import pareto_front
 from litsweep.search.searcher import searcher
 from litsweep.search.stopping import StopDecision, decide
 from litsweep.sweep.config import SweepConfig
@@ -121,7 +122,7 @@ class Controller:
         return [] if rule is None else decide(rule, self._curves.values())
 
     def best(self) -> Run | None:
-        """The run of this sweep with the best objective; None while there is none, or no metric.
+        """The run of this sweep with the best first metric; None while there is none.
 
         Failed and crashed runs stand behind all others: what they reached may not be there to use.
         """
@@ -132,6 +133,11 @@ class Controller:
             return None
         sign = 1 if metric.is_maximized else -1
         return max(usable or scored, key=lambda pair: sign * pair[1])[0]
+
+    def front(self) -> list[Run]:
+        """The runs of this sweep that no other dominates in all of its metrics; broken ones only if alone."""
+        usable = [run for run in self._own if not _is_broken(run)]
+        return pareto_front(usable, self.config.metrics) or pareto_front(self._own, self.config.metrics)
 
     def objective(self, id: str) -> float | None:
         """The best value of the first metric in a run's history; None where it logged none."""
