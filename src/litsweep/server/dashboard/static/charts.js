@@ -4,19 +4,30 @@
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const drawn = new Map();
-const resized = new ResizeObserver((entries) => entries.forEach((entry) => entry.target.data && Plotly.Plots.resize(entry.target)));
+const resized = new ResizeObserver((entries) =>
+  entries.forEach((entry) => entry.target.data && Plotly.Plots.resize(entry.target)),
+);
 
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+export const colour = (name) =>
+  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 function layout(yTitle, xTitle, more) {
   const axis = {
-    gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("line"), automargin: true,
-    title: { standoff: 8, font: { size: 12 } }, tickfont: { size: 11 }, exponentformat: "e",
+    gridcolor: colour("line"),
+    zerolinecolor: colour("line"),
+    linecolor: colour("line"),
+    automargin: true,
+    title: { standoff: 8, font: { size: 12 } },
+    tickfont: { size: 11 },
+    exponentformat: "e",
   };
   return {
-    paper_bgcolor: "transparent", plot_bgcolor: "transparent",
+    paper_bgcolor: "transparent",
+    plot_bgcolor: "transparent",
     font: { family: getComputedStyle(document.body).fontFamily, color: colour("soft"), size: 12 },
-    margin: { l: 56, r: 12, t: 8, b: 40 }, hovermode: "closest", showlegend: false,
+    margin: { l: 56, r: 12, t: 8, b: 40 },
+    hovermode: "closest",
+    showlegend: false,
     hoverlabel: { bgcolor: colour("raised"), bordercolor: colour("line"), font: { color: colour("text") } },
     xaxis: { ...axis, title: { ...axis.title, text: xTitle } },
     yaxis: { ...axis, title: { ...axis.title, text: yTitle } },
@@ -36,7 +47,8 @@ export function draw(element, { traces, x, y, label, more = () => ({}) }) {
 }
 
 dark.addEventListener("change", () => {
-  for (const [element, { traces, x, y, more }] of drawn) Plotly.react(element, traces(), layout(y, x, more()), config);
+  for (const [element, { traces, x, y, more }] of drawn)
+    Plotly.react(element, traces(), layout(y, x, more()), config);
 });
 
 /** A range that does not let one diverged run flatten all others: the inner 96 % of the values, and some air. */

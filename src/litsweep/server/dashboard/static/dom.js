@@ -12,7 +12,8 @@ function build(element, attributes, children) {
   return element;
 }
 
-export const el = (tag, attributes = {}, ...children) => build(document.createElement(tag), attributes, children);
+export const el = (tag, attributes = {}, ...children) =>
+  build(document.createElement(tag), attributes, children);
 
 export const svg = (tag, attributes = {}, ...children) =>
   build(document.createElementNS(SVG, tag), attributes, children);
@@ -20,7 +21,9 @@ export const svg = (tag, attributes = {}, ...children) =>
 /** Fill the element with this id. */
 export function fill(id, ...children) {
   const element = document.getElementById(id);
-  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
+  element.replaceChildren(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined),
+  );
   element.removeAttribute("aria-busy");
   return element;
 }
@@ -30,9 +33,14 @@ export const empty = (...text) => el("p", { class: "empty" }, ...text);
 
 /** Terms and their descriptions. */
 export const definitions = (pairs) =>
-  el("dl", { class: "pairs" }, pairs.map(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]));
+  el(
+    "dl",
+    { class: "pairs" },
+    pairs.map(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]),
+  );
 
-export const badge = (state) => el("span", { class: `badge ${state.replaceAll(" ", "-").toLowerCase()}` }, state.toLowerCase());
+export const badge = (state) =>
+  el("span", { class: `badge ${state.replaceAll(" ", "-").toLowerCase()}` }, state.toLowerCase());
 
 /** The address of a page or of data, each part escaped. */
 export const address = (...parts) => "/" + parts.map(encodeURIComponent).join("/");

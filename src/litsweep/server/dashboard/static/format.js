@@ -22,8 +22,16 @@ export function value(any) {
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return DASH;
   const whole = Math.max(0, Math.round(seconds));
-  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
-  const first = Math.max(0, units.findIndex(([, size]) => whole >= size));
+  const units = [
+    ["d", 86400],
+    ["h", 3600],
+    ["min", 60],
+    ["s", 1],
+  ];
+  const first = Math.max(
+    0,
+    units.findIndex(([, size]) => whole >= size),
+  );
   const [unit, size] = whole === 0 ? units[3] : units[first];
   const rest = units[first + 1];
   const head = `${Math.floor(whole / size)} ${unit}`;
@@ -50,7 +58,8 @@ export function bytes(size) {
 
 /** Names of metrics: the sweep's own first, and last those that only say how far a run is. */
 export function inOrder(names, metric) {
-  const place = (name) => (name === metric ? 0 : /^(epoch|step|(.*\/)?global_step|lr\b.*)$/.test(name) ? 2 : 1);
+  const place = (name) =>
+    name === metric ? 0 : /^(epoch|step|(.*\/)?global_step|lr\b.*)$/.test(name) ? 2 : 1;
   return [...names].sort((a, b) => place(a) - place(b) || a.localeCompare(b));
 }
 

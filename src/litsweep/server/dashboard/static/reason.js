@@ -13,7 +13,8 @@ export function brief(why) {
   if (why.rule && why.threshold !== undefined) {
     return `${words(why.rule)}: ${number(why.value)} after ${number(why.iteration)} values, the threshold is ${number(why.threshold)}`;
   }
-  if (why.predicted_mean !== undefined) return `predicted ${number(why.predicted_mean)} ± ${number(why.predicted_deviation)}`;
+  if (why.predicted_mean !== undefined)
+    return `predicted ${number(why.predicted_mean)} ± ${number(why.predicted_deviation)}`;
   return [why.method ?? why.rule, why.fallback && `fallback: ${why.fallback}`].filter(Boolean).join(", ");
 }
 
@@ -24,7 +25,12 @@ export function full(why, runAddress) {
     if (Array.isArray(thing)) return thing.map(value).join(name === "differs" ? " → " : ", ");
     if (thing === null || typeof thing !== "object") return value(thing);
     const isByParameter = BY_PARAMETER.includes(name);
-    return definitions(Object.entries(thing).map(([key, inner]) => [isByParameter ? key : words(key), describe(isByParameter ? name : key, inner)]));
+    return definitions(
+      Object.entries(thing).map(([key, inner]) => [
+        isByParameter ? key : words(key),
+        describe(isByParameter ? name : key, inner),
+      ]),
+    );
   };
   return definitions(Object.entries(why).map(([name, thing]) => [words(name), describe(name, thing)]));
 }

@@ -13,14 +13,27 @@ const link = (run) => el("a", { href: page(run) }, run.title);
 
 function showHead({ sweep }) {
   document.title = `${sweep.title} · litsweep`;
-  fill("head",
+  fill(
+    "head",
     el("div", { class: "row start" }, el("h1", {}, sweep.title), badge(sweep.state)),
-    el("p", { class: "soft" },
-      [sweep.title !== sweep.name && `sweep ${sweep.name}`, sweep.method, sweep.early_terminate && `early stopping: ${sweep.early_terminate}`].filter(Boolean).join(" · "),
-      " · ", el("time", { title: time(sweep.created) }, `begun ${ago(sweep.created)}`)),
-    sweep.description ? el("p", {}, sweep.description) : null);
+    el(
+      "p",
+      { class: "soft" },
+      [
+        sweep.title !== sweep.name && `sweep ${sweep.name}`,
+        sweep.method,
+        sweep.early_terminate && `early stopping: ${sweep.early_terminate}`,
+      ]
+        .filter(Boolean)
+        .join(" · "),
+      " · ",
+      el("time", { title: time(sweep.created) }, `begun ${ago(sweep.created)}`),
+    ),
+    sweep.description ? el("p", {}, sweep.description) : null,
+  );
   const notices = sweep.warnings.map((warning) => el("p", { class: "notice" }, warning));
-  if (sweep.why_done) notices.push(el("p", { class: "notice" }, `No more runs are suggested: ${sweep.why_done}.`));
+  if (sweep.why_done)
+    notices.push(el("p", { class: "notice" }, `No more runs are suggested: ${sweep.why_done}.`));
   fill("notices", notices);
   fill("config", sweep.config);
 }
@@ -28,15 +41,43 @@ function showHead({ sweep }) {
 const tile = (title, ...content) => el("div", { class: "card tile" }, el("h2", {}, title), ...content);
 
 function showTiles({ sweep, metric, parameters }, best) {
-  const result = metric === null
-    ? tile("Result", el("p", {}, "This sweep names no metric."))
-    : best === null
-      ? tile(`Best ${metric.name}`, el("p", { class: "figure" }, "–"), el("p", { class: "soft" }, "no run has logged it yet"))
-      : tile(`Best ${metric.name}`, el("p", { class: "figure" }, number(best.best)), el("p", { class: "soft" }, metric.goal === "maximize" ? "highest" : "lowest", " of all, by ", link(best)));
-  const config = best && parameters.length
-    ? tile("Best config", definitions(parameters.map((parameter, i) => [parameter.name, value(best.values[i])])))
-    : null;
-  fill("tiles", result, tile("Progress", progress(sweep.counts, sweep.expected), sweep.agents ? el("p", { class: "soft" }, `${plural(sweep.agents, "agent")} so far`) : null), config);
+  const result =
+    metric === null
+      ? tile("Result", el("p", {}, "This sweep names no metric."))
+      : best === null
+        ? tile(
+            `Best ${metric.name}`,
+            el("p", { class: "figure" }, "–"),
+            el("p", { class: "soft" }, "no run has logged it yet"),
+          )
+        : tile(
+            `Best ${metric.name}`,
+            el("p", { class: "figure" }, number(best.best)),
+            el(
+              "p",
+              { class: "soft" },
+              metric.goal === "maximize" ? "highest" : "lowest",
+              " of all, by ",
+              link(best),
+            ),
+          );
+  const config =
+    best && parameters.length
+      ? tile(
+          "Best config",
+          definitions(parameters.map((parameter, i) => [parameter.name, value(best.values[i])])),
+        )
+      : null;
+  fill(
+    "tiles",
+    result,
+    tile(
+      "Progress",
+      progress(sweep.counts, sweep.expected),
+      sweep.agents ? el("p", { class: "soft" }, `${plural(sweep.agents, "agent")} so far`) : null,
+    ),
+    config,
+  );
 }
 
 /** The best value after each run, and the runs that were better than all before. */
@@ -52,32 +93,97 @@ function drawBest({ metric, runs }, isBetter) {
   const order = runs.map((run, i) => ({ ...run, i: i + 1 })).filter((run) => run.best !== null);
   const best = bestSoFar(order, isBetter);
   const traces = () => [
-    { type: "scatter", mode: "markers", x: order.map((run) => run.i), y: order.map((run) => run.best), text: order.map((run) => run.title), hovertemplate: "%{text}: %{y:.5g}<extra></extra>", marker: { color: colour("faint"), size: 6 } },
-    { type: "scatter", mode: "lines", line: { shape: "hv", color: colour("accent"), width: 2.5 }, x: order.map((run) => run.i), y: best, hovertemplate: "best after %{x} runs: %{y:.5g}<extra></extra>" },
+    {
+      type: "scatter",
+      mode: "markers",
+      x: order.map((run) => run.i),
+      y: order.map((run) => run.best),
+      text: order.map((run) => run.title),
+      hovertemplate: "%{text}: %{y:.5g}<extra></extra>",
+      marker: { color: colour("faint"), size: 6 },
+    },
+    {
+      type: "scatter",
+      mode: "lines",
+      line: { shape: "hv", color: colour("accent"), width: 2.5 },
+      x: order.map((run) => run.i),
+      y: best,
+      hovertemplate: "best after %{x} runs: %{y:.5g}<extra></extra>",
+    },
   ];
   const range = sensibleRange(order.map((run) => run.best));
-  const more = () => ({ yaxis: axisWith(metric.name, range), xaxis: { ...axisWith("run"), dtick: order.length < 12 ? 1 : undefined } });
-  return draw(document.getElementById("best"), { traces, more, x: "run", y: metric.name, label: `Best ${metric.name} so far: ${number(best.at(-1))} after ${order.length} runs` });
+  const more = () => ({
+    yaxis: axisWith(metric.name, range),
+    xaxis: { ...axisWith("run"), dtick: order.length < 12 ? 1 : undefined },
+  });
+  return draw(document.getElementById("best"), {
+    traces,
+    more,
+    x: "run",
+    y: metric.name,
+    label: `Best ${metric.name} so far: ${number(best.at(-1))} after ${order.length} runs`,
+  });
 }
 
-const axisWith = (title, range) => ({ title: { text: title, standoff: 8, font: { size: 12 } }, range, gridcolor: colour("line"), zerolinecolor: colour("line"), automargin: true, tickfont: { size: 11 }, exponentformat: "e" });
+const axisWith = (title, range) => ({
+  title: { text: title, standoff: 8, font: { size: 12 } },
+  range,
+  gridcolor: colour("line"),
+  zerolinecolor: colour("line"),
+  automargin: true,
+  tickfont: { size: 11 },
+  exponentformat: "e",
+});
 
 function drawCurves({ metric, runs, curves }, best) {
   const drawn = runs.filter((run) => curves[run.name]?.[0].length);
   const order = [...drawn.filter((run) => run !== best), ...(best && drawn.includes(best) ? [best] : [])];
-  const traces = () => order.map((run) => {
-    const look = run === best ? { color: colour("accent"), width: 2.5 } : run.ended === null ? { color: colour("running"), width: 1.5 } : { color: colour("faint"), width: 1 };
-    return { type: "scatter", mode: curves[run.name][0].length < 3 ? "lines+markers" : "lines", x: curves[run.name][0], y: curves[run.name][1], line: look, marker: { size: 4, color: look.color }, hovertemplate: `${run.title.replaceAll("<", "&lt;")}<br>step %{x}: %{y:.5g}<extra></extra>` };
-  });
+  const traces = () =>
+    order.map((run) => {
+      const look =
+        run === best
+          ? { color: colour("accent"), width: 2.5 }
+          : run.ended === null
+            ? { color: colour("running"), width: 1.5 }
+            : { color: colour("faint"), width: 1 };
+      return {
+        type: "scatter",
+        mode: curves[run.name][0].length < 3 ? "lines+markers" : "lines",
+        x: curves[run.name][0],
+        y: curves[run.name][1],
+        line: look,
+        marker: { size: 4, color: look.color },
+        hovertemplate: `${run.title.replaceAll("<", "&lt;")}<br>step %{x}: %{y:.5g}<extra></extra>`,
+      };
+    });
   const range = sensibleRange(order.flatMap((run) => curves[run.name][1]));
-  document.getElementById("curves-title").replaceChildren(metric.name, el("span", { class: "hint" }, order.length < runs.length ? ` ${order.length} of ${runs.length} runs: the running and the best` : ""));
-  return draw(document.getElementById("curves"), { traces, more: () => ({ yaxis: axisWith(metric.name, range) }), x: "step", y: metric.name, label: `${metric.name} over the steps of ${order.length} runs` });
+  document
+    .getElementById("curves-title")
+    .replaceChildren(
+      metric.name,
+      el(
+        "span",
+        { class: "hint" },
+        order.length < runs.length ? ` ${order.length} of ${runs.length} runs: the running and the best` : "",
+      ),
+    );
+  return draw(document.getElementById("curves"), {
+    traces,
+    more: () => ({ yaxis: axisWith(metric.name, range) }),
+    x: "step",
+    y: metric.name,
+    label: `${metric.name} over the steps of ${order.length} runs`,
+  });
 }
 
 function drawParallel({ metric, parameters, runs }, isBetter) {
   const element = document.getElementById("parallel");
-  const values = runs.filter((run) => run.best !== null).map((run) => run.best).sort((a, b) => (isBetter(a, b) ? 1 : -1));
-  if (!parameters.length || values.length < 2) return element.replaceChildren(empty("Comes with the second result."));
+  const values = runs
+    .filter((run) => run.best !== null)
+    .map((run) => run.best)
+    .sort((a, b) => (isBetter(a, b) ? 1 : -1));
+  if (!parameters.length || values.length < 2)
+    return element.replaceChildren(empty("Comes with the second result."));
   const rank = new Map(values.map((v, i) => [v, i / (values.length - 1)]));
   const share = (run) => (run.best === null ? null : rank.get(run.best));
   return parallel(element, { parameters, metric: metric.name, runs, share, path: page });
@@ -86,22 +192,65 @@ function drawParallel({ metric, parameters, runs }, isBetter) {
 let runTable = null;
 
 function makeTable({ metric, parameters }) {
-  const isBest = { title: metric ? `best ${metric.name}` : "best", numeric: true, cell: (run) => number(run.best), key: (run) => run.best };
+  const isBest = {
+    title: metric ? `best ${metric.name}` : "best",
+    numeric: true,
+    cell: (run) => number(run.best),
+    key: (run) => run.best,
+  };
   const columns = [
     { title: "Run", cell: link, key: (run) => run.title },
-    ...parameters.map((parameter, i) => ({ title: parameter.name, numeric: parameter.ticks.some(([, v]) => typeof v === "number"), cell: (run) => value(run.values[i]), key: (run) => run.values[i] })),
-    ...(metric ? [isBest, { title: `last ${metric.name}`, numeric: true, cell: (run) => number(run.last), key: (run) => run.last }] : []),
-    { title: "State", cell: (run) => el("span", { title: brief(run.stop_why) || run.failure }, badge(run.state), run.failure ? el("span", { class: "soft" }, ` ${run.failure.replaceAll("_", " ")}`) : null), key: (run) => run.state },
+    ...parameters.map((parameter, i) => ({
+      title: parameter.name,
+      numeric: parameter.ticks.some(([, v]) => typeof v === "number"),
+      cell: (run) => value(run.values[i]),
+      key: (run) => run.values[i],
+    })),
+    ...(metric
+      ? [
+          isBest,
+          {
+            title: `last ${metric.name}`,
+            numeric: true,
+            cell: (run) => number(run.last),
+            key: (run) => run.last,
+          },
+        ]
+      : []),
+    {
+      title: "State",
+      cell: (run) =>
+        el(
+          "span",
+          { title: brief(run.stop_why) || run.failure },
+          badge(run.state),
+          run.failure ? el("span", { class: "soft" }, ` ${run.failure.replaceAll("_", " ")}`) : null,
+        ),
+      key: (run) => run.state,
+    },
     { title: "Duration", numeric: true, cell: (run) => duration(elapsed(run)), key: elapsed },
-    { title: "Why", cell: (run) => el("span", { class: "soft clip", title: brief(run.why) }, brief(run.why)), key: (run) => brief(run.why) },
+    {
+      title: "Why",
+      cell: (run) => el("span", { class: "soft clip", title: brief(run.why) }, brief(run.why)),
+      key: (run) => brief(run.why),
+    },
   ];
-  const sorting = metric ? { sortBy: isBest, descending: metric.goal === "maximize" } : { sortBy: columns[0] };
-  return table("Runs of the sweep", columns, { ...sorting, empty: "No runs yet. An agent starts them: wandb agent, or litsweep launch.", rowClass: (run) => (run.isBest ? "best" : null) });
+  const sorting = metric
+    ? { sortBy: isBest, descending: metric.goal === "maximize" }
+    : { sortBy: columns[0] };
+  return table("Runs of the sweep", columns, {
+    ...sorting,
+    empty: "No runs yet. An agent starts them: wandb agent, or litsweep launch.",
+    rowClass: (run) => (run.isBest ? "best" : null),
+  });
 }
 
 poll(`/-/data${location.pathname}`, async (data) => {
   const isBetter = data.metric?.goal === "maximize" ? (a, b) => a > b : (a, b) => a < b;
-  const best = data.runs.reduce((top, run) => (run.best !== null && (top === null || isBetter(run.best, top.best)) ? run : top), null);
+  const best = data.runs.reduce(
+    (top, run) => (run.best !== null && (top === null || isBetter(run.best, top.best)) ? run : top),
+    null,
+  );
   if (best) best.isBest = true;
   showHead(data);
   showTiles(data, best);
