@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -116,3 +116,10 @@ class Slow(Regression):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         time.sleep(0.1)
         return super().training_step(batch, batch_idx)
+
+
+class RuinSecondEpoch(Callback):
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.current_epoch == 1:
+            for parameter in pl_module.parameters():
+                parameter.data.zero_()

@@ -87,6 +87,7 @@ def test_a_module_of_ones_own_brings_its_flags() -> None:
         None,
         8,
     )
+    assert (parameters["model"], parameters["data"]) == tuple(flag.partition("=")[2] for flag in LINE)
     assert "model.learning_rate" not in parameters
     (fault,) = faults([*LINE, "--model.learning_rate=1"])
     assert fault.startswith("model.learning_rate: is not a parameter")

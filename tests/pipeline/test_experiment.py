@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch import Trainer
 
 from litsweep.pipeline.classifier import ImageClassifier
+from litsweep.pipeline.datamodule import ImageDataModule
 from tests.pipeline.conftest import RunAgent
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
+    pytest.mark.filterwarnings("ignore:.*LeafSpec"),
+]
 
 OWN = ["--data=tests.pipeline.own.Line", "--monitor=val_error", "--mode=min"]
 
@@ -59,29 +66,29 @@ def test_the_digits_are_learned(run_agent: RunAgent) -> None:
     assert float(done.result["test_acc"]) >= 0.95
 
 
-def test_the_best_checkpoint_reloads_and_gives_the_tested_accuracy(run_agent: RunAgent, cache: Path) -> None:
-    from litsweep.pipeline.datamodule import ImageDataModule
+def test_the_best_checkpoint_reloads_and_gives_the_same_metrics(run_agent: RunAgent) -> None:
+    """The second epoch ruins the weights: the best checkpoint is the first epoch's."""
+    ruin = "--trainer.callbacks=[{'class_path': 'tests.pipeline.own.RuinSecondEpoch'}]"
+    whole = [f"--trainer.limit_{part}_batches=1.0" for part in ("train", "val", "test")]
+    checkpoint = run_agent(ruin, *whole, "--model.learning_rate=0.01").result["checkpoint"]
+    saved = torch.load(checkpoint, weights_only=False)
+    assert saved["epoch"] == 0
+    (best,) = (state["best_model_score"] for name, state in saved["callbacks"].items() if "Best" in name)
 
-    done = run_agent("--trainer.limit_test_batches=1.0")
-    model = ImageClassifier.load_from_checkpoint(done.result["checkpoint"]).eval()
-    data = ImageDataModule("digits", cache=str(cache))
-    data.setup("test")
-    hits = 0
-    for batch in data.test_dataloader():
-        images, labels = data.on_after_batch_transfer(batch, 0)
-        with torch.no_grad():
-            hits += int((model(images).argmax(1) == labels).sum())
-    assert hits / len(data.loaded.test) == pytest.approx(float(done.result["test_acc"]), abs=1e-4)  # type: ignore[arg-type]
+    model = ImageClassifier.load_from_checkpoint(checkpoint)
+    data = ImageDataModule.load_from_checkpoint(checkpoint)
+    trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_checkpointing=False)
+    (validated,) = trainer.validate(model, data, verbose=False)
+    assert validated["val_acc"] == pytest.approx(float(best), abs=1e-6)
 
 
-def test_the_test_uses_the_best_checkpoint_and_not_the_last(run_agent: RunAgent) -> None:
-    """With a rate that ruins the model after a first good epoch, the tested model is the first epoch's."""
-    done = run_agent("--model.learning_rate=0.003", "--trainer.max_epochs=3")
-    best = torch.load(done.result["checkpoint"], weights_only=False)
-    scores = [
-        value["best_model_score"] for name, value in best["callbacks"].items() if "BestCheckpoint" in name
-    ]
-    assert float(scores[0]) == pytest.approx(float(done.result["best_val_acc"]), abs=1e-4)
+def test_the_test_uses_the_best_checkpoint(run_agent: RunAgent) -> None:
+    """What is tested after a ruinous second epoch scores as if there had been none."""
+    ruin = "--trainer.callbacks=[{'class_path': 'tests.pipeline.own.RuinSecondEpoch'}]"
+    flags = ["--trainer.limit_train_batches=1.0", "--model.learning_rate=0.01"]
+    ruined, short = run_agent(ruin, *flags), run_agent(*flags, "--trainer.max_epochs=1")
+    assert ruined.result["test_acc"] == short.result["test_acc"]
+    assert ruined.result["test_loss"] == short.result["test_loss"]
 
 
 def test_a_module_of_ones_own_is_trained_by_its_class_path(run_agent: RunAgent) -> None:

@@ -60,10 +60,11 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class Arguments:
-    """A command line that has been checked."""
+    """A command line that has been checked. `classes`: the class paths given for model and data, if any."""
 
     parser: LightningArgumentParser
     config: Namespace
+    classes: Mapping[str, str]
 
     @property
     def options(self) -> RunOptions:
@@ -72,7 +73,8 @@ class Arguments:
     @property
     def parameters(self) -> dict[str, object]:
         """Every flag's value under its name; nested values are plain lists and dicts."""
-        return flatten({name: _plain(value) for name, value in self.config.as_dict().items()})
+        values = {name: _plain(value) for name, value in self.config.as_dict().items()}
+        return {**self.classes, **flatten(values)}
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -83,6 +85,7 @@ def parse(argv: Sequence[str]) -> Arguments:
     given, others = flags.read(["--help" if word == "-h" else word for word in argv])
     names = {flag.name for flag in given}
     given += [flag for flag in flags.from_parameters(sweep_parameters()) if flag.name not in names]
+    classes = {flag.name: str(flag.value) for flag in given if _names_class(flag)}
     parser, given = make_parser(given)
     hints = hints_of(parser)
     spelled = [flags.spell(flag, hints.get(flag.name)) for flag in given]
@@ -100,7 +103,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         raise ConfigError(
             WHAT, [Fault("mode", f"must be given with --monitor {config.monitor}", "none", fix)]
         )
-    return Arguments(parser, config)
+    return Arguments(parser, config, classes)
 
 
 def make_parser(given: Sequence[Flag]) -> tuple[LightningArgumentParser, list[Flag]]:
@@ -187,13 +190,14 @@ def _plain(value: Any) -> Any:
 
 
 def _take_class(name: str, given: Sequence[Flag], default: type[T], kind: type) -> tuple[type[T], list[Flag]]:
-    paths = [flag.value for flag in given if flag.name == name and _is_class_path(flag.value)]
-    rest = [flag for flag in given if flag.name != name or flag.value not in paths]
-    return (_import_class(name, str(paths[-1]), kind) if paths else default), rest
+    paths = [str(flag.value) for flag in given if flag.name == name and _names_class(flag)]
+    rest = [flag for flag in given if not (flag.name == name and _names_class(flag))]
+    return (_import_class(name, paths[-1], kind) if paths else default), rest
 
 
-def _is_class_path(value: str | None) -> bool:
-    return bool(value) and all(part.isidentifier() for part in str(value).split("."))
+def _names_class(flag: Flag) -> bool:
+    is_path = flag.value is not None and all(part.isidentifier() for part in flag.value.split("."))
+    return flag.name in ("model", "data") and is_path
 
 
 def _import_class(name: str, path: str, kind: type) -> Any:
