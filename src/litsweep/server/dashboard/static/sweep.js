@@ -11,6 +11,12 @@ const [, entity, project] = location.pathname.split("/").map(decodeURIComponent)
 const page = (run) => address(entity, project, "runs", run.name);
 const link = (run) => el("a", { href: page(run) }, run.title);
 
+const WHY_DONE = {
+  run_cap: "the run cap is reached",
+  target: "a run has reached the target",
+  exhausted: "every config of the space has been tried",
+};
+
 function showHead({ sweep }) {
   document.title = `${sweep.title} · litsweep`;
   fill(
@@ -32,8 +38,10 @@ function showHead({ sweep }) {
     sweep.description ? el("p", {}, sweep.description) : null,
   );
   const notices = sweep.warnings.map((warning) => el("p", { class: "notice" }, warning));
-  if (sweep.why_done)
-    notices.push(el("p", { class: "notice" }, `No more runs are suggested: ${sweep.why_done}.`));
+  if (sweep.why_done) {
+    const why = WHY_DONE[sweep.why_done] ?? sweep.why_done;
+    notices.push(el("p", { class: "notice" }, `No more runs are suggested: ${why}.`));
+  }
   fill("notices", notices);
   fill("config", sweep.config);
 }
