@@ -21,7 +21,9 @@ from pathlib import Path
 from types import FrameType
 
 from litsweep.errors import LitsweepError
+from litsweep.launch.disk import cleaner_for
 from litsweep.launch.link import Autonomous, LineSocket, Link, Message, Streak
+from litsweep.launch.options import LaunchOptions
 from litsweep.launch.process import die_with_parent
 from litsweep.launch.protocol import AgentApi, Command, SweepGoneError, UnreachableError, connect
 from litsweep.launch.retry import Retries
@@ -221,7 +223,8 @@ def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) ->
     try:
         api = connect(args.sweep)
         api.sweep()
-        own = Autonomous(Streak(args.max_consecutive_failures), Retries(api), args.count)
+        cleaner = cleaner_for(api.path, LaunchOptions(environ=os.environ))
+        own = Autonomous(Streak(args.max_consecutive_failures), Retries(api), cleaner, args.count)
         log.info("left: %s", work(api, supervisor or own))
     except LitsweepError as error:
         if supervisor:

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from litsweep.launch.disk import Cleaner, lack_of_room
 from litsweep.launch.failure import RunEnd
+from litsweep.launch.options import LaunchOptions
 from litsweep.launch.retry import Retries
 from litsweep.sweep.run import Failure
 
@@ -92,7 +94,9 @@ class Autonomous:
 
     streak: Streak
     retries: Retries
+    cleaner: Cleaner
     count: int | None = None
+    min_free_gb: float = LaunchOptions.min_free_gb
     _orders: list[Message] = field(default_factory=list)
     _taken: int = 0
 
@@ -106,6 +110,8 @@ class Autonomous:
                 end = end_of(message)
                 self.streak.add(end)
                 self._taken -= self.retries.record(end)
+                self.cleaner.run_ended()
+                self.cleaner.step()
                 if end.failure is Failure.CONFIG:
                     self._orders.append({"order": "leave", "reason": end.tail})
                 elif self.streak.is_over:
@@ -114,6 +120,8 @@ class Autonomous:
     def _verdict(self) -> Message:
         if self.count is not None and self._taken >= self.count:
             return {"order": "leave", "reason": ""}
+        if reason := lack_of_room(self.cleaner.folder, 1, self.min_free_gb):
+            return {"order": "leave", "reason": reason}
         return {"order": "go"}
 
     def receive(self) -> list[Message]:

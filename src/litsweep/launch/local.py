@@ -17,6 +17,7 @@ from dataclasses import replace
 from types import FrameType
 
 from litsweep.launch.devices import listed_by_driver, slots_for
+from litsweep.launch.disk import cleaner_for, lack_of_room
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.link import Message, end_of
 from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, SlotView
@@ -58,18 +59,20 @@ def launch(
     options = replace(options, environ=environ)
     launch_id = uuid.uuid4().hex[:12]
     agents = [SlotAgent(s, sweep, options, launch_id, logs / f"slot-{s.index}.log") for s in slots]
-    return Supervisor(agents, api, options.count, display).run()
+    return Supervisor(agents, api, options, display).run()
 
 
 class Supervisor:
     """Keeps the agents going and decides who may take a run."""
 
     def __init__(
-        self, agents: list[SlotAgent], api: AgentApi, count: int | None, display: Display | None
+        self, agents: list[SlotAgent], api: AgentApi, options: LaunchOptions, display: Display | None
     ) -> None:
         self._agents = agents
         self._retries = Retries(api)
-        self._left_to_start = count
+        self._cleaner = cleaner_for(api.path, options)
+        self._min_free_gb = options.min_free_gb
+        self._left_to_start = options.count
         self._display = display
         self._interrupts = 0
         self._deadline = float("inf")
@@ -84,6 +87,7 @@ class Supervisor:
             finally:
                 for agent in self._agents:
                     agent.kill()
+                self._cleaner.finish()
         self._show()
         return LaunchOutcome(tuple(agent.view() for agent in self._agents), self._interrupts > 0, self._error)
 
@@ -95,6 +99,7 @@ class Supervisor:
                 agent.state = SlotState.DONE
         self._listen()
         self._grant()
+        self._cleaner.step()
         if time.monotonic() > self._deadline:
             self._kill_all()
         self._show()
@@ -133,6 +138,7 @@ class Supervisor:
             self._run_ended(agent, lost)
 
     def _run_ended(self, agent: SlotAgent, end: RunEnd) -> None:
+        self._cleaner.run_ended()
         if self._retries.record(end) and self._left_to_start is not None:
             self._left_to_start += 1
         if end.failure is Failure.CONFIG:
@@ -153,10 +159,17 @@ class Supervisor:
             if self._is_ending or not agent.is_open:
                 agent.leave("the launch is ending")
             elif self._left_to_start is None or self._left_to_start > 0:
-                agent.go()
-                self._left_to_start = None if self._left_to_start is None else self._left_to_start - 1
+                self._grant_if_room(agent)
             elif not any(other.is_busy for other in self._agents):
                 agent.leave("all runs are done")
+
+    def _grant_if_room(self, agent: SlotAgent) -> None:
+        reason = lack_of_room(self._cleaner.folder, len(self._agents), self._min_free_gb)
+        if not reason:
+            agent.go()
+            self._left_to_start = None if self._left_to_start is None else self._left_to_start - 1
+        elif not self._cleaner.is_busy and not any(other.is_busy for other in self._agents):
+            agent.close(reason)
 
     def _show(self) -> None:
         if self._display:

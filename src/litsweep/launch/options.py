@@ -19,8 +19,9 @@ class LaunchOptions:
     `per_trial` GPUs go to one run. `agents` is the number of slots where gpus is "none". `count` bounds the
     runs of all slots together. A slot closes after `max_consecutive_failures` failed runs in a row.
     `agent` is "warm" (a parent that has imported everything forks each run) or "stock" (`wandb agent`).
-    No run is started while the disk under `checkpoints` has less than `min_free_gb` gigabytes free; of the
-    runs' checkpoints there the best `keep_checkpoints` stay, beside those of unfinished runs.
+    The runs keep their checkpoints in `checkpoints`/SWEEP/RUN: there the best `keep_checkpoints` runs' stay,
+    and those of unfinished runs. No run starts while that disk has less than `min_free_gb` free beyond what
+    the slots' next checkpoints need.
     """
 
     gpus: str | tuple[str, ...] = "none"
@@ -31,6 +32,9 @@ class LaunchOptions:
     max_consecutive_failures: int = 3
     agent: str = "warm"
     log_dir: Path = Path("logs")
+    checkpoints: Path = Path("checkpoints")
+    keep_checkpoints: int = 3
+    min_free_gb: float = 1.0
     environ: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -1,0 +1,97 @@
+"""Checkpoints never fill the disk: cleanings in the background, and no run starts where there is no room.
+
+A cleaning is a process of its own, since reading a sweep takes the client's threads, which an agent that forks
+its runs must not have.
+"""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from litsweep.launch.options import LaunchOptions
+from litsweep.launch.protocol import SweepPath
+
+CLEANING_SECONDS = 20.0  # between the starts of two cleanings
+GIGABYTE = 1e9
+
+
+def lack_of_room(folder: Path, slots: int, min_free_gb: float) -> str:
+    """Why no run should start: the disk under `folder` is nearly full; empty when there is room.
+
+    Each slot's next run must find twice the largest run's checkpoints, and `min_free_gb` stay free beyond.
+    """
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    sizes = [_size(run) for run in folder.iterdir() if run.is_dir()] if folder.is_dir() else []
+    needed = min_free_gb * GIGABYTE + 2 * slots * max(sizes, default=0)
+    free = shutil.disk_usage(there).free
+    if free >= needed:
+        return ""
+    return (
+        f"the disk of {there} has {free / GIGABYTE:.1f} GB free, and {needed / GIGABYTE:.1f} GB are wanted "
+        "before a run starts: make room, or set --min-free-gb"
+    )
+
+
+def _size(folder: Path) -> int:
+    return sum(entry.stat().st_size for entry in folder.rglob("*") if entry.is_file())
+
+
+def cleaner_for(path: SweepPath, options: LaunchOptions) -> "Cleaner":
+    """The cleaner of a sweep's checkpoints, where agent.py keeps them."""
+    sweep = f"{path.entity}/{path.project}/{path.id}"
+    return Cleaner(sweep, options.checkpoints / path.id, options.keep_checkpoints, options.environ)
+
+
+class Cleaner:
+    """Starts cleanings in the background, one at a time and not too often."""
+
+    def __init__(self, sweep: str, folder: Path, keep: int, environ: Mapping[str, str]) -> None:
+        self.folder = folder
+        self._keep = keep
+        self._argv = [
+            sys.executable,
+            "-m",
+            "litsweep.launch.checkpoints",
+            sweep,
+            str(folder),
+            "--keep",
+            str(keep),
+        ]
+        self._environ = {name: value for name, value in environ.items() if name != "LITSWEEP_SLOT"}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._wanted = False
+        self._next = 0.0
+
+    def run_ended(self) -> None:
+        """Note that there may be something to delete."""
+        self._wanted = True
+
+    def step(self) -> None:
+        """Start a cleaning when it is wanted, possible and time."""
+        is_running = self._process is not None and self._process.poll() is None
+        if self._wanted and not is_running and time.monotonic() >= self._next and self._has_much():
+            self._wanted = False
+            self._next = time.monotonic() + CLEANING_SECONDS
+            self._process = subprocess.Popen(self._argv, env=self._environ, stdin=subprocess.DEVNULL)
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a cleaning runs or is due."""
+        return (self._wanted and self._has_much()) or (
+            self._process is not None and self._process.poll() is None
+        )
+
+    def _has_much(self) -> bool:
+        return self.folder.is_dir() and sum(1 for _ in self.folder.iterdir()) > self._keep
+
+    def finish(self) -> None:
+        """Clean a last time, and wait for it."""
+        if self._process is not None:
+            self._process.wait()
+        self._next = 0.0
+        self.step()
+        if self._process is not None:
+            self._process.wait()

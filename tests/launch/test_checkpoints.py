@@ -1,0 +1,70 @@
+"""Checkpoints of a sweep: the best few stay, and no run starts on a full disk."""
+
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from litsweep.launch.checkpoints import clean
+from litsweep.launch.disk import lack_of_room
+from litsweep.launch.options import SlotState
+from litsweep.launch.watch import SweepWatch
+from tests.launch.conftest import MakeBench
+
+KEEPS_A_FILE = """
+import os, sys, wandb
+from pathlib import Path
+with wandb.init() as run:
+    folder = Path("checkpoints", os.environ["WANDB_SWEEP_ID"], run.id)
+    folder.mkdir(parents=True)
+    (folder / "best.ckpt").write_bytes(bytes(1000))
+    run.log({"loss": run.config["x"]})
+"""
+
+
+def test_a_launch_leaves_the_checkpoints_of_the_best_three(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = bench(KEEPS_A_FILE, run_cap=6)
+    assert made.launch(agents=1).exit_code == 0
+    for name in ("WANDB_BASE_URL", "WANDB_API_KEY"):
+        monkeypatch.setenv(name, made.environ[name])
+    status = SweepWatch(made.sweep).read()
+    best = sorted(status.runs, key=lambda run: run.best or 0.0)[:3]
+    folder = made.folder / "checkpoints" / made.api.path.id
+    assert {entry.name for entry in folder.iterdir()} == {run.id for run in best}
+
+    (folder / "somebody-else-s").mkdir()
+    assert clean(status, folder, keep=1) == [run.id for run in status.runs if run in best[1:]]
+    assert {entry.name for entry in folder.iterdir()} == {best[0].id, "somebody-else-s"}
+
+
+def disk_with(monkeypatch: pytest.MonkeyPatch, free: float) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1e12, 0, free))
+
+
+def test_each_slot_s_next_checkpoints_must_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    with (run / "best.ckpt").open("wb") as file:
+        file.truncate(10**9)
+    disk_with(monkeypatch, free=9e9)
+    assert lack_of_room(tmp_path, slots=4, min_free_gb=1.0) == ""
+    disk_with(monkeypatch, free=8.9e9)
+    reason = lack_of_room(tmp_path, slots=4, min_free_gb=1.0)
+    assert "has 8.9 GB free, and 9.0 GB are wanted" in reason
+    assert "--min-free-gb" in reason
+
+
+def test_a_launch_on_a_full_disk_starts_no_run_and_says_why(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = bench()
+    disk_with(monkeypatch, free=1e6)
+    outcome = made.launch(agents=1)
+    assert outcome.exit_code == 3
+    assert outcome.slots[0].state is SlotState.CLOSED
+    assert "make room" in outcome.slots[0].reason
+    assert made.runs() == []
