@@ -1,40 +1,79 @@
-"""`litsweep launch`: one supervised agent per GPU slot, for any sweep, on W&B cloud too."""
+"""`litsweep launch`: supervised agents for any sweep, here, on Slurm or on Ray; on W&B cloud too."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.live import Live
-from rich.table import Table
 
 from litsweep.cli.backend import use_backend
 from litsweep.cli.options import add_data_dir, add_json, positive, write_json
-from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotView
+from litsweep.launch.options import LaunchOptions, LaunchOutcome
+from litsweep.launch.ray import RayOptions
+from litsweep.launch.slurm import SlurmOptions
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("launch", help="start one supervised agent per GPU slot for a sweep")
+    parser = commands.add_parser("launch", help="start supervised agents for a sweep, one per GPU slot")
     parser.add_argument("sweep", help="ENTITY/PROJECT/ID, as `wandb sweep` printed it")
-    parser.add_argument("--gpus", default="all", help="all, none, or devices as 0,1,3 (default: %(default)s)")
-    parser.add_argument("--per-gpu", type=positive, default=1, metavar="K", help="agents that share a GPU")
-    parser.add_argument("--per-trial", type=positive, default=1, metavar="N", help="GPUs that a run gets")
-    parser.add_argument("--agents", type=positive, default=1, help="slots, with --gpus none")
-    parser.add_argument("--count", type=positive, metavar="M", help="runs at most, over all slots")
+    parser.add_argument("--on", choices=sorted(_PLACES), default="local", help="default: %(default)s")
+    parser.add_argument(
+        "--agents", type=positive, default=1, help="how many, where GPUs do not say (default: %(default)s)"
+    )
+    parser.add_argument("--count", type=positive, metavar="M", help="runs at most; on slurm, of each agent")
     parser.add_argument("--max-consecutive-failures", type=positive, default=3, metavar="F")
-    parser.add_argument("--agent", choices=("warm", "stock"), default=LaunchOptions.agent)
     parser.add_argument("--log-dir", type=Path, default=LaunchOptions.log_dir, help="default: %(default)s")
     add_data_dir(parser)
     add_json(parser)
+    _add_local(parser.add_argument_group("on this machine"))
+    _add_slurm(parser.add_argument_group("on Slurm"))
+    _add_ray(parser.add_argument_group("on Ray"))
     parser.set_defaults(execute=execute)
 
 
+def _add_local(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument("--gpus", default="all", help="all, none, or devices as 0,1,3 (default: %(default)s)")
+    group.add_argument("--per-gpu", type=positive, default=1, metavar="K", help="agents that share a GPU")
+    group.add_argument("--per-trial", type=positive, default=1, metavar="N", help="GPUs that a run gets")
+    group.add_argument(
+        "--agent", choices=("warm", "stock"), default=LaunchOptions.agent,
+        help="warm: runs are forked from a process that has imported everything; stock: `wandb agent`",
+    )  # fmt: skip
+    group.add_argument(
+        "--keep-checkpoints", type=positive, default=LaunchOptions.keep_checkpoints, metavar="K",
+        help="of how many runs, the best ones, checkpoints stay (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--min-free-gb", type=float, default=LaunchOptions.min_free_gb, metavar="GB",
+        help="start no run when less of the disk is free (default: %(default)s)",
+    )  # fmt: skip
+
+
+def _add_slurm(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument("--time", metavar="H:MM:SS", help="time limit of an agent")
+    group.add_argument("--partition")
+    group.add_argument("--array", help="sbatch's own, such as 0-63%%16, in place of --agents")
+    group.add_argument("--sbatch", action="append", default=[], metavar="=OPTION", help="any other, whole")
+
+
+def _add_ray(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument("--address", default=RayOptions.address, help="default: %(default)s")
+    group.add_argument(
+        "--gpus-per-agent", type=float, default=0.0, metavar="G", help="may be a fraction (on Slurm not)"
+    )
+    group.add_argument("--cpus-per-agent", type=positive, metavar="C", help="on Slurm too")
+
+
 def execute(args: argparse.Namespace) -> int:
+    use_backend(args.data_dir.expanduser())
+    return _PLACES[args.on](args)
+
+
+def _on_this_machine(args: argparse.Namespace) -> int:
     from litsweep.launch.local import launch
-    from litsweep.launch.result import result_of
+    from litsweep.launch.table import SlotTable
     from litsweep.launch.watch import SweepWatch
 
-    use_backend(args.data_dir.expanduser())
     options = LaunchOptions(
         gpus=args.gpus if args.gpus in ("all", "none") else tuple(args.gpus.split(",")),
         per_gpu=args.per_gpu,
@@ -44,30 +83,70 @@ def execute(args: argparse.Namespace) -> int:
         max_consecutive_failures=args.max_consecutive_failures,
         agent=args.agent,
         log_dir=args.log_dir,
+        keep_checkpoints=args.keep_checkpoints,
+        min_free_gb=args.min_free_gb,
     )
-    console = Console(stderr=True)
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-        outcome = launch(args.sweep, options, lambda slots: live.update(slot_table(slots), refresh=True))
-    show_outcome(outcome, console)
+    with SlotTable(SweepWatch(args.sweep).read, Console(stderr=True)) as table:
+        outcome = launch(args.sweep, options, table)
+    return _tell(outcome, args)
+
+
+def _on_slurm(args: argparse.Namespace) -> int:
+    from litsweep.launch import slurm
+
+    options = SlurmOptions(
+        agents=args.agents,
+        array=args.array,
+        time=args.time,
+        partition=args.partition,
+        gpus_per_agent=int(args.gpus_per_agent),
+        cpus_per_agent=args.cpus_per_agent,
+        count=args.count,
+        max_consecutive_failures=args.max_consecutive_failures,
+        log_dir=args.log_dir,
+        extra=args.sbatch,
+    )
+    if warning := slurm.warning():
+        print(f"litsweep: {warning}", file=sys.stderr)
+    print(slurm.submit(args.sweep, options))
+    print(f"`litsweep status {args.sweep}` lists the agents, `litsweep cancel` ends them", file=sys.stderr)
+    return 0
+
+
+def _on_ray(args: argparse.Namespace) -> int:
+    from litsweep.launch.ray import launch_on_ray
+
+    options = RayOptions(
+        agents=args.agents,
+        gpus_per_agent=args.gpus_per_agent,
+        cpus_per_agent=args.cpus_per_agent or RayOptions.cpus_per_agent,
+        address=args.address,
+        count=args.count,
+        max_consecutive_failures=args.max_consecutive_failures,
+        log_dir=args.log_dir,
+    )
+    return _tell(launch_on_ray(args.sweep, options), args)
+
+
+_PLACES = {"local": _on_this_machine, "slurm": _on_slurm, "ray": _on_ray}
+
+
+def _tell(outcome: LaunchOutcome, args: argparse.Namespace) -> int:
+    from litsweep.launch.result import result_of
+    from litsweep.launch.watch import SweepWatch
+
+    show_outcome(outcome, Console(stderr=True))
     write_json(args.json, result_of(SweepWatch(args.sweep).read()).as_dict())
     return outcome.exit_code
 
 
-def slot_table(slots: tuple[SlotView, ...]) -> Table:
-    table = Table(box=None)
-    for column in ("slot", "devices", "state", "run", "done", "failed", "log"):
-        table.add_column(column)
-    for slot in slots:
-        counts = (str(slot.done), str(slot.failed))
-        devices = ",".join(slot.devices) or "cpu"
-        table.add_row(str(slot.index), devices, slot.state, slot.run or "", *counts, str(slot.log))
-    return table
-
-
 def show_outcome(outcome: LaunchOutcome, console: Console) -> None:
     """Say what the slots did and why some closed."""
-    console.print(slot_table(outcome.slots))
+    from litsweep.launch.table import slot_table
+
+    console.print(slot_table(outcome.slots, None))
     for slot in outcome.closed:
         console.print(f"slot {slot.index} was closed: {slot.reason}", highlight=False, markup=False)
+        console.print(f"its log: {slot.log}", highlight=False, markup=False)
     if outcome.error:
         print(f"litsweep: the sweep was stopped: {outcome.error}", file=sys.stderr)

@@ -1,7 +1,7 @@
 """Checkpoints never fill the disk: cleanings in the background, and no run starts where there is no room.
 
-A cleaning is a process of its own, since reading a sweep takes the client's threads, which an agent that forks
-its runs must not have.
+A cleaning is a process of its own, since reading a sweep takes the client's threads, and an agent that forks
+must have none.
 """
 
 import shutil

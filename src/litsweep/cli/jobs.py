@@ -1,0 +1,49 @@
+"""`litsweep status` and `litsweep cancel`: a sweep's runs, and its agents on Slurm."""
+
+import argparse
+import shutil
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from litsweep.cli.backend import use_backend
+from litsweep.cli.options import add_data_dir
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    for name, execute, purpose in (
+        ("status", show_status, "a sweep's runs by state, its best run, and its agents on Slurm"),
+        ("cancel", cancel, "end a sweep's agents on Slurm; their runs keep a checkpoint and can go on later"),
+    ):
+        parser = commands.add_parser(name, help=purpose, description=purpose)
+        parser.add_argument("sweep", help="ENTITY/PROJECT/ID, as `wandb sweep` printed it")
+        add_data_dir(parser)
+        parser.set_defaults(execute=execute)
+
+
+def show_status(args: argparse.Namespace) -> int:
+    from litsweep.launch import slurm
+    from litsweep.launch.watch import SweepWatch
+
+    use_backend(args.data_dir.expanduser())
+    status = SweepWatch(args.sweep).read()
+    console = Console()
+    runs = ", ".join(f"{count} {state}" for state, count in sorted(status.count().items()))
+    console.print(f"{status.path}  {status.state}  {runs or 'no runs'}", highlight=False)
+    if best := status.best():
+        console.print(f"best {best.best:.6g} ({best.id})", highlight=False)
+    if shutil.which("squeue"):
+        table = Table("agent", "state", "elapsed", "where", box=None)
+        for task in slurm.status(args.sweep):
+            table.add_row(task.job, task.state, task.elapsed, task.where)
+        console.print(table if table.row_count else "no agents on Slurm")
+    return 0
+
+
+def cancel(args: argparse.Namespace) -> int:
+    from litsweep.launch import slurm
+
+    count = slurm.cancel(args.sweep)
+    print(f"{count} agents told to end", file=sys.stderr)
+    return 0
