@@ -91,6 +91,12 @@ def test_the_test_uses_the_best_checkpoint(run_agent: RunAgent) -> None:
     assert ruined.result["test_loss"] == short.result["test_loss"]
 
 
+def test_loader_workers_change_no_metric(run_agent: RunAgent) -> None:
+    alone, helped = run_agent(), run_agent("--data.num_workers=1")
+    assert helped.exit_code == 0
+    assert helped.result["test_loss"] == alone.result["test_loss"]
+
+
 def test_a_module_of_ones_own_is_trained_by_its_class_path(run_agent: RunAgent) -> None:
     done = run_agent(*own("Regression"), "--model.slope=2")
     assert done.exit_code == 0
