@@ -8,7 +8,13 @@ from litsweep.search.bayes.surrogate import GaussianProcess
 _WANTED = 0.9
 """Only configs that succeed with about this probability are worth a run."""
 
-_STEEPNESS = 50.0
+_TOLERATED, _CAUTION = 0.05, 5.0
+"""Each failure among the latest runs above a share of 5 % raises the bar, by one deviation for 20 %."""
+
+_TOP = 0.9
+"""Where runs fail everywhere at random, the bar is what this share of the successful configs stays below."""
+
+_STEEPNESS = 1000.0
 """Nats of log expected improvement that a config loses for each deviation it falls short of what is wanted."""
 
 
@@ -20,15 +26,15 @@ class Feasibility:
     2006, section 6.5).
 
     Expected improvement times this probability would try failing regions forever: their predicted gains stay
-    high, since no result ever comes to correct them. So the probability works as a bar: 0.9, or, where runs fail everywhere at random, what half
-    of the successful configs reach.
+    high, since no result ever comes to correct them. So the probability works as a bar.
     """
 
-    def __init__(self, process: GaussianProcess, succeeded: Tensor) -> None:
+    def __init__(self, process: GaussianProcess, succeeded: Tensor, recent_failures: float) -> None:
         self._process = process
         wanted = torch.special.ndtri(torch.tensor(_WANTED, dtype=torch.double))
         with torch.no_grad():
-            self._bar = torch.minimum(wanted, self._score(succeeded).median())
+            wanted = wanted + _CAUTION * max(recent_failures - _TOLERATED, 0.0)
+            self._bar = torch.minimum(wanted, self._score(succeeded).quantile(_TOP))
 
     def probability(self, x: Tensor) -> Tensor:
         """P(config gives a result), shape `m` for `x` of shape `m x d`."""

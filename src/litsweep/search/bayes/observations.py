@@ -19,6 +19,10 @@ _LEVELS = 4
 """A learning curve enters the model at no more than so many points below its end."""
 
 
+_RECENT = 20
+"""So many ended runs are the latest ones."""
+
+
 @dataclass(frozen=True)
 class Observation:
     """One value of the objective. `budget` in (0, 1] says how much of a full training stands behind it, on a
@@ -35,7 +39,7 @@ class Observations:
     """Runs sorted by what they tell. Values have higher as better: the metric, negated where it is minimized.
 
     `pending` and `failed` hold encoded configs; `tried` the identities of all configs, those of `foreign` runs,
-    which have no place in the space, left out.
+    which have no place in the space, left out. `recent_failures` is their share of the latest ended runs.
     """
 
     observed: tuple[Observation, ...]
@@ -43,6 +47,7 @@ class Observations:
     failed: tuple[tuple[float, ...], ...]
     tried: frozenset[Hashable]
     foreign: int
+    recent_failures: float
 
     @property
     def x(self) -> Tensor:
@@ -85,7 +90,11 @@ def observe(encoding: Encoding, config: SweepConfig, metric: Metric, runs: Seque
         elif is_failure(run, metric) and not rule.on_failure:
             failed.append(row)
     tried = frozenset(encoding.space.key(run.parameters) for run, _ in known)
-    return Observations(tuple(observed), tuple(pending), tuple(failed), tried, len(own) - len(known))
+    ended = [is_failure(run, metric) for run, _ in known if not run.state.is_alive][-_RECENT:]
+    share = sum(ended) / len(ended) if ended else 0.0
+    return Observations(
+        tuple(observed), tuple(pending), tuple(failed), tried, len(own) - len(known), share
+    )
 
 
 def is_failure(run: Run, metric: Metric) -> bool:

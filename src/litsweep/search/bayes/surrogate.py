@@ -90,10 +90,10 @@ class Hyperparameters:
         return np.array([*lengths, *warps, _NOISE.mean - _NOISE.deviation**2, 0.0, 1.0])
 
     @staticmethod
-    def bounds(inputs: Inputs, warps_output: bool) -> list[tuple[float, float]]:
-        """Wide ones, inside which nothing overflows."""
-        power = (-2.0, 5.0) if warps_output else (1.0, 1.0)
-        warps = [(-2.0, 2.0)] * (2 * inputs.numbers)
+    def bounds(inputs: Inputs, is_warped: bool) -> list[tuple[float, float]]:
+        """Wide ones, inside which nothing overflows; those of the warps leave the identity alone if not wanted."""
+        power = (-2.0, 5.0) if is_warped else (1.0, 1.0)
+        warps = [(-2.0, 2.0) if is_warped else (0.0, 0.0)] * (2 * inputs.numbers)
         return [(-5.0, 8.0)] * inputs.d + warps + [(-14.0, 1.0), (-3.0, 3.0), power]
 
     def log_prior(self, inputs: Inputs) -> Tensor:
@@ -187,15 +187,15 @@ def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor) -> Surrogate:
     """
     spread = Spread.of(y)
     s = spread.scale(y)
-    theta = maximum_a_posteriori(x[for_fit], s[for_fit], inputs, warps_output=True)
+    theta = maximum_a_posteriori(x[for_fit], s[for_fit], inputs, is_warped=True)
     z, shift, stretch = standardize(yeo_johnson(s, theta.power))
     process = GaussianProcess(x, z, _NOISE_FLOOR + theta.log_noise.exp(), theta, inputs)
     return Surrogate(process, spread, shift.item(), stretch.item())
 
 
 def fit_labels(x: Tensor, labels: Tensor, inputs: Inputs, for_fit: Tensor) -> GaussianProcess:
-    """A plain regression of `labels`, shape `n`, without an output warp. Raises FitFailed."""
-    theta = maximum_a_posteriori(x[for_fit], labels[for_fit], inputs, warps_output=False)
+    """A plain regression of `labels`, shape `n`, without warps. Raises FitFailed."""
+    theta = maximum_a_posteriori(x[for_fit], labels[for_fit], inputs, is_warped=False)
     return GaussianProcess(x, labels, _NOISE_FLOOR + theta.log_noise.exp(), theta, inputs)
 
 
@@ -203,14 +203,14 @@ class FitFailed(Exception):
     """No hyperparameters with a usable covariance were found."""
 
 
-def maximum_a_posteriori(x: Tensor, s: Tensor, inputs: Inputs, warps_output: bool) -> Hyperparameters:
+def maximum_a_posteriori(x: Tensor, s: Tensor, inputs: Inputs, is_warped: bool) -> Hyperparameters:
     """The most probable hyperparameters, by L-BFGS-B from the prior mode. Raises FitFailed."""
 
     def loss(vector: Tensor) -> Tensor:
         theta = Hyperparameters.unpack(vector, inputs)
-        return -log_posterior(x, s, theta, inputs, warps_output) / len(s)
+        return -log_posterior(x, s, theta, inputs, is_warped) / len(s)
 
-    start, bounds = Hyperparameters.start(inputs), Hyperparameters.bounds(inputs, warps_output)
+    start, bounds = Hyperparameters.start(inputs), Hyperparameters.bounds(inputs, is_warped)
     options = {"maxiter": _ITERATIONS}
     found = minimize(with_gradient(loss), start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     if not np.isfinite(found.fun) or found.fun >= _REJECTED:
@@ -218,11 +218,11 @@ def maximum_a_posteriori(x: Tensor, s: Tensor, inputs: Inputs, warps_output: boo
     return Hyperparameters.unpack(torch.tensor(found.x), inputs)
 
 
-def log_posterior(x: Tensor, s: Tensor, theta: Hyperparameters, inputs: Inputs, warps_output: bool) -> Tensor:
+def log_posterior(x: Tensor, s: Tensor, theta: Hyperparameters, inputs: Inputs, is_warped: bool) -> Tensor:
     """Log marginal likelihood of `s` (Rasmussen and Williams 2006, equation 2.30), with the slope of the
     output warp, plus the log prior; up to a constant."""
     z, slope = s, torch.zeros((), dtype=s.dtype)
-    if warps_output:
+    if is_warped:
         z, _, stretch = standardize(yeo_johnson(s, theta.power))
         slope = log_slope(s, theta.power).sum() - len(s) * stretch.log()
     features = theta.features(x, inputs)
