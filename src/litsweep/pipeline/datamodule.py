@@ -91,6 +91,7 @@ class ImageDataModule(LightningDataModule):
         else:
             self.loaded = images.load(prepared_file(self.cache, self.hparams["dataset"]))
         self.train, self.val = self._split(self.loaded)
+        self._mean, self._std = self.loaded.mean, self.loaded.std
 
     def train_dataloader(self) -> DataLoader[Batch]:
         return self._loader(self.train, shuffle=True)
@@ -108,8 +109,9 @@ class ImageDataModule(LightningDataModule):
         trainer = self.trainer
         if trainer is not None and trainer.training:
             pixels = transforms.augment(pixels, self.augmentation)
-        mean, std = self.loaded.mean.to(pixels.device), self.loaded.std.to(pixels.device)
-        return transforms.normalize(pixels, mean, std, _dtype(trainer)), labels
+        if self._mean.device != pixels.device:
+            self._mean, self._std = self._mean.to(pixels.device), self._std.to(pixels.device)
+        return transforms.normalize(pixels, self._mean, self._std, _dtype(trainer)), labels
 
     def _split(self, loaded: images.Loaded) -> tuple[Dataset[Batch], Dataset[Batch]]:
         if loaded.val is not None:
