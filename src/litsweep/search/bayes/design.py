@@ -1,6 +1,5 @@
 """Where to start: configs spread evenly over the space, before there is anything to learn from."""
 
-from collections.abc import Hashable
 from collections.abc import Set as AbstractSet
 
 import numpy as np
@@ -26,7 +25,7 @@ class Design:
     def __init__(self, encoding: Encoding, seed: int) -> None:
         self._encoding, self._seed = encoding, seed
 
-    def next(self, position: int, tried: AbstractSet[Hashable]) -> Tensor | None:
+    def next(self, position: int, tried: AbstractSet[tuple[float, ...]]) -> Tensor | None:
         """The config at `position`, shape `d`, or the first untried one after it; None if there is none."""
         if not self._encoding.d:
             return self._untried(torch.zeros(1, 0, dtype=torch.double), tried)
@@ -37,6 +36,5 @@ class Design:
             found = self._untried(self._encoding.all_configs(), tried)
         return found
 
-    def _untried(self, x: Tensor, tried: AbstractSet[Hashable]) -> Tensor | None:
-        space = self._encoding.space
-        return next((row for row in x if space.key(self._encoding.decode(row)) not in tried), None)
+    def _untried(self, x: Tensor, tried: AbstractSet[tuple[float, ...]]) -> Tensor | None:
+        return next((row for row in x if self._encoding.identity(row) not in tried), None)

@@ -6,7 +6,7 @@ has most of its mass. A category is encoded by its index. A conditional paramete
 middle of its axis: its parent's value already tells the two configs apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from litsweep.sweep.space import Condition, Parameter, SearchSpace
+from litsweep.sweep.values import identity
 
 FINEST_GRID = 2_000
 """A number with more values than this is searched as a continuum and rounded at the end."""
@@ -37,26 +38,32 @@ class Dimension:
         """Where this parameter stands in configs that do not use it."""
         return 0.0 if self.is_category else 0.5
 
-    def encode(self, value: object) -> float:
-        """Raises ValueError for a value that has no place on this axis."""
-        quantile = self.parameter.distribution.cdf(value)
-        return float(self._level(quantile)) if self.is_category else quantile
+    def encode(self, value: object) -> float | None:
+        """None for a value that is not of this parameter."""
+        distribution = self.parameter.distribution
+        if self.levels is not None:
+            return self._codes.get(identity(value))
+        return distribution.cdf(value) if distribution.contains(value) else None
 
     def decode(self, code: float) -> object:
         distribution = self.parameter.distribution
-        support = distribution.support
-        if self.levels is None or support is None:
+        if self.levels is None:
             return distribution.ppf(min(max(code, 0.0), 1.0))
-        return support[int(code) if self.is_category else self._level(code)]
-
-    def _level(self, quantile: float) -> int:
-        return int(np.abs(self._steps - quantile).argmin())
+        return self._values[int((self.levels - code).abs().argmin())]
 
     @cached_property
-    def _steps(self) -> np.ndarray:
-        """The middle of each value's step of the cumulative distribution, in the order of the support."""
-        probabilities = np.asarray(self.parameter.distribution.probabilities)
-        return np.cumsum(probabilities) - probabilities / 2
+    def _codes(self) -> dict[Hashable, float]:
+        support = self.parameter.distribution.support or ()
+        if self.is_category:
+            return {identity(value): float(index) for index, value in enumerate(support)}
+        return {identity(value): self.parameter.distribution.cdf(value) for value in support}
+
+    @cached_property
+    def _values(self) -> tuple[object, ...]:
+        """The value at each level."""
+        return tuple(
+            sorted(self.parameter.distribution.support or (), key=lambda v: self._codes[identity(v)])
+        )
 
 
 @dataclass(frozen=True)
@@ -79,17 +86,27 @@ class Encoding:
         """Shape `d`, bool."""
         return torch.tensor([dim.is_category for dim in self.dimensions], dtype=torch.bool)
 
-    def encode(self, parameters: Mapping[str, object]) -> list[float]:
-        """One row. Raises ValueError or KeyError for a config that has no place in this space."""
+    def encode(self, parameters: Mapping[str, object]) -> tuple[float, ...] | None:
+        """One row; None for a config that is not of this space."""
         active = {parameter.name for parameter in self.space.active(parameters)}
-        return [
-            dim.encode(parameters[dim.name]) if dim.name in active else dim.inactive
-            for dim in self.dimensions
-        ]
+        if not all(self._is_constant(name, parameters) for name in active - self._index.keys()):
+            return None
+        row = []
+        for dim in self.dimensions:
+            code = dim.inactive if dim.name not in active else dim.encode(parameters.get(dim.name))
+            if code is None:
+                return None
+            row.append(code)
+        return tuple(row)
 
-    def encode_or_none(self, parameters: Mapping[str, object]) -> list[float] | None:
-        """One row, or None for a config that is not of this space."""
-        return self.encode(parameters) if self.space.contains(parameters) else None
+    def identity(self, x: Tensor) -> tuple[float, ...]:
+        """The row that the config at `x`, shape `d`, has once it is a run: equal rows are equal configs."""
+        row = self.encode(self.decode(x))
+        assert row is not None
+        return row
+
+    def _is_constant(self, name: str, parameters: Mapping[str, object]) -> bool:
+        return self.space.by_name[name].distribution.contains(parameters.get(name))
 
     def decode(self, row: Tensor) -> dict[str, object]:
         """The config at `row`, shape `d`: every active parameter by name, constants included."""

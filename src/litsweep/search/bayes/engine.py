@@ -1,6 +1,6 @@
 """One suggestion after another: the design first, then the model."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from torch import Tensor
@@ -35,10 +35,10 @@ def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list
         x, reason = _next(design, model, pending, tried, position)
         if x is None:
             break
-        parameters = encoding.decode(x)
-        tried.add(encoding.space.key(parameters))
-        pending.append(tuple(x.tolist()))
-        proposals.append(Proposal(parameters, reason))
+        row = encoding.identity(x)
+        tried.add(row)
+        pending.append(row)
+        proposals.append(Proposal(encoding.decode(x), reason))
     return proposals
 
 
@@ -46,7 +46,7 @@ def _next(
     design: Design,
     model: Model,
     pending: Sequence[Sequence[float]],
-    tried: AbstractSet[Hashable],
+    tried: AbstractSet[tuple[float, ...]],
     position: int,
 ) -> tuple[Tensor | None, dict[str, object]]:
     """One config and the reason for it; the design steps in where the model cannot, and says so."""

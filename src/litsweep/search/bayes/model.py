@@ -1,6 +1,6 @@
 """What the runs so far make us believe, and the config that promises most under it."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,7 +45,7 @@ class Model:
     seed: int
 
     def propose(
-        self, pending: Sequence[Sequence[float]], tried: AbstractSet[Hashable], position: int
+        self, pending: Sequence[Sequence[float]], tried: AbstractSet[tuple[float, ...]], position: int
     ) -> tuple[Tensor, dict[str, object]] | None:
         """The next config, shape `d`, and why; None if the search met only tried ones. Raises FitFailed."""
         seed = seed_for(self.seed, position)
@@ -56,7 +56,7 @@ class Model:
             return value if self.feasibility is None else value + self.feasibility.log_weight(x)
 
         for x in maximize(acquisition, self.encoding, self.base[:_PARENTS], seed):
-            if self.encoding.space.key(self.encoding.decode(x)) not in tried:
+            if self.encoding.identity(x) not in tried:
                 return x, self._reason(x)
         return None
 
@@ -65,9 +65,8 @@ class Model:
         """The model of the objective."""
         x = torch.cat([self.seen.x, self.seen.budget.unsqueeze(-1)], -1) if self._has_budget else self.seen.x
         inputs = self._inputs.with_number() if self._has_budget else self._inputs
-        kept = subset(self.seen.y, _CONDITION_ON, self.seed)
-        y = self.seen.y[kept]
-        return fit(x[kept], y, inputs, subset(y, _FIT_TO, self.seed))
+        y = self.seen.y[self._kept]
+        return fit(x[self._kept], y, inputs, subset(y, _FIT_TO, self.seed))
 
     @cached_property
     def feasibility(self) -> Feasibility | None:
@@ -79,7 +78,9 @@ class Model:
         labels = torch.cat([torch.ones(len(succeeded)), -torch.ones(len(failed))]).double()
         kept = subset(torch.zeros(len(x)), _CONDITION_ON, self.seed)
         for_fit = subset(torch.zeros(len(kept)), _FIT_TO, self.seed)
-        return Feasibility(fit_labels(x[kept], labels[kept], self._inputs, for_fit), succeeded, self.seen.recent_failures)
+        return Feasibility(
+            fit_labels(x[kept], labels[kept], self._inputs, for_fit), succeeded, self.seen.recent_failures
+        )
 
     @cached_property
     def base(self) -> Tensor:
@@ -89,8 +90,12 @@ class Model:
         return self._configs[mean.squeeze(-1).argsort(descending=True, stable=True)[:_BASE]]
 
     @cached_property
+    def _kept(self) -> Tensor:
+        return subset(self.seen.y, _CONDITION_ON, self.seed)
+
+    @cached_property
     def _configs(self) -> Tensor:
-        return torch.unique(self.seen.x, dim=0)
+        return torch.unique(self.seen.x[self._kept], dim=0)
 
     @cached_property
     def _inputs(self) -> Inputs:

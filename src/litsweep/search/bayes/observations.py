@@ -1,7 +1,7 @@
 """What the runs so far tell the models."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,14 +38,14 @@ class Observation:
 class Observations:
     """Runs sorted by what they tell. Values have higher as better: the metric, negated where it is minimized.
 
-    `pending` and `failed` hold encoded configs; `tried` the identities of all configs, those of `foreign` runs,
-    which have no place in the space, left out. `recent_failures` is their share of the latest ended runs.
+    `pending` and `failed` hold encoded configs; `tried` all of them; `foreign` counts the runs that have no
+    place in the space. `recent_failures` is their share of the latest ended runs.
     """
 
     observed: tuple[Observation, ...]
     pending: tuple[tuple[float, ...], ...]
     failed: tuple[tuple[float, ...], ...]
-    tried: frozenset[Hashable]
+    tried: frozenset[tuple[float, ...]]
     foreign: int
     recent_failures: float
 
@@ -75,38 +75,64 @@ def as_tensor(rows: Sequence[object]) -> Tensor:
     return torch.tensor(rows, dtype=torch.double)
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A run, its encoded config, and the finite values it logged of the metric, in order."""
+
+    run: Run
+    row: tuple[float, ...]
+    values: Sequence[float]
+
+    @property
+    def is_alive(self) -> bool:
+        return self.run.state.is_alive
+
+    @property
+    def is_complete(self) -> bool:
+        """Ended by itself, with a value."""
+        is_over = self.run.state is RunState.FINISHED and not self.run.stopped_early
+        return is_over and self.run.failure is None and len(self.values) > 0
+
+    @property
+    def is_failure(self) -> bool:
+        """The config is to blame that the run has no usable result.
+
+        A run that the machine lost or a person killed says nothing about its config. One that diverged does,
+        whatever it logged before.
+        """
+        run = self.run
+        if self.is_alive or run.state is RunState.KILLED or run.failure in _NOT_THE_CONFIGS_FAULT:
+            return False
+        is_broken = run.failure is not None or run.state in (RunState.FAILED, RunState.CRASHED)
+        return is_broken or not self.values
+
+    @property
+    def is_partial(self) -> bool:
+        """Ended before its time, by early termination, a person or a machine: its curve counts as far as it
+        goes."""
+        return not (self.is_alive or self.is_complete or self.is_failure) and len(self.values) > 0
+
+
 def observe(encoding: Encoding, config: SweepConfig, metric: Metric, runs: Sequence[Run]) -> Observations:
     """Sort the runs into observations, configs that may still give one, and failures."""
-    own = [(run, encoding.encode_or_none(run.parameters)) for run in runs]
-    known = [(run, row) for run, row in own if row is not None]
-    rule = Reading.of(config, metric, [run for run, _ in known])
-    observed: list[Observation] = []
-    pending, failed = [], []
-    for run, row in known:
-        found = rule.observations(run, row)
-        observed += found
-        if run.state.is_alive and not (found and rule.while_running):
-            pending.append(row)
-        elif is_failure(run, metric) and not rule.on_failure:
-            failed.append(row)
-    tried = frozenset(encoding.space.key(run.parameters) for run, _ in known)
-    ended = [is_failure(run, metric) for run, _ in known if not run.state.is_alive][-_RECENT:]
-    share = sum(ended) / len(ended) if ended else 0.0
+    rows = [encoding.encode(run.parameters) for run in runs]
+    trials = [
+        Trial(run, row, curve(run, metric.name))
+        for run, row in zip(runs, rows, strict=True)
+        if row is not None
+    ]
+    reading = Reading.of(config, metric, trials)
+    observed = [observation for trial in trials for observation in reading.observations(trial)]
+    imputed = {observation.run for observation in observed if reading.while_running}
+    ended = [trial.is_failure for trial in trials if not trial.is_alive][-_RECENT:]
     return Observations(
-        tuple(observed), tuple(pending), tuple(failed), tried, len(own) - len(known), share
+        observed=tuple(observed),
+        pending=tuple(trial.row for trial in trials if trial.is_alive and trial.run.id not in imputed),
+        failed=tuple(trial.row for trial in trials if trial.is_failure and not reading.on_failure),
+        tried=frozenset(trial.row for trial in trials),
+        foreign=len(runs) - len(trials),
+        recent_failures=sum(ended) / len(ended) if ended else 0.0,
     )
-
-
-def is_failure(run: Run, metric: Metric) -> bool:
-    """True where the config is to blame that the run has no usable result.
-
-    A run that the machine lost or a person killed says nothing about its config. One that diverged does,
-    whatever it logged before.
-    """
-    if run.state.is_alive or run.state is RunState.KILLED or run.failure in _NOT_THE_CONFIGS_FAULT:
-        return False
-    broken = run.failure is not None or run.state in (RunState.FAILED, RunState.CRASHED)
-    return broken or not curve(run, metric.name)
 
 
 @dataclass(frozen=True)
@@ -114,8 +140,8 @@ class Reading:
     """How to read an objective off a run.
 
     `length` is the iterations of a full training, `levels` the shorter lengths at which learning curves are
-    compared (none where no run was ended early). `on_failure` and `while_running` are W&B's imputation rules, where the person
-    gave them.
+    compared (none where no run was ended early). `on_failure` and `while_running` are W&B's imputation rules,
+    where the person gave them; `worst` is what a failure is imputed by the first of them.
     """
 
     metric: Metric
@@ -127,17 +153,15 @@ class Reading:
     while_running: Impute | None
 
     @classmethod
-    def of(cls, config: SweepConfig, metric: Metric, runs: Sequence[Run]) -> "Reading":
+    def of(cls, config: SweepConfig, metric: Metric, trials: Sequence[Trial]) -> "Reading":
         """The rule for these runs."""
-        curves = {run.id: curve(run, metric.name) for run in runs}
-        complete = [len(curves[run.id]) for run in runs if _is_complete(run, metric)]
-        partial = [len(curves[run.id]) for run in runs if _is_partial(run, metric) and curves[run.id]]
+        complete = [len(trial.values) for trial in trials if trial.is_complete]
+        partial = [len(trial.values) for trial in trials if trial.is_partial]
         length = max(complete or partial or [1])
-        values = [
-            _sign(metric) * best for run in runs if (best := best_of(curves[run.id], metric)) is not None
-        ]
-        given = config.raw.get("metric")
-        stated = given if isinstance(given, dict) else {}
+        best = (best_of(list(trial.values), metric) for trial in trials)
+        values = [_sign(metric) * value for value in best if value is not None]
+        stated = config.raw.get("metric")
+        stated = stated if isinstance(stated, Mapping) else {}
         return cls(
             metric,
             length,
@@ -148,53 +172,37 @@ class Reading:
             metric.impute_while_running if "impute_while_running" in stated else None,
         )
 
-    def observations(self, run: Run, row: list[float]) -> list[Observation]:
+    def observations(self, trial: Trial) -> list[Observation]:
         """What one run tells of the objective: nothing, one value, or points of its learning curve."""
-        values = curve(run, self.metric.name)
-        imputed = self._imputation(run)
-        if imputed is not None:
-            return [self._observation(run, row, self._impute(values, imputed))]
-        if _is_complete(run, self.metric):
-            lengths = [*(level for level in self.levels if level < len(values)), len(values)]
-            return [self._at(run, row, values, length, is_last=length == len(values)) for length in lengths]
-        if values and (_is_partial(run, self.metric) or (run.state.is_alive and self.reads_running)):
-            lengths = [*(level for level in self.levels if level < len(values)), len(values)]
-            return [self._at(run, row, values, length) for length in lengths]
-        return []
+        rule = self._imputation(trial)
+        if rule is not None:
+            return [Observation(trial.run.id, trial.row, self._imputed(trial, rule))]
+        is_read = trial.is_complete or trial.is_partial or (trial.is_alive and self.reads_running)
+        if not (is_read and trial.values):
+            return []
+        end = len(trial.values)
+        shorter = [self._at(trial, level, self._budget(level)) for level in self.levels if level < end]
+        return [*shorter, self._at(trial, end, 1.0 if trial.is_complete else self._budget(end))]
 
-    def _imputation(self, run: Run) -> Impute | None:
-        if run.state.is_alive:
-            return self.while_running if curve(run, self.metric.name) else None
-        return self.on_failure if is_failure(run, self.metric) else None
+    def _imputation(self, trial: Trial) -> Impute | None:
+        if trial.is_alive:
+            return self.while_running if trial.values else None
+        return self.on_failure if trial.is_failure else None
 
-    def _impute(self, values: list[float], how: Impute) -> float:
-        if how is Impute.WORST or not values:
+    def _imputed(self, trial: Trial, rule: Impute) -> float:
+        best = best_of(list(trial.values), self.metric)
+        if rule is Impute.WORST or best is None:
             return self.worst
-        best = best_of(values, self.metric)
-        value = values[-1] if how is Impute.LATEST or best is None else best
-        return _sign(self.metric) * value
+        return _sign(self.metric) * (trial.values[-1] if rule is Impute.LATEST else best)
 
-    def _at(
-        self, run: Run, row: list[float], values: list[float], length: int, is_last: bool = False
-    ) -> Observation:
-        """The best value of the first `length` iterations; a run that ended by itself had its full budget."""
-        best = best_of(values[:length], self.metric)
+    def _budget(self, iterations: int) -> float:
+        return min(math.log1p(iterations) / math.log1p(self.length), 1.0)
+
+    def _at(self, trial: Trial, iterations: int, budget: float) -> Observation:
+        """The best value so far at an iteration."""
+        best = best_of(list(trial.values[:iterations]), self.metric)
         assert best is not None
-        budget = 1.0 if is_last else min(math.log1p(length) / math.log1p(self.length), 1.0)
-        return self._observation(run, row, _sign(self.metric) * best, budget)
-
-    def _observation(self, run: Run, row: list[float], value: float, budget: float = 1.0) -> Observation:
-        return Observation(run.id, tuple(row), value, budget)
-
-
-def _is_complete(run: Run, metric: Metric) -> bool:
-    is_over = run.state is RunState.FINISHED and not run.stopped_early and run.failure is None
-    return is_over and bool(curve(run, metric.name))
-
-
-def _is_partial(run: Run, metric: Metric) -> bool:
-    """Ended before its time, by early termination, a person or a machine: its curve counts as far as it goes."""
-    return not run.state.is_alive and not _is_complete(run, metric) and not is_failure(run, metric)
+        return Observation(trial.run.id, trial.row, _sign(self.metric) * best, budget)
 
 
 def _spaced(levels: list[int]) -> tuple[int, ...]:
