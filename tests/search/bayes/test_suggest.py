@@ -17,7 +17,9 @@ from litsweep.sweep.space import Parameter, SearchSpace
 def config(**distributions: Any) -> Any:
     parameters = tuple(Parameter(name, distribution) for name, distribution in distributions.items())
     metric = Metric("loss", Goal.MINIMIZE)
-    return SimpleNamespace(space=SearchSpace(parameters), metric=metric, metrics=(metric,), raw={}, early_terminate=None)
+    return SimpleNamespace(
+        space=SearchSpace(parameters), metric=metric, metrics=(metric,), raw={}, early_terminate=None
+    )
 
 
 def finished(parameters: Any, loss: float, index: int) -> Run:

@@ -18,6 +18,9 @@ _WORST = -5.0
 """Objectives are cut off this many spreads below the median: how bad a config is beyond that teaches nothing,
 and a diverged loss of 1e30 would flatten all others."""
 
+_ROUNDING = 1e-13
+"""Values that differ by less than this share of themselves are equal."""
+
 _LARGEST_LOG = 50.0
 """Untransformed values grow no further than exp of this many spreads, so that they stay finite."""
 
@@ -74,10 +77,11 @@ class Spread:
         unit = y / size  # differences of the largest doubles would overflow
         center = unit.median()
         quartiles = unit.quantile(torch.tensor([0.25, 0.75], dtype=y.dtype))
-        width = float(torch.maximum(quartiles[1] - quartiles[0], (unit.max() - center) / 3))
-        if width <= 1e-13:  # all but equal
-            width = float((unit - center).abs().max())
-        return cls(float(center) * size, width * size if width > 1e-13 else 1.0)
+        width = torch.maximum(quartiles[1] - quartiles[0], (unit.max() - center) / 3)
+        if width <= _ROUNDING * center.abs():  # most are equal
+            width = (unit - center).abs().max()
+        is_constant = bool(width <= _ROUNDING * center.abs())
+        return cls(float(center) * size, 1.0 if is_constant else float(width) * size)
 
     def scale(self, y: Tensor) -> Tensor:
         """Scaled values, the worst of them cut off."""
