@@ -25,7 +25,11 @@ def normals(draws: int, points: int) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("z", "expected"),
     # φ(0); then by 60-digit arithmetic
-    [(0.0, math.log(1 / math.sqrt(2 * math.pi))), (-5.0, -16.7443011626609901), (-40.0, -808.2985683566199602)],
+    [
+        (0.0, math.log(1 / math.sqrt(2 * math.pi))),
+        (-5.0, -16.7443011626609901),
+        (-40.0, -808.2985683566199602),
+    ],
 )
 def test_log_h_at_known_points(z: float, expected: float) -> None:
     assert log_h(torch.tensor(z, dtype=torch.double)).item() == pytest.approx(expected, rel=1e-12)

@@ -1,70 +1,192 @@
 """The Bayesian searcher as the controller sees it."""
 
 import math
-from types import SimpleNamespace
+from collections.abc import Mapping
 from typing import Any
 
+import pytest
 import torch
 
 from litsweep.search.bayes import suggest
-from litsweep.sweep.continuous import LogUniform, Uniform
-from litsweep.sweep.distributions import Categorical, IntUniform
-from litsweep.sweep.metric import Goal, Metric
-from litsweep.sweep.run import Run, RunState
-from litsweep.sweep.space import Parameter, SearchSpace
+from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.run import Failure, Run, RunState
+
+Parameters = Mapping[str, Any]
+
+MIXED = {
+    "lr": {"distribution": "log_uniform_values", "min": 1e-5, "max": 1.0},
+    "layers": {"distribution": "int_uniform", "min": 1, "max": 4},
+    "act": {"values": ["relu", "gelu"]},
+    "p": {"min": 0.0, "max": 1.0},
+}
 
 
-def config(**distributions: Any) -> Any:
-    parameters = tuple(Parameter(name, distribution) for name, distribution in distributions.items())
-    metric = Metric("loss", Goal.MINIMIZE)
-    return SimpleNamespace(
-        space=SearchSpace(parameters), metric=metric, metrics=(metric,), raw={}, early_terminate=None
-    )
+def sweep(parameters: Mapping[str, Any] = MIXED, **rest: Any) -> SweepConfig:
+    metric = {"metric": {"name": "loss"}} if "metrics" not in rest else {}
+    return parse_sweep({"method": "bayes", "parameters": parameters, **metric, **rest})
 
 
-def finished(parameters: Any, loss: float, index: int) -> Run:
-    return Run(f"run{index}", parameters, RunState.FINISHED, [{"loss": loss}])
-
-
-MIXED = config(
-    lr=LogUniform(1e-5, 1.0), layers=IntUniform(1, 4), act=Categorical(("relu", "gelu")), p=Uniform(0, 1)
-)
-
-
-def bowl(p: Any) -> float:
+def bowl(p: Parameters) -> float:
     return (
         (math.log10(p["lr"]) + 3) ** 2 + (p["layers"] - 3) ** 2 + (p["act"] == "relu") + (p["p"] - 0.4) ** 2
     )
 
 
-def test_finds_the_bottom_of_a_mixed_bowl() -> None:
+def finished(parameters: Parameters, loss: float, index: int) -> Run:
+    return Run(f"run{index}", parameters, RunState.FINISHED, [{"loss": loss}])
+
+
+def search(config: SweepConfig, n: int, loss: Any = bowl, seed: int = 0) -> list[Run]:
     runs: list[Run] = []
-    for index in range(25):
-        (proposal,) = suggest(MIXED, runs, 1, seed=0)
-        runs.append(finished(proposal.parameters, bowl(proposal.parameters), index))
-    assert min(bowl(run.parameters) for run in runs) < 0.05
+    for index in range(n):
+        (proposal,) = suggest(config, runs, 1, seed)
+        runs.append(finished(proposal.parameters, loss(proposal.parameters), index))
+    return runs
+
+
+def test_finds_the_bottom_of_a_mixed_bowl() -> None:
+    assert min(bowl(run.parameters) for run in search(sweep(), 25)) < 0.05
 
 
 def test_same_arguments_give_the_same_answer_and_leave_torch_alone() -> None:
-    runs = [finished(p.parameters, bowl(p.parameters), i) for i, p in enumerate(suggest(MIXED, [], 8, 0))]
+    runs = search(sweep(), 7)
     state, threads = torch.random.get_rng_state(), torch.get_num_threads()
-    assert suggest(MIXED, runs, 2, 1) == suggest(MIXED, runs, 2, 1)
+    assert suggest(sweep(), runs, 2, 1) == suggest(sweep(), runs, 2, 1)
+    assert suggest(sweep(), runs, 1, 1) != suggest(sweep(), runs, 1, 2)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert torch.get_num_threads() == threads
 
 
 def test_each_config_of_a_finite_space_once_and_then_no_more() -> None:
-    space = config(a=IntUniform(1, 4), b=Categorical(("x", "y", "z")))
-    runs: list[Run] = []
-    for index in range(12):
-        (proposal,) = suggest(space, runs, 1, 0)
-        runs.append(finished(proposal.parameters, float(index % 5), index))
+    config = sweep({"a": {"values": [1, 2, 3, 4]}, "b": {"values": ["x", "y", "z"]}})
+    runs = search(config, 12, loss=lambda p: p["a"])
     assert len({tuple(run.parameters.items()) for run in runs}) == 12
-    assert suggest(space, runs, 3, 0) == []
+    assert suggest(config, runs, 3, 0) == []
+    assert len(suggest(config, runs[:10], 24, 0)) == 2
 
 
 def test_a_space_of_constants_has_one_config() -> None:
-    space = config(a=Categorical((3,)))
-    (proposal,) = suggest(space, [], 5, 0)
+    config = sweep({"a": {"value": 3}})
+    (proposal,) = suggest(config, [], 5, 0)
     assert proposal.parameters == {"a": 3}
-    assert suggest(space, [finished({"a": 3}, 1.0, 0)], 1, 0) == []
+    assert suggest(config, [finished({"a": 3}, 1.0, 0)], 1, 0) == []
+
+
+def test_configs_in_flight_lie_apart() -> None:
+    runs = search(sweep(), 12)
+    batch = suggest(sweep(), runs, 8, 0)
+    points = {(round(math.log10(p.parameters["lr"]), 1), round(p.parameters["p"], 1)) for p in batch}  # type: ignore[arg-type, call-overload]
+    assert len(points) >= 6
+
+
+def test_running_runs_count_as_much_as_those_just_suggested() -> None:
+    runs = search(sweep(), 8)
+    (first,) = suggest(sweep(), runs, 1, 0)
+    alive = [*runs, Run("alive", first.parameters, RunState.RUNNING)]
+    (second,) = suggest(sweep(), alive, 1, 0)
+    assert second == suggest(sweep(), runs, 2, 0)[1]
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_the_unit_of_the_metric_does_not_matter(scale: float) -> None:
+    runs = search(sweep(), 8)
+    scaled = [finished(run.parameters, scale * bowl(run.parameters), i) for i, run in enumerate(runs)]
+    ours, theirs = suggest(sweep(), scaled, 1, 0)[0], suggest(sweep(), runs, 1, 0)[0]
+    assert ours.parameters["act"] == theirs.parameters["act"]
+    for name in ("lr", "layers", "p"):
+        assert ours.parameters[name] == pytest.approx(theirs.parameters[name], rel=1e-3)
+
+
+def test_equal_metrics_and_a_single_run_are_no_obstacle() -> None:
+    runs = search(sweep(), 8, loss=lambda p: 1.0)
+    assert suggest(sweep(), runs, 1, 0)[0].reason["method"] == "bayes"
+    alone = [finished(runs[0].parameters, 1.0, 0)] + [
+        Run(str(i), runs[i].parameters, RunState.FAILED) for i in range(1, 8)
+    ]
+    assert "fewer than two" in str(suggest(sweep(), alone, 1, 0)[0].reason["fallback"])
+
+
+def test_nan_and_infinite_metrics_are_failures_not_numbers() -> None:
+    runs = search(sweep(), 8)
+    for index, value in enumerate((math.nan, math.inf, -math.inf)):
+        runs.append(Run(f"bad{index}", runs[index].parameters, RunState.FINISHED, [{"loss": value}]))
+    (proposal,) = suggest(sweep(), runs, 1, 0)
+    assert proposal.reason["method"] == "bayes"
+    assert math.isfinite(proposal.reason["predicted_mean"])  # type: ignore[arg-type]
+    assert 0 < proposal.reason["success_probability"] < 1  # type: ignore[operator]
+
+
+def test_stays_out_of_a_region_that_crashes() -> None:
+    def loss(p: Parameters) -> float:
+        return (p["x"] - 0.9) ** 2 + (p["y"] - 0.5) ** 2
+
+    config = sweep({"x": {"min": 0.0, "max": 1.0}, "y": {"min": 0.0, "max": 1.0}})
+    runs: list[Run] = []
+    for index in range(40):
+        (proposal,) = suggest(config, runs, 1, 0)
+        p: Parameters = proposal.parameters
+        if p["x"] > 0.6:
+            runs.append(Run(str(index), p, RunState.FAILED, failure=Failure.OUT_OF_MEMORY))
+        else:
+            runs.append(finished(p, loss(p), index))
+    assert sum(run.state is RunState.FAILED for run in runs[20:]) <= 3
+    assert min(loss(run.parameters) for run in runs if run.state is RunState.FINISHED) < 0.1
+
+
+def test_a_lost_machine_is_not_held_against_the_config() -> None:
+    runs = search(sweep(), 8)
+    lost = [*runs, Run("lost", {**runs[0].parameters, "p": 0.31}, RunState.CRASHED, failure=Failure.LOST)]
+    assert "success_probability" not in suggest(sweep(), lost, 1, 0)[0].reason
+
+
+def test_stopped_runs_teach_but_are_not_taken_for_finished() -> None:
+    """Half the runs are stopped at a tenth of their training, where all still look alike."""
+    config = sweep({"x": {"min": 0.0, "max": 1.0}}, early_terminate={"type": "hyperband", "min_iter": 3})
+    runs = []
+    for index in range(16):
+        x = index / 15
+        curve = [1 - (1 - abs(x - 0.7)) * epoch / 30 for epoch in range(1, 31)]
+        is_stopped = index % 2 == 0
+        rows = [{"loss": value} for value in (curve[:3] if is_stopped else curve)]
+        runs.append(Run(str(index), {"x": x}, RunState.FINISHED, rows, stopped_early=is_stopped))
+    (proposal,) = suggest(config, runs, 1, 0)
+    assert abs(proposal.parameters["x"] - 0.7) < 0.1  # type: ignore[operator]
+    assert proposal.reason["predicted_mean"] < 0.5  # type: ignore[operator]
+
+
+def test_imputes_as_the_person_says() -> None:
+    """With `impute: best` a failed run counts with the best value it had logged."""
+    runs = search(sweep(), 8)
+    failed = Run("failed", {**runs[0].parameters, "p": 0.31}, RunState.FAILED, [{"loss": 5.0}, {"loss": 9.0}])
+    stated = sweep(metric={"name": "loss", "impute": "best"})
+    reason = suggest(stated, [*runs, failed], 1, 0)[0].reason
+    assert "success_probability" not in reason
+    assert reason["runs_used"] == 9
+
+
+def test_a_prior_run_of_another_space_is_counted_not_used() -> None:
+    runs = search(sweep(), 8)
+    foreign = Run("foreign", {**runs[0].parameters, "lr": 5.0}, RunState.FINISHED, [{"loss": 0.0}])
+    reason = suggest(sweep(), [*runs, foreign], 1, 0)[0].reason
+    assert reason["runs_outside_the_space"] == 1
+    assert reason["runs_used"] == 8
+
+
+def test_the_reason_is_in_the_metrics_own_units() -> None:
+    runs = search(sweep(), 15, loss=lambda p: 1000 + 100 * bowl(p))
+    (proposal,) = suggest(sweep(), runs, 1, 0)
+    reason: Mapping[str, Any] = proposal.reason
+    assert reason["method"] == "bayes"
+    assert 900 < reason["predicted_mean"] < 2500
+    assert reason["predicted_deviation"] > 0
+    assert reason["expected_improvement"] >= 0
+    assert reason["nearest"]["run"] in {run.id for run in runs}
+    near = next(run for run in runs if run.id == reason["nearest"]["run"])
+    for name, (theirs, ours) in reason["nearest"]["differs"].items():
+        assert theirs == pytest.approx(near.parameters[name])
+        assert ours == pytest.approx(proposal.parameters[name])
+
+
+def test_a_sweep_without_a_metric_is_refused() -> None:
+    with pytest.raises(ValueError, match="metric"):
+        suggest(parse_sweep({"method": "random", "parameters": MIXED}), [], 1, 0)

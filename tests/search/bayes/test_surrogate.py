@@ -47,7 +47,12 @@ def test_different_categories_are_at_distance_one_over_the_length_scale() -> Non
 
 def test_posterior_is_the_textbooks() -> None:
     """Rasmussen and Williams (2006), equations 2.23 and 2.24, by explicit inverses."""
-    theta, x, z, at = hyperparameters(NUMBERS), uniform(6, 2), uniform(6, 1).squeeze(-1), uniform(3, 2, seed=2)
+    theta, x, z, at = (
+        hyperparameters(NUMBERS),
+        uniform(6, 2),
+        uniform(6, 1).squeeze(-1),
+        uniform(3, 2, seed=2),
+    )
     noise = torch.tensor([0.01], dtype=torch.double)
     process = GaussianProcess(x, z, noise, theta, NUMBERS)
     f, g = theta.features(x, NUMBERS), theta.features(at, NUMBERS)

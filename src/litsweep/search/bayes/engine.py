@@ -9,7 +9,7 @@ from litsweep.search.bayes.design import Design
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.model import Model
 from litsweep.search.bayes.observations import observe
-from litsweep.search.bayes.surrogate import FitFailed
+from litsweep.search.bayes.surrogate import FitError
 from litsweep.search.proposal import Proposal
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.run import Run
@@ -51,19 +51,17 @@ def _next(
 ) -> tuple[Tensor | None, dict[str, object]]:
     """One config and the reason for it; the design steps in where the model cannot, and says so."""
     seen = model.seen
-    reason: dict[str, object] = {"method": "initial design"}
-    if seen.foreign:
-        reason["runs_outside_the_space"] = seen.foreign
+    aside: dict[str, object] = {"runs_outside_the_space": seen.foreign} if seen.foreign else {}
     if position >= _INITIAL and model.encoding.d:
         if len({observation.run for observation in seen.observed}) < 2:
-            reason["fallback"] = "fewer than two runs have logged the metric"
-            return design.next(position, tried), reason
-        try:
-            proposed = model.propose(pending, tried, position)
-        except FitFailed as error:
-            reason["fallback"] = f"the model could not be fitted: {error}"
+            aside["fallback"] = "fewer than two runs have logged the metric"
         else:
-            if proposed is not None:
-                return proposed
-            reason["fallback"] = "the model proposed only configs that were tried"
-    return design.next(position, tried), reason
+            try:
+                proposed = model.propose(pending, tried, position)
+            except FitError as error:
+                aside["fallback"] = f"the model could not be fitted: {error}"
+            else:
+                if proposed is not None:
+                    return proposed[0], {**proposed[1], **aside}
+                aside["fallback"] = "the model proposed only configs that were tried"
+    return design.next(position, tried), {"method": "initial design", **aside}

@@ -47,7 +47,7 @@ class Model:
     def propose(
         self, pending: Sequence[Sequence[float]], tried: AbstractSet[tuple[float, ...]], position: int
     ) -> tuple[Tensor, dict[str, object]] | None:
-        """The next config, shape `d`, and why; None if the search met only tried ones. Raises FitFailed."""
+        """The next config, shape `d`, and why; None if the search met only tried ones. Raises FitError."""
         seed = seed_for(self.seed, position)
         gain = self._gain(as_tensor(pending).reshape(-1, self.encoding.d), seed)
 

@@ -183,7 +183,7 @@ def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor) -> Surrogate:
     """The model of objectives `y`, shape `n`, at `x`, shape `n x d`.
 
     Hyperparameters are fitted to the observations `for_fit` alone (indices), then all are conditioned on.
-    Raises FitFailed.
+    Raises FitError.
     """
     spread = Spread.of(y)
     s = spread.scale(y)
@@ -194,17 +194,17 @@ def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor) -> Surrogate:
 
 
 def fit_labels(x: Tensor, labels: Tensor, inputs: Inputs, for_fit: Tensor) -> GaussianProcess:
-    """A plain regression of `labels`, shape `n`, without warps. Raises FitFailed."""
+    """A plain regression of `labels`, shape `n`, without warps. Raises FitError."""
     theta = maximum_a_posteriori(x[for_fit], labels[for_fit], inputs, is_warped=False)
     return GaussianProcess(x, labels, _NOISE_FLOOR + theta.log_noise.exp(), theta, inputs)
 
 
-class FitFailed(Exception):
+class FitError(Exception):
     """No hyperparameters with a usable covariance were found."""
 
 
 def maximum_a_posteriori(x: Tensor, s: Tensor, inputs: Inputs, is_warped: bool) -> Hyperparameters:
-    """The most probable hyperparameters, by L-BFGS-B from the prior mode. Raises FitFailed."""
+    """The most probable hyperparameters, by L-BFGS-B from the prior mode. Raises FitError."""
 
     def loss(vector: Tensor) -> Tensor:
         theta = Hyperparameters.unpack(vector, inputs)
@@ -214,7 +214,7 @@ def maximum_a_posteriori(x: Tensor, s: Tensor, inputs: Inputs, is_warped: bool) 
     options = {"maxiter": _ITERATIONS}
     found = minimize(with_gradient(loss), start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     if not np.isfinite(found.fun) or found.fun >= _REJECTED:
-        raise FitFailed(str(found.message))
+        raise FitError(str(found.message))
     return Hyperparameters.unpack(torch.tensor(found.x), inputs)
 
 
@@ -266,4 +266,4 @@ def cholesky(covariance: Tensor) -> Tensor:
         root, failed = torch.linalg.cholesky_ex(covariance + jitter * eye)
         if not failed:
             return root
-    raise FitFailed("the covariance is not positive definite")
+    raise FitError("the covariance is not positive definite")
