@@ -1,9 +1,9 @@
 """Noisy expected improvement, in logarithms.
 
-Letham et al. (2019) integrate expected improvement over what the best value so far may really be: joint draws of
-the function at the configs tried (the base) and at those still running (pending) stand for it, each draw is
-conditioned on as if it were noiseless data, and the expected improvements are averaged. The logarithm keeps
-gradients alive where improvement is unlikely (Ament et al. 2023).
+Letham et al. (2019) integrate expected improvement over what the best value so far may really be: joint draws
+of the function at the configs tried (the base) and at those still running (pending) stand for it, each draw
+is conditioned on as if it were noiseless data, and the expected improvements are averaged. The logarithm
+keeps gradients alive where improvement is unlikely (Ament et al. 2023).
 """
 
 import math
@@ -22,8 +22,8 @@ _JITTER = 1e-6
 def log_h(z: Tensor) -> Tensor:
     """log(φ(z) + z Φ(z)): the log expected improvement of a standard normal over -z.
 
-    Ament et al. (2023, equation 9): above -1 as it stands; below, factored by φ(z), with the rest by the scaled
-    complementary error function, and below -1e5, where that rest is lost in rounding, by its limit z^-2.
+    Ament et al. (2023, equation 9): above -1 as it stands; below, factored by φ(z), with the rest by the
+    scaled complementary error function, and below -1e5, where rounding eats that rest, by its limit z^-2.
     """
     near = z.clamp(min=-1)
     density = torch.exp(-0.5 * near * near - _LOG_SQRT_2PI)
@@ -37,17 +37,16 @@ def log_h(z: Tensor) -> Tensor:
 class LogNoisyExpectedImprovement:
     """log E[max(f(x) - max f(base and pending), 0)], in standardized targets.
 
-    `base` holds the indices of the process's own points that may be the best, `pending` (p x d) configs that are
-    running; `at_base` (b x d) is where the objective counts (the same points, but for the budget input).
-    `normals`, shape `s x (b + p)`, are standard normal draws.
+    `base`, shape `b x d`, are the configs that may be the best so far, and `pending`, `p x d`, those that are
+    running, both at the full budget. `normals`, shape `s x (b + p)`, are standard normal draws.
     """
 
-    def __init__(self, process: GaussianProcess, at_base: Tensor, pending: Tensor, normals: Tensor) -> None:
-        points = torch.cat([at_base, pending])
+    def __init__(self, process: GaussianProcess, base: Tensor, pending: Tensor, normals: Tensor) -> None:
+        points = torch.cat([base, pending])
         mean, covariance = process.joint(points)
         draws = mean + normals @ cholesky(covariance).T
         self._best = draws.max(-1).values
-        kept = _others(process.x, at_base)
+        kept = _others(process.x, base)
         noise = torch.cat(
             [
                 torch.full((len(points),), _JITTER, dtype=mean.dtype),

@@ -18,9 +18,15 @@ def seed_for(seed: int, position: int) -> int:
     return int(np.random.SeedSequence([abs(seed), position]).generate_state(1)[0])
 
 
+def sobol(d: int, n: int, seed: int, skip: int = 0) -> Tensor:
+    """Points `skip` to `skip + n` of a scrambled Sobol sequence (Owen 1998), shape `n x d`."""
+    engine = torch.quasirandom.SobolEngine(d, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
+    engine.fast_forward(skip)  # type: ignore[no-untyped-call]
+    return engine.draw(n, dtype=torch.double)
+
+
 class Design:
-    """A scrambled Sobol sequence through the distributions' quantiles (Owen 1998): its every stretch is spread
-    evenly, and no two seeds give the same."""
+    """A Sobol sequence through the distributions' quantiles: every stretch of it is spread evenly."""
 
     def __init__(self, encoding: Encoding, seed: int) -> None:
         self._encoding, self._seed = encoding, seed
@@ -29,9 +35,8 @@ class Design:
         """The config at `position`, shape `d`, or the first untried one after it; None if there is none."""
         if not self._encoding.d:
             return self._untried(torch.zeros(1, 0, dtype=torch.double), tried)
-        sobol = torch.quasirandom.SobolEngine(self._encoding.d, scramble=True, seed=seed_for(self._seed, 0))
-        sobol.fast_forward(position)
-        found = self._untried(self._encoding.from_unit(sobol.draw(_LOOK_AHEAD, dtype=torch.double)), tried)
+        points = sobol(self._encoding.d, _LOOK_AHEAD, seed_for(self._seed, 0), skip=position)
+        found = self._untried(self._encoding.from_unit(points), tried)
         if found is None and self._encoding.space.size <= _ENUMERABLE:
             found = self._untried(self._encoding.all_configs(), tried)
         return found

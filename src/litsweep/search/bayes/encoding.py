@@ -1,16 +1,15 @@
 """Parameter values as numbers in the unit cube, and back.
 
-A config is one row of length d, the number of free parameters. A number is encoded by its quantile under what
-the user wrote: a log-uniform learning rate is on a log scale, and a normal prior gets most of the axis where it
-has most of its mass. A category is encoded by its index. A conditional parameter that is inactive stands at the
-middle of its axis: its parent's value already tells the two configs apart.
+A config is one row of length d, the number of free parameters. A number is encoded by its quantile under
+what the user wrote: a log-uniform learning rate is on a log scale, and a normal prior gets most of the axis
+where it has most of its mass. A category is encoded by its index. A conditional parameter that is inactive
+stands at the middle of its axis: its parent's value already tells the two configs apart.
 """
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -130,7 +129,7 @@ class Encoding:
         x = u.clone()
         for j, dim in enumerate(self.dimensions):
             if dim.is_category:
-                edges = torch.tensor(np.cumsum(dim.parameter.distribution.probabilities)[:-1])
+                edges = torch.tensor(dim.parameter.distribution.probabilities, dtype=u.dtype).cumsum(0)[:-1]
                 x[:, j] = torch.bucketize(u[:, j].contiguous(), edges, right=True).to(u.dtype)
         return self.snap(x)
 
@@ -138,7 +137,7 @@ class Encoding:
         """Every config of a finite space, shape `size x d`."""
         levels = [dim.levels for dim in self.dimensions if dim.levels is not None]
         x = torch.cartesian_prod(*levels).reshape(-1, self.d)
-        return torch.unique(self._at_rest(x), dim=0)
+        return distinct(self._at_rest(x))
 
     def active(self, x: Tensor) -> Tensor:
         """Which dimensions each config of `x`, shape `m x d`, uses: bool, shape `m x d`."""
@@ -156,7 +155,7 @@ class Encoding:
         if parent is None:
             constant = self.space.by_name[condition.parent].distribution.ppf(0.5)
             return torch.full((len(x),), condition.holds({condition.parent: constant}))
-        codes, rows = x[:, parent].unique(return_inverse=True)
+        codes, rows = torch.unique(x[:, parent], return_inverse=True)
         decode = self.dimensions[parent].decode
         holds = [condition.holds({condition.parent: decode(code)}) for code in codes.tolist()]
         return torch.tensor(holds, dtype=torch.bool)[rows]
@@ -190,3 +189,9 @@ def _nearest(levels: Tensor, x: Tensor) -> Tensor:
     right = torch.bucketize(x.contiguous(), levels).clamp(1, len(levels) - 1)
     lower, upper = levels[right - 1], levels[right]
     return torch.where(x - lower <= upper - x, lower, upper)
+
+
+def distinct(x: Tensor) -> Tensor:
+    """The different rows of `x`, in ascending order."""
+    found: Tensor = torch.unique(x, dim=0)
+    return found

@@ -21,8 +21,8 @@ _INITIAL = 5
 def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list[Proposal]:
     """Up to `n` configs to run next, fewer when the space has no more.
 
-    Pure: the same arguments give the same answer, and no global state is read or changed. Raises ValueError for
-    a sweep without a metric.
+    Pure: the same arguments give the same answer, and no global state is read or changed. Raises ValueError
+    for a sweep without a metric.
     """
     if config.metric is None:
         raise ValueError("Bayesian search needs a metric")

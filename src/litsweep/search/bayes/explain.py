@@ -52,7 +52,7 @@ def difference(other: Mapping[str, object], ours: Mapping[str, object]) -> dict[
 
 
 def warping(encoding: Encoding, surrogate: Surrogate) -> dict[str, object]:
-    """The warps of this fit: the power of the output's (1 is none), and a, b of each number's (1, 1 is none)."""
+    """The warps of this fit: the output's power (1 is none), and a, b of each number (1, 1 is none)."""
     theta = surrogate.process.theta
     numbers = [dim.name for dim in encoding.dimensions if not dim.is_category]
     shapes = zip(numbers, theta.log_a.exp().tolist(), theta.log_b.exp().tolist(), strict=False)

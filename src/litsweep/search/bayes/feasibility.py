@@ -9,13 +9,13 @@ _WANTED = 0.9
 """Only configs that succeed with about this probability are worth a run."""
 
 _TOLERATED, _CAUTION = 0.05, 5.0
-"""Each failure among the latest runs above a share of 5 % raises the bar, by one deviation for 20 %."""
+"""Failures above this share of the latest runs raise the bar, by one deviation for 20 %."""
 
 _TOP = 0.9
-"""Where runs fail everywhere at random, the bar is what this share of the successful configs stays below."""
+"""Where runs fail at random, the bar is no higher than what a tenth of the successful configs reach."""
 
 _STEEPNESS = 1000.0
-"""Nats of log expected improvement that a config loses for each deviation it falls short of what is wanted."""
+"""Nats of log expected improvement that a config loses for each deviation it is below the bar."""
 
 
 class Feasibility:
@@ -38,13 +38,15 @@ class Feasibility:
 
     def probability(self, x: Tensor) -> Tensor:
         """P(config gives a result), shape `m` for `x` of shape `m x d`."""
-        return torch.special.ndtr(self._score(x))
+        probability: Tensor = torch.special.ndtr(self._score(x))
+        return probability
 
     def log_weight(self, x: Tensor) -> Tensor:
         """What to add to a log acquisition: near 0 above the bar, ever lower below; shape `m`."""
         score = self._score(x)
-        over = torch.nn.functional.logsigmoid(_STEEPNESS * (score - self._bar))
-        return torch.special.log_ndtr(score) + over
+        over: Tensor = torch.nn.functional.logsigmoid(_STEEPNESS * (score - self._bar))
+        chance: Tensor = torch.special.log_ndtr(score)
+        return chance + over
 
     def _score(self, x: Tensor) -> Tensor:
         """Deviations by which the predicted label is positive."""

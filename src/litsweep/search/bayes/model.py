@@ -11,7 +11,7 @@ from torch import Tensor
 from litsweep.search.bayes import explain
 from litsweep.search.bayes.acquisition import LogNoisyExpectedImprovement
 from litsweep.search.bayes.design import seed_for
-from litsweep.search.bayes.encoding import Encoding
+from litsweep.search.bayes.encoding import Encoding, distinct
 from litsweep.search.bayes.feasibility import Feasibility
 from litsweep.search.bayes.observations import Observations, as_tensor
 from litsweep.search.bayes.optimize import maximize
@@ -26,17 +26,15 @@ _PARENTS = 5
 """So many of them are varied in the search for the next."""
 
 _FIT_TO, _CONDITION_ON = 250, 1000
-"""Most observations that hyperparameters are fitted to, and that predictions rest on: the time of a fit grows with
-their cube."""
+"""Most observations that hyperparameters are fitted to, and that predictions rest on: their cost is cubic."""
 
 
 @dataclass(frozen=True)
 class Model:
     """The objective and, where runs have failed, the chance of success, as functions of an encoded config.
 
-    Fitted on first use. Where some runs were ended early, the objective's model has the budget as one more input
-    (Swersky et al. 2014 and Kandasamy et al. 2017 share information across budgets so), and improvement counts at the full
-    budget alone.
+    Fitted on first use. Where some runs were ended early, the objective's model has the budget as one more
+    input, as in BOCA (Kandasamy et al. 2017), and improvement counts at the full budget alone.
     """
 
     encoding: Encoding
@@ -95,7 +93,7 @@ class Model:
 
     @cached_property
     def _configs(self) -> Tensor:
-        return torch.unique(self.seen.x[self._kept], dim=0)
+        return distinct(self.seen.x[self._kept])
 
     @cached_property
     def _inputs(self) -> Inputs:
@@ -136,7 +134,7 @@ class Model:
 
 
 def subset(y: Tensor, size: int, seed: int) -> Tensor:
-    """Indices, ascending, of at most `size` observations: half of them the best, half a sample of the rest."""
+    """Indices, ascending, of at most `size` observations: half the best ones, half a sample of the rest."""
     if len(y) <= size:
         return torch.arange(len(y))
     order = y.argsort(descending=True, stable=True)

@@ -1,8 +1,8 @@
 """The config of highest acquisition: exact over categories and discrete numbers.
 
-Quasi-random configs and variations of the best tried ones give the starts. From each, two moves alternate: the
-numbers climb together by L-BFGS-B, then each discrete parameter in turn takes the best of its values with the
-others held (Daxberger et al. 2021 alternate so too). Discrete configs are always compared as what they are.
+Quasi-random configs and variations of the best tried ones give the starts. From each, two moves alternate:
+the numbers climb together by L-BFGS-B, then each discrete parameter in turn takes the best of its values with
+the others held. Configs are always compared as what they are, never before rounding.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
+from litsweep.search.bayes.design import sobol
 from litsweep.search.bayes.encoding import Dimension, Encoding
 from litsweep.search.bayes.surrogate import with_gradient
 
@@ -36,8 +37,7 @@ def maximize(acquisition: Acquisition, encoding: Encoding, best: Tensor, seed: i
     """Configs by falling acquisition, shape `m x d`; `best`, shape `k x d`, are the best ones tried."""
     if encoding.space.size <= _ENUMERABLE:
         return _ranked(acquisition, encoding.all_configs())
-    sobol = torch.quasirandom.SobolEngine(encoding.d, scramble=True, seed=seed)
-    spread = encoding.from_unit(sobol.draw(_QUASI_RANDOM, dtype=torch.double))
+    spread = encoding.from_unit(sobol(encoding.d, _QUASI_RANDOM, seed))
     pool = _ranked(acquisition, torch.cat([spread, variations(encoding, best, seed)]))
     x = _distant(pool)
     for _ in range(_ROUNDS):

@@ -1,12 +1,13 @@
-"""The surrogate model: a warped Gaussian process, its hyperparameters at the maximum of their posterior (MAP).
+"""The surrogate model: a warped Gaussian process with its most probable hyperparameters (MAP).
 
 In shapes, n is the number of observations, m that of query points and d that of model inputs. All numbers are
 doubles. Targets z are objectives (higher is better), scaled, warped and standardized.
 
-The covariance is Matérn-5/2 with a length scale for each input; two different categories are at distance 1. The
-prior of the length scales widens with sqrt(d) (Hvarfner et al. 2024), so that one model serves from 1 to dozens
-of parameters. BoTorch's models take about twenty times as long to fit with these warps, since each step goes
-through GPyTorch's lazy tensors; hence this one, on plain matrices.
+The covariance is Matérn-5/2 with a length scale for each input; two different categories are at distance 1.
+The length scales' prior widens with sqrt(d) (Hvarfner et al. 2024), so that one model serves from 1 to dozens
+of parameters. BoTorch's SingleTaskGP takes over ten times as long to fit with such warps (3 to 7 s for 100
+to 300 observations, one thread, BoTorch 0.18.1), since each step goes through GPyTorch's lazy tensors; hence
+this one, on plain matrices.
 """
 
 import math
@@ -80,7 +81,7 @@ class Hyperparameters:
     def unpack(cls, vector: Tensor, inputs: Inputs) -> "Hyperparameters":
         """From one vector, in the order of the fields."""
         sizes = [inputs.d, inputs.numbers, inputs.numbers, 1, 1, 1]
-        return cls(*vector.split(sizes))
+        return cls(*torch.split(vector, sizes))
 
     @staticmethod
     def start(inputs: Inputs) -> np.ndarray:
@@ -91,7 +92,7 @@ class Hyperparameters:
 
     @staticmethod
     def bounds(inputs: Inputs, is_warped: bool) -> list[tuple[float, float]]:
-        """Wide ones, inside which nothing overflows; those of the warps leave the identity alone if not wanted."""
+        """Wide ones, inside which nothing overflows; warps that are not wanted stay the identity."""
         power = (-2.0, 5.0) if is_warped else (1.0, 1.0)
         warps = [(-2.0, 2.0) if is_warped else (0.0, 0.0)] * (2 * inputs.numbers)
         return [(-5.0, 8.0)] * inputs.d + warps + [(-14.0, 1.0), (-3.0, 3.0), power]
@@ -227,10 +228,10 @@ def log_posterior(x: Tensor, s: Tensor, theta: Hyperparameters, inputs: Inputs, 
         slope = log_slope(s, theta.power).sum() - len(s) * stretch.log()
     features = theta.features(x, inputs)
     noise = _NOISE_FLOOR + theta.log_noise.exp()
-    root = torch.linalg.cholesky(matern(features, features) + noise.expand(len(x)).diag())
+    root = cholesky(matern(features, features) + noise.expand(len(x)).diag())
     white = torch.linalg.solve_triangular(root, (z - theta.mean).unsqueeze(-1), upper=False)
-    likelihood = -0.5 * (white * white).sum() - root.diagonal().log().sum() + slope
-    return likelihood + theta.log_prior(inputs)
+    fit: Tensor = -0.5 * (white * white).sum() - root.diagonal().log().sum()
+    return fit + slope + theta.log_prior(inputs)
 
 
 def standardize(t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -244,7 +245,7 @@ _REJECTED = 1e10
 
 
 def with_gradient(loss: Callable[[Tensor], Tensor]) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
-    """`loss` as SciPy wants it. A point whose covariance has no Cholesky factor is a bad one, not an error."""
+    """`loss` as SciPy wants it. A point whose covariance has no Cholesky factor is a bad one, no error."""
 
     def value_and_gradient(vector: np.ndarray) -> tuple[float, np.ndarray]:
         point = torch.tensor(vector, requires_grad=True)
@@ -252,7 +253,7 @@ def with_gradient(loss: Callable[[Tensor], Tensor]) -> Callable[[np.ndarray], tu
             with torch.enable_grad():
                 value = loss(point)
             (gradient,) = torch.autograd.grad(value, point)
-        except torch.linalg.LinAlgError:
+        except FitError:
             return _REJECTED, np.zeros_like(vector)
         return value.item(), gradient.numpy()
 
@@ -262,6 +263,7 @@ def with_gradient(loss: Callable[[Tensor], Tensor]) -> Callable[[np.ndarray], tu
 def cholesky(covariance: Tensor) -> Tensor:
     """The lower root of a covariance that rounding may have left slightly indefinite."""
     eye = torch.eye(len(covariance), dtype=covariance.dtype)
+    root: Tensor
     for jitter in (0.0, 1e-10, 1e-8, 1e-6, 1e-4):
         root, failed = torch.linalg.cholesky_ex(covariance + jitter * eye)
         if not failed:
