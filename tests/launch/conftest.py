@@ -65,11 +65,11 @@ MakeBench = Callable[..., Bench]
 def bench(
     server: LiveServer, client_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> MakeBench:
-    """Make a sweep of `program` with `config` on top of a random search over x, and work in its folder."""
+    """Make a sweep of `script` with `config` on top of a random search over x, and work in its folder."""
 
-    def make(program: str = QUICK, **config: Any) -> Bench:
+    def make(script: str = QUICK, project: str = "p", **config: Any) -> Bench:
         monkeypatch.chdir(tmp_path)
-        (tmp_path / "train.py").write_text(program)
+        (tmp_path / "train.py").write_text(script)
         default = {
             "program": "train.py",
             "method": "random",
@@ -78,7 +78,7 @@ def bench(
         }
         (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(default | config))
         made = subprocess.run(
-            [sys.executable, "-m", "wandb", "sweep", "--project", "p", "sweep.yaml"],
+            [sys.executable, "-m", "wandb", "sweep", "--project", project, "sweep.yaml"],
             env=client_env, capture_output=True, text=True, check=True, cwd=tmp_path,
         )  # fmt: skip
         sweep = re.findall(r"wandb agent (?:\x1b\[\d+m)?([\w/-]+)", made.stderr)[0]

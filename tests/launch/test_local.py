@@ -2,17 +2,14 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from litsweep.launch.options import SlotState
 from litsweep.sweep.run import Failure
-from tests.launch.conftest import Bench, MakeBench
+from tests.launch.conftest import MakeBench
+from tests.launch.processes import agents_of, children, launched, runs_of, wait_until
 
 # Fails, kills itself or waits as the folder's files say.
 MOODY = """
@@ -32,13 +29,6 @@ with wandb.init() as run:
     while Path("wait").exists():
         time.sleep(0.05)
 """
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_every_run_sees_exactly_its_slot_s_device(bench: MakeBench) -> None:
@@ -91,73 +81,35 @@ def test_out_of_memory_is_told_to_the_server(bench: MakeBench) -> None:
     assert [run["summary"]["failure"] for run in made.runs()] == [Failure.OUT_OF_MEMORY]
 
 
-def launched(made: Bench, *arguments: str) -> "subprocess.Popen[str]":
-    """The launcher as a process of its own."""
-    code = (
-        "import sys; from litsweep.launch.local import *; "
-        "print(launch(sys.argv[1], LaunchOptions(agents=int(sys.argv[2]))).exit_code)"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", code, made.sweep, *arguments], env=made.environ, cwd=made.folder,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-
-
-def agents_of(made: Bench) -> list[int]:
-    """The agents' processes: those of the launch whose parent is the launcher."""
-    return [pid for pid in made.left_over() if b"litsweep.launch.agent" in _cmdline(pid) and _leads(pid)]
-
-
-def runs_of(made: Bench) -> list[int]:
-    """The runs' processes: forked from an agent, in a session of their own."""
-    agents = agents_of(made)
-    return [pid for agent in agents for pid in _children(agent)]
-
-
-def _cmdline(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
-def _leads(pid: int) -> bool:
-    """Whether an agent proper: a forked run leads a session too, but its parent is an agent."""
-    parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    return b"litsweep.launch.agent" not in _cmdline(parent)
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def test_killed_agents_and_runs_are_made_up_for(bench: MakeBench) -> None:
     made = bench(MOODY, run_cap=8)
     wait = made.folder / "wait"
     wait.touch()
-    launcher = launched(made, "4")
-    wait_until(lambda: len(runs_of(made)) == 4 and made.states()["running"] == 4)
-    first, *others = agents_of(made)
-    os.kill(first, signal.SIGKILL)
-    for agent in others[:2]:
-        os.kill(_children(agent)[0], signal.SIGKILL)
-    wait_until(lambda: made.states()["preempted"] == 3)
-    wait.unlink()
-    assert launcher.communicate(timeout=60)[0] == "0\n"
-    assert made.states() == {"finished": 8}
-    starts = "".join(log.read_text() for log in made.folder.glob("logs/*/slot-*.log")).count(" started, pid ")
-    assert starts == 8 + 3
-    assert made.left_over() == []
+    with launched(made, "4") as launcher:
+        wait_until(lambda: len(runs_of(made)) == 4 and made.states()["running"] == 4)
+        first, *others = agents_of(made)
+        os.kill(first, signal.SIGKILL)
+        for agent in others[:2]:
+            os.kill(children(agent)[0], signal.SIGKILL)
+        wait_until(lambda: made.states()["preempted"] == 3)
+        wait.unlink()
+        assert launcher.communicate(timeout=60)[0] == "0\n"
+        assert made.states() == {"finished": 8}
+        starts = "".join(log.read_text() for log in made.folder.glob("logs/*/slot-*.log")).count(
+            " started, pid "
+        )
+        assert starts == 8 + 3
+        assert made.left_over() == []
 
 
 def test_nothing_survives_a_killed_launcher(bench: MakeBench) -> None:
     made = bench(MOODY)
     (made.folder / "wait").touch()
-    launcher = launched(made, "2")
-    wait_until(lambda: len(runs_of(made)) == 2 and made.states()["running"] == 2)
-    launcher.kill()
-    launcher.communicate()
-    wait_until(lambda: made.left_over() == [], seconds=5)
+    with launched(made, "2") as launcher:
+        wait_until(lambda: len(runs_of(made)) == 2 and made.states()["running"] == 2)
+        launcher.kill()
+        launcher.communicate()
+        wait_until(lambda: made.left_over() == [], seconds=5)
 
 
 @pytest.mark.parametrize(
@@ -169,14 +121,14 @@ def test_ctrl_c(bench: MakeBench, presses: int, state: str) -> None:
     wait.touch()
     if presses == 3:
         (made.folder / "stubborn").touch()
-    launcher = launched(made, "2")
-    wait_until(lambda: len(runs_of(made)) == 2 and made.states()["running"] == 2)
-    for _ in range(presses):
-        launcher.send_signal(signal.SIGINT)
-        time.sleep(0.3)
-    if presses == 1:
-        assert launcher.poll() is None
-        wait.unlink()
-    assert launcher.communicate(timeout=20)[0] == "130\n"
-    assert made.states() == {state: 2}
-    assert made.left_over() == []
+    with launched(made, "2") as launcher:
+        wait_until(lambda: len(runs_of(made)) == 2 and made.states()["running"] == 2)
+        for _ in range(presses):
+            launcher.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        if presses == 1:
+            assert launcher.poll() is None
+            wait.unlink()
+        assert launcher.communicate(timeout=20)[0] == "130\n"
+        assert made.states() == {state: 2}
+        assert made.left_over() == []

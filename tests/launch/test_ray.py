@@ -1,8 +1,7 @@
 """Launching on a real Ray cluster of three nodes, one of which dies."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from litsweep.errors import LitsweepError
 from litsweep.launch.ray import RayOptions, launch_on_ray
 from tests.launch.conftest import MakeBench
+from tests.launch.processes import wait_until
 
 SLOW_RUN = """
 import time, wandb
@@ -59,10 +59,3 @@ def test_no_cluster_is_said(bench: MakeBench) -> None:
     made = bench()
     with pytest.raises(LitsweepError, match="no Ray cluster at 'auto'"):
         launch_on_ray(made.sweep, RayOptions(environ=made.environ))
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 120.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.2)

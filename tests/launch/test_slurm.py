@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from litsweep.launch import slurm
 from litsweep.launch.protocol import SweepPath
 from litsweep.launch.slurm import SlurmOptions
 from tests.launch.conftest import MakeBench
+from tests.launch.processes import wait_until
 from tests.launch.slurm_cluster import SlurmCluster, why_not
 
 # Counts to ten, a number each half second, and goes on from its file when started again after a SIGTERM.
@@ -33,13 +34,6 @@ with wandb.init(id=os.environ["WANDB_RUN_ID"], resume="allow") as run:
         run.mark_preempting()
         raise
 """
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.2)
 
 
 @pytest.fixture

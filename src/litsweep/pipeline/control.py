@@ -6,16 +6,21 @@ obeyed between two batches, by all ranks together, so that no rank waits for ano
 
 import signal
 import threading
+import time
 from collections.abc import Mapping
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from torch import Tensor
 
+# After SIGTERM an epoch may go on so long: only between epochs is a resumed run equal to an unbroken one in
+# every metric. Slurm kills 30 s after SIGTERM by default (KillWait); half of that is for saving and telling.
+FINISH_SECONDS = 15.0
 CHECK_EVERY = 10  # batches, where looking means waiting for other devices: on a GPU, and between ranks
 
 
@@ -39,8 +44,12 @@ class Interrupted(BaseException):
 class RunControl(Callback):
     """Ends training when asked. `last_checkpoint` is where the state is saved for a later resumption."""
 
-    def __init__(self, last_checkpoint: Path, monitor: str) -> None:
+    def __init__(self, last_checkpoint: Path, monitor: str, seed: int) -> None:
         self._last_checkpoint = last_checkpoint
+        self._seed = seed
+        self._deadline = 0.0
+        self._epoch_began = self._validation_began = time.monotonic()
+        self._validation_seconds = 0.0
         self._monitor = monitor
         self._request = Request.NONE
         self._finite: Tensor | None = None
@@ -61,6 +70,10 @@ class RunControl(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._obey(trainer)  # last.ckpt has just been saved
+        # Every epoch draws random numbers of its own, so that a resumed run draws those of an unbroken one.
+        state = np.random.SeedSequence([self._seed, trainer.current_epoch]).generate_state(1)
+        seed_everything(int(state[0]), workers=True, verbose=False)
+        self._epoch_began = time.monotonic()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -69,13 +82,19 @@ class RunControl(Callback):
         if isinstance(loss, Tensor):
             self._note(torch.isfinite(loss.detach()).all())
         # After its last batch an epoch is still to be validated; a run resumed there would lack that row.
-        if self._is_time_to_look(trainer) and not trainer.is_last_batch:
+        if (
+            self._is_time_to_look(trainer)
+            and not trainer.is_last_batch
+            and not self._epoch_ends_soon(trainer)
+        ):
             self._obey(trainer, save=True)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validation_began = time.monotonic()
         self._raise_if_diverged(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validation_seconds = time.monotonic() - self._validation_began
         monitored = trainer.callback_metrics.get(self._monitor)
         if monitored is not None and not trainer.sanity_checking:
             self._note(torch.isfinite(monitored).all())
@@ -92,6 +111,23 @@ class RunControl(Callback):
 
     def _on_sigterm(self, signum: int, frame: FrameType | None) -> None:
         self._request = max(self._request, Request.PREEMPT)
+        self._deadline = self._deadline or time.monotonic() + FINISH_SECONDS
+
+    def _epoch_ends_soon(self, trainer: Trainer) -> bool:
+        """Whether a preempted run may first finish its epoch; all ranks agree."""
+        if self._agreed_request(trainer) is not Request.PREEMPT:
+            return False
+        now = time.monotonic()
+        done = max(1, trainer.fit_loop.epoch_loop.batch_progress.current.ready)
+        left = (now - self._epoch_began) / done * (trainer.num_training_batches - done)
+        too_late = now + left + self._validation_seconds > (self._deadline or now + FINISH_SECONDS)
+        return not self._any_rank(trainer, too_late)
+
+    def _any_rank(self, trainer: Trainer, value: bool) -> bool:
+        if trainer.world_size == 1:
+            return value
+        shared = torch.tensor(int(value), device=trainer.strategy.root_device)
+        return bool(trainer.strategy.reduce(shared, reduce_op="max"))
 
     def _note(self, finite: Tensor) -> None:
         """Remember, without waiting for the device, whether all numbers so far were finite."""

@@ -1,12 +1,14 @@
 """ImageDataModule: download, clean and save, load, transform, wrap in loaders."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule, Trainer
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from litsweep.errors import ConfigError, Fault
 from litsweep.pipeline import images, processes, transforms
@@ -124,7 +126,8 @@ class ImageDataModule(LightningDataModule):
         return DataLoader(
             part,
             batch_size=self.batch_size,
-            shuffle=shuffle,
+            sampler=EpochOrder(len(part), self._epoch) if shuffle else None,  # type: ignore[arg-type]
+            generator=torch.Generator(),  # else every iterator would take a number of the model's stream
             drop_last=shuffle and len(part) >= self.batch_size,  # type: ignore[arg-type]
             num_workers=workers,
             persistent_workers=workers > 0,
@@ -132,6 +135,9 @@ class ImageDataModule(LightningDataModule):
             collate_fn=as_it_is,
             worker_init_fn=processes.die_with_parent,
         )
+
+    def _epoch(self) -> int:
+        return 0 if self.trainer is None else self.trainer.current_epoch
 
     def _check(self) -> None:
         faults = []
@@ -145,6 +151,26 @@ class ImageDataModule(LightningDataModule):
             faults.append(Fault("data.root", "imagefolder needs the folder of the images", "none", fix))
         if faults:
             raise ConfigError("the data", faults)
+
+
+class EpochOrder(Sampler[int]):
+    """Another order of `n` examples in every epoch, which only the seed and the epoch decide.
+
+    So a run resumed in epoch 7 sees the batches that an unbroken one sees there.
+    """
+
+    def __init__(self, n: int, epoch: Callable[[], int]) -> None:
+        self._n = n
+        self._epoch = epoch
+        self._seed = torch.initial_seed()
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __iter__(self) -> Iterator[int]:
+        state = np.random.SeedSequence([self._seed, self._epoch()]).generate_state(1)
+        generator = torch.Generator().manual_seed(int(state[0]))
+        return iter(torch.randperm(self._n, generator=generator).tolist())
 
 
 def _dtype(trainer: Trainer | None) -> torch.dtype:

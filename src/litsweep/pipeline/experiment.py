@@ -120,7 +120,7 @@ class Experiment:
         self._stopper = callbacks.early_stopping(
             self._options.monitor, self._options.goal, self._options.patience
         )
-        self.control = RunControl(self._checkpoints.last_path, self._options.monitor)
+        self.control = RunControl(self._checkpoints.last_path, self._options.monitor, self._options.seed)
 
     def run(self, logger: WandbLogger) -> None:
         """Train, from last.ckpt if there is one, then test once with the best checkpoint."""

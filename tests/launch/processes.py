@@ -1,0 +1,62 @@
+"""A launcher in a process of its own, and the agents and runs below it."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.launch.conftest import Bench
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.05)
+
+
+@contextmanager
+def launched(made: Bench, agents: str) -> Iterator["subprocess.Popen[str]"]:
+    """The launcher as a process of its own, which prints its exit code; killed when the block is left."""
+    code = (
+        "import sys; from litsweep.launch.local import *; "
+        "print(launch(sys.argv[1], LaunchOptions(agents=int(sys.argv[2]))).exit_code)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, made.sweep, agents], env=made.environ, cwd=made.folder,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    ) as launcher:  # fmt: skip
+        try:
+            yield launcher
+        finally:
+            launcher.kill()
+
+
+def agents_of(made: Bench) -> list[int]:
+    """The agents' processes: those of the launch whose parent is the launcher."""
+    return [pid for pid in made.left_over() if b"litsweep.launch.agent" in _cmdline(pid) and _leads(pid)]
+
+
+def runs_of(made: Bench) -> list[int]:
+    """The runs' processes: forked from an agent, in a session of their own."""
+    agents = agents_of(made)
+    return [pid for agent in agents for pid in children(agent)]
+
+
+def _cmdline(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _leads(pid: int) -> bool:
+    """Whether an agent proper: a forked run leads a session too, but its parent is an agent."""
+    parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return b"litsweep.launch.agent" not in _cmdline(parent)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -1,0 +1,85 @@
+"""A run taken off its slot ten times goes on each time as if nothing had happened."""
+
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.launch.conftest import Bench, MakeBench
+from tests.launch.processes import launched, runs_of, wait_until
+
+AGENT = Path(__file__).parents[2] / "agent.py"
+FIXED = {
+    "data.dataset": "digits",
+    "data.batch_size": 2,
+    "trainer.max_epochs": 6,
+    "model.dropout": 0.3,
+    "model.schedule": "cosine",
+    "model.learning_rate": 0.001,
+    "patience": 5,
+}
+
+
+def make(bench: MakeBench, project: str) -> Bench:
+    parameters = {name: {"value": value} for name, value in FIXED.items()}
+    metric = {"name": "val_acc", "goal": "maximize"}
+    return bench(
+        project=project, program=str(AGENT), method="grid", metric=metric, parameters=parameters, run_cap=1
+    )
+
+
+def history(made: Bench) -> list[dict[str, Any]]:
+    """The only run's rows, without their clocks."""
+    query = """query History($e: String!, $p: String!, $r: String!) { project(name: $p, entityName: $e) {
+        run(name: $r) { history(samples: 100000) } } }"""
+    (run,) = made.runs()
+    path = made.api.path
+    data = made.api._call(query, e=path.entity, p=path.project, r=run["name"])
+    rows = [json.loads(row) for row in data["project"]["run"]["history"]]
+    return [{k: v for k, v in row.items() if k not in ("_timestamp", "_runtime", "_wandb")} for row in rows]
+
+
+def comparable(row: dict[str, Any]) -> dict[str, float]:
+    return {name: value for name, value in row.items() if isinstance(value, int | float)}
+
+
+def preempt(made: Bench, most: int, moments: random.Random) -> int:
+    """Launch, and send the run SIGTERM at random moments, until it is over; returns how often it left."""
+    with launched(made, "1") as launcher:
+        for _ in range(most):
+            wait_until(lambda: launcher.poll() is not None or (made.states()["running"] and runs_of(made)))
+            time.sleep(moments.uniform(0.6, 1.6))
+            if not (runs := runs_of(made)):
+                break
+            os.kill(runs[0], signal.SIGTERM)
+            wait_until(lambda gone=runs[0]: gone not in runs_of(made))  # type: ignore[misc]
+        assert launcher.communicate(timeout=300)[0] == "0\n"
+    log = next(made.folder.glob(f"logs/{made.api.path.id}/slot-0.log")).read_text()
+    return log.count("ended with 143")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_ten_preemptions_change_nothing(bench: MakeBench) -> None:
+    undisturbed = make(bench, "undisturbed")
+    assert undisturbed.launch(agents=1).exit_code == 0
+    expected = history(undisturbed)
+    moments = random.Random(0)
+    preemptions = 0
+    while preemptions < 10:
+        made = make(bench, f"after-{preemptions}")
+        new = preempt(made, 10 - preemptions, moments)
+        assert new > 0
+        preemptions += new
+        rows = history(made)
+        assert made.states() == {"finished": 1}
+        assert len({row["_step"] for row in rows}) == len(rows)
+        assert [row.keys() for row in rows] == [row.keys() for row in expected]
+        for row, wanted in zip(rows, expected, strict=True):
+            assert comparable(row) == pytest.approx(comparable(wanted), abs=1e-6)
+        assert made.left_over() == []
