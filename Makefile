@@ -21,12 +21,15 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_import_order.py
 
+# Two test files at a time: most of a test here is waiting for an agent's next beat.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: install
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-all: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray,slurm]'
-	$(BIN)/pytest -m ''
+	$(PYTEST) -m ''
 
 bench: install
 	$(BIN)/python benchmarks/search.py --help
