@@ -25,7 +25,7 @@ with wandb.init() as run:
     for epoch in range(3):
         run.log({"loss": (x - 0.3) ** 2 + epoch, "epoch": epoch})
     run.log({"table": wandb.Table(columns=["x"], data=[[x]])})  # by way of a folder made at import
-    run.summary["device"] = os.environ["CUDA_VISIBLE_DEVICES"]
+    run.summary["device"] = os.environ.get("CUDA_VISIBLE_DEVICES")
     run.summary["slot"] = int(os.environ["LITSWEEP_SLOT"].rpartition(":")[2])
 """
 
