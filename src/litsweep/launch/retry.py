@@ -35,7 +35,7 @@ class Retries:
             return False
 
     def abandon(self, run_id: str) -> None:
-        """Note that the person had the run killed: nobody is to try it again."""
+        """Tell the server of a run that the person had killed, rather than let it find out."""
         try:
             self._api.end(run_id, _KILLED)
         except LitsweepError as error:
