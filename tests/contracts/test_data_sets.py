@@ -2,6 +2,7 @@
 
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
 
 import numpy as np
@@ -80,10 +81,15 @@ def test_the_parts_are_whole_and_apart(data: ImageDataModule) -> None:
     torch.testing.assert_close(sorted_rows(apart), sorted_rows(everything))
 
 
-def test_the_training_images_are_shuffled_and_the_others_are_not(data: ImageDataModule) -> None:
-    torch.manual_seed(0)
-    first, second = (all_of(data.train_dataloader())[0] for _ in range(2))
-    assert not torch.equal(first, second)
+def test_every_epoch_shuffles_the_training_images_and_no_others(
+    data: ImageDataModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = SimpleNamespace(current_epoch=0)
+    monkeypatch.setattr(data, "trainer", trainer)
+    first, again = (all_of(data.train_dataloader())[0] for _ in range(2))
+    assert torch.equal(first, again)
+    trainer.current_epoch = 1
+    assert not torch.equal(first, all_of(data.train_dataloader())[0])
     for loader in (data.val_dataloader, data.test_dataloader):
         torch.testing.assert_close(all_of(loader()), all_of(loader()))
     assert len(all_of(data.test_dataloader())[0]) == len(data.loaded.test)  # type: ignore[arg-type]
