@@ -120,11 +120,54 @@ def test_server_not_running(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     for name in ("WANDB_BASE_URL", "WANDB_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     said = refused(capsys, *command, "--data-dir", str(tmp_path))
     assert str(tmp_path) in said
     assert "litsweep serve" in said
+
+
+@pytest.mark.parametrize("command", ["serve", "run"])
+@pytest.mark.parametrize("below", ["", "below"])
+def test_a_data_folder_that_cannot_be_one(
+    command: str, below: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    data_dir = tmp_path / "file" / below
+    sweep = [sweep_file(tmp_path)] if command == "run" else []
+    said = refused(capsys, command, *sweep, "--data-dir", str(data_dir), "--port", "0")
+    assert f"--data-dir {data_dir}: cannot be used" in said
+
+
+@pytest.mark.parametrize(
+    "flags", [("--port", "65536"), ("--port", "-1"), ("--json", "/no/such/folder/result.json")]
+)
+def test_flags_are_checked_before_any_work(
+    flags: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", sweep_file(tmp_path), *flags])
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert f"argument {flags[0]}: {flags[1]!r} is" in said
+
+
+def test_the_server_that_the_environment_names_does_not_answer(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    said = refused(capsys, "best", "local/p/abcd1234")
+    assert "WANDB_BASE_URL=http://127.0.0.1:1 does not answer (Connection refused)" in said
+
+
+@pytest.mark.parametrize("sweep", ["local/p/abcd1234", "abcd1234"])
+def test_no_such_sweep(sweep: str, client_env: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "litsweep", "best", sweep]
+    done = subprocess.run(command, env=client_env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"litsweep: there is no sweep {sweep}: write ENTITY/PROJECT/ID")
 
 
 def test_the_command_line_ends_the_same_way(tmp_path: Path) -> None:

@@ -42,3 +42,8 @@ def test_last_lines_leave_out_overwritten_progress() -> None:
     output = b"start\n" + b"".join(b"\r epoch %d" % i for i in range(50)) + b"\nValueError: x\n\n"
     assert last_lines(output) == "start\n epoch 49\nValueError: x"
     assert last_lines(b"\n".join(b"line %d" % i for i in range(99)), 2) == "line 97\nline 98"
+
+
+def test_last_lines_leave_out_what_the_agent_and_the_client_say() -> None:
+    agent = b"2026-11-23 14:12:41,708 - wandb.wandb_agent - INFO - Agent received command: run\n"
+    assert last_lines(agent + b"KeyError: 'a'\nwandb: \n") == "KeyError: 'a'"

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import requests
@@ -16,14 +16,16 @@ from litsweep.errors import LitsweepError
 
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 10.0
+ANSWER_TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A running embedded server."""
+    """A running embedded server. `stays` is False when it ends with the command that started it."""
 
     url: str
     api_key: str
+    stays: bool = True
 
     def page(self, path: str) -> str:
         """The address of a dashboard page that opens without asking for the key (once, for some minutes)."""
@@ -59,6 +61,7 @@ def use_backend(data_dir: Path) -> None:
     person is logged in. Raises LitsweepError when there is none of the three.
     """
     if "WANDB_BASE_URL" in os.environ:
+        _see_that_it_answers(os.environ["WANDB_BASE_URL"])
         return
     backend = running_backend(data_dir)
     if backend is not None:
@@ -71,20 +74,43 @@ def use_backend(data_dir: Path) -> None:
         )
 
 
-def _logged_in() -> bool:
-    import wandb
+def _see_that_it_answers(url: str) -> None:
+    """Ask once: the stock client tries a server that is not there for minutes before it says so."""
+    try:
+        requests.head(url, timeout=ANSWER_TIMEOUT_SECONDS)
+    except requests.RequestException as error:
+        raise LitsweepError(
+            f"WANDB_BASE_URL={url} does not answer ({_cause(error)}): start that server (`litsweep serve`), "
+            "correct the address, or unset the variable"
+        ) from None
 
-    return "WANDB_API_KEY" in os.environ or bool(wandb.api.api_key)
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason: `Connection refused` rather than the names of three libraries' exceptions."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    text = str(reason or error)
+    return text.rpartition("] ")[2].rstrip(">)'") or type(error).__name__
+
+
+def _logged_in() -> bool:
+    from litsweep.launch.protocol import credentials
+
+    try:
+        return bool(credentials())
+    except LitsweepError:
+        return False
 
 
 @contextmanager
 def backend_for(data_dir: Path, port: int) -> Iterator[Backend]:
     """The server of `data_dir`: the one that runs already, or one started for the time of the block."""
+    from litsweep.server.serve import make_data_dir
+
     running = running_backend(data_dir)
     if running is not None:
         yield running
         return
-    data_dir.mkdir(parents=True, exist_ok=True)
+    make_data_dir(data_dir)
     log = data_dir / "server.log"
     flags = ["--data-dir", str(data_dir), "--port", str(_free_port(port))]
     command = [sys.executable, "-m", "litsweep", "serve", *flags]
@@ -92,7 +118,7 @@ def backend_for(data_dir: Path, port: int) -> Iterator[Backend]:
         # Its own session: Ctrl-C in the terminal is for the agents, which need the server to end well.
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     try:
-        yield _wait_until_ready(process, data_dir, log)
+        yield replace(_wait_until_ready(process, data_dir, log), stays=False)
     finally:
         _stop(process)
 

@@ -23,8 +23,9 @@ def execute(args: argparse.Namespace) -> int:
 
     use_backend(args.data_dir.expanduser())
     result = result_of(SweepWatch(args.sweep).read())
+    shown = show_result(result, Console())
     write_json(args.json, result.as_dict())
-    return show_result(result, Console())
+    return shown
 
 
 def show_result(result: Result, console: Console) -> int:
@@ -32,13 +33,21 @@ def show_result(result: Result, console: Console) -> int:
     states = ", ".join(f"{count} {state}" for state, count in sorted(result.runs.items())) or "no runs yet"
     console.print(f"Sweep {result.sweep} ({result.state.lower()}): {states}", highlight=False)
     if result.best is None:
-        what = f"no run logged {result.metric}" if result.metric else "the sweep declares no metric"
-        console.print(f"No best run: {what}.")
+        console.print(f"No best run: {_lack(result)}.", highlight=False, markup=False, soft_wrap=True)
     else:
         console.print(_best_table(result, result.best))
         console.print(f"Repeat it: {result.best.command}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"Sweep page: {result.url}", highlight=False, soft_wrap=True)
     return 0 if result.best else 1
+
+
+def _lack(result: Result) -> str:
+    if result.metric is None:
+        return "the sweep declares no metric"
+    if not result.logged:
+        return f"no run logged {result.metric}, or anything else"
+    logged = ", ".join(result.logged)
+    return f"no run logged {result.metric}; what they logged: {logged} (metric.name in the sweep's YAML)"
 
 
 def _best_table(result: Result, best: BestRun) -> Table:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from litsweep.cli.options import add_json, write_json
-from litsweep.errors import ConfigError, Fault, LitsweepError
+from litsweep.errors import ConfigError, Fault, LitsweepError, count
 from litsweep.sweep.config import SweepConfig, parse_sweep
 
 PIPELINE = "litsweep.pipeline"
@@ -27,7 +27,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def execute(args: argparse.Namespace) -> int:
     config = check_config(args.config)
-    steps = [f"schema: {config.method} over {len(config.space.parameters)} parameters"]
+    steps = [f"schema: {config.method} over {count(len(config.space.parameters), 'parameter')}"]
+    skipped = []
     if uses_pipeline(config):
         check_parameters(args.config, config)
         steps.append(f"parameters: all are flags of {config.program}, values fit")
@@ -35,12 +36,16 @@ def execute(args: argparse.Namespace) -> int:
             check_metrics(args.config, config)
             steps.append(f"metric: {', '.join(m.name for m in config.metrics)} is logged")
     else:
-        steps.append(f"parameters: not checked, {config.program} does not use {PIPELINE}")
+        skipped.append(f"parameters and metric: {config.program} does not use {PIPELINE}")
     for warning in config.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     for step in steps:
-        print(f"ok  {step}")
-    write_json(args.json, {"config": str(args.config), "ok": steps, "warnings": list(config.warnings)})
+        print(f"ok           {step}")
+    for step in skipped:
+        print(f"not checked  {step}")
+    warnings = list(config.warnings)
+    result = {"config": str(args.config), "ok": steps, "not_checked": skipped, "warnings": warnings}
+    write_json(args.json, result)
     return 0
 
 

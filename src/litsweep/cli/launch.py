@@ -145,8 +145,15 @@ def show_outcome(outcome: LaunchOutcome, console: Console) -> None:
     from litsweep.launch.table import slot_table
 
     console.print(slot_table(outcome.slots, None))
+    show_failures(outcome)
+
+
+def show_failures(outcome: LaunchOutcome) -> None:
+    """Say on stderr why slots closed or the launch stopped, and which logs hold what the runs printed."""
     for slot in outcome.closed:
-        console.print(f"slot {slot.index} was closed: {slot.reason}", highlight=False, markup=False)
-        console.print(f"its log: {slot.log}", highlight=False, markup=False)
+        print(f"slot {slot.index} was closed: {slot.reason}", file=sys.stderr)
     if outcome.error:
-        print(f"litsweep: the sweep was stopped: {outcome.error}", file=sys.stderr)
+        print("litsweep: every further run would fail like the last one, which printed:", file=sys.stderr)
+        print(outcome.error, file=sys.stderr)
+    if logs := [str(slot.log) for slot in outcome.slots if slot.failed or slot in outcome.closed]:
+        print(f"Log: {', '.join(logs)}", file=sys.stderr)

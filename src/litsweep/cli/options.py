@@ -3,27 +3,45 @@
 import argparse
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from litsweep.errors import LitsweepError
 
 DEFAULT_PORT = 8765
+HIGHEST_PORT = 65535
+
+
+def default_data_dir() -> Path:
+    return Path(os.environ.get("LITSWEEP_HOME", "~/.litsweep"))
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-dir",
         type=Path,
-        default=Path(os.environ.get("LITSWEEP_HOME", "~/.litsweep")),
+        default=default_data_dir(),
         help="where the embedded backend keeps its state (default: $LITSWEEP_HOME or ~/.litsweep)",
     )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the result to FILE, as JSON")
+    parser.add_argument(
+        "--json", type=_writable, metavar="FILE", help="also write the result to FILE, as JSON"
+    )
 
 
-def write_json(path: Path | None, result: dict[str, object]) -> None:
+def _writable(text: str) -> Path:
+    """A file's path: refused before the work rather than after it when it cannot be written."""
+    path = Path(text)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is a folder or in none; name a file in a folder that exists"
+        )
+    return path
+
+
+def write_json(path: Path | None, result: Mapping[str, object]) -> None:
     """Write `result` where the person asked for it, if they did."""
     if path is None:
         return
@@ -33,6 +51,13 @@ def write_json(path: Path | None, result: dict[str, object]) -> None:
         raise LitsweepError(
             f"--json {path}: cannot be written ({error.strerror}); name another file"
         ) from error
+
+
+def port(text: str) -> int:
+    """A flag's value that must be a TCP port, or 0 for a free one."""
+    if not text.isdigit() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 1 to {HIGHEST_PORT}, or 0 for a free one")
+    return int(text)
 
 
 def positive(text: str) -> int:

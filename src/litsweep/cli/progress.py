@@ -45,14 +45,19 @@ class Progress:
         self._thread.join()
         if self._live:
             self._live.stop()
+        elif kind is None:
+            self._read()  # the last runs ended after the last look
 
     def _follow(self) -> None:
         while not self._over.is_set():
-            try:
-                self._show(self._watch.read())
-            except LitsweepError as error:
-                self._show_line(f"progress is not available: {error}")
+            self._read()
             self._over.wait(POLL_SECONDS)
+
+    def _read(self) -> None:
+        try:
+            self._show(self._watch.read())
+        except LitsweepError as error:
+            self._show_line(f"progress is not available: {error}")
 
     def _show(self, status: SweepStatus) -> None:
         elapsed = time.monotonic() - self._started
@@ -78,7 +83,7 @@ def summary_line(status: SweepStatus, elapsed: float, count: int | None) -> str:
     best = status.best()
     if best is not None and status.metric is not None:
         parts.append(f"best {status.metric.name} {best.best:.4g} ({best.id})")
-    parts.append(_time_left(done, total, elapsed))
+    parts.append(_time_left(done, total, elapsed) if status.runs else "the agents are starting")
     return " · ".join(parts)
 
 
@@ -108,13 +113,14 @@ def _panel(status: SweepStatus, line: str, count: int | None) -> RenderableType:
     head: list[RenderableType] = [Text(status.url, style="blue")]
     if total:
         head.append(Columns([ProgressBar(total=total, completed=done, width=40), Text(f"{done}/{total}")]))
-    return Group(*head, Text(line), _runs_table(status))
+    # The empty line takes the ^C that a terminal echoes: after a full line it would shift all that follows.
+    return Group(*head, Text(line), _runs_table(status), Text())
 
 
 def _runs_table(status: SweepStatus) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("run", "state", f"best {status.metric.name}" if status.metric else "metric"):
-        table.add_column(column, no_wrap=True, min_width=8)
+        table.add_column(column, no_wrap=True, min_width=len(column))
     table.add_column("parameters", overflow="ellipsis", no_wrap=True, ratio=1)
     varied = [p.name for p in status.config.space.parameters if len(p.distribution.support or (0, 0)) > 1]
     for run in [*_recent(status), *status.alive]:

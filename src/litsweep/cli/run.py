@@ -3,18 +3,30 @@
 import argparse
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from rich.console import Console
 
-from litsweep.cli.backend import backend_for
+from litsweep.cli.backend import Backend, backend_for
 from litsweep.cli.best import show_result
 from litsweep.cli.check import check_config, check_parameters, uses_pipeline
-from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_json, positive, write_json
+from litsweep.cli.launch import show_failures
+from litsweep.cli.options import (
+    DEFAULT_PORT,
+    add_data_dir,
+    add_json,
+    default_data_dir,
+    port,
+    positive,
+    write_json,
+)
 from litsweep.errors import LitsweepError, count
+from litsweep.launch.result import Result
 from litsweep.sweep.config import SweepConfig
 
 DEFAULT_PROJECT = "litsweep"
@@ -34,7 +46,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )  # fmt: skip
     parser.add_argument("--count", type=positive, help="runs at most (default: until the sweep is finished)")
     parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT,
+        "--port", type=port, default=DEFAULT_PORT,
         help="port of the embedded server, 0 for a free one (default: %(default)s, another if that is taken)",
     )  # fmt: skip
     add_data_dir(parser)
@@ -50,8 +62,7 @@ def execute(args: argparse.Namespace) -> int:
     with backend_for(data_dir, args.port) as backend:
         os.environ.update(backend.environment())
         sweep = create_sweep(args.config, config, backend.environment())
-        page = backend.page("/{}/{}/sweeps/{}".format(*sweep.split("/")))
-        return _run_sweep(sweep, page, args)
+        return _run_sweep(sweep, backend, args)
 
 
 def create_sweep(path: Path, config: SweepConfig, environment: Mapping[str, str]) -> str:
@@ -66,10 +77,10 @@ def create_sweep(path: Path, config: SweepConfig, environment: Mapping[str, str]
     found = re.search(r"View sweep at: \S+?//[^/]+/([^/\s]+)/([^/\s]+)/sweeps/(\w+)", output)
     if done.returncode != 0 or found is None:
         raise LitsweepError(f"`wandb sweep {path}` failed:\n{output.strip()}")
-    return "/".join(found.groups())
+    return "/".join(unquote(part) for part in found.groups())
 
 
-def _run_sweep(sweep: str, page: str, args: argparse.Namespace) -> int:
+def _run_sweep(sweep: str, backend: Backend, args: argparse.Namespace) -> int:
     from litsweep.cli.progress import Progress
     from litsweep.launch.local import LaunchOptions, launch
     from litsweep.launch.result import result_of
@@ -77,13 +88,26 @@ def _run_sweep(sweep: str, page: str, args: argparse.Namespace) -> int:
 
     errors = Console(stderr=True)
     errors.print(f"Sweep {sweep} on {count(args.agents, 'agent')}", highlight=False)
+    page = backend.page("/{}/{}/sweeps/{}".format(*map(quote, sweep.split("/"))))
     errors.print(f"Open its page: {page}", highlight=False, soft_wrap=True)
     options = LaunchOptions(gpus="none", agents=args.agents, count=args.count, agent=args.agent)
     watch = SweepWatch(sweep)
     with Progress(watch, errors, args.count):
         outcome = launch(sweep, options)
+    show_failures(outcome)
     result = result_of(watch.read())
-    write_json(args.json, result.as_dict())
     shown = show_result(result, Console())
-    print("The page is there while a server runs: `litsweep serve`.", file=sys.stderr)
+    _say_how_to_go_on(result, backend, args)
+    write_json(args.json, result.as_dict())
     return outcome.exit_code or shown
+
+
+def _say_how_to_go_on(result: Result, backend: Backend, args: argparse.Namespace) -> None:
+    data_dir = [] if args.data_dir == default_data_dir() else ["--data-dir", str(args.data_dir)]
+    if not backend.stays:
+        serve = shlex.join(["litsweep", "serve", *data_dir])
+        print(f"The page is there while a server runs: {serve}", file=sys.stderr)
+    if not result.is_over:
+        command = ["litsweep", "launch", result.sweep, "--gpus", "none", "--agents", str(args.agents)]
+        more = shlex.join([*command, *data_dir])
+        print(f"The sweep is not finished. While a server runs, go on by: {more}", file=sys.stderr)

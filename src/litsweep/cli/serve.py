@@ -4,7 +4,7 @@ import argparse
 import shlex
 import sys
 
-from litsweep.cli.options import DEFAULT_PORT, add_data_dir
+from litsweep.cli.options import DEFAULT_PORT, add_data_dir, port
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -13,7 +13,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
         "--port",
-        type=int,
+        type=port,
         default=DEFAULT_PORT,
         help="port to listen on, 0 for a free one (default: %(default)s)",
     )

@@ -30,6 +30,7 @@ _SIGNS: tuple[tuple[Failure, str], ...] = (
         r"|error: (the following arguments|unrecognized arguments|Parser key|argument )",
     ),
 )  # fmt: skip
+_WANDB_LINE = re.compile(r"^wandb:| - wandb\.wandb_agent - INFO - ")
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,10 @@ def classify(exit_code: int, tail: str, out_of_host_memory: bool = False) -> Fai
 
 
 def last_lines(output: bytes, lines: int = TAIL_LINES) -> str:
-    """The last lines of `output` that say something: no rewritten progress bars, none of wandb's epilogue."""
+    """The last lines of `output` that say something: no rewritten progress bars, nothing of wandb's own."""
     text = output.decode(errors="replace").replace("\r\n", "\n")
     kept = [line.rpartition("\r")[2].rstrip() for line in text.split("\n")]
-    return "\n".join([line for line in kept if line and not line.startswith("wandb:")][-lines:])
+    return "\n".join([line for line in kept if line and not _WANDB_LINE.search(line)][-lines:])
 
 
 def host_memory_kills() -> int:

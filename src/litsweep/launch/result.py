@@ -1,6 +1,7 @@
 """What a sweep came to: the best run, what it was trained with, where its checkpoint is, how to repeat it."""
 
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from litsweep.launch.watch import RunStatus, SweepStatus
 from litsweep.sweep.config import SweepConfig
 
 CHECKPOINT = "checkpoint"
+ATTEMPTS = "attempts"  # the agents' count, not a metric
 ENV = "/usr/bin/env"
 
 
@@ -31,7 +33,10 @@ class BestRun:
 
 @dataclass(frozen=True)
 class Result:
-    """A sweep's outcome: `runs` counts them by state, `best` is None when no run logged the metric."""
+    """A sweep's outcome: `runs` counts them by state, `best` is None when no run logged the metric.
+
+    `logged` names the metrics of all runs, and `is_over` says that no run is left to come.
+    """
 
     sweep: str
     url: str
@@ -40,6 +45,8 @@ class Result:
     goal: str | None
     runs: Mapping[str, int]
     best: BestRun | None
+    logged: tuple[str, ...]
+    is_over: bool
 
     def as_dict(self) -> dict[str, object]:
         """What `--json` writes."""
@@ -56,6 +63,8 @@ def result_of(status: SweepStatus) -> Result:
         goal=status.metric.goal if status.metric else None,
         runs=dict(status.count()),
         best=_best_run(best, status.config) if best else None,
+        logged=tuple(sorted({key for run in status.runs for key in run.summary if _is_metric(key, run)})),
+        is_over=status.is_over,
     )
 
 
@@ -74,6 +83,10 @@ def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
     )
 
 
+def _is_metric(key: str, run: RunStatus) -> bool:
+    return isinstance(run.summary[key], (int, float)) and not key.startswith("_") and key != ATTEMPTS
+
+
 def _is_test_metric(key: str, value: object) -> bool:
     return key.startswith(("test_", "test/")) and isinstance(value, (int, float))
 
@@ -82,4 +95,13 @@ def command_line(config: SweepConfig, parameters: Mapping[str, object]) -> str:
     """The command that trains once with `parameters`, as an agent would run it."""
     args = {name: {"value": value} for name, value in config.wire(parameters).items()}
     words = invocation(config.command, config.program or "", args, Path("args.json")).argv
-    return shlex.join("python" if word == sys.executable else word for word in words if word != ENV)
+    return shlex.join(_python() if word == sys.executable else word for word in words if word != ENV)
+
+
+def _python() -> str:
+    """How a person at this prompt calls this interpreter: `python` only where that is the same one."""
+    if shutil.which("python") == sys.executable:
+        return "python"
+    here = Path.cwd()
+    path = Path(sys.executable)
+    return str(path.relative_to(here)) if path.is_relative_to(here) else sys.executable

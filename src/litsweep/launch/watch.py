@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import wandb
-from wandb.errors import CommError
 
 from litsweep.errors import LitsweepError
 from litsweep.sweep.config import SweepConfig, parse_sweep
@@ -93,14 +92,15 @@ class SweepWatch:
         """
         try:
             return self._read(wandb.Api())
-        except ValueError as error:
-            if "Could not find sweep" not in str(error):
+        except (ValueError, wandb.Error) as error:
+            said = str(error)
+            if "Could not find sweep" in said or "Invalid path" in said:
+                raise LitsweepError(
+                    f"there is no sweep {self.path}: write ENTITY/PROJECT/ID as `wandb sweep` printed it"
+                ) from None
+            if isinstance(error, ValueError):
                 raise
-            raise LitsweepError(
-                f"there is no sweep {self.path}: write ENTITY/PROJECT/ID as `wandb sweep` printed it"
-            ) from None
-        except (CommError, wandb.Error) as error:
-            raise LitsweepError(f"cannot read sweep {self.path}: {error}") from error
+            raise LitsweepError(f"cannot read sweep {self.path}: {said}") from error
 
     def _read(self, api: wandb.Api) -> SweepStatus:
         sweep = api.sweep(self.path)  # type: ignore[no-untyped-call]
@@ -109,7 +109,9 @@ class SweepWatch:
             f"{sweep.entity}/{sweep.project}", filters={"sweep": sweep.id}, per_page=PAGE, lazy=False
         )
         runs = tuple(self._status(run, config) for run in found)
-        return SweepStatus("/".join(sweep.path), sweep.url, sweep.state, config, runs)
+        # `sweep.path` is quoted, and `sweep.url` has "+" for a space, which means a plus in a URL's path.
+        path = f"{sweep.entity}/{sweep.project}/{sweep.id}"
+        return SweepStatus(path, sweep.url.replace("+", "%20"), sweep.state, config, runs)
 
     def _status(self, run: Any, config: SweepConfig) -> RunStatus:
         state = RunState(run.state)

@@ -29,9 +29,9 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
     """Serve until SIGINT or SIGTERM. `on_ready` is called once the server accepts connections.
 
     Raises:
-        LitsweepError: the port is taken, or another server works on the same data.
+        LitsweepError: the data folder cannot be used, the port is taken, or another server works on the data.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make_data_dir(settings.data_dir)
     with _data_lock(settings.data_dir), _listening(settings) as listener:
         info = ServerInfo(_url(settings.host, listener.getsockname()[1]), os.getpid())
         config = uvicorn.Config(
@@ -65,6 +65,21 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def make_data_dir(path: Path) -> None:
+    """Make the data folder if it is not there.
+
+    Raises:
+        LitsweepError: it cannot be made, or nothing can be written into it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "lock").touch()
+    except OSError as error:
+        raise LitsweepError(
+            f"--data-dir {path}: cannot be used ({error.strerror}); name a folder that you can write to"
+        ) from None
 
 
 @contextmanager
@@ -114,7 +129,7 @@ def server_info(data_dir: Path) -> ServerInfo | None:
     """The server that works, or last worked, on `data_dir`; None if it ended cleanly or there was none."""
     try:
         return ServerInfo(**json.loads((data_dir / "server.json").read_text()))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
