@@ -27,9 +27,8 @@ def sweep(parameters: Mapping[str, Any] = MIXED, **rest: Any) -> SweepConfig:
 
 
 def bowl(p: Parameters) -> float:
-    return (
-        (math.log10(p["lr"]) + 3) ** 2 + (p["layers"] - 3) ** 2 + (p["act"] == "relu") + (p["p"] - 0.4) ** 2
-    )
+    lr, layers, rest = math.log10(p["lr"]) + 3, p["layers"] - 3, p["p"] - 0.4
+    return float(lr**2 + layers**2 + (p["act"] == "relu") + rest**2)
 
 
 def finished(parameters: Parameters, loss: float, index: int) -> Run:
@@ -103,7 +102,7 @@ def test_equal_metrics_and_a_single_run_are_no_obstacle() -> None:
     alone = [finished(runs[0].parameters, 1.0, 0)] + [
         Run(str(i), runs[i].parameters, RunState.FAILED) for i in range(1, 8)
     ]
-    assert "fewer than two" in str(suggest(sweep(), alone, 1, 0)[0].reason["fallback"])
+    assert "fewer than two runs have logged loss" in str(suggest(sweep(), alone, 1, 0)[0].reason["fallback"])
 
 
 def test_nan_and_infinite_metrics_are_failures_not_numbers() -> None:
@@ -118,7 +117,7 @@ def test_nan_and_infinite_metrics_are_failures_not_numbers() -> None:
 
 def test_stays_out_of_a_region_that_crashes() -> None:
     def loss(p: Parameters) -> float:
-        return (p["x"] - 0.9) ** 2 + (p["y"] - 0.5) ** 2
+        return float((p["x"] - 0.9) ** 2 + (p["y"] - 0.5) ** 2)
 
     config = sweep({"x": {"min": 0.0, "max": 1.0}, "y": {"min": 0.0, "max": 1.0}})
     runs: list[Run] = []

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from litsweep.search.bayes.surrogate import (
+    OBJECTIVE,
     GaussianProcess,
     Hyperparameters,
     Inputs,
@@ -19,7 +20,7 @@ MIXED = Inputs(torch.tensor([False, True]), (3,))
 
 def hyperparameters(inputs: Inputs, seed: int = 0) -> Hyperparameters:
     generator = torch.Generator().manual_seed(seed)
-    start = torch.tensor(Hyperparameters.start(inputs))
+    start = torch.tensor(Hyperparameters.start(inputs, OBJECTIVE))
     return Hyperparameters.unpack(
         start + 0.2 * torch.randn(start.shape, generator=generator, dtype=torch.double), inputs
     )
@@ -74,8 +75,8 @@ def test_evidence_of_an_output_warp_is_counted_in_the_objectives_units() -> None
         theta.log_length, theta.log_a, theta.log_b, theta.log_noise, theta.mean, torch.ones(1).double()
     )
     s = uniform(8, 1, seed=3).squeeze(-1)
-    plain = log_posterior(x, s, identity, NUMBERS, is_warped=True)
-    stretched = log_posterior(x, 10 * s + 3, identity, NUMBERS, is_warped=True)
+    plain = log_posterior(x, s, identity, NUMBERS, OBJECTIVE)
+    stretched = log_posterior(x, 10 * s + 3, identity, NUMBERS, OBJECTIVE)
     assert stretched.item() == pytest.approx(plain.item() - 8 * torch.tensor(10.0).log().item(), rel=1e-6)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -13,6 +14,9 @@ from litsweep.search.bayes.surrogate import FitError
 from litsweep.search.proposal import Proposal
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.run import Run
+
+if TYPE_CHECKING:
+    from litsweep.search.bayes.pareto import ParetoModel
 
 _INITIAL = 5
 """So many runs come from the quasi-random design before the model decides."""
@@ -27,12 +31,14 @@ def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list
     if config.metric is None:
         raise ValueError("Bayesian search needs a metric")
     encoding = Encoding(config.space)
-    seen = observe(encoding, config, config.metric, runs)
-    design, model = Design(encoding, seed), Model(encoding, config.metric, seen, seed)
+    models = tuple(
+        Model(encoding, metric, observe(encoding, config, metric, runs), seed) for metric in config.metrics
+    )
+    seen, design = models[0].seen, Design(encoding, seed)
     pending, tried = list(seen.pending), set(seen.tried)
     proposals: list[Proposal] = []
     for position in range(len(runs), len(runs) + n):
-        x, reason = _next(design, model, pending, tried, position)
+        x, reason = _next(design, models, pending, tried, position)
         if x is None:
             break
         row = encoding.identity(x)
@@ -44,20 +50,21 @@ def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list
 
 def _next(
     design: Design,
-    model: Model,
+    models: tuple[Model, ...],
     pending: Sequence[Sequence[float]],
     tried: AbstractSet[tuple[float, ...]],
     position: int,
 ) -> tuple[Tensor | None, dict[str, object]]:
     """One config and the reason for it; the design steps in where the model cannot, and says so."""
-    seen = model.seen
+    seen = models[0].seen
     aside: dict[str, object] = {"runs_outside_the_space": seen.foreign} if seen.foreign else {}
-    if position >= _INITIAL and model.encoding.d:
-        if len({observation.run for observation in seen.observed}) < 2:
-            aside["fallback"] = "fewer than two runs have logged the metric"
+    if position >= _INITIAL and models[0].encoding.d:
+        silent = [model.metric.name for model in models if len({o.run for o in model.seen.observed}) < 2]
+        if silent:
+            aside["fallback"] = f"fewer than two runs have logged {', '.join(silent)}"
         else:
             try:
-                proposed = model.propose(pending, tried, position)
+                proposed = _joined(models).propose(pending, tried, position)
             except FitError as error:
                 aside["fallback"] = f"the model could not be fitted: {error}"
             else:
@@ -65,3 +72,11 @@ def _next(
                     return proposed[0], {**proposed[1], **aside}
                 aside["fallback"] = "the model proposed only configs that were tried"
     return design.next(position, tried), {"method": "initial design", **aside}
+
+
+def _joined(models: tuple[Model, ...]) -> "Model | ParetoModel":
+    if len(models) == 1:
+        return models[0]
+    from litsweep.search.bayes.pareto import ParetoModel  # BoTorch takes more than a second to import
+
+    return ParetoModel(models)

@@ -14,6 +14,9 @@ _TOLERATED, _CAUTION = 0.05, 5.0
 _TOP = 0.9
 """Where runs fail at random, the bar is no higher than what a tenth of the successful configs reach."""
 
+_UNKNOWN = 0.6
+"""With this share of the prior variance left, an even chance will do: an untried category has no better."""
+
 _STEEPNESS = 1000.0
 """Nats of log expected improvement that a config loses for each deviation it is below the bar."""
 
@@ -34,21 +37,22 @@ class Feasibility:
         wanted = torch.special.ndtri(torch.tensor(_WANTED, dtype=torch.double))
         with torch.no_grad():
             wanted = wanted + _CAUTION * max(recent_failures - _TOLERATED, 0.0)
-            self._bar = torch.minimum(wanted, self._score(succeeded).quantile(_TOP))
+            self._bar = torch.minimum(wanted, self._score(succeeded)[0].quantile(_TOP))
 
     def probability(self, x: Tensor) -> Tensor:
         """P(config gives a result), shape `m` for `x` of shape `m x d`."""
-        probability: Tensor = torch.special.ndtr(self._score(x))
+        probability: Tensor = torch.special.ndtr(self._score(x)[0])
         return probability
 
     def log_weight(self, x: Tensor) -> Tensor:
-        """What to add to a log acquisition: near 0 above the bar, ever lower below; shape `m`."""
-        score = self._score(x)
-        over: Tensor = torch.nn.functional.logsigmoid(_STEEPNESS * (score - self._bar))
+        """What to add to a log acquisition, shape `m`: near 0 where a config may be run, else ever lower."""
+        score, variance = self._score(x)
+        margin = torch.maximum(score - self._bar, torch.minimum(score, variance - _UNKNOWN))
+        over: Tensor = torch.nn.functional.logsigmoid(_STEEPNESS * margin)
         chance: Tensor = torch.special.log_ndtr(score)
         return chance + over
 
-    def _score(self, x: Tensor) -> Tensor:
-        """Deviations by which the predicted label is positive."""
+    def _score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Deviations by which the predicted label is positive, and the variance left there."""
         mean, variance = self._process.marginals(x)
-        return mean.squeeze(-1) / (variance + self._process.noise).sqrt()
+        return mean.squeeze(-1) / (variance + self._process.noise).sqrt(), variance

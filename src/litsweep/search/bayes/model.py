@@ -50,7 +50,7 @@ class Model:
         gain = self._gain(as_tensor(pending).reshape(-1, self.encoding.d), seed)
 
         def acquisition(x: Tensor) -> Tensor:
-            value = gain(self._at_full_budget(x))
+            value = gain(self.at_full_budget(x))
             return value if self.feasibility is None else value + self.feasibility.log_weight(x)
 
         for x in maximize(acquisition, self.encoding, self.base[:_PARENTS], seed):
@@ -71,7 +71,7 @@ class Model:
         """The model of success; None while nothing has failed."""
         if not self.seen.failed:
             return None
-        succeeded, failed = self._configs, as_tensor(self.seen.failed)
+        succeeded, failed = self.configs, as_tensor(self.seen.failed)
         x = torch.cat([succeeded, failed])
         labels = torch.cat([torch.ones(len(succeeded)), -torch.ones(len(failed))]).double()
         kept = subset(torch.zeros(len(x)), _CONDITION_ON, self.seed)
@@ -84,15 +84,16 @@ class Model:
     def base(self) -> Tensor:
         """The configs that may be the best so far, by falling posterior mean at the full budget."""
         with torch.no_grad():
-            mean, _ = self.surrogate.process.marginals(self._at_full_budget(self._configs))
-        return self._configs[mean.squeeze(-1).argsort(descending=True, stable=True)[:_BASE]]
+            mean, _ = self.surrogate.process.marginals(self.at_full_budget(self.configs))
+        return self.configs[mean.squeeze(-1).argsort(descending=True, stable=True)[:_BASE]]
 
     @cached_property
     def _kept(self) -> Tensor:
         return subset(self.seen.y, _CONDITION_ON, self.seed)
 
     @cached_property
-    def _configs(self) -> Tensor:
+    def configs(self) -> Tensor:
+        """The different configs that the objective's model rests on."""
         return distinct(self.seen.x[self._kept])
 
     @cached_property
@@ -105,21 +106,22 @@ class Model:
     def _has_budget(self) -> bool:
         return self.seen.has_partial
 
-    def _at_full_budget(self, x: Tensor) -> Tensor:
+    def at_full_budget(self, x: Tensor) -> Tensor:
+        """`x`, shape `... d`, as inputs of the objective's model."""
         if not self._has_budget:
             return x
-        return torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], -1)
+        return torch.cat([x, torch.ones_like(x[..., :1])], -1)
 
     def _gain(self, pending: Tensor, seed: int) -> LogNoisyExpectedImprovement:
         generator = torch.Generator().manual_seed(seed)
         size = (_DRAWS, len(self.base) + len(pending))
         normals = torch.randn(size, generator=generator, dtype=torch.double)
-        base, running = self._at_full_budget(self.base), self._at_full_budget(pending)
+        base, running = self.at_full_budget(self.base), self.at_full_budget(pending)
         with torch.no_grad():
             return LogNoisyExpectedImprovement(self.surrogate.process, base, running, normals)
 
     def _reason(self, x: Tensor) -> dict[str, object]:
-        at = self._at_full_budget(x.unsqueeze(0))
+        at = self.at_full_budget(x.unsqueeze(0))
         best = max(observation.value for observation in self.seen.observed)
         reason: dict[str, object] = {
             "method": "bayes",

@@ -40,10 +40,21 @@ class LogNormal:
         return (-0.5 * ((log - self.mean) / self.deviation) ** 2 - log).sum()
 
 
-_LENGTH_SCALE = LogNormal(0.0, 0.8)  # and + log(d) / 2
-_NOISE = LogNormal(-4.0, 1.0)  # BoTorch's, after Hvarfner et al. (2024)
+_NOISE = LogNormal(-4.0, 1.0)  # BoTorch's
 _WARP_DEVIATION = 0.6  # of log a and log b; BoTorch's example has 0.87
 _POWER_DEVIATION = 1.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What sort of function is modelled. The mean of the length scales' prior, `length`, rises by log(d) / 2."""
+
+    length: LogNormal
+    is_warped: bool
+
+
+OBJECTIVE = Kind(LogNormal(math.sqrt(2.0), math.sqrt(3.0)), is_warped=True)  # Hvarfner et al. (2024)
+LABELS = Kind(LogNormal(0.0, 0.8), is_warped=False)  # borders are local: no success speaks for far away
 
 
 @dataclass(frozen=True)
@@ -84,22 +95,22 @@ class Hyperparameters:
         return cls(*torch.split(vector, sizes))
 
     @staticmethod
-    def start(inputs: Inputs) -> np.ndarray:
+    def start(inputs: Inputs, kind: Kind) -> np.ndarray:
         """The prior mode, as one vector."""
-        mode = _LENGTH_SCALE.mean + 0.5 * math.log(inputs.d) - _LENGTH_SCALE.deviation**2
+        mode = kind.length.mean + 0.5 * math.log(inputs.d) - kind.length.deviation**2
         lengths, warps = [mode] * inputs.d, [0.0] * (2 * inputs.numbers)
         return np.array([*lengths, *warps, _NOISE.mean - _NOISE.deviation**2, 0.0, 1.0])
 
     @staticmethod
-    def bounds(inputs: Inputs, is_warped: bool) -> list[tuple[float, float]]:
+    def bounds(inputs: Inputs, kind: Kind) -> list[tuple[float, float]]:
         """Wide ones, inside which nothing overflows; warps that are not wanted stay the identity."""
-        power = (-2.0, 5.0) if is_warped else (1.0, 1.0)
-        warps = [(-2.0, 2.0) if is_warped else (0.0, 0.0)] * (2 * inputs.numbers)
+        power = (-2.0, 5.0) if kind.is_warped else (1.0, 1.0)
+        warps = [(-2.0, 2.0) if kind.is_warped else (0.0, 0.0)] * (2 * inputs.numbers)
         return [(-5.0, 8.0)] * inputs.d + warps + [(-14.0, 1.0), (-3.0, 3.0), power]
 
-    def log_prior(self, inputs: Inputs) -> Tensor:
+    def log_prior(self, inputs: Inputs, kind: Kind) -> Tensor:
         """Up to a constant."""
-        length = LogNormal(_LENGTH_SCALE.mean + 0.5 * math.log(inputs.d), _LENGTH_SCALE.deviation)
+        length = LogNormal(kind.length.mean + 0.5 * math.log(inputs.d), kind.length.deviation)
         warps = torch.cat([self.log_a, self.log_b]) / _WARP_DEVIATION
         rest = torch.cat([warps, self.mean, (self.power - 1) / _POWER_DEVIATION])
         return (
@@ -108,20 +119,21 @@ class Hyperparameters:
 
     def features(self, x: Tensor, inputs: Inputs) -> Tensor:
         """Points whose Euclidean distances the covariance is a function of: warped numbers and one-hot
-        categories, each over its length scale; shape `m x features` for `x` of `m x d`."""
+        categories, each over its length scale; shape `... m x f` for `x` of `... m x d`."""
         scale = (-self.log_length).exp()
-        numbers = kumaraswamy(x[:, ~inputs.is_category], self.log_a.exp(), self.log_b.exp())
+        numbers = kumaraswamy(x[..., ~inputs.is_category], self.log_a.exp(), self.log_b.exp())
         parts = [numbers * scale[~inputs.is_category]]
         categories = inputs.is_category.nonzero().flatten().tolist()
         for j, size in zip(categories, inputs.sizes, strict=True):
-            hot = torch.nn.functional.one_hot(x[:, j].detach().long(), size).to(x.dtype)
+            hot = torch.nn.functional.one_hot(x[..., j].detach().long(), size).to(x.dtype)
             parts.append(hot * (scale[j] * math.sqrt(0.5)))
         return torch.cat(parts, -1)
 
 
 def matern(a: Tensor, b: Tensor) -> Tensor:
-    """Matérn-5/2 covariance of unit variance between feature points: `m x f` and `n x f` give `m x n`."""
-    square = (a * a).sum(-1, keepdim=True) + (b * b).sum(-1) - 2 * a @ b.T
+    """Matérn-5/2 covariance of unit variance between feature points: `... m x f` and `... n x f`
+    give `... m x n`."""
+    square = (a * a).sum(-1, keepdim=True) + (b * b).sum(-1).unsqueeze(-2) - 2 * a @ b.mT
     r = _SQRT5 * (square.clamp(min=0) + 1e-20).sqrt()  # the root's slope at 0 is infinite
     return (1 + r + r * r / 3) * torch.exp(-r)
 
@@ -151,12 +163,12 @@ class GaussianProcess:
         return self.theta.mean + cross @ self._weights, variance
 
     def joint(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Posterior mean, shape `m`, and covariance, `m x m`, of the noiseless function at `x`."""
+        """Posterior mean, `... m`, and covariance, `... m x m`, of the noiseless function at `... m x d`."""
         features = self.theta.features(x, self.inputs)
         cross = matern(features, self._features)
-        explained = torch.linalg.solve_triangular(self._root, cross.T, upper=False)
+        explained = torch.linalg.solve_triangular(self._root, cross.mT, upper=False)
         mean = self.theta.mean + (cross @ self._weights).squeeze(-1)
-        return mean, matern(features, features) - explained.T @ explained
+        return mean, matern(features, features) - explained.mT @ explained
 
 
 @dataclass(frozen=True)
@@ -188,7 +200,7 @@ def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor) -> Surrogate:
     """
     spread = Spread.of(y)
     s = spread.scale(y)
-    theta = maximum_a_posteriori(x[for_fit], s[for_fit], inputs, is_warped=True)
+    theta = maximum_a_posteriori(x[for_fit], s[for_fit], inputs, OBJECTIVE)
     z, shift, stretch = standardize(yeo_johnson(s, theta.power))
     process = GaussianProcess(x, z, _NOISE_FLOOR + theta.log_noise.exp(), theta, inputs)
     return Surrogate(process, spread, shift.item(), stretch.item())
@@ -196,7 +208,7 @@ def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor) -> Surrogate:
 
 def fit_labels(x: Tensor, labels: Tensor, inputs: Inputs, for_fit: Tensor) -> GaussianProcess:
     """A plain regression of `labels`, shape `n`, without warps. Raises FitError."""
-    theta = maximum_a_posteriori(x[for_fit], labels[for_fit], inputs, is_warped=False)
+    theta = maximum_a_posteriori(x[for_fit], labels[for_fit], inputs, LABELS)
     return GaussianProcess(x, labels, _NOISE_FLOOR + theta.log_noise.exp(), theta, inputs)
 
 
@@ -204,14 +216,14 @@ class FitError(Exception):
     """No hyperparameters with a usable covariance were found."""
 
 
-def maximum_a_posteriori(x: Tensor, s: Tensor, inputs: Inputs, is_warped: bool) -> Hyperparameters:
+def maximum_a_posteriori(x: Tensor, s: Tensor, inputs: Inputs, kind: Kind) -> Hyperparameters:
     """The most probable hyperparameters, by L-BFGS-B from the prior mode. Raises FitError."""
 
     def loss(vector: Tensor) -> Tensor:
         theta = Hyperparameters.unpack(vector, inputs)
-        return -log_posterior(x, s, theta, inputs, is_warped) / len(s)
+        return -log_posterior(x, s, theta, inputs, kind) / len(s)
 
-    start, bounds = Hyperparameters.start(inputs), Hyperparameters.bounds(inputs, is_warped)
+    start, bounds = Hyperparameters.start(inputs, kind), Hyperparameters.bounds(inputs, kind)
     options = {"maxiter": _ITERATIONS}
     found = minimize(with_gradient(loss), start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     if not np.isfinite(found.fun) or found.fun >= _REJECTED:
@@ -219,11 +231,11 @@ def maximum_a_posteriori(x: Tensor, s: Tensor, inputs: Inputs, is_warped: bool) 
     return Hyperparameters.unpack(torch.tensor(found.x), inputs)
 
 
-def log_posterior(x: Tensor, s: Tensor, theta: Hyperparameters, inputs: Inputs, is_warped: bool) -> Tensor:
+def log_posterior(x: Tensor, s: Tensor, theta: Hyperparameters, inputs: Inputs, kind: Kind) -> Tensor:
     """Log marginal likelihood of `s` (Rasmussen and Williams 2006, equation 2.30), with the slope of the
     output warp, plus the log prior; up to a constant."""
     z, slope = s, torch.zeros((), dtype=s.dtype)
-    if is_warped:
+    if kind.is_warped:
         z, _, stretch = standardize(yeo_johnson(s, theta.power))
         slope = log_slope(s, theta.power).sum() - len(s) * stretch.log()
     features = theta.features(x, inputs)
@@ -231,7 +243,7 @@ def log_posterior(x: Tensor, s: Tensor, theta: Hyperparameters, inputs: Inputs, 
     root = cholesky(matern(features, features) + noise.expand(len(x)).diag())
     white = torch.linalg.solve_triangular(root, (z - theta.mean).unsqueeze(-1), upper=False)
     fit: Tensor = -0.5 * (white * white).sum() - root.diagonal().log().sum()
-    return fit + slope + theta.log_prior(inputs)
+    return fit + slope + theta.log_prior(inputs, kind)
 
 
 def standardize(t: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,0 +1,126 @@
+"""Several metrics at once: the config that promises most new hypervolume under the Pareto front.
+
+The acquisition function is BoTorch's log noisy expected hypervolume improvement (Daulton et al. 2021, Ament
+et al. 2023), over one model for each metric.
+"""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+from botorch.models.model import Model as BotorchModel
+from botorch.posteriors.gpytorch import GPyTorchPosterior
+from botorch.sampling.normal import SobolQMCNormalSampler
+from botorch.utils.multi_objective.pareto import is_non_dominated
+from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
+from torch import Tensor
+
+from litsweep.search.bayes import explain
+from litsweep.search.bayes.design import seed_for
+from litsweep.search.bayes.encoding import Encoding
+from litsweep.search.bayes.model import Model
+from litsweep.search.bayes.observations import as_tensor
+from litsweep.search.bayes.optimize import maximize
+
+_DRAWS = 16
+_FRONT = 16
+"""Most configs of the front that improvement is counted over: hypervolume grows costly with them."""
+
+_AT_ONCE = 256
+"""Configs whose acquisition is computed together, to bound memory."""
+
+
+@dataclass(frozen=True)
+class ParetoModel:
+    """One model of each metric; the first one's failures are those of all."""
+
+    models: tuple[Model, ...]
+
+    @property
+    def encoding(self) -> Encoding:
+        return self.models[0].encoding
+
+    def propose(
+        self, pending: Sequence[Sequence[float]], tried: AbstractSet[tuple[float, ...]], position: int
+    ) -> tuple[Tensor, dict[str, object]] | None:
+        """As `Model.propose`."""
+        seed = seed_for(self.models[0].seed, position)
+        gain = self._gain(as_tensor(pending).reshape(-1, self.encoding.d), seed)
+        feasibility = self.models[0].feasibility
+
+        def acquisition(x: Tensor) -> Tensor:
+            value = torch.cat([gain(part.unsqueeze(-2)) for part in torch.split(x, _AT_ONCE)])
+            return value if feasibility is None else value + feasibility.log_weight(x)
+
+        for x in maximize(acquisition, self.encoding, self.front, seed):
+            if self.encoding.identity(x) not in tried:
+                return x, self._reason(x)
+        return None
+
+    @cached_property
+    def front(self) -> Tensor:
+        """The configs that no other one is expected to beat in every metric, shape `f x d`."""
+        x = self.models[0].configs
+        return x[is_non_dominated(self._means(x))][:_FRONT]
+
+    def _means(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            parts = [m.surrogate.process.marginals(m.at_full_budget(x))[0] for m in self.models]
+        return torch.cat(parts, -1)
+
+    def _reference(self) -> Tensor:
+        """The worst of each metric so far: a young front does not show yet how far its ends reach."""
+        return self._means(self.models[0].configs).min(0).values
+
+    def _gain(self, pending: Tensor, seed: int) -> qLogNoisyExpectedHypervolumeImprovement:
+        return qLogNoisyExpectedHypervolumeImprovement(
+            model=_Joint(self.models),
+            ref_point=self._reference(),
+            X_baseline=self.front,
+            sampler=SobolQMCNormalSampler(torch.Size([_DRAWS]), seed=seed),
+            X_pending=pending if len(pending) else None,
+            cache_root=False,
+        )
+
+    def _reason(self, x: Tensor) -> dict[str, object]:
+        first = self.models[0]
+        at = first.at_full_budget(x.unsqueeze(0))
+        return {
+            "method": "bayes",
+            "predicted": {m.metric.name: _prediction(m, x) for m in self.models},
+            "nearest": explain.nearest(self.encoding, first.seen, first.surrogate, at),
+            "runs_used": len({observation.run for observation in first.seen.observed}),
+            "front": len(self.front),
+        }
+
+
+def _prediction(model: Model, x: Tensor) -> dict[str, float]:
+    best = max(observation.value for observation in model.seen.observed)
+    return explain.prediction(model.surrogate, model.at_full_budget(x.unsqueeze(0)), best, model.metric)
+
+
+class _Joint(BotorchModel):
+    """Independent models as one of BoTorch's."""
+
+    def __init__(self, models: Sequence[Model]) -> None:
+        super().__init__()
+        self._models = models
+
+    @property
+    def num_outputs(self) -> int:
+        return len(self._models)
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        return torch.Size([])
+
+    def posterior(self, X: Tensor, *args: Any, **kwargs: Any) -> GPyTorchPosterior:  # noqa: N803
+        """Of all metrics' targets at `X`, shape `... q x d`."""
+        moments = [m.surrogate.process.joint(m.at_full_budget(X)) for m in self._models]
+        eye = torch.eye(X.shape[-2], dtype=X.dtype)
+        normals = [MultivariateNormal(mean, covariance + 1e-8 * eye) for mean, covariance in moments]
+        return GPyTorchPosterior(MultitaskMultivariateNormal.from_independent_mvns(normals))
