@@ -37,6 +37,14 @@ def grid(question):
     ]
 
 
+def suggest(question):
+    """The next config by the config's own method; the global generators that the engine draws from are seeded."""
+    random.seed(question["seed"])
+    np.random.seed(question["seed"])
+    run = engine.next_run(question["config"], runs_of(question))
+    return {name: plain(entry["value"]) for name, entry in run.config.items()}
+
+
 def stop(question):
     """Which runs to stop, with the bands and thresholds behind it."""
     runs = runs_of(question)
@@ -62,7 +70,7 @@ def plain(value):
     return value.item() if isinstance(value, np.generic | np.ndarray) else value
 
 
-QUESTIONS = {"grid": grid, "stop": stop, "distribution": distribution, "schema": schema}
+QUESTIONS = {"grid": grid, "suggest": suggest, "stop": stop, "distribution": distribution, "schema": schema}
 
 
 def main():

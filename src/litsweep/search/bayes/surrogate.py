@@ -47,7 +47,7 @@ _POWER_DEVIATION = 1.0
 
 @dataclass(frozen=True)
 class Kind:
-    """What sort of function is modelled. The mean of the length scales' prior, `length`, rises by log(d) / 2."""
+    """What sort of function is modelled. `length` is the prior of its length scales, for d = 1."""
 
     length: LogNormal
     is_warped: bool

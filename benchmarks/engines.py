@@ -1,0 +1,188 @@
+"""The search engines that are compared, behind one interface: ask for a config, tell what it scored."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from problems import Problem, sample
+
+Row = Mapping[str, float]
+
+SWEEPS_REQUIREMENTS = ("sweeps==0.3.0", "numpy<2")
+SWEEPS_ENVIRONMENT = Path(__file__).parent.parent / ".venv-sweeps"
+
+
+class Engine(Protocol):
+    """`ask` may be called again before `tell`: the configs in between are running."""
+
+    def ask(self) -> tuple[str, dict[str, Any]]:
+        """A handle and a config."""
+
+    def tell(self, handle: str, history: Sequence[Row], failed: bool = False, stopped: bool = False) -> None:
+        """What the run logged, and how it ended."""
+
+    def should_stop(self, handle: str, history: Sequence[Row]) -> bool:
+        """True where early stopping ends the run, whose history so far is given."""
+
+    def close(self) -> None:
+        """End what was started."""
+
+
+class _NeverStops:
+    def should_stop(self, handle: str, history: Sequence[Row]) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+class Litsweep:
+    """This project's engine, through its public interface."""
+
+    def __init__(self, problem: Problem, seed: int) -> None:
+        from litsweep import Controller, parse_sweep
+
+        sweep = dict(problem.sweep)
+        if problem.conditions:
+            sweep["litsweep"] = {"conditions": problem.conditions}
+        self._controller = Controller(parse_sweep(sweep), seed=seed)
+
+    def ask(self) -> tuple[str, dict[str, Any]]:
+        (suggestion,) = self._controller.ask()
+        return suggestion.id, dict(suggestion.parameters)
+
+    def tell(self, handle: str, history: Sequence[Row], failed: bool = False, stopped: bool = False) -> None:
+        state = "failed" if failed else "finished"
+        self._controller.tell(handle, history=history, state=state, stopped_early=stopped or None)
+
+    def should_stop(self, handle: str, history: Sequence[Row]) -> bool:
+        self._controller.tell(handle, history=history)
+        return handle in self._controller.runs_to_stop()
+
+    def close(self) -> None:
+        pass
+
+
+class Wandb:
+    """W&B's own engine, the package `sweeps`, in an interpreter of its own (it needs an older NumPy)."""
+
+    def __init__(self, problem: Problem, seed: int) -> None:
+        self._config, self._seed = json.loads(json.dumps(problem.sweep)), seed
+        self._runs: list[dict[str, Any]] = []
+        script = str(Path(__file__).parent / "wandb_engine.py")
+        self._process = subprocess.Popen(
+            [str(sweeps_python()), "-W", "ignore", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+
+    def ask(self) -> tuple[str, dict[str, Any]]:
+        parameters = self._question("suggest", self._runs, seed=1000 * self._seed + len(self._runs))
+        handle = str(len(self._runs))
+        self._runs.append({"name": handle, "state": "running", "config": parameters, "history": []})
+        return handle, parameters
+
+    def tell(self, handle: str, history: Sequence[Row], failed: bool = False, stopped: bool = False) -> None:
+        state = "failed" if failed else "finished"
+        self._runs[int(handle)] |= {"state": state, "history": list(history)}
+
+    def should_stop(self, handle: str, history: Sequence[Row]) -> bool:
+        self._runs[int(handle)]["history"] = list(history)
+        return handle in self._question("stop", self._runs)["stopped"]
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def _question(self, ask: str, runs: list[dict[str, Any]], **rest: Any) -> Any:
+        assert self._process.stdin and self._process.stdout
+        question = {"ask": ask, "config": self._config, "runs": runs, **rest}
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        reply = json.loads(self._process.stdout.readline())
+        if "error" in reply:
+            raise RuntimeError(f"sweeps: {reply['error']}")
+        return reply["answer"]
+
+
+def sweeps_python() -> Path:
+    """The interpreter with `sweeps`; its environment is made on first use."""
+    python = SWEEPS_ENVIRONMENT / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", SWEEPS_ENVIRONMENT], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *SWEEPS_REQUIREMENTS], check=True)
+    return python
+
+
+class RandomSearch(_NeverStops):
+    """Independent draws from the parameters' distributions."""
+
+    def __init__(self, problem: Problem, seed: int) -> None:
+        self._parameters = problem.sweep["parameters"]
+        self._rng = np.random.default_rng(seed)
+
+    def ask(self) -> tuple[str, dict[str, Any]]:
+        return "", sample(self._parameters, self._rng)
+
+    def tell(self, handle: str, history: Sequence[Row], failed: bool = False, stopped: bool = False) -> None:
+        pass
+
+
+class Optuna(_NeverStops):
+    """Optuna 5 with its Gaussian process sampler, or TPE."""
+
+    def __init__(self, problem: Problem, seed: int, sampler: str) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        samplers = {"gp": optuna.samplers.GPSampler, "tpe": optuna.samplers.TPESampler}
+        self._problem, self._optuna = problem, optuna
+        direction = problem.sweep["metric"]["goal"]
+        self._study = optuna.create_study(direction=direction, sampler=samplers[sampler](seed=seed))
+        self._space = {k: _optuna_distribution(v) for k, v in problem.sweep["parameters"].items()}
+
+    def ask(self) -> tuple[str, dict[str, Any]]:
+        trial = self._study.ask(self._space)
+        return str(trial.number), dict(trial.params)
+
+    def tell(self, handle: str, history: Sequence[Row], failed: bool = False, stopped: bool = False) -> None:
+        if failed:
+            self._study.tell(int(handle), state=self._optuna.trial.TrialState.FAIL)
+            return
+        values = [row[self._problem.metric] for row in history]
+        self._study.tell(int(handle), self._problem.sign * max(self._problem.sign * v for v in values))
+
+
+def _optuna_distribution(spec: Mapping[str, Any]) -> Any:
+    from optuna import distributions as d
+
+    if "values" in spec:
+        return d.CategoricalDistribution(spec["values"])
+    match spec.get("distribution"):
+        case "int_uniform":
+            return d.IntDistribution(spec["min"], spec["max"])
+        case "q_log_uniform_values":
+            return d.IntDistribution(spec["min"], spec["max"], log=True)
+        case "log_uniform_values":
+            return d.FloatDistribution(spec["min"], spec["max"], log=True)
+        case _:
+            return d.FloatDistribution(spec["min"], spec["max"])
+
+
+ENGINES: dict[str, Callable[[Problem, int], Engine]] = {
+    "litsweep": Litsweep,
+    "wandb": Wandb,
+    "optuna-gp": partial(Optuna, sampler="gp"),
+    "optuna-tpe": partial(Optuna, sampler="tpe"),
+    "random": RandomSearch,
+}

@@ -1,0 +1,333 @@
+"""The problems that search engines are measured on: each is a W&B sweep config and a function to evaluate."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Parameters = Mapping[str, Any]
+Row = dict[str, float]
+
+LCBENCH_DEVELOPMENT = ("167168", "189873", "189906", "3945", "126026", "168330", "7593", "189866")
+XGBOOST_DEVELOPMENT = ("12", "1501", "16", "40499")
+POOL = 40_000
+"""Random configs behind a surrogate problem's median and cap."""
+
+
+class CrashError(Exception):
+    """The run of these parameters dies before it logs anything."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`run(parameters)` gives the history of one run, rows of {metric: value}, or raises CrashError.
+
+    `truth(parameters)` is its objective without noise, which regret is counted in. `batch`, where there is
+    one, evaluates many configs at once, for the pool of random configs behind median and best known; `best`
+    is the optimum where it is known. `conditions` says for which values of which parent a parameter counts.
+    """
+
+    name: str
+    sweep: Mapping[str, Any]
+    run: Callable[[Parameters], list[Row]]
+    truth: Callable[[Parameters], float]
+    batch: Callable[[list[Parameters]], np.ndarray] | None = None
+    pool: int = POOL
+    epochs: int = 1
+    best: float | None = None
+    conditions: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
+
+    @property
+    def metric(self) -> str:
+        return str(self.sweep["metric"]["name"])
+
+    @property
+    def sign(self) -> float:
+        """+1 where the metric is maximized, -1 where it is minimized."""
+        return 1.0 if self.sweep["metric"]["goal"] == "maximize" else -1.0
+
+
+def sample(parameters: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """A random config, written apart from litsweep's own sampling so that the scales depend on no engine."""
+    return {name: _draw(spec, rng.random()) for name, spec in parameters.items()}
+
+
+def _draw(spec: Mapping[str, Any], u: float) -> Any:
+    if "value" in spec:
+        return spec["value"]
+    if "values" in spec:
+        return spec["values"][int(u * len(spec["values"]))]
+    low, high = spec["min"], spec["max"]
+    match spec.get("distribution"):
+        case "int_uniform":
+            return int(low + math.floor(u * (high - low + 1)))
+        case "log_uniform_values":
+            return low * (high / low) ** u
+        case "q_log_uniform_values":
+            return round(low * (high / low) ** u)
+        case _:
+            return low + u * (high - low)
+
+
+# --- YAHPO Gym (Pfisterer et al. 2022) ---
+
+
+class Yahpo:
+    """One scenario of YAHPO Gym: a neural network that imitates a big table of real trainings."""
+
+    def __init__(
+        self, folder: Path, categories: tuple[str, ...], order: tuple[str, ...], targets: tuple[str, ...]
+    ) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options)
+        encoding = json.loads((folder / "encoding.json").read_text())
+        self._encoding = {name: encoding[name] for name in categories}
+        self._order, self._targets = order, targets
+
+    def __call__(self, configs: list[Parameters], target: str) -> np.ndarray:
+        """Values of `target`, shape `len(configs)`; parameters that a config lacks are inactive."""
+        cat = [[codes[str(c.get(k, "#na#"))] for k, codes in self._encoding.items()] for c in configs]
+        cont = [[float(c.get(k, 0.0)) for k in self._order] for c in configs]
+        names = [i.name for i in self._session.get_inputs()]
+        feed = {names[0]: np.array(cat, np.int32), names[1]: np.array(cont, np.float32)}
+        output = self._session.run(None, feed)[0]
+        return np.asarray(output[:, self._targets.index(target)], float)
+
+
+@cache
+def _lcbench(data: Path) -> Yahpo:
+    order = "epoch batch_size learning_rate momentum weight_decay num_layers max_units max_dropout"
+    targets = (
+        "time val_accuracy val_cross_entropy val_balanced_accuracy test_cross_entropy test_balanced_accuracy"
+    )
+    return Yahpo(data / "lcbench", ("OpenML_task_id",), tuple(order.split()), tuple(targets.split()))
+
+
+LCBENCH = {
+    "batch_size": {"distribution": "q_log_uniform_values", "min": 16, "max": 512, "q": 1},
+    "learning_rate": {"distribution": "log_uniform_values", "min": 1e-4, "max": 0.1},
+    "max_dropout": {"distribution": "uniform", "min": 0.0, "max": 1.0},
+    "max_units": {"distribution": "q_log_uniform_values", "min": 64, "max": 1024, "q": 1},
+    "momentum": {"distribution": "uniform", "min": 0.1, "max": 0.99},
+    "num_layers": {"distribution": "int_uniform", "min": 1, "max": 5},
+    "weight_decay": {"distribution": "uniform", "min": 1e-5, "max": 0.1},
+}
+
+
+def lcbench(data: Path, task: str, curves: bool = False, noise: float = 0.0, seed: int = 0) -> Problem:
+    """Neural nets of LCBench (Zimmer et al. 2021) on one OpenML task; `noise` in the units of the metric."""
+    epochs = 52
+
+    def values(configs: list[Parameters]) -> np.ndarray:
+        return model([{**c, "OpenML_task_id": task, "epoch": epochs} for c in configs], "val_accuracy")
+
+    def run(parameters: Parameters) -> list[Row]:
+        if not curves:
+            return [{"val_accuracy": truth(parameters) + noise * _normal(parameters, seed)}]
+        steps = [{**parameters, "OpenML_task_id": task, "epoch": e} for e in range(1, epochs + 1)]
+        return [{"val_accuracy": float(v)} for v in model(steps, "val_accuracy")]
+
+    def truth(parameters: Parameters) -> float:
+        return float(values([parameters])[0])
+
+    model = _lcbench(data)
+    sweep: dict[str, Any] = {
+        "method": "bayes",
+        "metric": {"name": "val_accuracy", "goal": "maximize"},
+        "parameters": LCBENCH,
+    }
+    if curves:
+        sweep["early_terminate"] = {"type": "hyperband", "min_iter": 3, "eta": 3}
+    name = f"lcbench-{task}" + ("-curves" if curves else "") + ("-noise" if noise else "")
+    return Problem(name, sweep, run, truth, values, epochs=epochs if curves else 1)
+
+
+def _normal(parameters: Parameters, seed: int) -> float:
+    """Standard normal noise that depends on the config and the seed alone: a rerun logs the same."""
+    text = json.dumps([sorted(parameters.items()), seed])
+    return float(np.random.default_rng(zlib.crc32(text.encode())).standard_normal())
+
+
+@cache
+def _xgboost(data: Path) -> Yahpo:
+    order = (
+        "nrounds eta gamma lambda alpha subsample max_depth min_child_weight colsample_bytree "
+        "colsample_bylevel rate_drop skip_drop trainsize repl"
+    )
+    targets = "acc bac auc brier f1 logloss timetrain timepredict memory"
+    return Yahpo(
+        data / "rbv2_xgboost",
+        ("task_id", "booster", "num.impute.selected.cpo"),
+        tuple(order.split()),
+        tuple(targets.split()),
+    )
+
+
+_TREES = ["gbtree", "dart"]
+XGBOOST_ACTIVE = {
+    "colsample_bylevel": _TREES,
+    "colsample_bytree": _TREES,
+    "eta": _TREES,
+    "gamma": _TREES,
+    "max_depth": _TREES,
+    "min_child_weight": _TREES,
+    "rate_drop": ["dart"],
+    "skip_drop": ["dart"],
+}
+"""The boosters under which a hyperparameter has an effect."""
+
+
+def _log(low: float, high: float) -> dict[str, Any]:
+    return {"distribution": "log_uniform_values", "min": low, "max": high}
+
+
+def _uniform(low: float, high: float) -> dict[str, Any]:
+    return {"distribution": "uniform", "min": low, "max": high}
+
+
+XGBOOST = {
+    "alpha": _log(0.0009118819655545162, 1096.6331584284585),
+    "booster": {"values": ["gblinear", "gbtree", "dart"]},
+    "colsample_bylevel": _uniform(0.01, 1.0),
+    "colsample_bytree": _uniform(0.01, 1.0),
+    "eta": _log(0.0009118819655545162, 1.0),
+    "gamma": _log(4.5399929762484854e-05, 7.38905609893065),
+    "lambda": _log(0.0009118819655545162, 1096.6331584284585),
+    "max_depth": {"distribution": "int_uniform", "min": 1, "max": 15},
+    "min_child_weight": _log(2.718281828459045, 148.4131591025766),
+    "nrounds": {"distribution": "q_log_uniform_values", "min": 7, "max": 2981, "q": 1},
+    "num.impute.selected.cpo": {"values": ["impute.mean", "impute.median", "impute.hist"]},
+    "rate_drop": _uniform(0.0, 1.0),
+    "skip_drop": _uniform(0.0, 1.0),
+    "subsample": _uniform(0.1, 1.0),
+}
+
+
+def xgboost(data: Path, task: str) -> Problem:
+    """XGBoost on one OpenML task (RandomBot v2, Binder et al. 2020): mixed and conditional."""
+    model = _xgboost(data)
+
+    def values(configs: list[Parameters]) -> np.ndarray:
+        return model([_active(c, task) for c in configs], "acc")
+
+    def truth(parameters: Parameters) -> float:
+        return float(values([parameters])[0])
+
+    sweep = {"method": "bayes", "metric": {"name": "acc", "goal": "maximize"}, "parameters": XGBOOST}
+    return Problem(
+        f"rbv2_xgboost-{task}",
+        sweep,
+        lambda p: [{"acc": truth(p)}],
+        truth,
+        values,
+        conditions={k: {"booster": values} for k, values in XGBOOST_ACTIVE.items()},
+    )
+
+
+def _active(parameters: Parameters, task: str) -> dict[str, Any]:
+    booster = parameters["booster"]
+    kept = {k: v for k, v in parameters.items() if booster in XGBOOST_ACTIVE.get(k, [booster])}
+    return {**kept, "task_id": task, "trainsize": 1.0, "repl": 10}
+
+
+def tasks(data: Path, scenario: str) -> list[str]:
+    """All datasets of a scenario."""
+    space = json.loads((data / scenario / "config_space.json").read_text())
+    names = {"lcbench": "OpenML_task_id", "rbv2_xgboost": "task_id"}
+    (found,) = (h["choices"] for h in space["hyperparameters"] if h["name"] == names[scenario])
+    return list(found)
+
+
+# --- A space of which 40 % crashes, the best of it included ---
+
+
+def crashing() -> Problem:
+    """Maximize a peak that lies where every run crashes (a > 0.6); the best that runs is 9.2."""
+
+    def run(parameters: Parameters) -> list[Row]:
+        if parameters["a"] > 0.6:
+            raise CrashError
+        return [{"score": truth(parameters)}]
+
+    def truth(p: Parameters) -> float:
+        loss = 20 * (p["a"] - 0.8) ** 2 + (math.log10(p["b"]) + 2) ** 2
+        loss += 0.3 * abs(p["c"] - 3) + 0.2 * abs(math.log2(p["d"]) - 7)
+        return float(10 - loss - {"x": 1.0, "y": 0.0, "z": 0.5}[p["e"]])
+
+    parameters = {
+        "a": _uniform(0.0, 1.0),
+        "b": _log(1e-4, 0.1),
+        "c": {"distribution": "int_uniform", "min": 1, "max": 5},
+        "d": {"distribution": "q_log_uniform_values", "min": 16, "max": 512, "q": 1},
+        "e": {"values": ["x", "y", "z"]},
+    }
+    sweep = {"method": "bayes", "metric": {"name": "score", "goal": "maximize"}, "parameters": parameters}
+    return Problem("crashing", sweep, run, truth, best=9.2)
+
+
+# --- Real models on the data that scikit-learn bundles: anyone can run these ---
+
+
+def _cross_validated(name: str, parameters: dict[str, Any], build: Callable[[Parameters], Any]) -> Problem:
+    from sklearn import datasets
+    from sklearn.model_selection import cross_val_score
+
+    data, target = getattr(datasets, f"load_{name.split('-')[1]}")(return_X_y=True)
+
+    def truth(p: Parameters) -> float:
+        scores = cross_val_score(build(p), data, target, cv=3, scoring="neg_log_loss")
+        return float(-scores.mean())
+
+    sweep = {"method": "bayes", "metric": {"name": "log_loss", "goal": "minimize"}, "parameters": parameters}
+    return Problem(name, sweep, lambda p: [{"log_loss": truth(p)}], truth, pool=300)
+
+
+def boosting_breast_cancer() -> Problem:
+    """Gradient boosting on the Wisconsin breast cancer data: log loss of 3-fold cross-validation."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    parameters = {
+        "learning_rate": _log(1e-3, 1.0),
+        "max_iter": {"distribution": "q_log_uniform_values", "min": 5, "max": 100, "q": 1},
+        "max_leaf_nodes": {"distribution": "q_log_uniform_values", "min": 2, "max": 64, "q": 1},
+        "min_samples_leaf": {"distribution": "q_log_uniform_values", "min": 1, "max": 100, "q": 1},
+        "l2_regularization": _log(1e-6, 100.0),
+        "max_features": _uniform(0.05, 1.0),
+    }
+    return _cross_validated(
+        "boosting-breast_cancer", parameters, lambda p: HistGradientBoostingClassifier(**p, random_state=0)
+    )
+
+
+def svm_wine() -> Problem:
+    """A support vector machine on the wine data, calibrated: the kernel and its own parameters."""
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    parameters = {
+        "C": _log(1e-3, 1e3),
+        "kernel": {"values": ["linear", "rbf", "poly", "sigmoid"]},
+        "gamma": _log(1e-6, 1.0),
+        "degree": {"distribution": "int_uniform", "min": 2, "max": 5},
+        "coef0": _uniform(0.0, 5.0),
+        "shrinking": {"values": [True, False]},
+    }
+
+    def build(p: Parameters) -> Any:
+        machine = make_pipeline(StandardScaler(), SVC(**p))
+        return CalibratedClassifierCV(machine, cv=3)
+
+    return _cross_validated("svm-wine", parameters, build)

@@ -1,0 +1,200 @@
+"""Measure search engines side by side.
+
+    python benchmarks/search.py run --suite sklearn --engines litsweep optuna-gp random --seeds 3
+    python benchmarks/search.py run --suite lcbench --data YAHPO_FOLDER --engines litsweep wandb --seeds 2
+    python benchmarks/search.py table --suite lcbench
+
+Every finished run is one JSON line in `--results`, so that a stopped measurement goes on where it was. The
+development datasets are the default; the others are run by `--final`, once, and are not for tuning on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import problems
+from engines import ENGINES, Engine
+from problems import CrashError, Problem
+from rich.progress import Progress
+from scales import scale_of
+from summary import show
+
+LIMIT_SHARE = 30
+"""Full trainings' worth of epochs that a sweep with early stopping may use."""
+
+
+def main() -> None:
+    """Parse the command line and do it."""
+    options = arguments()
+    options.results.mkdir(parents=True, exist_ok=True)
+    if options.command == "table":
+        show(options.results, options.suite, options.plot)
+        return
+    single_thread()
+    jobs = [
+        (problem, engine, seed)
+        for seed in range(options.seeds)
+        for problem in suite(options)
+        for engine in options.engines
+    ]
+    with Progress() as progress:
+        bar = progress.add_task(options.suite, total=len(jobs))
+        for problem, engine, seed in jobs:
+            progress.update(bar, description=f"{engine} on {problem.name}, seed {seed}")
+            measure(options, problem, engine, seed)
+            progress.advance(bar)
+    show(options.results, options.suite, None)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("command", choices=["run", "table"])
+    parser.add_argument("--suite", choices=SUITES, default="sklearn")
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=["litsweep", "optuna-gp", "random"])
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("-n", type=int, default=100, help="evaluations of each run")
+    parser.add_argument("--in-flight", type=int, default=1, help="configs evaluated at once")
+    parser.add_argument("--data", type=Path, help="folder of YAHPO Gym's data, for lcbench and xgboost")
+    parser.add_argument("--tasks", nargs="+", help="datasets; by default the development ones")
+    parser.add_argument("--final", action="store_true", help="the datasets kept for the final check")
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--plot", type=Path, help="write the regret curves as an HTML page")
+    return parser.parse_args()
+
+
+def single_thread() -> None:
+    """One thread, as the other engines have; torch is told too, should it be there already."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+SUITES = ["sklearn", "lcbench", "lcbench-noise", "lcbench-curves", "xgboost", "crashing"]
+
+
+def suite(options: argparse.Namespace) -> list[Problem]:
+    """The problems of `--suite`."""
+    name, data = options.suite, options.data
+    if name == "crashing":
+        return [problems.crashing()]
+    if name == "sklearn":
+        return [problems.boosting_breast_cancer(), problems.svm_wine()]
+    if data is None:
+        raise SystemExit("--data FOLDER is needed: YAHPO Gym's data (github.com/slds-lmu/yahpo_data)")
+    if name == "xgboost":
+        return [problems.xgboost(data, task) for task in tasks(options, problems.XGBOOST_DEVELOPMENT, 8)]
+    chosen = tasks(options, problems.LCBENCH_DEVELOPMENT, None)
+    if name == "lcbench-noise":
+        return [noisy(options, problems.lcbench(data, task), task) for task in chosen]
+    return [problems.lcbench(data, task, curves=name == "lcbench-curves") for task in chosen]
+
+
+def tasks(options: argparse.Namespace, development: tuple[str, ...], at_most: int | None) -> list[str]:
+    """The datasets asked for."""
+    if options.tasks:
+        return list(options.tasks)
+    if not options.final:
+        return list(development)
+    scenario = "rbv2_xgboost" if options.suite == "xgboost" else "lcbench"
+    kept = [task for task in problems.tasks(options.data, scenario) if task not in development]
+    return kept[:at_most]
+
+
+def noisy(options: argparse.Namespace, problem: Problem, task: str) -> Problem:
+    """The problem with noise of 5 % of what there is to gain over a median random config."""
+    scale = scale_of(options.results, problem)
+    return problems.lcbench(options.data, task, noise=0.05 * abs(scale.best - scale.median))
+
+
+def measure(options: argparse.Namespace, problem: Problem, engine: str, seed: int) -> None:
+    """Run one engine on one problem, unless its line is there already."""
+    seed += options.first_seed
+    key = {
+        "suite": options.suite,
+        "problem": problem.name,
+        "engine": engine,
+        "seed": seed,
+        "in_flight": options.in_flight,
+    }
+    path = options.results / f"{options.suite}.jsonl"
+    if any(all(line[k] == v for k, v in key.items()) and line["n"] >= options.n for line in lines(path)):
+        return
+    scale = scale_of(options.results, problem)
+    opened = ENGINES[engine](problem, seed)
+    try:
+        trace = play(opened, problem, options.n, options.in_flight)
+    finally:
+        opened.close()
+    record = {**key, "n": options.n, "scale": scale.as_dict(), **trace}
+    with path.open("a") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The finished runs in a results file."""
+    if path.exists():
+        yield from (json.loads(line) for line in path.read_text().splitlines())
+
+
+def play(engine: Engine, problem: Problem, n: int, in_flight: int) -> dict[str, list[Any]]:
+    """Ask and tell until `n` configs are evaluated; with several in flight, the oldest ends first.
+
+    Gives, for each evaluation: the logged objective and the true one (None for a crash), the epochs used so
+    far, and the seconds the engine took to suggest it.
+    """
+    if problem.epochs > 1:
+        return play_stopping(engine, problem, LIMIT_SHARE * problem.epochs)
+    trace: dict[str, list[Any]] = {"logged": [], "true": [], "seconds": []}
+    running: list[tuple[str, dict[str, Any]]] = []
+    while len(trace["true"]) < n:
+        while len(running) < min(in_flight, n - len(trace["true"])):
+            started = time.perf_counter()
+            running.append(engine.ask())
+            trace["seconds"].append(round(time.perf_counter() - started, 4))
+        handle, parameters = running.pop(0)
+        try:
+            history = problem.run(parameters)
+        except CrashError:
+            engine.tell(handle, [], failed=True)
+            trace["logged"].append(None)
+            trace["true"].append(None)
+            continue
+        engine.tell(handle, history)
+        trace["logged"].append(problem.sign * max(problem.sign * row[problem.metric] for row in history))
+        trace["true"].append(problem.truth(parameters))
+    return trace
+
+
+def play_stopping(engine: Engine, problem: Problem, epochs: int) -> dict[str, list[Any]]:
+    """One run at a time, with the engine's early stopping after every epoch, until the epochs are used up."""
+    trace: dict[str, list[Any]] = {"logged": [], "true": [], "seconds": [], "epochs": []}
+    used = 0
+    while used < epochs:
+        started = time.perf_counter()
+        handle, parameters = engine.ask()
+        trace["seconds"].append(round(time.perf_counter() - started, 4))
+        history = problem.run(parameters)
+        end = next(
+            (e for e in range(1, len(history)) if engine.should_stop(handle, history[:e])), len(history)
+        )
+        used += end
+        engine.tell(handle, history[:end], stopped=end < len(history))
+        best = problem.sign * max(problem.sign * row[problem.metric] for row in history[:end])
+        trace["logged"].append(best)
+        trace["true"].append(best)
+        trace["epochs"].append(used)
+    return trace
+
+
+if __name__ == "__main__":
+    main()
