@@ -28,7 +28,7 @@ test: install
 	$(PYTEST)
 
 test-all: install
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray,slurm]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	$(PYTEST) -m ''
 
 bench: install
