@@ -38,7 +38,7 @@ def grid(question):
 
 
 def suggest(question):
-    """The next config by the config's own method; the global generators that the engine draws from are seeded."""
+    """The next config by the config's own method, from seeded global generators."""
     random.seed(question["seed"])
     np.random.seed(question["seed"])
     run = engine.next_run(question["config"], runs_of(question))
