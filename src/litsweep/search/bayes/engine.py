@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from litsweep.search.bayes.pareto import ParetoModel
 
 _INITIAL = 5
-"""So many runs come from the quasi-random design before the model decides."""
+"""So many runs must have ended before the model decides; until then the quasi-random design does."""
 
 
 def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list[Proposal]:
@@ -58,8 +58,8 @@ def _next(
     """One config and the reason for it; the design steps in where the model cannot, and says so."""
     seen = models[0].seen
     aside: dict[str, object] = {"runs_outside_the_space": seen.foreign} if seen.foreign else {}
-    if position >= _INITIAL and models[0].encoding.d:
-        silent = [model.metric.name for model in models if len({o.run for o in model.seen.observed}) < 2]
+    if seen.ended >= _INITIAL and models[0].encoding.d:
+        silent = [model.metric.name for model in models if model.seen.runs_used < 2]
         if silent:
             aside["fallback"] = f"fewer than two runs have logged {', '.join(silent)}"
         else:

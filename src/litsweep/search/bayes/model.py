@@ -127,7 +127,7 @@ class Model:
             "method": "bayes",
             **explain.prediction(self.surrogate, at, best, self.metric),
             "nearest": explain.nearest(self.encoding, self.seen, self.surrogate, at),
-            "runs_used": len({observation.run for observation in self.seen.observed}),
+            "runs_used": self.seen.runs_used,
             "warping": explain.warping(self.encoding, self.surrogate),
         }
         if self.feasibility is not None:

@@ -39,7 +39,8 @@ class Observations:
     """Runs sorted by what they tell. Values have higher as better: the metric, negated where it is minimized.
 
     `pending` and `failed` hold encoded configs; `tried` all of them; `foreign` counts the runs that have no
-    place in the space. `recent_failures` is their share of the latest ended runs.
+    place in the space. `ended` counts runs that give an observation or a failure, `recent_failures` is
+    the share of failures among the latest.
     """
 
     observed: tuple[Observation, ...]
@@ -47,6 +48,7 @@ class Observations:
     failed: tuple[tuple[float, ...], ...]
     tried: frozenset[tuple[float, ...]]
     foreign: int
+    ended: int
     recent_failures: float
 
     @property
@@ -63,6 +65,11 @@ class Observations:
     def budget(self) -> Tensor:
         """Shape `n`."""
         return as_tensor([observation.budget for observation in self.observed])
+
+    @property
+    def runs_used(self) -> int:
+        """How many runs the observations come from."""
+        return len({observation.run for observation in self.observed})
 
     @property
     def has_partial(self) -> bool:
@@ -124,14 +131,16 @@ def observe(encoding: Encoding, config: SweepConfig, metric: Metric, runs: Seque
     reading = Reading.of(config, metric, trials)
     observed = [observation for trial in trials for observation in reading.observations(trial)]
     imputed = {observation.run for observation in observed if reading.while_running}
-    ended = [trial.is_failure for trial in trials if not trial.is_alive][-_RECENT:]
+    ended = [t.is_failure for t in trials if t.is_failure or t.is_complete or t.is_partial]
+    latest = ended[-_RECENT:]
     return Observations(
         observed=tuple(observed),
         pending=tuple(trial.row for trial in trials if trial.is_alive and trial.run.id not in imputed),
         failed=tuple(trial.row for trial in trials if trial.is_failure and not reading.on_failure),
         tried=frozenset(trial.row for trial in trials),
         foreign=len(runs) - len(trials),
-        recent_failures=sum(ended) / len(ended) if ended else 0.0,
+        ended=len(ended),
+        recent_failures=sum(latest) / len(latest) if latest else 0.0,
     )
 
 

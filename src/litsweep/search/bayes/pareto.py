@@ -93,7 +93,7 @@ class ParetoModel:
             "method": "bayes",
             "predicted": {m.metric.name: _prediction(m, x) for m in self.models},
             "nearest": explain.nearest(self.encoding, first.seen, first.surrogate, at),
-            "runs_used": len({observation.run for observation in first.seen.observed}),
+            "runs_used": first.seen.runs_used,
             "front": len(self.front),
         }
 
