@@ -57,13 +57,19 @@ def kill_marked(*marks: str, patience: float = 5.0) -> None:
 
 
 def marked(*marks: str) -> list[int]:
-    """Live processes whose starting environment holds all `marks`, except this one."""
+    """Live processes whose starting environment holds all `marks`, `NAME=value` or `NAME`; not this one."""
     wanted = {mark.encode() for mark in marks}
     return [
         pid
         for pid in _pids()
         if pid != os.getpid() and wanted <= _environment_of(pid) and not _is_zombie(pid)
     ]
+
+
+def marked_roots(*marks: str) -> list[int]:
+    """The `marked` processes that no other of them started: the runs, without what serves them."""
+    found = set(marked(*marks))
+    return [pid for pid in sorted(found) if _parent_of(pid) not in found]
 
 
 def _pids() -> list[int]:
@@ -73,13 +79,25 @@ def _pids() -> list[int]:
 
 def _environment_of(pid: int) -> set[bytes]:
     try:
-        return set(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+        entries = set(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
     except OSError:
         return set()
+    return entries | {entry.partition(b"=")[0] for entry in entries}
 
 
 def _is_zombie(pid: int) -> bool:
+    status = _status_of(pid)
+    return not status or status[0] == "Z"
+
+
+def _parent_of(pid: int) -> int | None:
+    status = _status_of(pid)
+    return int(status[1]) if status else None
+
+
+def _status_of(pid: int) -> list[str]:
+    """What /proc says of a process after its name: state, parent ...; empty when it is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (OSError, IndexError):
-        return True
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

@@ -5,6 +5,7 @@ would shut it down after three, early-stopped runs included) and says by its end
 price is its five seconds before each run. How the run ended is asked of the server.
 """
 
+import contextlib
 import os
 import re
 import select
@@ -22,7 +23,7 @@ from litsweep.launch.agent import be_agent, parse
 from litsweep.launch.failure import RunEnd, classify, last_lines
 from litsweep.launch.link import Link
 from litsweep.launch.protocol import AgentApi
-from litsweep.sweep.run import RunState
+from litsweep.sweep.run import Failure, RunState
 
 POLL_SECONDS = 0.2
 _RUN_ENDED = re.compile(rb"Cleaning up finished run: (\S+)")
@@ -37,6 +38,7 @@ class StockAgent:
         self._link = link
         self._output = output
         self._leaving = ""
+        self._told_to_end = False
         self._agent: subprocess.Popen[bytes] | None = None
 
     def run(self) -> str:
@@ -56,8 +58,11 @@ class StockAgent:
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         self._leaving = self._leaving or "interrupted"
-        for pid in process.marked(*self._run_marks()):
-            os.kill(pid, signal.SIGTERM)
+        self._told_to_end = True
+        # Only the run itself: a W&B service that ends, the run's or the agent's, breaks whom it serves.
+        for pid in process.marked_roots(*self._run_marks(), "WANDB_RUN_ID"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
 
     def _abort(self, signum: int, frame: FrameType | None) -> NoReturn:
         process.kill_marked(f"{process.MARK}={os.environ.get(process.MARK, '')}", patience=1.0)
@@ -113,7 +118,8 @@ class StockAgent:
         run_id = found[1].decode()
         state = self._api.run(run_id).get("state", RunState.FAILED)
         tail = last_lines(text)
-        end = RunEnd(run_id, int(state not in _WELL), None if state in _WELL else classify(1, tail), tail)
+        failure = None if state in _WELL else Failure.SIGNAL if self._told_to_end else classify(1, tail)
+        end = RunEnd(run_id, int(state not in _WELL), failure, tail)
         self._link.send(event="ended", run=end.run_id, exit=end.exit_code, failure=end.failure, tail=end.tail)
 
 
