@@ -60,6 +60,15 @@ class Line(LightningDataModule):
     test_dataloader = train_dataloader
 
 
+class Untested(LightningDataModule):
+    """As `Line`, with nothing to test on."""
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        return Line().train_dataloader()
+
+    val_dataloader = train_dataloader
+
+
 class Diverging(Regression):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss = super().training_step(batch, batch_idx)

@@ -103,6 +103,23 @@ def test_a_module_of_ones_own_is_trained_by_its_class_path(run_agent: RunAgent) 
     assert {"best_val_error", "test_error"} <= done.result.keys()
 
 
+def test_what_has_no_test_is_not_tested(run_agent: RunAgent) -> None:
+    done = run_agent("--model=tests.pipeline.own.Regression", "--data=tests.pipeline.own.Untested", *OWN[1:])
+    assert done.exit_code == 0
+    assert done.result["stop_reason"] == "completed"
+    assert "test_error" not in done.result
+    assert "not tested" in done.stderr
+
+
+@pytest.mark.parametrize(("flag", "name"), [("--data.cache", "data.cache"), ("--checkpoints", "checkpoints")])
+def test_a_folder_that_cannot_be_made(flag: str, name: str, run_agent: RunAgent, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run_agent(f"{flag}={tmp_path / 'file' / 'folder'}")
+    assert done.exit_code == 2
+    assert f"agent.py: {name}: the folder {tmp_path / 'file'}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_early_stopping_is_told_as_the_reason(run_agent: RunAgent) -> None:
     done = run_agent("--model.learning_rate=1e-12", "--patience=1", "--trainer.max_epochs=9")
     assert done.exit_code == 0

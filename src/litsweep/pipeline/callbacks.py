@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from litsweep.errors import ConfigError, Fault
+from litsweep.errors import ConfigError, Fault, LitsweepError
 from litsweep.pipeline.pictures import confusion_chart, prediction_grid
 
 
@@ -59,6 +59,16 @@ class Checkpoints:
             folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
         )
         return cls(folder, best, last)
+
+    def make_folder(self) -> None:
+        """Make the folder before training rather than after an epoch of it. Raises LitsweepError."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LitsweepError(
+                f"checkpoints: the folder {self.folder} cannot be made ({error.strerror}); name another by "
+                "--checkpoints"
+            ) from error
 
     @property
     def last_path(self) -> Path:

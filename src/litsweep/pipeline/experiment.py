@@ -17,6 +17,7 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from litsweep.errors import LitsweepError
 from litsweep.pipeline import callbacks, processes, tracking
@@ -123,10 +124,14 @@ class Experiment:
         self.control = RunControl(self._checkpoints.last_path, self._options.monitor, self._options.seed)
 
     def run(self, logger: WandbLogger) -> None:
-        """Train, from last.ckpt if there is one, then test once with the best checkpoint."""
+        """Train, from last.ckpt if there is one, then test once with the best checkpoint.
+
+        A module or data module without a test is not tested.
+        """
         seed_everything(self._options.seed, workers=True, verbose=False)
         model, data, trainer_arguments = instantiate(self._arguments)
         trainer = self._make_trainer(trainer_arguments, logger)
+        self._checkpoints.make_folder()
         last = self._checkpoints.last_path
         try:
             trainer.fit(model, data, ckpt_path=last if last.is_file() else None, weights_only=False)
@@ -135,6 +140,9 @@ class Experiment:
         self._outcome.summary["stop_reason"] = (
             "early_stopping" if self._stopper.stopped_epoch else "completed"
         )
+        if not (is_overridden("test_step", model) and is_overridden("test_dataloader", data)):
+            print("agent.py: not tested: the model has no test_step, or the data no test_dataloader")
+            return
         best = None if trainer.fast_dev_run else self._checkpoints.path  # type: ignore[attr-defined]
         trainer.test(model, data, ckpt_path=best, verbose=False, weights_only=False)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}

@@ -11,6 +11,8 @@ from filelock import FileLock
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from litsweep.errors import LitsweepError
+
 
 @dataclass(frozen=True)
 class Images:
@@ -129,11 +131,11 @@ def prepare_once(path: Path, make: Callable[[Path], Prepared]) -> None:
     """Let `make` fill a scratch folder and save what it returns as `path`, unless that is there already.
 
     One process at a time; the file appears whole or not at all, so an interrupted download is never taken for
-    data.
+    data. Raises LitsweepError when the folder cannot be made.
     """
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     with FileLock(path.with_suffix(".lock")):
         if path.exists():
             return
@@ -145,6 +147,15 @@ def prepare_once(path: Path, make: Callable[[Path], Prepared]) -> None:
             (scratch / path.name).rename(path)
         finally:
             shutil.rmtree(scratch)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LitsweepError(
+            f"data.cache: the folder {path} cannot be made ({error.strerror}); name another by --data.cache"
+        ) from error
 
 
 def channel_moments(pixels: Tensor) -> tuple[Tensor, Tensor]:
