@@ -1,27 +1,20 @@
 """Which W&B server a command talks to: a data folder's embedded one, or the one the environment names."""
 
 import os
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
 from litsweep.errors import LitsweepError
 
-START_TIMEOUT_SECONDS = 60.0
-STOP_TIMEOUT_SECONDS = 10.0
 ANSWER_TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A running embedded server. `stays` is False when it ends with the command that started it."""
+    """A running embedded server. `stays` is False when it ends with the last `litsweep run` that uses it."""
 
     url: str
     api_key: str
@@ -99,56 +92,3 @@ def _logged_in() -> bool:
         return bool(credentials())
     except LitsweepError:
         return False
-
-
-@contextmanager
-def backend_for(data_dir: Path, port: int) -> Iterator[Backend]:
-    """The server of `data_dir`: the one that runs already, or one started for the time of the block."""
-    from litsweep.server.serve import make_data_dir
-
-    running = running_backend(data_dir)
-    if running is not None:
-        yield running
-        return
-    make_data_dir(data_dir)
-    log = data_dir / "server.log"
-    flags = ["--data-dir", str(data_dir), "--port", str(_free_port(port))]
-    command = [sys.executable, "-m", "litsweep", "serve", *flags]
-    with log.open("ab") as output:
-        # Its own session: Ctrl-C in the terminal is for the agents, which need the server to end well.
-        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
-    try:
-        yield replace(_wait_until_ready(process, data_dir, log), stays=False)
-    finally:
-        _stop(process)
-
-
-def _free_port(wanted: int) -> int:
-    """`wanted` if nothing listens there, else 0, which lets the server choose."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return 0
-    return wanted
-
-
-def _wait_until_ready(process: "subprocess.Popen[bytes]", data_dir: Path, log: Path) -> Backend:
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        backend = running_backend(data_dir)
-        if backend is not None:
-            return backend
-        time.sleep(0.1)
-    last = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-5:]).strip()
-    raise LitsweepError(f"the embedded server did not start; the end of {log}:\n{last}")
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_TIMEOUT_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

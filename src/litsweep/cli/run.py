@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from rich.console import Console
 
-from litsweep.cli.backend import Backend, backend_for
+from litsweep.cli.backend import Backend
 from litsweep.cli.best import show_result
 from litsweep.cli.check import check_config, check_parameters, uses_pipeline
 from litsweep.cli.launch import show_failures
@@ -25,6 +25,7 @@ from litsweep.cli.options import (
     positive,
     write_json,
 )
+from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError, count
 from litsweep.launch.result import Result
 from litsweep.sweep.config import SweepConfig
@@ -59,7 +60,7 @@ def execute(args: argparse.Namespace) -> int:
     if uses_pipeline(config):
         check_parameters(args.config, config)
     data_dir = args.data_dir.expanduser()
-    with backend_for(data_dir, args.port) as backend:
+    with shared_server(data_dir, args.port) as backend:
         os.environ.update(backend.environment())
         sweep = create_sweep(args.config, config, backend.environment())
         return _run_sweep(sweep, backend, args)

@@ -1,0 +1,114 @@
+"""The server of `litsweep run`: shared by all that run on a data folder, ended with the last of them.
+
+Each holds a lock on the file `users` of the folder, which also names the process of a server that one of them
+started; a server that a person started is left alone.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TextIO
+
+from litsweep.cli.backend import Backend, running_backend
+from litsweep.errors import LitsweepError
+
+START_TIMEOUT_SECONDS = 60.0
+STOP_TIMEOUT_SECONDS = 10.0
+
+
+@contextlib.contextmanager
+def shared_server(data_dir: Path, port: int) -> Iterator[Backend]:
+    """The server of `data_dir` for the time of the block: the one that runs already, or one started for it.
+
+    Raises LitsweepError when the folder cannot be used or the server does not start.
+    """
+    from litsweep.server.serve import make_data_dir
+
+    make_data_dir(data_dir)
+    with (data_dir / "users").open("a+") as users:
+        if not _is_alone(users):
+            fcntl.flock(users, fcntl.LOCK_SH)  # after whoever is starting or ending the server
+        backend = running_backend(data_dir) or _start(data_dir, port, users)
+        fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            yield replace(backend, stays=_shared_process(data_dir, users) is None)
+        finally:
+            pid = _shared_process(data_dir, users)
+            if pid is not None and _is_alone(users):
+                _stop(pid, data_dir)
+
+
+def _is_alone(users: TextIO) -> bool:
+    """Take the lock for itself if no other command holds it."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _shared_process(data_dir: Path, users: TextIO) -> int | None:
+    """The process of the running server, if one of the commands that share it started it."""
+    from litsweep.server.serve import server_info
+
+    users.seek(0)
+    info = server_info(data_dir)
+    return info.pid if info and users.read().strip() == str(info.pid) else None
+
+
+def _start(data_dir: Path, port: int, users: TextIO) -> Backend:
+    log = data_dir / "server.log"
+    flags = ["--data-dir", str(data_dir), "--port", str(_free_port(port))]
+    command = [sys.executable, "-m", "litsweep", "serve", *flags]
+    with log.open("ab") as output:
+        # Its own session: Ctrl-C in the terminal is for the agents, which need the server to end well.
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    users.truncate(0)
+    users.write(str(process.pid))
+    users.flush()
+    backend = _wait_until_ready(process, data_dir, log)
+    process.returncode = 0  # it may outlive this command: Popen need not wait for it, nor warn
+    return backend
+
+
+def _free_port(wanted: int) -> int:
+    """`wanted` if nothing listens there, else 0, which lets the server choose."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return 0
+    return wanted
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", data_dir: Path, log: Path) -> Backend:
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        backend = running_backend(data_dir)
+        if backend is not None:
+            return backend
+        time.sleep(0.1)
+    last = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-5:]).strip()
+    raise LitsweepError(f"the embedded server did not start; the end of {log}:\n{last}")
+
+
+def _stop(pid: int, data_dir: Path) -> None:
+    from litsweep.server.serve import server_info
+
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+        while server_info(data_dir) is not None:
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+                return
+            time.sleep(0.05)

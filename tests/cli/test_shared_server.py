@@ -1,0 +1,36 @@
+"""The server that `litsweep run` starts serves all that come, and ends with the last of them."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from litsweep.cli.backend import running_backend
+from litsweep.cli.shared_server import shared_server
+from litsweep.errors import LitsweepError
+from tests.live_server import LiveServer
+
+
+def test_it_ends_with_the_last_that_uses_it(tmp_path: Path) -> None:
+    first, second = ExitStack(), ExitStack()
+    started = first.enter_context(shared_server(tmp_path, 0))
+    assert not started.stays
+    assert second.enter_context(shared_server(tmp_path, 0)) == started
+    first.close()
+    assert running_backend(tmp_path) is not None  # the second still works on it
+    second.close()
+    assert running_backend(tmp_path) is None
+
+
+def test_a_server_that_a_person_started_is_left_alone(server: LiveServer) -> None:
+    with shared_server(server.data_dir, 0) as backend:
+        assert backend.stays
+        assert backend.url == server.url
+    assert running_backend(server.data_dir) == backend
+
+
+def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
+    (tmp_path / "litsweep.db").mkdir()
+    refused = pytest.raises(LitsweepError, match=r"did not start; the end of .*server\.log:\n.*database")
+    with refused, shared_server(tmp_path, 0):
+        pass
