@@ -54,7 +54,7 @@ def test_a_record_has_the_columns_in_order() -> None:
     assert names == [*runs.c.keys(), "entity", "project_name", "sweep_name", "agent_name"]
 
 
-@pytest.mark.parametrize("url", ["nonsense", "oracle9://x/y"])
+@pytest.mark.parametrize("url", ["nonsense", "oracle9://x/y", "mysql://me@host/runs"])
 def test_a_faulty_url_is_explained(url: str) -> None:
     with pytest.raises(LitsweepError, match="postgresql://user"):
         Database(url)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from litsweep.errors import LitsweepError
 from litsweep.server.store.tables import metadata
 
+BACKENDS = ("sqlite", "postgresql")
 ADVISORY_LOCK = 0x1175_EE9  # any number, as long as only litsweep servers use it
 
 
@@ -75,6 +76,8 @@ class Database:
 def _engine(address: str) -> Engine:
     try:
         url = make_url(address)
+        if url.get_backend_name() not in BACKENDS:
+            raise ArgumentError(f"{url.get_backend_name()} is not supported")
         if url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
         engine = create_engine(url, pool_size=20, max_overflow=40)
