@@ -15,7 +15,10 @@ _TOP = 0.9
 """Where runs fail at random, the bar is no higher than what a tenth of the successful configs reach."""
 
 _UNKNOWN = 0.6
-"""With this share of the prior variance left, an even chance will do: an untried category has no better."""
+"""With this share of the prior variance left nothing is known: the case of a category not tried yet."""
+
+_TRIAL = 8
+"""Every so many suggestions an even chance will do where nothing is known."""
 
 _STEEPNESS = 1000.0
 """Nats of log expected improvement that a config loses for each deviation it is below the bar."""
@@ -44,10 +47,15 @@ class Feasibility:
         probability: Tensor = torch.special.ndtr(self._score(x)[0])
         return probability
 
-    def log_weight(self, x: Tensor) -> Tensor:
-        """What to add to a log acquisition, shape `m`: near 0 where a config may be run, else ever lower."""
+    def log_weight(self, x: Tensor, position: int) -> Tensor:
+        """What to add to a log acquisition, shape `m`: near 0 where a config may be run, else ever lower.
+
+        `position` is that of the suggestion in the sweep.
+        """
         score, variance = self._score(x)
-        margin = torch.maximum(score - self._bar, torch.minimum(score, variance - _UNKNOWN))
+        margin = score - self._bar
+        if position % _TRIAL == 0:
+            margin = torch.maximum(margin, torch.minimum(score, variance - _UNKNOWN))
         over: Tensor = torch.nn.functional.logsigmoid(_STEEPNESS * margin)
         chance: Tensor = torch.special.log_ndtr(score)
         return chance + over

@@ -51,7 +51,7 @@ class Model:
 
         def acquisition(x: Tensor) -> Tensor:
             value = gain(self.at_full_budget(x))
-            return value if self.feasibility is None else value + self.feasibility.log_weight(x)
+            return value if self.feasibility is None else value + self.feasibility.log_weight(x, position)
 
         for x in maximize(acquisition, self.encoding, self.base[:_PARENTS], seed):
             if self.encoding.identity(x) not in tried:

@@ -74,7 +74,7 @@ def climb(acquisition: Acquisition, encoding: Encoding, x: Tensor) -> Tensor:
         moved[:, smooth] = vector.reshape(shape)
         return -acquisition(moved).sum()
 
-    start, options = x[:, smooth].numpy().ravel(), {"maxiter": _CLIMB_STEPS}
+    start, options = x[:, smooth].numpy().ravel(), {"maxiter": _CLIMB_STEPS, "maxfun": 2 * _CLIMB_STEPS}
     bounds = [(0.0, 1.0)] * len(start)
     found = minimize(with_gradient(loss), start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     moved = x.clone()

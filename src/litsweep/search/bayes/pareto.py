@@ -54,7 +54,7 @@ class ParetoModel:
 
         def acquisition(x: Tensor) -> Tensor:
             value = torch.cat([gain(part.unsqueeze(-2)) for part in torch.split(x, _AT_ONCE)])
-            return value if feasibility is None else value + feasibility.log_weight(x)
+            return value if feasibility is None else value + feasibility.log_weight(x, position)
 
         for x in maximize(acquisition, self.encoding, self.front, seed):
             if self.encoding.identity(x) not in tried:
