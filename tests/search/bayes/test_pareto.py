@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from litsweep.search.bayes import suggest
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.run import Run, RunState
@@ -22,6 +24,7 @@ def run(index: int, p: Mapping[str, Any]) -> Run:
     return Run(str(index), p, RunState.FINISHED, rows)
 
 
+@pytest.mark.slow
 def test_suggestions_go_along_the_whole_front() -> None:
     runs: list[Run] = []
     for index in range(12):
