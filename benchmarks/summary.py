@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def show(folder: Path, suite: str, plot: Path | None) -> None:
     for record in records:
         mode = f", {record['in_flight']} in flight" if record["in_flight"] > 1 else ""
         groups[record["engine"] + mode].append(record)
-    Console().print(_table(suite, groups))
+    Console(width=None if sys.stdout.isatty() else 140).print(_table(suite, groups))
     if plot is not None:
         _plot(plot, suite, groups)
 
