@@ -32,7 +32,9 @@ test-all: install
 	$(PYTEST) -m ''
 
 bench: install
-	$(BIN)/python benchmarks/search.py --help
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/search.py run --suite sklearn --engines litsweep optuna-gp random --seeds 3
+	$(BIN)/python benchmarks/search.py table --suite sklearn
 
 clean:
 	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache
