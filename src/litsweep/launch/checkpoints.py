@@ -17,7 +17,7 @@ def kept_runs(status: SweepStatus, keep: int) -> set[str]:
     """The runs whose checkpoints stay: the best `keep`, and every run that may still go on."""
     alive = {run.id for run in status.alive}
     scored = [run for run in status.runs if run.best is not None]
-    maximize = status.metric is not None and status.metric.goal == "maximize"
+    maximize = status.metric is not None and status.metric.is_maximized
     ranked = sorted(scored, key=lambda run: run.best or 0.0, reverse=maximize)
     return alive | {run.id for run in ranked[:keep]}
 

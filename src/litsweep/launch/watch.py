@@ -11,7 +11,8 @@ import wandb
 from litsweep.errors import LitsweepError
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.run import RunState
+from litsweep.sweep.objective import best_of, curve
+from litsweep.sweep.run import Run, RunState
 
 PAGE = 500
 
@@ -71,11 +72,9 @@ class SweepStatus:
 
     def best(self) -> RunStatus | None:
         """The run with the best value of the metric; runs that failed without one do not count."""
-        scored = [run for run in self.runs if run.best is not None]
-        if self.metric is None or not scored:
-            return None
-        sign = 1 if self.metric.goal == "maximize" else -1
-        return max(scored, key=lambda run: sign * (run.best if run.best is not None else -math.inf))
+        values = [run.best for run in self.runs if run.best is not None]
+        best = best_of(values, self.metric) if self.metric is not None else None
+        return next((run for run in self.runs if run.best is not None and run.best == best), None)
 
 
 @dataclass
@@ -135,13 +134,9 @@ class SweepWatch:
             return None, None
         if run.id in self._values:
             return self._values[run.id]
-        values = _finite(row.get(metric.name) for row in run.scan_history(keys=[metric.name]))
-        choose = max if metric.goal == "maximize" else min
-        answer = (choose(values), values[-1]) if values else (None, None)
+        rows = list(run.scan_history(keys=[metric.name]))
+        values = curve(Run(run.id, {}, history=rows), metric.name)
+        answer = best_of(values, metric), values[-1] if values else None
         if not state.is_alive:
             self._values[run.id] = answer
         return answer
-
-
-def _finite(values: Any) -> list[float]:
-    return [float(v) for v in values if isinstance(v, (int, float)) and math.isfinite(v)]

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from litsweep.errors import count
 from litsweep.search.curve import Curve
-from litsweep.search.objective import best_of, objective
 from litsweep.search.pareto import pareto_front
 from litsweep.search.searcher import searcher
 from litsweep.search.stopping import StopDecision, decide
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Metric
+from litsweep.sweep.objective import best_of, objective
 from litsweep.sweep.run import Failure, Run, RunState, Suggestion
 
 History = Sequence[Mapping[str, float]]

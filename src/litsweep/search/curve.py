@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from litsweep.search.objective import curve
 from litsweep.sweep.metric import Metric
+from litsweep.sweep.objective import curve
 from litsweep.sweep.run import Run, RunState
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from litsweep.search.objective import objective
 from litsweep.sweep.metric import Metric
+from litsweep.sweep.objective import objective
 from litsweep.sweep.run import Run
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from litsweep.search.bayes.encoding import Encoding
-from litsweep.search.objective import best_of, curve
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Impute, Metric
+from litsweep.sweep.objective import best_of, curve
 from litsweep.sweep.run import Failure, Run, RunState
 
 _NOT_THE_CONFIGS_FAULT = (Failure.SIGNAL, Failure.LOST)

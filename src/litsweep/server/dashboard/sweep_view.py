@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from litsweep.search.objective import best_of
 from litsweep.server.dashboard.curves import CurveCache, finite, points, rounded
 from litsweep.server.dashboard.rows import counts, head, reason
 from litsweep.server.store import runs, sweeps
@@ -17,6 +16,7 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.metric import Metric
+from litsweep.sweep.objective import best_of
 from litsweep.sweep.space import Parameter
 
 MOST_CURVES = 60
