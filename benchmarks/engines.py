@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from plain_botorch import PlainBotorch
 from problems import Problem, sample
 
 Row = Mapping[str, float]
@@ -184,5 +185,7 @@ ENGINES: dict[str, Callable[[Problem, int], Engine]] = {
     "wandb": Wandb,
     "optuna-gp": partial(Optuna, sampler="gp"),
     "optuna-tpe": partial(Optuna, sampler="tpe"),
+    "botorch": partial(PlainBotorch, is_warped=False),
+    "botorch-warped": partial(PlainBotorch, is_warped=True),
     "random": RandomSearch,
 }
