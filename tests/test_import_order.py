@@ -11,11 +11,12 @@ import litsweep.errors
 ROOT = Path(litsweep.errors.__file__).parent
 MAY_IMPORT = {
     "errors": set(),
+    "lifetime": set(),
     "sweep": {"errors"},
     "search": {"errors", "sweep"},
     "server": {"errors", "sweep", "search"},
-    "launch": {"errors", "sweep"},
-    "pipeline": {"errors", "sweep"},
+    "launch": {"errors", "lifetime", "sweep"},
+    "pipeline": {"errors", "lifetime", "sweep"},
 }
 """DESIGN section 3; `cli` may import everything, and `litsweep/__init__` only names what it hands out."""
 

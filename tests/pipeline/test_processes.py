@@ -30,6 +30,18 @@ Path("ready").touch()
 time.sleep(60)
 """
 
+LOADER = """
+import os, time
+from torch.utils.data import DataLoader, Dataset
+from litsweep.pipeline.processes import worker_dies_with_rank
+class Stuck(Dataset):
+    def __len__(self): return 1
+    def __getitem__(self, index):
+        print(os.getpid(), flush=True)
+        time.sleep(60)
+next(iter(DataLoader(Stuck(), num_workers=1, worker_init_fn=worker_dies_with_rank)))
+"""
+
 
 def test_a_rank_dies_with_rank_zero(tmp_path: Path) -> None:
     parent = subprocess.Popen(
@@ -41,6 +53,14 @@ def test_a_rank_dies_with_rank_zero(tmp_path: Path) -> None:
         wait_until((tmp_path / "ready").exists)
         parent.send_signal(signal.SIGKILL)
     wait_until(lambda: not is_alive(child))
+
+
+def test_a_loader_worker_dies_with_its_rank() -> None:
+    with subprocess.Popen([sys.executable, "-c", LOADER], stdout=subprocess.PIPE, text=True) as rank:
+        assert rank.stdout is not None
+        worker = int(rank.stdout.readline())
+        rank.send_signal(signal.SIGKILL)
+    wait_until(lambda: not is_alive(worker))
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -24,10 +24,10 @@ from litsweep.errors import LitsweepError
 from litsweep.launch.disk import cleaner_for
 from litsweep.launch.link import Autonomous, LineSocket, Link, Message, Streak
 from litsweep.launch.options import LaunchOptions
-from litsweep.launch.process import die_with_parent
 from litsweep.launch.protocol import AgentApi, Command, SweepGoneError, UnreachableError, connect
 from litsweep.launch.retry import Retries
 from litsweep.launch.runner import Runner, RunProcess
+from litsweep.lifetime import die_with_parent
 
 HEARTBEAT_SECONDS = 5.0
 SOONEST_SECONDS = 0.25  # first wait when the server has no run for an idle agent; doubles up to the heartbeat

@@ -1,18 +1,15 @@
 """Processes that leave nothing behind: in a session of their own, marked, killed with all they started."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 MARK = "LITSWEEP_SLOT"
-_PR_SET_PDEATHSIG = 1
 
 
 def start(
@@ -28,12 +25,6 @@ def start(
         start_new_session=True,
         pass_fds=pass_fds,
     )
-
-
-def die_with_parent(signum: int = signal.SIGKILL) -> None:
-    """Have the kernel send this process `signum` when its parent dies (Linux; elsewhere nothing happens)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signum)
 
 
 def kill_group(session: int) -> None:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from litsweep.launch.process import die_with_parent
+from litsweep.lifetime import die_with_parent
 
 # What these import at first use only. A name is no import: the launcher runs without the pipeline.
 _LAZY_PARTS = {

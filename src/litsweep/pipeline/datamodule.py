@@ -133,7 +133,7 @@ class ImageDataModule(LightningDataModule):
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
             collate_fn=as_it_is,
-            worker_init_fn=processes.die_with_parent,
+            worker_init_fn=processes.worker_dies_with_rank,
         )
 
     def _epoch(self) -> int:
