@@ -3,6 +3,7 @@
     python benchmarks/search.py run --suite sklearn --engines litsweep optuna-gp random --seeds 3
     python benchmarks/search.py run --suite lcbench --data YAHPO_FOLDER --engines litsweep wandb --seeds 2
     python benchmarks/search.py table --suite lcbench
+    python benchmarks/search.py table --suite all
 
 Every finished run is one JSON line in `--results`, so that a stopped measurement goes on where it was. The
 development datasets are the default; the others are run by `--final`, once, and are not for tuning on.
@@ -58,7 +59,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("command", choices=["run", "table"])
-    parser.add_argument("--suite", choices=SUITES, default="sklearn")
+    parser.add_argument("--suite", choices=[*SUITES, "all"], default="sklearn", help="all: for table")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=["litsweep", "optuna-gp", "random"])
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--first-seed", type=int, default=0)
@@ -69,7 +70,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--final", action="store_true", help="the datasets kept for the final check")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--plot", type=Path, help="write the regret curves as an HTML page")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.command == "run" and options.suite == "all":
+        parser.error("run takes one suite; `all` is for table")
+    return options
 
 
 def single_thread() -> None:

@@ -2,119 +2,175 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from comparison import Comparison, Interval, compare, mean, reaching
+from records import Record, curves, load
 from rich.console import Console
 from rich.table import Table
 
+Group = tuple[str, int]
+"""An engine and how many of its configs were in flight."""
+
+_OURS = "litsweep"
+_WANDB = "wandb"
+_RIVALS = (_WANDB, "optuna-gp")
+_LEVEL_AT = 100
+"""W&B's mean regret after so many full trainings is the level to reach."""
+
 _MILESTONES = (10, 25, 50, 100)
-_RESAMPLES = 2000
+_EPOCH_MILESTONES = (520, 1040, 1560)
 
 
 def show(folder: Path, suite: str, plot: Path | None) -> None:
-    """Print the table of a suite; write its curves to `plot` as an HTML page."""
-    path = folder / f"{suite}.jsonl"
-    records = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for record in records:
-        mode = f", {record['in_flight']} in flight" if record["in_flight"] > 1 else ""
-        groups[record["engine"] + mode].append(record)
-    Console(width=None if sys.stdout.isatty() else 140).print(_table(suite, groups))
+    """Print the tables of a suite, or of all in the folder; write its curves to `plot` as an HTML page."""
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    if suite == "all":
+        console.print(_families(folder))
+        return
+    groups = _groups(load(folder / f"{suite}.jsonl"))
+    if not groups:
+        console.print(f"nothing measured yet of {suite} in {folder}")
+        return
+    console.print(_overview(suite, groups, _levels(folder, suite, groups)))
+    console.print(_rivalry(suite, groups))
     if plot is not None:
         _plot(plot, suite, groups)
 
 
-def regrets(record: dict[str, Any], target: str = "best") -> np.ndarray:
-    """Regret after each evaluation: 1 is a median random config, 0 is `target`.
-
-    The incumbent is the config of the best logged objective; what counts is its true one.
-    """
-    scale = record["scale"]
-    sign = np.sign(scale["best"] - scale["median"])
-    values, best_logged, incumbent = [], -np.inf, np.nan
-    for logged, true in zip(record["logged"], record["true"], strict=True):
-        if logged is not None and sign * logged > best_logged:
-            best_logged, incumbent = sign * logged, true
-        values.append((scale[target] - incumbent) / (scale[target] - scale["median"]))
-    return np.maximum(np.array(values), 0.0)
+def _groups(records: Sequence[Record]) -> dict[Group, list[Record]]:
+    groups: dict[Group, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.engine, record.in_flight].append(record)
+    return dict(groups)
 
 
-def _table(suite: str, groups: dict[str, list[dict[str, Any]]]) -> Table:
-    table = Table(title=f"{suite}: mean regret (80 % bootstrap interval over runs)")
-    table.add_column("engine")
-    table.add_column("runs")
-    for milestone in _MILESTONES:
-        table.add_column(str(milestone))
-    table.add_column("capped, last")
-    table.add_column("evaluations to W&B's last")
-    table.add_column("crashed, second half")
-    table.add_column("s / suggestion, median (95 %)")
-    goal = _level(groups.get("wandb", []))
-    for engine, records in sorted(groups.items(), key=lambda item: _curves(item[1])[:, -1].mean()):
-        table.add_row(engine, str(len(records)), *_cells(records, goal))
+def _levels(folder: Path, suite: str, groups: Mapping[Group, list[Record]]) -> dict[int, list[Record]]:
+    """For each number in flight, W&B's full trainings; with early stopping, those of the suite without it."""
+    if suite.endswith("-curves"):
+        groups = _groups(load(folder / f"{suite.removesuffix('-curves')}.jsonl"))
+    return {in_flight: records for (engine, in_flight), records in groups.items() if engine == _WANDB}
+
+
+def _name(group: Group) -> str:
+    engine, in_flight = group
+    return engine if in_flight == 1 else f"{engine}, {in_flight} in flight"
+
+
+def _milestones(records: Sequence[Record]) -> tuple[int, ...]:
+    return _MILESTONES if records[0].epochs is None else _EPOCH_MILESTONES
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table without the columns that have nothing in them."""
+    filled = [j for j in range(len(columns)) if any(row[j] for row in rows)]
+    table = Table(*(columns[j] for j in filled), title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*(row[j] for j in filled))
     return table
 
 
-def _cells(records: list[dict[str, Any]], goal: float | None) -> list[str]:
-    curves = _curves(records)
-    cells = [
-        _interval(curves[:, milestone - 1]) if milestone <= curves.shape[1] else ""
-        for milestone in _MILESTONES
+# --- One suite ---
+
+
+def _overview(suite: str, groups: Mapping[Group, list[Record]], levels: Mapping[int, list[Record]]) -> Table:
+    records = next(iter(groups.values()))
+    unit = "evaluations" if records[0].epochs is None else "epochs"
+    columns = ["engine", "runs", *map(str, _milestones(records)), "capped, last"]
+    columns += [f"{unit} to W&B's level at {_LEVEL_AT}", "crashed, second half", "best, median"]
+    rows = []
+    for group, found in sorted(groups.items(), key=lambda item: (item[0][1], curves(item[1])[:, -1].mean())):
+        reached = reaching(found, levels.get(group[1], []), _LEVEL_AT)
+        rows.append([_name(group), str(len(found)), *_cells(found, reached)])
+    title = f"{suite}: mean regret after so many {unit} (80 % bootstrap interval over runs)"
+    return _table(title, [*columns, "s / suggestion, median (95 %)"], rows)
+
+
+def _cells(records: Sequence[Record], reached: Interval | None) -> Iterator[str]:
+    raw = curves(records)
+    for milestone in _milestones(records):
+        yield f"{mean(raw[:, milestone - 1]):.3f}" if milestone <= raw.shape[1] else ""
+    yield f"{mean(curves(records, 'capped')[:, -1]):.3f}"
+    yield "" if reached is None else f"{reached:.0f}".replace("inf", "never")
+    crashed = np.mean([value is None for r in records for value in r.true[len(r.true) // 2 :]])
+    yield f"{crashed:.2f}" if crashed else ""
+    sign = np.sign(records[0].scale["best"] - records[0].scale["median"])
+    best = [
+        sign * max((sign * value for value in r.true if value is not None), default=np.nan) for r in records
     ]
-    capped = np.array([regrets(record, "cap")[-1] for record in records])
-    crashed = np.mean([value is None for r in records for value in r["true"][len(r["true"]) // 2 :]])
-    seconds = np.concatenate([record["seconds"] for record in records])
-    speed = f"{np.median(seconds):.3f} ({np.quantile(seconds, 0.95):.3f})"
-    return [*cells, _interval(capped), _reached(curves, goal), f"{crashed:.2f}" if crashed else "", speed]
+    yield f"{np.median(best):.4g}" if len({r.problem for r in records}) == 1 else ""
+    seconds = np.concatenate([record.seconds for record in records])
+    yield f"{np.median(seconds):.3f} ({np.quantile(seconds, 0.95):.3f})"
 
 
-def _curves(records: list[dict[str, Any]]) -> np.ndarray:
-    """Regrets, runs x evaluations, as long as the shortest run."""
-    found = [regrets(record) for record in records]
-    length = min(len(curve) for curve in found)
-    return np.array([curve[:length] for curve in found])
+def _rivalry(suite: str, groups: Mapping[Group, list[Record]]) -> Table:
+    """Us against each other engine, on the problems and seeds that both have."""
+    columns = ["against", "at", "pairs", "ratio, raw", "ratio, capped", "difference, raw"]
+    rows = []
+    for group, theirs in sorted(groups.items()):
+        ours = groups.get((_OURS, group[1]), [])
+        for at in _milestones(theirs) if group[0] != _OURS else ():
+            raw, capped = compare(ours, theirs, at, "raw"), compare(ours, theirs, at, "capped")
+            if raw is not None and capped is not None:
+                rows.append([_name(group), str(at), *_duel(raw, capped)])
+    title = f"{suite}: litsweep against each other engine, paired by problem and seed"
+    return _table(title, [*columns, "p (Wilcoxon), raw", "capped"], rows)
 
 
-def _level(records: list[dict[str, Any]]) -> float | None:
-    return float(_curves(records)[:, -1].mean()) if records else None
+def _duel(raw: Comparison, capped: Comparison) -> Iterator[str]:
+    yield str(len(raw.ours))
+    yield f"{raw.ratio:.2f}"
+    yield f"{capped.ratio:.2f}"
+    yield f"{raw.difference:+.3f}"
+    yield from (f"{comparison.verdict}, p {comparison.p:.2g}" for comparison in (raw, capped))
 
 
-def _reached(curves: np.ndarray, goal: float | None) -> str:
-    """Evaluations until the mean curve is at `goal`, with an interval from resampled runs."""
-    if goal is None:
-        return ""
-    rng = np.random.default_rng(0)
-    picks = rng.integers(len(curves), size=(_RESAMPLES, len(curves)))
-    counts = [_first(curves[pick].mean(0), goal) for pick in picks]
-    low, high = np.quantile(counts, [0.1, 0.9])
-    at = _first(curves.mean(0), goal)
-    if at > curves.shape[1]:
-        return "never"
-    return f"{at} ({low:.0f} to {'never' if high > curves.shape[1] else f'{high:.0f}'})"
+# --- All suites ---
 
 
-def _first(curve: np.ndarray, goal: float) -> int:
-    return int(np.argmax(curve <= goal)) + 1 if (curve <= goal).any() else len(curve) + 1
+def _families(folder: Path) -> Table:
+    """On which families of problems we are better or worse than the two engines that users would take."""
+    rows = []
+    for path in sorted(folder.glob("*.jsonl")):
+        groups = _groups(load(path))
+        for group in sorted(group for group in groups if group[0] in _RIVALS):
+            ours, theirs = groups.get((_OURS, group[1]), []), groups[group]
+            for at in _moments(ours, theirs):
+                rows.append([path.stem, _name(group), str(at), *_verdicts(ours, theirs, at)])
+    columns = ["suite", "against", "at", "pairs", "ratio, raw", "raw", "capped"]
+    return _table("litsweep, by Wilcoxon's signed rank test at 5 %, two-sided", columns, rows)
 
 
-def _interval(values: np.ndarray) -> str:
-    rng = np.random.default_rng(0)
-    means = values[rng.integers(len(values), size=(_RESAMPLES, len(values)))].mean(1)
-    low, high = np.quantile(means, [0.1, 0.9])
-    return f"{values.mean():.3f} ({low:.3f}-{high:.3f})"
+def _verdicts(ours: Sequence[Record], theirs: Sequence[Record], at: int) -> Iterator[str]:
+    raw, capped = compare(ours, theirs, at, "raw"), compare(ours, theirs, at, "capped")
+    assert raw is not None
+    assert capped is not None
+    yield str(len(raw.ours))
+    yield f"{raw.ratio:.2f}"
+    yield from (f"{comparison.verdict}, p {comparison.p:.2g}" for comparison in (raw, capped))
 
 
-def _plot(path: Path, suite: str, groups: dict[str, list[dict[str, Any]]]) -> None:
+def _moments(ours: Sequence[Record], theirs: Sequence[Record]) -> list[int]:
+    """The middle milestone and the last moment that both engines have, for at least one pair."""
+    theirs_by_pair = {record.pair: record for record in theirs}
+    lengths = [min(len(r.raw), len(theirs_by_pair[r.pair].raw)) for r in ours if r.pair in theirs_by_pair]
+    if not lengths:
+        return []
+    middle = 50 if theirs[0].epochs is None else 1040
+    return sorted({min(middle, *lengths), min(lengths)})
+
+
+def _plot(path: Path, suite: str, groups: Mapping[Group, list[Record]]) -> None:
     import plotly.graph_objects as go
 
-    figure = go.Figure(layout={"title": suite, "xaxis_title": "evaluations", "yaxis_title": "mean regret"})
-    for engine, records in groups.items():
-        mean = _curves(records).mean(0)
-        figure.add_scatter(x=np.arange(1, len(mean) + 1), y=mean, name=engine, mode="lines")
+    unit = "epochs" if any(record.epochs for found in groups.values() for record in found) else "evaluations"
+    figure = go.Figure(layout={"title": suite, "xaxis_title": unit, "yaxis_title": "mean regret"})
+    for group, records in groups.items():
+        average = curves(records).mean(0)
+        figure.add_scatter(x=np.arange(1, len(average) + 1), y=average, name=_name(group), mode="lines")
     figure.update_yaxes(type="log")
     figure.write_html(path, include_plotlyjs=True)

@@ -1,0 +1,101 @@
+"""What was measured: one record for each engine, problem and seed, and its regret as a curve."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+NOTHING_YET = 1.0
+"""The regret before any run has scored: that of a median random config."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One engine on one problem with one seed.
+
+    `logged` and `true` hold each evaluation's objective, with and without noise, None for a crash; `seconds`
+    what the engine took to suggest it; `epochs`, under early stopping, how many were used up by its end.
+    """
+
+    suite: str
+    problem: str
+    engine: str
+    seed: int
+    in_flight: int
+    scale: dict[str, float]
+    logged: list[float | None]
+    true: list[float | None]
+    seconds: list[float]
+    epochs: list[int] | None = None
+
+    @classmethod
+    def of(cls, line: str) -> Record:
+        """A record from its line in a results file."""
+        found = json.loads(line)
+        return cls(**{field.name: found[field.name] for field in fields(cls) if field.name in found})
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What is measured only once."""
+        return self.suite, self.problem, self.engine, self.seed, self.in_flight
+
+    @property
+    def pair(self) -> tuple[str, int]:
+        """Records of two engines with equal pairs faced the same problem and seed."""
+        return self.problem.removesuffix("-curves"), self.seed
+
+    @cached_property
+    def raw(self) -> np.ndarray:
+        """Regret against the best known config."""
+        return self._curve(self.scale["best"])
+
+    @cached_property
+    def capped(self) -> np.ndarray:
+        """Regret against the best of many random configs: no engine gains by a corner of the space."""
+        return self._curve(self.sign * min(self.sign * self.scale["cap"], self.sign * self.scale["best"]))
+
+    @property
+    def sign(self) -> float:
+        """+1 where the metric is maximized, -1 where it is minimized."""
+        return float(np.sign(self.scale["best"] - self.scale["median"]))
+
+    def _curve(self, target: float) -> np.ndarray:
+        """Regret after each evaluation, or under early stopping after each epoch: 0 is `target`, 1 a median
+        random config. The incumbent is the config of the best logged objective; what counts is its true one.
+        """
+        span = target - self.scale["median"]
+        regrets, best, regret = [], -np.inf, NOTHING_YET
+        for logged, true in zip(self.logged, self.true, strict=True):
+            if logged is not None and true is not None and self.sign * logged > best:
+                best, regret = self.sign * logged, max((target - true) / span, 0.0)
+            regrets.append(regret)
+        return np.array(regrets) if self.epochs is None else _by_epoch(regrets, self.epochs)
+
+
+def _by_epoch(regrets: list[float], epochs: list[int]) -> np.ndarray:
+    ended = np.searchsorted(epochs, np.arange(1, epochs[-1] + 1), side="right")
+    return np.array([NOTHING_YET, *regrets])[ended]
+
+
+def load(path: Path) -> list[Record]:
+    """The records of a results file; of those measured twice the longest."""
+    longest: dict[tuple[Any, ...], Record] = {}
+    for line in path.read_text().splitlines() if path.exists() else []:
+        record = Record.of(line)
+        known = longest.get(record.key)
+        if known is None or len(record.true) >= len(known.true):
+            longest[record.key] = record
+    return list(longest.values())
+
+
+def curves(records: Iterable[Record], target: str = "raw") -> np.ndarray:
+    """Regrets, records x evaluations (or epochs), as long as the shortest record."""
+    found = [getattr(record, target) for record in records]
+    length = min(len(curve) for curve in found)
+    return np.array([curve[:length] for curve in found])
