@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from plain_botorch import PlainBotorch
-from problems import Problem, sample
+from problems import Parameters, Problem, sample
 
 Row = Mapping[str, float]
 
@@ -29,6 +29,9 @@ class Engine(Protocol):
 
     def tell(self, handle: str, history: Sequence[Row], failed: bool = False, stopped: bool = False) -> None:
         """What the run logged, and how it ended."""
+
+    def add(self, parameters: Parameters, history: Sequence[Row]) -> None:
+        """A finished run that it did not suggest."""
 
     def should_stop(self, handle: str, history: Sequence[Row]) -> bool:
         """True where early stopping ends the run, whose history so far is given."""
@@ -64,6 +67,9 @@ class Litsweep:
         state = "failed" if failed else "finished"
         self._controller.tell(handle, history=history, state=state, stopped_early=stopped or None)
 
+    def add(self, parameters: Parameters, history: Sequence[Row]) -> None:
+        self._controller.add(parameters, history)
+
     def should_stop(self, handle: str, history: Sequence[Row]) -> bool:
         self._controller.tell(handle, history=history)
         return handle in self._controller.runs_to_stop()
@@ -89,13 +95,14 @@ class Wandb:
 
     def ask(self) -> tuple[str, dict[str, Any]]:
         parameters = self._question("suggest", self._runs, seed=1000 * self._seed + len(self._runs))
-        handle = str(len(self._runs))
-        self._runs.append({"name": handle, "state": "running", "config": parameters, "history": []})
-        return handle, parameters
+        return self._append("running", parameters, []), parameters
 
     def tell(self, handle: str, history: Sequence[Row], failed: bool = False, stopped: bool = False) -> None:
         state = "failed" if failed else "finished"
         self._runs[int(handle)] |= {"state": state, "history": list(history)}
+
+    def add(self, parameters: Parameters, history: Sequence[Row]) -> None:
+        self._append("finished", parameters, history)
 
     def should_stop(self, handle: str, history: Sequence[Row]) -> bool:
         self._runs[int(handle)]["history"] = list(history)
@@ -104,6 +111,12 @@ class Wandb:
     def close(self) -> None:
         self._process.terminate()
         self._process.wait()
+
+    def _append(self, state: str, parameters: Parameters, history: Sequence[Row]) -> str:
+        name = str(len(self._runs))
+        run = {"name": name, "state": state, "config": dict(parameters), "history": list(history)}
+        self._runs.append(run)
+        return name
 
     def _question(self, ask: str, runs: list[dict[str, Any]], **rest: Any) -> Any:
         assert self._process.stdin and self._process.stdout
@@ -138,6 +151,9 @@ class RandomSearch(_NeverStops):
     def tell(self, handle: str, history: Sequence[Row], failed: bool = False, stopped: bool = False) -> None:
         pass
 
+    def add(self, parameters: Parameters, history: Sequence[Row]) -> None:
+        pass
+
 
 class Optuna(_NeverStops):
     """Optuna 5 with its Gaussian process sampler, or TPE."""
@@ -160,8 +176,17 @@ class Optuna(_NeverStops):
         if failed:
             self._study.tell(int(handle), state=self._optuna.trial.TrialState.FAIL)
             return
+        self._study.tell(int(handle), self._best(history))
+
+    def add(self, parameters: Parameters, history: Sequence[Row]) -> None:
+        trial = self._optuna.trial.create_trial(
+            params=dict(parameters), distributions=self._space, value=self._best(history)
+        )
+        self._study.add_trial(trial)
+
+    def _best(self, history: Sequence[Row]) -> float:
         values = [row[self._problem.metric] for row in history]
-        self._study.tell(int(handle), self._problem.sign * max(self._problem.sign * v for v in values))
+        return self._problem.sign * max(self._problem.sign * value for value in values)
 
 
 def _optuna_distribution(spec: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from problems import Problem
+from problems import Parameters, Problem
 
 if TYPE_CHECKING:
     from botorch.models import SingleTaskGP
@@ -43,10 +43,7 @@ class PlainBotorch:
             warnings.simplefilter("ignore")
             point = self._propose() if len(self._values) >= _INITIAL else self._sobol()
         parameters = self._decode(point)
-        number = len(self._rows)
-        self._rows.append([code for axis in self._axes for code in axis.encode(parameters[axis.name])])
-        self._pending.add(number)
-        return str(number), parameters
+        return self._append(parameters), parameters
 
     def tell(
         self, handle: str, history: Sequence[Mapping[str, float]], failed: bool = False, stopped: bool = False
@@ -57,12 +54,22 @@ class PlainBotorch:
             sign, metric = self._problem.sign, self._problem.metric
             self._values[int(handle)] = max(sign * row[metric] for row in history)
 
+    def add(self, parameters: Parameters, history: Sequence[Mapping[str, float]]) -> None:
+        """A finished run that it did not suggest."""
+        self.tell(self._append(parameters), history)
+
     def should_stop(self, handle: str, history: Sequence[Mapping[str, float]]) -> bool:
         """Never."""
         return False
 
     def close(self) -> None:
         """Nothing was started."""
+
+    def _append(self, parameters: Parameters) -> str:
+        number = len(self._rows)
+        self._rows.append([code for axis in self._axes for code in axis.encode(parameters[axis.name])])
+        self._pending.add(number)
+        return str(number)
 
     def _sobol(self) -> Tensor:
         import torch

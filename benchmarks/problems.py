@@ -33,6 +33,7 @@ class Problem:
     `truth(parameters)` is its objective without noise, which regret is counted in. `batch`, where there is
     one, evaluates many configs at once, for the pool of random configs behind median and best known; `best`
     is the optimum where it is known. `conditions` says for which values of which parent a parameter counts.
+    `first(seed)` are the configs that a sweep with this seed starts with, whichever the engine.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Problem:
     epochs: int = 1
     best: float | None = None
     conditions: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
+    first: Callable[[int], list[Parameters]] = lambda seed: []
 
     @property
     def metric(self) -> str:

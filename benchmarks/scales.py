@@ -28,7 +28,7 @@ def scale_of(folder: Path, problem: Problem) -> Scale:
     """The scale of a problem, computed once and kept in `folder`."""
     path = folder / "scales.json"
     known = json.loads(path.read_text()) if path.exists() else {}
-    name = problem.name.removesuffix("-curves").removesuffix("-noise")
+    name = problem.name.removesuffix("-curves").removesuffix("-noise").removesuffix("-warm")
     if name not in known:
         known[name] = _measure(problem).as_dict()
         path.write_text(json.dumps(known, indent=1))

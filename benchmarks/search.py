@@ -23,10 +23,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import problems
 from engines import ENGINES, Engine
-from problems import CrashError, Problem
+from problems import CrashError, Parameters, Problem, Row
 from rich.progress import Progress
 from scales import scale_of
 from summary import show
+from warm_start import DATASETS, warm
 
 LIMIT_SHARE = 30
 """Full trainings' worth of epochs that a sweep with early stopping may use."""
@@ -83,7 +84,7 @@ def single_thread() -> None:
     torch.set_num_threads(1)
 
 
-SUITES = ["sklearn", "lcbench", "lcbench-noise", "lcbench-curves", "xgboost", "crashing"]
+SUITES = ["sklearn", "lcbench", "lcbench-noise", "lcbench-warm", "lcbench-curves", "xgboost", "crashing"]
 
 
 def suite(options: argparse.Namespace) -> list[Problem]:
@@ -100,6 +101,8 @@ def suite(options: argparse.Namespace) -> list[Problem]:
     chosen = tasks(options, problems.LCBENCH_DEVELOPMENT, None)
     if name == "lcbench-noise":
         return [noisy(options, problems.lcbench(data, task), task) for task in chosen]
+    if name == "lcbench-warm":
+        return [warm(problems.lcbench(data, task), others(data, task)) for task in chosen]
     return [problems.lcbench(data, task, curves=name == "lcbench-curves") for task in chosen]
 
 
@@ -120,6 +123,13 @@ def noisy(options: argparse.Namespace, problem: Problem, task: str) -> Problem:
     return problems.lcbench(options.data, task, noise=0.05 * abs(scale.best - scale.median))
 
 
+def others(data: Path, task: str) -> list[Problem]:
+    """Other development datasets: those that follow `task` in their list, from its end back to its start."""
+    known = problems.LCBENCH_DEVELOPMENT
+    start = known.index(task) + 1 if task in known else 0
+    return [problems.lcbench(data, known[(start + i) % len(known)]) for i in range(DATASETS)]
+
+
 def measure(options: argparse.Namespace, problem: Problem, engine: str, seed: int) -> None:
     """Run one engine on one problem, unless its line is there already."""
     seed += options.first_seed
@@ -136,7 +146,7 @@ def measure(options: argparse.Namespace, problem: Problem, engine: str, seed: in
     scale = scale_of(options.results, problem)
     opened = ENGINES[engine](problem, seed)
     try:
-        trace = play(opened, problem, options.n, options.in_flight)
+        trace = play(opened, problem, seed, options.n, options.in_flight)
     finally:
         opened.close()
     record = {**key, "n": options.n, "scale": scale.as_dict(), **trace}
@@ -150,7 +160,7 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
         yield from (json.loads(line) for line in path.read_text().splitlines())
 
 
-def play(engine: Engine, problem: Problem, n: int, in_flight: int) -> dict[str, list[Any]]:
+def play(engine: Engine, problem: Problem, seed: int, n: int, in_flight: int) -> dict[str, list[Any]]:
     """Ask and tell until `n` configs are evaluated; with several in flight, the oldest ends first.
 
     Gives, for each evaluation: the logged objective and the true one (None for a crash), the epochs used so
@@ -159,6 +169,8 @@ def play(engine: Engine, problem: Problem, n: int, in_flight: int) -> dict[str, 
     if problem.epochs > 1:
         return play_stopping(engine, problem, LIMIT_SHARE * problem.epochs)
     trace: dict[str, list[Any]] = {"logged": [], "true": [], "seconds": []}
+    for parameters in problem.first(seed):
+        engine.add(parameters, evaluate(problem, parameters, trace))
     running: list[tuple[str, dict[str, Any]]] = []
     while len(trace["true"]) < n:
         while len(running) < min(in_flight, n - len(trace["true"])):
@@ -166,17 +178,22 @@ def play(engine: Engine, problem: Problem, n: int, in_flight: int) -> dict[str, 
             running.append(engine.ask())
             trace["seconds"].append(round(time.perf_counter() - started, 4))
         handle, parameters = running.pop(0)
-        try:
-            history = problem.run(parameters)
-        except CrashError:
-            engine.tell(handle, [], failed=True)
-            trace["logged"].append(None)
-            trace["true"].append(None)
-            continue
-        engine.tell(handle, history)
-        trace["logged"].append(problem.sign * max(problem.sign * row[problem.metric] for row in history))
-        trace["true"].append(problem.truth(parameters))
+        history = evaluate(problem, parameters, trace)
+        engine.tell(handle, history, failed=not history)
     return trace
+
+
+def evaluate(problem: Problem, parameters: Parameters, trace: dict[str, list[Any]]) -> list[Row]:
+    """The history of a run, empty for a crash; its objective goes into the trace."""
+    try:
+        history = problem.run(parameters)
+    except CrashError:
+        trace["logged"].append(None)
+        trace["true"].append(None)
+        return []
+    trace["logged"].append(problem.sign * max(problem.sign * row[problem.metric] for row in history))
+    trace["true"].append(problem.truth(parameters))
+    return history
 
 
 def play_stopping(engine: Engine, problem: Problem, epochs: int) -> dict[str, list[Any]]:

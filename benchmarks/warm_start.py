@@ -1,0 +1,31 @@
+"""A sweep that does not start from nothing: its first runs try what was best on other datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from problems import Parameters, Problem, sample
+
+DATASETS = 5
+_EARLIER_RUNS = 100
+
+
+def warm(problem: Problem, others: Sequence[Problem]) -> Problem:
+    """`problem`, whose first runs are the winners of one earlier random sweep on each of `others`.
+
+    They are evaluated on `problem` itself and count as its first evaluations, for every engine alike. Each
+    seed has earlier sweeps of its own, of 100 runs.
+    """
+
+    def first(seed: int) -> list[Parameters]:
+        return [_winner(other, np.random.default_rng([seed, i])) for i, other in enumerate(others)]
+
+    return replace(problem, name=f"{problem.name}-warm", first=first)
+
+
+def _winner(problem: Problem, rng: np.random.Generator) -> Parameters:
+    """The best of some random configs."""
+    tried = [sample(problem.sweep["parameters"], rng) for _ in range(_EARLIER_RUNS)]
+    return max(tried, key=lambda parameters: problem.sign * problem.truth(parameters))
