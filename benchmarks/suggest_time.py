@@ -1,0 +1,141 @@
+"""Seconds per suggestion: wall time of `Controller.ask()` in sweeps that already have many runs.
+
+    python benchmarks/suggest_time.py
+    nice -n -15 python benchmarks/suggest_time.py       # on a machine that others use (as root)
+
+The runs told are those of a sweep under way: the first half random, the rest near the best so far, scored
+by a smooth function with interactions and 5 % noise. `first` is what a server pays for after a restart: a new
+controller, all runs added, and one suggestion. The others are asked one after another, each told before the
+next.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import numpy as np
+from problems import LCBENCH, sample
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from litsweep import Controller, parse_sweep
+
+MIXED = {
+    **{f"rate{i}": {"distribution": "log_uniform_values", "min": 1e-5, "max": 1.0} for i in range(4)},
+    **{f"share{i}": {"min": 0.0, "max": 1.0} for i in range(5)},
+    **{f"count{i}": {"distribution": "int_uniform", "min": 1, "max": 8} for i in range(3)},
+    **{
+        f"size{i}": {"distribution": "q_log_uniform_values", "min": 16, "max": 1024, "q": 1} for i in range(3)
+    },
+    **{f"kind{i}": {"values": ["a", "b", "c", "d"]} for i in range(3)},
+    **{f"flag{i}": {"values": [True, False]} for i in range(2)},
+}
+"""Twenty parameters of all kinds."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A sweep with `runs` runs, and the seconds that a suggestion (95 % of them) may take."""
+
+    title: str
+    parameters: Mapping[str, Any]
+    runs: int
+    limit: float
+    asks: int = 20
+
+
+CASES = (
+    Case("7d (LCBench's)", LCBENCH, 300, 0.5),
+    Case("7d (LCBench's)", LCBENCH, 1_000, 1.5),
+    Case("20d (mixed)", MIXED, 300, 1.5),
+    Case("20d (mixed)", MIXED, 1_000, 4.0),
+    Case("7d (LCBench's)", LCBENCH, 10_000, 5.0, asks=6),
+)
+
+
+class Objective:
+    """A smooth loss of the parameters' places in their ranges: an ellipsoid, a ridge, a step."""
+
+    def __init__(self, parameters: Mapping[str, Any], rng: np.random.Generator) -> None:
+        self._parameters = parameters
+        self._best = rng.uniform(0.2, 0.8, len(parameters))
+        self._weights = 2.0 ** -np.arange(len(parameters))[rng.permutation(len(parameters))]
+
+    def __call__(self, config: Mapping[str, Any]) -> float:
+        places = [_place(spec, config[name]) for name, spec in self._parameters.items()]
+        away = np.array(places) - self._best
+        return float(self._weights @ away**2 + 0.3 * away[0] * away[1] + 0.2 * np.tanh(4 * away[2]))
+
+
+def _place(spec: Mapping[str, Any], value: Any) -> float:
+    """Where in its range a value lies, 0 to 1."""
+    if "values" in spec:
+        return float(spec["values"].index(value) / (len(spec["values"]) - 1))
+    low, high = spec["min"], spec["max"]
+    is_log = "log" in spec.get("distribution", "")
+    return float(np.log(value / low) / np.log(high / low) if is_log else (value - low) / (high - low))
+
+
+def told(case: Case, objective: Objective, rng: np.random.Generator) -> list[tuple[dict[str, Any], float]]:
+    """The configs of a sweep under way, with their scores; late ones are like a good earlier one."""
+    runs: list[tuple[dict[str, Any], float]] = []
+    while len(runs) < case.runs:
+        config = sample(case.parameters, rng)
+        if len(runs) >= case.runs // 2:
+            parent = min((runs[i] for i in rng.integers(len(runs), size=20)), key=lambda run: run[1])[0]
+            config |= {name: value for name, value in parent.items() if rng.random() < 0.7}
+        runs.append((config, objective(config) + 0.05 * rng.standard_normal()))
+    return runs
+
+
+def measure(case: Case, seed: int) -> tuple[float, list[float]]:
+    """Seconds for the first suggestion of a new controller with all its runs, and for each later one."""
+    rng = np.random.default_rng(seed)
+    objective = Objective(case.parameters, rng)
+    runs = told(case, objective, rng)
+    sweep = {"method": "bayes", "metric": {"name": "loss"}, "parameters": case.parameters}
+    started = time.perf_counter()
+    controller = Controller(parse_sweep(sweep), seed=seed)
+    for config, loss in runs:
+        controller.add(config, history=[{"loss": loss}])
+    (suggestion,) = controller.ask()
+    first, later = time.perf_counter() - started, []
+    for _ in range(case.asks):
+        loss = objective(suggestion.parameters) + 0.05 * rng.standard_normal()
+        controller.tell(suggestion.id, history=[{"loss": loss}], state="finished")
+        started = time.perf_counter()
+        (suggestion,) = controller.ask()
+        later.append(time.perf_counter() - started)
+    return first, later
+
+
+def main() -> None:
+    """Measure all cases and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seed", type=int, default=0)
+    seed = parser.parse_args().seed
+    measure(replace(CASES[0], runs=20, asks=1), seed)  # imports torch
+    machine = f"{platform.machine()}, torch {version('torch')}, one thread"
+    table = Table(title=f"seconds per suggestion, wall; {machine}; load {os.getloadavg()[0]:.1f}")
+    for column in ("space", "runs told", "asks", "first", "median", "p95", "max", "may take (p95)"):
+        table.add_column(column, justify="left" if column == "space" else "right")
+    for case in track(CASES, console=Console(stderr=True), auto_refresh=False, transient=True):
+        first, later = measure(case, seed)
+        seconds = (first, np.median(later), np.quantile(later, 0.95), max(later))
+        numbers = [f"{second:.2f}" for second in seconds]
+        table.add_row(case.title, f"{case.runs:,}", str(case.asks), *numbers, f"{case.limit:.1f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
