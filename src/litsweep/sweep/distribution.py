@@ -2,10 +2,12 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping
+from functools import cached_property
 
 import numpy as np
 
-from litsweep.sweep.values import is_number
+from litsweep.sweep.values import identity, is_number
 
 LARGEST_SUPPORT = 100_000
 """`support` lists no more values than this: nobody tries them all, and the list would eat memory."""
@@ -39,6 +41,11 @@ class Distribution(ABC):
     def probabilities(self) -> tuple[float, ...] | None:
         """The probability of each value in `support`."""
         return None
+
+    @cached_property
+    def quantiles(self) -> Mapping[Hashable, float]:
+        """`cdf` of each value in `support`, under the value's identity; empty for a continuum."""
+        return {identity(value): self.cdf(value) for value in self.support or ()}
 
     @property
     def size(self) -> float:

@@ -51,11 +51,11 @@ class Dimension:
         return self._values[int((self.levels - code).abs().argmin())]
 
     @cached_property
-    def _codes(self) -> dict[Hashable, float]:
+    def _codes(self) -> Mapping[Hashable, float]:
+        if not self.is_category:
+            return self.parameter.distribution.quantiles
         support = self.parameter.distribution.support or ()
-        if self.is_category:
-            return {identity(value): float(index) for index, value in enumerate(support)}
-        return {identity(value): self.parameter.distribution.cdf(value) for value in support}
+        return {identity(value): float(index) for index, value in enumerate(support)}
 
     @cached_property
     def _values(self) -> tuple[object, ...]:
@@ -181,8 +181,8 @@ def _dimension(parameter: Parameter) -> Dimension:
         return Dimension(parameter, True, torch.arange(len(support), dtype=torch.double))
     if len(support) > FINEST_GRID:
         return Dimension(parameter, False, None)
-    middles = [distribution.cdf(value) for value in support]
-    return Dimension(parameter, False, torch.tensor(sorted(middles), dtype=torch.double))
+    middles = sorted(distribution.quantiles.values())
+    return Dimension(parameter, False, torch.tensor(middles, dtype=torch.double))
 
 
 def _nearest(levels: Tensor, x: Tensor) -> Tensor:
