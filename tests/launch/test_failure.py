@@ -38,6 +38,11 @@ def test_a_kill_while_the_kernel_ran_out_of_memory_is_out_of_memory() -> None:
     assert classify(0, "", out_of_host_memory=True) is None
 
 
+def test_the_class_that_agent_py_names_goes_before_every_sign() -> None:
+    tail = "agent.py: cannot start the W&B run: timed out. add --wandb offline\nfailure          lost"
+    assert classify(1, tail) is Failure.LOST
+
+
 def test_last_lines_leave_out_overwritten_progress() -> None:
     output = b"start\n" + b"".join(b"\r epoch %d" % i for i in range(50)) + b"\nValueError: x\n\n"
     assert last_lines(output) == "start\n epoch 49\nValueError: x"

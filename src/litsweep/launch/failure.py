@@ -16,7 +16,6 @@ EXIT_PREEMPTED = 128 + signal.SIGTERM  # SIGTERM was obeyed: checkpoint kept, se
 # the class itself, in a line such as `failure  diverged`.
 _NAMED = re.compile(rf"^failure\s+({'|'.join(Failure)})$", re.MULTILINE)
 _SIGNS: tuple[tuple[Failure, str], ...] = (
-    (Failure.ERROR, r"cannot start the W&B run"),
     (
         Failure.OUT_OF_MEMORY,
         r"^(\w+\.)*(OutOfMemoryError|MemoryError)(:|$)|CUDA out of memory"
