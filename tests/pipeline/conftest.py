@@ -2,15 +2,17 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+import wandb
 
 from litsweep.pipeline import main
 from litsweep.pipeline.datamodule import ImageDataModule
+from tests.live_server import LiveServer
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,16 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(name, "")  # so that what a run sets is taken back
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def online(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveServer]:
+    """A server for runs inside the test process, whose client reads its environment once unless torn down."""
+    wandb.teardown()
+    monkeypatch.setenv("WANDB_BASE_URL", server.url)
+    monkeypatch.setenv("WANDB_API_KEY", server.key)
+    yield server
+    wandb.teardown()
 
 
 @pytest.fixture(scope="session")

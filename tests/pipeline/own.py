@@ -132,3 +132,10 @@ class RuinSecondEpoch(Callback):
         if trainer.current_epoch == 1:
             for parameter in pl_module.parameters():
                 parameter.data.zero_()
+
+
+class Constant(Regression):
+    """Scores as its slope says."""
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self.log("val_error", torch.tensor(float(self.hparams["slope"])))

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from lightning.pytorch import Trainer
 
 from litsweep.pipeline.classifier import ImageClassifier
 from litsweep.pipeline.datamodule import ImageDataModule
+from tests.live_server import LiveServer
 from tests.pipeline.conftest import RunAgent
 
 pytestmark = [
@@ -144,6 +146,29 @@ def test_a_mistake_in_the_model_shows_its_traceback(run_agent: RunAgent) -> None
     assert (done.exit_code, done.result["failure"]) == (1, "error")
     assert "Traceback" in done.stderr
     assert "a mistake in somebody's model" in done.stderr
+
+
+@pytest.mark.slow  # the client tries for eleven seconds
+def test_a_server_that_does_not_answer_is_no_fault_of_the_run(
+    run_agent: RunAgent, online: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:  # bound and not listening: connections are refused
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        monkeypatch.setenv("WANDB_INIT_TIMEOUT", "1")
+        done = run_agent("--wandb=online")
+    assert (done.exit_code, done.result["failure"]) == (1, "lost")
+    assert "cannot start the W&B run" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_server_that_refuses_the_key_is_a_config_error(
+    run_agent: RunAgent, online: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
+    done = run_agent("--wandb=online")
+    assert (done.exit_code, done.result["failure"]) == (2, "config")
+    assert "Traceback" not in done.stderr
 
 
 def test_a_metric_that_is_never_logged_is_named_with_the_nearest(run_agent: RunAgent) -> None:

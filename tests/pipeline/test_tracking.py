@@ -1,9 +1,10 @@
 """When there is a W&B run, and that its config is what the model got."""
 
 import pytest
+import wandb
 
-from litsweep.errors import ConfigError
-from litsweep.pipeline.tracking import check_config, mode_of, same
+from litsweep.errors import ConfigError, LitsweepError
+from litsweep.pipeline.tracking import ServerUnreachableError, check_config, mode_of, same, start
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,27 @@ def test_values_that_are_the_same(one: object, other: object) -> None:
 @pytest.mark.parametrize(("one", "other"), [(0.1, 0.2), (1, True), ("a", "b"), ([1], [1, 2]), (None, 0)])
 def test_values_that_differ(one: object, other: object) -> None:
     assert not same(one, other)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Failed to get resume status for run r: context deadline exceeded\nwhile retrying: dial tcp", True),
+        ("Timed out while retrying: Post", True),
+        ("Run initialization has timed out after 90.0 sec.", True),
+        ("permission denied", False),
+    ],
+)
+def test_a_server_that_does_not_answer_is_told_from_one_that_refuses(
+    said: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise wandb.errors.CommError(said)
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    with pytest.raises(LitsweepError, match="cannot start the W&B run") as raised:
+        start("online", "r", {}, lambda: None)
+    assert isinstance(raised.value, ServerUnreachableError) is expected
 
 
 def test_a_model_that_got_something_else_is_a_fault() -> None:

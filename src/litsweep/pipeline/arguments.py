@@ -42,6 +42,8 @@ class RunOptions:
         patience: epochs without a better monitor after which training stops; 0: never.
         wandb: auto: what WANDB_MODE says, else online under an agent, else disabled.
         checkpoints: best.ckpt and last.ckpt go to CHECKPOINTS/SWEEP (or "manual")/RUN ID/.
+        log_model: log checkpoints as W&B artifacts: the best of the sweep, and a preempted run's, which then
+            goes on where CHECKPOINTS is not seen.
         images_every_n_epochs: log a grid of validation images and predictions this often; 0: never.
     """
 
@@ -51,6 +53,7 @@ class RunOptions:
     patience: int = 10
     wandb: Literal["auto", "online", "offline", "disabled"] = "auto"
     checkpoints: str = "checkpoints"
+    log_model: bool = False
     images_every_n_epochs: int = 5
 
     @property

@@ -16,7 +16,21 @@ from litsweep.errors import ConfigError, Fault, LitsweepError
 from litsweep.pipeline.pictures import confusion_chart, prediction_grid
 
 
-class BestCheckpoint(ModelCheckpoint):
+class LastCheckpoint(ModelCheckpoint):
+    """A checkpoint whose folder may have moved since it was saved: to another node, say."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        here = dict(state_dict, dirpath=self.dirpath)
+        for name in ("best_model_path", "kth_best_model_path", "last_model_path"):
+            here[name] = self._moved(state_dict[name])
+        here["best_k_models"] = {self._moved(path): k for path, k in state_dict["best_k_models"].items()}
+        super().load_state_dict(here)
+
+    def _moved(self, path: str) -> str:
+        return str(Path(self.dirpath or "", Path(path).name)) if path else path
+
+
+class BestCheckpoint(LastCheckpoint):
     """Keeps the checkpoint with the best monitored metric, and insists that the metric is logged."""
 
     _validated = False
@@ -48,14 +62,14 @@ class Checkpoints:
 
     folder: Path
     best: BestCheckpoint
-    last: ModelCheckpoint
+    last: LastCheckpoint
 
     @classmethod
     def make(cls, folder: Path, monitor: str, goal: Literal["min", "max"]) -> "Checkpoints":
         best = BestCheckpoint(
             folder, filename="best", monitor=monitor, mode=goal, enable_version_counter=False
         )
-        last = ModelCheckpoint(
+        last = LastCheckpoint(
             folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
         )
         return cls(folder, best, last)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import wandb
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Callback, Trainer, seed_everything
@@ -22,6 +23,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from litsweep.errors import LitsweepError
 from litsweep.pipeline import callbacks, processes, tracking
 from litsweep.pipeline.arguments import Arguments, RunOptions, instantiate
+from litsweep.pipeline.artifacts import Artifacts
 from litsweep.pipeline.callbacks import Checkpoints
 from litsweep.pipeline.control import Interrupted, Request, RunControl
 from litsweep.sweep.run import Failure
@@ -64,6 +66,8 @@ def checkpoint_folder(options: RunOptions, run_id: str) -> Path:
 
 def failure_of(error: BaseException) -> Failure:
     """Say what kind of failure an exception is."""
+    if isinstance(error, tracking.ServerUnreachableError):
+        return Failure.LOST
     if isinstance(error, LitsweepError | MisconfigurationException):
         return Failure.CONFIG
     text = str(error).lower()
@@ -80,20 +84,40 @@ def _run_rank_zero(arguments: Arguments) -> Outcome:
     run_id = os.environ.get("WANDB_RUN_ID") or secrets.token_hex(4)
     os.environ[RUN_ID] = run_id
     outcome = Outcome()
-    wandb_run = None
+    wandb_run = artifacts = None
     try:
         experiment = Experiment(arguments, run_id, outcome)
         mode = tracking.mode_of(arguments.options.wandb)
         wandb_run = tracking.start(mode, run_id, arguments.parameters, experiment.control.stop)
         tracking.check_config(dict(wandb_run.config), arguments.parameters)
+        if arguments.options.log_model:
+            artifacts = _artifacts(mode, wandb_run, experiment.checkpoints)
         experiment.run(WandbLogger(experiment=wandb_run))
     except BaseException as error:
         _judge(error, outcome)
     if wandb_run is not None:
-        tracking.finish(
-            wandb_run, outcome.summary, outcome.exit_code, preempted=outcome.exit_code == EXIT_PREEMPTED
-        )
+        _finish(wandb_run, artifacts, outcome)
     return outcome
+
+
+def _artifacts(mode: tracking.Mode, run: wandb.Run, checkpoints: Checkpoints) -> Artifacts | None:
+    if mode != "online":
+        print(f"agent.py: log_model: nothing is uploaded, the W&B run is {mode}", file=sys.stderr)
+        return None
+    artifacts = Artifacts(run, checkpoints)
+    artifacts.fetch()
+    return artifacts
+
+
+def _finish(run: wandb.Run, artifacts: Artifacts | None, outcome: Outcome) -> None:
+    """End the W&B run. A preempted one is to be gone on with; so may be an interrupted one."""
+    if outcome.exit_code == EXIT_PREEMPTED:
+        run.mark_preempting()
+        if artifacts:
+            artifacts.preempted()
+    elif artifacts and outcome.exit_code != EXIT_INTERRUPTED:
+        artifacts.ended()
+    tracking.finish(run, outcome.summary, outcome.exit_code)
 
 
 def _run_other_rank(arguments: Arguments) -> int:
@@ -117,11 +141,11 @@ class Experiment:
         self._options = arguments.options
         self._outcome = outcome
         folder = checkpoint_folder(self._options, run_id)
-        self._checkpoints = Checkpoints.make(folder, self._options.monitor, self._options.goal)
+        self.checkpoints = Checkpoints.make(folder, self._options.monitor, self._options.goal)
         self._stopper = callbacks.early_stopping(
             self._options.monitor, self._options.goal, self._options.patience
         )
-        self.control = RunControl(self._checkpoints.last_path, self._options.monitor, self._options.seed)
+        self.control = RunControl(self.checkpoints.last_path, self._options.monitor, self._options.seed)
 
     def run(self, logger: WandbLogger) -> None:
         """Train, from last.ckpt if there is one, then test once with the best checkpoint.
@@ -131,19 +155,19 @@ class Experiment:
         seed_everything(self._options.seed, workers=True, verbose=False)
         model, data, trainer_arguments = instantiate(self._arguments)
         trainer = self._make_trainer(trainer_arguments, logger)
-        self._checkpoints.make_folder()
-        last = self._checkpoints.last_path
+        self.checkpoints.make_folder()
+        last = self.checkpoints.last_path
         try:
             trainer.fit(model, data, ckpt_path=last if last.is_file() else None, weights_only=False)
         finally:
-            self._outcome.summary |= self._checkpoints.summary()
+            self._outcome.summary |= self.checkpoints.summary()
         self._outcome.summary["stop_reason"] = (
             "early_stopping" if self._stopper.stopped_epoch else "completed"
         )
         if not (is_overridden("test_step", model) and is_overridden("test_dataloader", data)):
             print("agent.py: not tested: the model has no test_step, or the data no test_dataloader")
             return
-        best = None if trainer.fast_dev_run else self._checkpoints.path  # type: ignore[attr-defined]
+        best = None if trainer.fast_dev_run else self.checkpoints.path  # type: ignore[attr-defined]
         trainer.test(model, data, ckpt_path=best, verbose=False, weights_only=False)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self._outcome.summary |= metrics
@@ -164,7 +188,7 @@ class Experiment:
             callbacks.learning_rate_monitor(),
             callbacks.LogConfusionMatrix(),
         ]
-        made += [self._checkpoints.best, self._checkpoints.last]
+        made += [self.checkpoints.best, self.checkpoints.last]
         if self._options.patience:
             made.append(self._stopper)
         if self._options.images_every_n_epochs:

@@ -1,7 +1,10 @@
 """The W&B run: when there is one, what its config says, what its summary tells."""
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+import re
+import signal
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 import wandb
@@ -10,6 +13,10 @@ from litsweep.errors import ConfigError, Fault, LitsweepError
 from litsweep.pipeline.arguments import flatten
 
 Mode = Literal["online", "offline", "disabled"]
+
+
+class ServerUnreachableError(LitsweepError):
+    """The server did not answer: no fault of this run, which may succeed elsewhere or later."""
 
 
 def mode_of(asked: str) -> Mode:
@@ -25,23 +32,40 @@ def start(
 ) -> wandb.Run:
     """Start the run, or go on with it where it broke off, and write `parameters` into its config.
 
-    `on_stop` is called, in a thread of W&B's, when the server asks the run to stop. Raises LitsweepError when
-    the server cannot be reached, and ConfigError when the run's config says something else than `parameters`.
+    `on_stop` is called, in a thread of W&B's, when the server asks the run to stop. Raises
+    ServerUnreachableError when the server does not answer, LitsweepError when it refuses.
     """
     try:
-        run = wandb.init(
-            mode=mode,
-            id=run_id,
-            resume=None if "WANDB_RESUME" in os.environ or mode != "online" else "allow",
-            config={name: value for name, value in parameters.items() if value is not None},
-            settings=wandb.Settings(stop_fn=on_stop),
-        )
+        with _sigterm_blocked():
+            run = wandb.init(
+                mode=mode,
+                id=run_id,
+                resume=None if "WANDB_RESUME" in os.environ or mode != "online" else "allow",
+                config={name: value for name, value in parameters.items() if value is not None},
+                settings=wandb.Settings(stop_fn=on_stop),
+            )
     except wandb.Error as error:
+        # The client retries until its time is up when nobody answers, and has no exception of its own for it.
+        unanswered = re.search("while retrying|timed out", str(error))
+        kind = ServerUnreachableError if unanswered else LitsweepError
         fix = "check WANDB_BASE_URL and WANDB_API_KEY and that the server runs, or add --wandb offline"
-        raise LitsweepError(f"cannot start the W&B run: {error}. {fix}") from error
+        raise kind(f"cannot start the W&B run: {error}. {fix}") from error
     run.define_metric("trainer/global_step")
     run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
     return run
+
+
+@contextlib.contextmanager
+def _sigterm_blocked() -> Iterator[None]:
+    """Have W&B's service, which is started within, inherit the mask.
+
+    A cluster that ends a job signals every process of it, and the service must live to send the last rows.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def check_config(config: Mapping[str, Any], parameters: Mapping[str, object]) -> None:
@@ -67,10 +91,8 @@ def same(one: object, other: object) -> bool:
         return str(one) == str(other)
 
 
-def finish(run: wandb.Run, summary: Mapping[str, Any], exit_code: int, *, preempted: bool) -> None:
-    """Write the summary and end the run. `preempted` tells the server that the run is to be gone on with."""
-    if preempted:
-        run.mark_preempting()
+def finish(run: wandb.Run, summary: Mapping[str, Any], exit_code: int) -> None:
+    """Write the summary and end the run."""
     if dict(run.summary).get("failure") and "failure" not in summary:  # of an earlier attempt
         run.summary.update({"failure": None, "failure_message": None})
     run.summary.update(dict(summary))

@@ -1,0 +1,139 @@
+"""Checkpoints as W&B artifacts: the best model of a sweep, and what a preempted run goes on from elsewhere.
+
+`model-SWEEP` gets a version from each run that is the sweep's best when it ends; the alias `best` is on the
+best of them. `checkpoint-RUN` holds both checkpoints of a preempted run until that has ended.
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import wandb
+
+from litsweep.pipeline.callbacks import Checkpoints
+from litsweep.pipeline.tracking import ServerUnreachableError
+
+BEST = "best"
+STEP = "global_step"
+_TYPE_OF_MODEL, _TYPE_OF_STATE = "model", "checkpoint"
+_ERRORS = (wandb.Error, ValueError, OSError)  # the client raises ValueError for an upload that failed
+
+
+class Artifacts:
+    """The artifacts of one online run."""
+
+    def __init__(self, run: wandb.Run, checkpoints: Checkpoints) -> None:
+        self._run = run
+        self._checkpoints = checkpoints
+        self._api = wandb.Api()
+        self._home = f"{run.entity}/{run.project}"
+        self._model = f"model-{run.sweep_id or run.id}"
+        self._state = f"checkpoint-{run.id}"
+
+    def fetch(self) -> None:
+        """Bring a preempted run's checkpoints here, where those in the folder are missing or older.
+
+        Raises ServerUnreachableError: from the start again, the run would write every row twice.
+        """
+        if not self._run.resumed:
+            return
+        try:
+            versions = self._versions(_TYPE_OF_STATE, self._state)
+            if versions and versions[0].metadata[STEP] > step_of(self._checkpoints.last_path):
+                self._download(versions[0])
+        except _ERRORS as error:
+            raise ServerUnreachableError(
+                f"cannot fetch the run's checkpoint {self._state}: {error}"
+            ) from error
+
+    def preempted(self) -> None:
+        """Log both checkpoints, from which the run goes on where it does not see this folder."""
+        if self._checkpoints.last_path.is_file():
+            self._try("this run can go on only where its folder is seen", self._log_state)
+
+    def ended(self) -> None:
+        """Log the best checkpoint if it is the sweep's best so far; the run needs no other any more."""
+        self._try("the best checkpoint is only in its folder", self._log_model)
+        if self._run.resumed:
+            self._try(f"the artifact {self._state} stays", self._delete_state)
+
+    def _try(self, otherwise: str, action: Callable[[], None]) -> None:
+        """The training counts, whatever becomes of an upload."""
+        try:
+            action()
+        except _ERRORS as error:
+            print(f"agent.py: log_model: {otherwise}: {error}", file=sys.stderr)
+
+    def _download(self, state: wandb.Artifact) -> None:
+        folder = self._checkpoints.folder
+        self._checkpoints.make_folder()
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            state.download(root=scratch, skip_cache=True)
+            for path in sorted(Path(scratch).iterdir()):  # best.ckpt before last.ckpt, which counts
+                path.replace(folder / path.name)
+
+    def _log_state(self) -> None:
+        last = self._checkpoints.last_path
+        state = wandb.Artifact(self._state, _TYPE_OF_STATE, metadata={STEP: step_of(last)})
+        for path in (last, last.with_name("best.ckpt")):
+            if path.is_file():
+                state.add_file(str(path), policy="immutable", skip_cache=True)
+        self._run.log_artifact(state).wait()
+        _, *older = self._versions(_TYPE_OF_STATE, self._state)
+        for version in older:
+            version.delete(delete_aliases=True)
+
+    def _delete_state(self) -> None:
+        if self._exists(_TYPE_OF_STATE, self._state):
+            self._api.artifact_collection(_TYPE_OF_STATE, f"{self._home}/{self._state}").delete()
+
+    def _log_model(self) -> None:
+        best = self._checkpoints.best
+        if best.best_model_score is None or not Path(best.best_model_path).is_file():
+            return
+        score = float(best.best_model_score)
+        rival = self._best_version()
+        if rival is not None and not self._is_better(score, rival.metadata["score"]):
+            return
+        metadata = {"score": score, "monitor": best.monitor, "mode": best.mode, "run": self._run.id}
+        model = wandb.Artifact(self._model, _TYPE_OF_MODEL, metadata=metadata)
+        model.add_file(best.best_model_path, name="model.ckpt", policy="immutable", skip_cache=True)
+        self._run.log_artifact(model, aliases=[BEST]).wait()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Another run may have logged a better one meanwhile: whoever is last sees both."""
+        best = self._best_version()
+        if best is not None and BEST not in best.aliases:
+            best.aliases.append(BEST)
+            best.save()
+
+    def _best_version(self) -> wandb.Artifact | None:
+        best: wandb.Artifact | None = None
+        for version in self._versions(_TYPE_OF_MODEL, self._model):
+            known = version.metadata.get("monitor") == self._checkpoints.best.monitor
+            if known and (best is None or self._is_better(version.metadata["score"], best.metadata["score"])):
+                best = version
+        return best
+
+    def _is_better(self, one: float, other: float) -> bool:
+        return one > other if self._checkpoints.best.mode == "max" else one < other
+
+    def _versions(self, kind: str, name: str) -> list[wandb.Artifact]:
+        """All versions, the newest first."""
+        path = f"{self._home}/{name}"
+        return list(self._api.artifacts(kind, path)) if self._exists(kind, name) else []
+
+    def _exists(self, kind: str, name: str) -> bool:
+        return self._api.artifact_collection_exists(f"{self._home}/{name}", kind)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The optimizer steps behind a checkpoint, -1 where there is none."""
+    if not checkpoint.is_file():
+        return -1
+    saved: dict[str, Any] = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=False)
+    return int(saved["global_step"])
