@@ -115,10 +115,12 @@ def test_nothing_survives_a_killed_launcher(bench: MakeBench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("presses", "state"), [(1, "finished"), (2, "preempted"), (3, "preempted")], ids=["finish", "end", "kill"]
+    ("presses", "state", "exit_code"),
+    [(1, "finished", 0), (2, "preempted", 0), (3, "preempted", 130)],
+    ids=["finish", "end", "kill"],
 )
-def test_ctrl_c(bench: MakeBench, presses: int, state: str) -> None:
-    made = bench(MOODY)
+def test_ctrl_c(bench: MakeBench, presses: int, state: str, exit_code: int) -> None:
+    made = bench(MOODY, run_cap=2)
     wait = made.folder / "wait"
     wait.touch()
     if presses == 3:
@@ -131,6 +133,11 @@ def test_ctrl_c(bench: MakeBench, presses: int, state: str) -> None:
         if presses == 1:
             assert launcher.poll() is None
             wait.unlink()
-        assert launcher.communicate(timeout=20)[0] == "130\n"
-        assert made.states() == {state: 2}
-        assert made.left_over() == []
+        assert launcher.communicate(timeout=20)[0] == f"{exit_code}\n"
+    assert made.states() == {state: 2}
+    assert made.left_over() == []
+    if presses > 1:  # nothing is lost: the next launch goes on with them
+        wait.unlink()
+        (made.folder / "stubborn").unlink(missing_ok=True)
+        assert made.launch(agents=2).exit_code == 0
+        assert made.states() == {"finished": 2}

@@ -76,6 +76,7 @@ class Supervisor:
         self._display = display
         self._interrupts = 0
         self._deadline = float("inf")
+        self._killed = False
         self._error = ""
 
     def run(self) -> LaunchOutcome:
@@ -89,7 +90,7 @@ class Supervisor:
                     agent.kill()
                 self._cleaner.finish()
         self._show()
-        return LaunchOutcome(tuple(agent.view() for agent in self._agents), self._interrupts > 0, self._error)
+        return LaunchOutcome(tuple(agent.view() for agent in self._agents), self._killed, self._error)
 
     def _step(self) -> None:
         for agent in self._agents:
@@ -209,6 +210,7 @@ class Supervisor:
         for agent in self._agents:
             run = agent.run
             agent.kill()
+            self._killed |= run is not None
             if run:
                 self._retries.abandon(run)
             agent.run = None

@@ -8,7 +8,7 @@ from pathlib import Path
 EXIT_DONE = 0
 EXIT_CONFIG = 2
 EXIT_PARTIAL = 3
-EXIT_INTERRUPTED = 130
+EXIT_KILLED = 130
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,13 @@ class SlotView:
 
 @dataclass(frozen=True)
 class LaunchOutcome:
-    """How a launch ended. `error` is the message of the config error that stopped it, if one did."""
+    """How a launch ended.
+
+    `killed` when runs were killed for the person, `error` the message of the config error that stopped it.
+    """
 
     slots: tuple[SlotView, ...]
-    interrupted: bool = False
+    killed: bool = False
     error: str = ""
 
     @property
@@ -87,9 +90,9 @@ class LaunchOutcome:
 
     @property
     def exit_code(self) -> int:
-        """0 all slots finished, 2 a config error, 3 partial (a slot closed), 130 interrupted."""
-        if self.interrupted:
-            return EXIT_INTERRUPTED
+        """0 all slots finished or were told to, 2 a config error, 3 partial (a slot closed), 130 killed."""
+        if self.killed:
+            return EXIT_KILLED
         if self.error:
             return EXIT_CONFIG
         return EXIT_PARTIAL if self.closed else EXIT_DONE

@@ -1,10 +1,8 @@
 """The W&B run: when there is one, what its config says, what its summary tells."""
 
-import contextlib
 import os
 import re
-import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import wandb
@@ -36,14 +34,13 @@ def start(
     ServerUnreachableError when the server does not answer, LitsweepError when it refuses.
     """
     try:
-        with _sigterm_blocked():
-            run = wandb.init(
-                mode=mode,
-                id=run_id,
-                resume=None if "WANDB_RESUME" in os.environ or mode != "online" else "allow",
-                config={name: value for name, value in parameters.items() if value is not None},
-                settings=wandb.Settings(stop_fn=on_stop),
-            )
+        run = wandb.init(
+            mode=mode,
+            id=run_id,
+            resume=None if "WANDB_RESUME" in os.environ or mode != "online" else "allow",
+            config={name: value for name, value in parameters.items() if value is not None},
+            settings=wandb.Settings(stop_fn=on_stop),
+        )
     except wandb.Error as error:
         # The client retries until its time is up when nobody answers, and has no exception of its own for it.
         unanswered = re.search("while retrying|timed out", str(error))
@@ -53,19 +50,6 @@ def start(
     run.define_metric("trainer/global_step")
     run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
     return run
-
-
-@contextlib.contextmanager
-def _sigterm_blocked() -> Iterator[None]:
-    """Have W&B's service, which is started within, inherit the mask.
-
-    A cluster that ends a job signals every process of it, and the service must live to send the last rows.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def check_config(config: Mapping[str, Any], parameters: Mapping[str, object]) -> None:
