@@ -61,15 +61,17 @@ def test_an_id_already_known_is_never_given_again() -> None:
 def test_a_replay_by_add_goes_on_as_if_nothing_had_happened(method: str) -> None:
     keys: dict[str, Any] = {"parameters": {"a": {"values": [1, 2, 3]}, "b": {"min": 1, "max": 4}}}
     lived = controller(method, namespace="s", **keys)
-    for step in range(6):
+    for step in range(8):
         (suggestion,) = lived.ask()
-        if step < 4:
+        if step < 6:
             lived.tell(suggestion.id, history=[{"loss": step - 0.5}, {"loss": 3.0}], state="finished")
     replayed = controller(method, namespace="s", **keys)
     for run in lived.runs:
         replayed.add(run.parameters, run.history, run.state, id=run.id, failure=run.failure)
     assert replayed.runs == lived.runs
-    assert replayed.ask(2) == lived.ask(2)
+    suggestions = replayed.ask(2)
+    assert suggestions == lived.ask(2)
+    assert {suggestion.reason["method"] for suggestion in suggestions} == {method}
 
 
 def test_tell_replaces_the_history_and_keeps_what_is_not_told() -> None:
