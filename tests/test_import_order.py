@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "sweep": {"errors"},
     "search": {"errors", "sweep"},
     "server": {"errors", "sweep", "search"},
+    "optuna": {"errors", "sweep", "search"},
     "launch": {"errors", "lifetime", "sweep"},
     "pipeline": {"errors", "lifetime", "sweep"},
 }

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from litsweep.cli import best, check, env, jobs, launch, run, serve
+from litsweep.cli import best, check, env, jobs, launch, run, scheduler, serve
 from litsweep.errors import LitsweepError
 
-COMMANDS = (run, serve, env, check, launch, jobs, best)
+COMMANDS = (run, serve, env, check, launch, jobs, best, scheduler)
 INTERRUPTED = 130
 
 

@@ -116,10 +116,13 @@ class Controller:
     def runs_to_stop(self) -> list[StopDecision]:
         """The running runs that early termination ends now, each with the reason.
 
-        A run for which `tell(stopped_early=True)` was called is not named again.
+        A run for which `tell(stopped_early=True)` was called is not named again. A scheduler that chooses the
+        runs also stops them.
         """
         rule = self.config.early_terminate
-        return [] if rule is None else decide(rule, self._curves.values())
+        if rule is None or self.config.scheduler is not None:
+            return []
+        return decide(rule, self._curves.values())
 
     def best(self) -> Run | None:
         """The run of this sweep with the best first metric; None while there is none.
@@ -177,7 +180,7 @@ class Controller:
         if metric is None:
             return
         self._curves[run.id] = Curve.of(run, metric)
-        if run.id not in self._priors and _reaches_targets(run, self.config.metrics):
+        if run.id not in self._priors and reaches_targets(run, self.config.metrics):
             self._on_target.add(run.id)
         else:
             self._on_target.discard(run.id)
@@ -206,11 +209,16 @@ class Controller:
         raise AssertionError("more ids tried than there are runs")
 
 
+def seed_for_sweep(sweep_id: str) -> int:
+    """A seed for a sweep that gives none, the same each time."""
+    return int.from_bytes(hashlib.sha256(sweep_id.encode()).digest()[:4])
+
+
 def _is_broken(run: Run) -> bool:
     return run.state in (RunState.FAILED, RunState.CRASHED) or run.failure is not None
 
 
-def _reaches_targets(run: Run, metrics: Sequence[Metric]) -> bool:
+def reaches_targets(run: Run, metrics: Sequence[Metric]) -> bool:
     """True where there are targets and the run has reached them all, each at some time."""
     aims = [metric for metric in metrics if metric.target is not None]
     values = [(metric, objective(run, metric)) for metric in aims]

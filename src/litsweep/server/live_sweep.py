@@ -4,7 +4,6 @@ The database is the truth: everything here can be dropped at any time and is bui
 search then goes on as if nothing had happened.
 """
 
-import hashlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from litsweep.search.controller import Controller
+from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.search.stopping import StopDecision
 from litsweep.server import run_filters
 from litsweep.server.history_keys import flat
@@ -46,7 +45,7 @@ class LiveSweep:
         self.id = record.id
         self.lock = threading.Lock()
         self.config = parse_sweep(record.config)
-        self._controller = Controller(self.config, seed=_seed(record.name), namespace=record.name)
+        self._controller = Controller(self.config, seed=seed_for_sweep(record.name), namespace=record.name)
         self._metrics = frozenset(metric.name for metric in self.config.metrics)
         self._heard: dict[str, Heard] = {}
         self._prior_runs = record.prior_runs
@@ -144,11 +143,6 @@ def _told(mark: RunMark) -> Told:
 def _numbers(row: Mapping[str, Any], metrics: frozenset[str]) -> Row:
     found = ((name, number(value)) for name, value in flat(row) if name in metrics)
     return {name: value for name, value in found if value is not None}
-
-
-def _seed(sweep_name: str) -> int:
-    """A seed for a sweep that gives none, the same after each restart."""
-    return int.from_bytes(hashlib.sha256(sweep_name.encode()).digest()[:4])
 
 
 class LiveSweeps:

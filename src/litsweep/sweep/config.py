@@ -15,6 +15,7 @@ from litsweep.sweep.space import Parameter, SearchSpace
 from litsweep.sweep.space_schema import parse_space
 from litsweep.sweep.top_schema import (
     TEXTS,
+    check_carried,
     check_controller,
     check_keys,
     parse_command,
@@ -109,6 +110,7 @@ def _parse(top: Section) -> SweepConfig:
         seed=ours.integer("seed", at_least=0) if ours and "seed" in ours else None,
         raw={str(key): value for key, value in top.content.items()},
     )
+    check_carried(top, ours)
     _check_together(top, config)
     return replace(config, warnings=tuple(top.report.warnings))
 

@@ -101,3 +101,11 @@ def check_controller(top: Section) -> None:
     if "scheduler" in top and "early_terminate" in top:
         fix = "leave it out: the scheduler decides what to stop"
         top.report.fault("early_terminate", "cannot stand beside a scheduler", "", fix)
+
+
+def check_carried(top: Section, ours: Section | None) -> None:
+    """Our early termination beside a scheduler is for the optimizer that `litsweep scheduler` writes."""
+    scheduler = top.raw("scheduler")
+    if ours and "early_terminate" in ours and isinstance(scheduler, Mapping) and "optimizer" not in scheduler:
+        fix = "let `litsweep scheduler` write the scheduler, from a sweep with method: bayes"
+        ours.fault("early_terminate", "is read by nobody beside this scheduler", fix)

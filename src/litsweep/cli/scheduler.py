@@ -1,0 +1,108 @@
+"""`litsweep scheduler`: a Bayesian sweep as one that `wandb sweep-scheduler` drives, on W&B cloud too."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import yaml
+
+from litsweep.cli.check import check_config
+from litsweep.errors import ConfigError, Fault, LitsweepError
+from litsweep.sweep.config import Method, SweepConfig, parse_sweep
+from litsweep.sweep.distributions import Categorical
+
+_MARK = "Written by `litsweep scheduler`"
+
+_SOURCE = '''"""{mark} for `wandb sweep-scheduler`: the search of {name}."""
+
+from pathlib import Path
+
+from litsweep.optuna import SweepSearch
+
+_search = SweepSearch(Path(__file__).with_name("{name}"))
+study, search_space = _search.study, _search.search_space
+'''
+
+_NEXT = """wrote {config} and {source}. Next, from this folder:
+  wandb sweep {config}
+  wandb sweep-scheduler --batch-size 1 ENTITY/PROJECT/ID   # chooses the runs, one for each agent at a time
+  wandb agent ENTITY/PROJECT/ID                            # in other shells; or: litsweep launch"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    purpose = (
+        "make a sweep whose runs `wandb sweep-scheduler` gets from litsweep's search, W&B cloud included"
+    )
+    parser = commands.add_parser("scheduler", help=purpose, description=purpose)
+    parser.add_argument("config", type=Path, help="the sweep's YAML file, with method: bayes")
+    parser.set_defaults(execute=execute)
+
+
+def execute(args: argparse.Namespace) -> int:
+    config = check_config(args.config)
+    faults = list(_faults(config))
+    if faults:
+        raise ConfigError(str(args.config), faults)
+    path = Path(os.path.relpath(args.config))
+    target = path.with_name(f"{path.stem}_scheduler.yaml")
+    source = target.with_suffix(".py")
+    scheduled = yaml.safe_dump(scheduled_sweep(config, source.as_posix()), sort_keys=False)
+    parse_sweep(scheduled, str(target))
+    _write(target, f"# {_MARK} from {path.name}: edit that one and write this anew.\n{scheduled}")
+    _write(source, _SOURCE.format(mark=_MARK, name=target.name))
+    if find_spec("optuna") is None:
+        print("warning: the scheduler needs Optuna here: pip install 'litsweep[optuna]'", file=sys.stderr)
+    print(_NEXT.format(config=target, source=source))
+    return 0
+
+
+def scheduled_sweep(config: SweepConfig, source: str) -> dict[str, object]:
+    """The sweep with `method: custom` and the scheduler; what W&B refuses beside one moves to `litsweep:`."""
+    scheduler = {"engine": "optuna", "source": source, "optimizer": "study", "search_space": "search_space"}
+    ours = config.raw.get("litsweep")
+    theirs = {"early_terminate": config.raw["early_terminate"]} if "early_terminate" in config.raw else {}
+    carried = {**theirs, **(ours if isinstance(ours, Mapping) else {})}
+    kept = {key: value for key, value in config.raw.items() if key not in ("early_terminate", "litsweep")}
+    kept |= {"method": "custom", "scheduler": scheduler}
+    return kept | ({"litsweep": carried} if carried else {})
+
+
+def _faults(config: SweepConfig) -> Iterator[Fault]:
+    """What a sweep under the scheduler cannot have, so that nothing of it is lost in silence."""
+    if config.scheduler is not None:
+        yield Fault("scheduler", "is there already", "", "name the file that has none")
+    elif config.method is not Method.BAYES:
+        fix = "`wandb sweep` alone does the others; for ours write `method: bayes`"
+        yield Fault("method", "must be bayes", str(config.method), fix)
+    if len(config.metrics) > 1 and config.early_terminate is not None:
+        fix = "leave it out, or keep one metric"
+        yield Fault("early_terminate", "cannot stop runs of several metrics under the scheduler", "", fix)
+    for parameter in config.space.parameters:
+        path = f"parameters.{parameter.name}"
+        if len(parameter.keys) > 1:
+            fix = f"write `{parameter.name}:` as one name with a dot"
+            yield Fault(path, "is nested, which W&B's scheduler cannot hand out", "", fix)
+        if isinstance(parameter.distribution, Categorical):
+            yield from _alike(path, parameter.distribution.support)
+
+
+def _alike(path: str, values: Sequence[object]) -> Iterator[Fault]:
+    """Different values that are equal in Python: Optuna records the first for both."""
+    for index, value in enumerate(values):
+        for other in values[:index]:
+            if value == other:
+                fix = "write one of them as text"
+                yield Fault(path, f"Optuna takes {other!r} and {value!r} for one value", "", fix)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file of ours anew, and nobody else's."""
+    try:
+        if path.exists() and _MARK not in path.read_text(errors="replace"):
+            raise LitsweepError(f"{path}: is there, and not by `litsweep scheduler`; move it out of the way")
+        path.write_text(text)
+    except OSError as error:
+        raise LitsweepError(f"{path}: cannot be written ({error.strerror})") from error

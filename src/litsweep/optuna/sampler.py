@@ -1,0 +1,115 @@
+"""An Optuna sampler that asks the Bayesian engine."""
+
+import contextlib
+import logging
+import threading
+import zlib
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from optuna import Study
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from litsweep.optuna.distributions import from_optuna
+from litsweep.optuna.space import is_tried_through, observed, search_space
+from litsweep.optuna.trials import REASON, SAMPLED, metrics, runs
+from litsweep.search.bayes import suggest
+from litsweep.sweep.config import Method, SweepConfig
+from litsweep.sweep.run import Run
+
+_logger = logging.getLogger("optuna.litsweep")
+_RANDOM_SEEDS = 2**32
+
+
+class LitsweepSampler(BaseSampler):
+    """Bayesian optimization of mixed, conditional and finite spaces, for one objective or several.
+
+    `search_space` (names to Optuna distributions), where it is known before the first trial, lets the
+    quasi-random design start at once. Without it the space is learned from the trials that have ended,
+    branches included, and what is not known yet is sampled at random. The same `seed` and the same trials
+    give the same suggestions; None draws a seed.
+
+    Running trials count: those sampled side by side keep apart. Failed trials, and NaN or infinite values,
+    teach it where not to go; pruned ones count with their curve. A finite space is tried through, each config
+    once, and `Study.optimize` then ends; with `ask` and `tell`, `is_exhausted` says so. Why a config was
+    suggested is in `trial.system_attrs["litsweep:reason"]`.
+    """
+
+    def __init__(
+        self, search_space: Mapping[str, BaseDistribution] | None = None, seed: int | None = None
+    ) -> None:
+        self._search_space = None if search_space is None else dict(sorted(search_space.items()))
+        self._seed = int(np.random.default_rng().integers(_RANDOM_SEEDS)) if seed is None else seed
+        self._one_at_a_time = threading.Lock()
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self._distributions(study.get_trials(deepcopy=False))
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        if not search_space:
+            return {}
+        remember = partial(study._storage.set_trial_system_attr, trial._trial_id)
+        with self._one_at_a_time:
+            others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
+            parameters, reason = self._suggest(self._config(study, search_space, others), others, trial)
+            remember(SAMPLED, parameters)
+        remember(REASON, reason)
+        if "fallback" in reason:
+            _logger.warning("Trial %d: %s: %s", trial.number, reason["method"], reason["fallback"])
+        return parameters
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return from_optuna(param_distribution).sample(self._rng(trial, param_name))
+
+    def after_trial(
+        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        if self.is_exhausted(study):
+            with contextlib.suppress(RuntimeError):  # there is no loop to stop around `ask` and `tell`
+                study.stop()
+
+    def is_exhausted(self, study: Study) -> bool:
+        """True where every config of a finite space has its trial, as `GridSampler.is_exhausted`."""
+        trials = study.get_trials(deepcopy=False)
+        return is_tried_through(self._config(study, self._distributions(trials), trials).space, trials)
+
+    def reseed_rng(self) -> None:
+        """Nothing to do: what is random depends on the seed and the trial's number alone."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_one_at_a_time"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _one_at_a_time=threading.Lock())
+
+    def _distributions(self, trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
+        return observed(trials) if self._search_space is None else self._search_space
+
+    def _config(
+        self, study: Study, distributions: Mapping[str, BaseDistribution], trials: Sequence[FrozenTrial]
+    ) -> SweepConfig:
+        """The study in the search's terms."""
+        return SweepConfig(Method.BAYES, search_space(distributions, trials), metrics(study))
+
+    def _runs(self, trials: Sequence[FrozenTrial], config: SweepConfig) -> list[Run]:
+        return runs(trials, config)
+
+    def _suggest(
+        self, config: SweepConfig, trials: Sequence[FrozenTrial], trial: FrozenTrial
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A config and the reason for it; any config, once all of a finite space have been tried."""
+        for proposal in suggest(config, self._runs(trials, config), 1, self._seed):
+            return dict(proposal.parameters), dict(proposal.reason)
+        reason = {"method": "random", "fallback": "every config of the space has been tried"}
+        return config.space.sample(self._rng(trial, "")), reason
+
+    def _rng(self, trial: FrozenTrial, name: str) -> np.random.Generator:
+        return np.random.default_rng([abs(self._seed), trial.number, zlib.crc32(name.encode())])
