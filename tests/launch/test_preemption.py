@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+import wandb
 
 from tests.launch.conftest import Bench, MakeBench
 from tests.launch.processes import launched, runs_of, wait_until
@@ -25,8 +27,8 @@ FIXED = {
 }
 
 
-def make(bench: MakeBench, project: str) -> Bench:
-    parameters = {name: {"value": value} for name, value in FIXED.items()}
+def make(bench: MakeBench, project: str, **changed: object) -> Bench:
+    parameters = {name: {"value": value} for name, value in (FIXED | changed).items()}
     metric = {"name": "val_acc", "goal": "maximize"}
     return bench(
         project=project, program=str(AGENT), method="grid", metric=metric, parameters=parameters, run_cap=1
@@ -61,6 +63,28 @@ def preempt(made: Bench, most: int, moments: random.Random) -> int:
         assert launcher.communicate(timeout=300)[0] == "0\n"
     log = next(made.folder.glob(f"logs/{made.api.path.id}/slot-0.log")).read_text()
     return log.count("ended with 143")
+
+
+def test_a_cluster_that_signals_every_process_of_a_job_loses_no_row(bench: MakeBench) -> None:
+    """As Slurm does: the agent, the run, and W&B's service, which holds rows back for up to 15 s."""
+    small = {"data.batch_size": 32, "model.width": 4, "trainer.max_epochs": 500, "patience": 0}
+    made = make(bench, "p", log_model=True, **small)
+    made.environ["WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL"] = "15"
+    last = made.folder / "checkpoints" / made.api.path.id
+    with launched(made, "1") as launcher:
+        wait_until(lambda: list(last.glob("*/last.ckpt")))
+        for pid in made.left_over():
+            if pid != launcher.pid:
+                os.kill(pid, signal.SIGTERM)
+        assert launcher.communicate(timeout=60)[0] == "0\n"
+    assert made.states() == {"preempted": 1}
+    (saved,) = [torch.load(path, weights_only=False)["epoch"] for path in last.glob("*/last.ckpt")]
+    rows = [row for row in history(made) if row.get("val_acc") is not None]
+    assert [row["epoch"] for row in rows] == list(range(saved + 1))
+    (run,) = made.runs()
+    api = wandb.Api({"base_url": made.environ["WANDB_BASE_URL"]}, api_key=made.environ["WANDB_API_KEY"])
+    assert api.artifact_exists(f"local/p/checkpoint-{run['name']}:latest", type="checkpoint")
+    assert made.left_over() == []
 
 
 @pytest.mark.slow

@@ -59,6 +59,10 @@ class RunControl(Callback):
         """Ask for a graceful stop. Safe to call from any thread."""
         self._request = max(self._request, Request.STOP)
 
+    def is_preempted(self) -> bool:
+        """Whether SIGTERM has come; it need not have been obeyed yet."""
+        return self._request is Request.PREEMPT
+
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._take_sigterm()
 

@@ -26,6 +26,7 @@ from litsweep.pipeline.arguments import Arguments, RunOptions, instantiate
 from litsweep.pipeline.artifacts import Artifacts
 from litsweep.pipeline.callbacks import Checkpoints
 from litsweep.pipeline.control import Interrupted, Request, RunControl
+from litsweep.pipeline.logger import RunLogger, is_served
 from litsweep.sweep.run import Failure
 
 EXIT_FAILED, EXIT_CONFIG, EXIT_INTERRUPTED, EXIT_PREEMPTED = 1, 2, 130, 143
@@ -84,7 +85,7 @@ def _run_rank_zero(arguments: Arguments) -> Outcome:
     run_id = os.environ.get("WANDB_RUN_ID") or secrets.token_hex(4)
     os.environ[RUN_ID] = run_id
     outcome = Outcome()
-    wandb_run = artifacts = None
+    wandb_run = artifacts = logger = None
     try:
         experiment = Experiment(arguments, run_id, outcome)
         mode = tracking.mode_of(arguments.options.wandb)
@@ -92,12 +93,26 @@ def _run_rank_zero(arguments: Arguments) -> Outcome:
         tracking.check_config(dict(wandb_run.config), arguments.parameters)
         if arguments.options.log_model:
             artifacts = _artifacts(mode, wandb_run, experiment.checkpoints)
-        experiment.run(WandbLogger(experiment=wandb_run))
+        logger = RunLogger(wandb_run, experiment.control.is_preempted)
+        experiment.run(logger)
     except BaseException as error:
         _judge(error, outcome)
+    if wandb_run and logger and outcome.exit_code == EXIT_PREEMPTED and not is_served(wandb_run):
+        wandb_run = _start_again(run_id, arguments, logger)
+        artifacts = Artifacts(wandb_run, experiment.checkpoints) if wandb_run and artifacts else None
     if wandb_run is not None:
         _finish(wandb_run, artifacts, outcome)
     return outcome
+
+
+def _start_again(run_id: str, arguments: Arguments, logger: RunLogger) -> wandb.Run | None:
+    """The run by a new service, its last rows sent; None when that cannot be, and the agent must tell."""
+    print("agent.py: W&B's service was ended too; another sends what is left", file=sys.stderr)
+    try:
+        return tracking.start_again(run_id, arguments.parameters, logger)
+    except LitsweepError as error:
+        print(f"agent.py: {error}", file=sys.stderr)
+        return None
 
 
 def _artifacts(mode: tracking.Mode, run: wandb.Run, checkpoints: Checkpoints) -> Artifacts | None:

@@ -1,5 +1,6 @@
 """The W&B run: when there is one, what its config says, what its summary tells."""
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ import wandb
 
 from litsweep.errors import ConfigError, Fault, LitsweepError
 from litsweep.pipeline.arguments import flatten
+from litsweep.pipeline.logger import RunLogger
 
 Mode = Literal["online", "offline", "disabled"]
 
@@ -26,12 +28,18 @@ def mode_of(asked: str) -> Mode:
 
 
 def start(
-    mode: Mode, run_id: str, parameters: Mapping[str, object], on_stop: Callable[[], None]
+    mode: Mode,
+    run_id: str,
+    parameters: Mapping[str, object],
+    on_stop: Callable[[], None],
+    *,
+    beside_another: bool = False,
 ) -> wandb.Run:
     """Start the run, or go on with it where it broke off, and write `parameters` into its config.
 
-    `on_stop` is called, in a thread of W&B's, when the server asks the run to stop. Raises
-    ServerUnreachableError when the server does not answer, LitsweepError when it refuses.
+    `beside_another` leaves a run that this process has begun as it is. `on_stop` is called, in a thread of
+    W&B's, when the server asks the run to stop. Raises ServerUnreachableError when no answer comes, and
+    LitsweepError when the server refuses.
     """
     try:
         run = wandb.init(
@@ -39,7 +47,7 @@ def start(
             id=run_id,
             resume=None if "WANDB_RESUME" in os.environ or mode != "online" else "allow",
             config={name: value for name, value in parameters.items() if value is not None},
-            settings=wandb.Settings(stop_fn=on_stop),
+            settings=wandb.Settings(stop_fn=on_stop, reinit="create_new" if beside_another else "default"),
         )
     except wandb.Error as error:
         # The client retries until its time is up when nobody answers, and has no exception of its own for it.
@@ -49,6 +57,16 @@ def start(
         raise kind(f"cannot start the W&B run: {error}. {fix}") from error
     run.define_metric("trainer/global_step")
     run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+    return run
+
+
+def start_again(run_id: str, parameters: Mapping[str, object], logger: RunLogger) -> wandb.Run:
+    """Go on with a run whose service is gone, and log what that had not sent."""
+    with contextlib.suppress(Exception):  # it says that the service is gone
+        wandb.teardown()
+    run = start("online", run_id, parameters, lambda: None, beside_another=True)
+    for row in logger.rows_from(run.starting_step):
+        run.log(row)
     return run
 
 
