@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import WandbLogger
 from wandb.sdk.mailbox import MailboxClosedError
 
 MOST_ROWS = 1000
-_GONE = (ConnectionError, MailboxClosedError)
+SERVICE_GONE = (ConnectionError, MailboxClosedError)
 
 
 class RunLogger(WandbLogger):
@@ -28,9 +28,11 @@ class RunLogger(WandbLogger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         place = None
         try:
-            place = self.experiment.step
+            place = max(
+                self.experiment.step, self.experiment.starting_step
+            )  # a resumed run's step is 0 at first
             super().log_metrics(metrics, step)
-        except _GONE:
+        except SERVICE_GONE:
             if not self._is_preempted():
                 raise
         numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
@@ -46,5 +48,5 @@ def is_served(run: wandb.Run) -> bool:
     """Whether the run's service lives."""
     try:
         return run.step >= 0
-    except _GONE:
+    except SERVICE_GONE:
         return False
