@@ -139,3 +139,10 @@ class Constant(Regression):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self.log("val_error", torch.tensor(float(self.hparams["slope"])))
+
+
+class Shuffled(Line):
+    """A loader with no seed of its own, as people write it."""
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        return DataLoader(self.points, batch_size=8, shuffle=True)

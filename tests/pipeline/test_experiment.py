@@ -217,10 +217,12 @@ def test_a_preempted_run_goes_on_where_it_was(
     assert final["optimizer_states"][0]["param_groups"][0]["lr"] == pytest.approx(0.01 * 0.5**4)
 
 
+@pytest.mark.parametrize("data", ["Line", "Shuffled"])
 def test_a_run_preempted_between_epochs_ends_as_an_unbroken_one(
-    run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data: str
 ) -> None:
-    flags = [*own("Interrupted"), "--trainer.max_epochs=4", "--model.at_step=5"]
+    flags = ["--model=tests.pipeline.own.Interrupted", f"--data=tests.pipeline.own.{data}", *OWN[1:]]
+    flags += ["--trainer.max_epochs=4", "--model.at_step=5"]
     monkeypatch.setenv("WANDB_RUN_ID", "broken")
     run_agent(*flags)
     Path("no-signal").touch()

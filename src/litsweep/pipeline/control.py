@@ -77,6 +77,7 @@ class RunControl(Callback):
         # Every epoch draws random numbers of its own, so that a resumed run draws those of an unbroken one.
         state = np.random.SeedSequence([self._seed, trainer.current_epoch]).generate_state(1)
         seed_everything(int(state[0]), workers=True, verbose=False)
+        _draw_batches_anew(trainer)
         self._epoch_began = time.monotonic()
 
     def on_train_batch_end(
@@ -164,3 +165,16 @@ class RunControl(Callback):
             return request
         shared = torch.tensor(int(request), device=trainer.strategy.root_device)
         return Request(int(trainer.strategy.reduce(shared, reduce_op="max")))
+
+
+def _draw_batches_anew(trainer: Trainer) -> None:
+    """Have the first epoch of a resumed run draw its batches after the seeding, as Lightning does in others.
+
+    A loader that keeps its own state has been given it, and stays.
+    """
+    loop = trainer.fit_loop
+    fetcher, loader = loop._data_fetcher, loop._combined_loader
+    if not loop.is_resuming or fetcher is None or loader is None:
+        return
+    if not any(hasattr(each, "load_state_dict") for each in loader.flattened):
+        iter(fetcher)
