@@ -33,9 +33,8 @@ _STATES = {
 
 def metrics(study: Study) -> tuple[Metric, ...]:
     """One metric for each of the study's directions."""
-    names = study.metric_names or [f"value {index}" for index in range(len(study.directions))]
     goals = [Goal.MAXIMIZE if d is StudyDirection.MAXIMIZE else Goal.MINIMIZE for d in study.directions]
-    return tuple(map(Metric, names, goals))
+    return tuple(Metric(f"value {index}", goal) for index, goal in enumerate(goals))
 
 
 def parameters(trial: FrozenTrial) -> dict[str, Any]:

@@ -1,0 +1,107 @@
+"""`litsweep scheduler`: two files that lose nothing of the sweep, or a refusal that says why."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from litsweep.cli import main
+from litsweep.sweep.config import parse_sweep
+from litsweep.sweep.method import Method
+
+SWEEP: dict[str, Any] = {
+    "program": "train.py",
+    "name": "mine",
+    "method": "bayes",
+    "metric": {"name": "loss", "goal": "minimize", "target": 0.1, "impute": "latest"},
+    "run_cap": 7,
+    "command": ["${env}", "python", "${program}", "${args}"],
+    "early_terminate": {"type": "hyperband", "min_iter": 3},
+    "parameters": {"x": {"min": 0.0, "max": 1.0}, "kind": {"values": ["a", "b"]}},
+    "litsweep": {"seed": 3, "conditions": {"x": {"kind": "a"}}},
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").touch()
+    (tmp_path / "sweeps").mkdir()
+    return tmp_path
+
+
+def write(config: dict[str, Any]) -> str:
+    Path("sweeps/s.yaml").write_text(yaml.safe_dump(config))
+    return "sweeps/s.yaml"
+
+
+def refusal(config: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["scheduler", write(config)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert not list(Path("sweeps").glob("*_scheduler*"))
+    return err
+
+
+def test_nothing_of_the_sweep_is_lost() -> None:
+    assert main(["scheduler", write(SWEEP)]) == 0
+    before, after = parse_sweep(SWEEP), parse_sweep(Path("sweeps/s_scheduler.yaml").read_text())
+    assert after.method is Method.CUSTOM
+    assert after.scheduler == {
+        "engine": "optuna",
+        "source": "sweeps/s_scheduler.py",
+        "optimizer": "study",
+        "search_space": "search_space",
+    }
+    for field in ("space", "metrics", "early_terminate", "seed", "run_cap", "program", "command", "name"):
+        assert getattr(after, field) == getattr(before, field)
+    assert after.raw["metric"] == before.raw["metric"]
+    assert "early_terminate" not in after.raw
+
+
+def test_the_next_commands_are_told(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    assert main(["scheduler", str(folder / write(SWEEP))]) == 0
+    out = capsys.readouterr().out
+    assert "wandb sweep sweeps/s_scheduler.yaml" in out
+    assert "wandb sweep-scheduler" in out
+    assert "wandb agent" in out
+
+
+def test_it_writes_its_own_files_anew_and_no_others(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scheduler", write(SWEEP)]) == 0
+    assert main(["scheduler", write({**SWEEP, "run_cap": 9})]) == 0
+    assert parse_sweep(Path("sweeps/s_scheduler.yaml").read_text()).run_cap == 9
+    Path("sweeps/s_scheduler.py").write_text("print('mine')")
+    assert main(["scheduler", write(SWEEP)]) == 1
+    assert "move it out of the way" in capsys.readouterr().err
+    assert Path("sweeps/s_scheduler.py").read_text() == "print('mine')"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"method": "random", "early_terminate": None}, "method: must be bayes, got random"),
+        (
+            {"method": "custom", "early_terminate": None, "scheduler": {"engine": "optuna"}},
+            "scheduler: is there already",
+        ),
+        (
+            {"parameters": {"model": {"parameters": {"lr": {"min": 0.0, "max": 1.0}}}}, "litsweep": None},
+            "parameters.model.lr: is nested, which W&B's scheduler cannot hand out; write `model.lr:`",
+        ),
+        (
+            {"parameters": {"x": {"values": [False, 0]}}, "litsweep": None},
+            "parameters.x: Optuna takes False and 0 for one value; write one of them as text",
+        ),
+        (
+            {"metric": None, "metrics": [{"name": "a"}, {"name": "b"}]},
+            "early_terminate: cannot stop runs of several metrics under the scheduler",
+        ),
+    ],
+)
+def test_what_cannot_be_carried_is_refused(
+    change: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {key: value for key, value in {**SWEEP, **change}.items() if value is not None}
+    assert said in refusal(config, capsys)
