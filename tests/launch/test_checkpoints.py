@@ -1,16 +1,22 @@
 """Checkpoints of a sweep: the best few stay, and no run starts on a full disk."""
 
 import shutil
+import signal
 from collections import namedtuple
 from pathlib import Path
+from typing import Any
 
 import pytest
+import wandb
 
 from litsweep.launch.checkpoints import clean
 from litsweep.launch.disk import lack_of_room
 from litsweep.launch.options import SlotState
 from litsweep.launch.watch import SweepWatch
 from tests.launch.conftest import MakeBench
+from tests.launch.processes import launched, wait_until
+
+AGENT = Path(__file__).parents[2] / "agent.py"
 
 KEEPS_A_FILE = """
 import os, sys, wandb
@@ -38,6 +44,43 @@ def test_a_launch_leaves_the_checkpoints_of_the_best_three(
     (folder / "somebody-else-s").mkdir()
     assert clean(status, folder, keep=1) == [run.id for run in status.runs if run in best[1:]]
     assert {entry.name for entry in folder.iterdir()} == {best[0].id, "somebody-else-s"}
+
+
+@pytest.mark.slow
+def test_with_log_model_the_best_run_s_checkpoint_is_an_artifact_that_a_lost_folder_does_not_touch(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way: launched, ended by SIGTERM in the second run, its folder lost, launched again."""
+    fixed = {
+        "data.dataset": "digits",
+        "model.width": 4,
+        "trainer.max_epochs": 40,
+        "patience": 0,
+        "log_model": True,
+    }
+    parameters: dict[str, Any] = {name: {"value": value} for name, value in fixed.items()}
+    parameters["model.learning_rate"] = {"values": [1e-6, 1e-2, 1e-7]}
+    metric = {"name": "val_acc", "goal": "maximize"}
+    made = bench(program=str(AGENT), method="grid", metric=metric, parameters=parameters)
+    folder = made.folder / "checkpoints" / made.api.path.id
+    with launched(made, "1") as launcher:
+        wait_until(lambda: len(list(folder.glob("*/last.ckpt"))) == 2, seconds=120)
+        launcher.send_signal(signal.SIGTERM)
+        assert launcher.communicate(timeout=60)[0] == "0\n"
+    assert made.states() == {"finished": 1, "preempted": 1}
+    shutil.rmtree(folder)
+    assert made.launch(agents=1).exit_code == 0
+    assert made.states() == {"finished": 3}
+    for name in ("WANDB_BASE_URL", "WANDB_API_KEY"):
+        monkeypatch.setenv(name, made.environ[name])
+    best = SweepWatch(made.sweep).read().best()
+    assert best is not None
+    versions = list(wandb.Api().artifacts("model", f"local/p/model-{made.api.path.id}"))
+    assert "best" in versions[0].aliases
+    assert versions[0].metadata["run"] == best.id
+    assert len(versions) == 2
+    rows = wandb.Api().run(f"local/p/{best.id}").scan_history()
+    assert [row["epoch"] for row in rows if row.get("val_acc") is not None] == list(range(40))
 
 
 def disk_with(monkeypatch: pytest.MonkeyPatch, free: float) -> None:
