@@ -18,7 +18,7 @@ from tests.launch.processes import launched, runs_of, wait_until
 AGENT = Path(__file__).parents[2] / "agent.py"
 FIXED = {
     "data.dataset": "digits",
-    "data.batch_size": 2,
+    "data.batch_size": 4,
     "trainer.max_epochs": 6,
     "model.dropout": 0.3,
     "model.schedule": "cosine",

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from litsweep.pipeline.processes import deaf_to_sigterm
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's death signal is Linux's")
 
 PARENT = """
@@ -61,6 +63,13 @@ def test_a_loader_worker_dies_with_its_rank() -> None:
         worker = int(rank.stdout.readline())
         rank.send_signal(signal.SIGKILL)
     wait_until(lambda: not is_alive(worker))
+
+
+def test_a_run_s_last_words_are_not_cut_short() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with deaf_to_sigterm():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

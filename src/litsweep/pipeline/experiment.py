@@ -97,11 +97,12 @@ def _run_rank_zero(arguments: Arguments) -> Outcome:
         experiment.run(logger)
     except BaseException as error:
         _judge(error, outcome)
-    if wandb_run and logger and outcome.exit_code == EXIT_PREEMPTED and not is_served(wandb_run):
-        wandb_run = _start_again(run_id, arguments, logger)
-        artifacts = Artifacts(wandb_run, experiment.checkpoints) if wandb_run and artifacts else None
-    if wandb_run is not None:
-        _finish(wandb_run, artifacts, outcome)
+    with processes.deaf_to_sigterm():
+        if wandb_run and logger and outcome.exit_code == EXIT_PREEMPTED and not is_served(wandb_run):
+            wandb_run = _start_again(run_id, arguments, logger)
+            artifacts = Artifacts(wandb_run, experiment.checkpoints) if wandb_run and artifacts else None
+        if wandb_run is not None:
+            _finish(wandb_run, artifacts, outcome)
     return outcome
 
 

@@ -1,6 +1,10 @@
-"""Ranks never outlive rank 0, nor loader workers their rank."""
+"""Ranks never outlive rank 0, nor loader workers their rank; and a run's last words are not cut short."""
 
+import contextlib
 import os
+import signal
+import threading
+from collections.abc import Iterator
 
 from litsweep.lifetime import die_with_parent
 
@@ -17,3 +21,16 @@ def die_with_rank_zero() -> None:
 def worker_dies_with_rank(worker_id: int) -> None:
     """The `worker_init_fn` of a DataLoader."""
     die_with_parent()
+
+
+@contextlib.contextmanager
+def deaf_to_sigterm() -> Iterator[None]:
+    """Ignore SIGTERM: what is left takes a moment, and a run that has ended would be run anew without it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
