@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+from botorch.acquisition.multi_objective import logei
 from botorch.models.model import Model as BotorchModel
 from botorch.posteriors.gpytorch import GPyTorchPosterior
 from botorch.sampling.normal import SobolQMCNormalSampler
@@ -25,6 +25,10 @@ from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.model import Model
 from litsweep.search.bayes.observations import as_tensor
 from litsweep.search.bayes.optimize import maximize
+
+logei._load_attempted = (
+    True  # else BoTorch stops at the first suggestion to compile a kernel: half a minute or more
+)
 
 _DRAWS = 16
 _FRONT = 16
@@ -76,8 +80,8 @@ class ParetoModel:
         """The worst of each metric so far: a young front does not show yet how far its ends reach."""
         return self._means(self.models[0].configs).min(0).values
 
-    def _gain(self, pending: Tensor, seed: int) -> qLogNoisyExpectedHypervolumeImprovement:
-        return qLogNoisyExpectedHypervolumeImprovement(
+    def _gain(self, pending: Tensor, seed: int) -> logei.qLogNoisyExpectedHypervolumeImprovement:
+        return logei.qLogNoisyExpectedHypervolumeImprovement(
             model=_Joint(self.models),
             ref_point=self._reference(),
             X_baseline=self.front,
