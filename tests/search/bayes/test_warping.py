@@ -65,3 +65,15 @@ def test_a_diverged_value_leaves_the_others_apart() -> None:
     scaled = Spread.of(y).scale(y)
     assert scaled[0] == -5.0
     assert (scaled[1:].diff() > 0.1).all()
+
+
+def test_losses_over_decades_are_told_apart_by_their_logarithms() -> None:
+    y = -(10.0 ** torch.arange(-30.0, 31.0, 3.0, dtype=torch.double))
+    spread = Spread.of(y)
+    scaled = spread.scale(y)
+    assert (scaled.diff() < -0.05).all()
+    assert torch.allclose(spread.unscale(scaled), y, rtol=1e-6)
+
+
+def test_an_ordinary_loss_stays_on_its_linear_scale() -> None:
+    assert not Spread.of(-torch.tensor([0.3, 0.5, 0.7, 2.3, 1e30], dtype=torch.double)).is_log

@@ -21,6 +21,10 @@ and a diverged loss of 1e30 would flatten all others."""
 _ROUNDING = 1e-13
 """Values that differ by less than this share of themselves are equal."""
 
+_NEAR_ZERO = 100.0
+"""Losses are taken by their logarithm where the median is so many times the best: linearly, the better
+half of them would all be alike."""
+
 _LARGEST_LOG = 50.0
 """Untransformed values grow no further than exp of this many spreads, so that they stay finite."""
 
@@ -65,29 +69,47 @@ def _inverse_box_cox(t: Tensor, power: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Spread:
-    """Objectives on a scale of their own: 0 is the median, 1 the spread of the upper half of the values."""
+    """Objectives on a scale of their own: 0 is the median, 1 the spread of the upper half of the values.
+
+    With `is_log` that is a scale of logarithms, for losses (negative objectives) that run over decades.
+    """
 
     center: float
     width: float
+    is_log: bool = False
 
     @classmethod
     def of(cls, y: Tensor) -> "Spread":
         """`y`, shape `n`, of any finite magnitude."""
-        size = max(float(y.abs().max()), 1e-300)
-        unit = y / size  # differences of the largest doubles would overflow
-        center = unit.median()
-        quartiles = unit.quantile(torch.tensor([0.25, 0.75], dtype=y.dtype))
-        width = torch.maximum(quartiles[1] - quartiles[0], (unit.max() - center) / 3)
-        if width <= _ROUNDING * center.abs():  # most are equal
-            width = (unit - center).abs().max()
-        is_constant = bool(width <= _ROUNDING * center.abs())
-        return cls(float(center) * size, 1.0 if is_constant else float(width) * size)
+        best, median = float(y.max()), float(y.median())
+        if best < 0 and median / best > _NEAR_ZERO:
+            return cls(*_center_and_width(_log_loss(y)), is_log=True)
+        return cls(*_center_and_width(y))
 
     def scale(self, y: Tensor) -> Tensor:
         """Scaled values, the worst of them cut off."""
-        halves = y / 2 - self.center / 2
+        y = _log_loss(y) if self.is_log else y
+        halves = y / 2 - self.center / 2  # differences of the largest doubles would overflow
         return (halves / (self.width / 2)).clamp(min=_WORST)
 
     def unscale(self, s: Tensor) -> Tensor:
         """The inverse of `scale` but for the cut."""
-        return self.center + self.width * s
+        y = self.center + self.width * s
+        return -torch.exp(-y) if self.is_log else y
+
+
+def _log_loss(y: Tensor) -> Tensor:
+    """-log(-y): rises with `y` < 0."""
+    return -torch.log(-y)
+
+
+def _center_and_width(y: Tensor) -> tuple[float, float]:
+    size = max(float(y.abs().max()), 1e-300)
+    unit = y / size
+    center = unit.median()
+    quartiles = unit.quantile(torch.tensor([0.25, 0.75], dtype=y.dtype))
+    width = torch.maximum(quartiles[1] - quartiles[0], (unit.max() - center) / 3)
+    if width <= _ROUNDING * center.abs():  # most are equal
+        width = (unit - center).abs().max()
+    is_constant = bool(width <= _ROUNDING * center.abs())
+    return float(center) * size, 1.0 if is_constant else float(width) * size
