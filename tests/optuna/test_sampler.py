@@ -219,7 +219,7 @@ def test_several_objectives_give_a_front() -> None:
 def test_enqueued_and_added_trials_are_learned_from() -> None:
     one = study()
     for x in (-4.0, -1.0, 0.5, 2.0, 4.0):
-        distributions = {"x": FloatDistribution(-5, 5, step=0.1)}
+        distributions: dict[str, BaseDistribution] = {"x": FloatDistribution(-5, 5, step=0.1)}
         one.add_trial(create_trial(params={"x": x}, distributions=distributions, value=(x - 1) ** 2))
     one.enqueue_trial({"x": 1.4})
     one.optimize(lambda trial: (trial.suggest_float("x", -5, 5, step=0.1) - 1) ** 2, n_trials=4)

@@ -193,6 +193,16 @@ def test_a_scheduler_makes_all_suggestions() -> None:
     assert why_done(search) is None
 
 
+def test_a_scheduler_makes_all_stops() -> None:
+    rule = {"early_terminate": {"type": "hyperband", "min_iter": 1, "eta": 2}}
+    scheduler = {"engine": "optuna", "source": "s.py", "optimizer": "study"}
+    for keys, stopped in (({"method": "custom", "scheduler": scheduler}, 0), ({}, 1)):
+        search = controller(**keys, litsweep=rule)  # type: ignore[arg-type]
+        for loss in (1.0, 2.0, 3.0):
+            search.add({"x": 0.1}, [{"loss": loss}], "running")
+        assert len(search.runs_to_stop()) == stopped
+
+
 def test_thousands_of_suggestions_take_a_second_or_two() -> None:
     parameters = {"a": {"min": 1, "max": 500}, "b": {"min": 1, "max": 22}}
     for method, n in (("grid", 10_000), ("random", 3_000)):

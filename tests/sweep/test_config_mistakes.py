@@ -121,6 +121,11 @@ def test_a_parameter(entry: object, path: str, words: str) -> None:
         ({"scheduler": {"engine": "optuna"}}, "scheduler.engine", "write `method: custom`"),
         ({"scheduler": {**WANDB, "optimizer": "f"}}, "scheduler.optimizer", "needs source"),
         ({"scheduler": WANDB, "controller": {"type": "local"}}, "controller.type", "beside a scheduler"),
+        (
+            {"scheduler": WANDB, "litsweep": {"early_terminate": {"type": "median"}}},
+            "litsweep.early_terminate",
+            "is read by nobody beside this scheduler",
+        ),
         ({"litsweep": {"sed": 1}}, "litsweep.sed", "did you mean seed?"),
         ({"litsweep": {"seed": -1}}, "litsweep.seed", "at least 0"),
     ],

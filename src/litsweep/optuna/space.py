@@ -1,5 +1,6 @@
 """The search space of a study: as given, or as its trials show it."""
 
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -53,7 +54,7 @@ def is_tried_through(space: SearchSpace, trials: Iterable[FrozenTrial]) -> bool:
 
     False as long as a trial has parameters that the space does not know.
     """
-    if not space.parameters:
+    if not space.parameters or math.isinf(space.size):
         return False
     tried: set[Hashable] = set()
     for trial in trials:
