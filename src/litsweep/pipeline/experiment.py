@@ -26,7 +26,7 @@ from litsweep.pipeline.arguments import Arguments, RunOptions, instantiate
 from litsweep.pipeline.artifacts import Artifacts
 from litsweep.pipeline.callbacks import Checkpoints
 from litsweep.pipeline.control import Interrupted, Request, RunControl
-from litsweep.pipeline.logger import RunLogger, is_served
+from litsweep.pipeline.logger import SERVICE_GONE, RunLogger
 from litsweep.sweep.run import Failure
 
 EXIT_FAILED, EXIT_CONFIG, EXIT_INTERRUPTED, EXIT_PREEMPTED = 1, 2, 130, 143
@@ -98,11 +98,14 @@ def _run_rank_zero(arguments: Arguments) -> Outcome:
     except BaseException as error:
         _judge(error, outcome)
     with processes.deaf_to_sigterm():
-        if wandb_run and logger and outcome.exit_code == EXIT_PREEMPTED and not is_served(wandb_run):
-            wandb_run = _start_again(run_id, arguments, logger)
-            artifacts = Artifacts(wandb_run, experiment.checkpoints) if wandb_run and artifacts else None
-        if wandb_run is not None:
-            _finish(wandb_run, artifacts, outcome)
+        try:
+            if wandb_run is not None:
+                _finish(wandb_run, artifacts, outcome)
+        except SERVICE_GONE:
+            if outcome.exit_code != EXIT_PREEMPTED or logger is None:
+                raise
+            if again := _start_again(run_id, arguments, logger):
+                _finish(again, Artifacts(again, experiment.checkpoints) if artifacts else None, outcome)
     return outcome
 
 

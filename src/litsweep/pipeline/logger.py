@@ -42,11 +42,3 @@ class RunLogger(WandbLogger):
     def rows_from(self, first: int) -> Iterator[dict[str, Any]]:
         """The rows that a server lacks whose next one is number `first`."""
         return (row for place, row in self._rows if place is None or place >= first)
-
-
-def is_served(run: wandb.Run) -> bool:
-    """Whether the run's service lives."""
-    try:
-        return run.step >= 0
-    except SERVICE_GONE:
-        return False
