@@ -9,7 +9,7 @@ from litsweep.search.curve import Curve
 from litsweep.search.hyperband import brackets
 from litsweep.search.stopping import StopDecision, decide
 from litsweep.search.successive_halving import rungs
-from litsweep.sweep.early_terminate import EarlyTerminate, Hyperband, MedianStopping, SuccessiveHalving
+from litsweep.sweep.early_terminate import CurveRule, Hyperband, MedianStopping, SuccessiveHalving
 from litsweep.sweep.metric import Goal, Metric
 from litsweep.sweep.run import Run, RunState
 
@@ -23,7 +23,7 @@ def run(
     return Run(id, {}, state, history, stopped_early=stopped_early)
 
 
-def stopped(rule: EarlyTerminate, *runs: Run, metric: Metric = LOSS) -> list[StopDecision]:
+def stopped(rule: CurveRule, *runs: Run, metric: Metric = LOSS) -> list[StopDecision]:
     return decide(rule, [Curve.of(each, metric) for each in runs])
 
 

@@ -18,7 +18,7 @@ from litsweep.sweep.distributions import (
     Uniform,
     constant,
 )
-from litsweep.sweep.early_terminate import Hyperband, MedianStopping, SuccessiveHalving
+from litsweep.sweep.early_terminate import Hyperband, MedianStopping, PredictiveTermination, SuccessiveHalving
 from litsweep.sweep.space import Condition
 
 METRIC = {"name": "val_loss"}
@@ -151,6 +151,8 @@ def test_what_is_ours_stands_under_one_key() -> None:
     assert any(warning.startswith("litsweep:") for warning in config.warnings)
     halving = sweep(metric=METRIC, litsweep={"early_terminate": {"type": "successive_halving", "eta": 4}})
     assert halving.early_terminate == SuccessiveHalving(eta=4)
+    predictive = sweep(metric=METRIC, litsweep={"early_terminate": {"type": "predictive", "chance": 0.1}})
+    assert predictive.early_terminate == PredictiveTermination(chance=0.1)
 
 
 def test_the_rest_of_the_top_level() -> None:

@@ -154,6 +154,11 @@ def test_early_terminate(entry: dict[str, object], path: str, words: str) -> Non
     assert words in faults(config)[f"early_terminate{path}"]
 
 
+def test_a_chance_lies_between_none_and_all() -> None:
+    config = with_keys(metric=METRIC, litsweep={"early_terminate": {"type": "predictive", "chance": 1.5}})
+    assert "must lie between 0 and 1" in faults(config)["litsweep.early_terminate.chance"]
+
+
 def test_early_terminate_needs_a_metric() -> None:
     config = with_keys(early_terminate={"type": "hyperband", "min_iter": 3})
     assert "early_terminate cannot do without" in faults(config)["metric"]

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from litsweep.optuna.sampler import LitsweepSampler
 from litsweep.optuna.trials import STOPPED, runs
 from litsweep.search.controller import reaches_targets, seed_for_sweep
 from litsweep.search.curve import Curve
-from litsweep.search.stopping import decide
+from litsweep.search.stopping import Stopper
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.early_terminate import EarlyTerminate
 from litsweep.sweep.run import Run
@@ -50,13 +51,13 @@ class SweepSearch:
 
         Raises ValueError, which the client shows in one line, where the sweep is not the file's.
         """
-        config = self._config
+        config, rule = self._config, self._config.early_terminate
         self._check_is_this(sweep.config)
         seed = seed_for_sweep(sweep.id) if config.seed is None else config.seed
         study = optuna.create_study(
             directions=[metric.goal.value for metric in config.metrics],
             sampler=SweepSampler(config, seed),
-            pruner=RulePruner(config, config.early_terminate) if config.early_terminate else NopPruner(),
+            pruner=RulePruner(config, rule, seed) if rule is not None else NopPruner(),
         )
         return study, self._is_on_target
 
@@ -103,19 +104,20 @@ class RulePruner(BasePruner):
     An iteration is one value that the scheduler has read, which are at most 20 of a run's each time it looks.
     """
 
-    def __init__(self, config: SweepConfig, rule: EarlyTerminate) -> None:
-        self._config, self._rule = config, rule
+    def __init__(self, config: SweepConfig, rule: EarlyTerminate, seed: int) -> None:
+        self._config, self._stopper = config, Stopper(config, rule, seed)
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """True where the rule stops this trial now."""
         metric = self._config.metrics[0]
-        curves = [Curve.of(run, metric) for run in sweep_runs(study, self._config)]
-        for decision in decide(self._rule, curves):
-            if decision.id == str(trial.number):
-                reason: dict[str, Any] = {**decision.reason}
-                study._storage.set_trial_system_attr(trial._trial_id, STOPPED, reason)
-                _logger.info("Trial %d is stopped: %s", trial.number, reason)
-                return True
+        runs = sweep_runs(study, self._config)
+        curves = [Curve.of(run, metric) for run in runs]
+        judged = [replace(c, is_judged=c.is_judged and c.run_id == str(trial.number)) for c in curves]
+        for decision in self._stopper.decide(runs, judged):
+            reason: dict[str, Any] = {**decision.reason}
+            study._storage.set_trial_system_attr(trial._trial_id, STOPPED, reason)
+            _logger.info("Trial %d is stopped: %s", trial.number, reason)
+            return True
         return False
 
 

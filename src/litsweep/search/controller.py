@@ -9,7 +9,7 @@ from litsweep.errors import count
 from litsweep.search.curve import Curve
 from litsweep.search.pareto import pareto_front
 from litsweep.search.searcher import searcher
-from litsweep.search.stopping import StopDecision, decide
+from litsweep.search.stopping import StopDecision, Stopper
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_of, objective
@@ -35,6 +35,8 @@ class Controller:
         self.seed = seed if config.seed is None else config.seed
         self._namespace = namespace
         self._searcher = searcher(config, self.seed)
+        rule = config.early_terminate
+        self._stopper = None if rule is None or config.scheduler else Stopper(config, rule, self.seed)
         self._runs: dict[str, Run] = {}
         self._curves: dict[str, Curve] = {}
         self._priors: set[str] = set()
@@ -119,10 +121,7 @@ class Controller:
         A run for which `tell(stopped_early=True)` was called is not named again. A scheduler that chooses the
         runs also stops them.
         """
-        rule = self.config.early_terminate
-        if rule is None or self.config.scheduler is not None:
-            return []
-        return decide(rule, self._curves.values())
+        return [] if self._stopper is None else self._stopper.decide(self.runs, self._curves.values())
 
     def best(self) -> Run | None:
         """The run of this sweep with the best first metric; None while there is none.

@@ -43,9 +43,23 @@ class MedianStopping:
     min_runs: int = 3
 
 
-_OURS = ("successive_halving", "median")
+@dataclass(frozen=True)
+class PredictiveTermination:
+    """Predictive termination (Domhan et al. 2015), by the search's model of the learning curves.
 
-EarlyTerminate = Hyperband | SuccessiveHalving | MedianStopping
+    From `min_iter` on, at rungs, a run stops where its probability of becoming the best is below `chance`.
+    """
+
+    min_iter: int = 5
+    chance: float = 0.3
+
+
+_OURS = ("successive_halving", "median", "predictive")
+
+CurveRule = Hyperband | SuccessiveHalving | MedianStopping
+"""The rules that compare curves with each other, and need nothing else."""
+
+EarlyTerminate = CurveRule | PredictiveTermination
 
 
 def parse_hyperband(section: Section) -> Hyperband | None:
@@ -77,6 +91,9 @@ def parse_early_terminate(section: Section) -> EarlyTerminate | None:
     if kind == "median":
         section.refuse_unknown_keys(("type", "min_iter", "min_runs"), "median stopping")
         return MedianStopping(_integer(section, "min_iter") or 1, _integer(section, "min_runs") or 3)
+    if kind == "predictive":
+        section.refuse_unknown_keys(("type", "min_iter", "chance"), "predictive termination")
+        return PredictiveTermination(_integer(section, "min_iter") or 5, section.share("chance", 0.3) or 0.3)
     section.refuse_unknown_keys(("type", "min_iter", "max_iter", "eta"), "successive halving")
     return SuccessiveHalving(
         _integer(section, "min_iter") or 1,

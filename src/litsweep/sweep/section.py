@@ -78,6 +78,14 @@ class Section:
         self.fault(key, f"must be greater than {bound:g}", fix)
         return None
 
+    def share(self, key: str, default: float) -> float | None:
+        """A number between 0 and 1, neither included."""
+        value = self.number(key, default)
+        if value is None or 0 < value < 1:
+            return value
+        self.fault(key, "must lie between 0 and 1")
+        return None
+
     def integer(self, key: str, at_least: int) -> int | None:
         """An integer from `at_least` to 2^63; 3.0 counts as 3."""
         value = self.raw(key)

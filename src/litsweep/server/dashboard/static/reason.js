@@ -10,6 +10,8 @@ const BY_PARAMETER = ["differs", "inputs"];
 
 /** A few words for a table or a sentence. */
 export function brief(why) {
+  if (why.chance !== undefined)
+    return `${words(why.rule)}: ${number(why.value)} after ${number(why.iteration)} values, with a chance of ${number(why.chance)} to get beyond ${number(why.threshold)}`;
   if (why.rule && why.threshold !== undefined) {
     return `${words(why.rule)}: ${number(why.value)} after ${number(why.iteration)} values, the threshold is ${number(why.threshold)}`;
   }

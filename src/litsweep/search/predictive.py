@@ -1,0 +1,69 @@
+"""Predictive termination: a run ends where it will hardly be the best."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from litsweep.search.curve import Curve, Verdict
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.early_terminate import PredictiveTermination
+from litsweep.sweep.run import Run
+
+_SPACING = 1.75
+"""A run is judged at `min_iter` values, and from then on whenever it has so many times more."""
+
+
+class PredictiveJudge:
+    """Judges the running runs of one sweep by the search's model of the learning curves.
+
+    Domhan et al. (2015, section 3.3) end a run that is unlikely to beat the best; their forecast extrapolates
+    one curve, this one is the Gaussian process of all runs, in which the budget is one more input. Each
+    judgement costs a fit, so a run is judged once at each rung.
+    """
+
+    def __init__(self, config: SweepConfig, rule: PredictiveTermination, seed: int) -> None:
+        self._config, self._rule, self._seed = config, rule, seed
+        self._rungs: dict[str, int] = {}
+        self._hopeless: dict[str, Mapping[str, object]] = {}
+
+    def judge(self, runs: Sequence[Run], curves: Sequence[Curve]) -> Iterator[Verdict]:
+        """Every running run whose chance to become the best is below the rule's."""
+        running = {curve.run_id: curve for curve in curves if curve.is_judged}
+        due = [curve for curve in running.values() if self._has_climbed(curve)]
+        if due:
+            self._forecast(runs, due)
+        yield from ((running[i], reason) for i, reason in self._hopeless.items() if i in running)
+
+    def _has_climbed(self, curve: Curve) -> bool:
+        """True at each rung that the run has reached since it was last asked for."""
+        rung = max(rungs(self._rule.min_iter, len(curve.values)), default=0)
+        is_new = rung > self._rungs.get(curve.run_id, 0)
+        self._rungs[curve.run_id] = rung
+        return is_new
+
+    def _forecast(self, runs: Sequence[Run], due: Sequence[Curve]) -> None:
+        from litsweep.search.bayes.forecast import forecasts  # torch takes seconds to load
+
+        found = forecasts(self._config, runs, tuple(curve.run_id for curve in due), self._seed)
+        by_run = {forecast.run_id: forecast for forecast in found}
+        for curve in due:
+            forecast = by_run.get(curve.run_id)
+            if forecast is not None and forecast.chance < self._rule.chance:
+                self._hopeless[curve.run_id] = {
+                    "rule": "predictive",
+                    "bracket": self._rungs[curve.run_id],
+                    "threshold": forecast.best,
+                    "value": curve.sign * curve.best_by(len(curve.values)),
+                    "iteration": len(curve.values),
+                    "chance": forecast.chance,
+                    "least_chance": self._rule.chance,
+                    "predicted_mean": forecast.mean,
+                    "predicted_deviation": forecast.deviation,
+                }
+
+
+def rungs(min_iter: int, end: int) -> list[int]:
+    """The iterations up to `end` at which runs are judged, ascending."""
+    found, rung = [], float(min_iter)
+    while rung <= end:
+        found.append(int(rung))
+        rung = max(rung * _SPACING, rung + 1)
+    return found

@@ -1,0 +1,61 @@
+"""Predictive termination: the runs that will hardly be the best end early, the others go on."""
+
+import math
+
+from litsweep import Controller, parse_sweep
+from litsweep.search.predictive import rungs
+
+EPOCHS = 20
+SWEEP = {
+    "method": "bayes",
+    "metric": {"name": "score", "goal": "maximize"},
+    "parameters": {"x": {"min": 0.0, "max": 1.0}},
+    "litsweep": {"early_terminate": {"type": "predictive", "min_iter": 4}},
+}
+
+
+def curve(x: float, end: int) -> list[dict[str, float]]:
+    """Best at x = 0.3; all curves rise at the same pace."""
+    return [{"score": (1 - 2 * abs(x - 0.3)) * (1 - math.exp(-epoch / 5))} for epoch in range(1, end + 1)]
+
+
+def controller(*complete: float) -> Controller:
+    found = Controller(parse_sweep(SWEEP))
+    for x in complete:
+        found.add({"x": x}, curve(x, EPOCHS))
+    return found
+
+
+def test_a_run_that_is_behind_ends_and_one_ahead_goes_on() -> None:
+    search = controller(0.05, 0.2, 0.45, 0.6, 0.8)
+    behind, ahead = (search.add({"x": x}, curve(x, 4), "running") for x in (0.95, 0.3))
+    (decision,) = search.runs_to_stop()
+    assert decision.id == behind
+    reason = decision.reason
+    assert reason["rule"] == "predictive" and reason["bracket"] == 4
+    assert float(str(reason["chance"])) < 0.3
+    assert reason["threshold"] == curve(0.2, EPOCHS)[-1]["score"]
+    assert ahead not in search.runs_to_stop()
+
+
+def test_a_decision_stands_until_it_is_told() -> None:
+    search = controller(0.05, 0.2, 0.45, 0.6, 0.8)
+    behind = search.add({"x": 0.95}, curve(0.95, 4), "running")
+    assert search.runs_to_stop() == search.runs_to_stop() == [behind]
+    search.tell(behind, stopped_early=True)
+    assert search.runs_to_stop() == []
+
+
+def test_nobody_is_judged_before_the_first_rung_or_while_few_runs_are_complete() -> None:
+    early = controller(0.05, 0.2, 0.45, 0.6, 0.8)
+    early.add({"x": 0.95}, curve(0.95, 3), "running")
+    assert early.runs_to_stop() == []
+    few = controller(0.05, 0.2, 0.45)
+    few.add({"x": 0.95}, curve(0.95, 4), "running")
+    assert few.runs_to_stop() == []
+
+
+def test_rungs_lie_ever_further_apart() -> None:
+    assert rungs(5, 52) == [5, 8, 15, 26, 46]
+    assert rungs(1, 8) == [1, 2, 3, 6]
+    assert rungs(5, 4) == []
