@@ -49,14 +49,18 @@ class _NeverStops:
 
 
 class Litsweep:
-    """This project's engine, through its public interface."""
+    """This project's engine, through its public interface; `early_terminate` takes the place of W&B's rule."""
 
-    def __init__(self, problem: Problem, seed: int) -> None:
+    def __init__(self, problem: Problem, seed: int, early_terminate: Mapping[str, Any] | None = None) -> None:
         from litsweep import Controller, parse_sweep
 
         sweep = dict(problem.sweep)
-        if problem.conditions:
-            sweep["litsweep"] = {"conditions": problem.conditions}
+        ours: dict[str, Any] = {"conditions": problem.conditions} if problem.conditions else {}
+        if early_terminate is not None:
+            sweep.pop("early_terminate")
+            ours["early_terminate"] = early_terminate
+        if ours:
+            sweep["litsweep"] = ours
         self._controller = Controller(parse_sweep(sweep), seed=seed)
 
     def ask(self) -> tuple[str, dict[str, Any]]:
@@ -207,6 +211,7 @@ def _optuna_distribution(spec: Mapping[str, Any]) -> Any:
 
 ENGINES: dict[str, Callable[[Problem, int], Engine]] = {
     "litsweep": Litsweep,
+    "litsweep-predictive": partial(Litsweep, early_terminate={"type": "predictive"}),
     "wandb": Wandb,
     "optuna-gp": partial(Optuna, sampler="gp"),
     "optuna-tpe": partial(Optuna, sampler="tpe"),
