@@ -49,7 +49,7 @@ class _NeverStops:
 
 
 class Litsweep:
-    """This project's engine, through its public interface; `early_terminate` takes the place of W&B's rule."""
+    """This project, by its public interface; `early_terminate` takes the place of W&B's rule."""
 
     def __init__(self, problem: Problem, seed: int, early_terminate: Mapping[str, Any] | None = None) -> None:
         from litsweep import Controller, parse_sweep
