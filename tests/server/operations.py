@@ -60,5 +60,10 @@ mutation Heartbeat($id: ID!, $runState: JSONString) {
   agentHeartbeat(input: {id: $id, metrics: "{}", runState: $runState}) { agent { id } commands }
 }"""
 
+ENQUEUE_RUN = """
+mutation EnqueueSweepRun($id: ID!, $config: JSONString!) {
+  enqueueSweepRun(input: {id: $id, config: $config}) { id }
+}"""
+
 STOP_RUN = "mutation StopRun($id: ID!) { stopRun(input: {id: $id}) { success } }"
 DELETE_RUN = "mutation DeleteRun($id: ID!) { deleteRun(input: {id: $id}) { clientMutationId } }"

@@ -16,6 +16,7 @@ from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import (
     CREATE_AGENT,
     DELETE_RUN,
+    ENQUEUE_RUN,
     HEARTBEAT,
     STOP_RUN,
     SWEEP,
@@ -277,6 +278,31 @@ def test_run_cap_ends_the_sweep_when_its_last_run_ends(
     sweep.end(last)
     Monitor(backend).look()
     assert sweep.read["state"] == "FINISHED"
+
+
+def test_beyond_run_cap_a_schedulers_queue_waits_and_is_dropped_with_the_end_of_the_sweep(
+    graphql: GraphQL, stream: Stream, backend: Backend
+) -> None:
+    scheduled = {**RANDOM, "method": "custom", "scheduler": {"engine": "optuna"}, "run_cap": 2}
+    sweep = Sweep(graphql, stream, scheduled)
+    for a in (0.1, 0.2, 0.3):
+        graphql(ENQUEUE_RUN, id=sweep.id, config=json.dumps({"a": a}))
+    agents = [sweep.agent(), sweep.agent()]
+    first, last = (sweep.start(agent) for agent in agents)
+    (queued,) = sweep.states.keys() - {first, last}
+    sweep.end(first, 1)
+    sweep.stream(last, preempting=True)
+    sweep.end(last, 1)
+    (again,) = sweep.beat(agents[0])  # the one that was given back, not the one that is queued
+    assert again["run_id"] == last
+    sweep.begin(last)
+    Monitor(backend).look()
+    assert sweep.states == {first: "failed", last: "running", queued: "pending"}
+    assert sweep.beat(agents[1]) == [hand_out.EXIT] and sweep.read["state"] == "RUNNING"
+    sweep.end(last)  # and no agent is left that would ask for more
+    Monitor(backend).look()
+    assert sweep.read["state"] == "FINISHED"
+    assert sweep.states == {first: "failed", last: "finished", queued: "killed"}
 
 
 def test_a_sweep_whose_last_run_ended_with_the_server_is_finished_by_the_next(

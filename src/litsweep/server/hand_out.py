@@ -51,9 +51,11 @@ def heartbeat(backend: Backend, agent_id: int, named: frozenset[str]) -> list[Co
             return _dismiss(connection, agent, [], now)
         if sweep.state != "RUNNING":
             return []
-        if sweep.scheduler and _is_capped(connection, sweep):
+        is_capped = sweep_states.is_capped(connection, sweep)
+        if is_capped and not _may_be_given_back(connection, sweep):
+            sweep_states.finish_if_done(connection, sweep)
             return _dismiss(connection, agent, [], now)
-        waiting = _take_waiting(connection, agent, sweep, now)
+        waiting = _take_waiting(connection, agent, sweep, now, only_again=is_capped)
         if waiting is not None:
             return [_run_command(sweep, waiting)]
     return [] if sweep.scheduler else _new_run(backend, agent, sweep)
@@ -95,11 +97,14 @@ def _stop(run: RunRecord) -> Command:
 
 
 def _take_waiting(
-    connection: Connection, agent: AgentRecord, sweep: SweepRecord, now: float
+    connection: Connection, agent: AgentRecord, sweep: SweepRecord, now: float, *, only_again: bool
 ) -> RunRecord | None:
-    """A run that waits for an agent: never started, given back, or preempted."""
+    """A run that waits for an agent: never started, given back, or preempted.
+
+    `only_again`: one that an agent has had before.
+    """
     for run in runs.alive_in_sweep(connection, sweep.id):
-        if not _is_free(connection, run, agent, now):
+        if (only_again and not run.handouts) or not _is_free(connection, run, agent, now):
             continue
         if run.handouts >= MAX_HANDOUTS and run.started_at is None:
             runs.change(connection, run.id, state=RunState.FAILED, failure=Failure.ERROR, ended_at=now)
@@ -122,14 +127,10 @@ def _is_free(connection: Connection, run: RunRecord, agent: AgentRecord, now: fl
     return other is None or bool(other.exited) or now - other.heartbeat_at > AGENT_GONE_AFTER
 
 
-def _is_capped(connection: Connection, sweep: SweepRecord) -> bool:
-    """Whether a sweep with a scheduler of its own has had its `run_cap`; what still waits is dropped then."""
-    if sweep.expected_runs is None or runs.count_handed_out(connection, sweep.id) < sweep.expected_runs:
-        return False
-    if sweep.done_because is None:
-        sweeps.change(connection, sweep.id, done_because="run_cap")
-        sweep_states.drop_waiting(connection, sweep, never_handed_out=True)
-    return not any(run.state != RunState.RUNNING for run in runs.alive_in_sweep(connection, sweep.id))
+def _may_be_given_back(connection: Connection, sweep: SweepRecord) -> bool:
+    """Whether a run that an agent has had may yet want another agent."""
+    alive = runs.alive_in_sweep(connection, sweep.id)
+    return any(run.handouts and run.state != RunState.RUNNING for run in alive)
 
 
 def _new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord) -> list[Command]:
@@ -183,7 +184,7 @@ def _nothing_to_do(
     if live.is_done is None:
         return []
     sweeps.change(connection, sweep.id, done_because=live.is_done)
-    sweeps.finish_if_done(connection, sweep.id)
+    sweep_states.finish_if_done(connection, sweep)
     alive = runs.alive_in_sweep(connection, sweep.id)
     if any(run.state != RunState.RUNNING for run in alive):
         return []

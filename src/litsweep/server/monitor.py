@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.search.stopping import StopDecision
-from litsweep.server import life_cycle
+from litsweep.server import life_cycle, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.sweeps import SweepRecord
@@ -85,13 +85,13 @@ class Monitor:
             return
         found, decisions = ({}, []) if record.scheduler else self._ask_search(record)
         news = {key: value for key, value in found.items() if value != getattr(record, key)}
-        if not (news or decisions or record.done_because):
+        if not (news or decisions or record.done_because or record.scheduler):
             return
         with self._backend.database.write() as connection:
             self._ask_to_stop(connection, record, decisions)
             if news:
                 sweeps.change(connection, sweep_id, **news)
-            sweeps.finish_if_done(connection, sweep_id)
+            sweep_states.finish_if_done(connection, record)
 
     def _ask_search(self, record: SweepRecord) -> tuple[dict[str, Any], Sequence[StopDecision]]:
         live = self._backend.sweeps.get(record)

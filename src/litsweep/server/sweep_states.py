@@ -25,15 +25,33 @@ def enter(connection: Connection, sweep: SweepRecord, state: str) -> None:
     done_because = None if state == "RUNNING" else sweep.done_because
     sweeps.change(connection, sweep.id, state=state, done_because=done_because)
     if state in ("FINISHED", "CANCELED"):
-        drop_waiting(connection, sweep)
+        _drop_waiting(connection, sweep)
     if state == "CANCELED":
         for run in runs.alive_in_sweep(connection, sweep.id):
             life_cycle.ask_to_stop(connection, run, "person", json.dumps({"by": "cancel"}))
 
 
-def drop_waiting(connection: Connection, sweep: SweepRecord, never_handed_out: bool = False) -> None:
-    """Runs that no agent works on, or only those that none ever had, will not be run any more."""
+def is_capped(connection: Connection, sweep: SweepRecord) -> bool:
+    """Whether a sweep with a scheduler of its own has had its `run_cap`."""
+    if not sweep.scheduler or sweep.expected_runs is None:
+        return False
+    return runs.count_handed_out(connection, sweep.id) >= sweep.expected_runs
+
+
+def finish_if_done(connection: Connection, sweep: SweepRecord) -> None:
+    """End a sweep that gets no more runs, once the last one that an agent has had is over.
+
+    What its own scheduler has queued beyond `run_cap` stays until then: told that a run was dropped, the
+    scheduler would take it for failed and replace it.
+    """
+    if sweep.done_because is None and is_capped(connection, sweep):
+        sweeps.change(connection, sweep.id, done_because="run_cap")
+    if sweeps.finish_if_done(connection, sweep.id):
+        _drop_waiting(connection, sweep)
+
+
+def _drop_waiting(connection: Connection, sweep: SweepRecord) -> None:
+    """Runs that no agent works on will not be run any more."""
     for run in runs.alive_in_sweep(connection, sweep.id):
-        is_waiting = run.state in (RunState.PENDING, RunState.PREEMPTED)
-        if is_waiting and not (never_handed_out and run.handouts):
+        if run.state in (RunState.PENDING, RunState.PREEMPTED):
             runs.change(connection, run.id, state=RunState.KILLED, ended_at=time.time(), stopped_by="person")

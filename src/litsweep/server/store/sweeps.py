@@ -94,8 +94,9 @@ def change(connection: Connection, sweep_id: int, **values: object) -> None:
 
 
 def finish_if_done(connection: Connection, sweep_id: int) -> bool:
-    """End a sweep that gets no more runs once none of its runs is alive."""
-    alive = select(runs.c.id).where(runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE))
+    """End a sweep that gets no more runs once none is alive, but for what its own scheduler has queued."""
+    is_queued = sweeps.c.scheduler.is_not(None) & (runs.c.handouts == 0)
+    alive = select(runs.c.id).where(runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE), ~is_queued)
     ended = connection.execute(
         sweeps.update()
         .where(sweeps.c.id == sweep_id, sweeps.c.state == "RUNNING", sweeps.c.done_because.is_not(None))
