@@ -76,6 +76,11 @@ def test_it_writes_its_own_files_anew_and_no_others(capsys: pytest.CaptureFixtur
     assert main(["scheduler", write(SWEEP)]) == 1
     assert "move it out of the way" in capsys.readouterr().err
     assert Path("sweeps/s_scheduler.py").read_text() == "print('mine')"
+    assert parse_sweep(Path("sweeps/s_scheduler.yaml").read_text()).run_cap == 9  # both or neither
+    Path("sweeps/s_scheduler.py").unlink()
+    Path("sweeps/s_scheduler.py").mkdir()
+    assert main(["scheduler", write(SWEEP)]) == 1
+    assert "sweeps/s_scheduler.py: cannot be read" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,12 @@ _search = SweepSearch(Path(__file__).with_name("{name}"))
 study, search_space = _search.study, _search.search_space
 '''
 
-_NEXT = """wrote {config} and {source}. Next, from this folder:
+_NEXT = """wrote {config}
+      {source}
+Next, from this folder:
   wandb sweep {config}
-  wandb sweep-scheduler --batch-size 1 ENTITY/PROJECT/ID   # chooses the runs, one for each agent at a time
-  wandb agent ENTITY/PROJECT/ID                            # in other shells; or: litsweep launch"""
+  wandb sweep-scheduler --batch-size 1 ENTITY/PROJECT/ID   # batch size: agents
+  wandb agent ENTITY/PROJECT/ID                            # in other shells"""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -51,6 +53,8 @@ def execute(args: argparse.Namespace) -> int:
     source = target.with_suffix(".py")
     scheduled = yaml.safe_dump(scheduled_sweep(config, source.as_posix()), sort_keys=False)
     parse_sweep(scheduled, str(target))
+    _check_ours(target)
+    _check_ours(source)
     _write(target, f"# {_MARK} from {path.name}: edit that one and write this anew.\n{scheduled}")
     _write(source, _SOURCE.format(mark=_MARK, name=target.name))
     if find_spec("optuna") is None:
@@ -98,11 +102,19 @@ def _alike(path: str, values: Sequence[object]) -> Iterator[Fault]:
                 yield Fault(path, f"Optuna takes {other!r} and {value!r} for one value", "", fix)
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a file of ours anew, and nobody else's."""
+def _check_ours(path: Path) -> None:
+    """Refuse to write over a file of somebody else's."""
     try:
-        if path.exists() and _MARK not in path.read_text(errors="replace"):
-            raise LitsweepError(f"{path}: is there, and not by `litsweep scheduler`; move it out of the way")
+        is_ours = not path.exists() or _MARK in path.read_text(errors="replace")
+    except OSError as error:
+        raise LitsweepError(f"{path}: cannot be read ({error.strerror}); move it out of the way") from error
+    if not is_ours:
+        raise LitsweepError(f"{path}: exists, and is not by `litsweep scheduler`; move it out of the way")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
         path.write_text(text)
     except OSError as error:
-        raise LitsweepError(f"{path}: cannot be written ({error.strerror})") from error
+        fix = "copy the sweep's YAML to a folder that you may write to"
+        raise LitsweepError(f"{path}: cannot be written ({error.strerror}); {fix}") from error
