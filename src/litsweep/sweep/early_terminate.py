@@ -51,7 +51,7 @@ class PredictiveTermination:
     """
 
     min_iter: int = 5
-    chance: float = 0.3
+    chance: float = 0.2
 
 
 _OURS = ("successive_halving", "median", "predictive")
@@ -93,7 +93,7 @@ def parse_early_terminate(section: Section) -> EarlyTerminate | None:
         return MedianStopping(_integer(section, "min_iter") or 1, _integer(section, "min_runs") or 3)
     if kind == "predictive":
         section.refuse_unknown_keys(("type", "min_iter", "chance"), "predictive termination")
-        return PredictiveTermination(_integer(section, "min_iter") or 5, section.share("chance", 0.3) or 0.3)
+        return PredictiveTermination(_integer(section, "min_iter") or 5, section.share("chance", 0.2) or 0.2)
     section.refuse_unknown_keys(("type", "min_iter", "max_iter", "eta"), "successive halving")
     return SuccessiveHalving(
         _integer(section, "min_iter") or 1,
