@@ -3,14 +3,20 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from litsweep.cli.backend import use_backend
 from litsweep.cli.options import add_data_dir, add_json, positive, write_json
+from litsweep.errors import count
 from litsweep.launch.options import LaunchOptions, LaunchOutcome
 from litsweep.launch.ray import RayOptions
 from litsweep.launch.slurm import SlurmOptions
+from litsweep.sweep.run import RunState
+
+if TYPE_CHECKING:
+    from litsweep.launch.result import Result
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -136,8 +142,17 @@ def _tell(outcome: LaunchOutcome, args: argparse.Namespace) -> int:
     from litsweep.launch.watch import SweepWatch
 
     show_outcome(outcome, Console(stderr=True))
-    write_json(args.json, result_of(SweepWatch(args.sweep).read()).as_dict())
+    result = result_of(SweepWatch(args.sweep).read())
+    show_preempted(result)
+    write_json(args.json, result.as_dict())
     return outcome.exit_code
+
+
+def show_preempted(result: "Result") -> None:
+    """Say which command goes on with runs that were ended before their time."""
+    if preempted := result.runs.get(RunState.PREEMPTED):
+        again = f"`litsweep launch {result.sweep}` goes on"
+        print(f"{count(preempted, 'run')} preempted, with checkpoint: {again}", file=sys.stderr)
 
 
 def show_outcome(outcome: LaunchOutcome, console: Console) -> None:
