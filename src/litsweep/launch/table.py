@@ -63,7 +63,7 @@ def slot_table(slots: Sequence[SlotView], status: SweepStatus | None) -> Table:
     metric = status.metric.name if status and status.metric else "metric"
     table = Table(caption=_caption(slots, status))
     for heading in ("slot", "devices", "state", "run", "epoch", metric, "best", "done", "failed"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=heading == "run")  # an id cut short is of no use
     for slot in slots:
         table.add_row(*_cells(slot, runs.get(slot.run or "")), style=_STYLES.get(slot.state, ""))
     return table
