@@ -249,6 +249,13 @@ def test_it_can_be_pickled() -> None:
     assert [trial.params for trial in again.trials] == [trial.params for trial in one.trials]
 
 
+def test_a_search_space_of_anything_else_is_refused() -> None:
+    with pytest.raises(
+        TypeError, match=r"search_space\['x'\]: is no distribution, got \(0, 1\); write one of"
+    ):
+        LitsweepSampler({"x": (0, 1)})  # type: ignore[dict-item]
+
+
 def test_a_study_without_parameters_is_left_alone() -> None:
     one = study()
     one.optimize(lambda trial: trial.number, n_trials=3)

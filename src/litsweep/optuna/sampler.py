@@ -36,13 +36,14 @@ class LitsweepSampler(BaseSampler):
     Running trials count: those sampled side by side keep apart. Failed trials, and NaN or infinite values,
     teach it where not to go; pruned ones count with their curve. A finite space is tried through, each config
     once, and `Study.optimize` then ends; with `ask` and `tell`, `is_exhausted` says so. Why a config was
-    suggested is in `trial.system_attrs["litsweep:reason"]`.
+    suggested is in `trial.system_attrs["litsweep:reason"]`. Raises TypeError where `search_space` holds
+    anything else than distributions.
     """
 
     def __init__(
         self, search_space: Mapping[str, BaseDistribution] | None = None, seed: int | None = None
     ) -> None:
-        self._search_space = None if search_space is None else dict(sorted(search_space.items()))
+        self._search_space = None if search_space is None else _checked(search_space)
         self._seed = int(np.random.default_rng().integers(_RANDOM_SEEDS)) if seed is None else seed
         self._one_at_a_time = threading.Lock()
 
@@ -113,3 +114,13 @@ class LitsweepSampler(BaseSampler):
 
     def _rng(self, trial: FrozenTrial, name: str) -> np.random.Generator:
         return np.random.default_rng([abs(self._seed), trial.number, zlib.crc32(name.encode())])
+
+
+def _checked(search_space: Mapping[str, object]) -> dict[str, BaseDistribution]:
+    checked: dict[str, BaseDistribution] = {}
+    for name, distribution in sorted(search_space.items()):
+        if not isinstance(distribution, BaseDistribution):
+            fix = "write one of optuna.distributions, such as FloatDistribution(0, 1)"
+            raise TypeError(f"search_space[{name!r}]: is no distribution, got {distribution!r}; {fix}")
+        checked[name] = distribution
+    return checked
