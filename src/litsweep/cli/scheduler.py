@@ -30,7 +30,7 @@ _NEXT = """wrote {config}
       {source}
 Next, from this folder:
   wandb sweep {config}
-  wandb sweep-scheduler --batch-size 1 ENTITY/PROJECT/ID   # batch size: agents
+  wandb sweep-scheduler --batch-size 1 ENTITY/PROJECT/ID   # 1: for one agent
   wandb agent ENTITY/PROJECT/ID                            # in other shells"""
 
 

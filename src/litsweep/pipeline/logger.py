@@ -28,9 +28,8 @@ class RunLogger(WandbLogger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         place = None
         try:
-            place = max(
-                self.experiment.step, self.experiment.starting_step
-            )  # a resumed run's step is 0 at first
+            # A resumed run's step is 0 at first.
+            place = max(self.experiment.step, self.experiment.starting_step)
             super().log_metrics(metrics, step)
         except SERVICE_GONE:
             if not self._is_preempted():
