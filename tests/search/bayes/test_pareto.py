@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from botorch.acquisition.multi_objective import logei
 
 from litsweep.search.bayes import suggest
 from litsweep.sweep.config import parse_sweep
@@ -44,3 +45,8 @@ def test_the_reason_predicts_every_metric() -> None:
     reason: Mapping[str, Any] = first.reason
     assert set(reason["predicted"]) == {"loss", "speed"}
     assert first.parameters != second.parameters
+
+
+def test_botorch_compiles_nothing() -> None:
+    """Its switch against that is private: should it move, the first suggestion takes half a minute more."""
+    assert logei._load_attempted and logei._C is None
