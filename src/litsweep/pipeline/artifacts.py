@@ -136,4 +136,4 @@ def step_of(checkpoint: Path) -> int:
     if not checkpoint.is_file():
         return -1
     saved: dict[str, Any] = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=False)
-    return int(saved["global_step"])
+    return int(saved[STEP])

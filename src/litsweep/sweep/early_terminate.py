@@ -90,15 +90,22 @@ def parse_early_terminate(section: Section) -> EarlyTerminate | None:
         return None
     if kind == "median":
         section.refuse_unknown_keys(("type", "min_iter", "min_runs"), "median stopping")
-        return MedianStopping(_integer(section, "min_iter") or 1, _integer(section, "min_runs") or 3)
+        return MedianStopping(
+            _integer(section, "min_iter") or MedianStopping.min_iter,
+            _integer(section, "min_runs") or MedianStopping.min_runs,
+        )
     if kind == "predictive":
         section.refuse_unknown_keys(("type", "min_iter", "chance"), "predictive termination")
-        return PredictiveTermination(_integer(section, "min_iter") or 5, section.share("chance", 0.2) or 0.2)
+        chance = PredictiveTermination.chance
+        return PredictiveTermination(
+            _integer(section, "min_iter") or PredictiveTermination.min_iter,
+            section.share("chance", chance) or chance,
+        )
     section.refuse_unknown_keys(("type", "min_iter", "max_iter", "eta"), "successive halving")
     return SuccessiveHalving(
-        _integer(section, "min_iter") or 1,
+        _integer(section, "min_iter") or SuccessiveHalving.min_iter,
         _integer(section, "max_iter"),
-        section.above("eta", 1, 3.0) or 3.0,
+        section.above("eta", 1, SuccessiveHalving.eta) or SuccessiveHalving.eta,
     )
 
 
