@@ -55,6 +55,14 @@ def test_nobody_is_judged_before_the_first_rung_or_while_few_runs_are_complete()
     assert few.runs_to_stop() == []
 
 
+def test_after_eight_that_were_stopped_one_goes_on() -> None:
+    search = controller(0.05, 0.2, 0.45, 0.6, 0.8)
+    for index in range(9):
+        behind = search.add({"x": 0.9 + index / 100}, curve(0.9 + index / 100, 4), "running")
+        assert [*search.runs_to_stop()] == ([behind] if index < 8 else [])
+        search.tell(behind, stopped_early=index < 8, state="finished")
+
+
 def test_rungs_lie_ever_further_apart() -> None:
     assert rungs(5, 52) == [5, 8, 15, 26, 46]
     assert rungs(1, 8) == [1, 2, 3, 6]

@@ -1,11 +1,16 @@
 """Predictive termination: a run ends where it will hardly be the best."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 
 from litsweep.search.curve import Curve, Verdict
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.early_terminate import PredictiveTermination
 from litsweep.sweep.run import Run
+
+_IN_A_ROW = 8
+"""After so many runs that were stopped one after another, the next goes on to its end: what a wrong forecast
+needs to be put right is a complete run that it calls hopeless."""
 
 _SPACING = 1.75
 """A run is judged at `min_iter` values, and from then on whenever it has so many times more."""
@@ -46,7 +51,9 @@ class PredictiveJudge:
         by_run = {forecast.run_id: forecast for forecast in found}
         for curve in due:
             forecast = by_run.get(curve.run_id)
-            if forecast is not None and forecast.chance < self._rule.chance:
+            if forecast is None or forecast.chance >= self._rule.chance:
+                continue
+            if not self._follows_stopped_ones(runs, curve.run_id):
                 self._hopeless[curve.run_id] = {
                     "rule": "predictive",
                     "bracket": self._rungs[curve.run_id],
@@ -58,6 +65,12 @@ class PredictiveJudge:
                     "predicted_mean": forecast.mean,
                     "predicted_deviation": forecast.deviation,
                 }
+
+    def _follows_stopped_ones(self, runs: Sequence[Run], run_id: str) -> bool:
+        """Whether all of the runs right before this one were stopped."""
+        earlier = list(takewhile(lambda run: run.id != run_id, runs))[-_IN_A_ROW:]
+        is_stopped = (run.stopped_early or run.id in self._hopeless for run in earlier)
+        return len(earlier) == _IN_A_ROW and all(is_stopped)
 
 
 def rungs(min_iter: int, end: int) -> list[int]:

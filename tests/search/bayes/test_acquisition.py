@@ -15,7 +15,7 @@ def process(noise: float = 1e-6) -> GaussianProcess:
     x = torch.tensor([[0.1], [0.4], [0.9]], dtype=torch.double)
     z = torch.tensor([-1.0, 0.7, 0.3], dtype=torch.double)
     theta = Hyperparameters.unpack(torch.tensor(Hyperparameters.start(INPUTS, OBJECTIVE)), INPUTS)
-    return GaussianProcess(x, z, torch.tensor([noise], dtype=torch.double), theta, INPUTS)
+    return GaussianProcess(x, z, torch.tensor([noise], dtype=torch.double), theta, INPUTS, OBJECTIVE.kernel)
 
 
 def normals(draws: int, points: int) -> torch.Tensor:
@@ -57,6 +57,15 @@ def test_without_noise_it_is_the_log_of_expected_improvement() -> None:
     mean, variance = gp.marginals(at)
     deviation = variance.sqrt()
     expected = log_h((mean.squeeze() - 0.7) / deviation) + deviation.log()
+    assert gain(at).item() == pytest.approx(expected.item(), rel=1e-2)
+
+
+def test_a_margin_raises_what_is_to_be_beaten() -> None:
+    gp, at = process(), torch.tensor([[0.55]], dtype=torch.double)
+    gain = LogNoisyExpectedImprovement(gp, gp.x, torch.zeros(0, 1).double(), normals(16, 3), margin=0.5)
+    mean, variance = gp.marginals(at)
+    deviation = variance.sqrt()
+    expected = log_h((mean.squeeze() - 1.2) / deviation) + deviation.log()
     assert gain(at).item() == pytest.approx(expected.item(), rel=1e-2)
 
 

@@ -174,6 +174,24 @@ def test_imputes_as_the_person_says() -> None:
     assert reason["runs_used"] == 9
 
 
+def test_a_young_sweep_explores_every_second_time_and_an_older_one_every_fourth() -> None:
+    """Four runs for each of the four parameters, it is young."""
+    turns = [proposal.reason["turn"] for proposal in suggest(sweep(), eight(), 14, 0)]
+    explored = [8 + index for index, turn in enumerate(turns) if turn == "exploration"]
+    assert explored == [9, 11, 13, 15, 17, 21]
+
+
+def test_exploration_leaves_where_exploitation_stays() -> None:
+    plane = sweep({"x": {"min": 0.0, "max": 1.0}, "y": {"min": 0.0, "max": 1.0}})
+    known = [(0.47, 0.52), (0.48, 0.51), (0.49, 0.5), (0.5, 0.5), (0.51, 0.5), (0.52, 0.49), (0.53, 0.49)]
+    known += [(0.1, 0.2), (0.8, 0.3)]
+    runs = [finished({"x": x, "y": y}, (x - 0.5) ** 2, i) for i, (x, y) in enumerate(known)]
+    proposals = suggest(plane, runs, 2, 0)
+    assert [proposal.reason["turn"] for proposal in proposals] == ["exploration", "exploitation"]
+    away, near = (max(abs(value - 0.5) for value in proposal.parameters.values()) for proposal in proposals)
+    assert away > 0.4 > 0.2 > near
+
+
 def test_a_prior_run_of_another_space_is_counted_not_used() -> None:
     runs = [*eight()]
     foreign = Run("foreign", {**runs[0].parameters, "lr": 5.0}, RunState.FINISHED, [{"loss": 0.0}])

@@ -1,9 +1,9 @@
-"""The Gaussian process against formulas and against GPyTorch."""
+"""The Gaussian process against formulas."""
 
-import gpytorch
 import pytest
 import torch
 
+from litsweep.search.bayes.kernels import Kernel, Matern, NeuralNetwork
 from litsweep.search.bayes.surrogate import (
     OBJECTIVE,
     GaussianProcess,
@@ -11,7 +11,6 @@ from litsweep.search.bayes.surrogate import (
     Inputs,
     fit,
     log_posterior,
-    matern,
 )
 
 NUMBERS = Inputs(torch.tensor([False, False]), ())
@@ -30,14 +29,6 @@ def uniform(n: int, d: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.double)
 
 
-def test_covariance_is_gpytorchs_matern() -> None:
-    a, b = uniform(5, 3), uniform(4, 3, seed=1)
-    with torch.no_grad():
-        theirs = gpytorch.kernels.MaternKernel(nu=2.5).double()
-        theirs.lengthscale = 1.0
-        assert torch.allclose(matern(a, b), theirs(a, b).to_dense(), atol=1e-7)
-
-
 def test_different_categories_are_at_distance_one_over_the_length_scale() -> None:
     theta = hyperparameters(MIXED)
     x = torch.tensor([[0.3, 0.0], [0.3, 1.0], [0.3, 2.0]], dtype=torch.double)
@@ -46,7 +37,8 @@ def test_different_categories_are_at_distance_one_over_the_length_scale() -> Non
     assert distances[~torch.eye(3, dtype=torch.bool)].allclose(expected)
 
 
-def test_posterior_is_the_textbooks() -> None:
+@pytest.mark.parametrize("kernel", [Matern(), NeuralNetwork()])
+def test_posterior_is_the_textbooks(kernel: Kernel) -> None:
     """Rasmussen and Williams (2006), equations 2.23 and 2.24, by explicit inverses."""
     theta, x, z, at = (
         hyperparameters(NUMBERS),
@@ -55,11 +47,11 @@ def test_posterior_is_the_textbooks() -> None:
         uniform(3, 2, seed=2),
     )
     noise = torch.tensor([0.01], dtype=torch.double)
-    process = GaussianProcess(x, z, noise, theta, NUMBERS)
+    process = GaussianProcess(x, z, noise, theta, NUMBERS, kernel)
     f, g = theta.features(x, NUMBERS), theta.features(at, NUMBERS)
-    inverse = torch.linalg.inv(matern(f, f) + 0.01 * torch.eye(6, dtype=torch.double))
-    expected = theta.mean + matern(g, f) @ inverse @ (z - theta.mean)
-    covariance = matern(g, g) - matern(g, f) @ inverse @ matern(f, g)
+    inverse = torch.linalg.inv(kernel.covariance(f, f) + 0.01 * torch.eye(6, dtype=torch.double))
+    expected = theta.mean + kernel.covariance(g, f) @ inverse @ (z - theta.mean)
+    covariance = kernel.covariance(g, g) - kernel.covariance(g, f) @ inverse @ kernel.covariance(f, g)
     mean, joint = process.joint(at)
     means, variances = process.marginals(at)
     assert torch.allclose(mean, expected)
@@ -85,13 +77,13 @@ def test_a_fit_predicts_what_it_has_not_seen_in_the_metrics_units() -> None:
     y = 1e6 * (-((x[:, 0] - 0.4) ** 2) - 0.1 * x[:, 1])
     at = uniform(20, 2, seed=5)
     truth = 1e6 * (-((at[:, 0] - 0.4) ** 2) - 0.1 * at[:, 1])
-    surrogate = fit(x, y, NUMBERS, torch.arange(40))
+    surrogate = fit(x, y, NUMBERS, torch.arange(40), OBJECTIVE)
     predicted = surrogate.to_units(surrogate.process.marginals(at)[0].squeeze(-1))
     assert (predicted - truth).abs().max() < 0.05 * (truth.max() - truth.min())
 
 
 def test_an_input_that_does_nothing_gets_a_longer_length_scale() -> None:
     x = uniform(40, 2)
-    surrogate = fit(x, torch.sin(6 * x[:, 0]), NUMBERS, torch.arange(40))
+    surrogate = fit(x, torch.sin(6 * x[:, 0]), NUMBERS, torch.arange(40), OBJECTIVE)
     length = surrogate.process.theta.log_length
     assert length[1] > length[0] + 1

@@ -77,3 +77,10 @@ def test_losses_over_decades_are_told_apart_by_their_logarithms() -> None:
 
 def test_an_ordinary_loss_stays_on_its_linear_scale() -> None:
     assert not Spread.of(-torch.tensor([0.3, 0.5, 0.7, 2.3, 1e30], dtype=torch.double)).is_log
+
+
+def test_a_third_of_the_runs_diverging_leaves_the_others_apart() -> None:
+    y = -torch.tensor([0.01, 0.02, 0.1, 0.2, 1e30, 1e30], dtype=torch.double)
+    scaled = Spread.of(y).scale(y)
+    assert scaled[0] - scaled[3] > 0.4
+    assert torch.equal(scaled[4:], torch.tensor([-5.0, -5.0], dtype=torch.double))

@@ -35,17 +35,19 @@ def log_h(z: Tensor) -> Tensor:
 
 
 class LogNoisyExpectedImprovement:
-    """log E[max(f(x) - max f(base and pending), 0)], in standardized targets.
+    """log E[max(f(x) - max f(base and pending) - margin, 0)], in standardized targets.
 
     `base`, shape `b x d`, are the configs that may be the best so far, and `pending`, `p x d`, those that are
     running, both at the full budget. `normals`, shape `s x (b + p)`, are standard normal draws.
     """
 
-    def __init__(self, process: GaussianProcess, base: Tensor, pending: Tensor, normals: Tensor) -> None:
+    def __init__(
+        self, process: GaussianProcess, base: Tensor, pending: Tensor, normals: Tensor, margin: float = 0.0
+    ) -> None:
         points = torch.cat([base, pending])
         mean, covariance = process.joint(points)
         draws = mean + normals @ cholesky(covariance).T
-        self._best = draws.max(-1).values
+        self._goal = draws.max(-1).values + margin
         kept = _others(process.x, base)
         noise = torch.cat(
             [
@@ -55,14 +57,14 @@ class LogNoisyExpectedImprovement:
         )
         targets = torch.cat([draws, process.targets[kept].expand(len(draws), -1)], -1).T
         x = torch.cat([points, process.x[kept]])
-        self._process = GaussianProcess(x, targets, noise, process.theta, process.inputs)
+        self._process = process.given(x, targets, noise)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Shape `m` for `x` of shape `m x d`; differentiable."""
         mean, variance = self._process.marginals(x)
         deviation = variance.sqrt().unsqueeze(-1)
-        improvement = log_h((mean - self._best) / deviation) + deviation.log()
-        return improvement.logsumexp(-1) - math.log(len(self._best))
+        improvement = log_h((mean - self._goal) / deviation) + deviation.log()
+        return improvement.logsumexp(-1) - math.log(len(self._goal))
 
 
 def _others(x: Tensor, base: Tensor) -> Tensor:

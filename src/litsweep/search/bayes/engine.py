@@ -9,7 +9,7 @@ from torch import Tensor
 
 from litsweep.search.bayes.design import Design
 from litsweep.search.bayes.encoding import Encoding
-from litsweep.search.bayes.model import Model
+from litsweep.search.bayes.model import EXPLOITATION, EXPLORATION, Model, Turn
 from litsweep.search.bayes.observations import observe
 from litsweep.search.bayes.surrogate import FitError
 from litsweep.search.proposal import Proposal
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _INITIAL = 5
 """So many runs must have ended before the model decides; until then the quasi-random design does."""
 
+_YOUNG = 4
+"""So many runs for each parameter, and it is known where the good regions lie."""
+
 
 def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list[Proposal]:
     """Up to `n` configs to run next, fewer when the space has no more.
@@ -33,15 +36,18 @@ def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list
     if config.metric is None:
         raise ValueError("Bayesian search needs a metric")
     encoding = Encoding(config.space)
-    models = tuple(
-        Model(encoding, metric, observe(encoding, config, metric, runs), seed) for metric in config.metrics
-    )
-    seen, design = models[0].seen, Design(encoding, seed)
+    observed = [(metric, observe(encoding, config, metric, runs)) for metric in config.metrics]
+    models = {
+        turn: tuple(Model(encoding, metric, seen, seed, turn) for metric, seen in observed)
+        for turn in (EXPLOITATION, EXPLORATION)
+    }
+    seen, design = observed[0][1], Design(encoding, seed)
     pending, tried = list(seen.pending), set(seen.tried)
     proposals: list[Proposal] = []
     for position in range(len(runs), len(runs) + n):
         with threadpool_limits(limits=1):
-            x, reason = _next(design, models, pending, tried, position)
+            turn = _turn(encoding.d, len(observed), position)
+            x, reason = _next(design, models[turn], pending, tried, position)
         if x is None:
             break
         row = encoding.identity(x)
@@ -49,6 +55,17 @@ def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list
         pending.append(row)
         proposals.append(Proposal(encoding.decode(x), reason))
     return proposals
+
+
+def _turn(d: int, metrics: int, position: int) -> Turn:
+    """Exploration at every second position of a young sweep, then every fourth; not with several metrics.
+
+    Exploitation alone can spend dozens of runs around a local optimum: what little there is to gain close by
+    is more certain than what there may be elsewhere.
+    """
+    is_young = position < _YOUNG * d
+    explores = metrics == 1 and position % (2 if is_young else 4) == 1
+    return EXPLORATION if explores else EXPLOITATION
 
 
 def _next(

@@ -17,7 +17,7 @@ _TOP = 0.9
 _UNKNOWN = 0.6
 """With this share of the prior variance left nothing is known: the case of a category not tried yet."""
 
-_TRIAL = 8
+_TRIAL = 12
 """Every so many suggestions an even chance will do where nothing is known."""
 
 _STEEPNESS = 1000.0

@@ -15,7 +15,7 @@ from litsweep.search.bayes.encoding import Encoding, distinct
 from litsweep.search.bayes.feasibility import Feasibility
 from litsweep.search.bayes.observations import Observations, as_tensor
 from litsweep.search.bayes.optimize import maximize
-from litsweep.search.bayes.surrogate import Inputs, Surrogate, fit, fit_labels
+from litsweep.search.bayes.surrogate import OBJECTIVE, TREND, Inputs, Kind, Surrogate, fit, fit_labels
 from litsweep.sweep.metric import Metric
 
 _DRAWS = 32
@@ -30,6 +30,23 @@ _FIT_TO, _CONDITION_ON = 250, 1000
 
 
 @dataclass(frozen=True)
+class Turn:
+    """One of the ways to choose a config.
+
+    `kind` is what is believed of the objective. Only what a config gains beyond `margin` over the best counts
+    (in deviations of the model's targets).
+    """
+
+    name: str
+    kind: Kind
+    margin: float
+
+
+EXPLOITATION = Turn("exploitation", OBJECTIVE, 0.0)
+EXPLORATION = Turn("exploration", TREND, 1.0)
+
+
+@dataclass(frozen=True)
 class Model:
     """The objective and, where runs have failed, the chance of success, as functions of an encoded config.
 
@@ -41,6 +58,7 @@ class Model:
     metric: Metric
     seen: Observations
     seed: int
+    turn: Turn = EXPLOITATION
 
     def propose(
         self, pending: Sequence[Sequence[float]], tried: AbstractSet[tuple[float, ...]], position: int
@@ -64,7 +82,7 @@ class Model:
         x = torch.cat([self.seen.x, self.seen.budget.unsqueeze(-1)], -1) if self._has_budget else self.seen.x
         inputs = self._inputs.with_number() if self._has_budget else self._inputs
         y = self.seen.y[self._kept]
-        return fit(x[self._kept], y, inputs, subset(y, _FIT_TO, self.seed))
+        return fit(x[self._kept], y, inputs, subset(y, _FIT_TO, self.seed), self.turn.kind)
 
     @cached_property
     def feasibility(self) -> Feasibility | None:
@@ -118,13 +136,16 @@ class Model:
         normals = torch.randn(size, generator=generator, dtype=torch.double)
         base, running = self.at_full_budget(self.base), self.at_full_budget(pending)
         with torch.no_grad():
-            return LogNoisyExpectedImprovement(self.surrogate.process, base, running, normals)
+            return LogNoisyExpectedImprovement(
+                self.surrogate.process, base, running, normals, self.turn.margin
+            )
 
     def _reason(self, x: Tensor) -> dict[str, object]:
         at = self.at_full_budget(x.unsqueeze(0))
         best = max(observation.value for observation in self.seen.observed)
         reason: dict[str, object] = {
             "method": "bayes",
+            "turn": self.turn.name,
             **explain.prediction(self.surrogate, at, best, self.metric),
             "nearest": explain.nearest(self.encoding, self.seen, self.surrogate, at),
             "runs_used": self.seen.runs_used,

@@ -3,7 +3,7 @@
 In shapes, n is the number of observations, m that of query points and d that of model inputs. All numbers are
 doubles. Targets z are objectives (higher is better), scaled, warped and standardized.
 
-The covariance is Matérn-5/2 with a length scale for each input; two different categories are at distance 1.
+Each input has a length scale; two different categories are at distance 1.
 The length scales' prior widens with sqrt(d) (Hvarfner et al. 2024), so that one model serves from 1 to dozens
 of parameters. BoTorch's SingleTaskGP takes over ten times as long to fit with such warps (3 to 7 s for 100
 to 300 observations, one thread, BoTorch 0.18.1), since each step goes through GPyTorch's lazy tensors; hence
@@ -19,9 +19,9 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
+from litsweep.search.bayes.kernels import Kernel, Matern, NeuralNetwork
 from litsweep.search.bayes.warping import Spread, inverse_yeo_johnson, kumaraswamy, log_slope, yeo_johnson
 
-_SQRT5 = math.sqrt(5.0)
 _NOISE_FLOOR = 1e-6
 """Least noise variance of a standardized target: keeps the covariance positive definite."""
 
@@ -49,12 +49,16 @@ _POWER_DEVIATION = 1.0
 class Kind:
     """What sort of function is modelled. `length` is the prior of its length scales, for d = 1."""
 
+    kernel: Kernel
     length: LogNormal
     is_warped: bool
 
 
-OBJECTIVE = Kind(LogNormal(math.sqrt(2.0), math.sqrt(3.0)), is_warped=True)  # Hvarfner et al. (2024)
-LABELS = Kind(LogNormal(0.0, 0.8), is_warped=False)  # borders are local: no success speaks for far away
+OBJECTIVE = Kind(
+    Matern(), LogNormal(math.sqrt(2.0), math.sqrt(3.0)), is_warped=True
+)  # Hvarfner et al. (2024)
+TREND = Kind(NeuralNetwork(), LogNormal(-1.4, 0.5), is_warped=True)
+LABELS = Kind(Matern(), LogNormal(0.0, 0.8), is_warped=False)  # no success speaks for far away
 
 
 @dataclass(frozen=True)
@@ -118,57 +122,60 @@ class Hyperparameters:
         )
 
     def features(self, x: Tensor, inputs: Inputs) -> Tensor:
-        """Points whose Euclidean distances the covariance is a function of: warped numbers and one-hot
-        categories, each over its length scale; shape `... m x f` for `x` of `... m x d`."""
+        """What kernels are functions of: warped numbers and one-hot categories, from the middle of the space,
+        each over its length scale; shape `... m x f` for `x` of `... m x d`."""
         scale = (-self.log_length).exp()
         numbers = kumaraswamy(x[..., ~inputs.is_category], self.log_a.exp(), self.log_b.exp())
-        parts = [numbers * scale[~inputs.is_category]]
+        parts = [(numbers - 0.5) * scale[~inputs.is_category]]
         categories = inputs.is_category.nonzero().flatten().tolist()
         for j, size in zip(categories, inputs.sizes, strict=True):
             hot = torch.nn.functional.one_hot(x[..., j].detach().long(), size).to(x.dtype)
-            parts.append(hot * (scale[j] * math.sqrt(0.5)))
+            parts.append((hot - 1 / size) * (scale[j] * math.sqrt(0.5)))
         return torch.cat(parts, -1)
 
 
-def matern(a: Tensor, b: Tensor) -> Tensor:
-    """Matérn-5/2 covariance of unit variance between feature points: `... m x f` and `... n x f`
-    give `... m x n`."""
-    square = (a * a).sum(-1, keepdim=True) + (b * b).sum(-1).unsqueeze(-2) - 2 * a @ b.mT
-    r = _SQRT5 * (square.clamp(min=0) + 1e-20).sqrt()  # the root's slope at 0 is infinite
-    return (1 + r + r * r / 3) * torch.exp(-r)
-
-
 class GaussianProcess:
-    """A Gaussian process with unit prior variance, conditioned on targets.
+    """A Gaussian process, conditioned on targets.
 
     `noise` is the variance of each target's noise, shape `n`, or one for all. `targets`, shape `n` or
     `n x s`: several sets of targets share the covariance and get a posterior mean each.
     """
 
     def __init__(
-        self, x: Tensor, targets: Tensor, noise: Tensor, theta: Hyperparameters, inputs: Inputs
+        self,
+        x: Tensor,
+        targets: Tensor,
+        noise: Tensor,
+        theta: Hyperparameters,
+        inputs: Inputs,
+        kernel: Kernel,
     ) -> None:
         self.x, self.targets, self.noise, self.theta, self.inputs = x, targets, noise, theta, inputs
-        self._features = theta.features(x, inputs)
-        covariance = matern(self._features, self._features) + noise.expand(len(x)).diag()
+        self._kernel, self._features = kernel, theta.features(x, inputs)
+        covariance = kernel.covariance(self._features, self._features) + noise.expand(len(x)).diag()
         self._root = cholesky(covariance)
         residual = (targets - theta.mean).reshape(len(x), -1)
         self._weights = torch.cholesky_solve(residual, self._root)
 
+    def given(self, x: Tensor, targets: Tensor, noise: Tensor) -> "GaussianProcess":
+        """The same prior, conditioned on other targets."""
+        return GaussianProcess(x, targets, noise, self.theta, self.inputs, self._kernel)
+
     def marginals(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior means, shape `m x s`, and variances, shape `m`, of the noiseless function at `x`."""
-        cross = matern(self.theta.features(x, self.inputs), self._features)
+        features = self.theta.features(x, self.inputs)
+        cross = self._kernel.covariance(features, self._features)
         explained = torch.linalg.solve_triangular(self._root, cross.T, upper=False)
-        variance = (1 - (explained * explained).sum(0)).clamp(min=1e-12)
+        variance = (self._kernel.variance(features) - (explained * explained).sum(0)).clamp(min=1e-12)
         return self.theta.mean + cross @ self._weights, variance
 
     def joint(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean, `... m`, and covariance, `... m x m`, of the noiseless function at `... m x d`."""
         features = self.theta.features(x, self.inputs)
-        cross = matern(features, self._features)
+        cross = self._kernel.covariance(features, self._features)
         explained = torch.linalg.solve_triangular(self._root, cross.mT, upper=False)
         mean = self.theta.mean + (cross @ self._weights).squeeze(-1)
-        return mean, matern(features, features) - explained.mT @ explained
+        return mean, self._kernel.covariance(features, features) - explained.mT @ explained
 
 
 @dataclass(frozen=True)
@@ -192,7 +199,7 @@ class Surrogate:
         )
 
 
-def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor) -> Surrogate:
+def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor, kind: Kind) -> Surrogate:
     """The model of objectives `y`, shape `n`, at `x`, shape `n x d`.
 
     Hyperparameters are fitted to the observations `for_fit` alone (indices), then all are conditioned on.
@@ -200,16 +207,16 @@ def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor) -> Surrogate:
     """
     spread = Spread.of(y)
     s = spread.scale(y)
-    theta = maximum_a_posteriori(x[for_fit], s[for_fit], inputs, OBJECTIVE)
+    theta = maximum_a_posteriori(x[for_fit], s[for_fit], inputs, kind)
     z, shift, stretch = standardize(yeo_johnson(s, theta.power))
-    process = GaussianProcess(x, z, _NOISE_FLOOR + theta.log_noise.exp(), theta, inputs)
+    process = GaussianProcess(x, z, _NOISE_FLOOR + theta.log_noise.exp(), theta, inputs, kind.kernel)
     return Surrogate(process, spread, shift.item(), stretch.item())
 
 
 def fit_labels(x: Tensor, labels: Tensor, inputs: Inputs, for_fit: Tensor) -> GaussianProcess:
     """A plain regression of `labels`, shape `n`, without warps. Raises FitError."""
     theta = maximum_a_posteriori(x[for_fit], labels[for_fit], inputs, LABELS)
-    return GaussianProcess(x, labels, _NOISE_FLOOR + theta.log_noise.exp(), theta, inputs)
+    return GaussianProcess(x, labels, _NOISE_FLOOR + theta.log_noise.exp(), theta, inputs, LABELS.kernel)
 
 
 class FitError(Exception):
@@ -240,7 +247,7 @@ def log_posterior(x: Tensor, s: Tensor, theta: Hyperparameters, inputs: Inputs, 
         slope = log_slope(s, theta.power).sum() - len(s) * stretch.log()
     features = theta.features(x, inputs)
     noise = _NOISE_FLOOR + theta.log_noise.exp()
-    root = cholesky(matern(features, features) + noise.expand(len(x)).diag())
+    root = cholesky(kind.kernel.covariance(features, features) + noise.expand(len(x)).diag())
     white = torch.linalg.solve_triangular(root, (z - theta.mean).unsqueeze(-1), upper=False)
     fit: Tensor = -0.5 * (white * white).sum() - root.diagonal().log().sum()
     return fit + slope + theta.log_prior(inputs, kind)

@@ -69,7 +69,7 @@ def _inverse_box_cox(t: Tensor, power: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Spread:
-    """Objectives on a scale of their own: 0 is the median, 1 the spread of the upper half of the values.
+    """Objectives on a scale of their own: 0 is the median, 1 about the distance between the quartiles.
 
     With `is_log` that is a scale of logarithms, for losses (negative objectives) that run over decades.
     """
@@ -108,7 +108,8 @@ def _center_and_width(y: Tensor) -> tuple[float, float]:
     unit = y / size
     center = unit.median()
     quartiles = unit.quantile(torch.tensor([0.25, 0.75], dtype=y.dtype))
-    width = torch.maximum(quartiles[1] - quartiles[0], (unit.max() - center) / 3)
+    reach = unit.max() - center
+    width = (quartiles[1] - quartiles[0]).clamp(min=reach / 3, max=2 * reach)  # many may have diverged
     if width <= _ROUNDING * center.abs():  # most are equal
         width = (unit - center).abs().max()
     is_constant = bool(width <= _ROUNDING * center.abs())
