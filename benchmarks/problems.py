@@ -278,6 +278,31 @@ def crashing() -> Problem:
     return Problem("crashing", sweep, run, truth, best=9.2)
 
 
+# --- Smooth functions with known optima, mostly inside the space ---
+
+SYNTHETIC = {"Hartmann": 6, "Levy": 5, "Ackley": 4, "Rosenbrock": 4, "StyblinskiTang": 5}
+
+
+def synthetic(name: str) -> Problem:
+    """One of BoTorch's test functions, to be minimized."""
+    import torch
+    from botorch import test_functions
+
+    function = getattr(test_functions, name)(SYNTHETIC[name])
+
+    def truth(p: Parameters) -> float:
+        return float(function(torch.tensor(list(p.values()), dtype=torch.double)))
+
+    bounds = enumerate(function.bounds.T.tolist())
+    sweep = {
+        "method": "bayes",
+        "metric": {"name": "value", "goal": "minimize"},
+        "parameters": {f"x{i}": _uniform(low, high) for i, (low, high) in bounds},
+    }
+    best = float(function.optimal_value)
+    return Problem(name, sweep, lambda p: [{"value": truth(p)}], truth, pool=4_000, best=best)
+
+
 # --- Real models on the data that scikit-learn bundles: anyone can run these ---
 
 

@@ -84,7 +84,16 @@ def single_thread() -> None:
     torch.set_num_threads(1)
 
 
-SUITES = ["sklearn", "lcbench", "lcbench-noise", "lcbench-warm", "lcbench-curves", "xgboost", "crashing"]
+SUITES = [
+    "sklearn",
+    "synthetic",
+    "lcbench",
+    "lcbench-noise",
+    "lcbench-warm",
+    "lcbench-curves",
+    "xgboost",
+    "crashing",
+]
 
 
 def suite(options: argparse.Namespace) -> list[Problem]:
@@ -94,6 +103,8 @@ def suite(options: argparse.Namespace) -> list[Problem]:
         return [problems.crashing()]
     if name == "sklearn":
         return [problems.boosting_breast_cancer(), problems.svm_wine()]
+    if name == "synthetic":
+        return [problems.synthetic(function) for function in problems.SYNTHETIC]
     if data is None:
         raise SystemExit("--data FOLDER is needed: YAHPO Gym's data (github.com/slds-lmu/yahpo_data)")
     if name == "xgboost":
