@@ -188,7 +188,8 @@ def test_exploration_leaves_where_exploitation_stays() -> None:
     runs = [finished({"x": x, "y": y}, (x - 0.5) ** 2, i) for i, (x, y) in enumerate(known)]
     proposals = suggest(plane, runs, 2, 0)
     assert [proposal.reason["turn"] for proposal in proposals] == ["exploration", "exploitation"]
-    away, near = (max(abs(value - 0.5) for value in proposal.parameters.values()) for proposal in proposals)
+    places = [torch.tensor([*proposal.parameters.values()]) for proposal in proposals]
+    away, near = (float((place - 0.5).abs().max()) for place in places)
     assert away > 0.4 > 0.2 > near
 
 
