@@ -48,7 +48,7 @@ def forecasts(
     rows = {run.id: encoding.encode(run.parameters) for run in runs if run.id in run_ids}
     with threadpool_limits(limits=1):
         try:
-            level = _means(model, as_tensor([observation.row for observation in complete])).max()
+            level = model.expected(as_tensor([observation.row for observation in complete]))[0].max()
         except FitError:
             return
         for run_id, row in rows.items():
@@ -57,16 +57,8 @@ def forecasts(
 
 
 def _forecast(model: Model, run_id: str, x: Tensor, level: Tensor, best: float) -> Forecast:
-    at = model.at_full_budget(x)
-    with torch.no_grad():
-        mean, variance = model.surrogate.process.marginals(at)
+    mean, variance = model.expected(x)
     chance = torch.special.ndtr((mean.squeeze() - level) / variance.squeeze().sqrt()).item()
-    expected = explain.prediction(model.surrogate, at, best, model.metric)
+    expected = explain.prediction(model.surrogate, model.at_full_budget(x), best, model.metric)
     sign = 1.0 if model.metric.is_maximized else -1.0
     return Forecast(run_id, expected["predicted_mean"], expected["predicted_deviation"], sign * best, chance)
-
-
-def _means(model: Model, x: Tensor) -> Tensor:
-    with torch.no_grad():
-        means: Tensor = model.surrogate.process.marginals(model.at_full_budget(x))[0]
-    return means

@@ -101,8 +101,7 @@ class Model:
     @cached_property
     def base(self) -> Tensor:
         """The configs that may be the best so far, by falling posterior mean at the full budget."""
-        with torch.no_grad():
-            mean, _ = self.surrogate.process.marginals(self.at_full_budget(self.configs))
+        mean, _ = self.expected(self.configs)
         return self.configs[mean.squeeze(-1).argsort(descending=True, stable=True)[:_BASE]]
 
     @cached_property
@@ -123,6 +122,11 @@ class Model:
     @property
     def _has_budget(self) -> bool:
         return self.seen.has_partial
+
+    def expected(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior means, shape `m x 1`, and variances, shape `m`, of the target at the full budget."""
+        with torch.no_grad():
+            return self.surrogate.process.marginals(self.at_full_budget(x))
 
     def at_full_budget(self, x: Tensor) -> Tensor:
         """`x`, shape `... d`, as inputs of the objective's model."""

@@ -72,9 +72,7 @@ class ParetoModel:
         return x[is_non_dominated(self._means(x))][:_FRONT]
 
     def _means(self, x: Tensor) -> Tensor:
-        with torch.no_grad():
-            parts = [m.surrogate.process.marginals(m.at_full_budget(x))[0] for m in self.models]
-        return torch.cat(parts, -1)
+        return torch.cat([model.expected(x)[0] for model in self.models], -1)
 
     def _reference(self) -> Tensor:
         """The worst of each metric so far: a young front does not show yet how far its ends reach."""
