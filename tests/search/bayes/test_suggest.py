@@ -143,6 +143,31 @@ def test_agents_that_start_together_get_the_design_and_no_warning() -> None:
     assert [proposal.reason for proposal in proposals] == [{"method": "initial design"}] * 8
 
 
+def test_with_many_agents_the_model_starts_after_the_second_result() -> None:
+    started = [proposal.parameters for proposal in suggest(sweep(), [], 8, 0)]
+    running = [Run(str(i), p, RunState.RUNNING) for i, p in enumerate(started)]
+    one = [finished(started[0], 1.0, 0), *running[1:]]
+    assert suggest(sweep(), one, 1, 0)[0].reason == {"method": "initial design"}
+    two = [one[0], finished(started[1], 2.0, 1), *running[2:]]
+    assert suggest(sweep(), two, 1, 0)[0].reason["method"] == "bayes"
+
+
+def test_the_model_waits_until_five_runs_are_spread_over_the_space() -> None:
+    runs = [finished(proposal.parameters, 1.0, i) for i, proposal in enumerate(suggest(sweep(), [], 2, 0))]
+    methods = [proposal.reason["method"] for proposal in suggest(sweep(), runs, 4, 0)]
+    assert methods == ["initial design"] * 3 + ["bayes"]
+
+
+def test_a_first_failure_is_no_reason_for_a_warning() -> None:
+    started = [proposal.parameters for proposal in suggest(sweep(), [], 8, 0)]
+    runs = [Run(str(i), p, RunState.RUNNING) for i, p in enumerate(started)]
+    runs[:2] = [
+        Run("0", started[0], RunState.FAILED, failure=Failure.OUT_OF_MEMORY),
+        finished(started[1], 1.0, 1),
+    ]
+    assert suggest(sweep(), runs, 1, 0)[0].reason == {"method": "initial design"}
+
+
 def test_a_lost_machine_is_not_held_against_the_config() -> None:
     runs = [*eight()]
     lost = [*runs, Run("lost", {**runs[0].parameters, "p": 0.31}, RunState.CRASHED, failure=Failure.LOST)]

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from litsweep.search.bayes.pareto import ParetoModel
 
 _INITIAL = 5
-"""So many runs must have ended before the model decides; until then the quasi-random design does."""
+"""So many runs, ended or under way, are spread over the space before the model decides."""
+
+_ENDED = 2
+"""So many of them must have ended. Waiting for all would cost a sweep with many agents its second round."""
 
 _YOUNG = 4
 """So many runs for each parameter, and it is known where the good regions lie."""
@@ -78,11 +81,12 @@ def _next(
     """One config and the reason for it; the design steps in where the model cannot, and says so."""
     seen = models[0].seen
     aside: dict[str, object] = {"runs_outside_the_space": seen.foreign} if seen.foreign else {}
-    if seen.ended >= _INITIAL and models[0].encoding.d:
+    is_spread = seen.ended + len(pending) >= _INITIAL
+    if is_spread and seen.ended >= _ENDED and models[0].encoding.d:
         silent = [model.metric.name for model in models if model.seen.runs_used < 2]
-        if silent:
+        if silent and seen.ended >= _INITIAL:  # with fewer ended, the next may be the second to log
             aside["fallback"] = f"fewer than two runs have logged {', '.join(silent)}"
-        else:
+        elif not silent:
             try:
                 proposed = _joined(models).propose(pending, tried, position)
             except FitError as error:
