@@ -1,5 +1,6 @@
 """A person's mistakes end in one paragraph with path, value and fix, a non-zero exit and no traceback."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -176,3 +177,14 @@ def test_the_command_line_ends_the_same_way(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("litsweep: ")
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_while_the_commands_are_imported_is_no_traceback() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "litsweep", "env"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "argparse" in line)
+        process.send_signal(signal.SIGINT)
+        said = [line for line in process.stderr if not line.startswith("import time:")]
+    assert process.returncode == 130
+    assert said == ["litsweep: interrupted\n"]

@@ -1,5 +1,27 @@
 """The commands. Each is one module with `add_parser` (its flags) and a function that runs it."""
 
-from litsweep.cli.main import main
+import sys
+from collections.abc import Sequence
 
-__all__ = ["main"]
+from litsweep.errors import LitsweepError
+
+_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is 0 only when its work was done.
+
+    A person's mistake gives one paragraph. Importing the commands takes a second, and Ctrl-C may come then.
+    """
+    try:
+        from litsweep.cli.commands import execute
+
+        return execute(argv)
+    except LitsweepError as error:
+        print(f"litsweep: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("litsweep: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        return 1

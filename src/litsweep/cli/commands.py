@@ -1,30 +1,18 @@
-"""Reads the command line, runs one command, and turns a person's mistakes into one paragraph."""
+"""Reads the command line and executes one command."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
 from litsweep.cli import best, check, env, jobs, launch, run, scheduler, serve
-from litsweep.errors import LitsweepError
 
 COMMANDS = (run, serve, env, check, launch, jobs, best, scheduler)
-INTERRUPTED = 130
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is 0 only when its work was done."""
+def execute(argv: Sequence[str] | None) -> int:
+    """The exit status of the command that `argv` names. Raises LitsweepError for a person's mistakes."""
     args = build_parser().parse_args(argv)
-    try:
-        status: int = args.execute(args)
-    except LitsweepError as error:
-        print(f"litsweep: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("litsweep: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        return 1
+    status: int = args.execute(args)
     return status
 
 
