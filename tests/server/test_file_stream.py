@@ -159,6 +159,39 @@ def test_system_metrics(graphql: GraphQL, stream: Stream) -> None:
     assert [json.loads(text)["system.cpu"] for text in run(graphql)["events"]] == [1, 2]
 
 
-def test_unknown_runs_and_broken_chunks_are_refused(backend: Backend, stream: Stream) -> None:
+def test_text_that_no_database_stores_is_replaced(graphql: GraphQL, stream: Stream) -> None:
+    history = {"offset": 0, "content": ['{"_step": 0, "note": "a\\u0000b\\ud800"}']}
+    log = {"offset": 0, "content": ["a\0b", "\ud800"]}
+    stream("a", files={"wandb-history.jsonl": history, "output.log": log})
+    assert json.loads(run(graphql)["history"][0])["note"] == "a\0b?"
+    edges = graphql(LOG, first=2)["data"]["project"]["run"]["logLines"]["edges"]
+    assert [edge["node"]["line"] for edge in edges] == ["a\ufffdb", "?"]
+
+
+def test_a_chunk_for_an_unknown_run_is_refused(stream: Stream) -> None:
     assert stream("nobody")["status"] == 404
-    assert receive(backend, ("local", "p", "a"), b"{", {}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "message"),
+    [
+        (b"{", "", "Expecting property name"),
+        (b"[]", "", "[] where an object belongs"),
+        (b"no gzip", "gzip", "Not a gzipped file"),
+        (gzip.compress(b"{}" * 100)[:20] + b"broken", "gzip", ""),
+        (
+            b'{"files": {"wandb-history.jsonl": {"content": ["{}", "{"]}}}',
+            "",
+            "line 1 of wandb-history.jsonl",
+        ),
+        (b'{"files": {"wandb-events.jsonl": {"offset": -1}}}', "", "wandb-events.jsonl has no line -1"),
+        (b'{"files": {"wandb-summary.json": {"content": [3]}}}', "", "line 0 of wandb-summary.json"),
+        (b'{"complete": true, "exitcode": "no"}', "", "'no'"),
+    ],
+)
+def test_a_broken_chunk_is_refused_whole(
+    backend: Backend, graphql: GraphQL, body: bytes, encoding: str, message: str
+) -> None:
+    response = receive(backend, ("local", "p", "a"), body, {"content-encoding": encoding})
+    assert response.status_code == 400 and message in bytes(response.body).decode()
+    assert run(graphql)["history"] == [] and run(graphql)["state"] == "running"

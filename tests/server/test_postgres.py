@@ -1,5 +1,6 @@
 """The same server on PostgreSQL: the tests of the database's users, again."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.server.test_file_stream import (
     test_a_run_started_anew_loses_its_old_rows,
     test_console_lines_are_overwritten_in_place,
     test_nan_and_infinity,
+    test_text_that_no_database_stores_is_replaced,
 )
 from tests.server.test_hand_out import (
     clock,
@@ -49,6 +51,7 @@ __all__ = [
     "test_early_termination",
     "test_nan_and_infinity",
     "test_run_cap_ends_the_sweep_when_its_last_run_ends",
+    "test_text_that_no_database_stores_is_replaced",
     "test_two_agents_finish_a_grid",
 ]
 
@@ -72,3 +75,11 @@ def backend(database_url: str, tmp_path: Path) -> Iterator[Backend]:
 def test_one_server_on_one_database(backend: Backend, database_url: str, tmp_path: Path) -> None:
     with pytest.raises(LitsweepError, match="in use by another litsweep server"):
         Backend.open(Settings(tmp_path / "second", database_url=database_url))
+
+
+def test_a_server_waits_for_the_one_before_it(backend: Backend, database_url: str, tmp_path: Path) -> None:
+    leaving = threading.Timer(0.5, backend.close)
+    leaving.start()
+    second = Backend.open(Settings(tmp_path / "second", database_url=database_url))
+    leaving.join()
+    second.close()

@@ -1,6 +1,7 @@
 """The database: SQLite in a file, or PostgreSQL by URL, behind short transactions."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,9 @@ from litsweep.server.store.tables import metadata
 
 BACKENDS = ("sqlite", "postgresql")
 ADVISORY_LOCK = 0x1175_EE9  # any number, as long as only litsweep servers use it
+
+_GOODBYE = 5.0
+"""Seconds that PostgreSQL may take to notice that a server before this one has gone."""
 
 
 class Database:
@@ -62,9 +66,12 @@ class Database:
         if self._engine.dialect.name != "postgresql":
             return
         self._claim = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if not self._claim.scalar(select(func.pg_try_advisory_lock(ADVISORY_LOCK))):
-            self.close()
-            raise LitsweepError(f"{self._engine.url} is in use by another litsweep server: use that one")
+        end = time.monotonic() + _GOODBYE
+        while not self._claim.scalar(select(func.pg_try_advisory_lock(ADVISORY_LOCK))):
+            if time.monotonic() > end:
+                self.close()
+                raise LitsweepError(f"{self._engine.url} is in use by another litsweep server: use that one")
+            time.sleep(0.1)
 
     def close(self) -> None:
         """Close every connection."""

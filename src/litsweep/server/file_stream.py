@@ -5,11 +5,9 @@ written at their numbers, over what is there, so that a chunk may come any numbe
 when the lines are on disk.
 """
 
-import gzip
-import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
@@ -22,17 +20,15 @@ from starlette.routing import BaseRoute, Route
 
 from litsweep.server import history_keys, life_cycle
 from litsweep.server.backend import Backend, backend_of
+from litsweep.server.chunk import Chunk, ChunkError, Part, Row, read_chunk
 from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.wire_json import dumps, number
+from litsweep.server.wire_json import number
 from litsweep.sweep.run import RunState
 
-Chunk = Mapping[str, Any]
 Changes = dict[str, Any]
 
-STREAMS = {"wandb-history.jsonl": HISTORY, "wandb-events.jsonl": EVENTS, "output.log": LOG}
-SUMMARY = "wandb-summary.json"
 COUNTS = {HISTORY: "history_lines", EVENTS: "event_lines", LOG: "log_lines"}
 
 
@@ -50,35 +46,32 @@ def receive(
 ) -> Response:
     """Store the chunk in `body` for the run at `path` (entity, project, run)."""
     try:
-        text = gzip.decompress(body) if headers.get("content-encoding") == "gzip" else body
-        chunk: Chunk = json.loads(text or b"{}")
-    except (OSError, EOFError, ValueError) as error:
-        return JSONResponse({"errors": [{"message": f"not a file stream chunk: {error}"}]}, status_code=400)
+        chunk = read_chunk(body, headers.get("content-encoding"))
+    except ChunkError as error:
+        return _refusal(400, str(error))
     with backend.database.write() as connection:
         run = runs.find_by_path(connection, *path)
         if run is None:
-            message = f"run {'/'.join(path)} does not exist"
-            return JSONResponse({"errors": [{"message": message}]}, status_code=404)
+            return _refusal(404, f"run {'/'.join(path)} does not exist")
         apply(connection, run, chunk)
     if run.sweep_id is not None:
         backend.sweeps.touch(run.sweep_id)
     return JSONResponse({"stopped": run.stopped_by is not None})
 
 
+def _refusal(status: int, message: str) -> Response:
+    return JSONResponse({"errors": [{"message": message}]}, status_code=status)
+
+
 def apply(connection: Connection, run: RunRecord, chunk: Chunk) -> None:
     """Write a chunk's lines, and what follows from it for the run."""
-    changes: Changes = {}
+    changes: Changes = {} if chunk.summary is None else {"summary": chunk.summary}
     stale = set(filter(None, run.stale_streams.split(",")))
-    for name, part in (chunk.get("files") or {}).items():
-        offset, content = int(part.get("offset") or 0), part.get("content") or []
-        stream = STREAMS.get(name)
-        if stream is not None:
-            if stream in stale:
-                run = _start_over(connection, run, stream, offset)
-                stale.discard(stream)
-            changes |= _write(connection, run, stream, offset, content)
-        elif name == SUMMARY and content:
-            changes["summary"] = dumps(json.loads(content[-1]))
+    for stream, part in chunk.parts.items():
+        if stream in stale:
+            run = _start_over(connection, run, stream, part.offset)
+            stale.discard(stream)
+        changes |= _write(connection, run, stream, part)
     changes["stale_streams"] = ",".join(sorted(stale))
     changes |= _state(replace(run, summary=changes.get("summary", run.summary)), chunk, time.time())
     runs.change(connection, run.id, **changes)
@@ -93,35 +86,32 @@ def _start_over(connection: Connection, run: RunRecord, stream: str, offset: int
     return replace(run, history_keys="{}", last_step=-1) if stream == HISTORY else run
 
 
-def _write(
-    connection: Connection, run: RunRecord, stream: str, offset: int, content: Sequence[str]
-) -> Changes:
-    rows = [json.loads(text) for text in content] if stream != LOG else []
-    steps = [_step(row, n) for n, row in enumerate(rows, start=offset)] if stream == HISTORY else []
-    bodies = content if stream == LOG else [dumps(row) for row in rows]
-    numbered = enumerate(zip_longest(bodies, steps), start=offset)
+def _write(connection: Connection, run: RunRecord, stream: str, part: Part) -> Changes:
+    steps = [_step(row, n) for n, row in enumerate(part.rows, part.offset)] if stream == HISTORY else []
+    numbered = enumerate(zip_longest(part.lines, steps), part.offset)
     lines.put(connection, run.id, stream, [Line(n, body, step) for n, (body, step) in numbered])
     known = getattr(run, COUNTS[stream])
-    changes: Changes = {COUNTS[stream]: max(known, offset + len(content))}
-    if stream == EVENTS and bodies:
-        changes["system_metrics"] = bodies[-1]
+    changes: Changes = {COUNTS[stream]: max(known, part.offset + len(part.lines))}
+    if stream == EVENTS and part.lines:
+        changes["system_metrics"] = part.lines[-1]
     if stream == HISTORY:
         changes["last_step"] = max([run.last_step, *steps])
-        changes["history_keys"] = history_keys.updated(run.history_keys, rows[max(0, known - offset) :])
+        new = part.rows[max(0, known - part.offset) :]
+        changes["history_keys"] = history_keys.updated(run.history_keys, new)
     return changes
 
 
-def _step(row: Mapping[str, Any], line: int) -> int:
+def _step(row: Row, line: int) -> int:
     """The step of a row; its line number if it says none."""
     step = number(row.get("_step"))
     return line if step is None or not math.isfinite(step) else int(step)
 
 
 def _state(run: RunRecord, chunk: Chunk, now: float) -> Changes:
-    if chunk.get("preempting"):
+    if chunk.is_preempting:
         run = replace(run, state=RunState.PREEMPTING)
-    if chunk.get("complete"):
-        return life_cycle.ended(run, int(chunk.get("exitcode") or 0), now)
+    if chunk.exit_code is not None:
+        return life_cycle.ended(run, chunk.exit_code, now)
     if run.state == RunState.CRASHED:  # it was only out of reach
         return {"state": RunState.RUNNING, "failure": None, "ended_at": None, "heartbeat_at": now}
     return {"state": run.state, "heartbeat_at": now}

@@ -1,0 +1,87 @@
+"""One request of the file stream: checked whole, before any of it is stored."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from litsweep.errors import LitsweepError
+from litsweep.server.store.lines import EVENTS, HISTORY, LOG
+from litsweep.server.wire_json import dumps
+
+Row = Mapping[str, Any]
+
+_STREAMS = {"wandb-history.jsonl": HISTORY, "wandb-events.jsonl": EVENTS, "output.log": LOG}
+_SUMMARY = "wandb-summary.json"
+
+
+class ChunkError(LitsweepError):
+    """The request is no chunk of a file stream: HTTP 400."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Consecutive lines of one stream, the first of them number `offset`; for all but the log, parsed too."""
+
+    offset: int
+    lines: Sequence[str]
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What a run has logged since its last chunk: by stream, and its summary, as JSON text.
+
+    `exit_code` is None while the run goes on.
+    """
+
+    parts: Mapping[str, Part]
+    summary: str | None
+    is_preempting: bool
+    exit_code: int | None
+
+
+def read_chunk(body: bytes, encoding: str | None) -> Chunk:
+    """The chunk in a request's body, of that content encoding. Raises ChunkError."""
+    try:
+        sent = _object(json.loads((gzip.decompress(body) if encoding == "gzip" else body) or b"{}"))
+        files = _object(sent.get("files") or {})
+        summary = _part(_SUMMARY, files.get(_SUMMARY) or {}).lines
+        return Chunk(
+            {_STREAMS[name]: _part(name, part) for name, part in files.items() if name in _STREAMS},
+            summary[-1] if summary else None,
+            bool(sent.get("preempting")),
+            int(sent.get("exitcode") or 0) if sent.get("complete") else None,
+        )
+    except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
+        raise ChunkError(f"not a file stream chunk: {error}") from error
+
+
+def _part(name: str, part: Any) -> Part:
+    offset, content = int(_object(part).get("offset") or 0), part.get("content") or []
+    if offset < 0:
+        raise ValueError(f"{name} has no line {offset}")
+    if _STREAMS.get(name) == LOG:
+        return Part(offset, [_storable(str(line)) for line in content], [])
+    rows = [_row(name, n, line) for n, line in enumerate(content, start=offset)]
+    return Part(offset, [_storable(dumps(row)) for row in rows], rows)
+
+
+def _row(name: str, n: int, line: Any) -> Row:
+    try:
+        return _object(json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"line {n} of {name}: {error}") from error
+
+
+def _object(value: Any) -> Row:
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r:.80} where an object belongs")
+    return value
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL's text has no NUL, and UTF-8 no half of a surrogate pair."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
