@@ -111,6 +111,16 @@ def test_only_runs_that_are_the_sweep_s_best_log_their_model(trial: Trial) -> No
     assert downloaded.read_bytes() == Path(best.result["checkpoint"]).read_bytes()
 
 
+def test_somebody_else_s_version_is_no_rival(trial: Trial) -> None:
+    with wandb.init(project="p", entity="local", id="by-hand") as run:
+        foreign = wandb.Artifact("model-s", "model", metadata={"monitor": "val_error"})
+        run.log_artifact(foreign).wait()
+    trial("first", 3.0)
+    newest, oldest = versions("model", "model-s")
+    assert (newest.metadata["run"], oldest.metadata) == ("first", {"monitor": "val_error"})
+    assert "best" in newest.aliases
+
+
 def test_of_two_runs_that_end_at_once_the_better_one_is_best(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,7 +42,7 @@ class Artifacts:
             return
         try:
             versions = self._versions(_TYPE_OF_STATE, self._state)
-            if versions and versions[0].metadata[STEP] > step_of(self._checkpoints.last_path):
+            if versions and versions[0].metadata.get(STEP, -1) > step_of(self._checkpoints.last_path):
                 self._download(versions[0])
         except _ERRORS as error:
             raise ServerUnreachableError(
@@ -112,9 +112,11 @@ class Artifacts:
             best.save()
 
     def _best_version(self) -> wandb.Artifact | None:
+        """None where every version is somebody else's, or was judged by another metric."""
         best: wandb.Artifact | None = None
         for version in self._versions(_TYPE_OF_MODEL, self._model):
-            known = version.metadata.get("monitor") == self._checkpoints.best.monitor
+            is_ours = {"score", "monitor"} <= version.metadata.keys()
+            known = is_ours and version.metadata["monitor"] == self._checkpoints.best.monitor
             if known and (best is None or self._is_better(version.metadata["score"], best.metadata["score"])):
                 best = version
         return best
