@@ -12,6 +12,7 @@ import wandb
 from litsweep.launch.checkpoints import clean
 from litsweep.launch.disk import lack_of_room
 from litsweep.launch.options import SlotState
+from litsweep.launch.result import result_of
 from litsweep.launch.watch import SweepWatch
 from tests.launch.conftest import MakeBench
 from tests.launch.processes import launched, wait_until
@@ -79,6 +80,9 @@ def test_with_log_model_the_best_run_s_checkpoint_is_an_artifact_that_a_lost_fol
     assert "best" in versions[0].aliases
     assert versions[0].metadata["run"] == best.id
     assert len(versions) == 2
+    shown = result_of(SweepWatch(made.sweep).read()).best
+    assert shown is not None
+    assert shown.artifact == versions[0].qualified_name
     rows = wandb.Api().run(f"local/p/{best.id}").scan_history()
     assert [row["epoch"] for row in rows if row.get("val_acc") is not None] == list(range(40))
 

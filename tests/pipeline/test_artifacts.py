@@ -99,11 +99,14 @@ def trial(run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch) -> Trial:
 def test_only_runs_that_are_the_sweep_s_best_log_their_model(trial: Trial) -> None:
     trial("first", 3.0)
     best = trial("better", 1.0)
-    trial("worse", 2.0)
+    worse = trial("worse", 2.0)
     trial("equal", 1.0)
     newest, oldest = versions("model", "model-s")
     assert (newest.metadata["run"], newest.metadata["score"]) == ("better", 1.0)
     assert oldest.metadata["run"] == "first"
+    assert best.result["model_artifact"] == "local/p/model-s:v1"
+    assert wandb.Api().run("local/p/better").summary["model_artifact"] == "local/p/model-s:v1"
+    assert "model_artifact" not in worse.result
     assert "best" in newest.aliases
     assert "best" not in oldest.aliases
     (downloaded,) = Path(wandb.Api().artifact("local/p/model-s:best").download(root="downloaded")).iterdir()

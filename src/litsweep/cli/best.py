@@ -63,6 +63,8 @@ def _best_table(result: Result, best: BestRun) -> Table:
     for name, value in best.test.items():
         table.add_row(name, _text(value))
     table.add_row("checkpoint", best.checkpoint or "none recorded")
+    if best.artifact:
+        table.add_row("artifact", best.artifact)
     table.add_row("run page", best.url)
     return table
 

@@ -11,7 +11,7 @@ from litsweep.launch.command import invocation
 from litsweep.launch.watch import RunStatus, SweepStatus
 from litsweep.sweep.config import SweepConfig
 
-CHECKPOINT = "checkpoint"
+CHECKPOINT, ARTIFACT = "checkpoint", "model_artifact"
 ATTEMPTS = "attempts"  # the agents' count, not a metric
 ENV = "/usr/bin/env"
 
@@ -28,6 +28,7 @@ class BestRun:
     last: float
     test: Mapping[str, float]
     checkpoint: str | None
+    artifact: str | None
     command: str
 
 
@@ -79,6 +80,7 @@ def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
         last=run.last,
         test={key: value for key, value in run.summary.items() if _is_test_metric(key, value)},
         checkpoint=run.summary.get(CHECKPOINT),
+        artifact=run.summary.get(ARTIFACT),
         command=command_line(config, run.parameters),
     )
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import wandb
@@ -16,8 +16,11 @@ import wandb
 from litsweep.pipeline.callbacks import Checkpoints
 from litsweep.pipeline.tracking import ServerUnreachableError
 
+T = TypeVar("T")
+
 BEST = "best"
 STEP = "global_step"
+MODEL = "model_artifact"
 _TYPE_OF_MODEL, _TYPE_OF_STATE = "model", "checkpoint"
 _ERRORS = (wandb.Error, ValueError, OSError)  # the client raises ValueError for an upload that failed
 
@@ -54,18 +57,23 @@ class Artifacts:
         if self._checkpoints.last_path.is_file():
             self._try("this run can go on only where its folder is seen", self._log_state)
 
-    def ended(self) -> None:
-        """Log the best checkpoint if it is the sweep's best so far; the run needs no other any more."""
-        self._try("the best checkpoint is only in its folder", self._log_model)
+    def ended(self) -> dict[str, object]:
+        """Log the best checkpoint if it is the sweep's best so far; the run needs no other any more.
+
+        Returns what the run's summary says of it.
+        """
+        name = self._try("the best checkpoint is only in its folder", self._log_model)
         if self._run.resumed:
             self._try(f"the artifact {self._state} stays", self._delete_state)
+        return {MODEL: name} if name else {}
 
-    def _try(self, otherwise: str, action: Callable[[], None]) -> None:
+    def _try(self, otherwise: str, action: Callable[[], T]) -> T | None:
         """The training counts, whatever becomes of an upload."""
         try:
-            action()
+            return action()
         except _ERRORS as error:
             print(f"agent.py: log_model: {otherwise}: {error}", file=sys.stderr)
+            return None
 
     def _download(self, state: wandb.Artifact) -> None:
         folder = self._checkpoints.folder
@@ -90,19 +98,20 @@ class Artifacts:
         if self._exists(_TYPE_OF_STATE, self._state):
             self._api.artifact_collection(_TYPE_OF_STATE, f"{self._home}/{self._state}").delete()
 
-    def _log_model(self) -> None:
+    def _log_model(self) -> str | None:
         best = self._checkpoints.best
         if best.best_model_score is None or not Path(best.best_model_path).is_file():
-            return
+            return None
         score = float(best.best_model_score)
         rival = self._best_version()
         if rival is not None and not self._is_better(score, rival.metadata["score"]):
-            return
+            return None
         metadata = {"score": score, "monitor": best.monitor, "mode": best.mode, "run": self._run.id}
         model = wandb.Artifact(self._model, _TYPE_OF_MODEL, metadata=metadata)
         model.add_file(best.best_model_path, name="model.ckpt", policy="immutable", skip_cache=True)
         self._run.log_artifact(model, aliases=[BEST]).wait()
         self._settle()
+        return str(model.qualified_name)
 
     def _settle(self) -> None:
         """Another run may have logged a better one meanwhile: whoever is last sees both."""

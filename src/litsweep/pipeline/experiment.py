@@ -135,7 +135,7 @@ def _finish(run: wandb.Run, artifacts: Artifacts | None, outcome: Outcome) -> No
         if artifacts:
             artifacts.preempted()
     elif artifacts and outcome.exit_code != EXIT_INTERRUPTED:
-        artifacts.ended()
+        outcome.summary |= artifacts.ended()
     tracking.finish(run, outcome.summary, outcome.exit_code)
 
 
