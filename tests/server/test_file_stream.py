@@ -187,6 +187,7 @@ def test_a_chunk_for_an_unknown_run_is_refused(stream: Stream) -> None:
         (b'{"files": {"wandb-events.jsonl": {"offset": -1}}}', "", "wandb-events.jsonl has no line -1"),
         (b'{"files": {"wandb-summary.json": {"content": [3]}}}', "", "line 0 of wandb-summary.json"),
         (b'{"complete": true, "exitcode": "no"}', "", "'no'"),
+        (b'{"complete": true, "exitcode": Infinity}', "", "infinity"),
     ],
 )
 def test_a_broken_chunk_is_refused_whole(

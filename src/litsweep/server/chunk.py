@@ -55,7 +55,7 @@ def read_chunk(body: bytes, encoding: str | None) -> Chunk:
             bool(sent.get("preempting")),
             int(sent.get("exitcode") or 0) if sent.get("complete") else None,
         )
-    except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, OverflowError) as error:
         raise ChunkError(f"not a file stream chunk: {error}") from error
 
 
