@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from litsweep.search.random import suggest
+from litsweep.search.random import shuffled, suggest
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.run import Run
 
@@ -72,3 +72,12 @@ def test_a_very_uneven_space_is_still_gone_through() -> None:
     )
     proposals = suggest(config, [], 60, 0)
     assert len({config.space.key(proposal.parameters) for proposal in proposals}) == 60
+
+
+def test_a_quantized_tail_without_probability_comes_last() -> None:
+    """The cdf of this beta distribution is 1, as a float, well before its bound."""
+    distribution = {"distribution": "q_beta", "a": 2, "b": 10, "q": 0.01}
+    config = parse_sweep({"method": "random", "parameters": {"dropout": distribution}})
+    drawn: list[Any] = [row["dropout"] for row in shuffled(config.space, seed=0)]
+    assert len(set(drawn)) == len(drawn) == 100
+    assert max(drawn[:50]) < 0.9

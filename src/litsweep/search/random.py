@@ -81,4 +81,7 @@ def support(distribution: Distribution) -> Sequence[object]:
 
 def _log_probabilities(parameter: Parameter) -> dict[Hashable, float]:
     values, probabilities = parameter.distribution.support or (), parameter.distribution.probabilities or ()
-    return {identity(value): math.log(p) for value, p in zip(values, probabilities, strict=True)}
+    return {
+        identity(value): math.log(p) if p > 0 else -math.inf
+        for value, p in zip(values, probabilities, strict=True)
+    }
