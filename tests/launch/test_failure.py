@@ -52,3 +52,24 @@ def test_last_lines_leave_out_overwritten_progress() -> None:
 def test_last_lines_leave_out_what_the_agent_and_the_client_say() -> None:
     agent = b"2026-11-23 14:12:41,708 - wandb.wandb_agent - INFO - Agent received command: run\n"
     assert last_lines(agent + b"KeyError: 'a'\nwandb: \n") == "KeyError: 'a'"
+
+
+def test_only_the_last_traceback_counts() -> None:
+    tail = (
+        "ModuleNotFoundError: No module named 'apex'\n\n"
+        "During handling of the above exception, another exception occurred:\n\n"
+        "Traceback (most recent call last):\n"
+        '  File "train.py", line 9, in <module>\n'
+        "RuntimeError: batch 512 is too large"
+    )
+    assert classify(1, tail) is Failure.ERROR
+
+
+def test_a_gpu_that_is_full_is_out_of_memory() -> None:
+    assert classify(1, "RuntimeError: CUDA error: out of memory") is Failure.OUT_OF_MEMORY
+
+
+def test_an_exit_code_beyond_the_signals_is_the_program_s_own() -> None:
+    assert classify(255, "failure  diverged") is Failure.DIVERGED
+    assert classify(255, "") is Failure.ERROR
+    assert classify(137, "") is Failure.SIGNAL

@@ -10,15 +10,17 @@ from litsweep.sweep.run import Failure
 TAIL_LINES = 15
 USAGE_ERROR = 2  # argparse's, Python's own, and agent.py's exit code
 
+LAST_SIGNAL = 64  # what is beyond 128 + 64 is a program's own: `sys.exit(-1)` is 255
+
 EXIT_PREEMPTED = 128 + signal.SIGTERM  # SIGTERM was obeyed: checkpoint kept, server told
 
-# In this order: the first class one of whose signs stands in the run's last lines is taken. agent.py names
-# the class itself, in a line such as `failure  diverged`.
+# In this order: the first class one of whose signs stands in the run's last traceback is taken.
+# agent.py names the class itself, in a line such as `failure  diverged`.
 _NAMED = re.compile(rf"^failure\s+({'|'.join(Failure)})$", re.MULTILINE)
 _SIGNS: tuple[tuple[Failure, str], ...] = (
     (
         Failure.OUT_OF_MEMORY,
-        r"^(\w+\.)*(OutOfMemoryError|MemoryError)(:|$)|CUDA out of memory"
+        r"^(\w+\.)*(OutOfMemoryError|MemoryError)(:|$)|CUDA (error: )?out of memory"
         r"|can(no|')t allocate memory",
     ),
     (Failure.DIVERGED, r"^(\w+\.)*(Diverged\w*|NonFiniteError)\b"),
@@ -29,6 +31,7 @@ _SIGNS: tuple[tuple[Failure, str], ...] = (
         r"|error: (the following arguments|unrecognized arguments|Parser key|argument )",
     ),
 )  # fmt: skip
+_TRACEBACK = "Traceback (most recent call last):"
 _WANDB_LINE = re.compile(r"^wandb:| - wandb\.wandb_agent - INFO - ")
 
 
@@ -58,12 +61,13 @@ def classify(exit_code: int, tail: str, out_of_host_memory: bool = False) -> Fai
     """
     if exit_code == 0:
         return None
-    if exit_code < 0 or exit_code > 128:
+    if exit_code < 0 or 128 < exit_code <= 128 + LAST_SIGNAL:
         return Failure.OUT_OF_MEMORY if out_of_host_memory else Failure.SIGNAL
     if named := _NAMED.search(tail):
         return Failure(named[1])
+    last = tail.rpartition(_TRACEBACK)[2]
     for failure, sign in _SIGNS:
-        if re.search(sign, tail, re.MULTILINE):
+        if re.search(sign, last, re.MULTILINE):
             return failure
     return Failure.CONFIG if exit_code == USAGE_ERROR else Failure.ERROR
 
