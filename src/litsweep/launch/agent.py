@@ -47,6 +47,7 @@ class Agent:
         self._may_take = False
         self._asked = False
         self._leaving = ""
+        self._is_stopped = False
         self._to_announce = ""
         self._id = ""
         self._next_beat = 0.0
@@ -83,6 +84,10 @@ class Agent:
 
     def _on_stop(self, signum: int, frame: FrameType | None) -> None:
         self._leaving = self._leaving or "interrupted"
+        self._is_stopped = True
+        self._preempt()
+
+    def _preempt(self) -> None:
         if self._run:
             self._run.preempt()
             self._to_announce = self._run.run_id
@@ -148,12 +153,14 @@ class Agent:
         running = [self._run.run_id] if self._run else []
         try:
             commands = self._api.heartbeat(self._id, running)
-        except UnreachableError as error:
-            log.warning("%s; trying again", error)
-            commands = []
         except SweepGoneError as error:
             self._leaving = str(error)
             return
+        except LitsweepError as error:
+            if not self._run and not isinstance(error, UnreachableError):
+                raise
+            log.warning("%s; trying again", error)
+            commands = []
         for command in commands:
             self._execute(command)
         self._next_beat = time.monotonic() + self._pause()
@@ -185,6 +192,8 @@ class Agent:
         self._run = self._runner.start(command)
         log.info("run %s started, pid %d", command.run_id, self._run.pid)
         self._link.send(event="started", run=command.run_id, pid=self._run.pid)
+        if self._is_stopped:  # by a SIGTERM that came while the run was on its way
+            self._preempt()
         self._runner.learn()
 
     def _wait(self) -> None:

@@ -4,6 +4,8 @@ A cleaning is a process of its own, since reading a sweep takes the client's thr
 must have none.
 """
 
+import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -36,7 +38,13 @@ def lack_of_room(folder: Path, slots: int, min_free_gb: float) -> str:
 
 
 def _size(folder: Path) -> int:
-    return sum(entry.stat().st_size for entry in folder.rglob("*") if entry.is_file())
+    """Bytes of its files; what a cleaning deletes meanwhile counts nothing."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += Path(parent, name).lstat().st_size
+    return total
 
 
 def cleaner_for(path: SweepPath, options: LaunchOptions) -> "Cleaner":

@@ -121,7 +121,7 @@ class AgentApi:
         """Say which runs are alive and get the next orders."""
         state = json.dumps(dict.fromkeys(running, True))
         answer = self._call(_HEARTBEAT, id=agent, metrics="{}", runState=state)
-        orders = json.loads(answer["agentHeartbeat"]["commands"] or "[]")
+        orders = json.loads((answer["agentHeartbeat"] or {}).get("commands") or "[]")
         return [
             Command(order["type"], order.get("run_id", ""), order.get("program", ""), order.get("args"))
             for order in orders
@@ -162,6 +162,8 @@ class AgentApi:
         body = self._post(f"{self.base_url}/graphql", {"query": query, "variables": variables})
         if body.get("errors"):
             raise UnreachableError(f"{self.base_url}: {body['errors'][0].get('message')}")
+        if not isinstance(body.get("data"), dict):
+            raise UnreachableError(f"{self.base_url} answered without data")
         return dict(body["data"])
 
     def _post(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,7 +179,10 @@ class AgentApi:
             raise LitsweepError(f"{self.base_url} refuses the key: set WANDB_API_KEY, or run `wandb login`")
         if not answer.ok:
             raise UnreachableError(f"{self.base_url} answered {answer.status_code}: {answer.text[:300]}")
-        return dict(answer.json())
+        try:
+            return dict(answer.json())
+        except (ValueError, TypeError):
+            raise UnreachableError(f"{self.base_url} answered no JSON object: {answer.text[:300]}") from None
 
     def _path_text(self) -> str:
         return "/".join(part for part in (self.path.entity, self.path.project, self.path.id) if part)

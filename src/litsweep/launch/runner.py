@@ -1,5 +1,6 @@
 """Starts a run's process for the server's `run` command, and ends it with everything it started."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -52,7 +53,8 @@ class RunProcess:
         if not self._asked:
             self._asked = True
             self._deadline = time.monotonic() + KILL_SECONDS
-            os.kill(self.pid, signum)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(self.pid, signum)
 
     def discard(self) -> None:
         """The sweep is over: kill it, and nobody needs to try it again."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from litsweep.errors import LitsweepError
 from litsweep.launch import process
 from litsweep.launch.agent import be_agent, parse
 from litsweep.launch.failure import RunEnd, classify, last_lines
@@ -107,12 +108,14 @@ class StockAgent:
         while self._agent.poll() is None:
             self._receive()
             time.sleep(POLL_SECONDS)
-        self._tell(before)
+        self._tell(before, self._agent.returncode)
 
-    def _tell(self, before: int) -> None:
+    def _tell(self, before: int, exit_code: int) -> None:
         text = self._output.read_bytes()[before:]
         found = _RUN_ENDED.search(text)
         if found is None:
+            if exit_code and not self._leaving and not self._told_to_end:
+                raise LitsweepError(f"wandb agent ended with {exit_code}:\n{last_lines(text)}")
             self._leaving = self._leaving or "the sweep is done"
             return
         run_id = found[1].decode()

@@ -1,0 +1,126 @@
+"""What goes wrong around an agent: answers that are none, a stop at a bad moment, folders that vanish."""
+
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from litsweep.launch import disk
+from litsweep.launch.protocol import AgentApi, SweepPath, UnreachableError
+
+# The SIGTERM comes while the server chooses a config, before there is a run to pass it on to.
+STOPPED_WHILE_ASKING = """
+import os, signal, time
+from pathlib import Path
+from litsweep.launch.agent import Agent
+from litsweep.launch.protocol import Command
+from litsweep.launch.runner import RunProcess
+
+class Api:
+    def register(self, host): return "agent"
+    def preempting(self, run): print("preempting", run, flush=True)
+    def heartbeat(self, agent, running):
+        if running: return []
+        os.kill(os.getpid(), signal.SIGTERM)
+        return [Command("run", "r1", "x.py", {})]
+
+class Link:
+    orders = []
+    def fileno(self): return None
+    def receive(self):
+        orders, self.orders = self.orders, []
+        return orders
+    def send(self, **message):
+        print(message["event"], flush=True)
+        if message["event"] == "ask": self.orders = [{"order": "go"}]
+
+class Runner:
+    def learn(self): pass
+    def start(self, command):
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.execvp("sleep", ["sleep", "60"])
+        return RunProcess(command.run_id, pid, Path("none"))
+
+print("left:", Agent(Api(), Link(), Runner()).run())
+"""
+
+
+def test_a_stop_that_comes_before_the_run_is_there_reaches_it(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED_WHILE_ASKING],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    assert done.stdout.split("\n")[:5] == ["ask", "started", "preempting r1", "ended", "left"]
+
+
+@pytest.fixture
+def answering() -> Iterator[Callable[[bytes], str]]:
+    """Starts a server that answers everything with the given bytes; returns its URL."""
+    servers: list[HTTPServer] = []
+
+    def start(answer: bytes) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        server = HTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("answer", [b"<html>Bad gateway</html>", b"[]", b"[1]", b"{}", b'{"data": null}'])
+def test_an_answer_without_data_is_one_to_ask_for_again(
+    answering: Callable[[bytes], str], answer: bytes
+) -> None:
+    api = AgentApi(answering(answer), "key", SweepPath("e", "p", "s"))
+    with pytest.raises(UnreachableError):
+        api.heartbeat("agent", [])
+
+
+def test_a_heartbeat_without_commands_has_none(answering: Callable[[bytes], str]) -> None:
+    api = AgentApi(answering(b'{"data": {"agentHeartbeat": null}}'), "key", SweepPath("e", "p", "s"))
+    assert api.heartbeat("agent", []) == []
+
+
+def test_room_is_reckoned_while_folders_are_deleted(tmp_path: Path) -> None:
+    done = threading.Event()
+
+    def come_and_go() -> None:
+        while not done.is_set():
+            for name in ("a", "b"):
+                (tmp_path / "run" / name).mkdir(parents=True)
+                (tmp_path / "run" / name / "last.ckpt").write_bytes(b"x")
+            shutil.rmtree(tmp_path / "run")
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        assert [disk.lack_of_room(tmp_path, 1, 0.0) for _ in range(2000)] == [""] * 2000
+    finally:
+        done.set()
+        thread.join()
