@@ -33,6 +33,9 @@ class Engine(Protocol):
     def add(self, parameters: Parameters, history: Sequence[Row]) -> None:
         """A finished run that it did not suggest."""
 
+    def report(self, handle: str, history: Sequence[Row]) -> None:
+        """What a run that goes on has logged so far."""
+
     def should_stop(self, handle: str, history: Sequence[Row]) -> bool:
         """True where early stopping ends the run, whose history so far is given."""
 
@@ -41,6 +44,11 @@ class Engine(Protocol):
 
 
 class _NeverStops:
+    """Nor does it look at what running runs have logged."""
+
+    def report(self, handle: str, history: Sequence[Row]) -> None:
+        pass
+
     def should_stop(self, handle: str, history: Sequence[Row]) -> bool:
         return False
 
@@ -74,8 +82,11 @@ class Litsweep:
     def add(self, parameters: Parameters, history: Sequence[Row]) -> None:
         self._controller.add(parameters, history)
 
-    def should_stop(self, handle: str, history: Sequence[Row]) -> bool:
+    def report(self, handle: str, history: Sequence[Row]) -> None:
         self._controller.tell(handle, history=history)
+
+    def should_stop(self, handle: str, history: Sequence[Row]) -> bool:
+        self.report(handle, history)
         return handle in self._controller.runs_to_stop()
 
     def close(self) -> None:
@@ -108,8 +119,11 @@ class Wandb:
     def add(self, parameters: Parameters, history: Sequence[Row]) -> None:
         self._append("finished", parameters, history)
 
-    def should_stop(self, handle: str, history: Sequence[Row]) -> bool:
+    def report(self, handle: str, history: Sequence[Row]) -> None:
         self._runs[int(handle)]["history"] = list(history)
+
+    def should_stop(self, handle: str, history: Sequence[Row]) -> bool:
+        self.report(handle, history)
         return handle in self._question("stop", self._runs)["stopped"]
 
     def close(self) -> None:

@@ -58,6 +58,9 @@ class PlainBotorch:
         """A finished run that it did not suggest."""
         self.tell(self._append(parameters), history)
 
+    def report(self, handle: str, history: Sequence[Mapping[str, float]]) -> None:
+        pass
+
     def should_stop(self, handle: str, history: Sequence[Mapping[str, float]]) -> bool:
         """Never."""
         return False

@@ -127,8 +127,19 @@ LCBENCH = {
 }
 
 
-def lcbench(data: Path, task: str, curves: bool = False, noise: float = 0.0, seed: int = 0) -> Problem:
-    """Neural nets of LCBench (Zimmer et al. 2021) on one OpenML task; `noise` in the units of the metric."""
+def lcbench(
+    data: Path,
+    task: str,
+    curves: bool = False,
+    stopping: bool = False,
+    noise: float = 0.0,
+    seed: int = 0,
+) -> Problem:
+    """Neural nets of LCBench (Zimmer et al. 2021) on one OpenML task.
+
+    With `curves` runs log every epoch, else the last alone; `stopping` adds W&B's hyperband rule. `noise` is
+    in the units of the metric.
+    """
     epochs = 52
 
     def values(configs: list[Parameters]) -> np.ndarray:
@@ -149,10 +160,10 @@ def lcbench(data: Path, task: str, curves: bool = False, noise: float = 0.0, see
         "metric": {"name": "val_accuracy", "goal": "maximize"},
         "parameters": LCBENCH,
     }
-    if curves:
+    if stopping:
         sweep["early_terminate"] = {"type": "hyperband", "min_iter": 3, "eta": 3}
     name = f"lcbench-{task}" + ("-curves" if curves else "") + ("-noise" if noise else "")
-    return Problem(name, sweep, run, truth, values, epochs=epochs if curves else 1)
+    return Problem(name, sweep, run, truth, values, epochs=epochs if stopping else 1)
 
 
 def _normal(parameters: Parameters, seed: int) -> float:

@@ -15,7 +15,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,7 @@ SUITES = [
     "lcbench",
     "lcbench-noise",
     "lcbench-warm",
+    "lcbench-reporting",
     "lcbench-curves",
     "xgboost",
     "crashing",
@@ -114,7 +115,8 @@ def suite(options: argparse.Namespace) -> list[Problem]:
         return [noisy(options, problems.lcbench(data, task), task) for task in chosen]
     if name == "lcbench-warm":
         return [warm(problems.lcbench(data, task), others(data, task)) for task in chosen]
-    return [problems.lcbench(data, task, curves=name == "lcbench-curves") for task in chosen]
+    reports, stops = name in ("lcbench-reporting", "lcbench-curves"), name == "lcbench-curves"
+    return [problems.lcbench(data, task, curves=reports, stopping=stops) for task in chosen]
 
 
 def tasks(options: argparse.Namespace, development: tuple[str, ...], at_most: int | None) -> list[str]:
@@ -172,7 +174,8 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def play(engine: Engine, problem: Problem, seed: int, n: int, in_flight: int) -> dict[str, list[Any]]:
-    """Ask and tell until `n` configs are evaluated; with several in flight, the oldest ends first.
+    """Ask and tell until `n` configs are evaluated; with several in flight, the oldest ends first, and those
+    that log more than once are read as far as they have come.
 
     Gives, for each evaluation: the logged objective and the true one (None for a crash), the epochs used so
     far, and the seconds the engine took to suggest it.
@@ -181,27 +184,47 @@ def play(engine: Engine, problem: Problem, seed: int, n: int, in_flight: int) ->
         return play_stopping(engine, problem, LIMIT_SHARE * problem.epochs)
     trace: dict[str, list[Any]] = {"logged": [], "true": [], "seconds": []}
     for parameters in problem.first(seed):
-        engine.add(parameters, evaluate(problem, parameters, trace))
-    running: list[tuple[str, dict[str, Any]]] = []
+        engine.add(parameters, score(problem, parameters, train(problem, parameters), trace))
+    running: list[tuple[str, Parameters, list[Row]]] = []
     while len(trace["true"]) < n:
         while len(running) < min(in_flight, n - len(trace["true"])):
+            report(engine, [(handle, history) for handle, _, history in running], in_flight)
             started = time.perf_counter()
-            running.append(engine.ask())
+            handle, parameters = engine.ask()
             trace["seconds"].append(round(time.perf_counter() - started, 4))
-        handle, parameters = running.pop(0)
-        history = evaluate(problem, parameters, trace)
-        engine.tell(handle, history, failed=not history)
+            running.append((handle, parameters, train(problem, parameters)))
+        handle, parameters, history = running.pop(0)
+        engine.tell(handle, score(problem, parameters, history, trace), failed=not history)
     return trace
 
 
-def evaluate(problem: Problem, parameters: Parameters, trace: dict[str, list[Any]]) -> list[Row]:
-    """The history of a run, empty for a crash; its objective goes into the trace."""
+def report(engine: Engine, running: Sequence[tuple[str, list[Row]]], in_flight: int) -> None:
+    """Tell what the running runs, oldest first, have logged.
+
+    They were started evenly apart: the latest has one part of `in_flight` of its training behind it, the one
+    before it two, and so on.
+    """
+    for age, (handle, history) in enumerate(reversed(running), 1):
+        if so_far := history[: len(history) * age // in_flight]:
+            engine.report(handle, so_far)
+
+
+def train(problem: Problem, parameters: Parameters) -> list[Row]:
+    """The history of a run, empty for a crash."""
     try:
-        history = problem.run(parameters)
+        return problem.run(parameters)
     except CrashError:
+        return []
+
+
+def score(
+    problem: Problem, parameters: Parameters, history: list[Row], trace: dict[str, list[Any]]
+) -> list[Row]:
+    """The history as it is; the run's objective goes into the trace."""
+    if not history:
         trace["logged"].append(None)
         trace["true"].append(None)
-        return []
+        return history
     trace["logged"].append(problem.sign * max(problem.sign * row[problem.metric] for row in history))
     trace["true"].append(problem.truth(parameters))
     return history

@@ -50,7 +50,7 @@ EXPLORATION = Turn("exploration", TREND, 1.0)
 class Model:
     """The objective and, where runs have failed, the chance of success, as functions of an encoded config.
 
-    Fitted on first use. Where some runs were ended early, the objective's model has the budget as one more
+    Fitted on first use. Where unfinished runs are observed, the objective's model has the budget as one more
     input, as in BOCA (Kandasamy et al. 2017), and improvement counts at the full budget alone.
     """
 

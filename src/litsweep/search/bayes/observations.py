@@ -15,9 +15,9 @@ from litsweep.sweep.run import Failure, Run, RunState
 
 _NOT_THE_CONFIGS_FAULT = (Failure.SIGNAL, Failure.LOST)
 
-_LEVELS = 4
-"""A learning curve enters the model at no more than so many points below its end."""
-
+_LEVELS, _LEVELS_IF_STOPPING = 2, 4
+"""A learning curve enters the model at no more than so many points below its end, under early termination at
+more: there most runs are compared by them."""
 
 _RECENT = 20
 """So many ended runs are the latest ones."""
@@ -149,8 +149,9 @@ class Reading:
     """How to read an objective off a run.
 
     `length` is the iterations of a full training, `levels` the shorter lengths at which learning curves are
-    compared (none where no run was ended early). `on_failure` and `while_running` are W&B's imputation rules,
-    where the person gave them; `worst` is what a failure is imputed by the first of them.
+    compared: those of runs that were ended early, or are read while they run (`reads_running`). `on_failure`
+    and `while_running` are W&B's imputation rules, where the person gave them; `worst` is what a failure is
+    imputed by the first of them.
     """
 
     metric: Metric
@@ -163,10 +164,17 @@ class Reading:
 
     @classmethod
     def of(cls, config: SweepConfig, metric: Metric, trials: Sequence[Trial]) -> "Reading":
-        """The rule for these runs."""
+        """The rule for these runs.
+
+        Running runs are read once a complete one shows how far there is to go. Under early termination they
+        are read at once, and the stopped runs alone give the lengths to compare at.
+        """
         complete = [len(trial.values) for trial in trials if trial.is_complete]
         partial = [len(trial.values) for trial in trials if trial.is_partial]
+        running = [len(trial.values) for trial in trials if trial.is_alive and trial.values]
         length = max(complete or partial or [1])
+        is_stopping = config.early_terminate is not None
+        shorter = {level for level in (partial if is_stopping else partial + running) if level < length}
         best = (best_of(list(trial.values), metric) for trial in trials)
         values = [_sign(metric) * value for value in best if value is not None]
         stated = config.raw.get("metric")
@@ -174,8 +182,8 @@ class Reading:
         return cls(
             metric,
             length,
-            _spaced(sorted({level for level in partial if level < length})),
-            config.early_terminate is not None,
+            _spaced(sorted(shorter), _LEVELS_IF_STOPPING if is_stopping else _LEVELS),
+            is_stopping or bool(complete),
             min(values, default=0.0),
             metric.impute if "impute" in stated else None,
             metric.impute_while_running if "impute_while_running" in stated else None,
@@ -214,11 +222,11 @@ class Reading:
         return Observation(trial.run.id, trial.row, _sign(self.metric) * best, budget)
 
 
-def _spaced(levels: list[int]) -> tuple[int, ...]:
-    """At most `_LEVELS` of the levels, evenly over their ranks."""
-    if len(levels) <= _LEVELS:
+def _spaced(levels: list[int], most: int) -> tuple[int, ...]:
+    """At most so many of the levels, evenly over their ranks."""
+    if len(levels) <= most:
         return tuple(levels)
-    return tuple(levels[round(i * (len(levels) - 1) / (_LEVELS - 1))] for i in range(_LEVELS))
+    return tuple(levels[round(i * (len(levels) - 1) / (most - 1))] for i in range(most))
 
 
 def _sign(metric: Metric) -> float:

@@ -1,0 +1,97 @@
+"""What is read off the runs before the models see it."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from litsweep.search.bayes import suggest
+from litsweep.search.bayes.encoding import Encoding
+from litsweep.search.bayes.model import Model
+from litsweep.search.bayes.observations import Observations, as_tensor, observe
+from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.run import Run, RunState
+
+
+def sweep(**rest: Any) -> SweepConfig:
+    parameters = {"x": {"min": 0.0, "max": 1.0}}
+    return parse_sweep({"method": "bayes", "metric": {"name": "loss"}, "parameters": parameters, **rest})
+
+
+def complete(name: str, losses: Sequence[float], x: float = 0.1) -> Run:
+    return Run(name, {"x": x}, RunState.FINISHED, [{"loss": loss} for loss in losses])
+
+
+def running(name: str, losses: Sequence[float], x: float = 0.5) -> Run:
+    return Run(name, {"x": x}, RunState.RUNNING, [{"loss": loss} for loss in losses])
+
+
+def read(config: SweepConfig, *runs: Run) -> Observations:
+    return observe(Encoding(config.space), config, config.metrics[0], runs)
+
+
+def points(seen: Observations) -> list[tuple[str, float, float]]:
+    """Run, loss, and the budget behind it."""
+    return [(o.run, -o.value, o.budget) for o in seen.observed]
+
+
+def share(iterations: int, length: int) -> float:
+    return math.log1p(iterations) / math.log1p(length)
+
+
+def test_a_running_run_counts_as_far_as_it_has_come() -> None:
+    """The complete one is seen at the same length too. The running one may still give more: it is pending."""
+    seen = read(sweep(), complete("a", [8, 6, 4, 2]), running("b", [9, 5]))
+    assert points(seen) == [("a", 6, share(2, 4)), ("a", 2, 1.0), ("b", 5, share(2, 4))]
+    assert len(seen.pending) == 1
+
+
+def test_how_far_there_is_to_go_is_known_only_from_a_complete_run() -> None:
+    killed = Run("a", {"x": 0.1}, RunState.KILLED, [{"loss": 8}])
+    assert points(read(sweep(), killed, running("b", [9, 5]))) == [("a", 8, 1.0)]
+
+
+def test_running_runs_add_two_lengths_at_most() -> None:
+    others = [running(str(n), range(20, 20 - n, -1)) for n in (1, 2, 3, 5)]
+    seen = read(sweep(), complete("a", range(20, 10, -1)), *others)
+    lengths = [share(1, 10), share(5, 10), 1.0]
+    assert [budget for run, _, budget in points(seen) if run == "a"] == pytest.approx(lengths)
+
+
+def test_with_nothing_running_a_run_is_its_best_value() -> None:
+    """A sweep with one agent takes the same configs whether runs log once or at every epoch."""
+    values = [(0.1, 3.0), (0.4, 1.0), (0.6, 0.5), (0.7, 0.8), (0.9, 2.0)]
+    curves = [complete(f"{x}", [9.0, value, 9.5], x) for x, value in values]
+    ends = [complete(f"{x}", [value], x) for x, value in values]
+    assert suggest(sweep(), curves, 1, 0) == suggest(sweep(), ends, 1, 0)
+
+
+def test_under_early_termination_the_stopped_runs_alone_give_the_lengths() -> None:
+    stopping = sweep(early_terminate={"type": "hyperband", "min_iter": 3})
+    before = read(stopping, complete("a", [8, 6, 4, 2]), running("b", [9, 5]))
+    assert points(before) == [("a", 2, 1.0), ("b", 5, share(2, 4))]
+
+
+def test_a_persons_rule_for_running_runs_is_followed() -> None:
+    stated = sweep(metric={"name": "loss", "impute_while_running": "latest"})
+    seen = read(stated, complete("a", [8, 6, 4, 2]), running("b", [5, 9]))
+    assert ("b", 9, 1.0) in points(seen)
+    assert seen.pending == ()
+
+
+def test_what_begins_badly_is_expected_to_end_badly() -> None:
+    """Two runs are under way where the best should be; they have come to a third of their training."""
+
+    def curve(end: float) -> list[float]:
+        return [end + (1 - epoch / 12) ** 3 for epoch in range(1, 13)]
+
+    config = sweep()
+    known = [complete(f"{x}", curve(abs(x - 0.8)), x) for x in (0.0, 0.2, 0.4, 0.5, 0.55, 0.65)]
+    is_better = {}
+    for end in (0.05, 0.4):
+        under_way = [running(f"{x}", curve(end)[:4], x) for x in (0.75, 0.85)]
+        model = Model(Encoding(config.space), config.metrics[0], read(config, *known, *under_way), 0)
+        (edge, between), _ = model.expected(as_tensor([[0.65], [0.8]]))
+        is_better[end] = bool(between > edge)
+    assert is_better == {0.05: True, 0.4: False}
