@@ -83,7 +83,13 @@ def test_cancel_takes_every_agent_back(bench: MakeBench, cluster: SlurmCluster) 
 
 def test_the_script_asks_for_what_was_asked(tmp_path: Path) -> None:
     options = SlurmOptions(
-        agents=64, array="0-63%16", time="4:00:00", partition="gpu", gpus_per_agent=2, extra=["--account=lab"]
+        agents=64,
+        array="0-63%16",
+        time="4:00:00",
+        partition="gpu",
+        gpus_per_agent=2,
+        keep_checkpoints=7,
+        extra=["--account=lab"],
     )
     text = slurm.script(SweepPath("e", "p", "abc"), options, tmp_path)
     for line in (
@@ -95,6 +101,7 @@ def test_the_script_asks_for_what_was_asked(tmp_path: Path) -> None:
     ):
         assert f"#SBATCH {line}\n" in text
     assert "#SBATCH --requeue" in text
+    assert "--keep-checkpoints 7 --min-free-gb 1.0" in text
     assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
 
 

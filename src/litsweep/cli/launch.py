@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,21 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--count", type=positive, metavar="M", help="runs at most; on slurm, of each agent")
     parser.add_argument("--max-consecutive-failures", type=positive, default=3, metavar="F")
     parser.add_argument("--log-dir", type=Path, default=LaunchOptions.log_dir, help="default: %(default)s")
+    parser.add_argument(
+        "--keep-checkpoints", type=positive, default=LaunchOptions.keep_checkpoints, metavar="K",
+        help="of how many runs, the best ones, checkpoints stay (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--min-free-gb", type=float, default=LaunchOptions.min_free_gb, metavar="GB",
+        help="start no run when less of the disk is free (default: %(default)s)",
+    )  # fmt: skip
     add_data_dir(parser)
     add_json(parser)
     _add_local(parser.add_argument_group("on this machine"))
     _add_slurm(parser.add_argument_group("on Slurm"))
     _add_ray(parser.add_argument_group("on Ray"))
-    parser.set_defaults(execute=execute)
+    _add_clusters(parser.add_argument_group("on Slurm and Ray"))
+    parser.set_defaults(execute=partial(execute, parser))
 
 
 def _add_local(group: "argparse._ArgumentGroup") -> None:
@@ -44,14 +54,6 @@ def _add_local(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--agent", choices=("warm", "stock"), default=LaunchOptions.agent,
         help="warm: runs are forked from a process that has imported everything; stock: `wandb agent`",
-    )  # fmt: skip
-    group.add_argument(
-        "--keep-checkpoints", type=positive, default=LaunchOptions.keep_checkpoints, metavar="K",
-        help="of how many runs, the best ones, checkpoints stay (default: %(default)s)",
-    )  # fmt: skip
-    group.add_argument(
-        "--min-free-gb", type=float, default=LaunchOptions.min_free_gb, metavar="GB",
-        help="start no run when less of the disk is free (default: %(default)s)",
     )  # fmt: skip
 
 
@@ -64,13 +66,23 @@ def _add_slurm(group: "argparse._ArgumentGroup") -> None:
 
 def _add_ray(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--address", default=RayOptions.address, help="default: %(default)s")
+
+
+def _add_clusters(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
-        "--gpus-per-agent", type=float, default=0.0, metavar="G", help="may be a fraction (on Slurm not)"
+        "--gpus-per-agent", type=float, default=0.0, metavar="G", help="on Ray it may be a fraction"
     )
-    group.add_argument("--cpus-per-agent", type=positive, metavar="C", help="on Slurm too")
+    group.add_argument("--cpus-per-agent", type=positive, metavar="C")
 
 
-def execute(args: argparse.Namespace) -> int:
+def execute(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    """Launch at the place asked for. Ends the process where an option has no effect there."""
+    for name, places in _OPTIONS_OF.items():
+        if args.on not in places and getattr(args, name) != parser.get_default(name):
+            flag = "--" + name.replace("_", "-")
+            parser.error(f"{flag} is for --on {' and '.join(places)}, this launch is --on {args.on}")
+    if args.on == "slurm" and not args.gpus_per_agent.is_integer():
+        parser.error(f"--gpus-per-agent {args.gpus_per_agent}: Slurm gives whole GPUs; Ray can share one")
     use_backend(args.data_dir.expanduser())
     return _PLACES[args.on](args)
 
@@ -110,6 +122,8 @@ def _on_slurm(args: argparse.Namespace) -> int:
         count=args.count,
         max_consecutive_failures=args.max_consecutive_failures,
         log_dir=args.log_dir,
+        keep_checkpoints=args.keep_checkpoints,
+        min_free_gb=args.min_free_gb,
         extra=args.sbatch,
     )
     if warning := slurm.warning():
@@ -130,11 +144,20 @@ def _on_ray(args: argparse.Namespace) -> int:
         count=args.count,
         max_consecutive_failures=args.max_consecutive_failures,
         log_dir=args.log_dir,
+        keep_checkpoints=args.keep_checkpoints,
+        min_free_gb=args.min_free_gb,
     )
     return _tell(launch_on_ray(args.sweep, options), args)
 
 
 _PLACES = {"local": _on_this_machine, "slurm": _on_slurm, "ray": _on_ray}
+_OPTIONS_OF = {
+    **dict.fromkeys(("gpus", "per_gpu", "per_trial", "agent"), ("local",)),
+    **dict.fromkeys(("time", "partition", "array", "sbatch"), ("slurm",)),
+    "address": ("ray",),
+    **dict.fromkeys(("gpus_per_agent", "cpus_per_agent"), ("slurm", "ray")),
+}
+"""Options without effect elsewhere."""
 
 
 def _tell(outcome: LaunchOutcome, args: argparse.Namespace) -> int:

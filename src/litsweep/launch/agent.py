@@ -232,8 +232,14 @@ def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) ->
     try:
         api = connect(args.sweep)
         api.sweep()
-        cleaner = cleaner_for(api.path, LaunchOptions(environ=os.environ))
-        own = Autonomous(Streak(args.max_consecutive_failures), Retries(api), cleaner, args.count)
+        options = LaunchOptions(keep_checkpoints=args.keep_checkpoints, environ=os.environ)
+        own = Autonomous(
+            Streak(args.max_consecutive_failures),
+            Retries(api),
+            cleaner_for(api.path, options),
+            args.count,
+            args.min_free_gb,
+        )
         log.info("left: %s", work(api, supervisor or own))
     except LitsweepError as error:
         if supervisor:
@@ -259,6 +265,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--log", type=Path, required=True, help="the file this process's output goes to")
     parser.add_argument("--count", type=int)
     parser.add_argument("--max-consecutive-failures", type=int, default=3)
+    parser.add_argument("--keep-checkpoints", type=int, default=LaunchOptions.keep_checkpoints)
+    parser.add_argument("--min-free-gb", type=float, default=LaunchOptions.min_free_gb)
     parser.add_argument("--supervisor", type=int, metavar="FD", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 

@@ -31,7 +31,7 @@ class RayOptions:
     """What to ask of Ray.
 
     `gpus_per_agent` may be a fraction; `address` is the cluster's, "auto" the one of this machine. `count`
-    bounds the runs of all agents together, dealt out evenly beforehand.
+    bounds the runs of all agents together, dealt out evenly beforehand. The rest is as in LaunchOptions.
     """
 
     agents: int = 1
@@ -41,6 +41,8 @@ class RayOptions:
     count: int | None = None
     max_consecutive_failures: int = 3
     log_dir: Path = Path("logs")
+    keep_checkpoints: int = LaunchOptions.keep_checkpoints
+    min_free_gb: float = LaunchOptions.min_free_gb
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -109,6 +111,8 @@ class _Driver:
             count=self._share(index),
             max_consecutive_failures=self._options.max_consecutive_failures,
             log_dir=self._options.log_dir / f"agent-{index}",
+            keep_checkpoints=self._options.keep_checkpoints,
+            min_free_gb=self._options.min_free_gb,
             environ=self._environ,
         )
         wanted = {"num_cpus": self._options.cpus_per_agent, "num_gpus": self._options.gpus_per_agent}

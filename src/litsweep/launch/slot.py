@@ -18,7 +18,6 @@ from litsweep.launch.process import MARK
 from litsweep.sweep.run import Failure
 
 FIRST_RESTART_SECONDS = 1.0
-SLOWEST_RESTART_SECONDS = 60.0
 RESTARTS_WITHOUT_A_RUN = 5
 MODULES = {"warm": "litsweep.launch.agent", "stock": "litsweep.launch.stock"}
 
@@ -135,8 +134,7 @@ class SlotAgent:
                 f"its agent died {self._restarts} times without a run; the last one printed:\n{self._tail()}"
             )
             return
-        wait = min(FIRST_RESTART_SECONDS * 2 ** (self._restarts - 1), SLOWEST_RESTART_SECONDS)
-        self._restart_at = time.monotonic() + wait
+        self._restart_at = time.monotonic() + FIRST_RESTART_SECONDS * 2 ** (self._restarts - 1)
         self.state = SlotState.RESTARTING
 
     def _tail(self) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from litsweep.errors import LitsweepError
+from litsweep.launch.options import LaunchOptions
 from litsweep.launch.protocol import AgentApi, SweepPath, credentials
 
 NOTICE_SECONDS = 120  # SIGTERM comes so long before the time limit
@@ -28,7 +29,7 @@ class SlurmOptions:
 
     `array` is sbatch's own (`0-63%16`); without it `agents` tasks start. `time` is sbatch's time limit
     (`4:00:00`). `count` bounds the runs of each task. `extra` are further sbatch options, whole
-    (`--account=lab`).
+    (`--account=lab`). The rest is as in LaunchOptions.
     """
 
     agents: int = 1
@@ -40,6 +41,8 @@ class SlurmOptions:
     count: int | None = None
     max_consecutive_failures: int = 3
     log_dir: Path = Path("logs")
+    keep_checkpoints: int = LaunchOptions.keep_checkpoints
+    min_free_gb: float = LaunchOptions.min_free_gb
     extra: Sequence[str] = field(default_factory=tuple)
 
 
@@ -96,6 +99,7 @@ def script(path: SweepPath, options: SlurmOptions, logs: Path) -> str:
     lines += ["#SBATCH --requeue", *(f"#SBATCH {option}" for option in options.extra)]
     agent = [sys.executable, "-m", "litsweep.launch.agent", f"{path.entity}/{path.project}/{path.id}"]
     agent += ["--max-consecutive-failures", str(options.max_consecutive_failures)]
+    agent += ["--keep-checkpoints", str(options.keep_checkpoints), "--min-free-gb", str(options.min_free_gb)]
     agent += ["--count", str(options.count)] if options.count else []
     slot_log = f'--log "{logs}/slot-$SLURM_ARRAY_TASK_ID.log"'
     threads = 'export OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"'

@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+import importlib.machinery
 import logging
 import multiprocessing.util
 import os
@@ -111,8 +112,13 @@ def _imports_of(program: Path) -> list[str]:
 
 
 def _is_beside(name: str, program: Path) -> bool:
-    top = program.parent / name.partition(".")[0]
-    return top.with_suffix(".py").exists() or (top / "__init__.py").exists()
+    """As Python would find it: a folder without `__init__.py` gives way to an installed package."""
+    folder = program.resolve().parent
+    spec = importlib.machinery.PathFinder.find_spec(name.partition(".")[0], [str(folder), *sys.path])
+    if spec is None:
+        return False
+    places = spec.submodule_search_locations or [spec.origin or ""]
+    return any(Path(place).resolve().parent == folder for place in places)
 
 
 def unsafe_to_fork() -> str:
