@@ -1,6 +1,6 @@
 """Parameter values: what is a number, and when two values are the same."""
 
-import sys
+import math
 from collections.abc import Hashable
 from itertools import pairwise
 from typing import TypeGuard
@@ -15,7 +15,10 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 def is_finite(value: object) -> TypeGuard[int | float]:
     """True for a number that a double can hold: not infinite, not NaN, no integer of 400 digits."""
-    return is_number(value) and abs(value) <= sys.float_info.max
+    try:
+        return is_number(value) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def identity(value: object) -> Hashable:
