@@ -13,6 +13,7 @@ from litsweep import Controller, parse_sweep
 from litsweep.sweep.run import Failure, RunState
 
 METRIC = {"name": "loss", "goal": "minimize"}
+GRID = {"a": {"values": [1, 2, 3]}}
 
 
 def controller(method: str = "random", seed: int = 0, namespace: str = "", **keys: Any) -> Controller:
@@ -94,6 +95,34 @@ def test_what_it_does_not_know_is_an_error() -> None:
         search.add({"x": 0.5}, id="known")
     with pytest.raises(ValueError, match="tired"):
         search.tell("known", state="tired")
+
+
+@pytest.mark.parametrize(
+    ("history", "words"),
+    [
+        ([0.5], "history[0]: must map metrics to numbers, got 0.5; write for example [{"),
+        ([{"loss": 1.0}, None], "history[1]: must map metrics to numbers, got None"),
+        ({"loss": 1.0}, "history: must be a list of rows, got {'loss': 1.0}; write for example [{"),
+        (0.5, "history: must be a list of rows, got 0.5"),
+        ("loss", "history[0]: must map metrics to numbers, got the text 'l'"),
+    ],
+)
+def test_a_wrong_history_is_one_clear_error_that_leaves_no_trace(history: Any, words: str) -> None:
+    search, untouched = controller("grid", parameters=GRID), controller("grid", parameters=GRID)
+    (suggestion,), _ = search.ask(), untouched.ask()
+    with pytest.raises(TypeError, match=re.escape(words)):
+        search.tell(suggestion.id, history, "finished")
+    with pytest.raises(TypeError, match=re.escape(words)):
+        search.add({"a": 2}, history, is_prior=True, reason={"fallback": "no model"})
+    assert (search.runs, search.warnings, search.best()) == (untouched.runs, (), None)
+    assert search.ask() == untouched.ask()
+
+
+def test_an_unknown_state_leaves_no_trace_either() -> None:
+    search, untouched = controller("grid", parameters=GRID), controller("grid", parameters=GRID)
+    with pytest.raises(ValueError, match="tired"):
+        search.add({"a": 1}, state="tired", is_prior=True)
+    assert search.ask() == untouched.ask()
 
 
 def test_run_cap_counts_the_runs_of_the_sweep() -> None:

@@ -11,11 +11,10 @@ from litsweep.search.pareto import pareto_front
 from litsweep.search.searcher import searcher
 from litsweep.search.stopping import StopDecision, Stopper
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.history import History, rows_of
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_of, objective
 from litsweep.sweep.run import Failure, Run, RunState, Suggestion
-
-History = Sequence[Mapping[str, float]]
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 8
@@ -73,13 +72,14 @@ class Controller:
     ) -> None:
         """What became of a run. `history` replaces its rows; what is None stays as it was.
 
-        Raises KeyError for an unknown id.
+        Raises KeyError for an unknown id, TypeError for a history that does not consist of rows. An error
+        leaves everything as it was.
         """
         run = self._runs[id]
         self._record(
             replace(
                 run,
-                history=run.history if history is None else tuple(history),
+                history=run.history if history is None else rows_of(history),
                 state=run.state if state is None else RunState(state),
                 failure=run.failure if failure is None else Failure(failure),
                 stopped_early=run.stopped_early if stopped_early is None else stopped_early,
@@ -101,18 +101,21 @@ class Controller:
 
         `is_prior` marks a run of an earlier sweep: the search learns from it, but it uses up no `run_cap`,
         reaches no `target` and is not the `best` of this sweep. `reason` is that of the suggestion, so that
-        fallbacks are counted across a restart. Raises ValueError for an id that is taken.
+        fallbacks are counted across a restart. Raises ValueError for an id that is taken, TypeError for a
+        history that does not consist of rows. An error leaves everything as it was.
         """
         run_id = self._new_id() if id is None else id
         if run_id in self._runs:
             raise ValueError(f"there is a run {run_id!r} already; use tell")
+        state, failure = RunState(state), None if failure is None else Failure(failure)
+        run = Run(run_id, dict(parameters), state, rows_of(history), failure, stopped_early)
+        fallback = None if reason is None else reason.get("fallback")
+        self._tried.add(self.config.space.key(run.parameters))
+        if fallback is not None:
+            self._fallbacks[str(fallback)] += 1
         if is_prior:
             self._priors.add(run_id)
-        self._tried.add(self.config.space.key(parameters))
-        state, failure = RunState(state), None if failure is None else Failure(failure)
-        if reason and "fallback" in reason:
-            self._fallbacks[str(reason["fallback"])] += 1
-        self._record(Run(run_id, dict(parameters), state, tuple(history), failure, stopped_early))
+        self._record(run)
         return run_id
 
     def runs_to_stop(self) -> list[StopDecision]:

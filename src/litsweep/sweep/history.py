@@ -1,0 +1,24 @@
+"""The rows that a run has logged, as a program hands them over."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from litsweep.errors import Fault
+from litsweep.sweep.section import show
+
+History = Iterable[Mapping[str, Any]]
+
+_FIX = 'write for example [{"val_loss": 0.5}], one row for each time that the run logged'
+
+
+def rows_of(history: History) -> tuple[Mapping[str, float], ...]:
+    """The rows. Raises TypeError where `history` does not consist of rows."""
+    if not isinstance(history, Iterable) or isinstance(history, Mapping):
+        raise TypeError(str(Fault("history", "must be a list of rows", show(history), _FIX)))
+    return tuple(_row(index, row) for index, row in enumerate(history))
+
+
+def _row(index: int, row: Mapping[str, Any]) -> Mapping[str, float]:
+    if not isinstance(row, Mapping):
+        raise TypeError(str(Fault(f"history[{index}]", "must map metrics to numbers", show(row), _FIX)))
+    return row
