@@ -7,7 +7,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from litsweep import Controller, parse_sweep
 from litsweep.sweep.run import Failure, RunState
@@ -123,6 +125,17 @@ def test_an_unknown_state_leaves_no_trace_either() -> None:
     with pytest.raises(ValueError, match="tired"):
         search.add({"a": 1}, state="tired", is_prior=True)
     assert search.ask() == untouched.ask()
+
+
+def test_tensors_and_arrays_that_hold_one_number_are_that_number() -> None:
+    search = controller(metric={"name": "loss", "target": 0.25})
+    for value in (torch.tensor(0.5, requires_grad=True), torch.tensor(3), np.array(0.75), np.float32(0.5)):
+        search.add({"x": 0.5}, [{"loss": value}])
+    assert [run.history for run in search.runs] == [({"loss": n},) for n in (0.5, 3, 0.75, 0.5)]
+    assert all(type(run.history[0]["loss"]) in (int, float) for run in search.runs)
+    assert (search.warnings, why_done(search)) == ((), None)
+    search.add({"x": 0.5}, [{"loss": torch.tensor(0.25, dtype=torch.bfloat16)}])
+    assert why_done(search) == "target"
 
 
 def test_run_cap_counts_the_runs_of_the_sweep() -> None:

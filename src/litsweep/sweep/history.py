@@ -12,7 +12,10 @@ _FIX = 'write for example [{"val_loss": 0.5}], one row for each time that the ru
 
 
 def rows_of(history: History) -> tuple[Mapping[str, float], ...]:
-    """The rows. Raises TypeError where `history` does not consist of rows."""
+    """The rows, with each array or tensor of no dimension as the number in it.
+
+    Raises TypeError where `history` does not consist of rows.
+    """
     if not isinstance(history, Iterable) or isinstance(history, Mapping):
         raise TypeError(str(Fault("history", "must be a list of rows", show(history), _FIX)))
     return tuple(_row(index, row) for index, row in enumerate(history))
@@ -21,4 +24,11 @@ def rows_of(history: History) -> tuple[Mapping[str, float], ...]:
 def _row(index: int, row: Mapping[str, Any]) -> Mapping[str, float]:
     if not isinstance(row, Mapping):
         raise TypeError(str(Fault(f"history[{index}]", "must map metrics to numbers", show(row), _FIX)))
-    return row
+    if any(_holds_one_number(value) for value in row.values()):
+        return {name: value.item() if _holds_one_number(value) else value for name, value in row.items()}
+    return row  # a copy of every row would double what a server's sweeps take up
+
+
+def _holds_one_number(value: Any) -> bool:
+    """As a tensor of PyTorch does that was logged without `.item()`; nothing here imports that."""
+    return getattr(value, "shape", None) == () and hasattr(value, "item")
