@@ -78,3 +78,14 @@ def test_a_metric_that_no_run_logged(tmp_path: Path, environ: dict[str, str]) ->
     assert done.returncode == 1
     assert "No best run: no run logged loss; what they logged: los" in done.stdout
     assert json.loads((tmp_path / "result.json").read_text())["best"] is None
+
+
+@pytest.mark.parametrize("value", ["nan", "-inf"])
+def test_a_metric_that_was_never_a_finite_number(
+    tmp_path: Path, environ: dict[str, str], value: str
+) -> None:
+    program = (LOGS % "loss").replace("x})", f"float('{value}'), 'other': 1.0}})")
+    done = run_sweep(tmp_path, environ, program)
+    assert done.returncode == 1
+    assert "No best run: no run logged a finite loss, only NaN or infinity." in done.stdout
+    assert json.loads((tmp_path / "result.json").read_text())["logged"] == ["loss", "other"]

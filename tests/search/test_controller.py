@@ -1,5 +1,6 @@
 """The controller: ask, tell, stop, and the end of a sweep."""
 
+import math
 import re
 import subprocess
 import sys
@@ -220,6 +221,21 @@ def test_runs_that_never_log_the_metric_are_a_warning() -> None:
     search.add({"x": 0.2}, history=[{"loss": 1.0}])
     search.add({"x": 0.3}, history=[], state="failed")
     assert search.warnings == ("1 finished run logged no finite loss, but epoch, val/loss",)
+    search.add({"x": 0.4}, history=[{"val/acc": 1.0}, {"epoch": 0.0}])
+    assert search.warnings == ("2 finished runs logged no finite loss, but epoch, val/acc, val/loss",)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(math.nan, "nan"), (-math.inf, "-inf"), ("0.5", "the text '0.5'"), ([0.5], "[0.5]")]
+)
+def test_a_metric_that_is_never_a_finite_number_is_a_warning_that_says_what_it_is(
+    value: Any, shown: str
+) -> None:
+    search = controller()
+    search.add({"x": 0.1}, history=[{"loss": value}])
+    assert search.warnings == (f"1 finished run logged no finite loss (the last was {shown})",)
+    search.add({"x": 0.1}, history=[{"loss": value, "epoch": 1}, {"epoch": 2}])
+    assert search.warnings == (f"2 finished runs logged no finite loss (the last was {shown}), but epoch",)
 
 
 def test_fallbacks_are_counted_also_when_replayed() -> None:

@@ -374,6 +374,29 @@ def test_early_termination(graphql: GraphQL, stream: Stream, backend: Backend) -
     assert sweep.read["bestLoss"] == 1.0
 
 
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"val": {"loss": 1.0}, "acc": 0.5, "name": "x"}, "loss, but acc, val.loss"),
+        ({"loss": "NaN", "acc": 0.5}, "loss (the last was nan)"),
+        ({"loss": "-Infinity"}, "loss (the last was -inf)"),
+        ({}, "loss"),
+    ],
+)
+def test_the_page_says_what_runs_logged_instead_of_the_metric(
+    grid: Sweep, backend: Backend, row: dict[str, object], told: str
+) -> None:
+    run = grid.start(grid.agent())
+    content = [json.dumps({"_step": 0, "_runtime": 1.5, **row}), json.dumps({"_step": 1, "epoch": None})]
+    grid.stream(run, files={"wandb-history.jsonl": {"offset": 0, "content": content}})
+    grid.end(run)
+    Monitor(backend).look()
+    with backend.database.read() as connection:
+        record = sweeps.get(connection, int(grid.id))
+    assert record is not None
+    assert json.loads(record.warnings) == [f"1 finished run logged no finite {told}"]
+
+
 def test_deleting_a_run_makes_room_in_a_grid(grid: Sweep) -> None:
     agent = grid.agent()
     (command,) = grid.beat(agent)

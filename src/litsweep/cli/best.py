@@ -46,6 +46,8 @@ def _lack(result: Result) -> str:
         return "the sweep declares no metric"
     if not result.logged:
         return f"no run logged {result.metric}, or anything else"
+    if result.metric in result.logged:
+        return f"no run logged a finite {result.metric}, only NaN or infinity"
     logged = ", ".join(result.logged)
     return f"no run logged {result.metric}; what they logged: {logged} (metric.name in the sweep's YAML)"
 

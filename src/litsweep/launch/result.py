@@ -14,6 +14,7 @@ from litsweep.sweep.config import SweepConfig
 CHECKPOINT, ARTIFACT = "checkpoint", "model_artifact"
 ATTEMPTS = "attempts"  # the agents' count, not a metric
 ENV = "/usr/bin/env"
+_NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as W&B's API has them
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class BestRun:
 
 @dataclass(frozen=True)
 class Result:
-    """A sweep's outcome: `runs` counts them by state, `best` is None when no run logged the metric.
+    """A sweep's outcome: `runs` counts them by state, `best` is None when no run logged a finite value
+    of the metric.
 
     `logged` names the metrics of all runs, and `is_over` says that no run is left to come.
     """
@@ -86,7 +88,9 @@ def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
 
 
 def _is_metric(key: str, run: RunStatus) -> bool:
-    return isinstance(run.summary[key], (int, float)) and not key.startswith("_") and key != ATTEMPTS
+    value = run.summary[key]
+    is_number = isinstance(value, (int, float)) or value in _NOT_FINITE
+    return is_number and not key.startswith("_") and key != ATTEMPTS
 
 
 def _is_test_metric(key: str, value: object) -> bool:

@@ -15,6 +15,7 @@ from litsweep.sweep.history import History, rows_of
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_of, objective
 from litsweep.sweep.run import Failure, Run, RunState, Suggestion
+from litsweep.sweep.section import show
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 8
@@ -188,7 +189,7 @@ class Controller:
             self._on_target.discard(run.id)
 
     def _silent_runs(self) -> list[str]:
-        """Finished runs that never logged the metric: a misspelt name would make the search blind."""
+        """Finished runs without a value of the metric: a misspelt name would make the search blind."""
         metric = self.config.metric
         if metric is None:
             return []
@@ -196,9 +197,10 @@ class Controller:
         silent = [run for run in finished if not self._curves[run.id].values]
         if not silent:
             return []
-        logged = sorted({name for run in silent for row in run.history[-1:] for name in row})
-        others = f", but {', '.join(logged)}" if logged else ""
-        return [f"{count(len(silent), 'finished run')} logged no finite {metric.name}{others}"]
+        logged = {str(name): value for run in silent for row in run.history for name, value in row.items()}
+        last = f" (the last was {show(logged.pop(metric.name))})" if metric.name in logged else ""
+        others = f", but {', '.join(sorted(logged))}" if logged else ""
+        return [f"{count(len(silent), 'finished run')} logged no finite {metric.name}{last}{others}"]
 
     def _new_id(self) -> str:
         """The next id that no run has: a hash, so that it is the same after a replay."""

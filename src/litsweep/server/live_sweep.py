@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.search.stopping import StopDecision
 from litsweep.server import run_filters
-from litsweep.server.history_keys import flat
+from litsweep.server.history_keys import Keys, flat
 from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.runs import RunMark, RunRecord
@@ -105,13 +105,12 @@ class LiveSweep:
         heard.history.extend(self._rows(connection, run, heard.lines))
         heard.mark, heard.lines = _told(mark), mark.history_lines
         self._heard[run.name] = heard
+        history = heard.history or [_last_values(run)]
         if before is None:
             reason = json.loads(run.reason) if run.reason else None
-            self._controller.add(
-                self._parameters(run), heard.history, id=run.name, reason=reason, **_outcome(run)
-            )
+            self._controller.add(self._parameters(run), history, id=run.name, reason=reason, **_outcome(run))
         else:
-            self._controller.tell(run.name, heard.history, **_outcome(run))
+            self._controller.tell(run.name, history, **_outcome(run))
 
     def _rows(self, connection: Connection, run: RunRecord, start: int) -> list[Row]:
         """The run's metrics, from history line `start` on; rows without any of them are left out."""
@@ -143,6 +142,13 @@ def _told(mark: RunMark) -> Told:
 def _numbers(row: Mapping[str, Any], metrics: frozenset[str]) -> Row:
     found = ((name, number(value)) for name, value in flat(row) if name in metrics)
     return {name: value for name, value in found if value is not None}
+
+
+def _last_values(run: RunRecord) -> Row:
+    """All that the run logged, for the search to name where none of it is a metric of the sweep."""
+    keys: Keys = json.loads(run.history_keys)
+    last = {name: key["last"] for name, key in keys.items() if not name.startswith("_")}
+    return {name: value for name, value in last.items() if value is not None}
 
 
 class LiveSweeps:
