@@ -82,6 +82,18 @@ def test_a_metric_from_1e_minus_30_to_1e30_in_one_sweep_is_no_obstacle(goal: str
     assert search.warnings == ()
 
 
+@pytest.mark.parametrize("size", [1e-200, 1e300])
+@pytest.mark.parametrize("goal", ["minimize", "maximize"])
+def test_a_prediction_has_the_size_of_the_metric_whatever_that_is(size: float, goal: str) -> None:
+    search = controller(LINE, goal)
+    advance(search, 6, lambda p: size * (1 + abs(p["x"] - 0.3)))
+    (suggestion,) = search.ask()
+    reason: Mapping[str, Any] = suggestion.reason
+    assert 0.5 < reason["predicted_mean"] / size < 2.5
+    assert 0 < reason["predicted_deviation"] / size < 1
+    assert 0 <= reason["expected_improvement"] / size < 1
+
+
 def test_one_value_of_1e30_hides_nothing() -> None:
     tried = advance(controller(LINE), 15, lambda p: 1e30 if p["x"] > 0.8 else (p["x"] - 0.3) ** 2)
     assert min(abs(p["x"] - 0.3) for p in tried) < 0.01

@@ -20,11 +20,13 @@ def prediction(surrogate: Surrogate, x: Tensor, best: float, metric: Metric) -> 
         mean, variance = surrogate.process.marginals(x)
     u = (torch.arange(_QUANTILES, dtype=torch.double) + 0.5) / _QUANTILES
     y = surrogate.to_units(mean.squeeze() + variance.sqrt() * torch.special.ndtri(u))
+    size = y.abs().max().clamp(min=torch.finfo(y.dtype).tiny)
+    y = y / size  # the squares of 1e200 would overflow
     sign = 1.0 if metric.is_maximized else -1.0
     return {
-        "predicted_mean": sign * y.mean().item(),
-        "predicted_deviation": y.std(correction=0).item(),
-        "expected_improvement": (y - best).clamp(min=0).mean().item(),
+        "predicted_mean": sign * (y.mean() * size).item(),
+        "predicted_deviation": (y.std(correction=0) * size).item(),
+        "expected_improvement": ((y - best / size).clamp(min=0).mean() * size).item(),
     }
 
 
