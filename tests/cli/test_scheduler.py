@@ -101,7 +101,7 @@ def test_it_writes_its_own_files_anew_and_no_others(capsys: pytest.CaptureFixtur
         ),
         (
             {"metric": None, "metrics": [{"name": "a"}, {"name": "b"}]},
-            "early_terminate: cannot stop runs of several metrics under the scheduler",
+            "early_terminate: cannot stop runs of several metrics",
         ),
     ],
 )

@@ -164,6 +164,14 @@ def test_early_terminate_needs_a_metric() -> None:
     assert "early_terminate cannot do without" in faults(config)["metric"]
 
 
+def test_no_early_termination_of_several_metrics() -> None:
+    rule = {"type": "hyperband", "min_iter": 3}
+    ours = {"early_terminate": {"type": "median"}}
+    found = faults(with_keys(metrics=[METRIC, {"name": "b"}], early_terminate=rule, litsweep=ours))
+    assert set(found) == {"early_terminate", "litsweep.early_terminate"}
+    assert all(line.endswith("leave it out, or keep one metric") for line in found.values())
+
+
 @pytest.mark.parametrize(
     ("conditions", "path", "words"),
     [

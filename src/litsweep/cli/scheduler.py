@@ -81,9 +81,6 @@ def _faults(config: SweepConfig) -> Iterator[Fault]:
     elif config.method is not Method.BAYES:
         fix = "`wandb sweep` alone does the others; for ours write `method: bayes`"
         yield Fault("method", "must be bayes", str(config.method), fix)
-    if len(config.metrics) > 1 and config.early_terminate is not None:
-        fix = "leave it out, or keep one metric"
-        yield Fault("early_terminate", "cannot stop runs of several metrics under the scheduler", "", fix)
     for parameter in config.space.parameters:
         path = f"parameters.{parameter.name}"
         if len(parameter.keys) > 1:

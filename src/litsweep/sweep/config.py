@@ -122,6 +122,10 @@ def _needs_parameters(top: Section) -> bool:
 
 def _early_terminate(top: Section, ours: Section | None) -> EarlyTerminate | None:
     """Ours where both are given, so that one file can hold W&B cloud's rule and the one for this backend."""
+    for section in (top, ours):
+        if section and "early_terminate" in section and "metrics" in top:
+            rule = "cannot stop runs of several metrics: one that is behind in the first may lead in another"
+            section.fault("early_terminate", rule, "leave it out, or keep one metric")
     theirs = top.section("early_terminate") if "early_terminate" in top else None
     hyperband = parse_hyperband(theirs) if theirs else None
     own = ours.section("early_terminate") if ours and "early_terminate" in ours else None
