@@ -155,6 +155,14 @@ def test_what_is_ours_stands_under_one_key() -> None:
     assert predictive.early_terminate == PredictiveTermination(chance=0.1)
 
 
+def test_a_condition_on_a_quantized_parameter_holds_for_its_value_as_it_is_drawn() -> None:
+    tenths = {"distribution": "q_uniform", "min": 0.0, "max": 1.0, "q": 0.1}
+    conditions = {"y": {"x": [0.3, 0.5]}}
+    config = sweep(parameters={"x": tenths, "y": {"value": 1}}, litsweep={"conditions": conditions})
+    draws = (config.space.by_name["x"].distribution.ppf(u) for u in (0.2, 0.3, 0.4, 0.5))
+    assert [len(config.space.active({"x": x})) for x in draws] == [1, 2, 1, 2]
+
+
 def test_the_rest_of_the_top_level() -> None:
     config = sweep(
         program="agent.py",

@@ -186,6 +186,7 @@ def test_no_early_termination_of_several_metrics() -> None:
         ({"m": {"opt": "sgd", "x": 1}}, "m", "exactly one"),
         ({"m": {"opt": []}}, "m.opt", "must give the values"),
         ({"opt": {"opt": "sgd"}}, "opt", "in a circle"),
+        ({"opt": {"m": 0.9}}, "opt.m", "is never exactly one value, got 0.9; list those that m may have"),
     ],
     ids=str,
 )

@@ -168,7 +168,11 @@ class Quantized(Distribution):
         return tuple(upper - lower for lower, upper in pairwise(edges))
 
     def ppf(self, u: float) -> float:
-        return self._value(self._step(self.base.ppf(u)))
+        return self.nearest(self.base.ppf(u))
+
+    def nearest(self, value: object) -> float:
+        """The value nearest to a number, to the last bit: 0.30000000000000004 for 0.3 in steps of 0.1."""
+        return self._value(self._step(number(value)))
 
     def cdf(self, value: object) -> float:
         step = self._step(number(value))

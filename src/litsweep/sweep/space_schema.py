@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from litsweep.sweep.distributions import Continuous, Quantized
 from litsweep.sweep.parameter_schema import parse_distribution
-from litsweep.sweep.section import Report, Section, did_you_mean, show
+from litsweep.sweep.section import Section, did_you_mean, show
 from litsweep.sweep.space import Condition, Parameter, SearchSpace
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -92,19 +93,25 @@ def _condition(section: Section, name: str, parameters: Mapping[str, Parameter])
         fix = did_you_mean(parent, parameters)
         entry.report.fault(entry.at(parent), "is not a parameter", "", fix)
         return None
-    condition = Condition(str(parent), tuple(values) if isinstance(values, list) else (values,))
-    _check_values(entry, condition, parameters[condition.parent], entry.report)
-    return condition
+    wanted = values if isinstance(values, list) else [values]
+    if not wanted:
+        entry.fault(str(parent), "must give the values it takes")
+    return Condition(str(parent), tuple(_taken(entry, parameters[str(parent)], value) for value in wanted))
 
 
-def _check_values(entry: Section, condition: Condition, parent: Parameter, report: Report) -> None:
-    if not condition.values:
-        report.fault(entry.at(parent.name), "must give the values it takes", "[]")
-    for value in condition.values:
-        if not parent.distribution.contains(value):
-            support = parent.distribution.support
-            fix = f"its values are {show(list(support))}" if support else ""
-            report.fault(entry.at(parent.name), "is never", show(value), fix)
+def _taken(entry: Section, parent: Parameter, value: object) -> object:
+    """A value that the parent can have, as its distribution gives it; a fault where it has it never."""
+    distribution = parent.distribution
+    if not distribution.contains(value):
+        fix = f"its values are {show(list(distribution.support))}" if distribution.support else ""
+        entry.report.fault(entry.at(parent.name), "is never", show(value), fix)
+    elif isinstance(distribution, Continuous):
+        rule = "varies continuously, and is never exactly one value"
+        fix = f"list those that {parent.name} may have with `values:`, or quantize it with q"
+        entry.report.fault(entry.at(parent.name), rule, show(value), fix)
+    elif isinstance(distribution, Quantized):
+        return distribution.nearest(value)
+    return value
 
 
 def _is_circular(parameter: Parameter, parameters: Mapping[str, Parameter]) -> bool:
