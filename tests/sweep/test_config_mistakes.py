@@ -115,7 +115,17 @@ def test_a_parameter(entry: object, path: str, words: str) -> None:
         (
             {"method": "grid", "parameters": {"a": {"min": 0.1, "max": 1.0}}},
             "parameters.a",
-            "be part of a grid",
+            "cannot be part of a grid, got {'min': 0.1, 'max': 1.0}; use values, int_uniform",
+        ),
+        (
+            {"method": "grid", "parameters": {"n": {"parameters": {"a": {"distribution": "q_normal"}}}}},
+            "parameters.n.parameters.a",
+            "cannot be part of a grid, got {'distribution': 'q_normal'}; use values",
+        ),
+        (
+            {"method": "grid", "parameters": {"a": {"values": [1, 2], "probabilities": [0.5, 0.5]}}},
+            "parameters.a.probabilities",
+            "cannot be part of a grid; leave probabilities out",
         ),
         ({"method": "custom"}, "scheduler", "is missing"),
         ({"scheduler": {"engine": "optuna"}}, "scheduler.engine", "write `method: custom`"),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from litsweep.errors import ConfigError
 from litsweep.sweep.distributions import Categorical, IntUniform, Quantized, Uniform
@@ -10,7 +11,7 @@ from litsweep.sweep.early_terminate import EarlyTerminate, parse_early_terminate
 from litsweep.sweep.method import Method
 from litsweep.sweep.metric import Goal, Impute, Metric
 from litsweep.sweep.metric_schema import parse_metrics
-from litsweep.sweep.section import Report, Section
+from litsweep.sweep.section import Report, Section, show
 from litsweep.sweep.space import Parameter, SearchSpace
 from litsweep.sweep.space_schema import parse_space
 from litsweep.sweep.top_schema import (
@@ -143,7 +144,7 @@ def _check_together(top: Section, config: SweepConfig) -> None:
     check_controller(top)
     if config.method is Method.GRID:
         for parameter in config.space.parameters:
-            _check_grid(report, parameter)
+            _check_grid(top, parameter)
 
 
 def _check_metric_is_not_needed(report: Report, config: SweepConfig) -> None:
@@ -154,18 +155,29 @@ def _check_metric_is_not_needed(report: Report, config: SweepConfig) -> None:
         report.fault("metric", f"is missing, and {' and '.join(needy)} cannot do without", "", fix)
 
 
-def _check_grid(report: Report, parameter: Parameter) -> None:
+def _check_grid(top: Section, parameter: Parameter) -> None:
     """W&B's grid takes lists, constants, int_uniform and q_uniform, and no probabilities."""
-    path, distribution = f"parameters.{parameter.name}", parameter.distribution
-    match distribution:
+    path = parameter.place
+    match parameter.distribution:
         case Categorical(weights=None) | IntUniform():
             pass
         case Quantized(base=Uniform(min=low, max=high), q=q):
             if math.isclose((high - low) / q, round((high - low) / q)):
-                report.warn(path, f"a grid over q_uniform leaves out max={high:g}, as in W&B")
+                top.report.warn(path, f"a grid over q_uniform leaves out max={high:g}, as in W&B")
+        case Categorical():
+            fix = "leave probabilities out, since a grid takes each value once, or use method: random"
+            top.report.fault(f"{path}.probabilities", "cannot be part of a grid", "", fix)
         case _:
             fix = "use values, int_uniform or q_uniform, or method: random"
-            report.fault(path, "cannot be part of a grid", type(distribution).__name__, fix)
+            top.report.fault(path, "cannot be part of a grid", show(_written(top, parameter)), fix)
+
+
+def _written(top: Section, parameter: Parameter) -> object:
+    """What describes the parameter in the config."""
+    entry: Any = top.content
+    for key in parameter.keys:
+        entry = entry["parameters"][key]
+    return entry
 
 
 def _branch(nested: dict[str, object], key: str) -> dict[str, object]:

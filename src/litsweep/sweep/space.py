@@ -43,6 +43,11 @@ class Parameter:
         """Where the value stands in a nested config."""
         return self.path or (self.name,)
 
+    @property
+    def place(self) -> str:
+        """Where it is described in the sweep config: `parameters.model.parameters.lr` for a nested `lr`."""
+        return ".".join(f"parameters.{key}" for key in self.keys)
+
 
 @dataclass(frozen=True)
 class SearchSpace:
