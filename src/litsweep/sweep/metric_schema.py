@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from litsweep.sweep.metric import Goal, Impute, Metric
 from litsweep.sweep.section import Section, show
+from litsweep.sweep.yaml_text import write_yaml
 
 _KEYS = ("name", "goal", "target", "impute", "impute_while_running")
 
@@ -37,7 +38,7 @@ def _listed(top: Section, index: int, entry: object) -> Iterator[Metric]:
 
 
 def _as_metric(value: object) -> str:
-    return f"write `name: {value}` under it" if isinstance(value, str) else ""
+    return f"write `name: {write_yaml(value)}` under it" if isinstance(value, str) else ""
 
 
 def _parse(section: Section) -> Iterator[Metric]:

@@ -16,8 +16,9 @@ from litsweep.sweep.distributions import (
     Uniform,
     constant,
 )
-from litsweep.sweep.section import Section, show, yaml_float
+from litsweep.sweep.section import Section, show, yaml_number
 from litsweep.sweep.values import is_finite, is_number
+from litsweep.sweep.yaml_text import write_yaml
 
 _MOST_STEPS = 2.0**53
 """Beyond this many steps of q a double no longer tells neighbours apart."""
@@ -37,7 +38,7 @@ def parse_distribution(section: Section, is_nested: bool) -> Distribution | None
 
 def _distribution_name(section: Section, is_nested: bool) -> str | None:
     if "distribution" in section:
-        return section.choice("distribution", _DISTRIBUTIONS)
+        return section.choice("distribution", _DISTRIBUTIONS, _RENAMED)
     for key, name in (("value", "constant"), ("probabilities", "categorical_w_probabilities")):
         if key in section:
             return name
@@ -66,11 +67,12 @@ def _name_by_bounds(section: Section, is_nested: bool) -> str:
     if isinstance(low, int) and isinstance(high, int):
         return "int_uniform"
     if is_finite(low) and is_finite(high) and isinstance(low, int) != isinstance(high, int) and not is_nested:
+        decimals = f"min: {write_yaml(float(low))} and max: {write_yaml(float(high))}"
         section.report.fault(
             section.path,
             "min and max must both be integers or both have a decimal point (the wandb client refuses a mix)",
             f"min={low}, max={high}",
-            f"write min: {float(low)} and max: {float(high)}, or add `distribution: uniform`",
+            f"write {decimals}, or add `distribution: uniform`",
         )
     return "uniform"
 
@@ -114,7 +116,7 @@ def _weighted_categorical(section: Section) -> Categorical | None:
 
 def _normalized(weights: list[float] | tuple[float, ...]) -> str:
     total = sum(weights)
-    return f"write {[round(weight / total, 6) for weight in weights]}" if total > 0 else ""
+    return f"write {write_yaml([round(weight / total, 6) for weight in weights])}" if total > 0 else ""
 
 
 def _check_value(section: Section, key: str, value: object) -> None:
@@ -122,7 +124,7 @@ def _check_value(section: Section, key: str, value: object) -> None:
     if not _is_json(value):
         rule = "must be a number, text, true, false, null, a list or a mapping"
         section.report.fault(section.at(key), rule, show(value), "put it in quotes")
-    spelled = yaml_float(value)
+    spelled = yaml_number(value)
     if spelled is not None and isinstance(value, str) and "e" in value.lower():
         section.report.warn(section.at(key), f"YAML reads {value} as text: write {spelled} for the number")
 
@@ -153,7 +155,7 @@ def _bounds(section: Section, name: str, above: float = -math.inf) -> tuple[floa
 
 def _bounds_fix(low: float, high: float, above: float) -> str:
     if low == high:
-        return f"use `value: {low}` for a constant"
+        return f"use `value: {write_yaml(low)}` for a constant"
     if low > high:
         return "swap them"
     return "use uniform, or a min such as 1.0e-6" if low <= above else ""
@@ -281,3 +283,5 @@ _DISTRIBUTIONS: dict[str, tuple[tuple[str, ...], _Build]] = {
     "beta": (("a", "b"), _beta),
     "q_beta": (("a", "b", "q"), _quantized(_beta)),
 }
+_RENAMED = {name: f"{name}_values" for name in ("log_uniform", "inv_log_uniform", "q_log_uniform")}
+"""Whoever writes `loguniform` means limits of the value, not the exponents that the deprecated names take."""

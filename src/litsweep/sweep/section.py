@@ -1,13 +1,14 @@
 """Reading one mapping of a config key by key, keeping every fault instead of stopping at the first."""
 
 import difflib
-import math
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from litsweep.errors import Fault
 from litsweep.sweep.values import is_finite
+from litsweep.sweep.yaml_text import write_yaml
 
 _LONGEST_SHOWN: Final = 80
 
@@ -99,7 +100,7 @@ class Section:
         value = self.raw(key)
         if isinstance(value, str):
             return value
-        self.fault(key, "must be text", f'write it in quotes: {key}: "{value}"')
+        self.fault(key, "must be text", f'write it in quotes: {key}: "{write_yaml(value)}"')
         return None
 
     def boolean(self, key: str) -> bool | None:
@@ -110,12 +111,14 @@ class Section:
         self.fault(key, "must be true or false")
         return None
 
-    def choice(self, key: str, allowed: Collection[str]) -> str | None:
-        """One of some words."""
+    def choice(
+        self, key: str, allowed: Collection[str], renamed: Mapping[str, str] | None = None
+    ) -> str | None:
+        """One of some words; of those `renamed` a fix proposes the new name."""
         value = self.raw(key)
         if isinstance(value, str) and value in allowed:
             return value
-        self.fault(key, f"must be one of {', '.join(allowed)}", did_you_mean(value, allowed))
+        self.fault(key, f"must be one of {', '.join(allowed)}", did_you_mean(value, allowed, renamed))
         return None
 
     def refuse_unknown_keys(self, allowed: Collection[str], where: str) -> None:
@@ -134,15 +137,15 @@ def show(value: object) -> str:
     return f"the text {shown}" if isinstance(value, str) else shown
 
 
-def did_you_mean(word: object, allowed: Collection[str]) -> str:
+def did_you_mean(word: object, allowed: Collection[str], renamed: Mapping[str, str] | None = None) -> str:
     """`did you mean …?` where an allowed word is near."""
     near = difflib.get_close_matches(str(word), allowed, n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else ""
+    return f"did you mean {(renamed or {}).get(near[0], near[0])}?" if near else ""
 
 
 def as_number_fix(value: object) -> str:
     """How to write a number that YAML took for text, such as 1e-4."""
-    spelled = yaml_float(value)
+    spelled = yaml_number(value)
     if spelled is None:
         return ""
     return (
@@ -152,19 +155,23 @@ def as_number_fix(value: object) -> str:
     )
 
 
-def yaml_float(value: object) -> str | None:
+def yaml_number(value: object) -> str | None:
     """The spelling that YAML reads as the number a text stands for; None where it stands for none.
 
     YAML 1.1 wants a dot in the mantissa and a sign in the exponent: `1e-4` and `1.0e5` are text.
     """
-    if not isinstance(value, str):
+    number = _number(value) if isinstance(value, str) else None
+    if not is_finite(number):
         return None
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    mantissa, e, exponent = value.strip().lower().partition("e")
-    if not math.isfinite(number) or not e:
-        return repr(number) if math.isfinite(number) else None
+    mantissa, e, exponent = str(value).strip().lower().partition("e")
+    if not e:
+        return write_yaml(number)
     sign = "" if exponent[0] in "+-" else "+"
     return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{sign}{exponent}"
+
+
+def _number(text: str) -> float | None:
+    for read in (int, float):
+        with suppress(ValueError):
+            return read(text)
+    return None

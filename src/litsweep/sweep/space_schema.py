@@ -8,6 +8,7 @@ from litsweep.sweep.distributions import Continuous, Quantized
 from litsweep.sweep.parameter_schema import parse_distribution
 from litsweep.sweep.section import Section, did_you_mean, show
 from litsweep.sweep.space import Condition, Parameter, SearchSpace
+from litsweep.sweep.yaml_text import write_yaml
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
@@ -46,9 +47,8 @@ def _parameters(section: Section, path: tuple[str, ...]) -> Iterator[Parameter]:
 
 
 def _as_entry(value: object) -> str:
-    return (
-        f"write `values: {value}` under it" if isinstance(value, list) else f"write `value: {value}` under it"
-    )
+    key = "values" if isinstance(value, list) else "value"
+    return f"write `{key}: {write_yaml(value)}` under it"
 
 
 def _entry(entry: Section, path: tuple[str, ...]) -> Iterator[Parameter]:

@@ -1,5 +1,6 @@
 """The text of a sweep config, read as YAML 1.1 by the same loader as the wandb client's."""
 
+import math
 from collections.abc import Iterator, Mapping
 
 import yaml
@@ -27,6 +28,15 @@ def read_yaml(text: str, what: str) -> Mapping[object, object]:
         fix = "a sweep config begins with lines such as `method: random`"
         raise ConfigError(what, [Fault("YAML", "must hold a mapping", type(content).__name__, fix)])
     return content
+
+
+def write_yaml(value: object) -> str:
+    """`value` as a person writes it on one line: Python's None is text in YAML, and so is its 1e-05."""
+    try:
+        text: str = yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True)
+    except yaml.YAMLError:  # of a type that no YAML file holds
+        return repr(value)
+    return text.removesuffix("...\n").strip()
 
 
 def _fault(error: yaml.YAMLError) -> Fault:
