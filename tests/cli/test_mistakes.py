@@ -58,6 +58,22 @@ def test_wrong_type(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "int" in said
 
 
+def test_every_wrong_name_and_value_is_told_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parameters = (
+        "{model.foo: {values: [1, 2]}, model.optimizer: {values: [adamm, sgdd, sgd]}, "
+        "data: {parameters: {batch_size: {min: 0.1, max: 0.9}}}}"
+    )
+    said = refused(capsys, "check", sweep_file(tmp_path, parameters)).splitlines()
+    assert said[1].startswith("  parameters.model.foo: is not a parameter, got '1', '2'; did you mean")
+    assert said[2].startswith("  parameters.data.parameters.batch_size: needs int, got '0.1")
+    assert [line.strip() for line in said[3:]] == [
+        f"parameters.model.optimizer: needs one of sgd, adam, adamw, got '{wrong}'; did you mean {right}?"
+        for wrong, right in (("adamm", "adam"), ("sgdd", "sgd"))
+    ]
+
+
 def test_min_not_below_max(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = refused(capsys, "check", sweep_file(tmp_path, "model.dropout: {min: 0.5, max: 0.1}"))
     assert "parameters.model.dropout" in said

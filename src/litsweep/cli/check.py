@@ -4,11 +4,13 @@ import argparse
 import difflib
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from litsweep.cli.options import add_json, write_json
 from litsweep.errors import ConfigError, Fault, LitsweepError, count
 from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.distributions import Categorical, Distribution
 
 PIPELINE = "litsweep.pipeline"
 
@@ -85,25 +87,36 @@ def check_parameters(path: Path, config: SweepConfig) -> None:
     """Every parameter is a flag of the program and every value of the space's corners fits its type."""
     from litsweep import pipeline
 
-    faults: dict[str, Fault] = {}
+    found: dict[Fault, list[str]] = {}
     for values in _corners(config):
         for fault in pipeline.check_parameters(values, fixed_arguments(config)):
-            faults.setdefault(fault.path, fault)
-    if faults:
-        raise ConfigError(str(path), list(faults.values()))
+            found.setdefault(replace(fault, path=_place(fault.path, config), got=""), []).append(fault.got)
+    if found:
+        faults = [replace(fault, got=", ".join(dict.fromkeys(got))) for fault, got in found.items()]
+        raise ConfigError(str(path), faults)
+
+
+def _place(flag: str, config: SweepConfig) -> str:
+    """Where the sweep config has a flag, or the mapping that it is taken from; else the flag itself."""
+    for parameter in config.space.parameters:
+        if f"{flag}.".startswith(f"{parameter.name}."):
+            return parameter.place + flag.removeprefix(parameter.name)
+    return flag
 
 
 def _corners(config: SweepConfig) -> list[Mapping[str, object]]:
-    """Configs that together hold every listed value and both ends of every range."""
-    columns = {p.name: p.distribution.support or _ends(p.distribution) for p in config.space.parameters}
+    """Configs that together hold every listed value (up to 100) and both ends of every range."""
+    columns = {p.name: _corner_values(p.distribution) for p in config.space.parameters}
     height = max((len(column) for column in columns.values()), default=0)
     return [
         {name: column[i % len(column)] for name, column in columns.items()} for i in range(min(height, 100))
     ]
 
 
-def _ends(distribution: object) -> tuple[object, ...]:
-    return tuple(distribution.ppf(u) for u in (0.001, 0.5, 0.999))  # type: ignore[attr-defined]
+def _corner_values(distribution: Distribution) -> tuple[object, ...]:
+    if isinstance(distribution, Categorical):
+        return distribution.support
+    return tuple(distribution.ppf(u) for u in (0.001, 0.999))
 
 
 def fixed_arguments(config: SweepConfig) -> Sequence[str]:
