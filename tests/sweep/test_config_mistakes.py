@@ -109,7 +109,9 @@ def test_a_parameter(entry: object, path: str, words: str) -> None:
         ({"method": "bayess"}, "method", "did you mean bayes?"),
         ({"method": "bayes"}, "metric", "method: bayes cannot do without"),
         ({"metric": {"name": "a", "goal": "maximise"}}, "metric.goal", "did you mean maximize?"),
+        ({"metric": {"name": "a", "goal": "max"}}, "metric.goal", "did you mean maximize?"),
         ({"metric": "loss"}, "metric", "write `name: loss` under it"),
+        ({"metric": None}, "metric", "write `name: val_loss` under it"),
         ({"metric": {"goal": "minimize"}}, "metric.name", "is missing"),
         ({"metric": METRIC, "metrics": [METRIC, {"name": "b"}]}, "metrics", "cannot stand beside metric"),
         ({"metrics": [METRIC]}, "metrics", "two or more"),
@@ -120,7 +122,7 @@ def test_a_parameter(entry: object, path: str, words: str) -> None:
         ({"name": True}, "name", 'write it in quotes: name: "true"'),
         ({"program": 3}, "program", 'write it in quotes: program: "3"'),
         ({"command": "python train.py"}, "command", "must be a list"),
-        ({"parameters": {}}, "parameters", "at least one"),
+        ({"parameters": {}}, "parameters", "at least one parameter, got {}; write for example `lr: {min"),
         ({"parameters": [1]}, "parameters", "must be a mapping"),
         ({"parameters": {"a b": {"value": 1}}}, "parameters.a b", "must be named by letters"),
         ({"parameters": {3: {"value": 1}}}, "parameters.3", "must be named by letters"),
@@ -148,6 +150,7 @@ def test_a_parameter(entry: object, path: str, words: str) -> None:
             "litsweep.early_terminate",
             "is read by nobody beside this scheduler",
         ),
+        ({"litsweep": None}, "litsweep", "write for example `seed: 7` under it"),
         ({"litsweep": {"sed": 1}}, "litsweep.sed", "did you mean seed?"),
         ({"litsweep": {"seed": -1}}, "litsweep.seed", "at least 0"),
     ],
@@ -160,6 +163,8 @@ def test_the_top_level(keys: dict[str, Any], path: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("entry", "path", "words"),
     [
+        ("hyperband", "", "write for example `early_terminate: {type: hyperband, min_iter: 3}`"),
+        ({"min_iter": 3}, ".type", "is missing; add `type:` with hyperband"),
         ({"type": "median"}, ".type", "under `litsweep:`"),
         ({"type": "hyperbnd", "min_iter": 3}, ".type", "did you mean hyperband?"),
         ({"type": "hyperband", "max_iter": 9}, "", "max_iter and s"),
@@ -171,9 +176,15 @@ def test_the_top_level(keys: dict[str, Any], path: str, words: str) -> None:
     ],
     ids=lambda value: str(value)[:70],
 )
-def test_early_terminate(entry: dict[str, object], path: str, words: str) -> None:
+def test_early_terminate(entry: object, path: str, words: str) -> None:
     config = with_keys(metric=METRIC, early_terminate=entry)
     assert words in faults(config)[f"early_terminate{path}"]
+
+
+@pytest.mark.parametrize("missing", ["method", "parameters"])
+def test_what_must_be_there(missing: str) -> None:
+    config = {key: value for key, value in with_keys().items() if key != missing}
+    assert faults(config)[missing].startswith(f"{missing}: is missing; ")
 
 
 def test_a_chance_lies_between_none_and_all() -> None:

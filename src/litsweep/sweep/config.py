@@ -127,9 +127,10 @@ def _early_terminate(top: Section, ours: Section | None) -> EarlyTerminate | Non
         if section and "early_terminate" in section and "metrics" in top:
             rule = "cannot stop runs of several metrics: one that is behind in the first may lead in another"
             section.fault("early_terminate", rule, "leave it out, or keep one metric")
-    theirs = top.section("early_terminate") if "early_terminate" in top else None
+    fix = "write for example `early_terminate: {type: hyperband, min_iter: 3}`"
+    theirs = top.section("early_terminate", fix) if "early_terminate" in top else None
     hyperband = parse_hyperband(theirs) if theirs else None
-    own = ours.section("early_terminate") if ours and "early_terminate" in ours else None
+    own = ours.section("early_terminate", fix) if ours and "early_terminate" in ours else None
     return parse_early_terminate(own) if own else hyperband
 
 

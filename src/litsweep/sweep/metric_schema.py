@@ -25,7 +25,7 @@ def parse_metrics(top: Section) -> tuple[Metric, ...]:
         return ()
     metrics = tuple(metric for index, entry in enumerate(entries) for metric in _listed(top, index, entry))
     if len({metric.name for metric in metrics}) < len(metrics):
-        top.fault("metrics", "must have different names")
+        top.fault("metrics", "must have different names", "leave out those that are there twice")
     return metrics
 
 
@@ -38,7 +38,8 @@ def _listed(top: Section, index: int, entry: object) -> Iterator[Metric]:
 
 
 def _as_metric(value: object) -> str:
-    return f"write `name: {write_yaml(value)}` under it" if isinstance(value, str) else ""
+    name = write_yaml(value) if isinstance(value, str) else "val_loss"
+    return f"write `name: {name}` under it"
 
 
 def _parse(section: Section) -> Iterator[Metric]:

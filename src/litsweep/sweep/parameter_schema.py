@@ -198,7 +198,8 @@ def _from_exponents(section: Section, inverse: bool) -> Continuous | None:
         return None
     for key, bound in zip(("min", "max"), bounds, strict=True):
         if abs(bound) > _LARGEST_EXPONENT:
-            section.fault(key, f"is an exponent of e in {name}: at most {_LARGEST_EXPONENT:g} in size")
+            rule = f"is an exponent of e in {name}: at most {_LARGEST_EXPONENT:g} in size"
+            section.fault(key, rule, f"use {name}_values for limits of the value")
             return None
     low, high = (-bounds[1], -bounds[0]) if inverse else bounds
     section.report.warn(

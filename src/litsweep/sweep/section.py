@@ -11,6 +11,7 @@ from litsweep.sweep.values import is_finite
 from litsweep.sweep.yaml_text import write_yaml
 
 _LONGEST_SHOWN: Final = 80
+_SHORTEST_START: Final = 3
 
 
 @dataclass
@@ -52,12 +53,12 @@ class Section:
         """The value of `key` breaks a rule."""
         self.report.fault(self.at(key), rule, show(self.content[key]) if key in self.content else "", fix)
 
-    def section(self, key: str, fix: str = "") -> "Section | None":
-        """A mapping inside this one."""
+    def section(self, key: str, fix: str) -> "Section | None":
+        """A mapping inside this one; `fix` is for whoever wrote something else."""
         value = self.raw(key)
         if isinstance(value, Mapping):
             return Section(self.report, self.at(key), value)
-        self.fault(key, "must be a mapping (`key: value` lines)", fix)
+        self.fault(key, "must be a mapping (`key: value` lines)" if key in self else "is missing", fix)
         return None
 
     def number(self, key: str, default: float | None = None) -> float | None:
@@ -115,10 +116,14 @@ class Section:
         self, key: str, allowed: Collection[str], renamed: Mapping[str, str] | None = None
     ) -> str | None:
         """One of some words; of those `renamed` a fix proposes the new name."""
-        value = self.raw(key)
+        value, words = self.raw(key), ", ".join(allowed)
         if isinstance(value, str) and value in allowed:
             return value
-        self.fault(key, f"must be one of {', '.join(allowed)}", did_you_mean(value, allowed, renamed))
+        listed = f"one of {words}" if len(allowed) > 1 else words
+        if key in self:
+            self.fault(key, f"must be {listed}", did_you_mean(value, allowed, renamed))
+        else:
+            self.fault(key, "is missing", f"add `{key}:` with {listed}")
         return None
 
     def refuse_unknown_keys(self, allowed: Collection[str], where: str) -> None:
@@ -138,8 +143,9 @@ def show(value: object) -> str:
 
 
 def did_you_mean(word: object, allowed: Collection[str], renamed: Mapping[str, str] | None = None) -> str:
-    """`did you mean …?` where an allowed word is near."""
+    """`did you mean …?` where an allowed word is near, or begins so (`max`, `sched`)."""
     near = difflib.get_close_matches(str(word), allowed, n=1, cutoff=0.6)
+    near += [name for name in allowed if name.startswith(str(word)) and len(str(word)) >= _SHORTEST_START]
     return f"did you mean {(renamed or {}).get(near[0], near[0])}?" if near else ""
 
 

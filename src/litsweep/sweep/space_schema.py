@@ -11,26 +11,33 @@ from litsweep.sweep.space import Condition, Parameter, SearchSpace
 from litsweep.sweep.yaml_text import write_yaml
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_CONDITION = "write for example `momentum: {optimizer: sgd}`"
 
 
 def parse_space(top: Section, ours: Section | None) -> SearchSpace:
     """The search space, with what of it has no fault; the faults are in the report."""
-    section = top.section("parameters", "write `parameters:` with one indented entry for each")
+    section = _group(top)
     if section is None:
         return SearchSpace(())
-    if not section.content:
-        section.report.fault("parameters", "must name at least one parameter")
     parameters: dict[str, Parameter] = {}
     for parameter in _parameters(section, ()):
         if parameter.name in parameters:
             section.report.fault(
-                section.at(parameter.name), "is there twice, once nested and once with a dot"
+                section.at(parameter.name), "is there twice, once nested and once with a dot", "", "keep one"
             )
         parameters[parameter.name] = parameter
-    conditions = ours.section("conditions") if ours and "conditions" in ours else None
+    conditions = ours.section("conditions", _CONDITION) if ours and "conditions" in ours else None
     if conditions is not None:
         _add_conditions(conditions, parameters)
     return SearchSpace(tuple(parameters.values()))
+
+
+def _group(above: Section) -> Section | None:
+    example = "write for example `lr: {min: 0.001, max: 0.1}` under it"
+    section = above.section("parameters", example)
+    if section is not None and not section.content:
+        above.fault("parameters", "must name at least one parameter", example)
+    return section
 
 
 def _parameters(section: Section, path: tuple[str, ...]) -> Iterator[Parameter]:
@@ -54,10 +61,8 @@ def _as_entry(value: object) -> str:
 def _entry(entry: Section, path: tuple[str, ...]) -> Iterator[Parameter]:
     if "parameters" in entry:
         entry.refuse_unknown_keys(("parameters",), "a group of nested parameters")
-        nested = entry.section("parameters")
+        nested = _group(entry)
         if nested is not None:
-            if not nested.content:
-                nested.report.fault(nested.path, "must name at least one parameter")
             yield from _parameters(nested, path)
         return
     distribution = parse_distribution(entry, is_nested=len(path) > 1)
@@ -77,16 +82,18 @@ def _add_conditions(section: Section, parameters: dict[str, Parameter]) -> None:
             parameters[name] = replace(parameters[name], condition=condition)
     for name, parameter in parameters.items():
         if _is_circular(parameter, parameters):
-            section.report.fault(section.at(name), "depends on itself in a circle")
+            section.fault(name, "depends on itself in a circle", "leave out a condition of that circle")
             parameters[name] = replace(parameter, condition=None)
 
 
 def _condition(section: Section, name: str, parameters: Mapping[str, Parameter]) -> Condition | None:
-    entry = section.section(name, "write for example `momentum: {optimizer: sgd}`")
+    entry = section.section(name, _CONDITION)
     if entry is None:
         return None
     if len(entry.content) != 1:
-        section.fault(name, "must name exactly one other parameter")
+        section.fault(
+            name, "must name exactly one other parameter", "keep one: that may have a condition too"
+        )
         return None
     ((parent, values),) = entry.content.items()
     if parent not in parameters:

@@ -33,7 +33,8 @@ def check_keys(top: Section) -> None:
 
 def parse_ours(top: Section) -> Section | None:
     """`litsweep:`, the one key that holds everything W&B does not know."""
-    ours = top.section("litsweep") if "litsweep" in top else None
+    fix = "write for example `seed: 7` under it, or leave it out"
+    ours = top.section("litsweep", fix) if "litsweep" in top else None
     if ours is not None:
         ours.refuse_unknown_keys(("seed", "early_terminate", "conditions"), "litsweep")
         top.report.warn("litsweep", "is for litsweep's own backend; W&B cloud ignores it, with a warning")
@@ -42,9 +43,6 @@ def parse_ours(top: Section) -> Section | None:
 
 def parse_method(top: Section) -> Method:
     """`method:`; some method also where it is faulty."""
-    if "method" not in top:
-        top.fault("method", "is missing", f"add `method:` with one of {', '.join(Method)}")
-        return Method.CUSTOM
     return Method(top.choice("method", tuple(Method)) or Method.CUSTOM)
 
 
@@ -76,7 +74,9 @@ def _check_macros(top: Section, path: str, item: str) -> None:
 
 def parse_scheduler(top: Section) -> Mapping[str, object] | None:
     """`scheduler:`, which lets `wandb sweep-scheduler` choose the runs."""
-    section = top.section("scheduler") if "scheduler" in top else None
+    section = (
+        top.section("scheduler", "write for example `engine: wandb` under it") if "scheduler" in top else None
+    )
     if section is None:
         return None
     section.refuse_unknown_keys(("engine", "source", "optimizer", "search_space"), "scheduler")
@@ -93,7 +93,9 @@ def parse_scheduler(top: Section) -> Mapping[str, object] | None:
 
 def check_controller(top: Section) -> None:
     """`controller:`, which with `type: local` lets `wandb controller` choose the runs."""
-    controller = top.section("controller") if "controller" in top else None
+    controller = (
+        top.section("controller", "write for example `type: cloud` under it") if "controller" in top else None
+    )
     kind = controller.choice("type", ("local", "cloud")) if controller else None
     if "scheduler" in top and kind == "local":
         rule = "cannot be local beside a scheduler"
