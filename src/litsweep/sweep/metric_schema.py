@@ -44,7 +44,7 @@ def _as_metric(value: object) -> str:
 
 def _parse(section: Section) -> Iterator[Metric]:
     section.refuse_unknown_keys(_KEYS, "a metric")
-    if "name" not in section:
+    if section.raw("name") in (None, ""):
         section.report.fault(section.at("name"), "is missing", "", "add the name that the run logs")
         return
     name = section.text("name")

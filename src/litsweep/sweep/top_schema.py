@@ -4,11 +4,13 @@ import re
 from collections.abc import Mapping
 
 from litsweep.sweep.method import Method
-from litsweep.sweep.section import Section, did_you_mean
+from litsweep.sweep.section import Section, did_you_mean, show
 
 TEXTS = ("program", "name", "description", "project", "entity", "job", "image_uri", "apiVersion", "kind")
 _MAPPINGS = ("parameters", "metric", "early_terminate", "controller", "scheduler", "litsweep")
 _KEYS = ("method", "metrics", "run_cap", "command", *_MAPPINGS, *TEXTS)
+_OURS = ("seed", "early_terminate", "conditions")
+_MOVED = {key: f"{key} under `litsweep:`" for key in _OURS if key not in _KEYS}
 _FROM_CLIENT = ("settings", "launch")
 """Keys that the wandb client adds itself, or takes out again before upload."""
 
@@ -20,11 +22,11 @@ _SCHEDULERS = {"wandb": ("grid", "random", "bayes"), "optuna": ("custom",), "ax"
 
 
 def check_keys(top: Section) -> None:
-    """A misspelt key is a fault; one that resembles nothing is left alone, as W&B does, with a warning."""
+    """A misspelt or misplaced key is a fault; any other is left alone, as W&B does, with a warning."""
     for key in top.content:
         if key in _KEYS or key in _FROM_CLIENT:
             continue
-        near = did_you_mean(key, _KEYS)
+        near = did_you_mean(key, (*_KEYS, *_OURS), _MOVED)
         if near:
             top.report.fault(str(key), "is not a key of a sweep config", "", near)
         else:
@@ -36,7 +38,7 @@ def parse_ours(top: Section) -> Section | None:
     fix = "write for example `seed: 7` under it, or leave it out"
     ours = top.section("litsweep", fix) if "litsweep" in top else None
     if ours is not None:
-        ours.refuse_unknown_keys(("seed", "early_terminate", "conditions"), "litsweep")
+        ours.refuse_unknown_keys(_OURS, "litsweep")
         top.report.warn("litsweep", "is for litsweep's own backend; W&B cloud ignores it, with a warning")
     return ours
 
@@ -56,7 +58,11 @@ def parse_command(top: Section) -> tuple[str, ...] | None:
         top.fault("command", "must be a list", fix)
         return None
     for index, item in enumerate(items):
-        _check_macros(top, f"command[{index}]", str(item))
+        path = f"command[{index}]"
+        if not isinstance(item, str | int | float):
+            fix = "put it in quotes, or leave it out"
+            top.report.fault(path, "must be text or a number", show(item), fix)
+        _check_macros(top, path, str(item))
     return tuple(str(item) for item in items)
 
 
