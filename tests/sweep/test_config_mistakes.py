@@ -110,6 +110,11 @@ def test_a_parameter(entry: object, path: str, words: str) -> None:
         ({"method": "bayes"}, "metric", "method: bayes cannot do without"),
         ({"metric": {"name": "a", "goal": "maximise"}}, "metric.goal", "did you mean maximize?"),
         ({"metric": {"name": "a", "goal": "max"}}, "metric.goal", "did you mean maximize?"),
+        (
+            {"metric": {**METRIC, "impute_while_running": True}},
+            "metric.impute_while_running",
+            "must be one of latest, best, worst, false, got True",
+        ),
         ({"metric": "loss"}, "metric", "write `name: loss` under it"),
         ({"metric": None}, "metric", "write `name: val_loss` under it"),
         ({"metric": {"goal": "minimize"}}, "metric.name", "is missing"),

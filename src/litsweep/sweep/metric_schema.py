@@ -56,9 +56,7 @@ def _parse(section: Section) -> Iterator[Metric]:
             else Goal.MINIMIZE,
             section.number("target") if "target" in section else None,
             _impute(section, "impute") or Impute.WORST,
-            None
-            if _is_off(section.raw("impute_while_running"))
-            else _impute(section, "impute_while_running"),
+            _impute_while_running(section),
         )
 
 
@@ -67,6 +65,10 @@ def _impute(section: Section, key: str) -> Impute | None:
     return Impute(word) if word else None
 
 
-def _is_off(value: object) -> bool:
-    """W&B's word is the text "false", which YAML reads as a boolean unless quoted."""
-    return value is False or value == "false"
+def _impute_while_running(section: Section) -> Impute | None:
+    """W&B's word for no is the text "false", which YAML reads as a boolean unless quoted."""
+    key = "impute_while_running"
+    if key not in section or section.raw(key) is False:
+        return None
+    word = section.choice(key, (*Impute, "false"))
+    return Impute(word) if word and word != "false" else None
