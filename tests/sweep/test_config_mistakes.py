@@ -190,6 +190,11 @@ def test_early_terminate(entry: object, path: str, words: str) -> None:
     assert words in faults(config)[f"early_terminate{path}"]
 
 
+def test_a_faulty_scheduler_is_not_missing_as_well() -> None:
+    assert set(faults(with_keys(method="custom", scheduler="optuna"))) == {"scheduler"}
+    assert "must be a mapping" in faults(with_keys(method="custom", scheduler="optuna"))["scheduler"]
+
+
 @pytest.mark.parametrize("missing", ["method", "parameters"])
 def test_what_must_be_there(missing: str) -> None:
     config = {key: value for key, value in with_keys().items() if key != missing}
@@ -249,8 +254,8 @@ def test_one_name_for_a_nested_and_a_dotted_parameter() -> None:
         ("method: random\nparameters: {a: [}", "line 2, column 18"),
         ("method: random\n\tparameters: 1", "line 2, column 1"),
         ("method: random\nmethod: grid\nparameters: {a: {value: 1}}", "line 2, column 1: method is there"),
-        ("just a sentence", "must hold a mapping"),
-        ("", "must hold a mapping"),
+        ("just a sentence", "must hold a mapping, got just a sentence; a sweep config begins"),
+        ("", "must hold a mapping; a sweep config begins"),
         ("a: !!int x", "YAML: cannot be read"),
         ("a: 2024-13-45", "YAML: cannot be read"),
         ("parameters: &a {x: {parameters: *a}}\nmethod: random", "nested too deeply"),

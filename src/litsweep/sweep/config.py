@@ -138,7 +138,7 @@ def _check_together(top: Section, config: SweepConfig) -> None:
     report = top.report
     if "metric" not in top and "metrics" not in top:
         _check_metric_is_not_needed(report, config)
-    if top.raw("method") == "custom" and config.scheduler is None:
+    if top.raw("method") == "custom" and "scheduler" not in top:
         report.fault("scheduler", "is missing", "", "method: custom needs one; or use bayes, random or grid")
     if len(config.metrics) > 1 and config.method is not Method.CUSTOM:
         report.warn("metrics", "W&B cloud takes several metrics only with method: custom and a scheduler")

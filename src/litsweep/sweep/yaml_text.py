@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from textwrap import shorten
 
 import yaml
 
@@ -25,8 +26,9 @@ def read_yaml(text: str, what: str) -> Mapping[object, object]:
     if repeated:
         raise ConfigError(what, repeated)
     if not isinstance(content, Mapping):
+        got = "" if content is None else shorten(write_yaml(content), 80, placeholder="…")
         fix = "a sweep config begins with lines such as `method: random`"
-        raise ConfigError(what, [Fault("YAML", "must hold a mapping", type(content).__name__, fix)])
+        raise ConfigError(what, [Fault("YAML", "must hold a mapping", got, fix)])
     return content
 
 
