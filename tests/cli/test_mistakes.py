@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from litsweep import pipeline
 from litsweep.cli import main
+from litsweep.cli.check import check_metrics
+from litsweep.errors import ConfigError
+from litsweep.sweep.config import parse_sweep
 
 AGENT = Path(__file__).parents[2] / "agent.py"
 SWEEP = """
@@ -92,6 +96,14 @@ def test_metric_that_no_run_logs(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "metric.name" in said
     assert "'val/acc'" in said
     assert "use val_acc" in said
+
+
+def test_one_of_several_metrics_that_no_run_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "logged_metrics", lambda argv: {"val_acc"})
+    metrics = [{"name": "val_acc"}, {"name": "val_ac"}]
+    config = parse_sweep({"method": "random", "metrics": metrics, "parameters": {"x": {"value": 1}}})
+    with pytest.raises(ConfigError, match=r"metrics\[1\]\.name: .* got 'val_ac'; use val_acc"):
+        check_metrics(Path("sweep.yaml"), config)
 
 
 def test_missing_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

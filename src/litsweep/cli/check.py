@@ -136,10 +136,10 @@ def check_metrics(path: Path, config: SweepConfig) -> None:
     logged = pipeline.logged_metrics([*fixed_arguments(config), *flags])
     faults = [
         Fault(
-            "metric.name", "must be a metric that a run logs", repr(metric.name),
-            _nearest(metric.name, sorted(logged)),
+            f"metrics[{index}].name" if "metrics" in config.raw else "metric.name",
+            "must be a metric that a run logs", repr(metric.name), _nearest(metric.name, sorted(logged)),
         )
-        for metric in config.metrics
+        for index, metric in enumerate(config.metrics)
         if metric.name not in logged
     ]  # fmt: skip
     if faults:
