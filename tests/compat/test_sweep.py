@@ -143,6 +143,24 @@ def test_a_faulty_sweep_says_what_is_wrong(client_env: dict[str, str], tmp_path:
     assert done.returncode != 0 and "method" in done.stderr and "guess" in done.stderr
 
 
+def test_a_prior_run_that_does_not_exist(client_env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(GRID.format(a=[1], b=[0]))
+    flags = ["--project", "p", "--prior_run", "nosuch"]
+    done = wandb("sweep", *flags, "sweep.yaml", env=client_env, folder=tmp_path)
+    assert done.returncode != 0 and "--prior_run nosuch: no such run in project local/p" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_sweep_goes_on_from_prior_runs(client_env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TRAIN)
+    first = create_sweep(GRID.format(a=[1], b=[0]), client_env, tmp_path)
+    assert wandb("agent", first, env=client_env, folder=tmp_path).returncode == 0
+    (old,) = read(first, client_env, tmp_path)["runs"]
+    second = create_sweep(GRID.format(a=[1, 2], b=[0]), client_env, tmp_path, "--prior_run", old["id"])
+    assert wandb("agent", second, env=client_env, folder=tmp_path).returncode == 0
+    assert [run["config"] for run in read(second, client_env, tmp_path)["runs"]] == [{"a": 2, "b": 0}]
+
+
 def test_function_agent(client_env: dict[str, str], tmp_path: Path) -> None:
     code = """
     import wandb

@@ -415,6 +415,14 @@ def test_prior_runs_are_not_done_again(graphql: GraphQL, stream: Stream) -> None
     assert command["args"] != {"a": {"value": 1}, "b": {"value": "x"}}
 
 
+def test_a_prior_run_that_does_not_exist_is_refused(graphql: GraphQL) -> None:
+    graphql(UPSERT_RUN, name="old", project="p", entity="local", config="{}")
+    filters = json.dumps({"$or": [{"name": "old"}, {"name": "nosuch"}]})
+    answer = graphql(UPSERT_SWEEP, config=yaml.dump(GRID), priorRunsFilters=filters)
+    assert answer["data"]["upsertSweep"] is None
+    assert "--prior_run nosuch: no such run in project local/p" in answer["errors"][0]["message"]
+
+
 def test_a_faulty_config_is_refused_with_every_fault(graphql: GraphQL) -> None:
     config = {**GRID, "parameters": {"a": {"min": 3, "max": 1}, "b": {"distribution": "wrong"}}}
     answer = graphql(UPSERT_SWEEP, config=yaml.dump(config))

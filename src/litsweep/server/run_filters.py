@@ -45,6 +45,12 @@ def select(found: Sequence[RunRecord], filters: str | None, order: str | None = 
     return sort(kept, order) if order else kept
 
 
+def without_runs(found: Sequence[RunRecord], filters: str | None) -> list[Filter]:
+    """The alternatives of `filters` (the parts of its `$or`, else the whole) that no run meets."""
+    wanted: Filter = json.loads(filters) if filters else {}
+    return [part for part in wanted.get("$or", [wanted]) if not any(matches(part, run) for run in found)]
+
+
 def sweep_of(filters: str | None) -> str | None:
     """The one sweep that `filters` limit the runs to, if they do."""
     wanted: Filter = json.loads(filters) if filters else {}

@@ -53,6 +53,7 @@ def _create(
     """Project and entity named by the request come before those of the config."""
     entity = input.get("entity_name") or config.entity or backend.settings.default_entity
     home = projects.ensure(connection, entity, input.get("project_name") or config.project or DEFAULT_PROJECT)
+    _check_prior_runs(connection, home, input.get("prior_runs_filters"))
     values = {
         "controller": input.get("controller"),
         "prior_runs": input.get("prior_runs_filters"),
@@ -60,6 +61,19 @@ def _create(
         "description": input.get("description") or config.description,
     }
     return sweeps.add(connection, home.id, **values, **_from_config(input, config))
+
+
+def _check_prior_runs(connection: Connection, home: Project, filters: str | None) -> None:
+    """A misspelt prior run would leave the search without what it was to begin with, and without a word."""
+    if not filters:
+        return
+    missing = run_filters.without_runs(runs.of_project(connection, home.id), filters)
+    if missing:
+        names = ", ".join(str(part.get("name", dumps(part))) for part in missing)
+        raise LitsweepError(
+            f"--prior_run {names}: no such run in project {home.entity}/{home.name}; "
+            "give a run's id, the last part of its page's address, and --project if it is in another project"
+        )
 
 
 def _from_config(input: dict[str, Any], config: SweepConfig) -> dict[str, Any]:
