@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import pickle
+import time
 from pathlib import Path
 
 import optuna
@@ -123,6 +124,39 @@ def test_a_space_of_twelve_is_tried_through_and_the_study_stops(
     one.optimize(objective, n_trials=100)
     assert len(one.trials) == 12
     assert len({(trial.params["a"], trial.params["b"]) for trial in one.trials}) == 12
+
+
+@pytest.mark.parametrize("space", [None, TWELVE])
+def test_threads_and_later_loops_repeat_no_config(space: dict[str, BaseDistribution] | None) -> None:
+    def objective(trial: optuna.Trial) -> float:
+        time.sleep(0.01)
+        a = trial.suggest_categorical("a", [None, False, "x"])
+        return trial.suggest_int("b", 1, 4) + (a is None)
+
+    one = study(space=space)
+    one.optimize(objective, n_trials=1)
+    for n_jobs in (3, 1, 2):
+        one.optimize(objective, n_trials=100, n_jobs=n_jobs)
+    done = [trial.params for trial in one.trials if trial.state is TrialState.COMPLETE]
+    assert len(done) == len({(params["a"], params["b"]) for params in done}) == 12
+    refused = [trial for trial in one.trials if trial.state is not TrialState.COMPLETE]
+    assert [(trial.state, trial.params) for trial in refused] == [(TrialState.PRUNED, {})] * len(refused)
+
+
+def test_constants_make_a_space_of_one() -> None:
+    one = study()
+    one.optimize(lambda trial: trial.suggest_int("c", 3, 3), n_trials=5)
+    assert [trial.params for trial in one.trials] == [{"c": 3}]
+
+
+def test_a_reason_where_every_trial_fails() -> None:
+    def objective(trial: optuna.Trial) -> float:
+        trial.suggest_float("x", 0, 1)
+        raise ValueError
+
+    one = study()
+    one.optimize(objective, n_trials=3, catch=ValueError)
+    assert [trial.system_attrs["litsweep:reason"] for trial in one.trials] == [{"method": "random"}] * 3
 
 
 def test_exhaustion_with_ask_and_tell_counts_running_trials_and_asking_on_repeats_with_a_warning(

@@ -1,15 +1,15 @@
 """An Optuna sampler that asks the Bayesian engine."""
 
-import contextlib
 import logging
 import threading
 import zlib
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import partial
 from typing import Any
 
 import numpy as np
-from optuna import Study
+from optuna import Study, TrialPruned
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
@@ -35,9 +35,10 @@ class LitsweepSampler(BaseSampler):
 
     Running trials count: those sampled side by side keep apart. Failed trials, and NaN or infinite values,
     teach it where not to go; pruned ones count with their curve. A finite space is tried through, each config
-    once, and `Study.optimize` then ends; with `ask` and `tell`, `is_exhausted` says so. Why a config was
-    suggested is in `trial.system_attrs["litsweep:reason"]`. Raises TypeError where `search_space` holds
-    anything else than distributions.
+    once, and `Study.optimize` then ends: a trial that begins all the same is pruned at once. With `ask` and
+    `tell`, `is_exhausted` says so, and a trial asked for then repeats a config. Why a config was suggested is
+    in `trial.system_attrs["litsweep:reason"]` once the objective has asked for a parameter. Raises TypeError
+    where `search_space` holds anything else than distributions.
     """
 
     def __init__(
@@ -53,12 +54,14 @@ class LitsweepSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        if not search_space:
-            return {}
         remember = partial(study._storage.set_trial_system_attr, trial._trial_id)
+        if not search_space:
+            remember(REASON, {"method": "random"})  # by `sample_independent`
+            return {}
         with self._one_at_a_time:
             others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
-            parameters, reason = self._suggest(self._config(study, search_space, others), others, trial)
+            config = self._config(study, search_space, others)
+            parameters, reason = self._suggest(config, others) or self._repeat(study, config, trial)
             remember(SAMPLED, parameters)
         remember(REASON, reason)
         if "fallback" in reason:
@@ -73,14 +76,15 @@ class LitsweepSampler(BaseSampler):
     def after_trial(
         self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        if self.is_exhausted(study):
-            with contextlib.suppress(RuntimeError):  # there is no loop to stop around `ask` and `tell`
-                study.stop()
+        ended = copy(trial)
+        ended.state = state  # in the storage it still runs, and shows nothing of the space
+        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
+        if self._is_tried_through(study, [*others, ended]):
+            _end_loop(study)
 
     def is_exhausted(self, study: Study) -> bool:
         """True where every config of a finite space has its trial, as `GridSampler.is_exhausted`."""
-        trials = study.get_trials(deepcopy=False)
-        return is_tried_through(self._config(study, self._distributions(trials), trials).space, trials)
+        return self._is_tried_through(study, study.get_trials(deepcopy=False))
 
     def reseed_rng(self) -> None:
         """Nothing to do: what is random depends on the seed and the trial's number alone."""
@@ -104,16 +108,35 @@ class LitsweepSampler(BaseSampler):
         return runs(trials, config)
 
     def _suggest(
-        self, config: SweepConfig, trials: Sequence[FrozenTrial], trial: FrozenTrial
+        self, config: SweepConfig, trials: Sequence[FrozenTrial]
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """A config and the reason for it; None once all of a finite space have been tried."""
+        proposals = suggest(config, self._runs(trials, config), 1, self._seed)
+        return (dict(proposals[0].parameters), dict(proposals[0].reason)) if proposals else None
+
+    def _repeat(
+        self, study: Study, config: SweepConfig, trial: FrozenTrial
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A config and the reason for it; any config, once all of a finite space have been tried."""
-        for proposal in suggest(config, self._runs(trials, config), 1, self._seed):
-            return dict(proposal.parameters), dict(proposal.reason)
+        """Any config, once all have been tried; raises TrialPruned where a loop can go without this trial."""
+        if _end_loop(study):
+            raise TrialPruned("every config of the space has been tried")
         reason = {"method": "random", "fallback": "every config of the space has been tried"}
         return config.space.sample(self._rng(trial, "")), reason
 
+    def _is_tried_through(self, study: Study, trials: Sequence[FrozenTrial]) -> bool:
+        return is_tried_through(self._config(study, self._distributions(trials), trials).space, trials)
+
     def _rng(self, trial: FrozenTrial, name: str) -> np.random.Generator:
         return np.random.default_rng([abs(self._seed), trial.number, zlib.crc32(name.encode())])
+
+
+def _end_loop(study: Study) -> bool:
+    """Let `optimize` begin no more trials; False around `ask` and `tell`, where nothing loops."""
+    try:
+        study.stop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _checked(search_space: Mapping[str, object]) -> dict[str, BaseDistribution]:

@@ -7,7 +7,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from litsweep.optuna.distributions import from_optuna
-from litsweep.optuna.trials import in_terms_of
+from litsweep.optuna.trials import in_terms_of, parameters
 from litsweep.sweep.space import Condition, Parameter, SearchSpace
 from litsweep.sweep.values import identity
 
@@ -52,22 +52,23 @@ def search_space(distributions: Distributions, trials: Sequence[FrozenTrial]) ->
 def is_tried_through(space: SearchSpace, trials: Iterable[FrozenTrial]) -> bool:
     """True where the space is finite and each of its configs has a trial, ended or running.
 
-    False as long as a trial has parameters that the space does not know.
+    False as long as a trial has parameters that the space does not know. Those without any are left aside.
     """
     if not space.parameters or math.isinf(space.size):
         return False
     tried: set[Hashable] = set()
     for trial in trials:
-        config = in_terms_of(space, trial.params)
+        config = in_terms_of(space, parameters(trial))
         if config.keys() == {parameter.name for parameter in space.active(config)} and space.contains(config):
             tried.add(space.key(config))
-        elif trial.state in _ENDED:
+        elif config and trial.state in _ENDED:
             return False
     return len(tried) >= space.size
 
 
 def _ended(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    return [trial for trial in trials if trial.state in _ENDED]
+    """Those that say what the space is: one without parameters says nothing (it was refused, perhaps)."""
+    return [trial for trial in trials if trial.state in _ENDED and trial.params]
 
 
 def _condition(
