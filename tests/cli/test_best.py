@@ -1,12 +1,17 @@
-"""The command that repeats a run is one that works at this prompt."""
+"""`litsweep best`: a command that works at this prompt, and the front where there are several metrics."""
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from litsweep.launch.result import command_line
 from litsweep.sweep.config import parse_sweep
+from tests.live_server import LiveServer
+from tests.server.operations import UPSERT_RUN, UPSERT_SWEEP
 
 CONFIG = parse_sweep(
     {
@@ -36,3 +41,39 @@ def test_its_path_where_the_environment_is_not_active(
     assert repeat().startswith(f"{tmp_path}/.venv/bin/python agent.py")
     monkeypatch.chdir(tmp_path)
     assert repeat().startswith(".venv/bin/python agent.py")
+
+
+TWO = {
+    "method": "random",
+    "program": "agent.py",
+    "metrics": [{"name": "loss", "goal": "minimize"}, {"name": "speed", "goal": "maximize"}],
+    "parameters": {"x": {"values": [1, 2, 3]}, "y": {"value": 0}},
+}
+
+
+def add_run(server: LiveServer, sweep: str, name: str, x: int, loss: float, speed: float) -> None:
+    """It logs the two metrics apart, and ends."""
+    config = json.dumps({"x": {"value": x}, "y": {"value": 0}})
+    server.graphql(UPSERT_RUN, name=name, project="p", entity="local", sweep=sweep, config=config)
+    rows = [json.dumps(row) for row in ({"loss": loss, "_step": 0}, {"speed": speed, "_step": 1})]
+    chunk = {
+        "files": {"wandb-history.jsonl": {"offset": 0, "content": rows}},
+        "complete": True,
+        "exitcode": 0,
+    }
+    server.post(f"/files/local/p/{name}/file_stream", chunk)
+
+
+def test_the_front_of_two_metrics(server: LiveServer, client_env: dict[str, str], tmp_path: Path) -> None:
+    made = server.graphql(UPSERT_SWEEP, config=yaml.dump(TWO))["upsertSweep"]["sweep"]["name"]
+    for name, x, loss, speed in (("small", 1, 0.5, 9.0), ("large", 2, 0.1, 2.0), ("bad", 3, 0.6, 1.0)):
+        add_run(server, made, name, x, loss, speed)
+    command = [sys.executable, "-m", "litsweep", "best", f"local/p/{made}", "--json", "out.json"]
+    done = subprocess.run(command, env=client_env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Pareto front: 2 runs" in done.stdout and "speed (maximize)" in done.stdout
+    assert done.stdout.index("large") < done.stdout.index("small") and "bad" not in done.stdout
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert result["goals"] == {"loss": "minimize", "speed": "maximize"} and result["best"]["id"] == "large"
+    front = {run["id"]: (run["objectives"], run["parameters"]["x"]) for run in result["front"]}
+    assert front == {"small": ({"loss": 0.5, "speed": 9.0}, 1), "large": ({"loss": 0.1, "speed": 2.0}, 2)}

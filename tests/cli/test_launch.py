@@ -8,7 +8,7 @@ from litsweep.cli import main
 from litsweep.cli.launch import show_preempted
 from litsweep.launch.result import Result
 
-RESULT = Result("me/p/abcd1234", "", "RUNNING", "loss", "minimize", {"preempted": 2}, None, (), False)
+RESULT = Result("me/p/abcd1234", "", "RUNNING", "loss", "minimize", {"preempted": 2}, None, (), False, {}, ())
 
 
 def test_preempted_runs_are_told_with_the_command_that_goes_on(capsys: pytest.CaptureFixture[str]) -> None:

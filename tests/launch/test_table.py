@@ -20,7 +20,7 @@ parameters: {a: {min: 0.0, max: 1.0}}
 
 
 def test_a_run_is_named_whole_whatever_the_metric_is_called() -> None:
-    run = RunStatus("89zv8fdz", "run-1", "", RunState.RUNNING, {}, {"epoch": 3}, 0.98765, 0.98701)
+    run = RunStatus("89zv8fdz", "run-1", "", RunState.RUNNING, {}, {"epoch": 3}, 0.98765, 0.98701, {})
     status = SweepStatus("me/p/abcd1234", "", "RUNNING", parse_sweep(CONFIG), (run,))
     slot = SlotView(0, ("GPU-8f2a",), SlotState.RUNNING, Path("slot-0.log"), run.id)
     console = Console(width=80, record=True, file=io.StringIO())

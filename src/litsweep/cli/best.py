@@ -1,17 +1,22 @@
-"""`litsweep best`: the best run of a sweep and how to repeat it."""
+"""`litsweep best`: the best run of a sweep, or its Pareto front, and how to repeat it."""
 
 import argparse
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 from litsweep.cli.backend import use_backend
 from litsweep.cli.options import add_data_dir, add_json, write_json
+from litsweep.errors import count
 from litsweep.launch.result import BestRun, Result, result_of
+from litsweep.sweep.metric import Goal
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("best", help="show a sweep's best run: config, metrics, checkpoint, command")
+    parser = commands.add_parser(
+        "best", help="show a sweep's best run or Pareto front: config, metrics, command"
+    )
     parser.add_argument("sweep", help="ENTITY/PROJECT/ID, as `wandb sweep` printed it")
     add_data_dir(parser)
     add_json(parser)
@@ -30,8 +35,10 @@ def execute(args: argparse.Namespace) -> int:
 
 def show_result(result: Result, console: Console) -> int:
     """Print `result`; 0 if it has a best run, else 1."""
-    states = ", ".join(f"{count} {state}" for state, count in sorted(result.runs.items())) or "no runs yet"
+    states = ", ".join(f"{n} {state}" for state, n in sorted(result.runs.items())) or "no runs yet"
     console.print(f"Sweep {result.sweep} ({result.state.lower()}): {states}", highlight=False)
+    if result.front:
+        console.print(_front_table(result))
     if result.best is None:
         console.print(f"No best run: {_lack(result)}.", highlight=False, markup=False, soft_wrap=True)
     else:
@@ -52,15 +59,39 @@ def _lack(result: Result) -> str:
     return f"no run logged {result.metric}; what they logged: {logged} (metric.name in the sweep's YAML)"
 
 
-def _best_table(result: Result, best: BestRun) -> Table:
+def _front_table(result: Result) -> Table:
+    """One row per run of the front; of the parameters those in which the runs differ."""
+    runs = sorted(result.front, key=lambda run: run.best, reverse=result.goal == Goal.MAXIMIZE)
     table = Table(
-        title=f"Best run: {best.name} ({best.id})", title_justify="left", show_header=False, box=None
+        title=f"Pareto front: {count(len(runs), 'run')} that no other dominates",
+        title_justify="left",
+        box=None,
     )
+    table.add_column("run", no_wrap=True)
+    for name, goal in result.goals.items():
+        table.add_column(f"{name} ({goal})")
+    table.add_column("parameters", overflow="fold")
+    for run in runs:
+        values = [_text(run.objectives[name]) for name in result.goals]
+        varied = [f"{name}={_text(run.parameters[name])}" for name in run.parameters if _varies(name, runs)]
+        table.add_row(run.id, *values, ", ".join(varied))
+    return table
+
+
+def _varies(name: str, runs: Sequence[BestRun]) -> bool:
+    return len({repr(run.parameters.get(name)) for run in runs}) > 1
+
+
+def _best_table(result: Result, best: BestRun) -> Table:
+    by = f" by {result.metric}" if len(result.goals) > 1 else ""
+    title = f"Best run{by}: {best.name} ({best.id})"
+    table = Table(title=title, title_justify="left", show_header=False, box=None)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in best.parameters.items():
         table.add_row(name, _text(value))
-    table.add_row(f"{result.metric} (best)", _text(best.best))
+    for name, value in best.objectives.items():
+        table.add_row(f"{name} (best)", _text(value))
     table.add_row(f"{result.metric} (last)", _text(best.last))
     for name, value in best.test.items():
         table.add_row(name, _text(value))

@@ -19,7 +19,7 @@ _NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as W&B's API has them
 
 @dataclass(frozen=True)
 class BestRun:
-    """The run with the best value of the metric: `best` and `last` are its values of that metric."""
+    """A run to use: `best` and `last` are its values of the metric, `objectives` the best of every metric."""
 
     id: str
     name: str
@@ -31,6 +31,7 @@ class BestRun:
     checkpoint: str | None
     artifact: str | None
     command: str
+    objectives: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Result:
     """A sweep's outcome: `runs` counts them by state, `best` is None when no run logged a finite value
     of the metric.
 
-    `logged` names the metrics of all runs, and `is_over` says that no run is left to come.
+    `logged` names the metrics of all runs, and `is_over` says that no run is left to come. With several
+    metrics `best` goes by the first, `goals` has the goal of each, and `front` the runs of the Pareto front.
     """
 
     sweep: str
@@ -50,6 +52,8 @@ class Result:
     best: BestRun | None
     logged: tuple[str, ...]
     is_over: bool
+    goals: Mapping[str, str]
+    front: tuple[BestRun, ...]
 
     def as_dict(self) -> dict[str, object]:
         """What `--json` writes."""
@@ -68,11 +72,13 @@ def result_of(status: SweepStatus) -> Result:
         best=_best_run(best, status.config) if best else None,
         logged=tuple(sorted({key for run in status.runs for key in run.summary if _is_metric(key, run)})),
         is_over=status.is_over,
+        goals={metric.name: metric.goal.value for metric in status.config.metrics},
+        front=tuple(_best_run(run, status.config) for run in status.front()),
     )
 
 
 def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
-    assert run.best is not None and run.last is not None, "the best run has a value"
+    assert run.best is not None and run.last is not None, "a run to use has a value"
     return BestRun(
         id=run.id,
         name=run.name,
@@ -84,6 +90,7 @@ def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
         checkpoint=run.summary.get(CHECKPOINT),
         artifact=run.summary.get(ARTIFACT),
         command=command_line(config, run.parameters),
+        objectives=run.objectives,
     )
 
 

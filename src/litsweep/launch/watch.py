@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,14 +12,21 @@ from litsweep.errors import LitsweepError
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_of, curve
+from litsweep.sweep.pareto import front_of_sweep
 from litsweep.sweep.run import Run, RunState
 
 PAGE = 500
 
+Values = tuple[Mapping[str, float], float | None]
+"""The best value of each metric that a run has logged, and the last one of the first metric."""
+
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One run of a sweep: `best` and `last` are the metric's, None before it was first logged."""
+    """One run of a sweep: `best` and `last` are the metric's, None before it was first logged.
+
+    `objectives` has the best value of each of the sweep's metrics that the run has logged.
+    """
 
     id: str
     name: str
@@ -29,6 +36,7 @@ class RunStatus:
     summary: Mapping[str, Any]
     best: float | None
     last: float | None
+    objectives: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -76,13 +84,22 @@ class SweepStatus:
         best = best_of(values, self.metric) if self.metric is not None else None
         return next((run for run in self.runs if run.best is not None and run.best == best), None)
 
+    def front(self) -> tuple[RunStatus, ...]:
+        """The runs of the Pareto front of a sweep with several metrics; else none."""
+        metrics = self.config.metrics
+        if len(metrics) < 2:
+            return ()
+        values = [[run.objectives.get(metric.name) for metric in metrics] for run in self.runs]
+        front = front_of_sweep(values, [run.state for run in self.runs], metrics)
+        return tuple(self.runs[i] for i in front)
+
 
 @dataclass
 class SweepWatch:
     """Reads one sweep again and again; what a finished run logged is read once."""
 
     path: str
-    _values: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    _values: dict[str, Values] = field(default_factory=dict)
 
     def read(self) -> SweepStatus:
         """The sweep now.
@@ -114,7 +131,7 @@ class SweepWatch:
 
     def _status(self, run: Any, config: SweepConfig) -> RunStatus:
         state = RunState(run.state)
-        best, last = self._metric_values(run, state, config.metric)
+        objectives, last = self._metric_values(run, state, config.metrics)
         flat = config.flatten(run.config)
         return RunStatus(
             id=run.id,
@@ -123,20 +140,24 @@ class SweepWatch:
             state=state,
             parameters={p.name: flat[p.name] for p in config.space.parameters if p.name in flat},
             summary=dict(run.summary_metrics),
-            best=best,
+            best=objectives.get(config.metric.name) if config.metric else None,
             last=last,
+            objectives=objectives,
         )
 
-    def _metric_values(
-        self, run: Any, state: RunState, metric: Metric | None
-    ) -> tuple[float | None, float | None]:
-        if metric is None:
-            return None, None
+    def _metric_values(self, run: Any, state: RunState, metrics: Sequence[Metric]) -> Values:
         if run.id in self._values:
             return self._values[run.id]
-        rows = list(run.scan_history(keys=[metric.name]))
-        values = curve(Run(run.id, {}, history=rows), metric.name)
-        answer = best_of(values, metric), values[-1] if values else None
+        curves = [_curve(run, metric.name) for metric in metrics]
+        bests = {
+            m.name: best for m, c in zip(metrics, curves, strict=True) if (best := best_of(c, m)) is not None
+        }
+        answer = bests, curves[0][-1] if curves and curves[0] else None
         if not state.is_alive:
             self._values[run.id] = answer
         return answer
+
+
+def _curve(run: Any, metric: str) -> list[float]:
+    """One metric at a time: asked for several, the client leaves out the rows that lack any of them."""
+    return curve(Run(run.id, {}, history=list(run.scan_history(keys=[metric]))), metric)

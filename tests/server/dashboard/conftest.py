@@ -72,6 +72,32 @@ def fill(connection: Connection, backend: Backend) -> str:
     return f"/local/p/sweeps/{made.name}"
 
 
+TWO_METRICS = """
+method: bayes
+metrics: [{name: val_acc, goal: maximize}, {name: latency_ms, goal: minimize}]
+parameters:
+  lr: {distribution: log_uniform_values, min: 0.0001, max: 0.1}
+"""
+PREDICTED = {"val_acc": {"predicted_mean": 0.8, "predicted_deviation": 0.1},
+             "latency_ms": {"predicted_mean": 5.5, "predicted_deviation": 2}}  # fmt: skip
+
+
+def fill_two_metrics(connection: Connection) -> str:
+    """The address of a sweep of two metrics: two runs on the front, one behind, a failed and a half one."""
+    project = projects.ensure(connection, "local", "two")
+    made = sweeps.add(connection, project.id, config=TWO_METRICS, display_name="two", best_loss=0.9)
+    why = {"state": "finished", "reason": json.dumps({"method": "bayes", "predicted": PREDICTED})}
+    for name, curve, more in (
+        ("accurate", [{"val_acc": 0.5}, {"val_acc": 0.9}, {"latency_ms": 8}], why),
+        ("fast", [{"val_acc": 0.6, "latency_ms": 2}], why),
+        ("behind", [{"val_acc": 0.5, "latency_ms": 3}], why),
+        ("broken", [{"val_acc": 0.95, "latency_ms": 1}], {"state": "failed"}),
+        ("half", [{"val_acc": 0.7}], {"state": "running"}),
+    ):
+        add_run(connection, project.id, made.id, name, curve, more)
+    return f"/local/two/sweeps/{made.name}"
+
+
 def add_run(
     connection: Connection,
     project_id: int,
@@ -96,7 +122,8 @@ def add_run(
             **more,
         },
     )
-    rows = [{"val_acc": value, "_step": step} for step, value in enumerate(curve)]
+    logged = (value if isinstance(value, dict) else {"val_acc": value} for value in curve)
+    rows = [{**row, "_step": step} for step, row in enumerate(logged)]
     lines.put(connection, made.id, lines.HISTORY, [Line(i, json.dumps(row), i) for i, row in enumerate(rows)])
     runs.change(
         connection,

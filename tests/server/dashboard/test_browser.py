@@ -1,5 +1,6 @@
 """The pages in a real browser."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from litsweep.server.backend import Backend
 from litsweep.server.dashboard.login import login_link
 from litsweep.server.settings import Settings
 from tests.live_server import LiveServer
-from tests.server.dashboard.conftest import fill
+from tests.server.dashboard.conftest import fill, fill_two_metrics
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -35,6 +36,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServer,
     backend = Backend.open(Settings(Path(server.data_dir)))
     with backend.database.write() as connection:
         sweep = fill(connection, backend)
+        fill_two_metrics(connection)
     backend.close()
     server.start()
     yield server, sweep
@@ -81,6 +83,21 @@ def test_a_sweep_shows_its_result(page: Page, live: tuple[LiveServer, str]) -> N
         "good"
     )
     assert page.title() != "owned"
+
+
+def test_a_sweep_of_two_metrics_shows_its_front(page: Page) -> None:
+    page.goto("/local/two")
+    expect(page.get_by_text("maximize val_acc, minimize latency_ms")).to_be_visible()
+    page.get_by_role("link", name="two").last.click()
+    expect(page.locator("#tiles .figure")).to_have_text("2 runs")
+    expect(page.locator("#tiles")).to_contain_text("lowest latency_ms2 by fast")
+    expect(page.locator("#best-title")).to_contain_text("Pareto front")
+    expect(page.locator("#best")).to_have_attribute("aria-label", re.compile("2 of 4 runs are on the"))
+    expect(page.locator("#best svg.main-svg").first).to_be_visible()
+    table = page.get_by_role("table", name="Runs of the sweep")
+    expect(table.get_by_role("columnheader", name="best latency_ms")).to_be_visible()
+    expect(table.locator(".badge.front")).to_have_count(2)
+    expect(table).to_contain_text("predicted val_acc 0.8 ± 0.1, latency_ms 5.5 ± 2")
 
 
 def test_tables_are_sorted_by_their_heads(page: Page, live: tuple[LiveServer, str]) -> None:

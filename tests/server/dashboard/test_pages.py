@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from litsweep.server.dashboard import rendering
-from tests.server.dashboard.conftest import EVIL
+from tests.server.dashboard.conftest import EVIL, backend_of, fill_two_metrics
 
 STATIC = Path(rendering.__file__).parent / "static"
 
@@ -40,6 +40,27 @@ def test_the_best_value_of_a_run_is_the_best_of_its_history(http: TestClient, sw
     }
     assert found["cut"]["state"] == "stopped early"
     assert found["going"]["ended"] is None and found["good"]["ended"] == 1060.0
+
+
+def test_several_metrics_have_a_front(http: TestClient) -> None:
+    with backend_of(http).database.write() as connection:
+        two = fill_two_metrics(connection)
+    found = data(http, two)
+    assert [(metric["name"], metric["goal"]) for metric in found["metrics"]] == [
+        ("val_acc", "maximize"),
+        ("latency_ms", "minimize"),
+    ]
+    assert {run["name"]: (run["bests"], run["is_front"]) for run in found["runs"]} == {
+        "accurate": ([0.9, 8], True),
+        "fast": ([0.6, 2], True),
+        "behind": ([0.5, 3], False),
+        "broken": ([0.95, 1], False),
+        "half": ([0.7, None], False),
+    }
+
+
+def test_one_metric_has_no_front(http: TestClient, sweep: str) -> None:
+    assert not any(run["is_front"] for run in data(http, sweep)["runs"])
 
 
 def test_parameters_stand_at_their_quantile(http: TestClient, sweep: str) -> None:

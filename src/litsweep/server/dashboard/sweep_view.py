@@ -17,6 +17,7 @@ from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_of
+from litsweep.sweep.pareto import front_of_sweep
 from litsweep.sweep.space import Parameter
 
 MOST_CURVES = 60
@@ -39,9 +40,19 @@ class Result:
 
     run: RunRecord
     parameters: Mapping[str, object]
-    best: float | None = None
-    last: float | None = None
-    curve: Curve | None = None
+    bests: Sequence[float | None]
+    curves: Sequence[Curve]
+
+    @property
+    def best(self) -> float | None:
+        """Of the first metric."""
+        return self.bests[0] if self.bests else None
+
+    @property
+    def last(self) -> float | None:
+        """Of the first metric."""
+        values = finite(self.curves[0]) if self.curves else []
+        return values[-1] if values else None
 
 
 def sweep_view(connection: Connection, sweep: SweepRecord, cache: CurveCache) -> dict[str, Any]:
@@ -50,11 +61,13 @@ def sweep_view(connection: Connection, sweep: SweepRecord, cache: CurveCache) ->
     found = list(runs.of_sweep(connection, sweep.id))
     axes = [parameter for parameter in config.space.parameters if parameter.distribution.size > 1]
     results = [_result(connection, run, config, cache) for run in found]
+    front = _front(results, config)
     return {
         "sweep": _head(sweep, config, found, len(sweeps.agents_of(connection, sweep.id))),
-        "metric": _metric(config.metric),
+        "metric": metric_row(config.metric) if config.metric else None,
+        "metrics": [metric_row(metric) for metric in config.metrics],
         "parameters": [{"name": axis.name, "ticks": _ticks(axis)} for axis in axes],
-        "runs": [_row(result, axes) for result in results],
+        "runs": [{**_row(result, axes), "is_front": i in front} for i, result in enumerate(results)],
         "curves": _curves(results, config.metric) if config.metric else {},
     }
 
@@ -78,18 +91,24 @@ def _head(sweep: SweepRecord, config: SweepConfig, found: list[RunRecord], agent
     }
 
 
-def _metric(metric: Metric | None) -> dict[str, Any] | None:
-    return {"name": metric.name, "goal": metric.goal, "target": metric.target} if metric else None
+def metric_row(metric: Metric) -> dict[str, Any]:
+    """What a page tells of a metric."""
+    return {"name": metric.name, "goal": metric.goal, "target": metric.target}
 
 
 def _result(connection: Connection, run: RunRecord, config: SweepConfig, cache: CurveCache) -> Result:
     parameters = json.loads(run.parameters) if run.parameters else config.flatten(run.config_values)
-    if config.metric is None:
-        return Result(run, parameters)
-    curve = cache.get(connection, run, config.metric.name)
-    values = finite(curve)
-    last = values[-1] if values else None
-    return Result(run, parameters, best_of(values, config.metric), last, curve)
+    curves = [cache.get(connection, run, metric.name) for metric in config.metrics]
+    pairs = zip(curves, config.metrics, strict=True)
+    return Result(run, parameters, [best_of(finite(curve), metric) for curve, metric in pairs], curves)
+
+
+def _front(results: Sequence[Result], config: SweepConfig) -> frozenset[int]:
+    """Which results are on the Pareto front; none where there is but one metric."""
+    if len(config.metrics) < 2:
+        return frozenset()
+    values, states = [result.bests for result in results], [result.run.state for result in results]
+    return frozenset(front_of_sweep(values, states, config.metrics))
 
 
 def _ticks(parameter: Parameter) -> list[Any]:
@@ -116,6 +135,7 @@ def _row(result: Result, axes: Sequence[Parameter]) -> dict[str, Any]:
         "values": [_shown(result.parameters.get(axis.name)) for axis in axes],
         "positions": [_position(axis, result.parameters) for axis in axes],
         "best": rounded(result.best),
+        "bests": [rounded(best) for best in result.bests],
         "last": rounded(result.last),
         "why": reason(result.run.reason),
         "stop_why": reason(result.run.stop_reason),
@@ -136,6 +156,6 @@ def _position(axis: Parameter, parameters: Mapping[str, object]) -> float | None
 def _curves(results: Sequence[Result], metric: Metric) -> dict[str, list[Any]]:
     """The curves that a person wants to see, by run: of those that are running, then of the best."""
     sign = -1 if metric.is_maximized else 1
-    drawable = [result for result in results if result.best is not None and result.curve is not None]
+    drawable = [result for result in results if result.best is not None]
     order = sorted(drawable, key=lambda result: (not result.run.is_alive, sign * (result.best or 0.0)))
-    return {r.run.name: points(r.curve, MOST_CURVE_POINTS) for r in order[:MOST_CURVES] if r.curve}
+    return {r.run.name: points(r.curves[0], MOST_CURVE_POINTS) for r in order[:MOST_CURVES]}

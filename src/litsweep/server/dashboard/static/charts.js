@@ -11,16 +11,19 @@ const resized = new ResizeObserver((entries) =>
 export const colour = (name) =>
   getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
+/** An axis in the colours of the page. */
+export const axis = (title, range) => ({
+  gridcolor: colour("line"),
+  zerolinecolor: colour("line"),
+  linecolor: colour("line"),
+  automargin: true,
+  title: { text: title, standoff: 8, font: { size: 12 } },
+  tickfont: { size: 11 },
+  exponentformat: "e",
+  range,
+});
+
 function layout(yTitle, xTitle, more) {
-  const axis = {
-    gridcolor: colour("line"),
-    zerolinecolor: colour("line"),
-    linecolor: colour("line"),
-    automargin: true,
-    title: { standoff: 8, font: { size: 12 } },
-    tickfont: { size: 11 },
-    exponentformat: "e",
-  };
   return {
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
@@ -29,8 +32,8 @@ function layout(yTitle, xTitle, more) {
     hovermode: "closest",
     showlegend: false,
     hoverlabel: { bgcolor: colour("raised"), bordercolor: colour("line"), font: { color: colour("text") } },
-    xaxis: { ...axis, title: { ...axis.title, text: xTitle } },
-    yaxis: { ...axis, title: { ...axis.title, text: yTitle } },
+    xaxis: axis(xTitle),
+    yaxis: axis(yTitle),
     ...more,
   };
 }

@@ -64,3 +64,6 @@ export function inOrder(names, metric) {
 }
 
 export const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+/** What a sweep is after: minimize loss, maximize accuracy. */
+export const goals = (metrics) => metrics.map((metric) => `${metric.goal} ${metric.name}`).join(", ");

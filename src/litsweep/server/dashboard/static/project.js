@@ -1,5 +1,5 @@
 import { address, badge, el, empty, fill } from "./dom.js";
-import { ago, duration, elapsed, inOrder, number, time } from "./format.js";
+import { ago, duration, elapsed, goals, inOrder, number, time } from "./format.js";
 import { poll } from "./poll.js";
 import { progress } from "./progress.js";
 import { table } from "./table.js";
@@ -19,7 +19,7 @@ const sweepTile = (sweep) =>
     el(
       "p",
       { class: "soft" },
-      [sweep.method, sweep.metric && `${sweep.goal} ${sweep.metric}`].filter(Boolean).join(", "),
+      [sweep.method, goals(sweep.metrics)].filter(Boolean).join(", "),
     ),
     progress(sweep.counts, sweep.expected),
     el(
@@ -28,7 +28,9 @@ const sweepTile = (sweep) =>
       el(
         "span",
         {},
-        sweep.best === null ? "no result yet" : el("span", {}, "best ", el("strong", {}, number(sweep.best))),
+        sweep.best === null
+          ? "no result yet"
+          : el("span", {}, `best ${sweep.metrics[0]?.name ?? ""} `, el("strong", {}, number(sweep.best))),
       ),
       el("span", { class: "soft", title: time(sweep.created) }, ago(sweep.created)),
     ),

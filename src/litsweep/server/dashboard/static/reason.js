@@ -5,8 +5,10 @@ import { number, value } from "./format.js";
 
 export const words = (name) => name.replaceAll("_", " ");
 
-// What these hold is listed by the names of parameters, which are left as they are.
-const BY_PARAMETER = ["differs", "inputs"];
+const prediction = (of) => `${number(of.predicted_mean)} ± ${number(of.predicted_deviation)}`;
+
+// What these hold is listed by the names of parameters or metrics, which are left as they are.
+const BY_NAME = ["differs", "inputs", "predicted"];
 
 /** A few words for a table or a sentence. */
 export function brief(why) {
@@ -15,8 +17,11 @@ export function brief(why) {
   if (why.rule && why.threshold !== undefined) {
     return `${words(why.rule)}: ${number(why.value)} after ${number(why.iteration)} values, the threshold is ${number(why.threshold)}`;
   }
-  if (why.predicted_mean !== undefined)
-    return `predicted ${number(why.predicted_mean)} ± ${number(why.predicted_deviation)}`;
+  if (why.predicted_mean !== undefined) return `predicted ${prediction(why)}`;
+  if (why.predicted !== undefined) {
+    const each = Object.entries(why.predicted).map(([metric, of]) => `${metric} ${prediction(of)}`);
+    return `predicted ${each.join(", ")}`;
+  }
   return [why.method ?? why.rule, why.fallback && `fallback: ${why.fallback}`].filter(Boolean).join(", ");
 }
 
@@ -26,11 +31,11 @@ export function full(why, runAddress) {
     if (name === "run") return el("a", { href: runAddress(thing) }, thing);
     if (Array.isArray(thing)) return thing.map(value).join(name === "differs" ? " → " : ", ");
     if (thing === null || typeof thing !== "object") return value(thing);
-    const isByParameter = BY_PARAMETER.includes(name);
+    const isByName = BY_NAME.includes(name);
     return definitions(
       Object.entries(thing).map(([key, inner]) => [
-        isByParameter ? key : words(key),
-        describe(isByParameter ? name : key, inner),
+        isByName ? key : words(key),
+        describe(Array.isArray(inner) && isByName ? name : key, inner),
       ]),
     );
   };

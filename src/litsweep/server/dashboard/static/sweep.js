@@ -1,6 +1,7 @@
 import { address, badge, definitions, el, empty, fill } from "./dom.js";
-import { colour, draw, sensibleRange } from "./charts.js";
-import { ago, duration, elapsed, number, plural, time, value } from "./format.js";
+import { axis, colour, draw, sensibleRange } from "./charts.js";
+import { ago, duration, elapsed, goals, number, plural, time, value } from "./format.js";
+import { drawFront, frontTile } from "./front.js";
 import { parallel } from "./parallel.js";
 import { poll } from "./poll.js";
 import { progress } from "./progress.js";
@@ -17,7 +18,7 @@ const WHY_DONE = {
   exhausted: "every config of the space has been tried",
 };
 
-function showHead({ sweep }) {
+function showHead({ sweep, metrics }) {
   document.title = `${sweep.title} · litsweep`;
   fill(
     "head",
@@ -28,6 +29,7 @@ function showHead({ sweep }) {
       [
         sweep.title !== sweep.name && `sweep ${sweep.name}`,
         sweep.method,
+        goals(metrics),
         sweep.early_terminate && `early stopping: ${sweep.early_terminate}`,
       ]
         .filter(Boolean)
@@ -48,11 +50,14 @@ function showHead({ sweep }) {
 
 const tile = (title, ...content) => el("div", { class: "card tile" }, el("h2", {}, title), ...content);
 
-function showTiles({ sweep, metric, parameters }, best) {
+function showTiles(data, best) {
+  const { sweep, metric, metrics, parameters } = data;
   const result =
     metric === null
       ? tile("Result", el("p", {}, "This sweep names no metric."))
-      : best === null
+      : metrics.length > 1
+        ? tile("Pareto front", ...frontTile(data, link))
+        : best === null
         ? tile(
             `Best ${metric.name}`,
             el("p", { class: "figure" }, "–"),
@@ -70,7 +75,7 @@ function showTiles({ sweep, metric, parameters }, best) {
             ),
           );
   const config =
-    best && parameters.length
+    best && metrics.length === 1 && parameters.length
       ? tile(
           "Best config",
           definitions(parameters.map((parameter, i) => [parameter.name, value(best.values[i])])),
@@ -121,8 +126,8 @@ function drawBest({ metric, runs }, isBetter) {
   ];
   const range = sensibleRange(order.map((run) => run.best));
   const more = () => ({
-    yaxis: axisWith(metric.name, range),
-    xaxis: { ...axisWith("run"), dtick: order.length < 12 ? 1 : undefined },
+    yaxis: axis(metric.name, range),
+    xaxis: { ...axis("run"), dtick: order.length < 12 ? 1 : undefined },
   });
   return draw(document.getElementById("best"), {
     traces,
@@ -132,16 +137,6 @@ function drawBest({ metric, runs }, isBetter) {
     label: `Best ${metric.name} so far: ${number(best.at(-1))} after ${order.length} runs`,
   });
 }
-
-const axisWith = (title, range) => ({
-  title: { text: title, standoff: 8, font: { size: 12 } },
-  range,
-  gridcolor: colour("line"),
-  zerolinecolor: colour("line"),
-  automargin: true,
-  tickfont: { size: 11 },
-  exponentformat: "e",
-});
 
 function drawCurves({ metric, runs, curves }, best) {
   const drawn = runs.filter((run) => curves[run.name]?.[0].length);
@@ -177,7 +172,7 @@ function drawCurves({ metric, runs, curves }, best) {
     );
   return draw(document.getElementById("curves"), {
     traces,
-    more: () => ({ yaxis: axisWith(metric.name, range) }),
+    more: () => ({ yaxis: axis(metric.name, range) }),
     x: "step",
     y: metric.name,
     label: `${metric.name} over the steps of ${order.length} runs`,
@@ -199,12 +194,17 @@ function drawParallel({ metric, parameters, runs }, isBetter) {
 
 let runTable = null;
 
-function makeTable({ metric, parameters }) {
-  const isBest = {
-    title: metric ? `best ${metric.name}` : "best",
+function makeTable({ metric, metrics, parameters }) {
+  const bests = metrics.map(({ name }, i) => ({
+    title: `best ${name}`,
     numeric: true,
-    cell: (run) => number(run.best),
-    key: (run) => run.best,
+    cell: (run) => number(run.bests[i]),
+    key: (run) => run.bests[i],
+  }));
+  const front = {
+    title: "Front",
+    cell: (run) => (run.is_front ? el("span", { class: "badge front" }, "front") : null),
+    key: (run) => (run.is_front ? "front" : null),
   };
   const columns = [
     { title: "Run", cell: link, key: (run) => run.title },
@@ -214,9 +214,10 @@ function makeTable({ metric, parameters }) {
       cell: (run) => value(run.values[i]),
       key: (run) => run.values[i],
     })),
+    ...bests,
+    ...(metrics.length > 1 ? [front] : []),
     ...(metric
       ? [
-          isBest,
           {
             title: `last ${metric.name}`,
             numeric: true,
@@ -244,12 +245,12 @@ function makeTable({ metric, parameters }) {
     },
   ];
   const sorting = metric
-    ? { sortBy: isBest, descending: metric.goal === "maximize" }
+    ? { sortBy: bests[0], descending: metric.goal === "maximize" }
     : { sortBy: columns[0] };
   return table("Runs of the sweep", columns, {
     ...sorting,
     empty: "No runs yet. An agent starts them: wandb agent, or litsweep launch.",
-    rowClass: (run) => (run.isBest ? "best" : null),
+    rowClass: (run) => (run.is_front || run.isBest ? "best" : null),
   });
 }
 
@@ -259,7 +260,7 @@ poll(`/-/data${location.pathname}`, async (data) => {
     (top, run) => (run.best !== null && (top === null || isBetter(run.best, top.best)) ? run : top),
     null,
   );
-  if (best) best.isBest = true;
+  if (best && data.metrics.length === 1) best.isBest = true;
   showHead(data);
   showTiles(data, best);
   if (!runTable) fill("runs", (runTable = makeTable(data)).element);
@@ -271,7 +272,7 @@ poll(`/-/data${location.pathname}`, async (data) => {
     return;
   }
   for (const id of ["best", "curves"]) document.querySelector(`#${id} > .empty`)?.remove();
-  await drawBest(data, isBetter);
+  await (data.metrics.length > 1 ? drawFront(data) : drawBest(data, isBetter));
   await drawCurves(data, best);
   drawParallel(data, isBetter);
 });

@@ -1,0 +1,48 @@
+"""The best of several objectives: the Pareto front."""
+
+from collections.abc import Sequence
+
+from litsweep.sweep.metric import Metric
+from litsweep.sweep.run import RunState
+
+Values = Sequence[float | None]
+"""The best value of each metric in a run; None for one that it did not log."""
+
+_BROKEN = (RunState.FAILED, RunState.CRASHED, RunState.KILLED)
+
+
+def non_dominated(values: Sequence[Values], metrics: Sequence[Metric]) -> list[int]:
+    """The positions, in order, of the runs that no other dominates; runs that lack a metric are left out.
+
+    A run dominates another if its value is at least as good in every metric and better in one.
+    """
+    signs = [-1.0 if metric.is_maximized else 1.0 for metric in metrics]
+    losses = {i: loss for i, row in enumerate(values) if (loss := _losses(row, signs))}
+    front: list[int] = []
+    # What dominates a run comes before it in this order, and something on the front does it too.
+    for i in sorted(losses, key=losses.__getitem__):
+        if not any(_dominates(losses[other], losses[i]) for other in front):
+            front.append(i)
+    return sorted(front)
+
+
+def front_of_sweep(
+    values: Sequence[Values], states: Sequence[RunState | str], metrics: Sequence[Metric]
+) -> list[int]:
+    """As `non_dominated`, of the runs that did not fail: what one reached that did may not be there to use.
+
+    Of all runs, where there are no others.
+    """
+    usable = [() if state in _BROKEN else row for row, state in zip(values, states, strict=True)]
+    return non_dominated(usable, metrics) or non_dominated(values, metrics)
+
+
+def _losses(row: Values, signs: Sequence[float]) -> tuple[float, ...]:
+    """Smaller is better; empty for a run that lacks a metric."""
+    known = [value for value in row if value is not None]
+    complete = len(known) == len(signs)
+    return tuple(sign * value for sign, value in zip(signs, known, strict=True)) if complete else ()
+
+
+def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one != other and all(mine <= theirs for mine, theirs in zip(one, other, strict=True))
