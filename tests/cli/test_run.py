@@ -81,9 +81,7 @@ def test_a_metric_that_no_run_logged(tmp_path: Path, environ: dict[str, str]) ->
 
 
 @pytest.mark.parametrize("value", ["nan", "-inf"])
-def test_a_metric_that_was_never_a_finite_number(
-    tmp_path: Path, environ: dict[str, str], value: str
-) -> None:
+def test_a_metric_that_was_never_a_finite_number(tmp_path: Path, environ: dict[str, str], value: str) -> None:
     program = (LOGS % "loss").replace("x})", f"float('{value}'), 'other': 1.0}})")
     done = run_sweep(tmp_path, environ, program)
     assert done.returncode == 1
