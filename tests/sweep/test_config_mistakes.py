@@ -206,6 +206,18 @@ def test_a_chance_lies_between_none_and_all() -> None:
     assert "must lie between 0 and 1" in faults(config)["litsweep.early_terminate.chance"]
 
 
+@pytest.mark.parametrize(
+    ("limits", "least"), [({"min_iter": 9}, 9), ({"min_iter": 3}, 3), ({"max_iter": 1}, 1)]
+)
+def test_successive_halving_without_a_rung(limits: dict[str, int], least: int) -> None:
+    rule = {"type": "successive_halving", "max_iter": 3, **limits}
+    found = faults(with_keys(metric=METRIC, litsweep={"early_terminate": rule}))
+    words = f"must be greater than min_iter={least} to leave a rung, got {rule['max_iter']}"
+    assert words in found["litsweep.early_terminate.max_iter"]
+    rule["max_iter"] = least + 1
+    assert parse_sweep(with_keys(metric=METRIC, litsweep={"early_terminate": rule})).early_terminate
+
+
 def test_early_terminate_needs_a_metric() -> None:
     config = with_keys(early_terminate={"type": "hyperband", "min_iter": 3})
     assert "early_terminate cannot do without" in faults(config)["metric"]

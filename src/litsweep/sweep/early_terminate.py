@@ -101,12 +101,20 @@ def parse_early_terminate(section: Section) -> EarlyTerminate | None:
             _integer(section, "min_iter") or PredictiveTermination.min_iter,
             section.share("chance", chance) or chance,
         )
+    return _successive_halving(section)
+
+
+def _successive_halving(section: Section) -> SuccessiveHalving | None:
     section.refuse_unknown_keys(("type", "min_iter", "max_iter", "eta"), "successive halving")
-    return SuccessiveHalving(
+    rule = SuccessiveHalving(
         _integer(section, "min_iter") or SuccessiveHalving.min_iter,
         _integer(section, "max_iter"),
         section.above("eta", 1, SuccessiveHalving.eta) or SuccessiveHalving.eta,
     )
+    if rule.max_iter is not None and rule.max_iter <= rule.min_iter:
+        section.fault("max_iter", f"must be greater than min_iter={rule.min_iter} to leave a rung")
+        return None
+    return rule
 
 
 def _integer(section: Section, key: str) -> int | None:
