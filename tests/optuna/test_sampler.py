@@ -6,6 +6,7 @@ import math
 import pickle
 import time
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -281,6 +282,12 @@ def test_it_can_be_pickled() -> None:
     again = optuna.create_study(sampler=pickle.loads(pickle.dumps(one.sampler)))
     again.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
     assert [trial.params for trial in again.trials] == [trial.params for trial in one.trials]
+
+
+@pytest.mark.parametrize("seed", ["a", 0.5, -1])
+def test_what_is_no_seed_is_refused_at_once(seed: Any) -> None:
+    with pytest.raises(ValueError, match=rf"^seed: must be an integer of at least 0, got {seed!r}; write"):
+        LitsweepSampler(seed=seed)
 
 
 def test_a_search_space_of_anything_else_is_refused() -> None:

@@ -52,6 +52,16 @@ def test_the_seed_of_the_config_goes_first() -> None:
     assert once == again == controller(seed=5).ask()
 
 
+@pytest.mark.parametrize("seed", ["a", None, 0.5, -1])
+def test_what_is_no_seed_is_refused_at_once(seed: Any) -> None:
+    with pytest.raises(ValueError, match=rf"^seed: must be an integer of at least 0, got {seed!r}; write"):
+        controller(seed=seed)
+
+
+def test_a_numpy_integer_is_a_seed() -> None:
+    assert controller(seed=np.int64(3)).ask() == controller(seed=3).ask()  # type: ignore[arg-type]
+
+
 def test_an_id_already_known_is_never_given_again() -> None:
     once = controller()
     (first,) = once.ask()

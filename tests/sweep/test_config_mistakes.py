@@ -1,5 +1,6 @@
 """What each mistake in a sweep config is told, and that nothing written can do worse than be told."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -279,6 +280,23 @@ def test_unreadable_yaml_is_one_fault_with_its_place(text: str, words: str) -> N
     with pytest.raises(ConfigError, match=r"^sweeps/bayes\.yaml has 1 fault") as error:
         parse_sweep(text, "sweeps/bayes.yaml")
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (None, "got None; a sweep config begins with lines such as `method: random`"),
+        ([], "got []; a sweep"),
+        (b"method: random", "got b'method: random'; a sweep"),
+        (Path("sweeps/x.yaml"), "got PosixPath('sweeps/x.yaml'); that names a file: give the text in it"),
+        ("sweeps/x.yaml", "got the text 'sweeps/x.yaml'; that names a file: give the text in it"),
+        ("sweep", "got the text 'sweep'; a sweep"),
+        ("- a.yaml", "got ['a.yaml']; a sweep"),
+    ],
+    ids=str,
+)
+def test_what_is_neither_text_nor_a_mapping(config: Any, words: str) -> None:
+    assert f"YAML: must hold a mapping, {words}" in faults(config)["YAML"]
 
 
 @pytest.mark.parametrize(

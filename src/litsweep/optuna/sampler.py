@@ -20,6 +20,7 @@ from litsweep.optuna.trials import REASON, SAMPLED, metrics, runs
 from litsweep.search.bayes import suggest
 from litsweep.sweep.config import Method, SweepConfig
 from litsweep.sweep.run import Run
+from litsweep.sweep.values import checked_seed
 
 _logger = logging.getLogger("optuna.litsweep")
 _RANDOM_SEEDS = 2**32
@@ -38,14 +39,15 @@ class LitsweepSampler(BaseSampler):
     once, and `Study.optimize` then ends: a trial that begins all the same is pruned at once. With `ask` and
     `tell`, `is_exhausted` says so, and a trial asked for then repeats a config. Why a config was suggested is
     in `trial.system_attrs["litsweep:reason"]` once the objective has asked for a parameter. Raises TypeError
-    where `search_space` holds anything else than distributions.
+    where `search_space` holds anything else than distributions, ValueError where `seed` is no integer of at
+    least 0.
     """
 
     def __init__(
         self, search_space: Mapping[str, BaseDistribution] | None = None, seed: int | None = None
     ) -> None:
         self._search_space = None if search_space is None else _checked(search_space)
-        self._seed = int(np.random.default_rng().integers(_RANDOM_SEEDS)) if seed is None else seed
+        self._seed = checked_seed(np.random.default_rng().integers(_RANDOM_SEEDS) if seed is None else seed)
         self._one_at_a_time = threading.Lock()
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -127,7 +129,7 @@ class LitsweepSampler(BaseSampler):
         return is_tried_through(self._config(study, self._distributions(trials), trials).space, trials)
 
     def _rng(self, trial: FrozenTrial, name: str) -> np.random.Generator:
-        return np.random.default_rng([abs(self._seed), trial.number, zlib.crc32(name.encode())])
+        return np.random.default_rng([self._seed, trial.number, zlib.crc32(name.encode())])
 
 
 def _end_loop(study: Study) -> bool:

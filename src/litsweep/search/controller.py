@@ -16,6 +16,7 @@ from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_of, objective
 from litsweep.sweep.run import Failure, Run, RunState, Suggestion
 from litsweep.sweep.section import show
+from litsweep.sweep.values import checked_seed
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 8
@@ -27,12 +28,13 @@ class Controller:
     Deterministic: the same config, runs (in order) and seed give the same suggestions and decisions, whether
     the runs came by `ask` and `tell` or are replayed by `add`. It keeps no clock, files or threads; calls
     from several threads are the caller's to order. A seed in the config goes before `seed`; `namespace` (the
-    id of the sweep, say) makes run ids differ between sweeps and changes nothing else.
+    id of the sweep, say) makes run ids differ between sweeps and changes nothing else. Raises ValueError
+    where `seed` is no integer of at least 0.
     """
 
     def __init__(self, config: SweepConfig, seed: int = 0, namespace: str = "") -> None:
         self.config = config
-        self.seed = seed if config.seed is None else config.seed
+        self.seed = checked_seed(seed) if config.seed is None else config.seed
         self._namespace = namespace
         self._searcher = searcher(config, self.seed)
         rule = config.early_terminate

@@ -24,7 +24,7 @@ from litsweep.sweep.top_schema import (
     parse_ours,
     parse_scheduler,
 )
-from litsweep.sweep.yaml_text import read_yaml
+from litsweep.sweep.yaml_text import mapping_of, read_yaml
 
 __all__ = ["Goal", "Impute", "Method", "Metric", "SweepConfig", "parse_sweep"]
 
@@ -80,7 +80,7 @@ def parse_sweep(config: str | Mapping[str, object], what: str = "the sweep confi
     `what` names it in messages (a file name, say). Raises ConfigError with all its faults; what runs but is
     worth a word is in `warnings` of the result.
     """
-    content = read_yaml(config, what) if isinstance(config, str) else config
+    content = mapping_of(read_yaml(config, what) if isinstance(config, str) else config, what)
     report = Report()
     try:
         parsed = _parse(Section(report, "", dict(content.items())))

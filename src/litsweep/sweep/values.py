@@ -7,6 +7,8 @@ from typing import TypeGuard
 
 import numpy as np
 
+from litsweep.errors import Fault
+
 
 def is_number(value: object) -> TypeGuard[int | float]:
     """True for an int or float (numpy's included), not for a bool."""
@@ -19,6 +21,15 @@ def is_finite(value: object) -> TypeGuard[int | float]:
         return is_number(value) and math.isfinite(value)
     except OverflowError:
         return False
+
+
+def checked_seed(seed: object) -> int:
+    """`seed` as an int. Raises ValueError where it is not an integer (numpy's included) of at least 0."""
+    if isinstance(seed, (int, np.integer)) and seed >= 0:
+        return int(seed)
+    raise ValueError(
+        str(Fault("seed", "must be an integer of at least 0", repr(seed), "write for example 0"))
+    )
 
 
 def identity(value: object) -> Hashable:

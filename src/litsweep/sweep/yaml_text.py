@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from textwrap import shorten
 
 import yaml
@@ -9,8 +10,8 @@ import yaml
 from litsweep.errors import ConfigError, Fault
 
 
-def read_yaml(text: str, what: str) -> Mapping[object, object]:
-    """The mapping that `text` holds; raises ConfigError, with line and column, where there is none."""
+def read_yaml(text: str, what: str) -> object:
+    """What `text` holds; raises ConfigError, with line and column, where it is not YAML."""
     try:
         repeated = list(_repeated_keys(yaml.compose(text, Loader=yaml.SafeLoader)))
         content = yaml.safe_load(text)
@@ -25,11 +26,18 @@ def read_yaml(text: str, what: str) -> Mapping[object, object]:
         ) from None
     if repeated:
         raise ConfigError(what, repeated)
-    if not isinstance(content, Mapping):
-        got = "" if content is None else shorten(write_yaml(content), 80, placeholder="…")
-        fix = "a sweep config begins with lines such as `method: random`"
-        raise ConfigError(what, [Fault("YAML", "must hold a mapping", got, fix)])
     return content
+
+
+def mapping_of(content: object, what: str) -> Mapping[object, object]:
+    """`content`, which must be a mapping; raises ConfigError where it is none."""
+    if isinstance(content, Mapping):
+        return content
+    got = "" if content is None else shorten(write_yaml(content), 80, placeholder="…")
+    fix = "a sweep config begins with lines such as `method: random`"
+    if isinstance(content, PurePath) or str(content).endswith((".yaml", ".yml")):
+        fix = "that names a file: give the text in it, Path(…).read_text()"
+    raise ConfigError(what, [Fault("YAML", "must hold a mapping", got, fix)])
 
 
 def write_yaml(value: object) -> str:
