@@ -1,0 +1,23 @@
+"""The program in docs/search.md does what stands around it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_search_in_python() -> None:
+    section = (ROOT / "docs/search.md").read_text().partition("\n## In Python\n")[2]
+    program = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    assert program is not None
+    done = subprocess.run(
+        [sys.executable, "-c", program[1]], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    found = re.fullmatch(
+        r"run_cap \w{8} \{'learning_rate': (.+), 'optimizer': 'adam'\} (.+) \(\)\n", done.stdout
+    )
+    assert found is not None, done.stdout
+    assert abs(float(found[1]) - 0.01) < 0.1 and float(found[2]) < 0.2
