@@ -267,7 +267,7 @@ def test_one_name_for_a_nested_and_a_dotted_parameter() -> None:
         ("method: random\nparameters: {a: [}", "line 2, column 18"),
         ("method: random\n\tparameters: 1", "line 2, column 1"),
         ("method: random\nmethod: grid\nparameters: {a: {value: 1}}", "line 2, column 1: method is there"),
-        ("just a sentence", "must hold a mapping, got just a sentence; a sweep config begins"),
+        ("just a sentence", "must hold a mapping, got the text 'just a sentence'; a sweep config begins"),
         ("", "must hold a mapping; a sweep config begins"),
         ("a: !!int x", "YAML: cannot be read"),
         ("a: 2024-13-45", "YAML: cannot be read"),
@@ -285,18 +285,18 @@ def test_unreadable_yaml_is_one_fault_with_its_place(text: str, words: str) -> N
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        (None, "got None; a sweep config begins with lines such as `method: random`"),
-        ([], "got []; a sweep"),
-        (b"method: random", "got b'method: random'; a sweep"),
-        (Path("sweeps/x.yaml"), "got PosixPath('sweeps/x.yaml'); that names a file: give the text in it"),
-        ("sweeps/x.yaml", "got the text 'sweeps/x.yaml'; that names a file: give the text in it"),
-        ("sweep", "got the text 'sweep'; a sweep"),
-        ("- a.yaml", "got ['a.yaml']; a sweep"),
+        (None, "; a sweep config begins with lines such as `method: random`"),
+        ([], ", got []; a sweep"),
+        (b"method: random", ", got b'method: random'; a sweep"),
+        (Path("sweeps/x.yaml"), ", got PosixPath('sweeps/x.yaml'); that names a file: give the text in it"),
+        ("sweeps/x.yaml", ", got the text 'sweeps/x.yaml'; that names a file: give the text in it"),
+        ("sweep", ", got the text 'sweep'; a sweep"),
+        ("- a.yaml", ", got ['a.yaml']; a sweep"),
     ],
     ids=str,
 )
 def test_what_is_neither_text_nor_a_mapping(config: Any, words: str) -> None:
-    assert f"YAML: must hold a mapping, {words}" in faults(config)["YAML"]
+    assert f"YAML: must hold a mapping{words}" in faults(config)["YAML"]
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Any
 
-from litsweep.errors import ConfigError
+from litsweep.errors import ConfigError, Fault
 from litsweep.sweep.distributions import Categorical, IntUniform, Quantized, Uniform
 from litsweep.sweep.early_terminate import EarlyTerminate, parse_early_terminate, parse_hyperband
 from litsweep.sweep.method import Method
@@ -24,7 +25,7 @@ from litsweep.sweep.top_schema import (
     parse_ours,
     parse_scheduler,
 )
-from litsweep.sweep.yaml_text import mapping_of, read_yaml
+from litsweep.sweep.yaml_text import read_yaml
 
 __all__ = ["Goal", "Impute", "Method", "Metric", "SweepConfig", "parse_sweep"]
 
@@ -80,7 +81,7 @@ def parse_sweep(config: str | Mapping[str, object], what: str = "the sweep confi
     `what` names it in messages (a file name, say). Raises ConfigError with all its faults; what runs but is
     worth a word is in `warnings` of the result.
     """
-    content = mapping_of(read_yaml(config, what) if isinstance(config, str) else config, what)
+    content = _mapping(read_yaml(config, what) if isinstance(config, str) else config, what)
     report = Report()
     try:
         parsed = _parse(Section(report, "", dict(content.items())))
@@ -89,6 +90,16 @@ def parse_sweep(config: str | Mapping[str, object], what: str = "the sweep confi
     if report.faults:
         raise ConfigError(what, report.faults)
     return parsed
+
+
+def _mapping(content: object, what: str) -> Mapping[object, object]:
+    if isinstance(content, Mapping):
+        return content
+    got = "" if content is None else show(content)
+    fix = "a sweep config begins with lines such as `method: random`"
+    if isinstance(content, PurePath) or str(content).endswith((".yaml", ".yml")):
+        fix = "that names a file: give the text in it, Path(…).read_text()"
+    raise ConfigError(what, [Fault("YAML", "must hold a mapping", got, fix)])
 
 
 def _parse(top: Section) -> SweepConfig:

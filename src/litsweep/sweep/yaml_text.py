@@ -1,9 +1,7 @@
 """The text of a sweep config, read as YAML 1.1 by the same loader as the wandb client's."""
 
 import math
-from collections.abc import Iterator, Mapping
-from pathlib import PurePath
-from textwrap import shorten
+from collections.abc import Iterator
 
 import yaml
 
@@ -27,17 +25,6 @@ def read_yaml(text: str, what: str) -> object:
     if repeated:
         raise ConfigError(what, repeated)
     return content
-
-
-def mapping_of(content: object, what: str) -> Mapping[object, object]:
-    """`content`, which must be a mapping; raises ConfigError where it is none."""
-    if isinstance(content, Mapping):
-        return content
-    got = "" if content is None else shorten(write_yaml(content), 80, placeholder="…")
-    fix = "a sweep config begins with lines such as `method: random`"
-    if isinstance(content, PurePath) or str(content).endswith((".yaml", ".yml")):
-        fix = "that names a file: give the text in it, Path(…).read_text()"
-    raise ConfigError(what, [Fault("YAML", "must hold a mapping", got, fix)])
 
 
 def write_yaml(value: object) -> str:
