@@ -178,7 +178,7 @@ def test_a_chunk_for_an_unknown_run_is_refused(stream: Stream) -> None:
         (b"{", "", "Expecting property name"),
         (b"[]", "", "[] where an object belongs"),
         (b"no gzip", "gzip", "Not a gzipped file"),
-        (gzip.compress(b"{}" * 100)[:20] + b"broken", "gzip", ""),
+        (gzip.compress(b"{}" * 100, mtime=0)[:20] + b"broken", "gzip", ""),
         (
             b'{"files": {"wandb-history.jsonl": {"content": ["{}", "{"]}}}',
             "",
