@@ -244,3 +244,29 @@ def test_the_reason_is_in_the_metrics_own_units() -> None:
 def test_a_sweep_without_a_metric_is_refused() -> None:
     with pytest.raises(ValueError, match="metric"):
         suggest(parse_sweep({"method": "random", "parameters": MIXED}), [], 1, 0)
+
+
+def test_failures_at_random_are_ignored() -> None:
+    """One run in four fails whatever its config: the search goes on as without."""
+    config = sweep({"x": {"min": 0.0, "max": 1.0}, "y": {"min": 0.0, "max": 1.0}})
+    luck = torch.rand(30, generator=torch.Generator().manual_seed(1)).tolist()
+    runs: list[Run] = []
+    for index, draw in enumerate(luck):
+        (proposal,) = suggest(config, runs, 1, 8)
+        p: Any = proposal.parameters
+        failed = Run(f"run{index}", p, RunState.FAILED, failure=Failure.ERROR)
+        runs.append(failed if draw < 0.25 else finished(p, (p["x"] - 0.3) ** 2 + (p["y"] - 0.7) ** 2, index))
+    assert proposal.reason["failures_look_random"] is True
+    assert min(run.history[0]["loss"] for run in runs if run.history) < 1e-3
+
+
+def test_failures_of_a_region_are_not_taken_for_bad_luck() -> None:
+    config = sweep({"x": {"min": 0.0, "max": 1.0}, "y": {"min": 0.0, "max": 1.0}})
+    runs: list[Run] = []
+    for index in range(16):
+        (proposal,) = suggest(config, runs, 1, 0)
+        p: Any = proposal.parameters
+        failed = Run(f"run{index}", p, RunState.FAILED, failure=Failure.ERROR)
+        runs.append(failed if p["x"] > 0.5 else finished(p, -p["x"], index))
+    assert proposal.reason["failures_look_random"] is False
+    assert sum(run.state is RunState.FAILED for run in runs[10:]) <= 2

@@ -14,6 +14,10 @@ _TOLERATED, _CAUTION = 0.05, 5.0
 _TOP = 0.9
 """Where runs fail at random, the bar is no higher than what a tenth of the successful configs reach."""
 
+_PRESUMED, _EVIDENCE = 2, 0.35
+"""More failures than this are ignored, as bad luck, unless the configs tell them from successes by so many
+nats for each failure (or each success, if those are fewer)."""
+
 _UNKNOWN = 0.6
 """With this share of the prior variance left nothing is known: the case of a category not tried yet."""
 
@@ -27,6 +31,8 @@ _STEEPNESS = 1000.0
 class Feasibility:
     """How likely a config is to give a result.
 
+    `is_luck` is true where failures depend on the config in no way that can be told; then they weigh nothing.
+
     A Gaussian process regresses 1 for runs with a result and -1 for failures; its sign is the class. Least
     squares on labels come close to a classifier proper with everything in closed form (Rasmussen and Williams
     2006, section 6.5).
@@ -39,6 +45,7 @@ class Feasibility:
         self._process = process
         wanted = torch.special.ndtri(torch.tensor(_WANTED, dtype=torch.double))
         with torch.no_grad():
+            self.is_luck = is_luck(process)
             wanted = wanted + _CAUTION * max(recent_failures - _TOLERATED, 0.0)
             self._bar = torch.minimum(wanted, self._score(succeeded)[0].quantile(_TOP))
 
@@ -52,6 +59,8 @@ class Feasibility:
 
         `position` is that of the suggestion in the sweep.
         """
+        if self.is_luck:
+            return torch.zeros_like(x[..., 0])
         score, variance = self._score(x)
         margin = score - self._bar
         if position % _TRIAL == 0:
@@ -64,3 +73,17 @@ class Feasibility:
         """Deviations by which the predicted label is positive, and the variance left there."""
         mean, variance = self._process.marginals(x)
         return mean.squeeze(-1) / (variance + self._process.noise).sqrt(), variance
+
+
+def is_luck(process: GaussianProcess) -> bool:
+    """Whether failures look random: foretold no better by the configs than by how often runs fail.
+
+    Each label is foretold from all others, by the model and by the rule of succession.
+    """
+    labels, (mean, variance) = process.targets, process.leave_one_out()
+    failures = int((labels < 0).sum())
+    successes = len(labels) - failures
+    alike = torch.where(labels < 0, failures, successes)
+    ours, theirs = torch.special.log_ndtr(labels * mean / variance.sqrt()), (alike / (len(labels) + 1)).log()
+    gain = float((ours - theirs).sum())
+    return failures > _PRESUMED and gain < _EVIDENCE * min(failures, successes)

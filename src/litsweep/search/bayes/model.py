@@ -157,6 +157,7 @@ class Model:
         }
         if self.feasibility is not None:
             reason["success_probability"] = self.feasibility.probability(x.unsqueeze(0)).item()
+            reason["failures_look_random"] = self.feasibility.is_luck
         return reason
 
 

@@ -169,6 +169,12 @@ class GaussianProcess:
         variance = (self._kernel.variance(features) - (explained * explained).sum(0)).clamp(min=1e-12)
         return self.theta.mean + cross @ self._weights, variance
 
+    def leave_one_out(self) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each target, shapes `n`, given the others (Rasmussen and Williams 2006,
+        equation 5.12)."""
+        precision = torch.cholesky_inverse(self._root).diagonal()
+        return self.targets - self._weights.squeeze(-1) / precision, 1 / precision
+
     def joint(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean, `... m`, and covariance, `... m x m`, of the noiseless function at `... m x d`."""
         features = self.theta.features(x, self.inputs)
