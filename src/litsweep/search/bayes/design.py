@@ -1,45 +1,54 @@
-"""Where to start: configs spread evenly over the space, before there is anything to learn from."""
+"""Where to start, before there is anything to learn from."""
 
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from litsweep.search.bayes.encoding import Encoding
+from litsweep.search.bayes.optimize import maximize
+from litsweep.search.bayes.sequence import seed_for, sobol
+from litsweep.search.bayes.surrogate import TREND, Inputs, prior
 
 _LOOK_AHEAD = 256
 _ENUMERABLE = 100_000
-"""A finite space of up to this many configs is listed when the sequence has only tried ones to offer."""
-
-
-def seed_for(seed: int, position: int) -> int:
-    """A seed for one suggestion, unrelated to those of its neighbours."""
-    return int(np.random.SeedSequence([abs(seed), position]).generate_state(1)[0])
-
-
-def sobol(d: int, n: int, seed: int, skip: int = 0) -> Tensor:
-    """Points `skip` to `skip + n` of a scrambled Sobol sequence (Owen 1998), shape `n x d`."""
-    engine = torch.quasirandom.SobolEngine(d, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
-    engine.fast_forward(skip)  # type: ignore[no-untyped-call]
-    return engine.draw(n, dtype=torch.double)
+"""A finite space of up to this many configs is listed when nothing else has an untried one to offer."""
 
 
 class Design:
-    """A Sobol sequence through the distributions' quantiles: every stretch of it is spread evenly."""
+    """Configs from inside the space, spread evenly by a Sobol sequence, by turns with some from its edges.
+
+    The edges tell most about trends, as in screening designs with two levels for each factor (Plackett and
+    Burman 1946). Here they are wherever the exploring model, with what it believes beforehand, is least
+    certain beside the configs that are there already; which goes for any mixture of parameters.
+    """
 
     def __init__(self, encoding: Encoding, seed: int) -> None:
         self._encoding, self._seed = encoding, seed
 
     def next(self, position: int, tried: AbstractSet[tuple[float, ...]]) -> Tensor | None:
-        """The config at `position`, shape `d`, or the first untried one after it; None if there is none."""
-        if not self._encoding.d:
-            return self._untried(torch.zeros(1, 0, dtype=torch.double), tried)
-        points = sobol(self._encoding.d, _LOOK_AHEAD, seed_for(self._seed, 0), skip=position)
-        found = self._untried(self._encoding.from_unit(points), tried)
-        if found is None and self._encoding.space.size <= _ENUMERABLE:
-            found = self._untried(self._encoding.all_configs(), tried)
-        return found
+        """The config at `position`, shape `d`, or an untried one in its place; None if there is none."""
+        offers = (row for offer in self._offers(position, tried) for row in offer)
+        return next((row for row in offers if self._encoding.identity(row) not in tried), None)
 
-    def _untried(self, x: Tensor, tried: AbstractSet[tuple[float, ...]]) -> Tensor | None:
-        return next((row for row in x if self._encoding.identity(row) not in tried), None)
+    def _offers(self, position: int, tried: AbstractSet[tuple[float, ...]]) -> Iterator[Tensor]:
+        """Configs to choose from, each offer of shape `m x d`, the preferred ones first."""
+        encoding = self._encoding
+        if not encoding.d:
+            yield torch.zeros(1, 0, dtype=torch.double)
+            return
+        if tried and position in range(2, 2 * encoding.d, 2):
+            yield self._edges(position, tried)
+        yield encoding.from_unit(sobol(encoding.d, _LOOK_AHEAD, seed_for(self._seed, 0), skip=position))
+        if encoding.space.size <= _ENUMERABLE:
+            yield encoding.all_configs()
+        else:
+            yield encoding.evenly(sobol(encoding.d, _LOOK_AHEAD, seed_for(self._seed, 1), skip=position))
+
+    def _edges(self, position: int, tried: AbstractSet[tuple[float, ...]]) -> Tensor:
+        """Configs by falling variance of a trend of which nothing but the configs tried is known."""
+        x = torch.tensor(sorted(tried), dtype=torch.double)
+        process = prior(x, Inputs.of(self._encoding), TREND)
+        seed = seed_for(self._seed, position)
+        return maximize(lambda at: process.marginals(at)[1], self._encoding, x, seed)

@@ -133,6 +133,14 @@ class Encoding:
                 x[:, j] = torch.bucketize(u[:, j].contiguous(), edges, right=True).to(u.dtype)
         return self.snap(x)
 
+    def evenly(self, u: Tensor) -> Tensor:
+        """Configs at `u` in [0, 1], shape `m x d`, where all values of a parameter are equally likely."""
+        x = u.clone()
+        for j, dim in enumerate(self.dimensions):
+            if dim.levels is not None:
+                x[:, j] = dim.levels[(u[:, j] * len(dim.levels)).long().clamp(max=len(dim.levels) - 1)]
+        return self.snap(x)
+
     def all_configs(self) -> Tensor:
         """Every config of a finite space, shape `size x d`."""
         levels = [dim.levels for dim in self.dimensions if dim.levels is not None]

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from litsweep.search.bayes import explain
 from litsweep.search.bayes.acquisition import LogNoisyExpectedImprovement
-from litsweep.search.bayes.design import seed_for
 from litsweep.search.bayes.encoding import Encoding, distinct
 from litsweep.search.bayes.feasibility import Feasibility
 from litsweep.search.bayes.observations import Observations, as_tensor
 from litsweep.search.bayes.optimize import maximize
+from litsweep.search.bayes.sequence import seed_for
 from litsweep.search.bayes.surrogate import OBJECTIVE, TREND, Inputs, Kind, Surrogate, fit, fit_labels
 from litsweep.sweep.metric import Metric
 
@@ -115,9 +115,7 @@ class Model:
 
     @cached_property
     def _inputs(self) -> Inputs:
-        levels = (dim.levels for dim in self.encoding.dimensions if dim.is_category)
-        sizes = tuple(len(values) for values in levels if values is not None)
-        return Inputs(self.encoding.is_category, sizes)
+        return Inputs.of(self.encoding)
 
     @property
     def _has_budget(self) -> bool:

@@ -20,11 +20,11 @@ from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNorm
 from torch import Tensor
 
 from litsweep.search.bayes import explain
-from litsweep.search.bayes.design import seed_for
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.model import Model
 from litsweep.search.bayes.observations import as_tensor
 from litsweep.search.bayes.optimize import maximize
+from litsweep.search.bayes.sequence import seed_for
 
 logei._load_attempted = (
     True  # else BoTorch stops at the first suggestion to compile a kernel: half a minute or more

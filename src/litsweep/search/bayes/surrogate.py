@@ -19,6 +19,7 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
+from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.kernels import Kernel, Matern, NeuralNetwork
 from litsweep.search.bayes.warping import Spread, inverse_yeo_johnson, kumaraswamy, log_slope, yeo_johnson
 
@@ -67,6 +68,12 @@ class Inputs:
 
     is_category: Tensor
     sizes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, encoding: Encoding) -> "Inputs":
+        """The parameters of a space."""
+        levels = (dim.levels for dim in encoding.dimensions if dim.is_category)
+        return cls(encoding.is_category, tuple(len(values) for values in levels if values is not None))
 
     @property
     def d(self) -> int:
@@ -223,6 +230,14 @@ def fit_labels(x: Tensor, labels: Tensor, inputs: Inputs, for_fit: Tensor) -> Ga
     """A plain regression of `labels`, shape `n`, without warps. Raises FitError."""
     theta = maximum_a_posteriori(x[for_fit], labels[for_fit], inputs, LABELS)
     return GaussianProcess(x, labels, _NOISE_FLOOR + theta.log_noise.exp(), theta, inputs, LABELS.kernel)
+
+
+def prior(x: Tensor, inputs: Inputs, kind: Kind) -> GaussianProcess:
+    """What `kind` believes, with its most probable hyperparameters, before the targets at `x`, shape `n x d`,
+    are known: for the variances that are left."""
+    theta = Hyperparameters.unpack(torch.tensor(Hyperparameters.start(inputs, kind)), inputs)
+    targets = torch.zeros(len(x), dtype=torch.double)
+    return GaussianProcess(x, targets, _NOISE_FLOOR + theta.log_noise.exp(), theta, inputs, kind.kernel)
 
 
 class FitError(Exception):
