@@ -270,3 +270,14 @@ def test_failures_of_a_region_are_not_taken_for_bad_luck() -> None:
         runs.append(failed if p["x"] > 0.5 else finished(p, -p["x"], index))
     assert proposal.reason["failures_look_random"] is False
     assert sum(run.state is RunState.FAILED for run in runs[10:]) <= 2
+
+
+def test_suggestions_made_together_are_not_all_but_the_same() -> None:
+    """Near an optimum in a corner little is left to learn."""
+    config = sweep({"x": {"min": 0.0, "max": 1.0}, "y": {"min": 0.0, "max": 1.0}})
+    runs: list[Run] = []
+    for _ in range(5):
+        configs: list[Any] = [proposal.parameters for proposal in suggest(config, runs, 4, 0)]
+        x = torch.tensor([[p["x"], p["y"]] for p in configs])
+        assert torch.cdist(x, x, p=torch.inf).fill_diagonal_(1).min() > 9e-4
+        runs += [finished(p, p["x"] + p["y"], len(runs) + i) for i, p in enumerate(configs)]

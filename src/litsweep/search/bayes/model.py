@@ -25,6 +25,9 @@ _BASE = 64
 _PARENTS = 5
 """So many of them are varied in the search for the next."""
 
+_SAME = 1e-3
+"""Configs that differ by less in every parameter are one config, seen by the person who pays for two runs."""
+
 _FIT_TO, _CONDITION_ON = 250, 1000
 """Most observations that hyperparameters are fitted to, and that predictions rest on: their cost is cubic."""
 
@@ -65,14 +68,15 @@ class Model:
     ) -> tuple[Tensor, dict[str, object]] | None:
         """The next config, shape `d`, and why; None if the search met only tried ones. Raises FitError."""
         seed = seed_for(self.seed, position)
-        gain = self._gain(as_tensor(pending).reshape(-1, self.encoding.d), seed)
+        running = as_tensor(pending).reshape(-1, self.encoding.d)
+        gain = self._gain(running, seed)
 
         def acquisition(x: Tensor) -> Tensor:
             value = gain(self.at_full_budget(x))
             return value if self.feasibility is None else value + self.feasibility.log_weight(x, position)
 
         for x in maximize(acquisition, self.encoding, self.base[:_PARENTS], seed):
-            if self.encoding.identity(x) not in tried:
+            if is_new(x, self.encoding, tried, running):
                 return x, self._reason(x)
         return None
 
@@ -157,6 +161,12 @@ class Model:
             reason["success_probability"] = self.feasibility.probability(x.unsqueeze(0)).item()
             reason["failures_look_random"] = self.feasibility.is_luck
         return reason
+
+
+def is_new(x: Tensor, encoding: Encoding, tried: AbstractSet[tuple[float, ...]], running: Tensor) -> bool:
+    """Whether `x`, shape `d`, is none of the tried configs and not nearly one of `running`, `p x d`."""
+    is_apart = bool(((x - running).abs() > _SAME).any(-1).all())
+    return is_apart and encoding.identity(x) not in tried
 
 
 def subset(y: Tensor, size: int, seed: int) -> Tensor:

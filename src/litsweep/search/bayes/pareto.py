@@ -53,7 +53,8 @@ class ParetoModel:
     ) -> tuple[Tensor, dict[str, object]] | None:
         """As `Model.propose`."""
         seed = seed_for(self.models[0].seed, position)
-        gain = self._gain(as_tensor(pending).reshape(-1, self.encoding.d), seed)
+        running = as_tensor(pending).reshape(-1, self.encoding.d)
+        gain = self._gain(running, seed)
         feasibility = self.models[0].feasibility
 
         def acquisition(x: Tensor) -> Tensor:
@@ -61,7 +62,7 @@ class ParetoModel:
             return value if feasibility is None else value + feasibility.log_weight(x, position)
 
         for x in maximize(acquisition, self.encoding, self.front, seed):
-            if self.encoding.identity(x) not in tried:
+            if is_new(x, self.encoding, tried, running):
                 return x, self._reason(x)
         return None
 
