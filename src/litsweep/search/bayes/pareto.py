@@ -21,7 +21,7 @@ from torch import Tensor
 
 from litsweep.search.bayes import explain
 from litsweep.search.bayes.encoding import Encoding
-from litsweep.search.bayes.model import Model
+from litsweep.search.bayes.model import Model, is_new
 from litsweep.search.bayes.observations import as_tensor
 from litsweep.search.bayes.optimize import maximize
 from litsweep.search.bayes.sequence import seed_for
