@@ -299,3 +299,17 @@ def test_importing_the_package_loads_no_torch_until_bayes_is_asked() -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_front_of_a_sweep() -> None:
+    metrics = [{"name": "acc", "goal": "maximize"}, {"name": "ms"}]
+    space = {"x": {"min": 0.0, "max": 1.0}}
+    search = Controller(parse_sweep({"method": "random", "metrics": metrics, "parameters": space}))
+    for acc, ms, state in (
+        (0.9, 5.0, "finished"),
+        (0.8, 2.0, "finished"),
+        (0.7, 3.0, "finished"),
+        (1.0, 1.0, "failed"),
+    ):
+        search.add({"x": acc}, history=[{"acc": acc, "ms": ms}], state=state)
+    assert [each.parameters["x"] for each in search.front()] == [0.9, 0.8]

@@ -12,7 +12,7 @@ from litsweep.errors import LitsweepError
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_of, curve
-from litsweep.sweep.pareto import front_of_sweep
+from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
 from litsweep.sweep.run import Run, RunState
 
 PAGE = 500
@@ -79,10 +79,11 @@ class SweepStatus:
         return Counter(str(run.state) for run in self.runs)
 
     def best(self) -> RunStatus | None:
-        """The run with the best value of the metric; runs that failed without one do not count."""
-        values = [run.best for run in self.runs if run.best is not None]
-        best = best_of(values, self.metric) if self.metric is not None else None
-        return next((run for run in self.runs if run.best is not None and run.best == best), None)
+        """The run with the best value of the metric; runs that failed stand behind all others."""
+        if self.metric is None:
+            return None
+        best = best_of_sweep([run.best for run in self.runs], [run.state for run in self.runs], self.metric)
+        return None if best is None else self.runs[best]
 
     def front(self) -> tuple[RunStatus, ...]:
         """The runs of the Pareto front of a sweep with several metrics; else none."""

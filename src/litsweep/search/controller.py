@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from litsweep.errors import count
 from litsweep.search.curve import Curve
-from litsweep.search.pareto import pareto_front
 from litsweep.search.searcher import searcher
 from litsweep.search.stopping import StopDecision, Stopper
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.history import History, rows_of
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_of, objective
+from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
 from litsweep.sweep.run import Failure, Run, RunState, Suggestion
 from litsweep.sweep.section import show
 from litsweep.sweep.values import checked_seed
@@ -134,18 +134,18 @@ class Controller:
 
         Failed and crashed runs stand behind all others: what they reached may not be there to use.
         """
-        scored = [(run, value) for run in self._own if (value := self.objective(run.id)) is not None]
-        usable = [(run, value) for run, value in scored if not _is_broken(run)]
-        metric = self.config.metric
-        if metric is None or not scored:
+        if self.config.metric is None:
             return None
-        sign = 1 if metric.is_maximized else -1
-        return max(usable or scored, key=lambda pair: sign * pair[1])[0]
+        own = self._own
+        values = [self.objective(run.id) for run in own]
+        best = best_of_sweep(values, [run.state for run in own], self.config.metric)
+        return None if best is None else own[best]
 
     def front(self) -> list[Run]:
         """The runs of this sweep that no other dominates in all of its metrics; broken ones only if alone."""
-        usable = [run for run in self._own if not _is_broken(run)]
-        return pareto_front(usable, self.config.metrics) or pareto_front(self._own, self.config.metrics)
+        own = self._own
+        values = [[objective(run, metric) for metric in self.config.metrics] for run in own]
+        return [own[i] for i in front_of_sweep(values, [run.state for run in own], self.config.metrics)]
 
     def objective(self, id: str) -> float | None:
         """The best value of the first metric in a run's history; None where it logged none."""
@@ -218,10 +218,6 @@ class Controller:
 def seed_for_sweep(sweep_id: str) -> int:
     """A seed for a sweep that gives none, the same each time."""
     return int.from_bytes(hashlib.sha256(sweep_id.encode()).digest()[:4])
-
-
-def _is_broken(run: Run) -> bool:
-    return run.state in (RunState.FAILED, RunState.CRASHED) or run.failure is not None
 
 
 def reaches_targets(run: Run, metrics: Sequence[Metric]) -> bool:

@@ -1,4 +1,4 @@
-"""The best of several objectives: the Pareto front."""
+"""The best run of a sweep and, with several objectives, the Pareto front."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from litsweep.sweep.run import RunState
 Values = Sequence[float | None]
 """The best value of each metric in a run; None for one that it did not log."""
 
-_BROKEN = (RunState.FAILED, RunState.CRASHED, RunState.KILLED)
+_BROKEN = (RunState.FAILED, RunState.CRASHED)
 
 
 def non_dominated(values: Sequence[Values], metrics: Sequence[Metric]) -> list[int]:
@@ -35,6 +35,17 @@ def front_of_sweep(
     """
     usable = [() if state in _BROKEN else row for row, state in zip(values, states, strict=True)]
     return non_dominated(usable, metrics) or non_dominated(values, metrics)
+
+
+def best_of_sweep(
+    values: Sequence[float | None], states: Sequence[RunState | str], metric: Metric
+) -> int | None:
+    """The position of the run with the best value of one metric, the first of equals; None if none has one.
+
+    Runs that failed stand behind, as in `front_of_sweep`.
+    """
+    front = front_of_sweep([[value] for value in values], states, [metric])
+    return front[0] if front else None
 
 
 def _losses(row: Values, signs: Sequence[float]) -> tuple[float, ...]:

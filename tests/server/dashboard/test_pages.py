@@ -63,6 +63,13 @@ def test_one_metric_has_no_front(http: TestClient, sweep: str) -> None:
     assert not any(run["is_front"] for run in data(http, sweep)["runs"])
 
 
+def test_the_best_run_is_named_and_did_not_fail(http: TestClient, sweep: str) -> None:
+    assert data(http, sweep)["best"] == "good"
+    with backend_of(http).database.write() as connection:
+        two = fill_two_metrics(connection)
+    assert data(http, two)["best"] == "accurate"  # `broken` reached more
+
+
 def test_parameters_stand_at_their_quantile(http: TestClient, sweep: str) -> None:
     found = data(http, sweep)
     assert [parameter["name"] for parameter in found["parameters"]] == ["lr", "optimizer"]

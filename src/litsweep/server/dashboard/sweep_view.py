@@ -17,7 +17,7 @@ from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_of
-from litsweep.sweep.pareto import front_of_sweep
+from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
 from litsweep.sweep.space import Parameter
 
 MOST_CURVES = 60
@@ -68,6 +68,7 @@ def sweep_view(connection: Connection, sweep: SweepRecord, cache: CurveCache) ->
         "metrics": [metric_row(metric) for metric in config.metrics],
         "parameters": [{"name": axis.name, "ticks": _ticks(axis)} for axis in axes],
         "runs": [{**_row(result, axes), "is_front": i in front} for i, result in enumerate(results)],
+        "best": _best(results, config),
         "curves": _curves(results, config.metric) if config.metric else {},
     }
 
@@ -101,6 +102,15 @@ def _result(connection: Connection, run: RunRecord, config: SweepConfig, cache: 
     curves = [cache.get(connection, run, metric.name) for metric in config.metrics]
     pairs = zip(curves, config.metrics, strict=True)
     return Result(run, parameters, [best_of(finite(curve), metric) for curve, metric in pairs], curves)
+
+
+def _best(results: Sequence[Result], config: SweepConfig) -> str | None:
+    """The name of the best run by the first metric."""
+    if config.metric is None:
+        return None
+    states = [result.run.state for result in results]
+    best = best_of_sweep([result.best for result in results], states, config.metric)
+    return None if best is None else results[best].run.name
 
 
 def _front(results: Sequence[Result], config: SweepConfig) -> frozenset[int]:

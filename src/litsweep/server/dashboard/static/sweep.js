@@ -93,14 +93,17 @@ function showTiles(data, best) {
   );
 }
 
-/** The best value after each run, and the runs that were better than all before. */
+/** The best value after each run; what failed runs reached counts only where there are no others. */
 function bestSoFar(runs, isBetter) {
+  const counts = runs.some((run) => !isFailed(run)) ? (run) => !isFailed(run) : () => true;
   let best = null;
   return runs.map((run) => {
-    if (run.best !== null && (best === null || isBetter(run.best, best))) best = run.best;
+    if (counts(run) && (best === null || isBetter(run.best, best))) best = run.best;
     return best;
   });
 }
+
+const isFailed = (run) => ["failed", "crashed"].includes(run.state);
 
 function drawBest({ metric, runs }, isBetter) {
   const order = runs.map((run, i) => ({ ...run, i: i + 1 })).filter((run) => run.best !== null);
@@ -256,10 +259,7 @@ function makeTable({ metric, metrics, parameters }) {
 
 poll(`/-/data${location.pathname}`, async (data) => {
   const isBetter = data.metric?.goal === "maximize" ? (a, b) => a > b : (a, b) => a < b;
-  const best = data.runs.reduce(
-    (top, run) => (run.best !== null && (top === null || isBetter(run.best, top.best)) ? run : top),
-    null,
-  );
+  const best = data.runs.find((run) => run.name === data.best) ?? null;
   if (best && data.metrics.length === 1) best.isBest = true;
   showHead(data);
   showTiles(data, best);
