@@ -29,16 +29,16 @@ def start(encoding: Encoding, positions: Sequence[int], seed: int = 0) -> Tensor
     return torch.stack(rows)
 
 
-def test_edges_take_turns_with_the_inside_until_there_is_about_one_for_each_parameter() -> None:
+def test_with_many_agents_some_start_at_edges() -> None:
     x = start(encoded(FOUR), range(12))
     ends = ((x < 1e-6) | (x > 1 - 1e-6)).sum(-1)
-    assert (ends[[2, 4, 6]] >= 2).all()
-    assert ends.sum() == ends[[2, 4, 6]].sum()
+    assert (ends[5:8] >= 2).all()
+    assert ends.sum() == ends[5:8].sum()
 
 
 def test_edges_lie_apart() -> None:
-    edges = start(encoded(FOUR), range(8))[[2, 4, 6]].round()
-    assert (torch.cdist(edges, edges, p=0) + 4 * torch.eye(3) >= 2).all()
+    edges = start(encoded(FOUR), range(8))[5:]
+    assert (torch.cdist(edges, edges, p=1) + 4 * torch.eye(3) >= 1).all()
 
 
 def test_one_parameter_has_no_edges_to_learn_a_trend_from() -> None:
@@ -48,7 +48,7 @@ def test_one_parameter_has_no_edges_to_learn_a_trend_from() -> None:
 
 def test_categories_and_integers_have_edges_too() -> None:
     encoding = encoded({**FOUR, "act": {"values": ["relu", "gelu"]}, "layers": {"min": 1, "max": 5}})
-    values = [encoding.decode(x) for x in start(encoding, range(11))[2:11:2]]
+    values = [encoding.decode(x) for x in start(encoding, range(12))[5:]]
     assert {value["act"] for value in values} == {"relu", "gelu"}
     assert {value["layers"] for value in values} == {1, 5}
 

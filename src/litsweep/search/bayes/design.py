@@ -11,17 +11,21 @@ from litsweep.search.bayes.optimize import maximize
 from litsweep.search.bayes.sequence import seed_for, sobol
 from litsweep.search.bayes.surrogate import TREND, Inputs, prior
 
+INITIAL = 5
+"""So many runs, ended or under way, are spread over the space before a model decides."""
+
 _LOOK_AHEAD = 256
 _ENUMERABLE = 100_000
 """A finite space of up to this many configs is listed when nothing else has an untried one to offer."""
 
 
 class Design:
-    """Configs from inside the space, spread evenly by a Sobol sequence, by turns with some from its edges.
+    """Configs from inside the space, spread evenly by a Sobol sequence; with many agents some from its edges.
 
-    The edges tell most about trends, as in screening designs with two levels for each factor (Plackett and
-    Burman 1946). Here they are wherever the exploring model, with what it believes beforehand, is least
-    certain beside the configs that are there already; which goes for any mixture of parameters.
+    Where more configs are asked for before anything is known, the edges tell most about trends, as in
+    screening designs with two levels for each factor (Plackett and Burman 1946). Here they are wherever the
+    exploring model, with what it believes beforehand, is least certain beside the configs that are there
+    already; which goes for any mixture of parameters.
     """
 
     def __init__(self, encoding: Encoding, seed: int) -> None:
@@ -38,7 +42,7 @@ class Design:
         if not encoding.d:
             yield torch.zeros(1, 0, dtype=torch.double)
             return
-        if tried and position in range(2, 2 * encoding.d, 2):
+        if tried and position in range(INITIAL, 2 * encoding.d):
             yield self._edges(position, tried)
         yield encoding.from_unit(sobol(encoding.d, _LOOK_AHEAD, seed_for(self._seed, 0), skip=position))
         if encoding.space.size <= _ENUMERABLE:
