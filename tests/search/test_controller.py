@@ -301,6 +301,16 @@ def test_importing_the_package_loads_no_torch_until_bayes_is_asked() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_run_that_told_of_a_failure_stands_behind_whatever_its_state() -> None:
+    search = controller()
+    search.add({"x": 0.1}, history=[{"loss": 0.1}], state="killed", failure="signal")
+    usable = search.add({"x": 0.2}, history=[{"loss": 0.5}], state="finished")
+    best = search.best()
+    assert best is not None
+    assert best.id == usable
+    assert [run.id for run in search.front()] == [usable]
+
+
 def test_the_front_of_a_sweep() -> None:
     metrics = [{"name": "acc", "goal": "maximize"}, {"name": "ms"}]
     space = {"x": {"min": 0.0, "max": 1.0}}
