@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from litsweep.sweep.metric import Goal, Metric
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep, non_dominated
+from litsweep.sweep.run import Failure, Run, RunState
 
 METRICS = (Metric("acc", Goal.MAXIMIZE), Metric("ms", Goal.MINIMIZE))
 
@@ -26,32 +27,43 @@ def test_a_run_that_lacks_a_metric_is_on_no_front() -> None:
     assert non_dominated([], METRICS) == []
 
 
-def test_failed_runs_stand_behind() -> None:
+def test_broken_runs_stand_behind() -> None:
     values = [(0.9, 5.0), (1.0, 1.0), (0.8, 2.0), (0.7, 3.0), (None, 0.1)]
-    states = ["finished", "failed", "running", "finished", "finished"]
-    assert front_of_sweep(values, states, METRICS) == [0, 2]
-    assert front_of_sweep(values, ["crashed"] * 5, METRICS) == [1]
+    assert front_of_sweep(values, [False, True, False, False, False], METRICS) == [0, 2]
+    assert front_of_sweep(values, [True] * 5, METRICS) == [1]
     assert front_of_sweep([], [], METRICS) == []
 
 
 def test_equal_runs_are_on_it_together() -> None:
-    assert front_of_sweep([(0.9, 5.0), (0.9, 5.0)], ["finished"] * 2, METRICS) == [0, 1]
+    assert front_of_sweep([(0.9, 5.0), (0.9, 5.0)], [False, False], METRICS) == [0, 1]
 
 
 @pytest.mark.parametrize(
-    ("states", "best"),
-    [
-        (["finished", "failed", "killed", "running"], 3),
-        (["finished", "finished", "crashed", "failed"], 1),
-        (["failed", "crashed", "crashed", "failed"], 1),
-    ],
+    ("broken", "best"),
+    [([False, True, False, False], 3), ([False, False, True, True], 1), ([True] * 4, 1)],
 )
-def test_the_best_run_is_one_that_did_not_fail(states: list[str], best: int) -> None:
-    assert best_of_sweep([0.5, 0.9, None, 0.8], states, METRICS[0]) == best
-    assert best_of_sweep([0.5, 0.1, None, 0.2], states, METRICS[1]) == best
+def test_the_best_run_is_one_that_is_not_broken(broken: list[bool], best: int) -> None:
+    assert best_of_sweep([0.5, 0.9, None, 0.8], broken, METRICS[0]) == best
+    assert best_of_sweep([0.5, 0.1, None, 0.2], broken, METRICS[1]) == best
 
 
 def test_the_first_of_equal_runs_is_the_best_and_no_run_of_none() -> None:
-    assert best_of_sweep([0.1, 0.9, 0.9], ["finished"] * 3, METRICS[0]) == 1
-    assert best_of_sweep([None], ["finished"], METRICS[0]) is None
+    assert best_of_sweep([0.1, 0.9, 0.9], [False] * 3, METRICS[0]) == 1
+    assert best_of_sweep([None], [False], METRICS[0]) is None
     assert best_of_sweep([], [], METRICS[0]) is None
+
+
+@pytest.mark.parametrize(
+    ("run", "is_broken"),
+    [
+        (Run("r", {}, RunState.FAILED), True),
+        (Run("r", {}, RunState.CRASHED), True),
+        (Run("r", {}, RunState.FINISHED), False),
+        (Run("r", {}, RunState.KILLED), False),
+        (Run("r", {}, RunState.KILLED, failure=Failure.LOST), True),
+        (Run("r", {}, RunState.FINISHED, failure=Failure.DIVERGED), True),
+        (Run("r", {}, RunState.RUNNING, failure=Failure.SIGNAL), False),  # tried again
+    ],
+)
+def test_a_run_is_broken_by_its_state_or_its_failure(run: Run, is_broken: bool) -> None:
+    assert run.is_broken is is_broken

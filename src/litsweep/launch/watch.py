@@ -38,6 +38,11 @@ class RunStatus:
     last: float | None
     objectives: Mapping[str, float]
 
+    @property
+    def is_broken(self) -> bool:
+        """As `Run.is_broken`."""
+        return self.state.is_broken(self.summary.get("failure"))
+
 
 @dataclass(frozen=True)
 class SweepStatus:
@@ -70,6 +75,10 @@ class SweepStatus:
         return min(bounds) if bounds else None
 
     @property
+    def _broken(self) -> list[bool]:
+        return [run.is_broken for run in self.runs]
+
+    @property
     def _grid_size(self) -> int | None:
         size = self.config.space.size
         return int(size) if self.config.method == "grid" and math.isfinite(size) else None
@@ -82,7 +91,7 @@ class SweepStatus:
         """The run with the best value of the metric; runs that failed stand behind all others."""
         if self.metric is None:
             return None
-        best = best_of_sweep([run.best for run in self.runs], [run.state for run in self.runs], self.metric)
+        best = best_of_sweep([run.best for run in self.runs], self._broken, self.metric)
         return None if best is None else self.runs[best]
 
     def front(self) -> tuple[RunStatus, ...]:
@@ -91,7 +100,7 @@ class SweepStatus:
         if len(metrics) < 2:
             return ()
         values = [[run.objectives.get(metric.name) for metric in metrics] for run in self.runs]
-        front = front_of_sweep(values, [run.state for run in self.runs], metrics)
+        front = front_of_sweep(values, self._broken, metrics)
         return tuple(self.runs[i] for i in front)
 
 

@@ -138,14 +138,15 @@ class Controller:
             return None
         own = self._own
         values = [self.objective(run.id) for run in own]
-        best = best_of_sweep(values, _outcomes(own), self.config.metric)
+        best = best_of_sweep(values, [run.is_broken for run in own], self.config.metric)
         return None if best is None else own[best]
 
     def front(self) -> list[Run]:
         """The runs of this sweep that no other dominates in all of its metrics; broken ones only if alone."""
         own = self._own
         values = [[objective(run, metric) for metric in self.config.metrics] for run in own]
-        return [own[i] for i in front_of_sweep(values, _outcomes(own), self.config.metrics)]
+        front = front_of_sweep(values, [run.is_broken for run in own], self.config.metrics)
+        return [own[i] for i in front]
 
     def objective(self, id: str) -> float | None:
         """The best value of the first metric in a run's history; None where it logged none."""
@@ -218,11 +219,6 @@ class Controller:
 def seed_for_sweep(sweep_id: str) -> int:
     """A seed for a sweep that gives none, the same each time."""
     return int.from_bytes(hashlib.sha256(sweep_id.encode()).digest()[:4])
-
-
-def _outcomes(runs: Sequence[Run]) -> list[RunState]:
-    """The states, where a run that has told of a failure has failed."""
-    return [RunState.FAILED if run.failure is not None else run.state for run in runs]
 
 
 def reaches_targets(run: Run, metrics: Sequence[Metric]) -> bool:

@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.run import RunState
 
 Values = Sequence[float | None]
 """The best value of each metric in a run; None for one that it did not log."""
-
-_BROKEN = (RunState.FAILED, RunState.CRASHED)
 
 
 def non_dominated(values: Sequence[Values], metrics: Sequence[Metric]) -> list[int]:
@@ -26,25 +23,18 @@ def non_dominated(values: Sequence[Values], metrics: Sequence[Metric]) -> list[i
     return sorted(front)
 
 
-def front_of_sweep(
-    values: Sequence[Values], states: Sequence[RunState | str], metrics: Sequence[Metric]
-) -> list[int]:
-    """As `non_dominated`, of the runs that did not fail: what one reached that did may not be there to use.
-
-    Of all runs, where there are no others.
-    """
-    usable = [() if state in _BROKEN else row for row, state in zip(values, states, strict=True)]
+def front_of_sweep(values: Sequence[Values], broken: Sequence[bool], metrics: Sequence[Metric]) -> list[int]:
+    """As `non_dominated`, of the runs that are not `broken` (`Run.is_broken`); of all, if they all are."""
+    usable = [() if is_broken else row for row, is_broken in zip(values, broken, strict=True)]
     return non_dominated(usable, metrics) or non_dominated(values, metrics)
 
 
-def best_of_sweep(
-    values: Sequence[float | None], states: Sequence[RunState | str], metric: Metric
-) -> int | None:
+def best_of_sweep(values: Sequence[float | None], broken: Sequence[bool], metric: Metric) -> int | None:
     """The position of the run with the best value of one metric, the first of equals; None if none has one.
 
-    Runs that failed stand behind, as in `front_of_sweep`.
+    Broken runs stand behind, as in `front_of_sweep`.
     """
-    front = front_of_sweep([[value] for value in values], states, [metric])
+    front = front_of_sweep([[value] for value in values], broken, [metric])
     return front[0] if front else None
 
 

@@ -22,6 +22,10 @@ class RunState(StrEnum):
         """True while the run may still log metrics."""
         return self in (RunState.PENDING, RunState.RUNNING, RunState.PREEMPTING, RunState.PREEMPTED)
 
+    def is_broken(self, failure: object = None) -> bool:
+        """True where a run with this `failure`, if any, has ended by a fault, its own or a machine's."""
+        return self in (RunState.FAILED, RunState.CRASHED) or (bool(failure) and not self.is_alive)
+
 
 class Failure(StrEnum):
     """Why a run ended without a usable result."""
@@ -49,6 +53,11 @@ class Run:
     history: Sequence[Mapping[str, float]] = ()
     failure: Failure | None = None
     stopped_early: bool = False
+
+    @property
+    def is_broken(self) -> bool:
+        """True where it ended by a fault: what it logged before may come of a model that is not there."""
+        return self.state.is_broken(self.failure)
 
 
 @dataclass(frozen=True)

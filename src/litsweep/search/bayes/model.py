@@ -13,7 +13,7 @@ from litsweep.search.bayes.acquisition import LogNoisyExpectedImprovement
 from litsweep.search.bayes.encoding import Encoding, distinct
 from litsweep.search.bayes.feasibility import Feasibility
 from litsweep.search.bayes.observations import Observations, as_tensor
-from litsweep.search.bayes.optimize import maximize
+from litsweep.search.bayes.optimize import first_new, maximize
 from litsweep.search.bayes.sequence import seed_for
 from litsweep.search.bayes.surrogate import OBJECTIVE, TREND, Inputs, Kind, Surrogate, fit, fit_labels
 from litsweep.sweep.metric import Metric
@@ -24,9 +24,6 @@ _BASE = 64
 
 _PARENTS = 5
 """So many of them are varied in the search for the next."""
-
-_SAME = 1e-3
-"""Configs that differ by less in every parameter are one config, seen by the person who pays for two runs."""
 
 _FIT_TO, _CONDITION_ON = 250, 1000
 """Most observations that hyperparameters are fitted to, and that predictions rest on: their cost is cubic."""
@@ -75,10 +72,9 @@ class Model:
             value = gain(self.at_full_budget(x))
             return value if self.feasibility is None else value + self.feasibility.log_weight(x, position)
 
-        for x in maximize(acquisition, self.encoding, self.base[:_PARENTS], seed):
-            if is_new(x, self.encoding, tried, running):
-                return x, self._reason(x)
-        return None
+        ranked = maximize(acquisition, self.encoding, self.base[:_PARENTS], seed)
+        x = first_new(ranked, self.encoding, tried, running)
+        return None if x is None else (x, self._reason(x))
 
     @cached_property
     def surrogate(self) -> Surrogate:
@@ -161,12 +157,6 @@ class Model:
             reason["success_probability"] = self.feasibility.probability(x.unsqueeze(0)).item()
             reason["failures_look_random"] = self.feasibility.is_luck
         return reason
-
-
-def is_new(x: Tensor, encoding: Encoding, tried: AbstractSet[tuple[float, ...]], running: Tensor) -> bool:
-    """Whether `x`, shape `d`, is none of the tried configs and not nearly one of `running`, `p x d`."""
-    is_apart = bool(((x - running).abs() > _SAME).any(-1).all())
-    return is_apart and encoding.identity(x) not in tried
 
 
 def subset(y: Tensor, size: int, seed: int) -> Tensor:

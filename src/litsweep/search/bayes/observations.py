@@ -110,8 +110,7 @@ class Trial:
         run = self.run
         if self.is_alive or run.state is RunState.KILLED or run.failure in _NOT_THE_CONFIGS_FAULT:
             return False
-        is_broken = run.failure is not None or run.state in (RunState.FAILED, RunState.CRASHED)
-        return is_broken or not self.values
+        return run.is_broken or not self.values
 
     @property
     def is_partial(self) -> bool:

@@ -6,6 +6,7 @@ the others held. Configs are always compared as what they are, never before roun
 """
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 import torch
 from scipy.optimize import minimize
@@ -29,6 +30,9 @@ neighbours."""
 _REACH = 3
 """Neighbours on either side of a value that are tried."""
 
+_SAME = 1e-3
+"""Configs that differ by less in every parameter are one config, seen by the person who pays for two runs."""
+
 _APART = 0.05
 """No two starts are closer than this in all parameters."""
 
@@ -44,6 +48,17 @@ def maximize(acquisition: Acquisition, encoding: Encoding, best: Tensor, seed: i
         x = climb(acquisition, encoding, x)
         x = step(acquisition, encoding, x)
     return torch.cat([_ranked(acquisition, x), pool])
+
+
+def first_new(
+    ranked: Tensor, encoding: Encoding, tried: AbstractSet[tuple[float, ...]], running: Tensor
+) -> Tensor | None:
+    """The first row of `ranked`, `m x d`, that is no tried config and not nearly one of `running`."""
+    return next((x for x in ranked if _is_apart(x, running) and encoding.identity(x) not in tried), None)
+
+
+def _is_apart(x: Tensor, running: Tensor) -> bool:
+    return bool(((x - running).abs() > _SAME).any(-1).all())
 
 
 def variations(encoding: Encoding, best: Tensor, seed: int) -> Tensor:

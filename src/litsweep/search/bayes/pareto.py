@@ -21,9 +21,9 @@ from torch import Tensor
 
 from litsweep.search.bayes import explain
 from litsweep.search.bayes.encoding import Encoding
-from litsweep.search.bayes.model import Model, is_new
+from litsweep.search.bayes.model import Model
 from litsweep.search.bayes.observations import as_tensor
-from litsweep.search.bayes.optimize import maximize
+from litsweep.search.bayes.optimize import first_new, maximize
 from litsweep.search.bayes.sequence import seed_for
 
 logei._load_attempted = (
@@ -61,10 +61,9 @@ class ParetoModel:
             value = torch.cat([gain(part.unsqueeze(-2)) for part in torch.split(x, _AT_ONCE)])
             return value if feasibility is None else value + feasibility.log_weight(x, position)
 
-        for x in maximize(acquisition, self.encoding, self.front, seed):
-            if is_new(x, self.encoding, tried, running):
-                return x, self._reason(x)
-        return None
+        ranked = maximize(acquisition, self.encoding, self.front, seed)
+        x = first_new(ranked, self.encoding, tried, running)
+        return None if x is None else (x, self._reason(x))
 
     @cached_property
     def front(self) -> Tensor:

@@ -108,8 +108,8 @@ def _best(results: Sequence[Result], config: SweepConfig) -> str | None:
     """The name of the best run by the first metric."""
     if config.metric is None:
         return None
-    states = [result.run.state for result in results]
-    best = best_of_sweep([result.best for result in results], states, config.metric)
+    broken = [result.run.is_broken for result in results]
+    best = best_of_sweep([result.best for result in results], broken, config.metric)
     return None if best is None else results[best].run.name
 
 
@@ -117,8 +117,8 @@ def _front(results: Sequence[Result], config: SweepConfig) -> frozenset[int]:
     """Which results are on the Pareto front; none where there is but one metric."""
     if len(config.metrics) < 2:
         return frozenset()
-    values, states = [result.bests for result in results], [result.run.state for result in results]
-    return frozenset(front_of_sweep(values, states, config.metrics))
+    values, broken = [result.bests for result in results], [result.run.is_broken for result in results]
+    return frozenset(front_of_sweep(values, broken, config.metrics))
 
 
 def _ticks(parameter: Parameter) -> list[Any]:
@@ -147,6 +147,7 @@ def _row(result: Result, axes: Sequence[Parameter]) -> dict[str, Any]:
         "best": rounded(result.best),
         "bests": [rounded(best) for best in result.bests],
         "last": rounded(result.last),
+        "is_broken": result.run.is_broken,
         "why": reason(result.run.reason),
         "stop_why": reason(result.run.stop_reason),
         "failure": result.run.failure,

@@ -222,7 +222,7 @@ def resolve_stopped(parent: RunRecord, _: Info) -> bool:
 
 @run.field("failed")
 def resolve_failed(parent: RunRecord, _: Info) -> bool:
-    return parent.state in (RunState.FAILED, RunState.CRASHED)
+    return RunState(parent.state).is_broken()
 
 
 @run.field("running")

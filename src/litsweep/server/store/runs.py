@@ -71,6 +71,11 @@ class RunRecord:
         """True while it may still log metrics."""
         return RunState(self.state).is_alive
 
+    @property
+    def is_broken(self) -> bool:
+        """As `Run.is_broken`."""
+        return RunState(self.state).is_broken(self.failure)
+
     @cached_property
     def config_values(self) -> dict[str, Any]:
         """The config without W&B's wrapping of each value in `{"value": …}`."""

@@ -93,17 +93,15 @@ function showTiles(data, best) {
   );
 }
 
-/** The best value after each run; what failed runs reached counts only where there are no others. */
+/** The best value after each run; what broken runs reached counts only where there are no others. */
 function bestSoFar(runs, isBetter) {
-  const counts = runs.some((run) => !isFailed(run)) ? (run) => !isFailed(run) : () => true;
+  const counts = runs.some((run) => !run.is_broken) ? (run) => !run.is_broken : () => true;
   let best = null;
   return runs.map((run) => {
     if (counts(run) && (best === null || isBetter(run.best, best))) best = run.best;
     return best;
   });
 }
-
-const isFailed = (run) => ["failed", "crashed"].includes(run.state);
 
 function drawBest({ metric, runs }, isBetter) {
   const order = runs.map((run, i) => ({ ...run, i: i + 1 })).filter((run) => run.best !== null);
