@@ -11,8 +11,9 @@ from litsweep.search.bayes.optimize import maximize
 from litsweep.search.bayes.sequence import seed_for, sobol
 from litsweep.search.bayes.surrogate import TREND, Inputs, prior
 
-INITIAL = 5
-"""So many runs, ended or under way, are spread over the space before a model decides."""
+ENDED = 2
+"""So many runs must have ended before a model decides. Waiting for all under way would cost a sweep with
+many agents its second round."""
 
 _LOOK_AHEAD = 256
 _ENUMERABLE = 100_000
@@ -22,27 +23,30 @@ _ENUMERABLE = 100_000
 class Design:
     """Configs from inside the space, spread evenly by a Sobol sequence; with many agents some from its edges.
 
-    Where more configs are asked for before anything is known, the edges tell most about trends, as in
-    screening designs with two levels for each factor (Plackett and Burman 1946). Here they are wherever the
-    exploring model, with what it believes beforehand, is least certain beside the configs that are there
-    already; which goes for any mixture of parameters.
+    Where more than two configs are asked for before anything is known, every second one lies at the edges:
+    they tell most about trends, as in screening designs with two levels for each factor (Plackett and Burman
+    1946). Here they are wherever the exploring model, with what it believes beforehand, is least certain
+    beside the configs that are there already; which goes for any mixture of parameters.
     """
 
     def __init__(self, encoding: Encoding, seed: int) -> None:
         self._encoding, self._seed = encoding, seed
 
-    def next(self, position: int, tried: AbstractSet[tuple[float, ...]]) -> Tensor | None:
-        """The config at `position`, shape `d`, or an untried one in its place; None if there is none."""
-        offers = (row for offer in self._offers(position, tried) for row in offer)
+    def next(self, position: int, tried: AbstractSet[tuple[float, ...]], ended: int) -> Tensor | None:
+        """The config at `position`, shape `d`, or an untried one in its place; None if there is none.
+
+        `ended` is the number of runs that tell of something already.
+        """
+        offers = (row for offer in self._offers(position, tried, ended) for row in offer)
         return next((row for row in offers if self._encoding.identity(row) not in tried), None)
 
-    def _offers(self, position: int, tried: AbstractSet[tuple[float, ...]]) -> Iterator[Tensor]:
+    def _offers(self, position: int, tried: AbstractSet[tuple[float, ...]], ended: int) -> Iterator[Tensor]:
         """Configs to choose from, each offer of shape `m x d`, the preferred ones first."""
         encoding = self._encoding
         if not encoding.d:
             yield torch.zeros(1, 0, dtype=torch.double)
             return
-        if tried and position in range(INITIAL, 2 * encoding.d):
+        if tried and ended < ENDED and position in range(2, 2 * encoding.d, 2):
             yield self._edges(position, tried)
         yield encoding.from_unit(sobol(encoding.d, _LOOK_AHEAD, seed_for(self._seed, 0), skip=position))
         if encoding.space.size <= _ENUMERABLE:

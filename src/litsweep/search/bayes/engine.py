@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from litsweep.search.bayes.design import INITIAL, Design
+from litsweep.search.bayes.design import ENDED, Design
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.model import EXPLOITATION, EXPLORATION, Model, Turn
 from litsweep.search.bayes.observations import observe
@@ -19,8 +19,8 @@ from litsweep.sweep.run import Run
 if TYPE_CHECKING:
     from litsweep.search.bayes.pareto import ParetoModel
 
-_ENDED = 2
-"""So many of them must have ended. Waiting for all would cost a sweep with many agents its second round."""
+_INITIAL = 5
+"""So many runs, ended or under way, are spread over the space before a model decides."""
 
 _YOUNG = 4
 """So many runs for each parameter, and it is known where the good regions lie."""
@@ -78,10 +78,10 @@ def _next(
     """One config and the reason for it; the design steps in where the model cannot, and says so."""
     seen = models[0].seen
     aside: dict[str, object] = {"runs_outside_the_space": seen.foreign} if seen.foreign else {}
-    is_spread = seen.ended + len(pending) >= INITIAL
-    if is_spread and seen.ended >= _ENDED and models[0].encoding.d:
+    is_spread = seen.ended + len(pending) >= _INITIAL
+    if is_spread and seen.ended >= ENDED and models[0].encoding.d:
         silent = [model.metric.name for model in models if model.seen.runs_used < 2]
-        if silent and seen.ended >= INITIAL:  # with fewer ended, the next may be the second to log
+        if silent and seen.ended >= _INITIAL:  # with fewer ended, the next may be the second to log
             aside["fallback"] = f"fewer than two runs have logged {', '.join(silent)}"
         elif not silent:
             try:
@@ -92,7 +92,7 @@ def _next(
                 if proposed is not None:
                     return proposed[0], {**proposed[1], **aside}
                 aside["fallback"] = "the model proposed only configs that were tried"
-    return design.next(position, tried), {"method": "initial design", **aside}
+    return design.next(position, tried, seen.ended), {"method": "initial design", **aside}
 
 
 def _joined(models: tuple[Model, ...]) -> "Model | ParetoModel":
