@@ -5,11 +5,8 @@ from torch import Tensor
 
 from litsweep.search.bayes.surrogate import GaussianProcess
 
-_WANTED = 0.9
+_WANTED = 0.95
 """Only configs that succeed with about this probability are worth a run."""
-
-_TOLERATED, _CAUTION = 0.05, 5.0
-"""Failures above this share of the latest runs raise the bar, by one deviation for 20 %."""
 
 _TOP = 0.9
 """Where runs fail at random, the bar is no higher than what a tenth of the successful configs reach."""
@@ -22,7 +19,7 @@ _UNKNOWN = 0.6
 """With this share of the prior variance left nothing is known: the case of a category not tried yet."""
 
 _TRIAL = 12
-"""Every so many suggestions an even chance will do where nothing is known."""
+"""At this position in the sweep and each doubling of it, an even chance will do where nothing is known."""
 
 _STEEPNESS = 1000.0
 """Nats of log expected improvement that a config loses for each deviation it is below the bar."""
@@ -41,12 +38,11 @@ class Feasibility:
     high, since no result ever comes to correct them. So the probability works as a bar.
     """
 
-    def __init__(self, process: GaussianProcess, succeeded: Tensor, recent_failures: float) -> None:
+    def __init__(self, process: GaussianProcess, succeeded: Tensor) -> None:
         self._process = process
         wanted = torch.special.ndtri(torch.tensor(_WANTED, dtype=torch.double))
         with torch.no_grad():
             self.is_luck = is_luck(process)
-            wanted = wanted + _CAUTION * max(recent_failures - _TOLERATED, 0.0)
             self._bar = torch.minimum(wanted, self._score(succeeded)[0].quantile(_TOP))
 
     def probability(self, x: Tensor) -> Tensor:
@@ -63,7 +59,7 @@ class Feasibility:
             return torch.zeros_like(x[..., 0])
         score, variance = self._score(x)
         margin = score - self._bar
-        if position % _TRIAL == 0:
+        if _is_trial(position):
             margin = torch.maximum(margin, torch.minimum(score, variance - _UNKNOWN))
         over: Tensor = torch.nn.functional.logsigmoid(_STEEPNESS * margin)
         chance: Tensor = torch.special.log_ndtr(score)
@@ -73,6 +69,11 @@ class Feasibility:
         """Deviations by which the predicted label is positive, and the variance left there."""
         mean, variance = self._process.marginals(x)
         return mean.squeeze(-1) / (variance + self._process.noise).sqrt(), variance
+
+
+def _is_trial(position: int) -> bool:
+    doublings, rest = divmod(position, _TRIAL)
+    return rest == 0 and doublings.bit_count() == 1
 
 
 def is_luck(process: GaussianProcess) -> bool:

@@ -94,9 +94,7 @@ class Model:
         labels = torch.cat([torch.ones(len(succeeded)), -torch.ones(len(failed))]).double()
         kept = subset(torch.zeros(len(x)), _CONDITION_ON, self.seed)
         for_fit = subset(torch.zeros(len(kept)), _FIT_TO, self.seed)
-        return Feasibility(
-            fit_labels(x[kept], labels[kept], self._inputs, for_fit), succeeded, self.seen.recent_failures
-        )
+        return Feasibility(fit_labels(x[kept], labels[kept], self._inputs, for_fit), succeeded)
 
     @cached_property
     def base(self) -> Tensor:

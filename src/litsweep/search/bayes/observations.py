@@ -19,9 +19,6 @@ _LEVELS, _LEVELS_IF_STOPPING = 2, 4
 """A learning curve enters the model at no more than so many points below its end, under early termination at
 more: there most runs are compared by them."""
 
-_RECENT = 20
-"""So many ended runs are the latest ones."""
-
 
 @dataclass(frozen=True)
 class Observation:
@@ -39,8 +36,7 @@ class Observations:
     """Runs sorted by what they tell. Values have higher as better: the metric, negated where it is minimized.
 
     `pending` and `failed` hold encoded configs; `tried` all of them; `foreign` counts the runs that have no
-    place in the space. `ended` counts runs that give an observation or a failure, `recent_failures` is
-    the share of failures among the latest.
+    place in the space. `ended` counts runs that give an observation or a failure.
     """
 
     observed: tuple[Observation, ...]
@@ -49,7 +45,6 @@ class Observations:
     tried: frozenset[tuple[float, ...]]
     foreign: int
     ended: int
-    recent_failures: float
 
     @property
     def x(self) -> Tensor:
@@ -130,16 +125,13 @@ def observe(encoding: Encoding, config: SweepConfig, metric: Metric, runs: Seque
     reading = Reading.of(config, metric, trials)
     observed = [observation for trial in trials for observation in reading.observations(trial)]
     imputed = {observation.run for observation in observed if reading.while_running}
-    ended = [t.is_failure for t in trials if t.is_failure or t.is_complete or t.is_partial]
-    latest = ended[-_RECENT:]
     return Observations(
         observed=tuple(observed),
         pending=tuple(trial.row for trial in trials if trial.is_alive and trial.run.id not in imputed),
         failed=tuple(trial.row for trial in trials if trial.is_failure and not reading.on_failure),
         tried=frozenset(trial.row for trial in trials),
         foreign=len(runs) - len(trials),
-        ended=len(ended),
-        recent_failures=sum(latest) / len(latest) if latest else 0.0,
+        ended=sum(trial.is_failure or trial.is_complete or trial.is_partial for trial in trials),
     )
 
 

@@ -26,6 +26,10 @@ from litsweep.search.bayes.warping import Spread, inverse_yeo_johnson, kumaraswa
 _NOISE_FLOOR = 1e-6
 """Least noise variance of a standardized target: keeps the covariance positive definite."""
 
+_LABEL_NOISE = 0.1
+"""Least noise variance of labels, which are 1 and -1: where between two configs success ends is less certain
+than a smooth function's values there."""
+
 _ITERATIONS = 60
 
 
@@ -227,9 +231,11 @@ def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor, kind: Kind) -> Su
 
 
 def fit_labels(x: Tensor, labels: Tensor, inputs: Inputs, for_fit: Tensor) -> GaussianProcess:
-    """A plain regression of `labels`, shape `n`, without warps. Raises FitError."""
+    """A plain regression of `labels`, shape `n`, each 1 or -1, without warps. Raises FitError."""
     theta = maximum_a_posteriori(x[for_fit], labels[for_fit], inputs, LABELS)
-    return GaussianProcess(x, labels, _NOISE_FLOOR + theta.log_noise.exp(), theta, inputs, LABELS.kernel)
+    return GaussianProcess(
+        x, labels, theta.log_noise.exp().clamp(min=_LABEL_NOISE), theta, inputs, LABELS.kernel
+    )
 
 
 def prior(x: Tensor, inputs: Inputs, kind: Kind) -> GaussianProcess:
