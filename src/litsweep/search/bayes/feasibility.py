@@ -15,11 +15,11 @@ _PRESUMED, _EVIDENCE = 2, 0.35
 """More failures than this are ignored, as bad luck, unless the configs tell them from successes by so many
 nats for each failure (or each success, if those are fewer)."""
 
-_UNKNOWN = 0.6
-"""With this share of the prior variance left nothing is known: the case of a category not tried yet."""
+_UNKNOWN = 0.4
+"""With this share of the prior variance left little is known: the case of a category hardly tried yet."""
 
 _TRIAL = 12
-"""At this position in the sweep and each doubling of it, an even chance will do where nothing is known."""
+"""After so many runs, and each time they have doubled, an even chance will do where little is known."""
 
 _STEEPNESS = 1000.0
 """Nats of log expected improvement that a config loses for each deviation it is below the bar."""
@@ -72,7 +72,8 @@ class Feasibility:
 
 
 def _is_trial(position: int) -> bool:
-    doublings, rest = divmod(position, _TRIAL)
+    """True for positions 13, 25, 49 and so on; it is exploration's turn then."""
+    doublings, rest = divmod(position - 1, _TRIAL)
     return rest == 0 and doublings.bit_count() == 1
 
 
