@@ -41,7 +41,7 @@ class RunStatus:
     @property
     def is_broken(self) -> bool:
         """As `Run.is_broken`."""
-        return self.state.is_broken(self.summary.get("failure"))
+        return self.state.is_broken_by(self.summary.get("failure"))
 
 
 @dataclass(frozen=True)

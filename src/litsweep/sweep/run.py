@@ -22,7 +22,7 @@ class RunState(StrEnum):
         """True while the run may still log metrics."""
         return self in (RunState.PENDING, RunState.RUNNING, RunState.PREEMPTING, RunState.PREEMPTED)
 
-    def is_broken(self, failure: object = None) -> bool:
+    def is_broken_by(self, failure: object) -> bool:
         """True where a run with this `failure`, if any, has ended by a fault, its own or a machine's."""
         return self in (RunState.FAILED, RunState.CRASHED) or (bool(failure) and not self.is_alive)
 
@@ -57,7 +57,7 @@ class Run:
     @property
     def is_broken(self) -> bool:
         """True where it ended by a fault: what it logged before may come of a model that is not there."""
-        return self.state.is_broken(self.failure)
+        return self.state.is_broken_by(self.failure)
 
 
 @dataclass(frozen=True)

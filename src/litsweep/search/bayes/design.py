@@ -35,7 +35,7 @@ class Design:
     def next(self, position: int, tried: AbstractSet[tuple[float, ...]], ended: int) -> Tensor | None:
         """The config at `position`, shape `d`, or an untried one in its place; None if there is none.
 
-        `ended` is the number of runs that tell of something already.
+        `ended` is the number of runs that give an observation or a failure.
         """
         offers = (row for offer in self._offers(position, tried, ended) for row in offer)
         return next((row for row in offers if self._encoding.identity(row) not in tried), None)

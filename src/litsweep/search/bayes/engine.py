@@ -61,7 +61,8 @@ def _turn(d: int, metrics: int, position: int) -> Turn:
     """Exploration at every second position of a young sweep, then every fourth; not with several metrics.
 
     Exploitation alone can spend dozens of runs around a local optimum: what little there is to gain close by
-    is more certain than what there may be elsewhere.
+    is more certain than what there may be elsewhere. The trials of `feasibility` are at positions where this
+    is exploration's turn at any age.
     """
     is_young = position < _YOUNG * d
     explores = metrics == 1 and position % (2 if is_young else 4) == 1

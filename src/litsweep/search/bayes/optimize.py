@@ -54,10 +54,11 @@ def first_new(
     ranked: Tensor, encoding: Encoding, tried: AbstractSet[tuple[float, ...]], running: Tensor
 ) -> Tensor | None:
     """The first row of `ranked`, `m x d`, that is no tried config and not nearly one of `running`."""
-    return next((x for x in ranked if _is_apart(x, running) and encoding.identity(x) not in tried), None)
+    return next((x for x in ranked if _differs(x, running) and encoding.identity(x) not in tried), None)
 
 
-def _is_apart(x: Tensor, running: Tensor) -> bool:
+def _differs(x: Tensor, running: Tensor) -> bool:
+    """Whether `x`, shape `d`, is not nearly one of `running`, shape `p x d`."""
     return bool(((x - running).abs() > _SAME).any(-1).all())
 
 

@@ -222,7 +222,7 @@ def resolve_stopped(parent: RunRecord, _: Info) -> bool:
 
 @run.field("failed")
 def resolve_failed(parent: RunRecord, _: Info) -> bool:
-    return RunState(parent.state).is_broken()
+    return RunState(parent.state).is_broken_by(None)
 
 
 @run.field("running")

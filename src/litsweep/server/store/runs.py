@@ -74,7 +74,7 @@ class RunRecord:
     @property
     def is_broken(self) -> bool:
         """As `Run.is_broken`."""
-        return RunState(self.state).is_broken(self.failure)
+        return RunState(self.state).is_broken_by(self.failure)
 
     @cached_property
     def config_values(self) -> dict[str, Any]:
