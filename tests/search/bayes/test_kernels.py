@@ -42,3 +42,16 @@ def test_variance_is_the_diagonal_of_the_covariance(kernel: Kernel) -> None:
 def test_a_neural_network_varies_most_far_from_the_middle() -> None:
     radius = torch.linspace(0, 3, 20, dtype=torch.double).unsqueeze(-1)
     assert (NeuralNetwork().variance(radius).diff() > 0).all()
+
+
+@pytest.mark.parametrize("kernel", [Matern(), NeuralNetwork()])
+def test_slopes_are_those_of_the_covariance(kernel: Kernel) -> None:
+    """For sets of points too, of which one stands for all."""
+    a, b = torch.stack([points(5, 0), points(5, 2)]).requires_grad_(), points(4, 1).requires_grad_()
+    assert torch.autograd.gradcheck(kernel.covariance, (a, b))
+
+
+def test_the_slope_of_matern_is_finite_where_points_meet() -> None:
+    a = points(3, 0).requires_grad_()
+    Matern().covariance(a, a.detach()).sum().backward()  # type: ignore[no-untyped-call]
+    assert a.grad is not None and a.grad.isfinite().all()

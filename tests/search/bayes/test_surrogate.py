@@ -6,9 +6,11 @@ import torch
 from litsweep.search.bayes.kernels import Kernel, Matern, NeuralNetwork
 from litsweep.search.bayes.surrogate import (
     OBJECTIVE,
+    TREND,
     GaussianProcess,
     Hyperparameters,
     Inputs,
+    Kind,
     fit,
     log_posterior,
 )
@@ -70,6 +72,19 @@ def test_evidence_of_an_output_warp_is_counted_in_the_objectives_units() -> None
     plain = log_posterior(x, s, identity, NUMBERS, OBJECTIVE)
     stretched = log_posterior(x, 10 * s + 3, identity, NUMBERS, OBJECTIVE)
     assert stretched.item() == pytest.approx(plain.item() - 8 * torch.tensor(10.0).log().item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", [OBJECTIVE, TREND])
+@pytest.mark.parametrize("inputs", [NUMBERS, MIXED])
+def test_slope_of_the_log_posterior(kind: Kind, inputs: Inputs) -> None:
+    x, s = uniform(7, 2), uniform(7, 1, seed=3).squeeze(-1)
+    x[:, inputs.is_category] = (3 * x[:, inputs.is_category]).floor()
+    start = torch.tensor(Hyperparameters.start(inputs, kind)).add(0.1).requires_grad_()
+
+    def value(vector: torch.Tensor) -> torch.Tensor:
+        return log_posterior(x, s, Hyperparameters.unpack(vector, inputs), inputs, kind)
+
+    assert torch.autograd.gradcheck(value, (start,))
 
 
 def test_a_fit_predicts_what_it_has_not_seen_in_the_metrics_units() -> None:
