@@ -182,8 +182,8 @@ class Optuna(_NeverStops):
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         samplers = {"gp": optuna.samplers.GPSampler, "tpe": optuna.samplers.TPESampler}
         self._problem, self._optuna = problem, optuna
-        direction = problem.sweep["metric"]["goal"]
-        self._study = optuna.create_study(direction=direction, sampler=samplers[sampler](seed=seed))
+        directions = ["maximize" if sign > 0 else "minimize" for sign in problem.signs.values()]
+        self._study = optuna.create_study(directions=directions, sampler=samplers[sampler](seed=seed))
         self._space = {k: _optuna_distribution(v) for k, v in problem.sweep["parameters"].items()}
 
     def ask(self) -> tuple[str, dict[str, Any]]:
@@ -198,13 +198,14 @@ class Optuna(_NeverStops):
 
     def add(self, parameters: Parameters, history: Sequence[Row]) -> None:
         trial = self._optuna.trial.create_trial(
-            params=dict(parameters), distributions=self._space, value=self._best(history)
+            params=dict(parameters), distributions=self._space, values=self._best(history)
         )
         self._study.add_trial(trial)
 
-    def _best(self, history: Sequence[Row]) -> float:
-        values = [row[self._problem.metric] for row in history]
-        return self._problem.sign * max(self._problem.sign * value for value in values)
+    def _best(self, history: Sequence[Row]) -> list[float]:
+        """Of each metric."""
+        signs = self._problem.signs
+        return [sign * max(sign * row[name] for row in history) for name, sign in signs.items()]
 
 
 def _optuna_distribution(spec: Mapping[str, Any]) -> Any:

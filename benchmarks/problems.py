@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fronts import Box
 
 Parameters = Mapping[str, Any]
 Row = dict[str, float]
@@ -30,10 +31,11 @@ class CrashError(Exception):
 class Problem:
     """`run(parameters)` gives the history of one run, rows of {metric: value}, or raises CrashError.
 
-    `truth(parameters)` is its objective without noise, which regret is counted in. `batch`, where there is
-    one, evaluates many configs at once, for the pool of random configs behind median and best known; `best`
-    is the optimum where it is known. `conditions` says for which values of which parent a parameter counts.
-    `first(seed)` are the configs that a sweep with this seed starts with, whichever the engine.
+    `truth(parameters)` is its objective without noise, which regret is counted in; with several metrics that
+    is what the front dominates of `box`, and this the first of them. `batch`, where there is one, evaluates
+    many configs at once, shape `n` or `n x m`, for the pool of random configs behind median and best known;
+    `best` is the optimum where it is known. `conditions` says for which values of which parent a parameter
+    counts. `first(seed)` are the configs that a sweep with this seed starts with, whichever the engine.
     """
 
     name: str
@@ -46,15 +48,23 @@ class Problem:
     best: float | None = None
     conditions: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
     first: Callable[[int], list[Parameters]] = lambda seed: []
+    box: Box | None = None
+
+    @property
+    def signs(self) -> dict[str, float]:
+        """For each metric +1 where it is maximized, -1 where it is minimized."""
+        metrics = self.sweep.get("metrics") or [self.sweep["metric"]]
+        return {metric["name"]: 1.0 if metric["goal"] == "maximize" else -1.0 for metric in metrics}
 
     @property
     def metric(self) -> str:
-        return str(self.sweep["metric"]["name"])
+        """The first one."""
+        return next(iter(self.signs))
 
     @property
     def sign(self) -> float:
-        """+1 where the metric is maximized, -1 where it is minimized."""
-        return 1.0 if self.sweep["metric"]["goal"] == "maximize" else -1.0
+        """Of the first metric."""
+        return self.signs[self.metric]
 
 
 def sample(parameters: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
@@ -164,6 +174,25 @@ def lcbench(
         sweep["early_terminate"] = {"type": "hyperband", "min_iter": 3, "eta": 3}
     name = f"lcbench-{task}" + ("-curves" if curves else "") + ("-noise" if noise else "")
     return Problem(name, sweep, run, truth, values, epochs=epochs if stopping else 1)
+
+
+def lcbench_pareto(data: Path, task: str) -> Problem:
+    """Accuracy and training time of LCBench's neural nets at once."""
+    metrics = [{"name": "val_accuracy", "goal": "maximize"}, {"name": "time", "goal": "minimize"}]
+    model = _lcbench(data)
+
+    def values(configs: list[Parameters]) -> np.ndarray:
+        full = [{**c, "OpenML_task_id": task, "epoch": 52} for c in configs]
+        return np.stack([model(full, metric["name"]) for metric in metrics], -1)
+
+    def run(parameters: Parameters) -> list[Row]:
+        accuracy, time = values([parameters])[0]
+        return [{"val_accuracy": float(accuracy), "time": float(time)}]
+
+    rng = np.random.default_rng(1)
+    box = Box.of(values([sample(LCBENCH, rng) for _ in range(POOL)]) * [1, -1])
+    sweep = {"method": "bayes", "metrics": metrics, "parameters": LCBENCH}
+    return Problem(f"lcbench-{task}-pareto", sweep, run, lambda p: run(p)[0]["val_accuracy"], values, box=box)
 
 
 def _normal(parameters: Parameters, seed: int) -> float:

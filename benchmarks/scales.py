@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from fronts import Box, non_dominated
 from problems import Parameters, Problem, sample
 
 _GENERATIONS, _CHILDREN, _PARENTS = 60, 1000, 20
@@ -38,6 +39,8 @@ def scale_of(folder: Path, problem: Problem) -> Scale:
 def _measure(problem: Problem) -> Scale:
     rng = np.random.default_rng(1)
     configs = [sample(problem.sweep["parameters"], rng) for _ in range(problem.pool)]
+    if problem.box is not None:
+        return _measure_front(problem, problem.box, configs, rng)
     values = problem.sign * _evaluate(problem, configs)
     best = values.max()
     if problem.batch is not None:
@@ -46,6 +49,20 @@ def _measure(problem: Problem) -> Scale:
         best = problem.sign * problem.best
     sign = problem.sign
     return Scale(sign * float(np.median(values)), sign * float(values.max()), sign * float(best))
+
+
+def _measure_front(problem: Problem, box: Box, configs: list[Parameters], rng: np.random.Generator) -> Scale:
+    """Shares of the box: none, what random configs dominate, and what an evolution of them comes to."""
+    assert problem.batch is not None
+    signs = [*problem.signs.values()]
+    points = problem.batch(configs) * signs
+    cap = box.dominated(points)
+    for _ in range(_GENERATIONS):
+        kept = non_dominated(points).nonzero()[0]
+        configs, points = [configs[i] for i in kept], points[kept]
+        children = [_mutate(problem, configs[rng.integers(len(configs))], rng) for _ in range(_CHILDREN)]
+        configs, points = configs + children, np.concatenate([points, problem.batch(children) * signs])
+    return Scale(0.0, cap, box.dominated(points))
 
 
 def _evaluate(problem: Problem, configs: list[Parameters]) -> np.ndarray:

@@ -23,6 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import problems
 from engines import ENGINES, Engine
+from fronts import signed
 from problems import CrashError, Parameters, Problem, Row
 from rich.progress import Progress
 from scales import scale_of
@@ -92,6 +93,7 @@ SUITES = [
     "lcbench-warm",
     "lcbench-reporting",
     "lcbench-curves",
+    "lcbench-pareto",
     "xgboost",
     "crashing",
 ]
@@ -115,6 +117,8 @@ def suite(options: argparse.Namespace) -> list[Problem]:
         return [noisy(options, problems.lcbench(data, task), task) for task in chosen]
     if name == "lcbench-warm":
         return [warm(problems.lcbench(data, task), others(data, task)) for task in chosen]
+    if name == "lcbench-pareto":
+        return [problems.lcbench_pareto(data, task) for task in chosen]
     reports, stops = name in ("lcbench-reporting", "lcbench-curves"), name == "lcbench-curves"
     return [problems.lcbench(data, task, curves=reports, stopping=stops) for task in chosen]
 
@@ -221,13 +225,23 @@ def score(
     problem: Problem, parameters: Parameters, history: list[Row], trace: dict[str, list[Any]]
 ) -> list[Row]:
     """The history as it is; the run's objective goes into the trace."""
-    if not history:
-        trace["logged"].append(None)
-        trace["true"].append(None)
-        return history
-    trace["logged"].append(problem.sign * max(problem.sign * row[problem.metric] for row in history))
-    trace["true"].append(problem.truth(parameters))
+    logged, true = objective(problem, parameters, history, trace) if history else (None, None)
+    trace["logged"].append(logged)
+    trace["true"].append(true)
     return history
+
+
+def objective(
+    problem: Problem, parameters: Parameters, history: list[Row], trace: dict[str, list[Any]]
+) -> tuple[float, float]:
+    """Of a run, as logged and without noise; with several metrics, of the front up to it."""
+    if problem.box is not None:
+        rows = trace.setdefault("rows", [])
+        rows.append(history[-1])
+        share = problem.box.dominated(signed(rows, problem.signs))
+        return share, share
+    best = max(problem.sign * row[problem.metric] for row in history)
+    return problem.sign * best, problem.truth(parameters)
 
 
 def play_stopping(engine: Engine, problem: Problem, epochs: int) -> dict[str, list[Any]]:

@@ -47,9 +47,11 @@ def test_what_will_probably_fail_is_as_good_as_excluded() -> None:
 
 
 def test_an_untried_category_gets_a_trial_that_grows_rare() -> None:
+    """At exploration's turns, which in an old sweep are every fourth from the second on."""
     feasibility, x = with_a_border(), rows([0.3], "silu")
-    trials = [position for position in range(100) if feasibility.log_weight(x, position) > -100]
-    assert trials == [13, 25, 49, 97]
+    trials = [position for position in range(400) if feasibility.log_weight(x, position) > -100]
+    assert trials == [13, 25, 49, 97, 193, 385]
+    assert all(position % 4 == 1 for position in trials)
 
 
 def test_failures_at_random_weigh_nothing() -> None:
