@@ -81,3 +81,10 @@ def test_a_quantized_tail_without_probability_comes_last() -> None:
     drawn: list[Any] = [row["dropout"] for row in shuffled(config.space, seed=0)]
     assert len(set(drawn)) == len(drawn) == 100
     assert max(drawn[:50]) < 0.9
+
+
+def test_an_infinite_space_of_few_probable_configs_is_never_exhausted() -> None:
+    config = config_of(batch={"distribution": "q_normal", "mu": 128, "sigma": 16, "q": 16})
+    batches = [proposal.parameters["batch"] for proposal in suggest(config, [], 50, 0)]
+    assert len(batches) == 50
+    assert {112, 128, 144} < {*batches} < {16 * i for i in range(3, 14)}

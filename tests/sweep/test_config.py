@@ -101,7 +101,7 @@ def test_the_wire_is_nested_and_comes_back_flat() -> None:
 
 
 def test_metric_and_its_defaults() -> None:
-    assert sweep(metric=METRIC).metric == Metric("val_loss", Goal.MINIMIZE, None, Impute.WORST, None)
+    assert sweep(metric=METRIC).metric == Metric("val_loss", Goal.MINIMIZE, None, None, None)
     everything = {
         "name": "acc",
         "goal": "maximize",

@@ -21,7 +21,8 @@ class PredictiveJudge:
 
     Domhan et al. (2015, section 3.3) end a run that is unlikely to beat the best; their forecast extrapolates
     one curve, this one is the Gaussian process of all runs, in which the budget is one more input. Each
-    judgement costs a fit, so a run is judged once at each rung.
+    judgement costs a fit, so a run is judged once at each rung: by what is known when it has climbed it and
+    enough runs are complete.
     """
 
     def __init__(self, config: SweepConfig, rule: PredictiveTermination, seed: int) -> None:
@@ -32,17 +33,14 @@ class PredictiveJudge:
     def judge(self, runs: Sequence[Run], curves: Sequence[Curve]) -> Iterator[Verdict]:
         """Every running run whose chance to become the best is below the rule's."""
         running = {curve.run_id: curve for curve in curves if curve.is_judged}
-        due = [curve for curve in running.values() if self._has_climbed(curve)]
+        due = [curve for curve in running.values() if self._rung(curve) > self._rungs.get(curve.run_id, 0)]
         if due:
             self._forecast(runs, due)
         yield from ((running[i], reason) for i, reason in self._hopeless.items() if i in running)
 
-    def _has_climbed(self, curve: Curve) -> bool:
-        """True at each rung that the run has reached since it was last asked for."""
-        rung = max(rungs(self._rule.min_iter, len(curve.values)), default=0)
-        is_new = rung > self._rungs.get(curve.run_id, 0)
-        self._rungs[curve.run_id] = rung
-        return is_new
+    def _rung(self, curve: Curve) -> int:
+        """The last one that the run has reached; 0 before the first."""
+        return max(rungs(self._rule.min_iter, len(curve.values)), default=0)
 
     def _forecast(self, runs: Sequence[Run], due: Sequence[Curve]) -> None:
         from litsweep.search.bayes.forecast import forecasts  # torch takes seconds to load
@@ -51,7 +49,10 @@ class PredictiveJudge:
         by_run = {forecast.run_id: forecast for forecast in found}
         for curve in due:
             forecast = by_run.get(curve.run_id)
-            if forecast is None or forecast.chance >= self._rule.chance:
+            if forecast is None:
+                continue
+            self._rungs[curve.run_id] = self._rung(curve)
+            if forecast.chance >= self._rule.chance:
                 continue
             if not self._follows_stopped_ones(runs, curve.run_id):
                 self._hopeless[curve.run_id] = {

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import numpy as np
@@ -33,26 +33,33 @@ class RandomSearch:
             self._walk = Walk(self._space, shuffled(self._space, seed))
 
     def propose(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Proposal]:
-        """`n` draws that are not in `tried`; fewer where the space has no more."""
+        """`n` draws that are not in `tried`; fewer where a finite space has no more."""
         reason = {"method": "random"}
         if self._walk is not None:
             return self._walk.propose(tried, n, reason)
-        drawn: dict[Hashable, Mapping[str, object]] = {}
+        taken, proposals = set(tried), []
         for index in range(len(runs), len(runs) + n):
-            config = self._draw(index, lambda key: key in tried or key in drawn)
+            config = self._draw(index, taken)
             if config is not None:
-                drawn[self._space.key(config)] = config
-        return [Proposal(config, reason) for config in drawn.values()]
+                taken.add(self._space.key(config))
+                proposals.append(Proposal(config, reason))
+        return proposals
 
     def is_exhausted(self, tried: AbstractSet[Hashable]) -> bool:
         """True where a finite space has been tried through."""
         return self._walk is not None and self._walk.peek(tried) is None
 
-    def _draw(self, index: int, is_taken: Callable[[Hashable], bool]) -> Mapping[str, object] | None:
+    def _draw(self, index: int, taken: AbstractSet[Hashable]) -> Mapping[str, object] | None:
+        """A config that is not in `taken`; None where a finite space has no more.
+
+        An infinite one of which a few configs have nearly all of the mass (`q_normal`) repeats them.
+        """
         rng = np.random.default_rng((self._seed, index))
         draws = (self._space.sample(rng) for _ in range(_DRAWS))
         candidates = itertools.chain(draws, configs(self._space, support))
-        return next((config for config in candidates if not is_taken(self._space.key(config))), None)
+        new = next((config for config in candidates if self._space.key(config) not in taken), None)
+        is_drawn_again = new is None and math.isinf(self._space.size)
+        return self._space.sample(rng) if is_drawn_again else new
 
 
 def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list[Proposal]:

@@ -23,14 +23,14 @@ class Impute(StrEnum):
 class Metric:
     """One metric of a sweep.
 
-    `target` ends the sweep once a run reaches it. `impute` is for runs that ended without a value,
+    `target` ends the sweep once a run reaches it. `impute` is for runs that failed,
     `impute_while_running` for runs still going (None: they are not imputed).
     """
 
     name: str
     goal: Goal = Goal.MINIMIZE
     target: float | None = None
-    impute: Impute = Impute.WORST
+    impute: Impute | None = None
     impute_while_running: Impute | None = None
 
     @property

@@ -55,13 +55,13 @@ def _parse(section: Section) -> Iterator[Metric]:
             if "goal" in section
             else Goal.MINIMIZE,
             section.number("target") if "target" in section else None,
-            _impute(section, "impute") or Impute.WORST,
+            _impute(section),
             _impute_while_running(section),
         )
 
 
-def _impute(section: Section, key: str) -> Impute | None:
-    word = section.choice(key, tuple(Impute)) if key in section else None
+def _impute(section: Section) -> Impute | None:
+    word = section.choice("impute", tuple(Impute)) if "impute" in section else None
     return Impute(word) if word else None
 
 

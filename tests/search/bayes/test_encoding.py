@@ -97,4 +97,21 @@ def test_all_configs_of_a_finite_space_are_listed_once() -> None:
     ).space
     encoding = Encoding(space)
     assert len(encoding.all_configs()) == space.size == 6
+
+
+def test_all_configs_are_few_where_conditions_leave_few_of_the_product() -> None:
+    """80 of them; the product of all parameters has 8e8, more than the memory holds."""
+    names = "abcdefgh"
+    space = parse_sweep(
+        {
+            "method": "bayes",
+            "metric": {"name": "loss"},
+            "parameters": {
+                "optimizer": {"values": [*names]},
+                **{f"{name}_lr": {"min": 1, "max": 10} for name in names},
+            },
+            "litsweep": {"conditions": {f"{name}_lr": {"optimizer": name} for name in names}},
+        }
+    ).space
+    assert len(Encoding(space).all_configs()) == space.size == 80
     assert math.isinf(ENCODING.space.size)

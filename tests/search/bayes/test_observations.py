@@ -80,6 +80,21 @@ def test_a_persons_rule_for_running_runs_is_followed() -> None:
     assert seen.pending == ()
 
 
+def test_a_persons_rule_for_failed_runs_counts_for_its_metric() -> None:
+    metrics = [{"name": "loss", "impute": "worst"}, {"name": "ms", "impute_while_running": "best"}]
+    config = parse_sweep({"method": "bayes", "metrics": metrics, "parameters": {"x": {"min": 0.0, "max": 1.0}}})
+    runs = [
+        Run("a", {"x": 0.1}, RunState.FINISHED, [{"loss": 1.0, "ms": 20.0}]),
+        Run("b", {"x": 0.2}, RunState.FAILED),
+        Run("c", {"x": 0.3}, RunState.RUNNING, [{"loss": 0.5, "ms": 30.0}]),
+    ]
+    loss, ms = (observe(Encoding(config.space), config, metric, runs) for metric in config.metrics)
+    assert [(o.run, -o.value) for o in loss.observed] == [("a", 1.0), ("b", 1.0), ("c", 0.5)]
+    assert loss.failed == () and len(loss.pending) == 1
+    assert [(o.run, -o.value) for o in ms.observed] == [("a", 20.0), ("c", 30.0)]
+    assert len(ms.failed) == 1 and ms.pending == ()
+
+
 def test_what_begins_badly_is_expected_to_end_badly() -> None:
     """Two runs are under way where the best should be; they have come to a third of their training."""
 

@@ -13,6 +13,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from litsweep.search.enumeration import configs
+from litsweep.search.random import support
 from litsweep.sweep.space import Condition, Parameter, SearchSpace
 from litsweep.sweep.values import identity
 
@@ -143,9 +145,8 @@ class Encoding:
 
     def all_configs(self) -> Tensor:
         """Every config of a finite space, shape `size x d`."""
-        levels = [dim.levels for dim in self.dimensions if dim.levels is not None]
-        x = torch.cartesian_prod(*levels).reshape(-1, self.d)
-        return distinct(self._at_rest(x))
+        rows = [self.encode(config) for config in configs(self.space, support)]
+        return distinct(torch.tensor(rows, dtype=torch.double))
 
     def active(self, x: Tensor) -> Tensor:
         """Which dimensions each config of `x`, shape `m x d`, uses: bool, shape `m x d`."""

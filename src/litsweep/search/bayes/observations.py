@@ -1,7 +1,7 @@
 """What the runs so far tell the models."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -124,11 +124,11 @@ def observe(encoding: Encoding, config: SweepConfig, metric: Metric, runs: Seque
     ]
     reading = Reading.of(config, metric, trials)
     observed = [observation for trial in trials for observation in reading.observations(trial)]
-    imputed = {observation.run for observation in observed if reading.while_running}
+    imputed = {observation.run for observation in observed if metric.impute_while_running}
     return Observations(
         observed=tuple(observed),
         pending=tuple(trial.row for trial in trials if trial.is_alive and trial.run.id not in imputed),
-        failed=tuple(trial.row for trial in trials if trial.is_failure and not reading.on_failure),
+        failed=tuple(trial.row for trial in trials if trial.is_failure and not metric.impute),
         tried=frozenset(trial.row for trial in trials),
         foreign=len(runs) - len(trials),
         ended=sum(trial.is_failure or trial.is_complete or trial.is_partial for trial in trials),
@@ -140,9 +140,8 @@ class Reading:
     """How to read an objective off a run.
 
     `length` is the iterations of a full training, `levels` the shorter lengths at which learning curves are
-    compared: those of runs that were ended early, or are read while they run (`reads_running`). `on_failure`
-    and `while_running` are W&B's imputation rules, where the person gave them; `worst` is what a failure is
-    imputed by the first of them.
+    compared: those of runs that were ended early, or are read while they run (`reads_running`). `worst` is what
+    the metric's rule of this name imputes.
     """
 
     metric: Metric
@@ -150,8 +149,6 @@ class Reading:
     levels: tuple[int, ...]
     reads_running: bool
     worst: float
-    on_failure: Impute | None
-    while_running: Impute | None
 
     @classmethod
     def of(cls, config: SweepConfig, metric: Metric, trials: Sequence[Trial]) -> "Reading":
@@ -168,16 +165,12 @@ class Reading:
         shorter = {level for level in (partial if is_stopping else partial + running) if level < length}
         best = (best_of(list(trial.values), metric) for trial in trials)
         values = [_sign(metric) * value for value in best if value is not None]
-        stated = config.raw.get("metric")
-        stated = stated if isinstance(stated, Mapping) else {}
         return cls(
             metric,
             length,
             _spaced(sorted(shorter), _LEVELS_IF_STOPPING if is_stopping else _LEVELS),
             is_stopping or bool(complete),
             min(values, default=0.0),
-            metric.impute if "impute" in stated else None,
-            metric.impute_while_running if "impute_while_running" in stated else None,
         )
 
     def observations(self, trial: Trial) -> list[Observation]:
@@ -194,8 +187,8 @@ class Reading:
 
     def _imputation(self, trial: Trial) -> Impute | None:
         if trial.is_alive:
-            return self.while_running if trial.values else None
-        return self.on_failure if trial.is_failure else None
+            return self.metric.impute_while_running if trial.values else None
+        return self.metric.impute if trial.is_failure else None
 
     def _imputed(self, trial: Trial, rule: Impute) -> float:
         best = best_of(list(trial.values), self.metric)
