@@ -55,6 +55,15 @@ def test_nobody_is_judged_before_the_first_rung_or_while_few_runs_are_complete()
     assert few.runs_to_stop() == []
 
 
+def test_a_run_that_could_not_be_judged_yet_is_judged_once_enough_are_complete() -> None:
+    search = controller(0.05, 0.2, 0.45)
+    behind = search.add({"x": 0.95}, curve(0.95, 4), "running")
+    assert search.runs_to_stop() == []
+    for x in (0.6, 0.8):
+        search.add({"x": x}, curve(x, EPOCHS))
+    assert [*search.runs_to_stop()] == [behind]
+
+
 def test_after_eight_that_were_stopped_one_goes_on() -> None:
     search = controller(0.05, 0.2, 0.45, 0.6, 0.8)
     for index in range(9):

@@ -116,6 +116,22 @@ def test_metric_and_its_defaults() -> None:
         assert metric.impute_while_running is None
 
 
+@pytest.mark.parametrize(
+    ("rest", "most"),
+    [
+        ({"method": "random"}, None),
+        ({"method": "random", "run_cap": 7}, 7),
+        ({"method": "grid"}, 10),
+        ({"method": "grid", "run_cap": 7}, 7),
+    ],
+)
+def test_the_most_runs_that_a_sweep_can_have(rest: dict[str, Any], most: int | None) -> None:
+    """A grid over q_uniform is W&B's: 1, 3, 5, 7, 9, where random search draws 0, 2, 4 and so on up to 10."""
+    quantized = {"distribution": "q_uniform", "min": 1.0, "max": 10.0, "q": 2.0}
+    config = parse_sweep({"parameters": {"a": quantized, "b": {"min": 1, "max": 2}}, **rest})
+    assert config.most_runs == most
+
+
 def test_several_metrics() -> None:
     config = sweep(metrics=[METRIC, {"name": "ms", "goal": "minimize"}])
     assert [metric.name for metric in config.metrics] == ["val_loss", "ms"]

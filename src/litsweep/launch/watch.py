@@ -1,6 +1,5 @@
 """A sweep as the stock `wandb` client reads it: the same against W&B cloud and the embedded backend."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,19 +68,8 @@ class SweepStatus:
         return tuple(run for run in self.runs if run.state.is_alive)
 
     @property
-    def total(self) -> int | None:
-        """How many runs it will have, None when nothing bounds them."""
-        bounds = [bound for bound in (self.config.run_cap, self._grid_size) if bound is not None]
-        return min(bounds) if bounds else None
-
-    @property
     def _broken(self) -> list[bool]:
         return [run.is_broken for run in self.runs]
-
-    @property
-    def _grid_size(self) -> int | None:
-        size = self.config.space.size
-        return int(size) if self.config.method == "grid" and math.isfinite(size) else None
 
     def count(self) -> Counter[str]:
         """Runs by state."""

@@ -26,10 +26,10 @@ class Controller:
     """What to run next and what to stop, from the runs so far.
 
     Deterministic: the same config, runs (in order) and seed give the same suggestions and decisions, whether
-    the runs came by `ask` and `tell` or are replayed by `add`; only `predictive` termination depends on what was
-    known when a run reached the iterations at which it is judged. It keeps no clock, files or threads; calls
-    from several threads are the caller's to order. A seed in the config goes before `seed`; `namespace` (the
-    id of the sweep, say) makes run ids differ between sweeps and changes nothing else. Raises ValueError
+    the runs came by `ask` and `tell` or are replayed by `add`; only `predictive` termination depends on what
+    was known when a run reached the iterations at which it is judged. It keeps no clock, files or threads;
+    calls from several threads are the caller's to order. A seed in the config goes before `seed`; `namespace`
+    (the id of the sweep, say) makes run ids differ between sweeps and changes nothing else. Raises ValueError
     where `seed` is no integer of at least 0.
     """
 

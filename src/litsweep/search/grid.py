@@ -3,12 +3,9 @@
 from collections.abc import Hashable, Sequence
 from collections.abc import Set as AbstractSet
 
-import numpy as np
-
 from litsweep.search.enumeration import Walk, configs, tried
 from litsweep.search.proposal import Proposal
 from litsweep.sweep.config import SweepConfig
-from litsweep.sweep.distributions import Distribution, IntUniform, Quantized, Uniform
 from litsweep.sweep.run import Run
 
 
@@ -16,7 +13,7 @@ class GridSearch:
     """Walks the grid. A config counts as tried whatever became of its run, as in W&B."""
 
     def __init__(self, config: SweepConfig) -> None:
-        self._walk = Walk(config.space, configs(config.space, levels))
+        self._walk = Walk(config.space, configs(config.space, lambda distribution: distribution.grid))
 
     def propose(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Proposal]:
         """The next `n` grid points that are not in `tried`."""
@@ -30,14 +27,3 @@ class GridSearch:
 def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int = 0) -> list[Proposal]:
     """The next `n` grid points that no run has; fewer at the end of the grid. The seed plays no part."""
     return GridSearch(config).propose(runs, tried(config.space, runs), n)
-
-
-def levels(distribution: Distribution) -> Sequence[object]:
-    """The grid values of one parameter. For q_uniform: min, min + q, … below max, as W&B takes them."""
-    match distribution:
-        case IntUniform(min=low, max=high):
-            return range(low, high + 1)
-        case Quantized(base=Uniform(min=low, max=high), q=q):
-            return [value.item() for value in np.arange(low, high, q)]
-        case _:
-            return distribution.support or ()

@@ -55,6 +55,13 @@ class SweepConfig:
         """The first metric; None for a sweep without."""
         return self.metrics[0] if self.metrics else None
 
+    @property
+    def most_runs(self) -> int | None:
+        """How many runs there will be at most; None if there is no end."""
+        size = self.space.grid_size if self.method is Method.GRID else math.inf
+        most = size if self.run_cap is None else min(size, self.run_cap)
+        return None if math.isinf(most) else int(most)
+
     def wire(self, parameters: Mapping[str, object]) -> dict[str, object]:
         """The config of an agent's run: nested as in the sweep config, without W&B's `value` wrappers."""
         nested: dict[str, object] = {}

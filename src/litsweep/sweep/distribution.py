@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -36,6 +36,16 @@ class Distribution(ABC):
     def support(self) -> tuple[object, ...] | None:
         """Every distinct value in order; None where they are a continuum or more than LARGEST_SUPPORT."""
         return None
+
+    @property
+    def grid(self) -> Sequence[object]:
+        """The values that a grid search takes, in order; empty where it cannot."""
+        return self.support or ()
+
+    @property
+    def grid_size(self) -> float:
+        """How many they are."""
+        return self.size
 
     @property
     def probabilities(self) -> tuple[float, ...] | None:

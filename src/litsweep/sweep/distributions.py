@@ -6,7 +6,7 @@ log-uniform ones differ only in how a person writes the bounds (`log_uniform` ta
 """
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -113,7 +113,11 @@ class IntUniform(Distribution):
 
     @cached_property
     def support(self) -> tuple[int, ...] | None:
-        return tuple(range(self.min, self.max + 1)) if self.size <= LARGEST_SUPPORT else None
+        return tuple(self.grid) if self.size <= LARGEST_SUPPORT else None
+
+    @property
+    def grid(self) -> Sequence[int]:
+        return range(self.min, self.max + 1)
 
     @cached_property
     def probabilities(self) -> tuple[float, ...] | None:
@@ -159,6 +163,17 @@ class Quantized(Distribution):
         if self.size > LARGEST_SUPPORT:
             return None
         return tuple(self._value(k) for k in range(int(self._first), int(self._last) + 1))
+
+    @cached_property
+    def grid(self) -> Sequence[object]:
+        """For q_uniform min, min + q, … below max, as W&B takes them."""
+        if not isinstance(self.base, Uniform):
+            return super().grid
+        return [value.item() for value in np.arange(self.base.min, self.base.max, self.q)]
+
+    @property
+    def grid_size(self) -> float:
+        return len(self.grid)
 
     @cached_property
     def probabilities(self) -> tuple[float, ...] | None:

@@ -72,8 +72,12 @@ class SearchSpace:
     @cached_property
     def size(self) -> float:
         """How many distinct configs there are; `math.inf` where any parameter is a continuum."""
-        roots = [parameter for parameter in self.parameters if parameter.condition is None]
-        return math.prod(self._count(parameter) for parameter in roots)
+        return math.prod(self._count(parameter) for parameter in self._roots)
+
+    @cached_property
+    def grid_size(self) -> float:
+        """How many configs a grid search takes."""
+        return math.prod(self._count(parameter, on_grid=True) for parameter in self._roots)
 
     def sample(self, rng: np.random.Generator) -> dict[str, object]:
         """One random config; every parameter takes one number from `rng`, also those then left out."""
@@ -106,6 +110,10 @@ class SearchSpace:
     def _is_conditional(self) -> bool:
         return any(parameter.condition is not None for parameter in self.parameters)
 
+    @property
+    def _roots(self) -> list[Parameter]:
+        return [parameter for parameter in self.parameters if parameter.condition is None]
+
     def _lineage(self, parameter: Parameter) -> Iterator[Parameter]:
         """The parameter, its condition's parent, and so on up."""
         yield parameter
@@ -113,23 +121,24 @@ class SearchSpace:
             parameter = self.by_name[parameter.condition.parent]
             yield parameter
 
-    def _count(self, parameter: Parameter) -> float:
+    def _count(self, parameter: Parameter, on_grid: bool = False) -> float:
         """Distinct settings of a parameter together with those that hang on it."""
         children = [
             child
             for child in self.parameters
             if child.condition is not None and child.condition.parent == parameter.name
         ]
+        distribution = parameter.distribution
         if not children:
-            return parameter.distribution.size
-        support = parameter.distribution.support
-        if support is None:
+            return distribution.grid_size if on_grid else distribution.size
+        values = distribution.grid if on_grid else distribution.support
+        if values is None:
             return math.inf
         return sum(
             math.prod(
-                self._count(child)
+                self._count(child, on_grid)
                 for child in children
                 if child.condition is not None and child.condition.holds({parameter.name: value})
             )
-            for value in support
+            for value in values
         )

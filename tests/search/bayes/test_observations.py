@@ -82,7 +82,9 @@ def test_a_persons_rule_for_running_runs_is_followed() -> None:
 
 def test_a_persons_rule_for_failed_runs_counts_for_its_metric() -> None:
     metrics = [{"name": "loss", "impute": "worst"}, {"name": "ms", "impute_while_running": "best"}]
-    config = parse_sweep({"method": "bayes", "metrics": metrics, "parameters": {"x": {"min": 0.0, "max": 1.0}}})
+    config = parse_sweep(
+        {"method": "bayes", "metrics": metrics, "parameters": {"x": {"min": 0.0, "max": 1.0}}}
+    )
     runs = [
         Run("a", {"x": 0.1}, RunState.FINISHED, [{"loss": 1.0, "ms": 20.0}]),
         Run("b", {"x": 0.2}, RunState.FAILED),

@@ -140,8 +140,8 @@ class Reading:
     """How to read an objective off a run.
 
     `length` is the iterations of a full training, `levels` the shorter lengths at which learning curves are
-    compared: those of runs that were ended early, or are read while they run (`reads_running`). `worst` is what
-    the metric's rule of this name imputes.
+    compared: those of runs that were ended early, or are read while they run (`reads_running`). `worst` is
+    what the metric's rule of this name imputes.
     """
 
     metric: Metric

@@ -82,7 +82,7 @@ def _from_config(input: dict[str, Any], config: SweepConfig) -> dict[str, Any]:
         "config": input["config"],
         "program": config.program,
         "scheduler": scheduler,
-        "expected_runs": expected_runs(config),
+        "expected_runs": config.most_runs,
     }
 
 
@@ -97,13 +97,6 @@ def _change(
             values["state"] = "RUNNING"
     values |= {key: input[key] for key in ("display_name", "description") if input.get(key) is not None}
     sweeps.change(connection, known.id, **values)
-
-
-def expected_runs(config: SweepConfig) -> int | None:
-    """How many runs there will be at most; None if there is no end."""
-    size = config.space.size if config.method == "grid" else float("inf")
-    limit = min(size, config.run_cap or float("inf"))
-    return None if limit == float("inf") else int(limit)
 
 
 @mutation.field("enqueueSweepRun")
