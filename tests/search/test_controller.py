@@ -99,6 +99,16 @@ def test_tell_replaces_the_history_and_keeps_what_is_not_told() -> None:
     assert (run.state, run.failure, run.stopped_early) == (RunState.CRASHED, Failure.LOST, True)
 
 
+def test_a_failure_goes_with_the_state_it_was_told_with() -> None:
+    """A run that was taken for lost and came back."""
+    search = controller()
+    run = search.add({"x": 0.5}, [{"loss": 1.0}], "crashed", failure="lost")
+    search.tell(run, [{"loss": 1.0}, {"loss": 0.5}])
+    assert search.runs[0].failure == "lost"
+    search.tell(run, state="finished")
+    assert search.runs[0].failure is None
+
+
 def test_what_it_does_not_know_is_an_error() -> None:
     search = controller()
     search.add({"x": 0.5}, id="known")

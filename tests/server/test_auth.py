@@ -51,6 +51,7 @@ def test_a_session_opens_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> No
     assert not has_key(connection("POST", cookie=f"{SESSION_COOKIE}={session}"), KEYRING)
     assert not Keyring("other" * 8).is_session(session)
     assert not KEYRING.is_session("9" + session) and not KEYRING.is_session("")
+    assert not KEYRING.is_session("9" * 5000 + "." + session)
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + SESSION_SECONDS + 1)
     assert not KEYRING.is_session(session)

@@ -168,6 +168,12 @@ def test_text_that_no_database_stores_is_replaced(graphql: GraphQL, stream: Stre
     assert [edge["node"]["line"] for edge in edges] == ["a\ufffdb", "?"]
 
 
+def test_a_step_that_no_database_stores_is_the_line_number(graphql: GraphQL, stream: Stream) -> None:
+    content = ['{"_step": 0}', '{"_step": 1e30}', '{"_step": NaN}']
+    stream("a", files={"wandb-history.jsonl": {"offset": 0, "content": content}})
+    assert run(graphql)["historyKeys"]["lastStep"] == 2
+
+
 def test_a_chunk_for_an_unknown_run_is_refused(stream: Stream) -> None:
     assert stream("nobody")["status"] == 404
 
@@ -188,6 +194,8 @@ def test_a_chunk_for_an_unknown_run_is_refused(stream: Stream) -> None:
         (b'{"files": {"wandb-summary.json": {"content": [3]}}}', "", "line 0 of wandb-summary.json"),
         (b'{"complete": true, "exitcode": "no"}', "", "'no'"),
         (b'{"complete": true, "exitcode": Infinity}', "", "infinity"),
+        (b'{"files": {"output.log": {"offset": 1e30}}}', "", "output.log has no line 1"),
+        (b'{"files": ' + b"[" * 100_000, "", "recursion"),
     ],
 )
 def test_a_broken_chunk_is_refused_whole(

@@ -154,10 +154,15 @@ def test_a_preempted_run_goes_on_under_its_id(grid: Sweep) -> None:
     agent = grid.agent()
     run = grid.start(agent)
     grid.stream(run, preempting=True)
-    grid.end(run, 1)
-    assert grid.states[run] == "preempted"
+    for _ in range(2):  # the answer to the first was lost
+        grid.end(run, 1)
+        assert grid.states[run] == "preempted"
     (command,) = grid.beat(grid.agent())
     assert command["run_id"] == run and set(command["args"]) == {"a", "b"}
+    grid.end(run, 1)
+    assert grid.states[run] == "pending"
+    grid.begin(run)
+    assert grid.states[run] == "running"
 
 
 def test_pause_resume(grid: Sweep) -> None:
@@ -395,6 +400,67 @@ def test_the_page_says_what_runs_logged_instead_of_the_metric(
         record = sweeps.get(connection, int(grid.id))
     assert record is not None
     assert json.loads(record.warnings) == [f"1 finished run logged no finite {told}"]
+
+
+def test_a_crash_that_was_none_leaves_no_trace(grid: Sweep, backend: Backend, clock: Clock) -> None:
+    """The run was out of reach for a while: the search knows the same as after a restart."""
+    run = grid.start(grid.agent())
+    clock.now += backend.settings.crash_after + 1
+    other = grid.start(grid.agent())
+    for number in (run, other):
+        grid.log(number, 0, 1.0 if number == run else 2.0)
+    watch = Monitor(backend)
+    clock.now += backend.settings.crash_after + 1
+    grid.log(other, 1, 2.0)
+    watch.look()
+    assert grid.states == {run: "crashed", other: "running"}
+    watch.look()
+    assert grid.read["bestLoss"] == 2.0
+    grid.log(run, 1, 0.5)
+    grid.end(run)
+    watch.look()
+    assert grid.read["bestLoss"] == 0.5
+
+
+def test_a_run_started_anew_is_read_from_its_beginning(grid: Sweep, backend: Backend) -> None:
+    """Also where nobody looked before it had logged more than the time before."""
+    run = grid.start(grid.agent())
+    grid.log(run, 0, 0.1, 0.2)
+    watch = Monitor(backend)
+    watch.look()
+    assert grid.read["bestLoss"] == 0.1
+    grid.stream(run, preempting=True)
+    grid.end(run, 1)
+    grid.beat(grid.agent())
+    grid.begin(run)
+    grid.log(run, 0, 0.9, 0.8, 0.7)
+    watch.look()
+    assert grid.read["bestLoss"] == 0.7
+
+
+def test_news_that_could_not_be_dealt_with_are_not_forgotten(
+    grid: Sweep, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, watch = grid.start(grid.agent()), Monitor(backend)
+    grid.log(run, 0, 1.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(sweeps, "get", lambda *_: 1 / 0)
+        watch.look()
+    watch.look()
+    assert grid.read["bestLoss"] == 1.0
+
+
+def test_a_deleted_run_is_not_the_best(grid: Sweep, backend: Backend) -> None:
+    runs, watch = [grid.start(grid.agent()) for _ in range(2)], Monitor(backend)
+    for run, loss in zip(runs, (1.0, 2.0), strict=True):
+        grid.log(run, 0, loss)
+        grid.end(run)
+    watch.look()
+    assert grid.read["bestLoss"] == 1.0
+    ids = {edge["node"]["name"]: edge["node"]["id"] for edge in grid.read["runs"]["edges"]}
+    grid.graphql(DELETE_RUN, id=ids[runs[0]])
+    watch.look()
+    assert grid.read["bestLoss"] == 2.0
 
 
 def test_deleting_a_run_makes_room_in_a_grid(grid: Sweep) -> None:

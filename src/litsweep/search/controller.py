@@ -76,16 +76,19 @@ class Controller:
     ) -> None:
         """What became of a run. `history` replaces its rows; what is None stays as it was.
 
+        A failure belongs to the state that it is told with: a later state without one takes it back.
         Raises KeyError for an unknown id, TypeError for a history that does not consist of rows. An error
         leaves everything as it was.
         """
         run = self._runs[id]
+        if state is None and failure is None:
+            failure = run.failure
         self._record(
             replace(
                 run,
                 history=run.history if history is None else rows_of(history),
                 state=run.state if state is None else RunState(state),
-                failure=run.failure if failure is None else Failure(failure),
+                failure=None if failure is None else Failure(failure),
                 stopped_early=run.stopped_early if stopped_early is None else stopped_early,
             )
         )

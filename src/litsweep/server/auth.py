@@ -67,10 +67,8 @@ class Keyring:
         """Whether `query` holds what `link` made for this method and (decoded) path, not yet expired."""
         expires = query.get("expires", "")
         signature = query.get("signature", "")
-        fresh = expires.isascii() and expires.isdigit() and int(expires) >= time.time()
-        return fresh and hmac.compare_digest(
-            self.sign("link", method, path, expires).encode(), signature.encode()
-        )
+        signed = self.sign("link", method, path, expires)
+        return hmac.compare_digest(signed.encode(), signature.encode()) and int(expires) >= time.time()
 
     def session(self) -> str:
         """A cookie value that stands for the key in a browser."""
@@ -80,8 +78,8 @@ class Keyring:
     def is_session(self, cookie: str) -> bool:
         """Whether `cookie` is one that `session` made, not yet expired."""
         expires, _, signature = cookie.partition(".")
-        fresh = expires.isascii() and expires.isdigit() and int(expires) >= time.time()
-        return fresh and hmac.compare_digest(self.sign("session", expires).encode(), signature.encode())
+        signed = self.sign("session", expires)
+        return hmac.compare_digest(signed.encode(), signature.encode()) and int(expires) >= time.time()
 
 
 def has_key(connection: HTTPConnection, keyring: Keyring) -> bool:

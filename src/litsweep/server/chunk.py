@@ -16,6 +16,9 @@ Row = Mapping[str, Any]
 _STREAMS = {"wandb-history.jsonl": HISTORY, "wandb-events.jsonl": EVENTS, "output.log": LOG}
 _SUMMARY = "wandb-summary.json"
 
+LARGEST = 2**63
+"""Line numbers and steps are below it: what an integer of the database holds."""
+
 
 class ChunkError(LitsweepError):
     """The request is no chunk of a file stream: HTTP 400."""
@@ -55,13 +58,13 @@ def read_chunk(body: bytes, encoding: str | None) -> Chunk:
             bool(sent.get("preempting")),
             int(sent.get("exitcode") or 0) if sent.get("complete") else None,
         )
-    except (OSError, EOFError, zlib.error, ValueError, TypeError, OverflowError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ChunkError(f"not a file stream chunk: {error}") from error
 
 
 def _part(name: str, part: Any) -> Part:
     offset, content = int(_object(part).get("offset") or 0), part.get("content") or []
-    if offset < 0:
+    if not 0 <= offset < LARGEST:
         raise ValueError(f"{name} has no line {offset}")
     if _STREAMS.get(name) == LOG:
         return Part(offset, [_storable(str(line)) for line in content], [])

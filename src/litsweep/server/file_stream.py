@@ -5,7 +5,6 @@ written at their numbers, over what is there, so that a chunk may come any numbe
 when the lines are on disk.
 """
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from litsweep.server import history_keys, life_cycle
 from litsweep.server.backend import Backend, backend_of
-from litsweep.server.chunk import Chunk, ChunkError, Part, Row, read_chunk
+from litsweep.server.chunk import LARGEST, Chunk, ChunkError, Part, Row, read_chunk
 from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
 from litsweep.server.store.runs import RunRecord
@@ -53,7 +52,9 @@ def receive(
         run = runs.find_by_path(connection, *path)
         if run is None:
             return _refusal(404, f"run {'/'.join(path)} does not exist")
-        apply(connection, run, chunk)
+        started_over = apply(connection, run, chunk)
+    if started_over:
+        backend.start_over(run)
     if run.sweep_id is not None:
         backend.sweeps.touch(run.sweep_id)
     return JSONResponse({"stopped": run.stopped_by is not None})
@@ -63,8 +64,9 @@ def _refusal(status: int, message: str) -> Response:
     return JSONResponse({"errors": [{"message": message}]}, status_code=status)
 
 
-def apply(connection: Connection, run: RunRecord, chunk: Chunk) -> None:
-    """Write a chunk's lines, and what follows from it for the run."""
+def apply(connection: Connection, run: RunRecord, chunk: Chunk) -> bool:
+    """Write a chunk's lines, and what follows from it for the run; True where they replace an old history."""
+    lines_before = run.history_lines
     changes: Changes = {} if chunk.summary is None else {"summary": chunk.summary}
     stale = set(filter(None, run.stale_streams.split(",")))
     for stream, part in chunk.parts.items():
@@ -75,6 +77,7 @@ def apply(connection: Connection, run: RunRecord, chunk: Chunk) -> None:
     changes["stale_streams"] = ",".join(sorted(stale))
     changes |= _state(replace(run, summary=changes.get("summary", run.summary)), chunk, time.time())
     runs.change(connection, run.id, **changes)
+    return run.history_lines < lines_before
 
 
 def _start_over(connection: Connection, run: RunRecord, stream: str, offset: int) -> RunRecord:
@@ -102,12 +105,14 @@ def _write(connection: Connection, run: RunRecord, stream: str, part: Part) -> C
 
 
 def _step(row: Row, line: int) -> int:
-    """The step of a row; its line number if it says none."""
+    """The step of a row; its line number if it says none that the database can hold."""
     step = number(row.get("_step"))
-    return line if step is None or not math.isfinite(step) else int(step)
+    return int(step) if step is not None and abs(step) < LARGEST else line
 
 
 def _state(run: RunRecord, chunk: Chunk, now: float) -> Changes:
+    if run.state == RunState.PENDING and run.started_at is not None:
+        return {}  # last words of a process whose run waits for another one
     if chunk.is_preempting:
         run = replace(run, state=RunState.PREEMPTING)
     if chunk.exit_code is not None:

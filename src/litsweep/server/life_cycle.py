@@ -44,7 +44,7 @@ def _final_state(run: RunRecord, exitcode: int) -> RunState:
     """A run that the search stopped counts as finished whatever its exit code: its objective is good."""
     if exitcode == 0 or run.stopped_by == "search":
         return RunState.FINISHED
-    if run.state == RunState.PREEMPTING:
+    if run.state in (RunState.PREEMPTING, RunState.PREEMPTED):
         return RunState.PREEMPTED
     if run.stopped_by == "person" or run.state == RunState.KILLED or exitcode in INTERRUPTED:
         return RunState.KILLED

@@ -48,6 +48,7 @@ class LiveSweep:
         self._controller = Controller(self.config, seed=seed_for_sweep(record.name), namespace=record.name)
         self._metrics = frozenset(metric.name for metric in self.config.metrics)
         self._heard: dict[str, Heard] = {}
+        self._started_over: set[str] = set()
         self._prior_runs = record.prior_runs
         self._project_id = record.project_id
 
@@ -56,8 +57,12 @@ class LiveSweep:
         self._add_prior_runs(connection)
         for mark in runs.marks(connection, self.id):
             heard = self._heard.get(mark.name)
-            if heard is None or heard.mark != _told(mark):
+            if heard is None or heard.mark != _told(mark) or mark.name in self._started_over:
                 self._hear(connection, mark, heard)
+
+    def start_over(self, run_name: str) -> None:
+        """Read this run's history from its beginning, the next time. Needs no lock."""
+        self._started_over.add(run_name)
 
     def suggest(self) -> Suggestion | None:
         """What to run next; None if there is nothing (see `is_done`)."""
@@ -100,7 +105,8 @@ class LiveSweep:
     def _hear(self, connection: Connection, mark: RunMark, before: Heard | None) -> None:
         run = runs.get(connection, mark.id)
         assert run is not None  # it was there earlier in this transaction
-        started_over = before is not None and mark.history_lines < before.lines
+        started_over = mark.name in self._started_over
+        self._started_over.discard(mark.name)
         heard = Heard(_told(mark)) if before is None or started_over else before
         heard.history.extend(self._rows(connection, run, heard.lines))
         heard.mark, heard.lines = _told(mark), mark.history_lines
@@ -172,6 +178,13 @@ class LiveSweeps:
         """Drop what is in memory: the next `get` reads the database again."""
         with self._lock:
             self._live.pop(sweep_id, None)
+
+    def start_over(self, sweep_id: int, run_name: str) -> None:
+        """Say that a run was started anew, and old lines of its history were replaced."""
+        with self._lock:
+            live = self._live.get(sweep_id)
+        if live is not None:
+            live.start_over(run_name)
 
     def touch(self, sweep_id: int) -> None:
         """Say that something has happened in a sweep."""

@@ -29,6 +29,7 @@ class Monitor:
         self._backend = backend
         self._started_at = time.time()
         self._ended = threading.Event()
+        self._failed: set[int] = set()
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
 
     def start(self) -> None:
@@ -52,16 +53,17 @@ class Monitor:
     def look(self) -> None:
         """One round."""
         self._guarded(self._find_crashed)
-        for sweep_id in self._backend.sweeps.touched():
-            if not self._ended.is_set():
-                self._guarded(self._advance, sweep_id)
+        due = self._backend.sweeps.touched() | self._failed
+        self._failed = {i for i in due if not self._ended.is_set() and not self._guarded(self._advance, i)}
 
-    def _guarded(self, action: Callable[..., None], *args: int) -> None:
-        """One bad sweep must not end the watch over the others."""
+    def _guarded(self, action: Callable[..., None], *args: int) -> bool:
+        """Whether it worked. One bad sweep must not end the watch over the others."""
         try:
             action(*args)
         except Exception:
             logger.exception("the monitor failed at %s%s; it goes on", action.__name__, args)
+            return False
+        return True
 
     def _find_crashed(self) -> None:
         limit = time.time() - self._backend.settings.crash_after

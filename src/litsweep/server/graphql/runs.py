@@ -112,6 +112,7 @@ def delete_run(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, boo
     collect_garbage(info.context.backend)
     if known.sweep_id is not None:
         info.context.backend.sweeps.forget(known.sweep_id)
+        info.context.backend.sweeps.touch(known.sweep_id)
     return {"success": True}
 
 
