@@ -327,6 +327,11 @@ def test_a_parameter_that_runs_but_perhaps_not_as_meant(entry: dict[str, object]
             "command[0]: the agent drops ${prgram}, which is not a macro; did you mean program?",
         ),
         ({"command": ["--lr=${lr}"]}, "command[0]: the agent leaves ${lr} as it is inside --lr=${lr}"),
+        (
+            {"controller": {"type": "local"}},
+            "controller.type: `wandb controller` chooses the runs on W&B's cloud only; "
+            "the embedded backend does it itself",
+        ),
         ({"unheard_of": 1}, "unheard_of: is not a key of a sweep config, and is ignored"),
         (
             {

@@ -98,11 +98,14 @@ def parse_scheduler(top: Section) -> Mapping[str, object] | None:
 
 
 def check_controller(top: Section) -> None:
-    """`controller:`, which with `type: local` lets `wandb controller` choose the runs."""
+    """`controller:`, which with `type: local` lets `wandb controller` choose the runs: W&B's cloud has that."""
     controller = (
         top.section("controller", "write for example `type: cloud` under it") if "controller" in top else None
     )
     kind = controller.choice("type", ("local", "cloud")) if controller else None
+    if kind == "local":
+        rule = "`wandb controller` chooses the runs on W&B's cloud only; the embedded backend does it itself"
+        top.report.warn("controller.type", rule)
     if "scheduler" in top and kind == "local":
         rule = "cannot be local beside a scheduler"
         top.report.fault("controller.type", rule, "local", "leave controller out")
