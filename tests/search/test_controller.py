@@ -311,10 +311,11 @@ def test_importing_the_package_loads_no_torch_until_bayes_is_asked() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_run_that_told_of_a_failure_stands_behind_whatever_its_state() -> None:
+def test_a_run_that_told_of_a_failure_stands_behind_and_a_killed_one_does_not() -> None:
     search = controller()
-    search.add({"x": 0.1}, history=[{"loss": 0.1}], state="killed", failure="signal")
-    usable = search.add({"x": 0.2}, history=[{"loss": 0.5}], state="finished")
+    search.add({"x": 0.1}, history=[{"loss": 0.1}], state="finished", failure="diverged")
+    search.add({"x": 0.3}, history=[{"loss": 0.9}], state="finished")
+    usable = search.add({"x": 0.2}, history=[{"loss": 0.5}], state="killed", failure="signal")
     best = search.best()
     assert best is not None
     assert best.id == usable

@@ -23,8 +23,11 @@ class RunState(StrEnum):
         return self in (RunState.PENDING, RunState.RUNNING, RunState.PREEMPTING, RunState.PREEMPTED)
 
     def is_broken_by(self, failure: object) -> bool:
-        """True where a run with this `failure`, if any, has ended by a fault, its own or a machine's."""
-        return self in (RunState.FAILED, RunState.CRASHED) or (bool(failure) and not self.is_alive)
+        """True where a run with this `failure`, if any, has ended by a fault, its own or a machine's.
+
+        Being killed is none: what it reached until then is as good as that of others.
+        """
+        return self in (RunState.FAILED, RunState.CRASHED) or (self is RunState.FINISHED and bool(failure))
 
 
 class Failure(StrEnum):
