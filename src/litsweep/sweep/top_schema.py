@@ -98,7 +98,7 @@ def parse_scheduler(top: Section) -> Mapping[str, object] | None:
 
 
 def check_controller(top: Section) -> None:
-    """`controller:`, which with `type: local` lets `wandb controller` choose the runs: W&B's cloud has that."""
+    """`controller:`, which on W&B's cloud lets `wandb controller` choose the runs, with `type: local`."""
     controller = (
         top.section("controller", "write for example `type: cloud` under it") if "controller" in top else None
     )

@@ -218,6 +218,24 @@ def test_exploration_leaves_where_exploitation_stays() -> None:
     assert away > 0.4 > 0.2 > near
 
 
+def test_a_prediction_is_near_the_metric_however_the_objective_is_warped() -> None:
+    """All accuracies are alike and near the best: the fitted transform levels off just above them."""
+    space = {"x": {"min": 0.0, "max": 1.0}, "y": {"min": 0.0, "max": 1.0}}
+    config = sweep(space, metric={"name": "acc", "goal": "maximize"})
+    known = [(0.76, 0.11, 0.9514), (0.48, 0.44, 0.9549), (0.66, 0.29, 0.9688), (0.66, 0.43, 0.9549)]
+    runs = [
+        Run(f"run{i}", {"x": x, "y": y}, RunState.FINISHED, [{"acc": acc}])
+        for i, (x, y, acc) in enumerate(known)
+    ]
+    failed = [
+        Run("a", {"x": 0.13, "y": 0.58}, RunState.FAILED),
+        Run("b", {"x": 0.6, "y": 0.97}, RunState.FAILED),
+    ]
+    for proposal in suggest(config, [*runs, *failed], 4, 0):
+        assert 0.5 < float(str(proposal.reason["predicted_mean"])) < 1.5
+        assert float(str(proposal.reason["predicted_deviation"])) < 0.5
+
+
 def test_a_prior_run_of_another_space_is_counted_not_used() -> None:
     runs = [*eight()]
     foreign = Run("foreign", {**runs[0].parameters, "lr": 5.0}, RunState.FINISHED, [{"loss": 0.0}])

@@ -18,6 +18,12 @@ _WORST = -5.0
 """Objectives are cut off this many spreads below the median: how bad a config is beyond that teaches nothing,
 and a diverged loss of 1e30 would flatten all others."""
 
+_FARTHEST = 8.0
+"""Predictions lie within so many spreads of the median, where objectives lie between -5 and 3. A transform
+that levels off gives no value to what lies past its end, and would give any mean to a prediction that reaches
+there.
+"""
+
 _ROUNDING = 1e-13
 """Values that differ by less than this share of themselves are equal."""
 
@@ -93,8 +99,8 @@ class Spread:
         return (halves / (self.width / 2)).clamp(min=_WORST)
 
     def unscale(self, s: Tensor) -> Tensor:
-        """The inverse of `scale` but for the cut."""
-        y = self.center + self.width * s
+        """The inverse of `scale` but for the cut, and for what lies far from all objectives."""
+        y = self.center + self.width * s.clamp(-_FARTHEST, _FARTHEST)
         return -torch.exp(-y) if self.is_log else y
 
 
