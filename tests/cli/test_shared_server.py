@@ -1,5 +1,6 @@
 """The server that `litsweep run` starts serves all that come, and ends with the last of them."""
 
+import stat
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -27,6 +28,21 @@ def test_a_server_that_a_person_started_is_left_alone(server: LiveServer) -> Non
         assert backend.stays
         assert backend.url == server.url
     assert running_backend(server.data_dir) == backend
+
+
+def test_only_the_owner_reads_the_key(tmp_path: Path) -> None:
+    data_dir, shared = tmp_path / "data", tmp_path / "shared"
+    shared.mkdir(mode=0o750)
+    (shared / "server.log").touch(mode=0o644)
+    with shared_server(data_dir, 0) as backend, shared_server(shared, 0):
+        assert backend.api_key in (data_dir / "server.log").read_text()
+    assert mode_of(data_dir) == 0o700
+    assert mode_of(data_dir / "server.log") == mode_of(shared / "server.log") == 0o600
+    assert mode_of(shared) == 0o750  # a person's own folder stays as it is
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:

@@ -68,6 +68,8 @@ def _start(data_dir: Path, port: int, users: TextIO) -> Backend:
     log = data_dir / "server.log"
     flags = ["--data-dir", str(data_dir), "--port", str(_free_port(port))]
     command = [sys.executable, "-m", "litsweep", "serve", *flags]
+    log.touch()
+    log.chmod(0o600)  # the server prints its key; an older log may be readable by all
     with log.open("ab") as output:
         # Its own session: Ctrl-C in the terminal is for the agents, which need the server to end well.
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)

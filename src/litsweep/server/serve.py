@@ -68,13 +68,13 @@ class _Server(uvicorn.Server):
 
 
 def make_data_dir(path: Path) -> None:
-    """Make the data folder if it is not there.
+    """Make the data folder, readable by the owner only, if it is not there.
 
     Raises:
         LitsweepError: it cannot be made, or nothing can be written into it.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         (path / "lock").touch()
     except OSError as error:
         raise LitsweepError(
