@@ -3,17 +3,20 @@
 import shutil
 import signal
 from collections import namedtuple
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wandb
 
-from litsweep.launch.checkpoints import clean
+from litsweep import parse_sweep
+from litsweep.launch.checkpoints import clean, kept_runs
 from litsweep.launch.disk import lack_of_room
 from litsweep.launch.options import SlotState
 from litsweep.launch.result import result_of
-from litsweep.launch.watch import SweepWatch
+from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
+from litsweep.sweep.run import RunState
 from tests.launch.conftest import MakeBench
 from tests.launch.processes import launched, wait_until
 
@@ -45,6 +48,41 @@ def test_a_launch_leaves_the_checkpoints_of_the_best_three(
     (folder / "somebody-else-s").mkdir()
     assert clean(status, folder, keep=1) == [run.id for run in status.runs if run in best[1:]]
     assert {entry.name for entry in folder.iterdir()} == {best[0].id, "somebody-else-s"}
+
+
+def status_of(state: str, *runs: tuple[str, RunState, Mapping[str, float]]) -> SweepStatus:
+    """A sweep for the highest `acc` and the lowest `ms`, as its watch reads it."""
+    metrics = [{"name": "acc", "goal": "maximize"}, {"name": "ms"}]
+    config = parse_sweep(
+        {"method": "bayes", "metrics": metrics, "parameters": {"x": {"min": 0.0, "max": 1.0}}}
+    )
+    read = (RunStatus(i, i, "", run, {}, {}, values["acc"], values["acc"], values) for i, run, values in runs)
+    return SweepStatus("me/p/s", "", state, config, tuple(read))
+
+
+def test_failed_runs_push_no_good_one_out() -> None:
+    failed, finished = RunState.FAILED, RunState.FINISHED
+    status = status_of(
+        "RUNNING",
+        ("diverged", failed, {"acc": 0.99}),
+        ("best", finished, {"acc": 0.9}),
+        ("crashing", failed, {"acc": 0.98}),
+        ("worse", finished, {"acc": 0.8}),
+    )
+    assert kept_runs(status, 1) == {"best"}
+    assert kept_runs(status, 3) == {"best", "worse", "diverged"}
+
+
+def test_the_whole_front_stays() -> None:
+    runs = [(f"r{i}", RunState.FINISHED, {"acc": i / 10, "ms": float(i)}) for i in range(6)]
+    status = status_of("FINISHED", *runs, ("behind", RunState.FINISHED, {"acc": 0.4, "ms": 9.0}))
+    assert kept_runs(status, 2) == {f"r{i}" for i in range(6)}
+
+
+@pytest.mark.parametrize(("state", "kept"), [("RUNNING", {"good", "crashed"}), ("FINISHED", {"good"})])
+def test_what_a_crashed_run_left_stays_until_the_sweep_is_over(state: str, kept: set[str]) -> None:
+    runs = [("good", RunState.FINISHED, {"acc": 0.9}), ("crashed", RunState.CRASHED, {"acc": 0.5})]
+    assert kept_runs(status_of(state, *runs), 1) == kept
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A sweep keeps the checkpoints of its best few runs.
+"""A sweep keeps the checkpoints of its best few runs, and of its Pareto front.
 
 `python -m litsweep.launch.checkpoints SWEEP FOLDER --keep K` cleans up once (see disk.py, which starts it).
 """
@@ -11,19 +11,20 @@ from pathlib import Path
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.watch import SweepStatus, SweepWatch
+from litsweep.sweep.run import RunState
 
 
 def kept_runs(status: SweepStatus, keep: int) -> set[str]:
-    """The runs whose checkpoints stay: the best `keep`, and every run that may still go on."""
-    alive = {run.id for run in status.alive}
-    scored = [run for run in status.runs if run.best is not None]
-    maximize = status.metric is not None and status.metric.is_maximized
-    ranked = sorted(scored, key=lambda run: run.best or 0.0, reverse=maximize)
-    return alive | {run.id for run in ranked[:keep]}
+    """The runs whose checkpoints stay: the best `keep`, the Pareto front, and every run that may still go on.
+
+    A crashed run is only out of reach: until the sweep is over it may go on.
+    """
+    lost = () if status.is_over else (run for run in status.runs if run.state is RunState.CRASHED)
+    return {run.id for run in (*status.ranked()[:keep], *status.front(), *status.alive, *lost)}
 
 
 def clean(status: SweepStatus, folder: Path, keep: int) -> list[str]:
-    """Delete `folder`/RUN of the runs that are over and not among the best `keep`; returns their ids.
+    """Delete `folder`/RUN of the runs that are not among `kept_runs`; returns their ids.
 
     Folders that belong to no run of the sweep are left alone.
     """

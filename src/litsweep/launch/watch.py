@@ -11,7 +11,7 @@ from litsweep.errors import LitsweepError
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_of, curve
-from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
+from litsweep.sweep.pareto import front_of_sweep, ranked_by
 from litsweep.sweep.run import Run, RunState
 
 PAGE = 500
@@ -77,10 +77,14 @@ class SweepStatus:
 
     def best(self) -> RunStatus | None:
         """The run with the best value of the metric; runs that failed stand behind all others."""
+        return next(iter(self.ranked()), None)
+
+    def ranked(self) -> tuple[RunStatus, ...]:
+        """The runs that have a value of the metric, in the order of `best`."""
         if self.metric is None:
-            return None
-        best = best_of_sweep([run.best for run in self.runs], self._broken, self.metric)
-        return None if best is None else self.runs[best]
+            return ()
+        order = ranked_by([run.best for run in self.runs], self._broken, self.metric)
+        return tuple(self.runs[i] for i in order)
 
     def front(self) -> tuple[RunStatus, ...]:
         """The runs of the Pareto front of a sweep with several metrics; else none."""

@@ -34,8 +34,15 @@ def best_of_sweep(values: Sequence[float | None], broken: Sequence[bool], metric
 
     Broken runs stand behind, as in `front_of_sweep`.
     """
-    front = front_of_sweep([[value] for value in values], broken, [metric])
-    return front[0] if front else None
+    ranked = ranked_by(values, broken, metric)
+    return ranked[0] if ranked else None
+
+
+def ranked_by(values: Sequence[float | None], broken: Sequence[bool], metric: Metric) -> list[int]:
+    """The positions of the runs that have a value of one metric, the best first; broken runs stand behind."""
+    sign = -1.0 if metric.is_maximized else 1.0
+    keys = {i: (broken[i], sign * value) for i, value in enumerate(values) if value is not None}
+    return sorted(keys, key=keys.__getitem__)
 
 
 def _losses(row: Values, signs: Sequence[float]) -> tuple[float, ...]:
