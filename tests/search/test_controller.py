@@ -314,12 +314,20 @@ def test_importing_the_package_loads_no_torch_until_bayes_is_asked() -> None:
 def test_a_run_that_told_of_a_failure_stands_behind_and_a_killed_one_does_not() -> None:
     search = controller()
     search.add({"x": 0.1}, history=[{"loss": 0.1}], state="finished", failure="diverged")
-    search.add({"x": 0.3}, history=[{"loss": 0.9}], state="finished")
-    usable = search.add({"x": 0.2}, history=[{"loss": 0.5}], state="killed", failure="signal")
+    usable = search.add({"x": 0.2}, history=[{"loss": 0.5}], state="finished")
     best = search.best()
     assert best is not None
     assert best.id == usable
     assert [run.id for run in search.front()] == [usable]
+
+
+def test_a_run_that_was_killed_counts_with_what_it_reached() -> None:
+    search = controller()
+    killed = search.add({"x": 0.1}, history=[{"loss": 0.1}], state="killed", failure="signal")
+    search.add({"x": 0.2}, history=[{"loss": 0.5}], state="finished")
+    best = search.best()
+    assert best is not None
+    assert best.id == killed
 
 
 def test_the_front_of_a_sweep() -> None:

@@ -60,7 +60,7 @@ def test_the_first_of_equal_runs_is_the_best_and_no_run_of_none() -> None:
         (Run("r", {}, RunState.CRASHED), True),
         (Run("r", {}, RunState.FINISHED), False),
         (Run("r", {}, RunState.KILLED), False),
-        (Run("r", {}, RunState.KILLED, failure=Failure.LOST), True),
+        (Run("r", {}, RunState.KILLED, failure=Failure.SIGNAL), False),  # as the server has it
         (Run("r", {}, RunState.FINISHED, failure=Failure.DIVERGED), True),
         (Run("r", {}, RunState.RUNNING, failure=Failure.SIGNAL), False),  # tried again
     ],

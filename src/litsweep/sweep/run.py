@@ -25,9 +25,11 @@ class RunState(StrEnum):
     def is_broken_by(self, failure: object) -> bool:
         """True where a run with this `failure`, if any, has ended by a fault, its own or a machine's.
 
-        Being killed is none: what it reached until then is as good as that of others.
+        A killed run has not, whatever is written on it: what it reached counts.
         """
-        return self in (RunState.FAILED, RunState.CRASHED) or (self is RunState.FINISHED and bool(failure))
+        if self.is_alive or self is RunState.KILLED:
+            return False
+        return self in (RunState.FAILED, RunState.CRASHED) or bool(failure)
 
 
 class Failure(StrEnum):

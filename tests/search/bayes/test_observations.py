@@ -11,7 +11,7 @@ from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.model import Model
 from litsweep.search.bayes.observations import Observations, as_tensor, observe
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.run import Run, RunState
+from litsweep.sweep.run import Failure, Run, RunState
 
 
 def sweep(**rest: Any) -> SweepConfig:
@@ -50,6 +50,13 @@ def test_a_running_run_counts_as_far_as_it_has_come() -> None:
 def test_how_far_there_is_to_go_is_known_only_from_a_complete_run() -> None:
     killed = Run("a", {"x": 0.1}, RunState.KILLED, [{"loss": 8}])
     assert points(read(sweep(), killed, running("b", [9, 5]))) == [("a", 8, 1.0)]
+
+
+def test_a_killed_run_is_no_failure_of_its_config() -> None:
+    killed = Run("a", {"x": 0.1}, RunState.KILLED, [{"loss": 8}], Failure.SIGNAL)
+    seen = read(sweep(), killed)
+    assert points(seen) == [("a", 8, 1.0)]
+    assert seen.failed == ()
 
 
 def test_running_runs_add_two_lengths_at_most() -> None:

@@ -8,7 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from litsweep.server.dashboard import rendering
-from tests.server.dashboard.conftest import EVIL, backend_of, fill_two_metrics
+from litsweep.server.store import projects, sweeps
+from tests.server.dashboard.conftest import EVIL, add_run, backend_of, fill_two_metrics
 
 STATIC = Path(rendering.__file__).parent / "static"
 
@@ -68,6 +69,17 @@ def test_the_best_run_is_named_and_did_not_fail(http: TestClient, sweep: str) ->
     with backend_of(http).database.write() as connection:
         two = fill_two_metrics(connection)
     assert data(http, two)["best"] == "accurate"  # `broken` reached more
+
+
+def test_a_run_that_a_person_stopped_may_be_the_best(http: TestClient, sweep: str) -> None:
+    """As for `litsweep best`."""
+    more = {"state": "killed", "failure": "signal", "stopped_by": "person", "exitcode": 255}
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "p")
+        made = sweeps.find(connection, sweep.rpartition("/")[2])
+        assert made is not None
+        add_run(connection, project.id, made.id, "killed", [0.95], more)
+    assert data(http, sweep)["best"] == "killed"
 
 
 def test_parameters_stand_at_their_quantile(http: TestClient, sweep: str) -> None:
