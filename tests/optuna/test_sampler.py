@@ -295,6 +295,30 @@ def test_a_search_space_of_anything_else_is_refused() -> None:
         TypeError, match=r"search_space\['x'\]: is no distribution, got \(0, 1\); write one of"
     ):
         LitsweepSampler({"x": (0, 1)})  # type: ignore[dict-item]
+    with pytest.raises(TypeError, match=r"search_space: is no mapping, got \['x'\]; write a mapping"):
+        LitsweepSampler(["x"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {},
+        {"typo": FloatDistribution(0, 1)},
+        {"optimizer": CategoricalDistribution(["sgd", "adam"])},
+        {"momentum": FloatDistribution(0, 1)},
+    ],
+    ids=["nothing", "typo", "a part", "a branch"],
+)
+def test_what_the_search_space_does_not_name_is_learned(declared: dict[str, Any]) -> None:
+    def objective(trial: optuna.Trial) -> float:
+        is_sgd = trial.suggest_categorical("optimizer", ["sgd", "adam"]) == "sgd"
+        rate = trial.suggest_float("lr", 0, 1)
+        return (rate - 0.3) ** 2 + (abs(trial.suggest_float("momentum", 0, 1) - 0.9) if is_sgd else 0.1)
+
+    one = optuna.create_study(sampler=LitsweepSampler(declared, seed=0))
+    one.optimize(objective, n_trials=10)
+    assert len(one.trials) == 10
+    assert one.trials[-1].system_attrs["litsweep:reason"]["method"] == "bayes"
 
 
 def test_a_study_without_parameters_is_left_alone() -> None:

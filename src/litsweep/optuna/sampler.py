@@ -30,8 +30,8 @@ class LitsweepSampler(BaseSampler):
     """Bayesian optimization of mixed, conditional and finite spaces, for one objective or several.
 
     `search_space` (names to Optuna distributions), where it is known before the first trial, lets the
-    quasi-random design start at once. Without it the space is learned from the trials that have ended,
-    branches included, and what is not known yet is sampled at random. The same `seed` and the same trials
+    quasi-random design start at once. What it does not name is learned from the trials that have ended,
+    branches included, and sampled at random until then. The same `seed` and the same trials
     give the same suggestions; None draws a seed.
 
     Running trials count: those sampled side by side keep apart. Failed trials, and NaN or infinite values,
@@ -46,7 +46,7 @@ class LitsweepSampler(BaseSampler):
     def __init__(
         self, search_space: Mapping[str, BaseDistribution] | None = None, seed: int | None = None
     ) -> None:
-        self._search_space = None if search_space is None else _checked(search_space)
+        self._search_space = _checked(search_space or {})
         self._seed = checked_seed(np.random.default_rng().integers(_RANDOM_SEEDS) if seed is None else seed)
         self._one_at_a_time = threading.Lock()
 
@@ -57,12 +57,12 @@ class LitsweepSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         remember = partial(study._storage.set_trial_system_attr, trial._trial_id)
-        if not search_space:
-            remember(REASON, {"method": "random"})  # by `sample_independent`
-            return {}
         with self._one_at_a_time:
             others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
             config = self._config(study, search_space, others)
+            if not config.space.parameters:
+                remember(REASON, {"method": "random"})  # by `sample_independent`
+                return {}
             parameters, reason = self._suggest(config, others) or self._repeat(study, config, trial)
             remember(SAMPLED, parameters)
         remember(REASON, reason)
@@ -98,7 +98,8 @@ class LitsweepSampler(BaseSampler):
         self.__dict__.update(state, _one_at_a_time=threading.Lock())
 
     def _distributions(self, trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
-        return observed(trials) if self._search_space is None else self._search_space
+        """Of the parameters that were declared and of those that trials have shown besides."""
+        return observed(trials) | self._search_space
 
     def _config(
         self, study: Study, distributions: Mapping[str, BaseDistribution], trials: Sequence[FrozenTrial]
@@ -141,7 +142,10 @@ def _end_loop(study: Study) -> bool:
     return True
 
 
-def _checked(search_space: Mapping[str, object]) -> dict[str, BaseDistribution]:
+def _checked(search_space: object) -> dict[str, BaseDistribution]:
+    if not isinstance(search_space, Mapping):
+        fix = "write a mapping of names to distributions, such as {'x': FloatDistribution(0, 1)}"
+        raise TypeError(f"search_space: is no mapping, got {search_space!r}; {fix}")
     checked: dict[str, BaseDistribution] = {}
     for name, distribution in sorted(search_space.items()):
         if not isinstance(distribution, BaseDistribution):
