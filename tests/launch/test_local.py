@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -10,6 +12,7 @@ from litsweep.launch.options import SlotState
 from litsweep.sweep.run import Failure
 from tests.launch.conftest import Bench, MakeBench
 from tests.launch.processes import agents_of, children, launched, runs_of, wait_until
+from tests.live_server import LiveServer
 
 # Fails, kills itself or waits as the folder's files say.
 MOODY = """
@@ -102,6 +105,25 @@ def test_killed_agents_and_runs_are_made_up_for(bench: MakeBench) -> None:
     assert made.states() == {"finished": 8}
     assert starts(made) == 8 + 3
     assert made.left_over() == []
+
+
+def test_a_launch_takes_up_what_a_killed_one_left_behind(bench: MakeBench, server: LiveServer) -> None:
+    made = bench(MOODY, run_cap=2)
+    (made.folder / "wait").touch()
+    with launched(made, "2") as launcher:
+        wait_until(lambda: made.states()["running"] == 2)
+        launcher.kill()
+    wait_until(lambda: not made.left_over())
+    with closing(sqlite3.connect(server.data_dir / "litsweep.db")) as database, database:
+        # What the server makes of it after five minutes.
+        database.execute("UPDATE runs SET state = 'crashed', failure = 'lost'")
+        database.execute("UPDATE sweeps SET state = 'FINISHED', done_because = 'run_cap'")
+    before = {run["name"] for run in made.runs()}
+    (made.folder / "wait").unlink()
+    outcome = made.launch(agents=1)
+    assert (outcome.done, outcome.exit_code) == (2, 0)
+    assert made.states() == {"finished": 2}
+    assert {run["name"] for run in made.runs()} == before
 
 
 def test_nothing_survives_a_killed_launcher(bench: MakeBench) -> None:

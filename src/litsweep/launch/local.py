@@ -54,6 +54,7 @@ def launch(
     path = SweepPath.parse(sweep, environ)
     api = AgentApi(environ["WANDB_BASE_URL"], environ["WANDB_API_KEY"], path)
     api.sweep()
+    Retries(api).take_up()
     logs = options.log_dir / path.id
     logs.mkdir(parents=True, exist_ok=True)
     options = replace(options, environ=environ)

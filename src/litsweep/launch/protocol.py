@@ -17,13 +17,14 @@ import requests
 import yaml
 
 from litsweep.errors import LitsweepError
+from litsweep.sweep.run import RunState
 
 TIMEOUT_SECONDS = 60
 CREDENTIALS = ("WANDB_BASE_URL", "WANDB_API_KEY")
 
 _SWEEP = """query Sweep($entity: String, $project: String, $sweep: String!) {
   project(name: $project, entityName: $entity) {
-    name entityName sweep(sweepName: $sweep) { name state config } } }"""
+    name entityName sweep(sweepName: $sweep) { id name state config } } }"""
 _REGISTER = """
 mutation CreateAgent($host: String!, $projectName: String, $entityName: String, $sweep: String!) {
   createAgent(input: {host: $host, projectName: $projectName, entityName: $entityName, sweep: $sweep}) {
@@ -34,6 +35,10 @@ _HEARTBEAT = """mutation Heartbeat($id: ID!, $metrics: JSONString, $runState: JS
 
 _RUN = """query Run($entity: String!, $project: String!, $name: String!) {
   project(name: $project, entityName: $entity) { run(name: $name) { id name state summaryMetrics } } }"""
+_CRASHED = """query Runs($entity: String!, $project: String!, $filters: JSONString!) {
+  project(name: $project, entityName: $entity) {
+    runs(filters: $filters, first: 500) { edges { node { name } } } } }"""
+_RESUME = """mutation Resume($id: ID!) { upsertSweep(input: {id: $id, state: "RUNNING"}) { sweep { id } } }"""
 _UPSERT = """mutation UpsertBucket($id: String, $summaryMetrics: JSONString) {
   upsertBucket(input: {id: $id, summaryMetrics: $summaryMetrics}) { bucket { id } } }"""
 
@@ -95,7 +100,7 @@ class AgentApi:
         return [str(word) for word in command] if command else None
 
     def sweep(self) -> dict[str, Any]:
-        """Name, state and config of the sweep; fills in entity and project where they were left out."""
+        """Storage id, name, state and config; fills in entity and project where they were left out."""
         answer = self._call(_SWEEP, entity=self.path.entity, project=self.path.project, sweep=self.path.id)
         project = answer.get("project") or {}
         if not project.get("sweep"):
@@ -105,6 +110,16 @@ class AgentApi:
             )
         self.path = SweepPath(project["entityName"], project["name"], project["sweep"]["name"])
         return dict(project["sweep"])
+
+    def resume(self) -> None:
+        """Have the sweep hand out runs again, where it is over."""
+        self._call(_RESUME, id=self.sweep()["id"])
+
+    def crashed(self) -> list[str]:
+        """The runs of the sweep that went silent."""
+        filters = json.dumps({"$and": [{"sweep": self.path.id}, {"state": RunState.CRASHED}]})
+        answer = self._call(_CRASHED, entity=self.path.entity, project=self.path.project, filters=filters)
+        return [edge["node"]["name"] for edge in answer["project"]["runs"]["edges"]]
 
     def register(self, host: str) -> str:
         """Become an agent of the sweep; returns the agent's id."""

@@ -57,8 +57,10 @@ def launch_on_ray(sweep: str, options: RayOptions) -> LaunchOutcome:
     api = AgentApi(environ["WANDB_BASE_URL"], environ["WANDB_API_KEY"], path)
     api.sweep()
     ray = _connect(options.address)
+    retries = Retries(api)
     try:
-        return _Driver(ray, sweep, options, environ, Retries(api)).run()
+        retries.take_up()
+        return _Driver(ray, sweep, options, environ, retries).run()
     finally:
         ray.shutdown()
 

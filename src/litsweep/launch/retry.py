@@ -34,6 +34,15 @@ class Retries:
             log.warning("cannot note that run %s ended by %s: %s", end.run_id, end.failure, error)
             return False
 
+    def take_up(self) -> None:
+        """Have the runs tried again that a launch left behind which was killed, or whose machine died."""
+        ends = [RunEnd(run_id, -signal.SIGKILL, Failure.LOST) for run_id in self._api.crashed()]
+        again = [end.run_id for end in ends if self.record(end)]
+        if again:
+            log.warning("trying again what an earlier launch left behind: %s", ", ".join(again))
+            if self._api.sweep()["state"] == "FINISHED":
+                self._api.resume()
+
     def abandon(self, run_id: str) -> None:
         """Tell the server of a run that the person had killed, rather than let it find out."""
         try:

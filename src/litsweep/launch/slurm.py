@@ -18,6 +18,7 @@ from pathlib import Path
 from litsweep.errors import LitsweepError
 from litsweep.launch.options import LaunchOptions
 from litsweep.launch.protocol import AgentApi, SweepPath, credentials
+from litsweep.launch.retry import Retries
 
 NOTICE_SECONDS = 120  # SIGTERM comes so long before the time limit
 _LOOPBACK = re.compile(r"//(127\.|localhost|\[::1\])")
@@ -64,6 +65,7 @@ def submit(sweep: str, options: SlurmOptions, environ: Mapping[str, str] = os.en
     environ = {**environ, **credentials(environ)}
     api = AgentApi(environ["WANDB_BASE_URL"], environ["WANDB_API_KEY"], SweepPath.parse(sweep, environ))
     api.sweep()
+    Retries(api).take_up()
     logs = (options.log_dir / api.path.id).resolve()
     logs.mkdir(parents=True, exist_ok=True)
     return _slurm(["sbatch", "--parsable"], environ, script(api.path, options, logs)).partition(";")[0]
