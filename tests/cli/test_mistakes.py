@@ -48,6 +48,13 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
     return err
 
 
+def test_runs_that_no_server_would_hear_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert "WANDB_MODE: must be online" in refused(capsys, "run", sweep_file(tmp_path))
+
+
 def test_unknown_parameter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = sweep_file(tmp_path, "model.learning_rat: {min: 0.001, max: 0.1}")
     said = refused(capsys, "check", path)

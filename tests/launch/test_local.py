@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from litsweep.errors import LitsweepError
 from litsweep.launch.options import SlotState
 from litsweep.sweep.run import Failure
 from tests.launch.conftest import Bench, MakeBench
@@ -124,6 +125,13 @@ def test_a_launch_takes_up_what_a_killed_one_left_behind(bench: MakeBench, serve
     assert (outcome.done, outcome.exit_code) == (2, 0)
     assert made.states() == {"finished": 2}
     assert {run["name"] for run in made.runs()} == before
+
+
+def test_a_folder_that_cannot_be_written_to_is_a_person_s_mistake(bench: MakeBench) -> None:
+    made = bench()
+    (made.folder / "logs").touch()
+    with pytest.raises(LitsweepError, match=r"cannot make the logs' folder logs/.*; work in a folder that"):
+        made.launch(agents=1)
 
 
 def test_nothing_survives_a_killed_launcher(bench: MakeBench) -> None:

@@ -1,16 +1,19 @@
 """`litsweep best`: the best run of a sweep, or its Pareto front, and how to repeat it."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from litsweep.cli.backend import use_backend
 from litsweep.cli.options import add_data_dir, add_json, write_json
 from litsweep.errors import count
 from litsweep.launch.result import BestRun, Result, result_of
 from litsweep.sweep.metric import Goal
+
+_WIDEST_NAME = 40
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -42,7 +45,11 @@ def show_result(result: Result, console: Console) -> int:
     if result.best is None:
         console.print(f"No best run: {_lack(result)}.", highlight=False, markup=False, soft_wrap=True)
     else:
-        console.print(_best_table(result, result.best))
+        by = f" by {result.metric}" if len(result.goals) > 1 else ""
+        title = f"Best run{by}: {result.best.name} ({result.best.id})"
+        console.print(title, highlight=False, markup=False, soft_wrap=True)
+        for line in _best_lines(result, result.best):
+            console.print(line, soft_wrap=True)
         console.print(f"Repeat it: {result.best.command}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"Sweep page: {result.url}", highlight=False, soft_wrap=True)
     return 0 if result.best else 1
@@ -82,24 +89,22 @@ def _varies(name: str, runs: Sequence[BestRun]) -> bool:
     return len({repr(run.parameters.get(name)) for run in runs}) > 1
 
 
-def _best_table(result: Result, best: BestRun) -> Table:
-    by = f" by {result.metric}" if len(result.goals) > 1 else ""
-    title = f"Best run{by}: {best.name} ({best.id})"
-    table = Table(title=title, title_justify="left", show_header=False, box=None)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in best.parameters.items():
-        table.add_row(name, _text(value))
-    for name, value in best.objectives.items():
-        table.add_row(f"{name} (best)", _text(value))
-    table.add_row(f"{result.metric} (last)", _text(best.last))
-    for name, value in best.test.items():
-        table.add_row(name, _text(value))
-    table.add_row("checkpoint", best.checkpoint or "none recorded")
+def _best_lines(result: Result, best: BestRun) -> Iterator[Text]:
+    """Whole lines however narrow the terminal is: paths and addresses are there to be copied."""
+    rows = list(_best_rows(result, best))
+    width = min(max(len(name) for name, _ in rows), _WIDEST_NAME)
+    return (Text.assemble(" ", (f"{name:<{width}}", "bold"), f"  {value}") for name, value in rows)
+
+
+def _best_rows(result: Result, best: BestRun) -> Iterator[tuple[str, str]]:
+    yield from ((name, _text(value)) for name, value in best.parameters.items())
+    yield from ((f"{name} (best)", _text(value)) for name, value in best.objectives.items())
+    yield f"{result.metric} (last)", _text(best.last)
+    yield from ((name, _text(value)) for name, value in best.test.items())
+    yield "checkpoint", best.checkpoint or "none recorded"
     if best.artifact:
-        table.add_row("artifact", best.artifact)
-    table.add_row("run page", best.url)
-    return table
+        yield "artifact", best.artifact
+    yield "run page", best.url
 
 
 def _text(value: object) -> str:

@@ -56,6 +56,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def execute(args: argparse.Namespace) -> int:
+    from litsweep.launch.protocol import require_online
+
+    require_online()
     config = check_config(args.config)
     if uses_pipeline(config):
         check_parameters(args.config, config)

@@ -33,7 +33,7 @@ def lack_of_room(folder: Path, slots: int, min_free_gb: float) -> str:
         return ""
     return (
         f"the disk of {there} has {free / GIGABYTE:.1f} GB free, and {needed / GIGABYTE:.1f} GB are wanted "
-        "before a run starts: make room, or set --min-free-gb"
+        "before a run starts: make room, or set --min-free-gb of litsweep launch"
     )
 
 

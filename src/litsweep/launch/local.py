@@ -16,12 +16,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
+from litsweep.errors import LitsweepError
 from litsweep.launch.devices import listed_by_driver, slots_for
 from litsweep.launch.disk import cleaner_for, lack_of_room
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.link import Message, end_of
 from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, SlotView
-from litsweep.launch.protocol import AgentApi, SweepPath, credentials
+from litsweep.launch.protocol import AgentApi, SweepPath, credentials, require_online
 from litsweep.launch.retry import Retries
 from litsweep.launch.slot import SlotAgent
 from litsweep.sweep.run import Failure
@@ -49,6 +50,7 @@ def launch(
     Raises LitsweepError when the sweep or the key is not there, or the options do not fit the machine.
     """
     environ = {**os.environ, **options.environ}
+    require_online(environ)
     environ |= credentials(environ)
     slots = slots_for(options, environ, driver)
     path = SweepPath.parse(sweep, environ)
@@ -56,7 +58,11 @@ def launch(
     api.sweep()
     Retries(api).take_up()
     logs = options.log_dir / path.id
-    logs.mkdir(parents=True, exist_ok=True)
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fix = "work in a folder that you can write to"
+        raise LitsweepError(f"cannot make the logs' folder {logs}: {error.strerror}; {fix}") from error
     options = replace(options, environ=environ)
     launch_id = uuid.uuid4().hex[:12]
     agents = [SlotAgent(s, sweep, options, launch_id, logs / f"slot-{s.index}.log") for s in slots]

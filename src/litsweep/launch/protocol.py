@@ -209,6 +209,13 @@ def connect(sweep: str, environ: Mapping[str, str] = os.environ) -> AgentApi:
     return AgentApi(found["WANDB_BASE_URL"], found["WANDB_API_KEY"], SweepPath.parse(sweep, environ))
 
 
+def require_online(environ: Mapping[str, str] = os.environ) -> None:
+    """Raises LitsweepError where WANDB_MODE keeps runs from the server, which would take them for failed."""
+    mode = environ.get("WANDB_MODE", "")
+    if mode not in ("", "online", "shared"):
+        raise LitsweepError(f"WANDB_MODE: must be online for the runs of a sweep, got {mode}; unset it")
+
+
 def credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """WANDB_BASE_URL and WANDB_API_KEY, from where the stock client has them: environment, settings, netrc.
 

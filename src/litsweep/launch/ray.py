@@ -18,7 +18,7 @@ from litsweep.errors import LitsweepError
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.local import launch
 from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, SlotView
-from litsweep.launch.protocol import AgentApi, SweepPath, credentials
+from litsweep.launch.protocol import AgentApi, SweepPath, credentials, require_online
 from litsweep.launch.retry import Retries
 from litsweep.sweep.run import Failure
 
@@ -52,6 +52,7 @@ def launch_on_ray(sweep: str, options: RayOptions) -> LaunchOutcome:
     Raises LitsweepError when there is no such sweep, no Ray, or no cluster at the address.
     """
     environ = {**os.environ, **options.environ}
+    require_online(environ)
     environ |= credentials(environ)
     path = SweepPath.parse(sweep, environ)
     api = AgentApi(environ["WANDB_BASE_URL"], environ["WANDB_API_KEY"], path)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.options import LaunchOptions
-from litsweep.launch.protocol import AgentApi, SweepPath, credentials
+from litsweep.launch.protocol import AgentApi, SweepPath, credentials, require_online
 from litsweep.launch.retry import Retries
 
 NOTICE_SECONDS = 120  # SIGTERM comes so long before the time limit
@@ -62,6 +62,7 @@ def submit(sweep: str, options: SlurmOptions, environ: Mapping[str, str] = os.en
 
     Raises LitsweepError when there is no such sweep, no Slurm, or Slurm refuses the job.
     """
+    require_online(environ)
     environ = {**environ, **credentials(environ)}
     api = AgentApi(environ["WANDB_BASE_URL"], environ["WANDB_API_KEY"], SweepPath.parse(sweep, environ))
     api.sweep()
