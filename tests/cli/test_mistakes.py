@@ -62,6 +62,20 @@ def test_unknown_parameter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "model.learning_rate" in said.replace("model.learning_rat:", "")
 
 
+def test_checkpoints_that_would_be_of_the_worst_epoch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(capsys, "check", sweep_file(tmp_path, "mode: {value: min}"))
+    assert "parameters.mode: must be max with `goal: maximize` of val_acc" in said
+
+
+def test_a_monitor_that_no_run_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entries = "monitor: {value: val_accc}\n  mode: {value: max}\n  data.cache: {value: %s}" % (tmp_path / "c")
+    said = refused(capsys, "check", sweep_file(tmp_path, entries))
+    assert "parameters.monitor: must be a metric that a run logs" in said
+    assert "use val_acc" in said
+
+
 def test_wrong_type(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = refused(capsys, "check", sweep_file(tmp_path, "data.batch_size: {values: [32, many]}"))
     assert "data.batch_size" in said
@@ -108,7 +122,7 @@ def test_metric_that_no_run_logs(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_one_of_several_metrics_that_no_run_logs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "logged_metrics", lambda argv: {"val_acc"})
     metrics = [{"name": "val_acc"}, {"name": "val_ac"}]
-    config = parse_sweep({"method": "random", "metrics": metrics, "parameters": {"x": {"value": 1}}})
+    config = parse_sweep({"method": "random", "metrics": metrics, "parameters": {"seed": {"value": 1}}})
     with pytest.raises(ConfigError, match=r"metrics\[1\]\.name: .* got 'val_ac'; use val_acc"):
         check_metrics(Path("sweep.yaml"), config)
 

@@ -94,6 +94,19 @@ def check_parameters(path: Path, config: SweepConfig) -> None:
     if found:
         faults = [replace(fault, got=", ".join(dict.fromkeys(got))) for fault, got in found.items()]
         raise ConfigError(str(path), faults)
+    _check_mode(path, config)
+
+
+def _check_mode(path: Path, config: SweepConfig) -> None:
+    """Checkpoints and early stopping look for what the sweep looks for, where they go by its metric."""
+    from litsweep import pipeline
+
+    monitor, mode = pipeline.monitored(_first_flags(config))
+    for metric in config.metrics:
+        wanted = "max" if metric.is_maximized else "min"
+        if metric.name == monitor and mode != wanted:
+            rule = f"must be {wanted} with `goal: {metric.goal}` of {monitor}: the worst epoch would be kept"
+            raise ConfigError(str(path), [Fault(_place("mode", config), rule, mode, f"write {wanted}")])
 
 
 def _place(flag: str, config: SweepConfig) -> str:
@@ -127,13 +140,18 @@ def fixed_arguments(config: SweepConfig) -> Sequence[str]:
     return [word for word in words if not word.startswith("${")]
 
 
+def _first_flags(config: SweepConfig) -> list[str]:
+    """The flags of one run."""
+    first = _corners(config)[0] if config.space.parameters else {}
+    return [*fixed_arguments(config), *(f"--{name}={value}" for name, value in first.items())]
+
+
 def check_metrics(path: Path, config: SweepConfig) -> None:
-    """Train one batch and see that the metrics the sweep asks for come out."""
+    """Train one batch and see that the metrics the sweep asks for come out, and the one that runs monitor."""
     from litsweep import pipeline
 
-    first = _corners(config)[0] if config.space.parameters else {}
-    flags = [f"--{name}={value}" for name, value in first.items()]
-    logged = pipeline.logged_metrics([*fixed_arguments(config), *flags])
+    logged = pipeline.logged_metrics(_first_flags(config))
+    monitor, _ = pipeline.monitored(_first_flags(config))
     faults = [
         Fault(
             f"metrics[{index}].name" if "metrics" in config.raw else "metric.name",
@@ -142,6 +160,10 @@ def check_metrics(path: Path, config: SweepConfig) -> None:
         for index, metric in enumerate(config.metrics)
         if metric.name not in logged
     ]  # fmt: skip
+    if monitor not in logged:
+        rule = "must be a metric that a run logs: it picks the best checkpoint and stops early"
+        near = _nearest(monitor, sorted(logged))
+        faults.append(Fault(_place("monitor", config), rule, repr(monitor), f"{near}; give its mode too"))
     if faults:
         raise ConfigError(str(path), faults)
 

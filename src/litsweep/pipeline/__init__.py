@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from litsweep.pipeline.classifier import ImageClassifier
     from litsweep.pipeline.datamodule import ImageDataModule
 
-__all__ = ["ImageClassifier", "ImageDataModule", "check_parameters", "logged_metrics", "main"]
+__all__ = ["ImageClassifier", "ImageDataModule", "check_parameters", "logged_metrics", "main", "monitored"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +39,17 @@ def check_parameters(parameters: Mapping[str, object], argv: Sequence[str] = ())
     from litsweep.pipeline.preflight import check_parameters
 
     return check_parameters(parameters, argv)
+
+
+def monitored(argv: Sequence[str] = ()) -> tuple[str, str]:
+    """Return the metric that picks the best checkpoint of a run with these flags, and `min` or `max`.
+
+    Raises LitsweepError if the flags are wrong.
+    """
+    from litsweep.pipeline.arguments import parse
+
+    options = parse(argv).options
+    return options.monitor, options.goal
 
 
 def logged_metrics(argv: Sequence[str] = ()) -> set[str]:
