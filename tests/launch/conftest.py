@@ -53,6 +53,10 @@ class Bench:
     def states(self) -> Counter[str]:
         return Counter(run["state"] for run in self.runs())
 
+    def logs(self) -> list[Path]:
+        """The slots' logs."""
+        return list(self.folder.glob("logs/*/slot-*.log"))
+
     def left_over(self) -> list[int]:
         """Processes that were started for this sweep and still live."""
         return process.marked(f"WANDB_DIR={self.environ['WANDB_DIR']}")

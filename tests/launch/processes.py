@@ -18,11 +18,11 @@ def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
 
 
 @contextmanager
-def launched(made: Bench, agents: str) -> Iterator["subprocess.Popen[str]"]:
+def launched(made: Bench, agents: str, **options: object) -> Iterator["subprocess.Popen[str]"]:
     """The launcher as a process of its own, which prints its exit code; killed when the block is left."""
     code = (
         "import sys; from litsweep.launch.local import *; "
-        "print(launch(sys.argv[1], LaunchOptions(agents=int(sys.argv[2]))).exit_code)"
+        f"print(launch(sys.argv[1], LaunchOptions(agents=int(sys.argv[2]), **{options!r})).exit_code)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, made.sweep, agents], env=made.environ, cwd=made.folder,
@@ -36,7 +36,7 @@ def launched(made: Bench, agents: str) -> Iterator["subprocess.Popen[str]"]:
 
 def agents_of(made: Bench) -> list[int]:
     """The agents' processes: those of the launch whose parent is the launcher."""
-    return [pid for pid in made.left_over() if b"litsweep.launch.agent" in _cmdline(pid) and _leads(pid)]
+    return [pid for pid in made.left_over() if b"litsweep.launch.agent" in cmdline(pid) and _leads(pid)]
 
 
 def runs_of(made: Bench) -> list[int]:
@@ -45,7 +45,7 @@ def runs_of(made: Bench) -> list[int]:
     return [pid for agent in agents for pid in children(agent)]
 
 
-def _cmdline(pid: int) -> bytes:
+def cmdline(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -55,7 +55,7 @@ def _cmdline(pid: int) -> bytes:
 def _leads(pid: int) -> bool:
     """Whether an agent proper: a forked run leads a session too, but its parent is an agent."""
     parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    return b"litsweep.launch.agent" not in _cmdline(parent)
+    return b"litsweep.launch.agent" not in cmdline(parent)
 
 
 def children(pid: int) -> list[int]:

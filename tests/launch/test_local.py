@@ -10,9 +10,10 @@ import pytest
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.options import SlotState
+from litsweep.launch.slot import MODULES
 from litsweep.sweep.run import Failure
 from tests.launch.conftest import Bench, MakeBench
-from tests.launch.processes import agents_of, children, launched, runs_of, wait_until
+from tests.launch.processes import agents_of, children, cmdline, launched, runs_of, wait_until
 from tests.live_server import LiveServer
 
 # Fails, kills itself or waits as the folder's files say.
@@ -87,7 +88,7 @@ def test_out_of_memory_is_told_to_the_server(bench: MakeBench) -> None:
 
 def starts(made: Bench) -> int:
     """How many runs were started, attempts counted one by one."""
-    return "".join(log.read_text() for log in made.folder.glob("logs/*/slot-*.log")).count(" started, pid ")
+    return "".join(log.read_text() for log in made.logs()).count(" started, pid ")
 
 
 def test_killed_agents_and_runs_are_made_up_for(bench: MakeBench) -> None:
@@ -132,6 +133,50 @@ def test_a_folder_that_cannot_be_written_to_is_a_person_s_mistake(bench: MakeBen
     (made.folder / "logs").touch()
     with pytest.raises(LitsweepError, match=r"cannot make the logs' folder logs/.*; work in a folder that"):
         made.launch(agents=1)
+
+
+DIES_AT_FIRST = """
+import os, signal, socket, sys, time
+from pathlib import Path
+from litsweep.launch.agent import main, parse
+from litsweep.launch.link import LineSocket
+if not Path("died").exists():
+    Path("died").touch()
+    link = LineSocket(socket.socket(fileno=parse(sys.argv[1:]).supervisor))
+    link.send(event="ask")
+    while not link.receive():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+sys.exit(main())
+"""
+
+
+def test_an_agent_that_dies_before_it_names_its_run_takes_none_off_the_count(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = bench()
+    (made.folder / "dies_at_first.py").write_text(DIES_AT_FIRST)
+    monkeypatch.setitem(MODULES, "warm", "dies_at_first")
+    assert made.launch(agents=1, count=1).done == 1
+    assert made.states() == {"finished": 1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [b"litsweep.launch.stock", b"wandb\0agent"])
+def test_the_run_of_a_stock_agent_that_dies_is_tried_again(bench: MakeBench, victim: bytes) -> None:
+    made = bench(MOODY)
+    wait = made.folder / "wait"
+    wait.touch()
+    with launched(made, "1", agent="stock", count=1) as launcher:
+        wait_until(lambda: any("Running runs: ['" in log.read_text() for log in made.logs()))
+        time.sleep(1)  # until the agent has read that
+        (pid,) = [pid for pid in made.left_over() if victim in cmdline(pid)]
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: made.states()["running"] == 0)
+        wait.unlink()
+        assert launcher.communicate(timeout=60)[0] == "0\n"
+    assert made.states() == {"finished": 1}
+    assert made.left_over() == []
 
 
 def test_nothing_survives_a_killed_launcher(bench: MakeBench) -> None:

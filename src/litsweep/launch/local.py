@@ -138,22 +138,30 @@ class Supervisor:
                 agent.state = SlotState.DONE
 
     def _agent_gone(self, agent: SlotAgent) -> None:
+        had_turn = agent.has_turn
         lost = agent.gone()
         if lost:
             log.warning("slot %d: the agent died with run %s", agent.index, lost.run_id)
             agent.ended(lost)
             agent.state = SlotState.RESTARTING if agent.is_open else agent.state
             self._run_ended(agent, lost)
+        elif had_turn:
+            self._give_back()
 
     def _run_ended(self, agent: SlotAgent, end: RunEnd) -> None:
         self._cleaner.run_ended()
-        if self._retries.record(end) and self._left_to_start is not None:
-            self._left_to_start += 1
+        if self._retries.record(end):
+            self._give_back()
         if end.failure is Failure.CONFIG:
             self._error = self._error or end.tail
         elif agent.streak.is_over:
             log.warning("slot %d closes", agent.index)
             agent.close(agent.streak.reason(end.tail))
+
+    def _give_back(self) -> None:
+        """Another run may be started for one that came to nothing."""
+        if self._left_to_start is not None:
+            self._left_to_start += 1
 
     @property
     def _is_ending(self) -> bool:

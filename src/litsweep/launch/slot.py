@@ -30,6 +30,7 @@ class SlotAgent:
         self.state = SlotState.STARTING
         self.run: str | None = None
         self.wants_run = False
+        self.has_turn = False  # from the permission to take a run until that run's end
         self.streak = Streak(options.max_consecutive_failures)
         self.done = self.failed = 0
         self.reason = ""
@@ -87,6 +88,7 @@ class SlotAgent:
     def go(self) -> None:
         """Let it take a run."""
         self._order("go")
+        self.has_turn = True
         self.state = SlotState.IDLE
 
     def leave(self, reason: str = "") -> None:
@@ -106,6 +108,7 @@ class SlotAgent:
     def ended(self, end: RunEnd) -> None:
         """Count the run."""
         self.run = None
+        self.has_turn = False
         self.state = SlotState.IDLE
         self.done += end.failure is None
         self.failed += end.failure is not None and not end.is_preempted
@@ -122,7 +125,7 @@ class SlotAgent:
         self.kill()
         lost = RunEnd(self.run, -signal.SIGKILL, Failure.LOST, "its agent died") if self.run else None
         self.run = None
-        self.wants_run = False
+        self.wants_run = self.has_turn = False
         if self.is_open:
             self._plan_restart()
         return lost

@@ -27,6 +27,7 @@ from litsweep.launch.protocol import AgentApi
 from litsweep.sweep.run import Failure, RunState
 
 POLL_SECONDS = 0.2
+_RUN_STARTED = re.compile(rb"Running runs: \['(\S+)'\]")
 _RUN_ENDED = re.compile(rb"Cleaning up finished run: (\S+)")
 _WELL = (RunState.FINISHED, RunState.RUNNING)  # running: the server has yet to digest the end
 
@@ -102,19 +103,35 @@ class StockAgent:
         ]
         bin_folder = str(Path(sys.executable).parent)
         environ = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ.get('PATH', '')}"}
-        self._link.send(event="started", run="", pid=0)
         with self._output.open("ab") as output:
             self._agent = process.start(argv, environ, output)
+        is_told = False
         while self._agent.poll() is None:
             self._receive()
+            is_told = is_told or self._tell_start(before)
             time.sleep(POLL_SECONDS)
-        self._tell(before, self._agent.returncode)
+        self._tell_end(before, self._agent.returncode)
 
-    def _tell(self, before: int, exit_code: int) -> None:
-        text = self._output.read_bytes()[before:]
+    def _tell_start(self, before: int) -> bool:
+        """Name the run once the agent's log does, within 5 s: if this process dies, it is tried again."""
+        found = _RUN_STARTED.search(self._printed(before))
+        if found:
+            self._link.send(event="started", run=found[1].decode(), pid=0)
+        return found is not None
+
+    def _printed(self, before: int) -> bytes:
+        with self._output.open("rb") as output:
+            output.seek(before)
+            return output.read()
+
+    def _tell_end(self, before: int, exit_code: int) -> None:
+        text = self._printed(before)
         found = _RUN_ENDED.search(text)
         if found is None:
-            if exit_code and not self._leaving and not self._told_to_end:
+            is_asked_to_end = self._leaving or self._told_to_end
+            if exit_code < 0 and not is_asked_to_end:  # its run may live on: the supervisor cleans up
+                self._abort(-exit_code, None)
+            if exit_code and not is_asked_to_end:
                 raise LitsweepError(f"wandb agent ended with {exit_code}:\n{last_lines(text)}")
             self._leaving = self._leaving or "the sweep is done"
             return
