@@ -176,13 +176,6 @@ def _take_environment(environ: Mapping[str, str]) -> None:
         torch.set_num_threads(int(threads))
 
 
-def _take_media_folder() -> None:
-    """wandb makes its folder for media on import and removes it at exit: every run needs one of its own."""
-    if private := sys.modules.get("wandb.sdk.data_types._private"):
-        private.MEDIA_TMP._finalizer.detach()
-        private.MEDIA_TMP.__init__("wandb-media")
-
-
 def _run_as_main(script: Sequence[str]) -> int:
     """Execute the file as `__main__`; returns the exit code Python would give."""
     sys.argv = list(script)
