@@ -1,28 +1,25 @@
 """What every part of a running server shares."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
 from litsweep.server.auth import Keyring, api_key
 from litsweep.server.blobs import BlobStore
-from litsweep.server.curve_cache import CurveCache
 from litsweep.server.database import Database
 from litsweep.server.live_sweep import LiveSweeps
 from litsweep.server.settings import Settings
-from litsweep.server.store.runs import RunRecord
 
 
 @dataclass(frozen=True)
 class Backend:
-    """The settings, the database, the blobs and the key of one server, and what it keeps in memory."""
+    """The settings, the database, the blobs and the key of one server."""
 
     settings: Settings
     database: Database
     blobs: BlobStore
     keyring: Keyring
-    sweeps: LiveSweeps = field(default_factory=LiveSweeps)
-    curves: CurveCache = field(default_factory=CurveCache)
+    sweeps: LiveSweeps
 
     @classmethod
     def open(cls, settings: Settings) -> "Backend":
@@ -30,13 +27,7 @@ class Backend:
         blobs = BlobStore(settings.blobs_dir)
         database = Database(settings.url)
         database.create_tables()
-        return cls(settings, database, blobs, Keyring(api_key(settings.data_dir)))
-
-    def start_over(self, run: RunRecord) -> None:
-        """Read a run's history again from its beginning: it was started anew, and old lines were replaced."""
-        self.curves.forget(run.id)
-        if run.sweep_id is not None:
-            self.sweeps.start_over(run.sweep_id, run.name)
+        return cls(settings, database, blobs, Keyring(api_key(settings.data_dir)), LiveSweeps())
 
     def close(self) -> None:
         """Let go of the data."""

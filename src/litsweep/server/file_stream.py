@@ -52,9 +52,7 @@ def receive(
         run = runs.find_by_path(connection, *path)
         if run is None:
             return _refusal(404, f"run {'/'.join(path)} does not exist")
-        started_over = apply(connection, run, chunk)
-    if started_over:
-        backend.start_over(run)
+        apply(connection, run, chunk)
     if run.sweep_id is not None:
         backend.sweeps.touch(run.sweep_id)
     return JSONResponse({"stopped": run.stopped_by is not None})
@@ -64,29 +62,31 @@ def _refusal(status: int, message: str) -> Response:
     return JSONResponse({"errors": [{"message": message}]}, status_code=status)
 
 
-def apply(connection: Connection, run: RunRecord, chunk: Chunk) -> bool:
-    """Write a chunk's lines, and what follows from it for the run; True where they replace an old history."""
-    lines_before = run.history_lines
+def apply(connection: Connection, run: RunRecord, chunk: Chunk) -> None:
+    """Write a chunk's lines, and what follows from it for the run."""
+    now = time.time()
     changes: Changes = {} if chunk.summary is None else {"summary": chunk.summary}
     stale = set(filter(None, run.stale_streams.split(",")))
     for stream, part in chunk.parts.items():
         if stream in stale:
-            run = _start_over(connection, run, stream, part.offset)
+            run = _start_over(connection, run, stream, part.offset, now)
             stale.discard(stream)
         changes |= _write(connection, run, stream, part)
-    changes["stale_streams"] = ",".join(sorted(stale))
-    changes |= _state(replace(run, summary=changes.get("summary", run.summary)), chunk, time.time())
+    changes |= {"stale_streams": ",".join(sorted(stale)), "started_at": run.started_at}
+    changes |= _state(replace(run, summary=changes.get("summary", run.summary)), chunk, now)
     runs.change(connection, run.id, **changes)
-    return run.history_lines < lines_before
 
 
-def _start_over(connection: Connection, run: RunRecord, stream: str, offset: int) -> RunRecord:
-    """A run that was started anew, not resumed, counts its lines from 0: the old ones are not its own."""
+def _start_over(connection: Connection, run: RunRecord, stream: str, offset: int, now: float) -> RunRecord:
+    """A run that was started anew, not resumed, counts its lines from 0: the old ones are not its own.
+
+    Who holds lines of its history in memory knows by `started_at` that these are others.
+    """
     if offset >= getattr(run, COUNTS[stream]):
         return run
     lines.forget_from(connection, run.id, stream, offset)
     run = replace(run, **{COUNTS[stream]: offset})  # type: ignore[arg-type]
-    return replace(run, history_keys="{}", last_step=-1) if stream == HISTORY else run
+    return replace(run, history_keys="{}", last_step=-1, started_at=now) if stream == HISTORY else run
 
 
 def _write(connection: Connection, run: RunRecord, stream: str, part: Part) -> Changes:

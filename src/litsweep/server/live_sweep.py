@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -25,8 +25,16 @@ from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.run import Failure, RunState, Suggestion
 
 Row = dict[str, float]
-# State, number of history lines, whether the search stopped it, why it failed.
-Told = tuple[str, int, bool, str | None]
+
+
+class Told(NamedTuple):
+    """What the search knows of a run: where it differs from the run's mark, there is news."""
+
+    state: str
+    history_lines: int = 0
+    is_stopped_early: bool = False
+    failure: str | None = None
+    started_at: float | None = None
 
 
 @dataclass
@@ -48,7 +56,6 @@ class LiveSweep:
         self._controller = Controller(self.config, seed=seed_for_sweep(record.name), namespace=record.name)
         self._metrics = frozenset(metric.name for metric in self.config.metrics)
         self._heard: dict[str, Heard] = {}
-        self._started_over: set[str] = set()
         self._prior_runs = record.prior_runs
         self._project_id = record.project_id
 
@@ -57,18 +64,14 @@ class LiveSweep:
         self._add_prior_runs(connection)
         for mark in runs.marks(connection, self.id):
             heard = self._heard.get(mark.name)
-            if heard is None or heard.mark != _told(mark) or mark.name in self._started_over:
+            if heard is None or heard.mark != _told(mark):
                 self._hear(connection, mark, heard)
-
-    def start_over(self, run_name: str) -> None:
-        """Read this run's history from its beginning, the next time. Needs no lock."""
-        self._started_over.add(run_name)
 
     def suggest(self) -> Suggestion | None:
         """What to run next; None if there is nothing (see `is_done`)."""
         suggestions = self._controller.ask()
         for suggestion in suggestions:
-            self._heard[suggestion.id] = Heard((RunState.PENDING, 0, False, None))
+            self._heard[suggestion.id] = Heard(Told(RunState.PENDING))
         return suggestions[0] if suggestions else None
 
     def to_stop(self) -> Sequence[StopDecision]:
@@ -105,8 +108,7 @@ class LiveSweep:
     def _hear(self, connection: Connection, mark: RunMark, before: Heard | None) -> None:
         run = runs.get(connection, mark.id)
         assert run is not None  # it was there earlier in this transaction
-        started_over = mark.name in self._started_over
-        self._started_over.discard(mark.name)
+        started_over = before is not None and mark.started_at != before.mark.started_at
         heard = Heard(_told(mark)) if before is None or started_over else before
         heard.history.extend(self._rows(connection, run, heard.lines))
         heard.mark, heard.lines = _told(mark), mark.history_lines
@@ -142,7 +144,8 @@ def _outcome(run: RunRecord) -> dict[str, Any]:
 
 
 def _told(mark: RunMark) -> Told:
-    return mark.state, mark.history_lines, mark.stopped_by == "search", mark.failure
+    stopped_early = mark.stopped_by == "search"
+    return Told(mark.state, mark.history_lines, stopped_early, mark.failure, mark.started_at)
 
 
 def _numbers(row: Mapping[str, Any], metrics: frozenset[str]) -> Row:
@@ -178,13 +181,6 @@ class LiveSweeps:
         """Drop what is in memory: the next `get` reads the database again."""
         with self._lock:
             self._live.pop(sweep_id, None)
-
-    def start_over(self, sweep_id: int, run_name: str) -> None:
-        """Say that a run was started anew, and old lines of its history were replaced."""
-        with self._lock:
-            live = self._live.get(sweep_id)
-        if live is not None:
-            live.start_over(run_name)
 
     def touch(self, sweep_id: int) -> None:
         """Say that something has happened in a sweep."""

@@ -1,11 +1,54 @@
-"""Curves for charts, thinned out to what a chart can show."""
+"""Curves for charts: kept in memory between two looks, and thinned out to what a chart can show."""
 
 import math
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from sqlalchemy import Connection
+
+from litsweep.server.store import curves
 from litsweep.server.store.curves import Curve
+from litsweep.server.store.runs import RunRecord
+
+MOST_POINTS_IN_MEMORY = 5_000_000
+
+
+@dataclass
+class _Known:
+    started_at: float | None
+    lines: int = 0
+    curve: Curve = field(default_factory=Curve)
+
+
+class CurveCache:
+    """Curves by run and metric. Only the lines that came since the last look are read."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, str], _Known] = {}
+        self._points = 0
+        self._lock = threading.Lock()
+
+    def get(self, connection: Connection, run: RunRecord, metric: str) -> Curve:
+        """The whole curve of one metric."""
+        with self._lock:
+            if self._points > MOST_POINTS_IN_MEMORY:
+                self._known.clear()
+                self._points = 0
+            known = self._known.get((run.id, metric))
+            if known is None or run.started_at != known.started_at:  # new, or started over
+                known = self._known[run.id, metric] = _Known(run.started_at)
+            if run.history_lines > known.lines:
+                self._read_on(connection, run, metric, known)
+            return known.curve
+
+    def _read_on(self, connection: Connection, run: RunRecord, metric: str, known: _Known) -> None:
+        before = len(known.curve.values)
+        curves.extend(connection, run.id, {metric: known.curve}, known.lines, only={metric})
+        known.lines = run.history_lines
+        self._points += len(known.curve.values) - before
 
 
 def finite(curve: Curve) -> list[float]:

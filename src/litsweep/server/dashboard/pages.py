@@ -15,6 +15,7 @@ from litsweep.server.dashboard import login, rendering
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import page
 from litsweep.server.dashboard.run_view import history_view, log_view, run_view, system_view
+from litsweep.server.dashboard.state import state_of
 from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.files import link
 from litsweep.server.store import files, projects, runs, sweeps
@@ -53,7 +54,7 @@ def _project_data(connection: Connection, request: Request) -> dict[str, Any] | 
 
 def _sweep_data(connection: Connection, request: Request) -> dict[str, Any] | None:
     sweep = _sweep(connection, request)
-    return sweep_view(connection, sweep, backend_of(request).curves) if sweep else None
+    return sweep_view(connection, sweep, state_of(request).curves) if sweep else None
 
 
 def _run_data(connection: Connection, request: Request) -> dict[str, Any] | None:

@@ -4,11 +4,14 @@ from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
+from litsweep.server.dashboard.curves import CurveCache
+
 
 @dataclass(frozen=True)
 class DashboardState:
-    """The login links that were used."""
+    """Curves that were read already, and the login links that were used."""
 
+    curves: CurveCache = field(default_factory=CurveCache)
     used_login_links: set[str] = field(default_factory=set)
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from litsweep.server.curve_cache import CurveCache
-from litsweep.server.dashboard.curves import finite, points, rounded
+from litsweep.server.dashboard.curves import CurveCache, finite, points, rounded
 from litsweep.server.dashboard.rows import counts, head, reason
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.curves import Curve

@@ -99,6 +99,7 @@ class RunMark:
     history_lines: int
     stopped_by: str | None
     failure: str | None
+    started_at: float | None
 
 
 _JOINED = (

@@ -104,6 +104,7 @@ runs = Table(
     Column("event_lines", Integer, nullable=False, default=0),
     Column("log_lines", Integer, nullable=False, default=0),
     Column("created_at", Double, nullable=False),
+    # When it first began, or began its history anew.
     Column("started_at", Double),
     Column("ended_at", Double),
     Column("heartbeat_at", Double, nullable=False),
