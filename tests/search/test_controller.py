@@ -58,6 +58,11 @@ def test_what_is_no_seed_is_refused_at_once(seed: Any) -> None:
         controller(seed=seed)
 
 
+def test_a_config_that_was_not_parsed_is_refused_at_once() -> None:
+    with pytest.raises(TypeError, match=r"^config: must be what parse_sweep returns, got .*; parse it first"):
+        Controller({"method": "random"})  # type: ignore[arg-type]
+
+
 def test_a_numpy_integer_is_a_seed() -> None:
     assert controller(seed=np.int64(3)).ask() == controller(seed=3).ask()  # type: ignore[arg-type]
 

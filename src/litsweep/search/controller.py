@@ -30,10 +30,12 @@ class Controller:
     was known when a run reached the iterations at which it is judged. It keeps no clock, files or threads;
     calls from several threads are the caller's to order. A seed in the config goes before `seed`; `namespace`
     (the id of the sweep, say) makes run ids differ between sweeps and changes nothing else. Raises ValueError
-    where `seed` is no integer of at least 0.
+    where `seed` is no integer of at least 0, TypeError where `config` was not parsed.
     """
 
     def __init__(self, config: SweepConfig, seed: int = 0, namespace: str = "") -> None:
+        if not isinstance(config, SweepConfig):
+            raise TypeError(f"config: must be what parse_sweep returns, got {show(config)}; parse it first")
         self.config = config
         self.seed = checked_seed(seed) if config.seed is None else config.seed
         self._namespace = namespace
