@@ -65,10 +65,7 @@ class Keyring:
 
     def allows(self, method: str, path: str, query: QueryParams) -> bool:
         """Whether `query` holds what `link` made for this method and (decoded) path, not yet expired."""
-        expires = query.get("expires", "")
-        signature = query.get("signature", "")
-        signed = self.sign("link", method, path, expires)
-        return hmac.compare_digest(signed.encode(), signature.encode()) and int(expires) >= time.time()
+        return self._holds(query.get("signature", ""), "link", method, path, query.get("expires", ""))
 
     def session(self) -> str:
         """A cookie value that stands for the key in a browser."""
@@ -78,8 +75,14 @@ class Keyring:
     def is_session(self, cookie: str) -> bool:
         """Whether `cookie` is one that `session` made, not yet expired."""
         expires, _, signature = cookie.partition(".")
-        signed = self.sign("session", expires)
-        return hmac.compare_digest(signed.encode(), signature.encode()) and int(expires) >= time.time()
+        return self._holds(signature, "session", expires)
+
+    def _holds(self, signature: str, *parts: str) -> bool:
+        """Whether `sign` made the signature over these parts, the last of which is a time still to come."""
+        if not hmac.compare_digest(self.sign(*parts).encode(), signature.encode()):
+            return False
+        expires = parts[-1]
+        return expires.isascii() and expires.isdigit() and int(expires) >= time.time()
 
 
 def has_key(connection: HTTPConnection, keyring: Keyring) -> bool:

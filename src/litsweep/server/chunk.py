@@ -16,8 +16,8 @@ Row = Mapping[str, Any]
 _STREAMS = {"wandb-history.jsonl": HISTORY, "wandb-events.jsonl": EVENTS, "output.log": LOG}
 _SUMMARY = "wandb-summary.json"
 
-LARGEST = 2**63
-"""Line numbers and steps are below it: what an integer of the database holds."""
+LARGEST_STEP, LARGEST_LINE = 2**63 - 1, 2**31 - 1
+"""What the columns of the database hold."""
 
 
 class ChunkError(LitsweepError):
@@ -64,7 +64,7 @@ def read_chunk(body: bytes, encoding: str | None) -> Chunk:
 
 def _part(name: str, part: Any) -> Part:
     offset, content = int(_object(part).get("offset") or 0), part.get("content") or []
-    if not 0 <= offset < LARGEST:
+    if not 0 <= offset <= LARGEST_LINE:
         raise ValueError(f"{name} has no line {offset}")
     if _STREAMS.get(name) == LOG:
         return Part(offset, [_storable(str(line)) for line in content], [])

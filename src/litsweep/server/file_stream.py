@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from litsweep.server import history_keys, life_cycle
 from litsweep.server.backend import Backend, backend_of
-from litsweep.server.chunk import LARGEST, Chunk, ChunkError, Part, Row, read_chunk
+from litsweep.server.chunk import LARGEST_STEP, Chunk, ChunkError, Part, Row, read_chunk
 from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
 from litsweep.server.store.runs import RunRecord
@@ -107,7 +107,7 @@ def _write(connection: Connection, run: RunRecord, stream: str, part: Part) -> C
 def _step(row: Row, line: int) -> int:
     """The step of a row; its line number if it says none that the database can hold."""
     step = number(row.get("_step"))
-    return int(step) if step is not None and abs(step) < LARGEST else line
+    return int(step) if step is not None and abs(step) <= LARGEST_STEP else line
 
 
 def _state(run: RunRecord, chunk: Chunk, now: float) -> Changes:

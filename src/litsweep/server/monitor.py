@@ -28,8 +28,8 @@ class Monitor:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._started_at = time.time()
+        self._failed: set[int] = set()  # sweeps of which the last round failed
         self._ended = threading.Event()
-        self._failed: set[int] = set()
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
 
     def start(self) -> None:
@@ -51,17 +51,23 @@ class Monitor:
             self.look()
 
     def look(self) -> None:
-        """One round."""
+        """One round. A sweep at which it fails is tried again in the next: its news are not lost."""
         self._guarded(self._find_crashed)
-        due = self._backend.sweeps.touched() | self._failed
-        self._failed = {i for i in due if not self._ended.is_set() and not self._guarded(self._advance, i)}
+        for sweep_id in self._backend.sweeps.touched() | self._failed:
+            if self._ended.is_set():
+                return
+            if self._guarded(self._advance, sweep_id):
+                self._failed.discard(sweep_id)
+            else:
+                self._failed.add(sweep_id)
 
     def _guarded(self, action: Callable[..., None], *args: int) -> bool:
-        """Whether it worked. One bad sweep must not end the watch over the others."""
+        """Whether it worked: one bad sweep must not end the watch over the others, nor fill the log."""
         try:
             action(*args)
         except Exception:
-            logger.exception("the monitor failed at %s%s; it goes on", action.__name__, args)
+            if self._failed.isdisjoint(args):
+                logger.exception("the monitor failed at %s%s; it goes on", action.__name__, args)
             return False
         return True
 
