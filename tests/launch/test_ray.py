@@ -56,6 +56,7 @@ def test_the_sweep_survives_a_node_s_death(bench: MakeBench, cluster: Any) -> No
 
 
 def test_no_cluster_is_said(bench: MakeBench) -> None:
+    pytest.importorskip("ray")
     made = bench()
     with pytest.raises(LitsweepError, match="no Ray cluster at 'auto'"):
         launch_on_ray(made.sweep, RayOptions(environ=made.environ))
