@@ -14,6 +14,7 @@ from litsweep.launch.result import BestRun, Result, result_of
 from litsweep.sweep.metric import Goal
 
 _WIDEST_NAME = 40
+"""Values stand below each other, but behind a longer name."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -150,8 +150,9 @@ def check_metrics(path: Path, config: SweepConfig) -> None:
     """Train one batch and see that the metrics the sweep asks for come out, and the one that runs monitor."""
     from litsweep import pipeline
 
-    logged = pipeline.logged_metrics(_first_flags(config))
-    monitor, _ = pipeline.monitored(_first_flags(config))
+    flags = _first_flags(config)
+    logged = pipeline.logged_metrics(flags)
+    monitor, _ = pipeline.monitored(flags)
     faults = [
         Fault(
             f"metrics[{index}].name" if "metrics" in config.raw else "metric.name",

@@ -231,7 +231,6 @@ def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) ->
         supervisor = LineSocket(socket.socket(fileno=args.supervisor))
     try:
         api = connect(args.sweep)
-        api.sweep()
         options = LaunchOptions(keep_checkpoints=args.keep_checkpoints, environ=os.environ)
         own = Autonomous(
             Streak(args.max_consecutive_failures),

@@ -16,13 +16,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
-from litsweep.errors import LitsweepError
 from litsweep.launch.devices import listed_by_driver, slots_for
 from litsweep.launch.disk import cleaner_for, lack_of_room
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.link import Message, end_of
-from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, SlotView
-from litsweep.launch.protocol import AgentApi, SweepPath, credentials, require_online
+from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, SlotView, log_folder
+from litsweep.launch.protocol import AgentApi, connect, credentials, require_online
 from litsweep.launch.retry import Retries
 from litsweep.launch.slot import SlotAgent
 from litsweep.sweep.run import Failure
@@ -53,16 +52,9 @@ def launch(
     require_online(environ)
     environ |= credentials(environ)
     slots = slots_for(options, environ, driver)
-    path = SweepPath.parse(sweep, environ)
-    api = AgentApi(environ["WANDB_BASE_URL"], environ["WANDB_API_KEY"], path)
-    api.sweep()
+    api = connect(sweep, environ)
+    logs = log_folder(options.log_dir, api.path.id)
     Retries(api).take_up()
-    logs = options.log_dir / path.id
-    try:
-        logs.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        fix = "work in a folder that you can write to"
-        raise LitsweepError(f"cannot make the logs' folder {logs}: {error.strerror}; {fix}") from error
     options = replace(options, environ=environ)
     launch_id = uuid.uuid4().hex[:12]
     agents = [SlotAgent(s, sweep, options, launch_id, logs / f"slot-{s.index}.log") for s in slots]

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from litsweep.errors import LitsweepError
+
 EXIT_DONE = 0
 EXIT_CONFIG = 2
 EXIT_PARTIAL = 3
@@ -96,3 +98,14 @@ class LaunchOutcome:
         if self.error:
             return EXIT_CONFIG
         return EXIT_PARTIAL if self.closed else EXIT_DONE
+
+
+def log_folder(parent: Path, sweep: str) -> Path:
+    """Make the folder for the logs of a sweep's launches. Raises LitsweepError where that cannot be done."""
+    folder = parent / sweep
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fix = "work in a folder that you can write to"
+        raise LitsweepError(f"cannot make the logs' folder {folder}: {error.strerror}; {fix}") from error
+    return folder

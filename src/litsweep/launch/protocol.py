@@ -111,9 +111,9 @@ class AgentApi:
         self.path = SweepPath(project["entityName"], project["name"], project["sweep"]["name"])
         return dict(project["sweep"])
 
-    def resume(self) -> None:
+    def resume(self, storage_id: str) -> None:
         """Have the sweep hand out runs again, where it is over."""
-        self._call(_RESUME, id=self.sweep()["id"])
+        self._call(_RESUME, id=storage_id)
 
     def crashed(self) -> list[str]:
         """The runs of the sweep that went silent."""
@@ -204,9 +204,14 @@ class AgentApi:
 
 
 def connect(sweep: str, environ: Mapping[str, str] = os.environ) -> AgentApi:
-    """The API of `sweep` at the server and with the key that `environ` names (see `credentials`)."""
+    """The API of `sweep`, its path complete, at the server and with the key of `environ` (`credentials`).
+
+    Raises LitsweepError where there is no such sweep.
+    """
     found = credentials(environ)
-    return AgentApi(found["WANDB_BASE_URL"], found["WANDB_API_KEY"], SweepPath.parse(sweep, environ))
+    api = AgentApi(found["WANDB_BASE_URL"], found["WANDB_API_KEY"], SweepPath.parse(sweep, environ))
+    api.sweep()
+    return api
 
 
 def require_online(environ: Mapping[str, str] = os.environ) -> None:

@@ -18,7 +18,7 @@ from litsweep.errors import LitsweepError
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.local import launch
 from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, SlotView
-from litsweep.launch.protocol import AgentApi, SweepPath, credentials, require_online
+from litsweep.launch.protocol import connect, credentials, require_online
 from litsweep.launch.retry import Retries
 from litsweep.sweep.run import Failure
 
@@ -54,14 +54,10 @@ def launch_on_ray(sweep: str, options: RayOptions) -> LaunchOutcome:
     environ = {**os.environ, **options.environ}
     require_online(environ)
     environ |= credentials(environ)
-    path = SweepPath.parse(sweep, environ)
-    api = AgentApi(environ["WANDB_BASE_URL"], environ["WANDB_API_KEY"], path)
-    api.sweep()
+    api = connect(sweep, environ)
     ray = _connect(options.address)
-    retries = Retries(api)
     try:
-        retries.take_up()
-        return _Driver(ray, sweep, options, environ, retries).run()
+        return _Driver(ray, sweep, options, environ, Retries(api)).run()
     finally:
         ray.shutdown()
 

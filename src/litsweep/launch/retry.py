@@ -40,8 +40,9 @@ class Retries:
         again = [end.run_id for end in ends if self.record(end)]
         if again:
             log.warning("trying again what an earlier launch left behind: %s", ", ".join(again))
-            if self._api.sweep()["state"] == "FINISHED":
-                self._api.resume()
+            sweep = self._api.sweep()
+            if sweep["state"] == "FINISHED":
+                self._api.resume(sweep["id"])
 
     def abandon(self, run_id: str) -> None:
         """Tell the server of a run that the person had killed, rather than let it find out."""

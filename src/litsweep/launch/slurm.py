@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from litsweep.errors import LitsweepError
-from litsweep.launch.options import LaunchOptions
-from litsweep.launch.protocol import AgentApi, SweepPath, credentials, require_online
+from litsweep.launch.options import LaunchOptions, log_folder
+from litsweep.launch.protocol import SweepPath, connect, credentials, require_online
 from litsweep.launch.retry import Retries
 
 NOTICE_SECONDS = 120  # SIGTERM comes so long before the time limit
@@ -64,11 +64,9 @@ def submit(sweep: str, options: SlurmOptions, environ: Mapping[str, str] = os.en
     """
     require_online(environ)
     environ = {**environ, **credentials(environ)}
-    api = AgentApi(environ["WANDB_BASE_URL"], environ["WANDB_API_KEY"], SweepPath.parse(sweep, environ))
-    api.sweep()
+    api = connect(sweep, environ)
+    logs = log_folder(options.log_dir, api.path.id).resolve()
     Retries(api).take_up()
-    logs = (options.log_dir / api.path.id).resolve()
-    logs.mkdir(parents=True, exist_ok=True)
     return _slurm(["sbatch", "--parsable"], environ, script(api.path, options, logs)).partition(";")[0]
 
 

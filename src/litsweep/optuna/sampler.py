@@ -46,7 +46,7 @@ class LitsweepSampler(BaseSampler):
     def __init__(
         self, search_space: Mapping[str, BaseDistribution] | None = None, seed: int | None = None
     ) -> None:
-        self._search_space = _checked(search_space or {})
+        self._search_space = _checked({} if search_space is None else search_space)
         self._seed = checked_seed(np.random.default_rng().integers(_RANDOM_SEEDS) if seed is None else seed)
         self._one_at_a_time = threading.Lock()
 

@@ -32,6 +32,11 @@ def configs(space: SearchSpace, levels: Levels) -> Iterator[dict[str, object]]:
     return below(0, {})
 
 
+def support(distribution: Distribution) -> Sequence[object]:
+    """The levels of a parameter of a finite space: all of its values."""
+    return distribution.support or ()
+
+
 def tried(space: SearchSpace, runs: Iterable[Run]) -> set[Hashable]:
     """The identities of the configs that some run has."""
     return {space.key(run.parameters) for run in runs}

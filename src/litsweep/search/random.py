@@ -2,15 +2,14 @@
 
 import itertools
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import numpy as np
 
-from litsweep.search.enumeration import Walk, configs, tried
+from litsweep.search.enumeration import Walk, configs, support, tried
 from litsweep.search.proposal import Proposal
 from litsweep.sweep.config import SweepConfig
-from litsweep.sweep.distributions import Distribution
 from litsweep.sweep.run import Run
 from litsweep.sweep.space import Parameter, SearchSpace
 from litsweep.sweep.values import identity
@@ -37,11 +36,12 @@ class RandomSearch:
         reason = {"method": "random"}
         if self._walk is not None:
             return self._walk.propose(tried, n, reason)
-        taken, proposals = set(tried), []
+        drawn: set[Hashable] = set()
+        proposals = []
         for index in range(len(runs), len(runs) + n):
-            config = self._draw(index, taken)
+            config = self._draw(index, lambda key: key in tried or key in drawn)
             if config is not None:
-                taken.add(self._space.key(config))
+                drawn.add(self._space.key(config))
                 proposals.append(Proposal(config, reason))
         return proposals
 
@@ -49,15 +49,15 @@ class RandomSearch:
         """True where a finite space has been tried through."""
         return self._walk is not None and self._walk.peek(tried) is None
 
-    def _draw(self, index: int, taken: AbstractSet[Hashable]) -> Mapping[str, object] | None:
-        """A config that is not in `taken`; None where a finite space has no more.
+    def _draw(self, index: int, is_taken: Callable[[Hashable], bool]) -> Mapping[str, object] | None:
+        """A config that is not taken; None where a finite space has no more.
 
         An infinite one of which a few configs have nearly all of the mass (`q_normal`) repeats them.
         """
         rng = np.random.default_rng((self._seed, index))
         draws = (self._space.sample(rng) for _ in range(_DRAWS))
         candidates = itertools.chain(draws, configs(self._space, support))
-        new = next((config for config in candidates if self._space.key(config) not in taken), None)
+        new = next((config for config in candidates if not is_taken(self._space.key(config))), None)
         is_drawn_again = new is None and math.isinf(self._space.size)
         return self._space.sample(rng) if is_drawn_again else new
 
@@ -79,11 +79,6 @@ def shuffled(space: SearchSpace, seed: int) -> Iterator[Mapping[str, object]]:
     ]
     noise = np.random.default_rng(seed).gumbel(size=len(everything))
     return (everything[index] for index in np.argsort(-(weights + noise), kind="stable"))
-
-
-def support(distribution: Distribution) -> Sequence[object]:
-    """The values of a parameter of a finite space."""
-    return distribution.support or ()
 
 
 def _log_probabilities(parameter: Parameter) -> dict[Hashable, float]:

@@ -4,10 +4,10 @@ from collections.abc import Hashable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
-from litsweep.search.enumeration import Walk, configs
+from litsweep.search.enumeration import Walk, configs, support
 from litsweep.search.grid import GridSearch
 from litsweep.search.proposal import Proposal
-from litsweep.search.random import SHUFFLED_SIZE, RandomSearch, support
+from litsweep.search.random import SHUFFLED_SIZE, RandomSearch
 from litsweep.sweep.config import Method, SweepConfig
 from litsweep.sweep.run import Run
 

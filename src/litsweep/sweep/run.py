@@ -27,9 +27,7 @@ class RunState(StrEnum):
 
         A killed run has not, whatever is written on it: what it reached counts.
         """
-        if self.is_alive or self is RunState.KILLED:
-            return False
-        return self in (RunState.FAILED, RunState.CRASHED) or bool(failure)
+        return self in (RunState.FAILED, RunState.CRASHED) or (self is RunState.FINISHED and bool(failure))
 
 
 class Failure(StrEnum):

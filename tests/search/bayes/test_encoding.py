@@ -97,6 +97,7 @@ def test_all_configs_of_a_finite_space_are_listed_once() -> None:
     ).space
     encoding = Encoding(space)
     assert len(encoding.all_configs()) == space.size == 6
+    assert math.isinf(ENCODING.space.size)
 
 
 def test_all_configs_are_few_where_conditions_leave_few_of_the_product() -> None:
@@ -114,4 +115,3 @@ def test_all_configs_are_few_where_conditions_leave_few_of_the_product() -> None
         }
     ).space
     assert len(Encoding(space).all_configs()) == space.size == 80
-    assert math.isinf(ENCODING.space.size)

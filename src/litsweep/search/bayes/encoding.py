@@ -13,8 +13,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from litsweep.search.enumeration import configs
-from litsweep.search.random import support
+from litsweep.search.enumeration import configs, support
 from litsweep.sweep.space import Condition, Parameter, SearchSpace
 from litsweep.sweep.values import identity
 
