@@ -14,8 +14,8 @@ from litsweep.sweep.history import History, rows_of
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_of, objective
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
+from litsweep.sweep.parse.section import show
 from litsweep.sweep.run import Failure, Run, RunState, Suggestion
-from litsweep.sweep.section import show
 from litsweep.sweep.values import checked_seed
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"

@@ -9,13 +9,12 @@ from typing import Any
 from litsweep.errors import ConfigError, Fault
 from litsweep.sweep.distributions import Categorical, IntUniform, Quantized, Uniform
 from litsweep.sweep.early_terminate import EarlyTerminate, parse_early_terminate, parse_hyperband
-from litsweep.sweep.method import Method
 from litsweep.sweep.metric import Goal, Impute, Metric
-from litsweep.sweep.metric_schema import parse_metrics
-from litsweep.sweep.section import Report, Section, show
-from litsweep.sweep.space import Parameter, SearchSpace
-from litsweep.sweep.space_schema import parse_space
-from litsweep.sweep.top_schema import (
+from litsweep.sweep.parse.method import Method
+from litsweep.sweep.parse.metric import parse_metrics
+from litsweep.sweep.parse.section import Report, Section, show
+from litsweep.sweep.parse.space import parse_space
+from litsweep.sweep.parse.top import (
     TEXTS,
     check_carried,
     check_controller,
@@ -25,7 +24,8 @@ from litsweep.sweep.top_schema import (
     parse_ours,
     parse_scheduler,
 )
-from litsweep.sweep.yaml_text import read_yaml
+from litsweep.sweep.parse.yaml_text import read_yaml
+from litsweep.sweep.space import Parameter, SearchSpace
 
 __all__ = ["Goal", "Impute", "Method", "Metric", "SweepConfig", "parse_sweep"]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from litsweep.sweep.section import Section
+from litsweep.sweep.parse.section import Section
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from litsweep.errors import Fault
-from litsweep.sweep.section import show
+from litsweep.sweep.parse.section import show
 
 History = Iterable[Mapping[str, Any]]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from litsweep.sweep.metric import Goal, Impute, Metric
-from litsweep.sweep.section import Section, show
-from litsweep.sweep.yaml_text import write_yaml
+from litsweep.sweep.parse.section import Section, show
+from litsweep.sweep.parse.yaml_text import write_yaml
 
 _KEYS = ("name", "goal", "target", "impute", "impute_while_running")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from litsweep.errors import Fault
+from litsweep.sweep.parse.yaml_text import write_yaml
 from litsweep.sweep.values import is_finite
-from litsweep.sweep.yaml_text import write_yaml
 
 _LONGEST_SHOWN: Final = 80
 _SHORTEST_START: Final = 3

@@ -16,9 +16,9 @@ from litsweep.sweep.distributions import (
     Uniform,
     constant,
 )
-from litsweep.sweep.section import Section, show, yaml_number
+from litsweep.sweep.parse.section import Section, show, yaml_number
+from litsweep.sweep.parse.yaml_text import write_yaml
 from litsweep.sweep.values import is_finite, is_number
-from litsweep.sweep.yaml_text import write_yaml
 
 _MOST_STEPS = 2.0**53
 """Beyond this many steps of q a double no longer tells neighbours apart."""

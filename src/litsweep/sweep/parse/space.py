@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from litsweep.sweep.distributions import Continuous, Quantized
-from litsweep.sweep.parameter_schema import parse_distribution
-from litsweep.sweep.section import Section, did_you_mean, show
+from litsweep.sweep.parse.parameter import parse_distribution
+from litsweep.sweep.parse.section import Section, did_you_mean, show
+from litsweep.sweep.parse.yaml_text import write_yaml
 from litsweep.sweep.space import Condition, Parameter, SearchSpace
-from litsweep.sweep.yaml_text import write_yaml
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _CONDITION = "write for example `momentum: {optimizer: sgd}`"

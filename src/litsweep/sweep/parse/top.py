@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from litsweep.sweep.method import Method
-from litsweep.sweep.section import Section, did_you_mean, show
+from litsweep.sweep.parse.method import Method
+from litsweep.sweep.parse.section import Section, did_you_mean, show
 
 TEXTS = ("program", "name", "description", "project", "entity", "job", "image_uri", "apiVersion", "kind")
 _MAPPINGS = ("parameters", "metric", "early_terminate", "controller", "scheduler", "litsweep")
