@@ -1,4 +1,4 @@
-"""Configs as rows and back, for every kind of parameter."""
+"""Configs as rows and back, for every spec of parameter."""
 
 import math
 

@@ -201,8 +201,8 @@ def test_imputes_as_the_person_says() -> None:
 
 def test_a_young_sweep_explores_every_second_time_and_an_older_one_every_fourth() -> None:
     """Four runs for each of the four parameters, it is young."""
-    turns = [proposal.reason["turn"] for proposal in suggest(sweep(), eight(), 14, 0)]
-    explored = [8 + index for index, turn in enumerate(turns) if turn == "exploration"]
+    strategies = [proposal.reason["strategy"] for proposal in suggest(sweep(), eight(), 14, 0)]
+    explored = [8 + index for index, name in enumerate(strategies) if name == "exploration"]
     assert explored == [9, 11, 13, 15, 17, 21]
 
 
@@ -212,7 +212,7 @@ def test_exploration_leaves_where_exploitation_stays() -> None:
     known += [(0.1, 0.2), (0.8, 0.3)]
     runs = [finished({"x": x, "y": y}, (x - 0.5) ** 2, i) for i, (x, y) in enumerate(known)]
     proposals = suggest(plane, runs, 2, 0)
-    assert [proposal.reason["turn"] for proposal in proposals] == ["exploration", "exploitation"]
+    assert [proposal.reason["strategy"] for proposal in proposals] == ["exploration", "exploitation"]
     places = [torch.tensor([*proposal.parameters.values()]) for proposal in proposals]
     away, near = (float((place - 0.5).abs().max()) for place in places)
     assert away > 0.4 > 0.2 > near

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from litsweep.search.bayes.design import ENDED, Design
 from litsweep.search.bayes.encoding import Encoding
-from litsweep.search.bayes.model import EXPLOITATION, EXPLORATION, Model, Turn
+from litsweep.search.bayes.model import EXPLOITATION, EXPLORATION, Model, Strategy
 from litsweep.search.bayes.observations import observe
 from litsweep.search.bayes.surrogate import FitError
 from litsweep.search.proposal import Proposal
@@ -38,16 +38,16 @@ def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list
     encoding = Encoding(config.space)
     observed = [(metric, observe(encoding, config, metric, runs)) for metric in config.metrics]
     models = {
-        turn: tuple(Model(encoding, metric, seen, seed, turn) for metric, seen in observed)
-        for turn in (EXPLOITATION, EXPLORATION)
+        strategy: tuple(Model(encoding, metric, seen, seed, strategy) for metric, seen in observed)
+        for strategy in (EXPLOITATION, EXPLORATION)
     }
     seen, design = observed[0][1], Design(encoding, seed)
     pending, tried = list(seen.pending), set(seen.tried)
     proposals: list[Proposal] = []
     for position in range(len(runs), len(runs) + n):
         with threadpool_limits(limits=1):
-            turn = _turn(encoding.d, len(observed), position)
-            x, reason = _next(design, models[turn], pending, tried, position)
+            strategy = _strategy(encoding.d, len(observed), position)
+            x, reason = _next(design, models[strategy], pending, tried, position)
         if x is None:
             break
         row = encoding.identity(x)
@@ -57,7 +57,7 @@ def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list
     return proposals
 
 
-def _turn(d: int, metrics: int, position: int) -> Turn:
+def _strategy(d: int, metrics: int, position: int) -> Strategy:
     """Exploration at every second position of a young sweep, then every fourth; not with several metrics.
 
     Exploitation alone can spend dozens of runs around a local optimum: what little there is to gain close by

@@ -28,7 +28,7 @@ _STEEPNESS = 1000.0
 class Feasibility:
     """How likely a config is to give a result.
 
-    `is_luck` is true where failures depend on the config in no way that can be told; then they weigh nothing.
+    `looks_random` is true where failures depend on the config in no way that can be told; then they weigh nothing.
 
     A Gaussian process regresses 1 for runs with a result and -1 for failures; its sign is the class. Least
     squares on labels come close to a classifier proper with everything in closed form (Rasmussen and Williams
@@ -42,7 +42,7 @@ class Feasibility:
         self._process = process
         wanted = torch.special.ndtri(torch.tensor(_WANTED, dtype=torch.double))
         with torch.no_grad():
-            self.is_luck = is_luck(process)
+            self.looks_random = looks_random(process)
             self._bar = torch.minimum(wanted, self._score(succeeded)[0].quantile(_TOP))
 
     def probability(self, x: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class Feasibility:
 
         `position` is that of the suggestion in the sweep.
         """
-        if self.is_luck:
+        if self.looks_random:
             return torch.zeros_like(x[..., 0])
         score, variance = self._score(x)
         margin = score - self._bar
@@ -77,7 +77,7 @@ def _is_trial(position: int) -> bool:
     return rest == 0 and doublings.bit_count() == 1
 
 
-def is_luck(process: GaussianProcess) -> bool:
+def looks_random(process: GaussianProcess) -> bool:
     """Whether failures look random: foretold no better by the configs than by how often runs fail.
 
     Each label is foretold from all others, by the model and by the rule of succession.

@@ -15,7 +15,7 @@ from litsweep.search.bayes.feasibility import Feasibility
 from litsweep.search.bayes.observations import Observations, as_tensor
 from litsweep.search.bayes.optimize import first_new, maximize
 from litsweep.search.bayes.sequence import seed_for
-from litsweep.search.bayes.surrogate import OBJECTIVE, TREND, Inputs, Kind, Surrogate, fit, fit_labels
+from litsweep.search.bayes.surrogate import OBJECTIVE, TREND, Inputs, ModelSpec, Surrogate, fit, fit_labels
 from litsweep.sweep.metric import Metric
 
 _DRAWS = 32
@@ -30,20 +30,20 @@ _FIT_TO, _CONDITION_ON = 250, 1000
 
 
 @dataclass(frozen=True)
-class Turn:
+class Strategy:
     """One of the ways to choose a config.
 
-    `kind` is what is believed of the objective. Only what a config gains beyond `margin` over the best counts
+    `spec` is what is believed of the objective. Only what a config gains beyond `margin` over the best counts
     (in deviations of the model's targets).
     """
 
     name: str
-    kind: Kind
+    spec: ModelSpec
     margin: float
 
 
-EXPLOITATION = Turn("exploitation", OBJECTIVE, 0.0)
-EXPLORATION = Turn("exploration", TREND, 1.0)
+EXPLOITATION = Strategy("exploitation", OBJECTIVE, 0.0)
+EXPLORATION = Strategy("exploration", TREND, 1.0)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Model:
     metric: Metric
     seen: Observations
     seed: int
-    turn: Turn = EXPLOITATION
+    strategy: Strategy = EXPLOITATION
 
     def propose(
         self, pending: Sequence[Sequence[float]], tried: AbstractSet[tuple[float, ...]], position: int
@@ -82,7 +82,7 @@ class Model:
         x = torch.cat([self.seen.x, self.seen.budget.unsqueeze(-1)], -1) if self._has_budget else self.seen.x
         inputs = self._inputs.with_number() if self._has_budget else self._inputs
         y = self.seen.y[self._kept]
-        return fit(x[self._kept], y, inputs, subset(y, _FIT_TO, self.seed), self.turn.kind)
+        return fit(x[self._kept], y, inputs, subset(y, _FIT_TO, self.seed), self.strategy.spec)
 
     @cached_property
     def feasibility(self) -> Feasibility | None:
@@ -137,7 +137,7 @@ class Model:
         base, running = self.at_full_budget(self.base), self.at_full_budget(pending)
         with torch.no_grad():
             return LogNoisyExpectedImprovement(
-                self.surrogate.process, base, running, normals, self.turn.margin
+                self.surrogate.process, base, running, normals, self.strategy.margin
             )
 
     def _reason(self, x: Tensor) -> dict[str, object]:
@@ -145,7 +145,7 @@ class Model:
         best = max(observation.value for observation in self.seen.observed)
         reason: dict[str, object] = {
             "method": "bayes",
-            "turn": self.turn.name,
+            "strategy": self.strategy.name,
             **explain.prediction(self.surrogate, at, best, self.metric),
             "nearest": explain.nearest(self.encoding, self.seen, self.surrogate, at),
             "runs_used": self.seen.runs_used,
@@ -153,7 +153,7 @@ class Model:
         }
         if self.feasibility is not None:
             reason["success_probability"] = self.feasibility.probability(x.unsqueeze(0)).item()
-            reason["failures_look_random"] = self.feasibility.is_luck
+            reason["failures_look_random"] = self.feasibility.looks_random
         return reason
 
 

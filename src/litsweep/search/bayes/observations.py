@@ -78,7 +78,7 @@ def as_tensor(rows: Sequence[object]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Trial:
+class EncodedRun:
     """A run, its encoded config, and the finite values it logged of the metric, in order."""
 
     run: Run
@@ -117,26 +117,26 @@ class Trial:
 def observe(encoding: Encoding, config: SweepConfig, metric: Metric, runs: Sequence[Run]) -> Observations:
     """Sort the runs into observations, configs that may still give one, and failures."""
     rows = [encoding.encode(run.parameters) for run in runs]
-    trials = [
-        Trial(run, row, curve(run, metric.name))
+    encoded = [
+        EncodedRun(run, row, curve(run, metric.name))
         for run, row in zip(runs, rows, strict=True)
         if row is not None
     ]
-    reading = Reading.of(config, metric, trials)
-    observed = [observation for trial in trials for observation in reading.observations(trial)]
+    reader = ObjectiveReader.of(config, metric, encoded)
+    observed = [observation for run in encoded for observation in reader.observations(run)]
     imputed = {observation.run for observation in observed if metric.impute_while_running}
     return Observations(
         observed=tuple(observed),
-        pending=tuple(trial.row for trial in trials if trial.is_alive and trial.run.id not in imputed),
-        failed=tuple(trial.row for trial in trials if trial.is_failure and not metric.impute),
-        tried=frozenset(trial.row for trial in trials),
-        foreign=len(runs) - len(trials),
-        ended=sum(trial.is_failure or trial.is_complete or trial.is_partial for trial in trials),
+        pending=tuple(run.row for run in encoded if run.is_alive and run.run.id not in imputed),
+        failed=tuple(run.row for run in encoded if run.is_failure and not metric.impute),
+        tried=frozenset(run.row for run in encoded),
+        foreign=len(runs) - len(encoded),
+        ended=sum(run.is_failure or run.is_complete or run.is_partial for run in encoded),
     )
 
 
 @dataclass(frozen=True)
-class Reading:
+class ObjectiveReader:
     """How to read an objective off a run.
 
     `length` is the iterations of a full training, `levels` the shorter lengths at which learning curves are
@@ -151,19 +151,19 @@ class Reading:
     worst: float
 
     @classmethod
-    def of(cls, config: SweepConfig, metric: Metric, trials: Sequence[Trial]) -> "Reading":
+    def of(cls, config: SweepConfig, metric: Metric, encoded: Sequence[EncodedRun]) -> "ObjectiveReader":
         """The rule for these runs.
 
         Running runs are read once a complete one shows how far there is to go. Under early termination they
         are read at once, and the stopped runs alone give the lengths to compare at.
         """
-        complete = [len(trial.values) for trial in trials if trial.is_complete]
-        partial = [len(trial.values) for trial in trials if trial.is_partial]
-        running = [len(trial.values) for trial in trials if trial.is_alive and trial.values]
+        complete = [len(run.values) for run in encoded if run.is_complete]
+        partial = [len(run.values) for run in encoded if run.is_partial]
+        running = [len(run.values) for run in encoded if run.is_alive and run.values]
         length = max(complete or partial or [1])
         is_stopping = config.early_terminate is not None
         shorter = {level for level in (partial if is_stopping else partial + running) if level < length}
-        best = (best_of(list(trial.values), metric) for trial in trials)
+        best = (best_of(list(run.values), metric) for run in encoded)
         values = [_sign(metric) * value for value in best if value is not None]
         return cls(
             metric,
@@ -173,37 +173,37 @@ class Reading:
             min(values, default=0.0),
         )
 
-    def observations(self, trial: Trial) -> list[Observation]:
+    def observations(self, run: EncodedRun) -> list[Observation]:
         """What one run tells of the objective: nothing, one value, or points of its learning curve."""
-        rule = self._imputation(trial)
+        rule = self._imputation(run)
         if rule is not None:
-            return [Observation(trial.run.id, trial.row, self._imputed(trial, rule))]
-        is_read = trial.is_complete or trial.is_partial or (trial.is_alive and self.reads_running)
-        if not (is_read and trial.values):
+            return [Observation(run.run.id, run.row, self._imputed(run, rule))]
+        is_read = run.is_complete or run.is_partial or (run.is_alive and self.reads_running)
+        if not (is_read and run.values):
             return []
-        end = len(trial.values)
-        shorter = [self._at(trial, level, self._budget(level)) for level in self.levels if level < end]
-        return [*shorter, self._at(trial, end, 1.0 if trial.is_complete else self._budget(end))]
+        end = len(run.values)
+        shorter = [self._at(run, level, self._budget(level)) for level in self.levels if level < end]
+        return [*shorter, self._at(run, end, 1.0 if run.is_complete else self._budget(end))]
 
-    def _imputation(self, trial: Trial) -> Impute | None:
-        if trial.is_alive:
-            return self.metric.impute_while_running if trial.values else None
-        return self.metric.impute if trial.is_failure else None
+    def _imputation(self, run: EncodedRun) -> Impute | None:
+        if run.is_alive:
+            return self.metric.impute_while_running if run.values else None
+        return self.metric.impute if run.is_failure else None
 
-    def _imputed(self, trial: Trial, rule: Impute) -> float:
-        best = best_of(list(trial.values), self.metric)
+    def _imputed(self, run: EncodedRun, rule: Impute) -> float:
+        best = best_of(list(run.values), self.metric)
         if rule is Impute.WORST or best is None:
             return self.worst
-        return _sign(self.metric) * (trial.values[-1] if rule is Impute.LATEST else best)
+        return _sign(self.metric) * (run.values[-1] if rule is Impute.LATEST else best)
 
     def _budget(self, iterations: int) -> float:
         return min(math.log1p(iterations) / math.log1p(self.length), 1.0)
 
-    def _at(self, trial: Trial, iterations: int, budget: float) -> Observation:
+    def _at(self, run: EncodedRun, iterations: int, budget: float) -> Observation:
         """The best value so far at an iteration."""
-        best = best_of(list(trial.values[:iterations]), self.metric)
+        best = best_of(list(run.values[:iterations]), self.metric)
         assert best is not None
-        return Observation(trial.run.id, trial.row, _sign(self.metric) * best, budget)
+        return Observation(run.run.id, run.row, _sign(self.metric) * best, budget)
 
 
 def _spaced(levels: list[int], most: int) -> tuple[int, ...]:

@@ -36,7 +36,7 @@ _ITERATIONS, _TOLERANCE = 60, 1e-6
 
 
 @dataclass(frozen=True)
-class LogNormal:
+class LogNormalPrior:
     """Prior of a positive hyperparameter, as a density of the value, taken at the value's logarithm."""
 
     mean: float
@@ -47,25 +47,25 @@ class LogNormal:
         return (-0.5 * ((log - self.mean) / self.deviation) ** 2 - log).sum()
 
 
-_NOISE = LogNormal(-4.0, 1.0)  # BoTorch's
+_NOISE = LogNormalPrior(-4.0, 1.0)  # BoTorch's
 _WARP_DEVIATION = 0.6  # of log a and log b; BoTorch's example has 0.87
 _POWER_DEVIATION = 1.0
 
 
 @dataclass(frozen=True)
-class Kind:
+class ModelSpec:
     """What sort of function is modelled. `length` is the prior of its length scales, for d = 1."""
 
     kernel: Kernel
-    length: LogNormal
+    length: LogNormalPrior
     is_warped: bool
 
 
-OBJECTIVE = Kind(
-    Matern(), LogNormal(math.sqrt(2.0), math.sqrt(3.0)), is_warped=True
+OBJECTIVE = ModelSpec(
+    Matern(), LogNormalPrior(math.sqrt(2.0), math.sqrt(3.0)), is_warped=True
 )  # Hvarfner et al. (2024)
-TREND = Kind(NeuralNetwork(), LogNormal(-1.4, 0.5), is_warped=True)
-LABELS = Kind(Matern(), LogNormal(0.0, 0.8), is_warped=False)  # no success speaks for far away
+TREND = ModelSpec(NeuralNetwork(), LogNormalPrior(-1.4, 0.5), is_warped=True)
+LABELS = ModelSpec(Matern(), LogNormalPrior(0.0, 0.8), is_warped=False)  # no success speaks for far away
 
 
 @dataclass(frozen=True)
@@ -112,22 +112,22 @@ class Hyperparameters:
         return cls(*torch.split(vector, sizes))
 
     @staticmethod
-    def start(inputs: Inputs, kind: Kind) -> np.ndarray:
+    def start(inputs: Inputs, spec: ModelSpec) -> np.ndarray:
         """The prior mode, as one vector."""
-        mode = kind.length.mean + 0.5 * math.log(inputs.d) - kind.length.deviation**2
+        mode = spec.length.mean + 0.5 * math.log(inputs.d) - spec.length.deviation**2
         lengths, warps = [mode] * inputs.d, [0.0] * (2 * inputs.numbers)
         return np.array([*lengths, *warps, _NOISE.mean - _NOISE.deviation**2, 0.0, 1.0])
 
     @staticmethod
-    def bounds(inputs: Inputs, kind: Kind) -> list[tuple[float, float]]:
+    def bounds(inputs: Inputs, spec: ModelSpec) -> list[tuple[float, float]]:
         """Wide ones, inside which nothing overflows; warps that are not wanted stay the identity."""
-        power = (-2.0, 5.0) if kind.is_warped else (1.0, 1.0)
-        warps = [(-2.0, 2.0) if kind.is_warped else (0.0, 0.0)] * (2 * inputs.numbers)
+        power = (-2.0, 5.0) if spec.is_warped else (1.0, 1.0)
+        warps = [(-2.0, 2.0) if spec.is_warped else (0.0, 0.0)] * (2 * inputs.numbers)
         return [(-5.0, 8.0)] * inputs.d + warps + [(-14.0, 1.0), (-3.0, 3.0), power]
 
-    def log_prior(self, inputs: Inputs, kind: Kind) -> Tensor:
+    def log_prior(self, inputs: Inputs, spec: ModelSpec) -> Tensor:
         """Up to a constant."""
-        length = LogNormal(kind.length.mean + 0.5 * math.log(inputs.d), kind.length.deviation)
+        length = LogNormalPrior(spec.length.mean + 0.5 * math.log(inputs.d), spec.length.deviation)
         warps = torch.cat([self.log_a, self.log_b]) / _WARP_DEVIATION
         rest = torch.cat([warps, self.mean, (self.power - 1) / _POWER_DEVIATION])
         return (
@@ -223,7 +223,7 @@ class Surrogate:
         )
 
 
-def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor, kind: Kind) -> Surrogate:
+def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor, spec: ModelSpec) -> Surrogate:
     """The model of objectives `y`, shape `n`, at `x`, shape `n x d`.
 
     Hyperparameters are fitted to the observations `for_fit` alone (indices), then all are conditioned on.
@@ -231,9 +231,9 @@ def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor, kind: Kind) -> Su
     """
     spread = Spread.of(y)
     s = spread.scale(y)
-    theta = maximum_a_posteriori(x[for_fit], s[for_fit], inputs, kind)
+    theta = maximum_a_posteriori(x[for_fit], s[for_fit], inputs, spec)
     z, shift, stretch = standardize(yeo_johnson(s, theta.power))
-    process = GaussianProcess(x, z, theta.noise, theta, inputs, kind.kernel)
+    process = GaussianProcess(x, z, theta.noise, theta, inputs, spec.kernel)
     return Surrogate(process, spread, shift.item(), stretch.item())
 
 
@@ -244,26 +244,26 @@ def fit_labels(x: Tensor, labels: Tensor, inputs: Inputs, for_fit: Tensor) -> Ga
     return GaussianProcess(x, labels, noise, theta, inputs, LABELS.kernel)
 
 
-def prior(x: Tensor, inputs: Inputs, kind: Kind) -> GaussianProcess:
-    """What `kind` believes, with its most probable hyperparameters, before the targets at `x`, shape `n x d`,
+def prior(x: Tensor, inputs: Inputs, spec: ModelSpec) -> GaussianProcess:
+    """What `spec` believes, with its most probable hyperparameters, before the targets at `x`, shape `n x d`,
     are known: for the variances that are left."""
-    theta = Hyperparameters.unpack(torch.tensor(Hyperparameters.start(inputs, kind)), inputs)
+    theta = Hyperparameters.unpack(torch.tensor(Hyperparameters.start(inputs, spec)), inputs)
     targets = torch.zeros(len(x), dtype=torch.double)
-    return GaussianProcess(x, targets, theta.noise, theta, inputs, kind.kernel)
+    return GaussianProcess(x, targets, theta.noise, theta, inputs, spec.kernel)
 
 
 class FitError(Exception):
     """No hyperparameters with a usable covariance were found."""
 
 
-def maximum_a_posteriori(x: Tensor, s: Tensor, inputs: Inputs, kind: Kind) -> Hyperparameters:
+def maximum_a_posteriori(x: Tensor, s: Tensor, inputs: Inputs, spec: ModelSpec) -> Hyperparameters:
     """The most probable hyperparameters, by L-BFGS-B from the prior mode. Raises FitError."""
 
     def loss(vector: Tensor) -> Tensor:
         theta = Hyperparameters.unpack(vector, inputs)
-        return -log_posterior(x, s, theta, inputs, kind) / len(s)
+        return -log_posterior(x, s, theta, inputs, spec) / len(s)
 
-    start, bounds = Hyperparameters.start(inputs, kind), Hyperparameters.bounds(inputs, kind)
+    start, bounds = Hyperparameters.start(inputs, spec), Hyperparameters.bounds(inputs, spec)
     options = {"maxiter": _ITERATIONS, "ftol": _TOLERANCE}
     found = minimize(with_gradient(loss), start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     if not np.isfinite(found.fun) or found.fun >= _REJECTED:
@@ -271,17 +271,17 @@ def maximum_a_posteriori(x: Tensor, s: Tensor, inputs: Inputs, kind: Kind) -> Hy
     return Hyperparameters.unpack(torch.tensor(found.x), inputs)
 
 
-def log_posterior(x: Tensor, s: Tensor, theta: Hyperparameters, inputs: Inputs, kind: Kind) -> Tensor:
+def log_posterior(x: Tensor, s: Tensor, theta: Hyperparameters, inputs: Inputs, spec: ModelSpec) -> Tensor:
     """Log marginal likelihood of `s` (Rasmussen and Williams 2006, equation 2.30), with the slope of the
     output warp, plus the log prior; up to a constant."""
     z, slope = s, torch.zeros((), dtype=s.dtype)
-    if kind.is_warped:
+    if spec.is_warped:
         z, _, stretch = standardize(yeo_johnson(s, theta.power))
         slope = log_slope(s, theta.power).sum() - len(s) * stretch.log()
     features = theta.features(x, inputs)
-    covariance = kind.kernel.covariance(features, features) + theta.noise.expand(len(x)).diag()
+    covariance = spec.kernel.covariance(features, features) + theta.noise.expand(len(x)).diag()
     likelihood: Tensor = _LogDensity.apply(z - theta.mean, covariance)
-    return likelihood + slope + theta.log_prior(inputs, kind)
+    return likelihood + slope + theta.log_prior(inputs, spec)
 
 
 class _LogDensity(torch.autograd.Function):
