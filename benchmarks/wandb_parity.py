@@ -76,7 +76,7 @@ def compare_grid(case: Json, theirs: Json) -> str:
     except ConfigError as error:
         return BOTH_REFUSE if "error" in theirs else f"ours refuses: {error}"
     runs = [as_run(config, run) for run in case["runs"]]
-    ours = [config.wire(proposal.parameters) for proposal in suggest(config, runs, case["n"])]
+    ours = [config.nest(proposal.parameters) for proposal in suggest(config, runs, case["n"])]
     if "error" in theirs:
         return f"theirs fails: {theirs['error']}"
     if ours == theirs["answer"]:

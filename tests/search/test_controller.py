@@ -25,7 +25,7 @@ def controller(method: str = "random", seed: int = 0, namespace: str = "", **key
 
 
 def why_done(search: Controller) -> str | None:
-    return search.is_done
+    return search.done_because
 
 
 def test_ask_gives_parameters_an_id_and_a_reason() -> None:

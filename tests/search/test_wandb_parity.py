@@ -45,7 +45,7 @@ def test_grid_points_and_their_order(case: Case) -> None:
     config = parse(case["config"], case["wandb"])
     if config is not None:
         points = suggest(config, runs_of(config, case), case["n"])
-        assert [config.wire(point.parameters) for point in points] == case["wandb"]
+        assert [config.nest(point.parameters) for point in points] == case["wandb"]
 
 
 @cases("stop")

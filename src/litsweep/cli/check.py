@@ -113,7 +113,7 @@ def _place(flag: str, config: SweepConfig) -> str:
     """Where the sweep config has a flag, or the mapping that it is taken from; else the flag itself."""
     for parameter in config.space.parameters:
         if f"{flag}.".startswith(f"{parameter.name}."):
-            return parameter.place + flag.removeprefix(parameter.name)
+            return parameter.config_path + flag.removeprefix(parameter.name)
     return flag
 
 

@@ -89,7 +89,7 @@ def summary_line(status: SweepStatus, elapsed: float, count: int | None) -> str:
 
 def bound(status: SweepStatus, count: int | None) -> int | None:
     """How many runs there will be at most, None when nothing bounds them."""
-    bounds = [n for n in (status.config.most_runs, count) if n is not None]
+    bounds = [n for n in (status.config.max_runs, count) if n is not None]
     return min(bounds) if bounds else None
 
 

@@ -106,7 +106,7 @@ def _is_test_metric(key: str, value: object) -> bool:
 
 def command_line(config: SweepConfig, parameters: Mapping[str, object]) -> str:
     """The command that trains once with `parameters`, as an agent would run it."""
-    args = {name: {"value": value} for name, value in config.wire(parameters).items()}
+    args = {name: {"value": value} for name, value in config.nest(parameters).items()}
     words = invocation(config.command, config.program or "", args, Path("args.json")).argv
     return shlex.join(_python() if word == sys.executable else word for word in words if word != ENV)
 

@@ -10,7 +10,7 @@ import wandb
 from litsweep.errors import LitsweepError
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.objective import best_of, curve
+from litsweep.sweep.objective import best_value, metric_values
 from litsweep.sweep.pareto import front_of_sweep, ranked_by
 from litsweep.sweep.run import Run, RunState
 
@@ -151,9 +151,8 @@ class SweepWatch:
         if run.id in self._values:
             return self._values[run.id]
         curves = [_curve(run, metric.name) for metric in metrics]
-        bests = {
-            m.name: best for m, c in zip(metrics, curves, strict=True) if (best := best_of(c, m)) is not None
-        }
+        pairs = ((m.name, best_value(c, m)) for m, c in zip(metrics, curves, strict=True))
+        bests = {name: best for name, best in pairs if best is not None}
         answer = bests, curves[0][-1] if curves and curves[0] else None
         if not state.is_alive:
             self._values[run.id] = answer
@@ -162,4 +161,4 @@ class SweepWatch:
 
 def _curve(run: Any, metric: str) -> list[float]:
     """One metric at a time: asked for several, the client leaves out the rows that lack any of them."""
-    return curve(Run(run.id, {}, history=list(run.scan_history(keys=[metric]))), metric)
+    return metric_values(Run(run.id, {}, history=list(run.scan_history(keys=[metric]))), metric)

@@ -9,6 +9,7 @@ from litsweep.errors import LitsweepError
 from litsweep.server import life_cycle
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.sweeps import SweepRecord
+from litsweep.sweep.reason import RequestReason
 from litsweep.sweep.run import RunState
 
 STATES = ("RUNNING", "PAUSED", "FINISHED", "CANCELED")
@@ -28,7 +29,9 @@ def enter(connection: Connection, sweep: SweepRecord, state: str) -> None:
         _drop_waiting(connection, sweep)
     if state == "CANCELED":
         for run in runs.alive_in_sweep(connection, sweep.id):
-            life_cycle.ask_to_stop(connection, run, "person", json.dumps({"by": "cancel"}))
+            life_cycle.ask_to_stop(
+                connection, run, "person", json.dumps(RequestReason(by="cancel").to_json())
+            )
 
 
 def is_capped(connection: Connection, sweep: SweepRecord) -> bool:

@@ -1,4 +1,4 @@
-"""The distributions with a density."""
+"""The continuous distributions of a sweep parameter."""
 
 import math
 from abc import abstractmethod
@@ -9,23 +9,26 @@ from scipy import special
 from litsweep.sweep.distribution import Distribution, clip, number, quantile
 from litsweep.sweep.values import is_number
 
+# The smallest step of a random double. It keeps the tails of an unbounded distribution finite.
 _TAIL = 2.0**-53
-"""The smallest step of a random double: keeps the ends of an unbounded distribution finite."""
 
 
 class Continuous(Distribution):
-    """A distribution with a density, from `low` to `high`, either of which may be infinite."""
+    """A continuous distribution from `low` to `high`. Either may be infinite."""
 
     @property
     @abstractmethod
-    def low(self) -> float: ...
+    def low(self) -> float:
+        """The smallest value."""
 
     @property
     @abstractmethod
-    def high(self) -> float: ...
+    def high(self) -> float:
+        """The largest value."""
 
     @abstractmethod
-    def ppf(self, u: float) -> float: ...
+    def ppf(self, u: float) -> float:
+        """Return the value at quantile `u` in [0, 1]: the inverse of `cdf`."""
 
     def contains(self, value: object) -> bool:
         return is_number(value) and self.low <= value <= self.high and math.isfinite(value)
@@ -52,13 +55,13 @@ class Uniform(Continuous):
 
     def cdf(self, value: object) -> float:
         value = min(max(number(value), self.min), self.max)
-        half = self.max / 2 - self.min / 2  # halves, since the whole width may overflow
+        half = self.max / 2 - self.min / 2  # the whole width may overflow
         return clip((value / 2 - self.min / 2) / half)
 
 
 @dataclass(frozen=True)
 class LogUniform(Continuous):
-    """`log_uniform_values` and its three relatives: from `min` > 0 to `max`, uniform in the logarithm."""
+    """The log-uniform distributions: from `min` > 0 to `max`, uniform in the logarithm."""
 
     min: float
     max: float
@@ -99,7 +102,7 @@ class Normal(Continuous):
         return math.inf
 
     def ppf(self, u: float) -> float:
-        return self.mu + self.sigma * float(special.ndtri(_inner(u)))
+        return self.mu + self.sigma * float(special.ndtri(_inner_quantile(u)))
 
     def cdf(self, value: object) -> float:
         return float(special.ndtr((number(value) - self.mu) / self.sigma))
@@ -121,7 +124,7 @@ class LogNormal(Continuous):
         return math.inf
 
     def ppf(self, u: float) -> float:
-        return _exp(self.mu + self.sigma * float(special.ndtri(_inner(u))))
+        return _exp(self.mu + self.sigma * float(special.ndtri(_inner_quantile(u))))
 
     def cdf(self, value: object) -> float:
         value = number(value)
@@ -144,16 +147,16 @@ class Beta(Continuous):
         return 1.0
 
     def ppf(self, u: float) -> float:
-        return float(special.betaincinv(self.a, self.b, _inner(u)))
+        return float(special.betaincinv(self.a, self.b, _inner_quantile(u)))
 
     def cdf(self, value: object) -> float:
         return float(special.betainc(self.a, self.b, clip(number(value))))
 
 
-def _inner(u: float) -> float:
+def _inner_quantile(u: float) -> float:
     return min(max(quantile(u), _TAIL), 1 - _TAIL)
 
 
 def _exp(exponent: float) -> float:
-    """`exp`, held inside the positive finite doubles."""
+    """Return `exp`, clipped to the positive finite doubles."""
     return math.exp(min(max(exponent, -744.0), 709.0))

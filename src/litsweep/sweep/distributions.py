@@ -1,8 +1,7 @@
-"""W&B's distributions of a sweep parameter, all behind one interface.
+"""W&B's discrete distributions of a sweep parameter, and the names of all distributions.
 
-Eighteen W&B names are eight classes here: the quantized ones are `Quantized` around another, and the six
-log-uniform ones differ only in how a person writes the bounds (`log_uniform` takes exponents,
-`inv_log_uniform` exponents of 1/value), which is the parser's business.
+Eight classes serve W&B's eighteen names. The quantized ones are a `Quantized` around a continuous one. The
+six log-uniform ones differ only in how the config gives the bounds, which the parser converts.
 """
 
 import math
@@ -15,7 +14,7 @@ import numpy as np
 
 from litsweep.sweep.continuous import Beta, Continuous, LogNormal, LogUniform, Normal, Uniform
 from litsweep.sweep.distribution import LARGEST_SUPPORT, Distribution, clip, number, quantile
-from litsweep.sweep.values import identity, is_number, is_scale
+from litsweep.sweep.values import identity, is_monotonic, is_number
 
 __all__ = [
     "Beta",
@@ -31,15 +30,17 @@ __all__ = [
     "constant",
 ]
 
+# A quantized value at a bound with at most this probability exists only by rounding: it is no part of the
+# support.
 _NEVER = 1e-15
-"""A quantized value whose step is no wider lies on a bound by rounding only: outside the support."""
 
 
 @dataclass(frozen=True)
 class Categorical(Distribution):
     """`categorical`, `categorical_w_probabilities` and, with one value, `constant`.
 
-    A value listed twice is one category with both probabilities. `weights` sum to 1; None means equal ones.
+    A value listed twice is one category with the sum of the probabilities. `weights` sum to 1; None means
+    equal.
     """
 
     values: tuple[object, ...]
@@ -77,8 +78,8 @@ class Categorical(Distribution):
 
     @cached_property
     def is_ordinal(self) -> bool:
-        """Numbers written in order, such as `values: [16, 32, 64]`, are a scale; other lists are names."""
-        return is_scale(self.support)
+        """True for numbers in ascending or descending order, such as `values: [16, 32, 64]`."""
+        return is_monotonic(self.support)
 
     def ppf(self, u: float) -> object:
         cell = int(np.searchsorted(self._upper_edges, quantile(u), side="right"))
@@ -96,7 +97,7 @@ class Categorical(Distribution):
 
 
 def constant(value: object) -> Categorical:
-    """`value: …`: the distribution with one value."""
+    """Return the distribution with one value."""
     return Categorical((value,))
 
 
@@ -137,8 +138,8 @@ class IntUniform(Distribution):
 class Quantized(Distribution):
     """The `q_…` distributions: `round(x / q) * q` for a draw x of `base`.
 
-    As in W&B, rounding is to even at the half, the result may lie up to q/2 outside the bounds of `base`, and
-    values are integers exactly where `q` was written as one.
+    As in W&B, halves round to even, and the result may lie up to q/2 outside the bounds of `base`. The values
+    are integers if `q` is.
     """
 
     base: Continuous
@@ -166,7 +167,7 @@ class Quantized(Distribution):
 
     @cached_property
     def grid(self) -> Sequence[object]:
-        """For q_uniform min, min + q, … below max, as W&B takes them."""
+        """For q_uniform: min, min + q, … below max, as in W&B."""
         if not isinstance(self.base, Uniform):
             return super().grid
         return [value.item() for value in np.arange(self.base.min, self.base.max, self.q)]
@@ -186,7 +187,7 @@ class Quantized(Distribution):
         return self.nearest(self.base.ppf(u))
 
     def nearest(self, value: object) -> float:
-        """The value nearest to a number, to the last bit: 0.30000000000000004 for 0.3 in steps of 0.1."""
+        """Return the value nearest to a number, such as 0.30000000000000004 for 0.3 in steps of 0.1."""
         return self._value(self._step(number(value)))
 
     def cdf(self, value: object) -> float:
@@ -206,12 +207,12 @@ class Quantized(Distribution):
         return int(step) * self.q
 
     def _edge(self, step: float) -> float:
-        """The quantile at which the value of `step` begins."""
+        """Return the lower quantile of the value at `step`."""
         if step <= self._first:
             return 0.0
         return 1.0 if step > self._last else self.base.cdf((step - 0.5) * self.q)
 
 
 def _steps_to(value: float, q: float) -> float:
-    """The nearest multiple of `q`, to even at the half; bounded, so that it stays a number."""
+    """Return the nearest multiple of `q`, halves to even, within bounds that keep it finite."""
     return float(np.round(min(max(value / q, -1e300), 1e300)))

@@ -1,8 +1,18 @@
-"""A run: one training of one configuration, as the search sees it."""
+"""A run: one training of one config, as the search sees it. Also its history and the suggestion behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+from litsweep.errors import Fault
+from litsweep.sweep.reason import SuggestionReason
+from litsweep.sweep.values import show
+
+History = Iterable[Mapping[str, Any]]
+"""The rows that a run has logged, as a program passes them."""
+
+_HISTORY_FIX = 'write for example [{"val_loss": 0.5}], one row for each time that the run logged'
 
 
 class RunState(StrEnum):
@@ -23,9 +33,9 @@ class RunState(StrEnum):
         return self in (RunState.PENDING, RunState.RUNNING, RunState.PREEMPTING, RunState.PREEMPTED)
 
     def is_broken_by(self, failure: object) -> bool:
-        """True where a run with this `failure`, if any, has ended by a fault, its own or a machine's.
+        """Return True if a run with this `failure` ended with an error, its own or the machine's.
 
-        A killed run has not, whatever is written on it: what it reached counts.
+        A killed run is not broken, whatever its failure: the values that it reached count.
         """
         return self in (RunState.FAILED, RunState.CRASHED) or (self is RunState.FINISHED and bool(failure))
 
@@ -46,8 +56,8 @@ class Run:
     """One run of a sweep.
 
     `parameters` maps the full parameter name (nested ones dotted) to its value. `history` holds the logged
-    rows in order, each a mapping of metric name to number; rows may lack any metric and numbers may be NaN.
-    `stopped_early` says that the search asked it to end.
+    rows in order. Each row maps metric names to numbers; it may lack any metric, and numbers may be NaN.
+    `stopped_early` says that the search stopped the run.
     """
 
     id: str
@@ -59,14 +69,38 @@ class Run:
 
     @property
     def is_broken(self) -> bool:
-        """True where it ended by a fault: what it logged before may come of a model that is not there."""
+        """True if the run ended with an error. The model behind its logged values may not exist."""
         return self.state.is_broken_by(self.failure)
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What to run next. `reason` explains the choice: `method`, and for bayes the prediction behind it."""
+    """A config to run next and the reason for it. The controller sets the `id` of the run."""
 
-    id: str
     parameters: Mapping[str, object]
-    reason: Mapping[str, object]
+    reason: SuggestionReason
+    id: str = ""
+
+
+def parse_history(history: History) -> tuple[Mapping[str, float], ...]:
+    """Return the rows, with each zero-dimensional array or tensor replaced by its number.
+
+    Raises TypeError if `history` does not consist of rows.
+    """
+    if not isinstance(history, Iterable) or isinstance(history, Mapping):
+        raise TypeError(str(Fault("history", "must be a list of rows", show(history), _HISTORY_FIX)))
+    return tuple(_parse_row(index, row) for index, row in enumerate(history))
+
+
+def _parse_row(index: int, row: Mapping[str, Any]) -> Mapping[str, float]:
+    if not isinstance(row, Mapping):
+        fault = Fault(f"history[{index}]", "must map metrics to numbers", show(row), _HISTORY_FIX)
+        raise TypeError(str(fault))
+    if any(_is_scalar_array(value) for value in row.values()):
+        return {name: value.item() if _is_scalar_array(value) else value for name, value in row.items()}
+    return row  # copies of all rows would double a server's memory
+
+
+def _is_scalar_array(value: Any) -> bool:
+    """Return True for a zero-dimensional array or tensor. Importing PyTorch would take seconds."""
+    return getattr(value, "shape", None) == () and hasattr(value, "item")

@@ -31,7 +31,7 @@ def test_false_zero_and_empty_text_are_values_like_others() -> None:
     search = controller(FALSY)
     tried = advance(search, 24, lambda p: p["flag"] + p["count"] + len(p["name"]))
     assert len({repr(sorted(p.items())) for p in tried}) == len(tried) == 12
-    assert search.is_done == "exhausted"
+    assert search.done_because == "exhausted"
     best = search.best()
     assert best is not None
     assert best.parameters == {"flag": False, "count": 0, "name": ""}

@@ -1,4 +1,4 @@
-"""What the runs so far tell the models."""
+"""Observations: the part of the runs so far that the models learn from."""
 
 import math
 from collections.abc import Sequence
@@ -10,20 +10,22 @@ from torch import Tensor
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Impute, Metric
-from litsweep.sweep.objective import best_of, curve
+from litsweep.sweep.objective import best_value, metric_values
 from litsweep.sweep.run import Failure, Run, RunState
 
-_NOT_THE_CONFIGS_FAULT = (Failure.SIGNAL, Failure.LOST)
+_NOT_DUE_TO_CONFIG = (Failure.SIGNAL, Failure.LOST)
 
-_LEVELS, _LEVELS_IF_STOPPING = 2, 4
-"""A learning curve enters the model at no more than so many points below its end, under early termination at
-more: there most runs are compared by them."""
+# The largest number of points of a learning curve before its end that the model observes. With early
+# termination it is larger, because most runs are compared by such points.
+_PARTIAL_LENGTHS, _PARTIAL_LENGTHS_IF_STOPPING = 2, 4
 
 
 @dataclass(frozen=True)
 class Observation:
-    """One value of the objective. `budget` in (0, 1] says how much of a full training stands behind it, on a
-    logarithmic scale of iterations; 1 is all."""
+    """One value of the objective.
+
+    `budget` in (0, 1] is the share of a full training behind it, on a logarithmic scale of iterations.
+    """
 
     run: str
     row: tuple[float, ...]
@@ -33,53 +35,54 @@ class Observation:
 
 @dataclass(frozen=True)
 class Observations:
-    """Runs sorted by what they tell. Values have higher as better: the metric, negated where it is minimized.
+    """The runs sorted by what they contribute. Higher values are better: `Metric.sign` is applied.
 
-    `pending` and `failed` hold encoded configs; `tried` all of them; `foreign` counts the runs that have no
-    place in the space. `ended` counts runs that give an observation or a failure.
+    `pending` and `failed` hold encoded configs, and `tried` all of them. `outside_space` is the number of
+    runs whose config is not in the space. `ended` is the number of runs that give an observation or a
+    failure.
     """
 
     observed: tuple[Observation, ...]
     pending: tuple[tuple[float, ...], ...]
     failed: tuple[tuple[float, ...], ...]
     tried: frozenset[tuple[float, ...]]
-    foreign: int
+    outside_space: int
     ended: int
 
     @property
     def x(self) -> Tensor:
-        """Shape `n x d`."""
+        """The encoded configs, shape `n x d`."""
         return as_tensor([observation.row for observation in self.observed])
 
     @property
     def y(self) -> Tensor:
-        """Shape `n`."""
+        """The objectives, shape `n`."""
         return as_tensor([observation.value for observation in self.observed])
 
     @property
     def budget(self) -> Tensor:
-        """Shape `n`."""
+        """The budgets, shape `n`."""
         return as_tensor([observation.budget for observation in self.observed])
 
     @property
     def runs_used(self) -> int:
-        """How many runs the observations come from."""
+        """The number of runs behind the observations."""
         return len({observation.run for observation in self.observed})
 
     @property
     def has_partial(self) -> bool:
-        """True where some runs were ended or are observed before they were done."""
+        """True if some observations are of less than a full training."""
         return any(observation.budget < 1 for observation in self.observed)
 
 
 def as_tensor(rows: Sequence[object]) -> Tensor:
-    """Doubles."""
+    """Return a tensor of doubles."""
     return torch.tensor(rows, dtype=torch.double)
 
 
 @dataclass(frozen=True)
 class EncodedRun:
-    """A run, its encoded config, and the finite values it logged of the metric, in order."""
+    """A run, its encoded config, and the finite values of the metric in the order logged."""
 
     run: Run
     row: tuple[float, ...]
@@ -87,131 +90,127 @@ class EncodedRun:
 
     @property
     def is_alive(self) -> bool:
+        """True while the run may still log values."""
         return self.run.state.is_alive
 
     @property
     def is_complete(self) -> bool:
-        """Ended by itself, with a value."""
+        """True if the run finished by itself, with a value."""
         is_over = self.run.state is RunState.FINISHED and not self.run.stopped_early
         return is_over and self.run.failure is None and len(self.values) > 0
 
     @property
     def is_failure(self) -> bool:
-        """The config is to blame that the run has no usable result.
+        """True if the run has no usable result because of its config.
 
-        A run that the machine lost or a person killed says nothing about its config. One that diverged does,
-        whatever it logged before.
+        A lost or killed run says nothing about its config. A diverged run is a failure, whatever it logged.
         """
         run = self.run
-        if self.is_alive or run.state is RunState.KILLED or run.failure in _NOT_THE_CONFIGS_FAULT:
+        if self.is_alive or run.state is RunState.KILLED or run.failure in _NOT_DUE_TO_CONFIG:
             return False
         return run.is_broken or not self.values
 
     @property
     def is_partial(self) -> bool:
-        """Ended before its time, by early termination, a person or a machine: its curve counts as far as it
-        goes."""
+        """True if early termination, a person or a machine ended the run, with a value."""
         return not (self.is_alive or self.is_complete or self.is_failure) and len(self.values) > 0
 
 
 def observe(encoding: Encoding, config: SweepConfig, metric: Metric, runs: Sequence[Run]) -> Observations:
-    """Sort the runs into observations, configs that may still give one, and failures."""
+    """Sort the runs into observations, running configs and failures."""
     rows = [encoding.encode(run.parameters) for run in runs]
     encoded = [
-        EncodedRun(run, row, curve(run, metric.name))
+        EncodedRun(run, row, metric_values(run, metric.name))
         for run, row in zip(runs, rows, strict=True)
         if row is not None
     ]
     reader = ObjectiveReader.of(config, metric, encoded)
-    observed = [observation for run in encoded for observation in reader.observations(run)]
+    observed = [observation for each in encoded for observation in reader.observations(each)]
     imputed = {observation.run for observation in observed if metric.impute_while_running}
     return Observations(
         observed=tuple(observed),
-        pending=tuple(run.row for run in encoded if run.is_alive and run.run.id not in imputed),
-        failed=tuple(run.row for run in encoded if run.is_failure and not metric.impute),
-        tried=frozenset(run.row for run in encoded),
-        foreign=len(runs) - len(encoded),
-        ended=sum(run.is_failure or run.is_complete or run.is_partial for run in encoded),
+        pending=tuple(each.row for each in encoded if each.is_alive and each.run.id not in imputed),
+        failed=tuple(each.row for each in encoded if each.is_failure and not metric.impute),
+        tried=frozenset(each.row for each in encoded),
+        outside_space=len(runs) - len(encoded),
+        ended=sum(each.is_failure or each.is_complete or each.is_partial for each in encoded),
     )
 
 
 @dataclass(frozen=True)
 class ObjectiveReader:
-    """How to read an objective off a run.
+    """The way to read the objective from a run.
 
-    `length` is the iterations of a full training, `levels` the shorter lengths at which learning curves are
-    compared: those of runs that were ended early, or are read while they run (`reads_running`). `worst` is
-    what the metric's rule of this name imputes.
+    `length` is the number of iterations of a full training. Learning curves are compared at the shorter
+    `partial_lengths`. `worst` is the value that `impute: worst` gives.
     """
 
     metric: Metric
     length: int
-    levels: tuple[int, ...]
+    partial_lengths: tuple[int, ...]
     reads_running: bool
     worst: float
 
     @classmethod
     def of(cls, config: SweepConfig, metric: Metric, encoded: Sequence[EncodedRun]) -> "ObjectiveReader":
-        """The rule for these runs.
+        """Return the reader for these runs.
 
-        Running runs are read once a complete one shows how far there is to go. Under early termination they
-        are read at once, and the stopped runs alone give the lengths to compare at.
+        Running runs are read as soon as a complete run shows the full length. With early termination they are
+        always read, and only the lengths of stopped runs are compared.
         """
-        complete = [len(run.values) for run in encoded if run.is_complete]
-        partial = [len(run.values) for run in encoded if run.is_partial]
-        running = [len(run.values) for run in encoded if run.is_alive and run.values]
+        complete = [len(each.values) for each in encoded if each.is_complete]
+        partial = [len(each.values) for each in encoded if each.is_partial]
+        running = [len(each.values) for each in encoded if each.is_alive and each.values]
         length = max(complete or partial or [1])
         is_stopping = config.early_terminate is not None
-        shorter = {level for level in (partial if is_stopping else partial + running) if level < length}
-        best = (best_of(list(run.values), metric) for run in encoded)
-        values = [_sign(metric) * value for value in best if value is not None]
+        shorter = {n for n in (partial if is_stopping else partial + running) if n < length}
+        best = (best_value(each.values, metric) for each in encoded)
+        values = [metric.sign * value for value in best if value is not None]
         return cls(
             metric,
             length,
-            _spaced(sorted(shorter), _LEVELS_IF_STOPPING if is_stopping else _LEVELS),
+            _evenly_chosen(
+                sorted(shorter), _PARTIAL_LENGTHS_IF_STOPPING if is_stopping else _PARTIAL_LENGTHS
+            ),
             is_stopping or bool(complete),
             min(values, default=0.0),
         )
 
-    def observations(self, run: EncodedRun) -> list[Observation]:
-        """What one run tells of the objective: nothing, one value, or points of its learning curve."""
-        rule = self._imputation(run)
+    def observations(self, encoded: EncodedRun) -> list[Observation]:
+        """Return the observations of one run: none, one value, or points of its learning curve."""
+        rule = self._imputation(encoded)
         if rule is not None:
-            return [Observation(run.run.id, run.row, self._imputed(run, rule))]
-        is_read = run.is_complete or run.is_partial or (run.is_alive and self.reads_running)
-        if not (is_read and run.values):
+            return [Observation(encoded.run.id, encoded.row, self._imputed(encoded, rule))]
+        is_read = encoded.is_complete or encoded.is_partial or (encoded.is_alive and self.reads_running)
+        if not (is_read and encoded.values):
             return []
-        end = len(run.values)
-        shorter = [self._at(run, level, self._budget(level)) for level in self.levels if level < end]
-        return [*shorter, self._at(run, end, 1.0 if run.is_complete else self._budget(end))]
+        end = len(encoded.values)
+        shorter = [self._at(encoded, n, self._budget(n)) for n in self.partial_lengths if n < end]
+        return [*shorter, self._at(encoded, end, 1.0 if encoded.is_complete else self._budget(end))]
 
-    def _imputation(self, run: EncodedRun) -> Impute | None:
-        if run.is_alive:
-            return self.metric.impute_while_running if run.values else None
-        return self.metric.impute if run.is_failure else None
+    def _imputation(self, encoded: EncodedRun) -> Impute | None:
+        if encoded.is_alive:
+            return self.metric.impute_while_running if encoded.values else None
+        return self.metric.impute if encoded.is_failure else None
 
-    def _imputed(self, run: EncodedRun, rule: Impute) -> float:
-        best = best_of(list(run.values), self.metric)
+    def _imputed(self, encoded: EncodedRun, rule: Impute) -> float:
+        best = best_value(encoded.values, self.metric)
         if rule is Impute.WORST or best is None:
             return self.worst
-        return _sign(self.metric) * (run.values[-1] if rule is Impute.LATEST else best)
+        return self.metric.sign * (encoded.values[-1] if rule is Impute.LATEST else best)
 
     def _budget(self, iterations: int) -> float:
         return min(math.log1p(iterations) / math.log1p(self.length), 1.0)
 
-    def _at(self, run: EncodedRun, iterations: int, budget: float) -> Observation:
-        """The best value so far at an iteration."""
-        best = best_of(list(run.values[:iterations]), self.metric)
+    def _at(self, encoded: EncodedRun, iterations: int, budget: float) -> Observation:
+        """Return the observation of the best value in the first iterations."""
+        best = best_value(encoded.values[:iterations], self.metric)
         assert best is not None
-        return Observation(run.run.id, run.row, _sign(self.metric) * best, budget)
+        return Observation(encoded.run.id, encoded.row, self.metric.sign * best, budget)
 
 
-def _spaced(levels: list[int], most: int) -> tuple[int, ...]:
-    """At most so many of the levels, evenly over their ranks."""
-    if len(levels) <= most:
-        return tuple(levels)
-    return tuple(levels[round(i * (len(levels) - 1) / (most - 1))] for i in range(most))
-
-
-def _sign(metric: Metric) -> float:
-    return 1.0 if metric.is_maximized else -1.0
+def _evenly_chosen(lengths: list[int], most: int) -> tuple[int, ...]:
+    """Return at most `most` of the lengths, evenly spaced by rank."""
+    if len(lengths) <= most:
+        return tuple(lengths)
+    return tuple(lengths[round(i * (len(lengths) - 1) / (most - 1))] for i in range(most))

@@ -82,7 +82,7 @@ def _from_config(input: dict[str, Any], config: SweepConfig) -> dict[str, Any]:
         "config": input["config"],
         "program": config.program,
         "scheduler": scheduler,
-        "expected_runs": config.most_runs,
+        "expected_runs": config.max_runs,
     }
 
 

@@ -1,4 +1,4 @@
-"""One entry of `parameters:` in a sweep config, parsed into its distribution."""
+"""Parser of one entry of `parameters:`, which describes a distribution."""
 
 import math
 from collections.abc import Callable
@@ -16,18 +16,18 @@ from litsweep.sweep.distributions import (
     Uniform,
     constant,
 )
-from litsweep.sweep.parse.section import Section, show, yaml_number
+from litsweep.sweep.parse.section import Section, yaml_number
 from litsweep.sweep.parse.yaml_text import write_yaml
-from litsweep.sweep.values import is_finite, is_number
+from litsweep.sweep.values import is_finite, is_number, show
 
+# With more steps of q, a double cannot distinguish neighbours.
 _MOST_STEPS = 2.0**53
-"""Beyond this many steps of q a double no longer tells neighbours apart."""
 
 _LARGEST_EXPONENT = 700.0
 
 
 def parse_distribution(section: Section, is_nested: bool) -> Distribution | None:
-    """The distribution that a parameter's mapping describes; None where it has a fault (reported)."""
+    """Return the distribution that a parameter's mapping describes; None if it has a fault (reported)."""
     name = _distribution_name(section, is_nested)
     if name is None:
         return None
@@ -62,7 +62,7 @@ def _missing_bound(section: Section) -> str:
 
 
 def _name_by_bounds(section: Section, is_nested: bool) -> str:
-    """As the wandb client fills it in: by the types of the bounds, which must agree unless nested."""
+    """Infer the distribution from the types of the bounds, as the wandb client does."""
     low, high = section.raw("min"), section.raw("max")
     if isinstance(low, int) and isinstance(high, int):
         return "int_uniform"
@@ -120,13 +120,15 @@ def _normalized(weights: list[float] | tuple[float, ...]) -> str:
 
 
 def _check_value(section: Section, key: str, value: object) -> None:
-    """A value must survive the trip to the agent as JSON, and should be no number that YAML took for text."""
+    """Report a value that JSON cannot represent, and warn of a number that YAML reads as text."""
     if not _is_json(value):
         rule = "must be a number, text, true, false, null, a list or a mapping"
-        section.report.fault(section.at(key), rule, show(value), "put it in quotes")
+        section.report.fault(section.path_of(key), rule, show(value), "put it in quotes")
     spelled = yaml_number(value)
     if spelled is not None and isinstance(value, str) and "e" in value.lower():
-        section.report.warn(section.at(key), f"YAML reads {value} as text: write {spelled} for the number")
+        section.report.warn(
+            section.path_of(key), f"YAML reads {value} as text: write {spelled} for the number"
+        )
 
 
 def _is_json(value: object) -> bool:
@@ -191,7 +193,7 @@ def _inv_log_uniform(section: Section) -> Continuous | None:
 
 
 def _from_exponents(section: Section, inverse: bool) -> Continuous | None:
-    """Bounds given as logarithms of the value or (`inverse`) of 1/value: deprecated in W&B, and a trap."""
+    """Parse bounds that are logarithms of the value or (`inverse`) of 1/value. W&B deprecates them."""
     name = _name(section, "")
     bounds = _bounds(section, name)
     if bounds is None:
@@ -221,31 +223,31 @@ def _log_normal(section: Section) -> Continuous | None:
 
 
 def _sigma(section: Section) -> float | None:
-    return section.above("sigma", 0, 1.0, "use `value:` for a parameter that does not vary")
+    return section.number_above("sigma", 0, 1.0, "use `value:` for a parameter that does not vary")
 
 
 def _beta(section: Section) -> Continuous | None:
-    a, b = section.above("a", 0, 1.0), section.above("b", 0, 1.0)
+    a, b = section.number_above("a", 0, 1.0), section.number_above("b", 0, 1.0)
     return None if a is None or b is None else Beta(a, b)
 
 
 def _quantized(build: Callable[[Section], Continuous | None]) -> Callable[[Section], Distribution | None]:
     def parse(section: Section) -> Distribution | None:
-        q, base = section.above("q", 0, 1.0), build(section)
+        q, base = section.number_above("q", 0, 1.0), build(section)
         if q is None or base is None:
             return None
         edges = [abs(edge) for edge in (base.low, base.high) if math.isfinite(edge)]
         if max(edges, default=0.0) / q > _MOST_STEPS:
             section.fault("q", "is too fine for these bounds", "leave quantization out")
             return None
-        _warn_of_overhang(section, base, q)
+        _warn_of_exceeded_bounds(section, base, q)
         return Quantized(base, q)
 
     return parse
 
 
-def _warn_of_overhang(section: Section, base: Continuous, q: float) -> None:
-    """Rounding to multiples of q can pass the bounds, as in W&B: to a batch size of 0, say."""
+def _warn_of_exceeded_bounds(section: Section, base: Continuous, q: float) -> None:
+    """Warn if rounding to multiples of q exceeds the bounds, as in W&B: a batch size may become 0."""
     support = Quantized(base, q).support if "min" in section else None
     if not support:
         return
@@ -284,5 +286,5 @@ _DISTRIBUTIONS: dict[str, tuple[tuple[str, ...], _Build]] = {
     "beta": (("a", "b"), _beta),
     "q_beta": (("a", "b", "q"), _quantized(_beta)),
 }
+# A misspelt `loguniform` means limits of the value, not the exponents of the deprecated distributions.
 _RENAMED = {name: f"{name}_values" for name in ("log_uniform", "inv_log_uniform", "q_log_uniform")}
-"""Whoever writes `loguniform` means limits of the value, not the exponents that the deprecated names take."""

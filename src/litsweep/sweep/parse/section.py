@@ -1,4 +1,4 @@
-"""Reading one mapping of a config key by key, keeping every fault instead of stopping at the first."""
+"""Typed readers for one mapping of a config. A report collects all faults and warnings."""
 
 import difflib
 from collections.abc import Collection, Mapping
@@ -8,31 +8,30 @@ from typing import Final
 
 from litsweep.errors import Fault
 from litsweep.sweep.parse.yaml_text import write_yaml
-from litsweep.sweep.values import is_finite
+from litsweep.sweep.values import is_finite, show
 
-_LONGEST_SHOWN: Final = 80
 _SHORTEST_START: Final = 3
 
 
 @dataclass
 class Report:
-    """What was found wrong (the config cannot run) and what is worth a warning (it can)."""
+    """The faults of a config (it cannot run) and the warnings (it can)."""
 
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def fault(self, path: str, rule: str, got: str = "", fix: str = "") -> None:
-        """Something that cannot be run."""
+        """Add a fault."""
         self.faults.append(Fault(path, rule, got, fix))
 
     def warn(self, path: str, what: str) -> None:
-        """Something that runs, though perhaps not as meant."""
+        """Add a warning."""
         self.warnings.append(f"{path}: {what}")
 
 
 @dataclass(frozen=True)
 class Section:
-    """One mapping at `path`; each reader reports a fault and answers None where the value breaks its rule."""
+    """The mapping at `path` of a config. A reader reports a value that breaks its rule, and returns None."""
 
     report: Report
     path: str
@@ -41,28 +40,30 @@ class Section:
     def __contains__(self, key: str) -> bool:
         return key in self.content
 
-    def at(self, key: object) -> str:
-        """The path of one of its keys."""
+    def path_of(self, key: object) -> str:
+        """Return the path of a key."""
         return f"{self.path}.{key}" if self.path else str(key)
 
     def raw(self, key: str) -> object:
-        """The value as it stands; None where it is missing."""
+        """Return the value as written; None if it is missing."""
         return self.content.get(key)
 
     def fault(self, key: str, rule: str, fix: str = "") -> None:
-        """The value of `key` breaks a rule."""
-        self.report.fault(self.at(key), rule, show(self.content[key]) if key in self.content else "", fix)
+        """Report that the value of `key` breaks a rule."""
+        self.report.fault(
+            self.path_of(key), rule, show(self.content[key]) if key in self.content else "", fix
+        )
 
     def section(self, key: str, fix: str) -> "Section | None":
-        """A mapping inside this one; `fix` is for whoever wrote something else."""
+        """Read a mapping. `fix` says what to write instead of any other value."""
         value = self.raw(key)
         if isinstance(value, Mapping):
-            return Section(self.report, self.at(key), value)
+            return Section(self.report, self.path_of(key), value)
         self.fault(key, "must be a mapping (`key: value` lines)" if key in self else "is missing", fix)
         return None
 
     def number(self, key: str, default: float | None = None) -> float | None:
-        """A finite number."""
+        """Read a finite number."""
         value = self.content.get(key, default)
         if is_finite(value):
             return value
@@ -72,16 +73,18 @@ class Section:
             self.fault(key, "must be a number", as_number_fix(value))
         return None
 
-    def above(self, key: str, bound: float, default: float | None = None, fix: str = "") -> float | None:
-        """A finite number greater than `bound`."""
+    def number_above(
+        self, key: str, bound: float, default: float | None = None, fix: str = ""
+    ) -> float | None:
+        """Read a finite number greater than `bound`."""
         value = self.number(key, default)
         if value is None or value > bound:
             return value
         self.fault(key, f"must be greater than {bound:g}", fix)
         return None
 
-    def share(self, key: str, default: float) -> float | None:
-        """A number between 0 and 1, neither included."""
+    def fraction(self, key: str, default: float) -> float | None:
+        """Read a number between 0 and 1, both excluded."""
         value = self.number(key, default)
         if value is None or 0 < value < 1:
             return value
@@ -89,15 +92,19 @@ class Section:
         return None
 
     def integer(self, key: str, at_least: int) -> int | None:
-        """An integer from `at_least` to 2^63; 3.0 counts as 3."""
+        """Read an integer from `at_least` to 2^63. 3.0 counts as 3."""
         value = self.raw(key)
         if is_finite(value) and int(value) == value and at_least <= value <= 2**63:
             return int(value)
         self.fault(key, f"must be an integer of at least {at_least}", as_number_fix(value))
         return None
 
+    def optional_integer(self, key: str) -> int | None:
+        """Read an integer of at least 1; None if the key is missing."""
+        return self.integer(key, at_least=1) if key in self else None
+
     def text(self, key: str) -> str | None:
-        """A text."""
+        """Read a text."""
         value = self.raw(key)
         if isinstance(value, str):
             return value
@@ -105,7 +112,7 @@ class Section:
         return None
 
     def boolean(self, key: str) -> bool | None:
-        """True or false."""
+        """Read a boolean."""
         value = self.raw(key)
         if isinstance(value, bool):
             return value
@@ -115,7 +122,7 @@ class Section:
     def choice(
         self, key: str, allowed: Collection[str], renamed: Mapping[str, str] | None = None
     ) -> str | None:
-        """One of some words; of those `renamed` a fix proposes the new name."""
+        """Read one of the allowed words. A fix proposes the new name of a word in `renamed`."""
         value, words = self.raw(key), ", ".join(allowed)
         if isinstance(value, str) and value in allowed:
             return value
@@ -127,30 +134,22 @@ class Section:
         return None
 
     def refuse_unknown_keys(self, allowed: Collection[str], where: str) -> None:
-        """A key that is not one of `allowed` is a fault, with the nearest name as its fix."""
+        """Report each key that is not allowed, with the nearest allowed name as the fix."""
         for key in self.content:
             if key not in allowed:
                 fix = did_you_mean(key, allowed) or f"the keys here are {', '.join(allowed)}"
-                self.report.fault(self.at(key), f"is not a key of {where}", "", fix)
-
-
-def show(value: object) -> str:
-    """A value as it is told to a person, its type where that is the surprise."""
-    shown = repr(value)
-    if len(shown) > _LONGEST_SHOWN:
-        shown = shown[: _LONGEST_SHOWN - 1] + "…"
-    return f"the text {shown}" if isinstance(value, str) else shown
+                self.report.fault(self.path_of(key), f"is not a key of {where}", "", fix)
 
 
 def did_you_mean(word: object, allowed: Collection[str], renamed: Mapping[str, str] | None = None) -> str:
-    """`did you mean …?` where an allowed word is near, or begins so (`max`, `sched`)."""
+    """Return `did you mean …?` if an allowed word is similar or begins with `word`; otherwise ""."""
     near = difflib.get_close_matches(str(word), allowed, n=1, cutoff=0.6)
     near += [name for name in allowed if name.startswith(str(word)) and len(str(word)) >= _SHORTEST_START]
     return f"did you mean {(renamed or {}).get(near[0], near[0])}?" if near else ""
 
 
 def as_number_fix(value: object) -> str:
-    """How to write a number that YAML took for text, such as 1e-4."""
+    """Return how to write a number that YAML reads as text, such as 1e-4; empty for other values."""
     spelled = yaml_number(value)
     if spelled is None:
         return ""
@@ -162,9 +161,9 @@ def as_number_fix(value: object) -> str:
 
 
 def yaml_number(value: object) -> str | None:
-    """The spelling that YAML reads as the number a text stands for; None where it stands for none.
+    """Return the spelling that YAML reads as the number in a text; None if the text is not a number.
 
-    YAML 1.1 wants a dot in the mantissa and a sign in the exponent: `1e-4` and `1.0e5` are text.
+    YAML 1.1 requires a dot in the mantissa and a sign in the exponent: `1e-4` and `1.0e5` are text.
     """
     number = _number(value) if isinstance(value, str) else None
     if not is_finite(number):

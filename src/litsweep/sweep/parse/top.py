@@ -1,18 +1,22 @@
-"""The top-level keys of a sweep config that need more than their type checked."""
+"""Parsers of the other top-level keys of a sweep config, as far as they need more than a type check."""
 
 import re
 from collections.abc import Mapping
 
+from litsweep.sweep.early_termination import RULES, parse_rule, parse_wandb_rule
+from litsweep.sweep.early_termination.rule import EarlyTerminationRule
 from litsweep.sweep.parse.method import Method
-from litsweep.sweep.parse.section import Section, did_you_mean, show
+from litsweep.sweep.parse.section import Section, did_you_mean
+from litsweep.sweep.values import show
 
-TEXTS = ("program", "name", "description", "project", "entity", "job", "image_uri", "apiVersion", "kind")
-_MAPPINGS = ("parameters", "metric", "early_terminate", "controller", "scheduler", "litsweep")
-_KEYS = ("method", "metrics", "run_cap", "command", *_MAPPINGS, *TEXTS)
-_OURS = ("seed", "early_terminate", "conditions")
-_MOVED = {key: f"{key} under `litsweep:`" for key in _OURS if key not in _KEYS}
-_FROM_CLIENT = ("settings", "launch")
-"""Keys that the wandb client adds itself, or takes out again before upload."""
+TEXT_KEYS = ("program", "name", "description", "project", "entity", "job", "image_uri", "apiVersion", "kind")
+_MAPPING_KEYS = ("parameters", "metric", "early_terminate", "controller", "scheduler", "litsweep")
+_KEYS = ("method", "metrics", "run_cap", "command", *_MAPPING_KEYS, *TEXT_KEYS)
+_LITSWEEP_KEYS = ("seed", "early_terminate", "conditions")
+_MOVED = {key: f"{key} under `litsweep:`" for key in _LITSWEEP_KEYS if key not in _KEYS}
+
+# The wandb client adds these keys, or removes them before upload.
+_CLIENT_KEYS = ("settings", "launch")
 
 _MACROS = (
     *("env", "interpreter", "program", "args", "args_no_equals", "args_no_hyphens", "args_no_boolean_flags"),
@@ -22,34 +26,42 @@ _SCHEDULERS = {"wandb": ("grid", "random", "bayes"), "optuna": ("custom",), "ax"
 
 
 def check_keys(top: Section) -> None:
-    """A misspelt or misplaced key is a fault; any other is left alone, as W&B does, with a warning."""
+    """Report a misspelt or misplaced key. Warn of any other unknown key, which W&B ignores."""
     for key in top.content:
-        if key in _KEYS or key in _FROM_CLIENT:
+        if key in _KEYS or key in _CLIENT_KEYS:
             continue
-        near = did_you_mean(key, (*_KEYS, *_OURS), _MOVED)
+        near = did_you_mean(key, (*_KEYS, *_LITSWEEP_KEYS), _MOVED)
         if near:
             top.report.fault(str(key), "is not a key of a sweep config", "", near)
         else:
             top.report.warn(str(key), "is not a key of a sweep config, and is ignored")
 
 
-def parse_ours(top: Section) -> Section | None:
-    """`litsweep:`, the one key that holds everything W&B does not know."""
+def parse_litsweep(top: Section) -> Section | None:
+    """Return the section `litsweep:`, which holds everything that W&B does not know."""
     fix = "write for example `seed: 7` under it, or leave it out"
-    ours = top.section("litsweep", fix) if "litsweep" in top else None
-    if ours is not None:
-        ours.refuse_unknown_keys(_OURS, "litsweep")
+    section = top.section("litsweep", fix) if "litsweep" in top else None
+    if section is not None:
+        section.refuse_unknown_keys(_LITSWEEP_KEYS, "litsweep")
         top.report.warn("litsweep", "is for litsweep's own backend; W&B cloud ignores it, with a warning")
-    return ours
+    return section
 
 
-def parse_method(top: Section) -> Method:
-    """`method:`; some method also where it is faulty."""
-    return Method(top.choice("method", tuple(Method)) or Method.CUSTOM)
+def parse_early_terminate(top: Section, litsweep: Section | None) -> EarlyTerminationRule | None:
+    """Return the early-termination rule. The one under `litsweep:` wins; the other is then for W&B cloud."""
+    for section in (top, litsweep):
+        if section and "early_terminate" in section and "metrics" in top:
+            rule = "cannot stop runs of several metrics: one that is behind in the first may lead in another"
+            section.fault("early_terminate", rule, "leave it out, or keep one metric")
+    fix = "write for example `early_terminate: {type: hyperband, min_iter: 3}`"
+    wandb = top.section("early_terminate", fix) if "early_terminate" in top else None
+    wandb_rule = parse_wandb_rule(wandb) if wandb else None
+    own = litsweep.section("early_terminate", fix) if litsweep and "early_terminate" in litsweep else None
+    return parse_rule(own, RULES) if own else wandb_rule
 
 
 def parse_command(top: Section) -> tuple[str, ...] | None:
-    """`command:`, with a warning for each item that the agent will not take as written."""
+    """Return the items of `command:`. Warn of each item that the agent changes."""
     items = top.raw("command")
     if items is None or items == []:
         return None
@@ -67,7 +79,7 @@ def parse_command(top: Section) -> tuple[str, ...] | None:
 
 
 def _check_macros(top: Section, path: str, item: str) -> None:
-    """The agent replaces an item that is a macro as a whole, and drops one it does not know."""
+    """Warn of macros that the agent does not expand: it replaces whole items and drops unknown macros."""
     for name in re.findall(r"\$\{([^}]*)\}", item):
         if name.startswith("envvar:"):
             continue
@@ -79,10 +91,9 @@ def _check_macros(top: Section, path: str, item: str) -> None:
 
 
 def parse_scheduler(top: Section) -> Mapping[str, object] | None:
-    """`scheduler:`, which lets `wandb sweep-scheduler` choose the runs."""
-    section = (
-        top.section("scheduler", "write for example `engine: wandb` under it") if "scheduler" in top else None
-    )
+    """Return `scheduler:`, which lets `wandb sweep-scheduler` choose the runs."""
+    fix = "write for example `engine: wandb` under it"
+    section = top.section("scheduler", fix) if "scheduler" in top else None
     if section is None:
         return None
     section.refuse_unknown_keys(("engine", "source", "optimizer", "search_space"), "scheduler")
@@ -93,30 +104,31 @@ def parse_scheduler(top: Section) -> Mapping[str, object] | None:
     method = top.raw("method")
     if engine and method in tuple(Method) and method not in _SCHEDULERS[engine]:
         allowed = ", ".join(_SCHEDULERS[engine])
-        section.fault("engine", f"goes with method {allowed}, not {method}", f"write `method: {allowed}`")
+        section.fault("engine", f"requires method {allowed}, not {method}", f"write `method: {allowed}`")
     return {str(key): value for key, value in section.content.items()}
 
 
 def check_controller(top: Section) -> None:
-    """`controller:`, which on W&B's cloud lets `wandb controller` choose the runs, with `type: local`."""
-    controller = (
-        top.section("controller", "write for example `type: cloud` under it") if "controller" in top else None
-    )
+    """Check `controller:`. With `type: local`, `wandb controller` chooses the runs on W&B's cloud."""
+    fix = "write for example `type: cloud` under it"
+    controller = top.section("controller", fix) if "controller" in top else None
     kind = controller.choice("type", ("local", "cloud")) if controller else None
     if kind == "local":
         rule = "`wandb controller` chooses the runs on W&B's cloud only; the embedded backend does it itself"
         top.report.warn("controller.type", rule)
     if "scheduler" in top and kind == "local":
-        rule = "cannot be local beside a scheduler"
+        rule = "cannot be local in a sweep with a scheduler"
         top.report.fault("controller.type", rule, "local", "leave controller out")
     if "scheduler" in top and "early_terminate" in top:
-        fix = "leave it out: the scheduler decides what to stop"
-        top.report.fault("early_terminate", "cannot stand beside a scheduler", "", fix)
+        fix = "leave it out: the scheduler decides which runs to stop"
+        top.report.fault("early_terminate", "cannot be combined with a scheduler", "", fix)
 
 
-def check_carried(top: Section, ours: Section | None) -> None:
-    """Our early termination beside a scheduler is for the optimizer that `litsweep scheduler` writes."""
+def check_rule_of_scheduler(top: Section, litsweep: Section | None) -> None:
+    """Report `litsweep: early_terminate` with a scheduler that `litsweep scheduler` did not write."""
     scheduler = top.raw("scheduler")
-    if ours and "early_terminate" in ours and isinstance(scheduler, Mapping) and "optimizer" not in scheduler:
+    if not litsweep or "early_terminate" not in litsweep or not isinstance(scheduler, Mapping):
+        return
+    if "optimizer" not in scheduler:
         fix = "let `litsweep scheduler` write the scheduler, from a sweep with method: bayes"
-        ours.fault("early_terminate", "is read by nobody beside this scheduler", fix)
+        litsweep.fault("early_terminate", "has no effect with this scheduler", fix)

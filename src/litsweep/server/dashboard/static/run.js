@@ -2,7 +2,7 @@ import { address, badge, definitions, el, empty, fill } from "./dom.js";
 import { colour, draw } from "./charts.js";
 import { ago, bytes, duration, elapsed, inOrder, number, plural, time, value } from "./format.js";
 import { get, poll } from "./poll.js";
-import { brief, full } from "./reason.js";
+import { full } from "./reason.js";
 
 const [, entity, project] = location.pathname.split("/").map(decodeURIComponent);
 const data = `/-/data${location.pathname}`;
@@ -41,7 +41,7 @@ function showHead({ run, stop }) {
       el(
         "p",
         { class: "notice" },
-        `Stopped early by ${stop.by === "search" ? "the search" : "a person"}${brief(stop.why) ? `: ${brief(stop.why)}` : ""}.`,
+        `Stopped early by ${stop.by === "search" ? "the search" : "a person"}${stop.why ? `: ${stop.why}` : ""}.`,
       ),
     );
   fill("notices", notices);
@@ -111,7 +111,7 @@ function showConfig(config, swept) {
 }
 
 function showWhy({ why, run }) {
-  if (Object.keys(why).length)
+  if (why.length)
     return fill(
       "why",
       full(why, (other) => address(entity, project, "runs", other)),
