@@ -21,18 +21,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from litsweep.search.curve import Curve
+from litsweep.search.hyperband import brackets, thresholds
+from litsweep.search.stopping import decide
+from litsweep.sweep.early_terminate import Hyperband
 from rich.console import Console
 from rich.progress import track
 from scipy import stats
 from wandb_cases import distribution_case, grid_case, schema_case, stop_case, tried_runs
 
 from litsweep.errors import ConfigError
-from litsweep.search.curve import Curve
 from litsweep.search.grid import suggest
-from litsweep.search.hyperband import brackets, thresholds
-from litsweep.search.stopping import decide
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.early_terminate import Hyperband
 from litsweep.sweep.run import Run, RunState
 from litsweep.sweep.values import is_number
 

@@ -18,7 +18,12 @@ from litsweep.sweep.distributions import (
     Uniform,
     constant,
 )
-from litsweep.sweep.early_terminate import Hyperband, MedianStopping, PredictiveTermination, SuccessiveHalving
+from litsweep.sweep.early_termination import (
+    Hyperband,
+    MedianStopping,
+    PredictiveTermination,
+    SuccessiveHalving,
+)
 from litsweep.sweep.space import Condition
 
 METRIC = {"name": "val_loss"}

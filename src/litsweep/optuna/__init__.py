@@ -1,7 +1,7 @@
-"""The Bayesian search as an Optuna sampler, and as the engine behind `wandb sweep-scheduler`.
+"""The Bayesian search as an Optuna sampler, and as the optimizer of `wandb sweep-scheduler`.
 
-`LitsweepSampler` is for any Optuna study; `SweepSearch` is what a sweep's `scheduler.source` hands to the
-stock wandb client, as `litsweep scheduler` writes it.
+`LitsweepSampler` is for any Optuna study. `SweepSearch` is for the `scheduler.source` that `litsweep
+scheduler` writes.
 """
 
 try:

@@ -1,4 +1,4 @@
-"""Optuna's distributions as ours, and ours as Optuna's."""
+"""Conversion between Optuna's distributions and the search's."""
 
 import math
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ from litsweep.sweep.distributions import (
 )
 from litsweep.sweep.values import is_number
 
-_OFF_STEP = 1e-8
-"""How far from a whole step a value may lie, as in Optuna."""
+# The tolerance of a value to a whole step, as in Optuna.
+_STEP_TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True)
 class Stepped(Distribution):
-    """`low`, `low + step`, … `high`, all equally likely: Optuna's `step`, which W&B's `q` is not.
+    """Optuna's `step`: `low`, `low + step`, … `high`, all equally likely.
 
-    (W&B rounds to multiples of q; Optuna counts from `low`.) Integers where `low` and `step` are.
+    W&B's `q` differs, since it rounds to multiples of q. The values are integers if `low` and `step` are.
     """
 
     low: float
@@ -59,7 +59,7 @@ class Stepped(Distribution):
         if not is_number(value) or not self.low <= value <= self.high:
             return False
         steps = self._steps_to(value)
-        return abs(steps - round(steps)) < _OFF_STEP
+        return abs(steps - round(steps)) < _STEP_TOLERANCE
 
     @property
     def _last(self) -> int:
@@ -73,9 +73,9 @@ class Stepped(Distribution):
 
 
 def from_optuna(distribution: BaseDistribution) -> Distribution:
-    """The same distribution in the search's terms."""
+    """Return the search's distribution for one of Optuna."""
     if isinstance(distribution, CategoricalDistribution):
-        return Categorical(_told_apart(distribution))
+        return Categorical(_distinct_choices(distribution))
     assert isinstance(distribution, (FloatDistribution, IntDistribution))
     low, high = distribution.low, distribution.high
     if distribution.single():
@@ -87,16 +87,16 @@ def from_optuna(distribution: BaseDistribution) -> Distribution:
     return LogUniform(low, high) if distribution.log else Uniform(low, high)
 
 
-def _told_apart(distribution: CategoricalDistribution) -> tuple[object, ...]:
-    """The choices that Optuna can record: of `[False, 0]` it records the first for both."""
+def _distinct_choices(distribution: CategoricalDistribution) -> tuple[object, ...]:
+    """Return the choices that Optuna can record. Of the equal `[False, 0]` it records the first for both."""
     indices = dict.fromkeys(int(distribution.to_internal_repr(choice)) for choice in distribution.choices)
     return tuple(distribution.choices[index] for index in indices)
 
 
 def to_optuna(distribution: Distribution) -> BaseDistribution:
-    """An Optuna distribution that holds every value of ours; how likely each is, it cannot say."""
+    """Return an Optuna distribution with the same values; it cannot represent their probabilities."""
     if isinstance(distribution, Categorical):
-        return CategoricalDistribution(distribution.support)  # type: ignore[arg-type]
+        return CategoricalDistribution(distribution.support)  # type: ignore[arg-type]  # Optuna warns of others
     low, high = distribution.ppf(0.0), distribution.ppf(1.0)
     if isinstance(low, int) and isinstance(high, int):
         return IntDistribution(low, high)

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from litsweep.sweep.values import is_number
 
@@ -30,15 +30,15 @@ class Reason:
     key: ClassVar[str] = ""
     name: ClassVar[str] = ""
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, Any]:
         """Return the reason as it is stored."""
         kind = {self.key: self.name} if self.key else {}
         return {**kind, **{name: _plain(value) for name, value in _set_fields(self).items()}}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, object]) -> Self:
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Return the reason of stored fields. Raises TypeError if a field is missing or unknown."""
-        return cls(**content)  # type: ignore[arg-type]  # the file is trusted: texts show whatever it holds
+        return cls(**content)
 
     @property
     def brief(self) -> str:
@@ -103,7 +103,7 @@ class UnknownReason(Reason):
         found = self.content.get("fallback")
         return None if found is None else str(found)
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, Any]:
         """Return the stored content."""
         return dict(self.content)
 

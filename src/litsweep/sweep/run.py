@@ -94,8 +94,9 @@ def parse_history(history: History) -> tuple[Mapping[str, float], ...]:
 
 def _parse_row(index: int, row: Mapping[str, Any]) -> Mapping[str, float]:
     if not isinstance(row, Mapping):
-        fault = Fault(f"history[{index}]", "must map metrics to numbers", show(row), _HISTORY_FIX)
-        raise TypeError(str(fault))
+        raise TypeError(
+            str(Fault(f"history[{index}]", "must map metrics to numbers", show(row), _HISTORY_FIX))
+        )
     if any(_is_scalar_array(value) for value in row.values()):
         return {name: value.item() if _is_scalar_array(value) else value for name, value in row.items()}
     return row  # copies of all rows would double a server's memory

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
+from torch.autograd.function import BackwardCFunction, FunctionCtx
 
 
 class Kernel(Protocol):
@@ -46,7 +46,7 @@ class _Matern(torch.autograd.Function):
         return (rising + r * r / 3) * decay
 
     @staticmethod
-    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: BackwardCFunction, *gradients: Tensor) -> tuple[Tensor, Tensor]:
         a, b, decay = ctx.saved_tensors
         pull = gradients[0] * decay * (5 / 3)
         at_a = pull @ b - pull.sum(-1).unsqueeze(-1) * a

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
+from torch.autograd.function import BackwardCFunction, FunctionCtx
 
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.kernels import Kernel, Matern, NeuralNetwork
@@ -81,8 +81,8 @@ class Inputs:
     @classmethod
     def of(cls, encoding: Encoding) -> "Inputs":
         """Return the inputs of a space's parameters."""
-        levels = (dim.levels for dim in encoding.dimensions if dim.is_category)
-        return cls(encoding.is_category, tuple(len(values) for values in levels if values is not None))
+        codes = (dim.codes for dim in encoding.dimensions if dim.is_category)
+        return cls(encoding.is_category, tuple(len(values) for values in codes if values is not None))
 
     @property
     def d(self) -> int:
@@ -203,7 +203,7 @@ class GaussianProcess:
         return self.targets - self._weights.squeeze(-1) / precision, 1 / precision
 
     def joint(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean, `... m`, and covariance, `... m x m`, of the noiseless function at `x`, `... m x d`."""
+        """Return mean, `... m`, and covariance, `... m x m`, of the noiseless function at `... m x d`."""
         features = self.theta.features(x, self.inputs)
         cross = self._kernel.covariance(features, self._features)
         explained = torch.linalg.solve_triangular(self._root, cross.mT, upper=False)
@@ -310,7 +310,7 @@ class _LogDensity(torch.autograd.Function):
         return -0.5 * residual @ weights.squeeze(-1) - root.diagonal().log().sum()
 
     @staticmethod
-    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: BackwardCFunction, *gradients: Tensor) -> tuple[Tensor, Tensor]:
         root, weights = ctx.saved_tensors
         slope = weights @ weights.mT - torch.cholesky_inverse(root)
         return -gradients[0] * weights.squeeze(-1), (0.5 * gradients[0]) * slope
