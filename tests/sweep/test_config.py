@@ -18,12 +18,10 @@ from litsweep.sweep.distributions import (
     Uniform,
     constant,
 )
-from litsweep.sweep.early_termination import (
-    Hyperband,
-    MedianStopping,
-    PredictiveTermination,
-    SuccessiveHalving,
-)
+from litsweep.sweep.early_termination.hyperband import Hyperband
+from litsweep.sweep.early_termination.median import MedianStopping
+from litsweep.sweep.early_termination.predictive import PredictiveTermination
+from litsweep.sweep.early_termination.successive_halving import SuccessiveHalving
 from litsweep.sweep.space import Condition
 
 METRIC = {"name": "val_loss"}
