@@ -4,22 +4,10 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from litsweep.sweep.distribution import LARGEST_SUPPORT, clip, number, quantile
-from litsweep.sweep.distributions import (
-    Categorical,
-    Distribution,
-    LogUniform,
-    Quantized,
-    Uniform,
-    constant,
-)
+from litsweep.sweep.distributions import Categorical, Distribution, LogUniform, Quantized, Uniform, constant
 from litsweep.sweep.values import is_number
 
 # The tolerance of a value to a whole step, as in Optuna.

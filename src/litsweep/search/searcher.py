@@ -1,6 +1,6 @@
 """The interface of a search method, and the registry of methods."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
@@ -22,7 +22,7 @@ class Searcher(Protocol):
         """Return True if no config is left to suggest."""
 
 
-SEARCHERS: Mapping[Method, Callable[[SweepConfig, int], Searcher]] = {
+SEARCHERS: dict[Method, Callable[[SweepConfig, int], Searcher]] = {
     Method.GRID: GridSearch,
     Method.RANDOM: RandomSearch,
     Method.BAYES: BayesSearch,

@@ -81,9 +81,7 @@ class LogUniform(Continuous):
 
     def cdf(self, value: object) -> float:
         value = min(max(number(value), self.min), self.max)
-        return clip(
-            (math.log(value) - math.log(self.min)) / (math.log(self.max) - math.log(self.min)),
-        )
+        return clip((math.log(value) - math.log(self.min)) / (math.log(self.max) - math.log(self.min)))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The reasons that the search methods give, and the reader of stored reasons of all kinds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -69,7 +69,7 @@ class Warping:
     """The fitted warps: the power of the output warp (1 is none), and a, b of each number (1, 1 is none)."""
 
     output_power: float
-    inputs: Mapping[str, tuple[float, float]]
+    inputs: Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,4 +58,4 @@ def warping(encoding: Encoding, surrogate: Surrogate) -> Warping:
     theta = surrogate.process.theta
     numbers = [dim.name for dim in encoding.dimensions if not dim.is_category]
     shapes = zip(numbers, theta.log_a.exp().tolist(), theta.log_b.exp().tolist(), strict=False)
-    return Warping(output_power=surrogate.output_power, inputs={name: (a, b) for name, a, b in shapes})
+    return Warping(output_power=surrogate.output_power, inputs={name: [a, b] for name, a, b in shapes})
