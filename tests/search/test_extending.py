@@ -11,9 +11,9 @@ from litsweep import Controller, parse_sweep
 from litsweep.errors import ConfigError
 from litsweep.search import searcher
 from litsweep.sweep.config import Method, SweepConfig
+from litsweep.sweep.early_termination import RULES
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.early_termination.rule import CurveRule, StopDecision
-from litsweep.sweep.parse import top
 from litsweep.sweep.parse.section import Section
 from litsweep.sweep.reason import StopReason, SuggestionReason
 from litsweep.sweep.reasons import reason_from_json
@@ -37,7 +37,6 @@ class LimitReason(StopReason):
 class Limit(CurveRule):
     """Stops a run whose best loss after `min_iter` iterations is above `limit`."""
 
-    name: ClassVar[str] = LimitReason.name
     label: ClassVar[str] = "a limit"
     reason: ClassVar[type[StopReason]] = LimitReason
 
@@ -53,16 +52,13 @@ class Limit(CurveRule):
         for curve in curves:
             n = len(curve.values)
             if curve.is_judged and n >= self.min_iter and curve.best_loss(n) > self.limit:
-                value = curve.loss_sign * curve.best_loss(n)
-                limit = curve.loss_sign * self.limit
-                reason = LimitReason(bracket=self.min_iter, threshold=limit, value=value, iteration=n)
-                yield StopDecision(curve.run_id, reason)
+                yield self.stop(curve, self.min_iter, self.limit, curve.best_loss(n))
 
 
 @pytest.fixture
 def with_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line in the registry."""
-    monkeypatch.setattr(top, "RULES", (*top.RULES, Limit))
+    monkeypatch.setattr("litsweep.sweep.parse.top.RULES", (*RULES, Limit))
 
 
 def with_rule(**keys: Any) -> dict[str, Any]:

@@ -1,21 +1,18 @@
 """Conversion between Optuna's distributions and the search's."""
 
-import math
 from dataclasses import dataclass
-from functools import cached_property
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from litsweep.sweep.distribution import LARGEST_SUPPORT, clip, number, quantile
+from litsweep.sweep.distribution import EquallyLikely, clip, number
 from litsweep.sweep.distributions import Categorical, Distribution, LogUniform, Quantized, Uniform, constant
 from litsweep.sweep.values import is_number
 
-# The tolerance of a value to a whole step, as in Optuna.
-_STEP_TOLERANCE = 1e-8
+_STEP_TOLERANCE = 1e-8  # the tolerance of a value to a whole step, as in Optuna
 
 
 @dataclass(frozen=True)
-class Stepped(Distribution):
+class Stepped(EquallyLikely):
     """Optuna's `step`: `low`, `low + step`, … `high`, all equally likely.
 
     W&B's `q` differs, since it rounds to multiples of q. The values are integers if `low` and `step` are.
@@ -27,37 +24,24 @@ class Stepped(Distribution):
 
     @property
     def size(self) -> float:
-        return self._last + 1
-
-    @cached_property
-    def support(self) -> tuple[float, ...] | None:
-        return tuple(map(self._value, range(self._last + 1))) if self.size <= LARGEST_SUPPORT else None
-
-    @cached_property
-    def probabilities(self) -> tuple[float, ...] | None:
-        return None if self.support is None else (1 / self.size,) * len(self.support)
-
-    def ppf(self, u: float) -> float:
-        return self._value(min(math.floor(quantile(u) * self.size), self._last))
-
-    def cdf(self, value: object) -> float:
-        return clip((round(self._steps_to(number(value))) + 0.5) / self.size)
+        """The number of steps."""
+        return round(self._steps_to(self.high)) + 1
 
     def contains(self, value: object) -> bool:
+        """Return True for a number on a step, with Optuna's tolerance."""
         if not is_number(value) or not self.low <= value <= self.high:
             return False
         steps = self._steps_to(value)
         return abs(steps - round(steps)) < _STEP_TOLERANCE
 
-    @property
-    def _last(self) -> int:
-        return round(self._steps_to(self.high))
+    def _cdf(self, value: float) -> float:
+        return clip((round(self._steps_to(value)) + 0.5) / self.size)
+
+    def _number(self, index: int) -> float:
+        return min(self.low + index * self.step, self.high)
 
     def _steps_to(self, value: float) -> float:
         return (value - self.low) / self.step
-
-    def _value(self, steps: int) -> float:
-        return min(self.low + steps * self.step, self.high)
 
 
 def from_optuna(distribution: BaseDistribution) -> Distribution:

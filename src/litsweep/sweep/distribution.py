@@ -72,16 +72,54 @@ class Distribution(ABC):
         return self.ppf(rng.random())
 
 
-def quantile(u: float) -> float:
-    """Return `u`. Raises ValueError outside [0, 1]."""
-    if not 0 <= u <= 1:
-        raise ValueError(f"a quantile lies in [0, 1], got {u}")
-    return float(u)
+class Numeric(Distribution):
+    """A distribution over numbers. `_ppf` and `_cdf` need not check their arguments."""
+
+    def ppf(self, u: float) -> float:
+        """Return the number at quantile `u` in [0, 1]."""
+        return self._ppf(quantile(u))
+
+    def cdf(self, value: object) -> float:
+        """Return the quantile of a number. Raises ValueError if `value` is not a number."""
+        return self._cdf(number(value))
+
+    @abstractmethod
+    def _ppf(self, u: float) -> float: ...
+
+    @abstractmethod
+    def _cdf(self, value: float) -> float: ...
+
+
+class EquallyLikely(Numeric):
+    """`size` equally likely numbers."""
+
+    @cached_property
+    def support(self) -> tuple[float, ...] | None:
+        """The numbers; None if there are more than LARGEST_SUPPORT."""
+        return tuple(map(self._number, range(int(self.size)))) if self.size <= LARGEST_SUPPORT else None
+
+    @cached_property
+    def probabilities(self) -> tuple[float, ...] | None:
+        """The equal probabilities of the numbers in `support`."""
+        return None if self.support is None else (1 / len(self.support),) * len(self.support)
+
+    def _ppf(self, u: float) -> float:
+        return self._number(min(math.floor(u * self.size), int(self.size) - 1))
+
+    @abstractmethod
+    def _number(self, index: int) -> float: ...
 
 
 def clip(u: float) -> float:
     """Return the nearest quantile in [0, 1]."""
     return min(max(u, 0.0), 1.0)
+
+
+def quantile(u: float) -> float:
+    """Return `u`. Raises ValueError outside [0, 1]."""
+    if not 0 <= u <= 1:
+        raise ValueError(f"a quantile lies in [0, 1], got {u}")
+    return float(u)
 
 
 def number(value: object) -> float:

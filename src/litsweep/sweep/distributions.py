@@ -13,7 +13,15 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from litsweep.sweep.continuous import Beta, Continuous, LogNormal, LogUniform, Normal, Uniform
-from litsweep.sweep.distribution import LARGEST_SUPPORT, Distribution, clip, number, quantile
+from litsweep.sweep.distribution import (
+    LARGEST_SUPPORT,
+    Distribution,
+    EquallyLikely,
+    Numeric,
+    clip,
+    number,
+    quantile,
+)
 from litsweep.sweep.values import identity, is_monotonic, is_number
 
 __all__ = [
@@ -30,9 +38,7 @@ __all__ = [
     "constant",
 ]
 
-# A quantized value at a bound with at most this probability exists only by rounding: it is no part of the
-# support.
-_NEVER = 1e-15
+_NEVER = 1e-15  # a quantized value at a bound with at most this probability is not in the support
 
 
 @dataclass(frozen=True)
@@ -66,14 +72,17 @@ class Categorical(Distribution):
 
     @cached_property
     def support(self) -> tuple[object, ...]:
+        """The values with a positive probability."""
         return tuple(value for value, _ in self._steps.values())
 
     @cached_property
     def probabilities(self) -> tuple[float, ...]:
+        """The probabilities of the values in `support`."""
         return tuple(weight for _, weight in self._steps.values())
 
     @property
     def size(self) -> float:
+        """The number of values with a positive probability."""
         return len(self._steps)
 
     @cached_property
@@ -82,10 +91,12 @@ class Categorical(Distribution):
         return is_monotonic(self.support)
 
     def ppf(self, u: float) -> object:
+        """Return the value at quantile `u`, with the values in the order listed."""
         cell = int(np.searchsorted(self._upper_edges, quantile(u), side="right"))
         return self.support[min(cell, len(self.support) - 1)]
 
     def cdf(self, value: object) -> float:
+        """Return the middle of the value's quantiles. Raises ValueError for an unknown value."""
         key = identity(value)
         if key not in self._index:
             raise ValueError(f"{value!r} is not one of {list(self.support)}")
@@ -93,6 +104,7 @@ class Categorical(Distribution):
         return min(1.0, self._upper_edges[index] - self.probabilities[index] / 2)
 
     def contains(self, value: object) -> bool:
+        """Return True for a value with a positive probability."""
         return identity(value) in self._index
 
 
@@ -102,7 +114,7 @@ def constant(value: object) -> Categorical:
 
 
 @dataclass(frozen=True)
-class IntUniform(Distribution):
+class IntUniform(EquallyLikely):
     """`int_uniform`: the integers from `min` to `max`, both included, all equally likely."""
 
     min: int
@@ -110,32 +122,27 @@ class IntUniform(Distribution):
 
     @property
     def size(self) -> float:
+        """The number of integers."""
         return self.max - self.min + 1
-
-    @cached_property
-    def support(self) -> tuple[int, ...] | None:
-        return tuple(self.grid) if self.size <= LARGEST_SUPPORT else None
 
     @property
     def grid(self) -> Sequence[int]:
+        """All integers."""
         return range(self.min, self.max + 1)
 
-    @cached_property
-    def probabilities(self) -> tuple[float, ...] | None:
-        return None if self.support is None else (1 / len(self.support),) * len(self.support)
-
-    def ppf(self, u: float) -> int:
-        return min(self.min + math.floor(quantile(u) * self.size), self.max)
-
-    def cdf(self, value: object) -> float:
-        return clip((number(value) - self.min + 0.5) / self.size)
-
     def contains(self, value: object) -> bool:
+        """Return True for an integer from `min` to `max`; 3.0 is one."""
         return is_number(value) and self.min <= value <= self.max and float(value).is_integer()
+
+    def _cdf(self, value: float) -> float:
+        return clip((value - self.min + 0.5) / self.size)
+
+    def _number(self, index: int) -> int:
+        return self.min + index
 
 
 @dataclass(frozen=True)
-class Quantized(Distribution):
+class Quantized(Numeric):
     """The `q_…` distributions: `round(x / q) * q` for a draw x of `base`.
 
     As in W&B, halves round to even, and the result may lie up to q/2 outside the bounds of `base`. The values
@@ -157,10 +164,12 @@ class Quantized(Distribution):
 
     @property
     def size(self) -> float:
+        """The number of multiples of q."""
         return self._last - self._first + 1
 
     @cached_property
     def support(self) -> tuple[object, ...] | None:
+        """The multiples of q; None if there are more than LARGEST_SUPPORT."""
         if self.size > LARGEST_SUPPORT:
             return None
         return tuple(self._value(k) for k in range(int(self._first), int(self._last) + 1))
@@ -174,31 +183,34 @@ class Quantized(Distribution):
 
     @property
     def grid_size(self) -> float:
+        """The number of values of a grid search."""
         return len(self.grid)
 
     @cached_property
     def probabilities(self) -> tuple[float, ...] | None:
+        """The probability of each multiple of q."""
         if self.support is None:
             return None
         edges = [self._edge(self._first + index) for index in range(len(self.support))] + [1.0]
         return tuple(upper - lower for lower, upper in pairwise(edges))
 
-    def ppf(self, u: float) -> float:
-        return self.nearest(self.base.ppf(u))
-
     def nearest(self, value: object) -> float:
         """Return the value nearest to a number, such as 0.30000000000000004 for 0.3 in steps of 0.1."""
         return self._value(self._step(number(value)))
 
-    def cdf(self, value: object) -> float:
-        step = self._step(number(value))
-        return clip((self._edge(step) + self._edge(step + 1)) / 2)
-
     def contains(self, value: object) -> bool:
+        """Return True for a multiple of q in the support, up to rounding."""
         if not is_number(value) or not math.isfinite(value):
             return False
         step = _steps_to(value, self.q)
         return self._first <= step <= self._last and math.isclose(value, step * self.q, abs_tol=1e-9 * self.q)
+
+    def _ppf(self, u: float) -> float:
+        return self.nearest(self.base.ppf(u))
+
+    def _cdf(self, value: float) -> float:
+        step = self._step(value)
+        return clip((self._edge(step) + self._edge(step + 1)) / 2)
 
     def _step(self, value: float) -> float:
         return min(max(_steps_to(value, self.q), self._first), self._last)

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
 from litsweep.sweep.values import is_number
@@ -33,7 +33,7 @@ class Reason:
     def to_json(self) -> dict[str, Any]:
         """Return the reason as it is stored."""
         kind = {self.key: self.name} if self.key else {}
-        return {**kind, **{name: _plain(value) for name, value in _set_fields(self).items()}}
+        return {**kind, **{name: value for name, value in asdict(self).items() if value is not None}}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
@@ -140,27 +140,14 @@ def format_value(value: object) -> str:
     return f"{float(f'{value:.4g}'):.10g}"
 
 
-def _set_fields(thing: object) -> dict[str, object]:
-    """Return the fields of a dataclass instance that are not None, the optional ones last."""
-    assert is_dataclass(thing)
-    ordered = sorted(fields(thing), key=lambda each: each.default is not MISSING)
-    found = {each.name: getattr(thing, each.name) for each in ordered}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _plain(value: object) -> object:
-    if is_dataclass(value):
-        return {name: _plain(inner) for name, inner in _set_fields(value).items()}
-    if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
-
-
 def _pairs(thing: object) -> list[tuple[str, Detail]]:
     """Return labelled details: the words of field names, but the keys of a mapping as they are."""
     if isinstance(thing, Mapping):
         return [(str(name), _detail(value)) for name, value in thing.items()]
-    return [(words(name), _detail(value)) for name, value in _set_fields(thing).items()]
+    assert is_dataclass(thing)
+    ordered = sorted(fields(thing), key=lambda each: each.default is not MISSING)  # the optional ones last
+    values = [(words(each.name), getattr(thing, each.name)) for each in ordered]
+    return [(label, _detail(value)) for label, value in values if value is not None]
 
 
 def _detail(value: object) -> Detail:

@@ -122,7 +122,7 @@ class ParetoReason(SuggestionReason):
 _BY_METHOD: Mapping[object, type[SuggestionReason]] = {
     kind.name: kind for kind in (GridReason, RandomReason, DesignReason, ModelReason)
 }
-_BY_RULE: Mapping[object, type[Reason]] = {rule.name: rule.reason for rule in RULES}
+_BY_RULE: Mapping[object, type[Reason]] = {rule.reason.name: rule.reason for rule in RULES}
 
 
 def reason_from_json(content: object) -> Reason:

@@ -120,8 +120,8 @@ def test_nan_and_infinite_metrics_are_failures_not_numbers() -> None:
         runs.append(Run(f"bad{index}", runs[index].parameters, RunState.FINISHED, [{"loss": value}]))
     (proposal,) = suggest(sweep(), runs, 1, 0)
     assert proposal.reason.to_json()["method"] == "bayes"
-    assert math.isfinite(proposal.reason.to_json()["predicted_mean"])  # type: ignore[arg-type]
-    assert 0 < proposal.reason.to_json()["success_probability"] < 1  # type: ignore[operator]
+    assert math.isfinite(proposal.reason.to_json()["predicted_mean"])
+    assert 0 < proposal.reason.to_json()["success_probability"] < 1
 
 
 def test_stays_out_of_a_region_that_crashes() -> None:
@@ -189,7 +189,7 @@ def test_stopped_runs_teach_but_are_not_taken_for_finished() -> None:
         runs.append(Run(str(index), {"x": x}, RunState.FINISHED, rows, stopped_early=is_stopped))
     (proposal,) = suggest(config, runs, 1, 0)
     assert abs(proposal.parameters["x"] - 0.7) < 0.1  # type: ignore[operator]
-    assert proposal.reason.to_json()["predicted_mean"] < 0.5  # type: ignore[operator]
+    assert proposal.reason.to_json()["predicted_mean"] < 0.5
 
 
 def test_imputes_as_the_person_says() -> None:

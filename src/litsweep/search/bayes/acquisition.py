@@ -15,9 +15,7 @@ from litsweep.search.bayes.surrogate import GaussianProcess, cholesky
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 _SQRT_HALF_PI = math.sqrt(math.pi / 2)
-
-# The noise variance of a draw when the process is conditioned on it.
-_JITTER = 1e-6
+_JITTER = 1e-6  # the noise variance of a draw when the process is conditioned on it
 
 
 def log_h(z: Tensor) -> Tensor:

@@ -17,8 +17,7 @@ from litsweep.search.enumeration import configs, support
 from litsweep.sweep.space import Condition, Parameter, SearchSpace
 from litsweep.sweep.values import identity
 
-# A number with more values than this is searched as a continuum and rounded at the end.
-_MOST_CODES = 2_000
+_MOST_CODES = 2_000  # a number with more values than this is searched as a continuum and rounded at the end
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,8 @@ from torch import Tensor
 
 from litsweep.search.bayes.surrogate import GaussianProcess
 
-# A config must succeed with about this probability.
-_REQUIRED = 0.95
-
-# The requirement is at most this quantile of the successful configs' scores.
-_TOP = 0.9
+_REQUIRED = 0.95  # a config must succeed with about this probability
+_TOP = 0.9  # the requirement is at most this quantile of the successful configs' scores
 
 # With more failures than `_PRESUMED`, they look random unless the configs predict them. The evidence must be
 # at least `_EVIDENCE` nats for each failure (or each success, if those are fewer).
@@ -18,11 +15,8 @@ _PRESUMED, _EVIDENCE = 2, 0.35
 # If this share of the prior variance is left, little is known, for example about a rarely tried category.
 _UNKNOWN = 0.4
 
-# After this many runs, and each time the number doubles, an even chance suffices where little is known.
-_TRIAL_INTERVAL = 12
-
-# The log acquisition loses this many nats for each deviation below the requirement.
-_STEEPNESS = 1000.0
+_TRIAL_INTERVAL = 12  # here and at each doubling, an even chance suffices where little is known
+_STEEPNESS = 1000.0  # the log acquisition loses this many nats for each deviation below the requirement
 
 
 class Feasibility:

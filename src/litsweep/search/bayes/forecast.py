@@ -15,8 +15,7 @@ from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.early_termination.rule import Forecast
 from litsweep.sweep.run import Run
 
-# The model needs this many complete runs to forecast others.
-_MIN_COMPLETE = 4
+_MIN_COMPLETE = 4  # the model needs this many complete runs to forecast others
 
 
 def forecasts(

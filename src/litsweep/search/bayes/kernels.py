@@ -5,11 +5,11 @@ input's unit is its length scale.
 """
 
 import math
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.autograd.function import BackwardCFunction, FunctionCtx
+from torch.autograd.function import FunctionCtx
 
 
 class Kernel(Protocol):
@@ -46,7 +46,7 @@ class _Matern(torch.autograd.Function):
         return (rising + r * r / 3) * decay
 
     @staticmethod
-    def backward(ctx: BackwardCFunction, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:  # torch types no saved tensors
         a, b, decay = ctx.saved_tensors
         pull = gradients[0] * decay * (5 / 3)
         at_a = pull @ b - pull.sum(-1).unsqueeze(-1) * a

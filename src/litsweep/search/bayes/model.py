@@ -20,12 +20,8 @@ from litsweep.sweep.metric import Metric
 from litsweep.sweep.reasons import ModelReason
 
 _DRAWS = 32
-
-# This many configs, those of highest posterior mean, are candidates for the best so far.
-_BASE = 64
-
-# The next config is searched near this many of them.
-_PARENTS = 5
+_BASE = 64  # this many configs, those of highest posterior mean, are candidates for the best so far
+_PARENTS = 5  # the next config is searched near this many of them
 
 # The largest numbers of observations for the fit of hyperparameters and for predictions. Their cost is cubic.
 _FIT_TO, _CONDITION_ON = 250, 1000

@@ -18,23 +18,14 @@ from litsweep.search.bayes.surrogate import with_gradient
 
 Acquisition = Callable[[Tensor], Tensor]
 
-# A finite space of up to this many configs is enumerated.
-_ENUMERABLE = 2_000
-
+_ENUMERABLE = 2_000  # a finite space of up to this many configs is enumerated
 _QUASI_RANDOM, _PERTURBATIONS, _STARTS, _ROUNDS, _CLIMB_STEPS = 1024, 512, 8, 2, 30
 
-# A number with up to this many values has all of them tried. One with more moves as a continuum, then to
-# neighbours.
-_FEW_VALUES = 16
+_FEW_VALUES = 16  # a number with more values than this moves as a continuum, then to neighbours
+_NEIGHBOURS = 3  # the number of neighbours on either side of a value that are tried
 
-# The number of neighbours on either side of a value that are tried.
-_NEIGHBOURS = 3
-
-# A config that differs by less than this in every parameter counts as equal to a running one.
-_SAME_CONFIG = 1e-3
-
-# The least distance between two starts, in the parameter where they differ most.
-_START_DISTANCE = 0.05
+_SAME_CONFIG = 1e-3  # a config that differs by less in every parameter counts as equal to a running one
+_START_DISTANCE = 0.05  # the least distance between two starts, in the parameter where they differ most
 
 
 def maximize(acquisition: Acquisition, encoding: Encoding, best: Tensor, seed: int) -> Tensor:

@@ -32,11 +32,8 @@ logei._load_attempted = True
 
 _DRAWS = 16
 
-# The largest number of front configs in the acquisition function. The cost of hypervolume grows with it.
-_FRONT = 16
-
-# The number of configs in one batch of the acquisition function, to bound memory.
-_BATCH = 256
+_FRONT = 16  # the largest number of front configs in the acquisition function; its cost grows with it
+_BATCH = 256  # the number of configs in one batch of the acquisition function, to bound memory
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ fit is 4 to 19 times faster than that of BoTorch's SingleTaskGP with such warps 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.optimize import minimize
 from torch import Tensor
-from torch.autograd.function import BackwardCFunction, FunctionCtx
+from torch.autograd.function import FunctionCtx
 
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.kernels import Kernel, Matern, NeuralNetwork
@@ -310,7 +311,7 @@ class _LogDensity(torch.autograd.Function):
         return -0.5 * residual @ weights.squeeze(-1) - root.diagonal().log().sum()
 
     @staticmethod
-    def backward(ctx: BackwardCFunction, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:  # torch types no saved tensors
         root, weights = ctx.saved_tensors
         slope = weights @ weights.mT - torch.cholesky_inverse(root)
         return -gradients[0] * weights.squeeze(-1), (0.5 * gradients[0]) * slope
@@ -323,8 +324,7 @@ def standardize(t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return (t - mean) / deviation, mean, deviation
 
 
-# The loss of a point whose covariance has no Cholesky factor.
-_REJECTED = 1e10
+_REJECTED = 1e10  # the loss of a point whose covariance has no Cholesky factor
 
 
 def with_gradient(loss: Callable[[Tensor], Tensor]) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:

@@ -10,22 +10,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Inputs are moved from 0 and 1 by this much, where the Kumaraswamy warp has infinite slopes.
-_EDGE = 1e-7
+_EDGE = 1e-7  # inputs are moved from 0 and 1 by this much, where the Kumaraswamy warp has infinite slopes
 
 # Scaled objectives are clipped here. Otherwise a diverged loss of 1e30 would make all others equal.
 _WORST = -5.0
 
-# Scaled predictions are clipped to this size; scaled objectives lie between -5 and 3. A bounded transform has
-# no inverse past its bound, so a prediction there could have any mean.
+# Scaled predictions are clipped to this size. A bounded transform has no inverse past its bound.
 _FARTHEST = 8.0
+_ROUNDING = 1e-13  # values with a relative difference below this are equal
 
-# Values with a relative difference below this are equal.
-_ROUNDING = 1e-13
-
-# Losses are scaled by their logarithm if the median is this many times the best. On a linear scale the better
-# half would be almost equal.
-_NEAR_ZERO = 100.0
+_NEAR_ZERO = 100.0  # losses are scaled by their logarithm if the median is this many times the best
 
 # The largest logarithm of a value from the inverse transform, so that the value stays finite.
 _LARGEST_LOG = 50.0

@@ -22,7 +22,7 @@ RULES: tuple[type[EarlyTerminationRule], ...] = (
 
 def parse_wandb_rule(section: Section) -> EarlyTerminationRule | None:
     """Parse the top-level `early_terminate:`, which has only W&B's rules; None if it has a fault."""
-    if section.raw("type") in [rule.name for rule in RULES if not rule.is_in_wandb]:
+    if section.raw("type") in [rule.reason.name for rule in RULES if not rule.is_in_wandb]:
         section.fault("type", "is not W&B's", "move early_terminate under `litsweep:`")
         return None
     return parse_rule(section, [rule for rule in RULES if rule.is_in_wandb])
@@ -32,7 +32,7 @@ def parse_rule(
     section: Section, allowed: Sequence[type[EarlyTerminationRule]]
 ) -> EarlyTerminationRule | None:
     """Parse an `early_terminate:` section; None if it has a fault (reported)."""
-    by_name = {rule.name: rule for rule in allowed}
+    by_name = {rule.reason.name: rule for rule in allowed}
     rule = allowed[0] if len(allowed) == 1 else by_name.get(str(section.raw("type")))
     if rule is not None:
         section.refuse_unknown_keys(("type", *rule.keys()), rule.label)

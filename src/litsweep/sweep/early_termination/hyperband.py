@@ -30,7 +30,6 @@ class Hyperband(CurveRule):
     `strict` compares the value at the bracket instead of the best so far.
     """
 
-    name: ClassVar[str] = BracketReason.name
     label: ClassVar[str] = "hyperband"
     reason: ClassVar[type[StopReason]] = BracketReason
     is_in_wandb: ClassVar[bool] = True
@@ -67,17 +66,8 @@ class Hyperband(CurveRule):
             loss = curve.loss_at(bracket) if self.strict else curve.best_loss(len(curve.values))
             threshold, compared = limits[bracket]
             if loss > threshold:
-                reason = BracketReason(
-                    bracket=bracket,
-                    threshold=curve.loss_sign * threshold,
-                    value=curve.loss_sign * loss,
-                    iteration=len(curve.values),
-                    compared_runs=compared,
-                    brackets=sorted(limits),
-                    eta=self.eta,
-                    strict=self.strict,
-                )
-                yield StopDecision(curve.run_id, reason)
+                more = {"brackets": sorted(limits), "eta": self.eta, "strict": self.strict}
+                yield self.stop(curve, bracket, threshold, loss, compared_runs=compared, **more)
 
 
 def brackets(rule: Hyperband) -> list[int]:

@@ -27,7 +27,6 @@ class MedianStopping(CurveRule):
     averages up to the same iteration. It needs `min_runs` finished runs.
     """
 
-    name: ClassVar[str] = MedianReason.name
     label: ClassVar[str] = "median stopping"
     reason: ClassVar[type[StopReason]] = MedianReason
 
@@ -58,14 +57,7 @@ class MedianStopping(CurveRule):
                 medians[iteration] = _median(finished, iteration)
             (threshold, compared), loss = medians[iteration], curve.best_loss(iteration)
             if compared >= self.min_runs and loss > threshold:
-                reason = MedianReason(
-                    bracket=iteration,
-                    threshold=curve.loss_sign * threshold,
-                    value=curve.loss_sign * loss,
-                    iteration=iteration,
-                    compared_runs=compared,
-                )
-                yield StopDecision(curve.run_id, reason)
+                yield self.stop(curve, iteration, threshold, loss, compared_runs=compared)
 
 
 def _median(finished: Sequence[LearningCurve], iteration: int) -> tuple[float, int]:

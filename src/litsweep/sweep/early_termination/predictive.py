@@ -11,12 +11,9 @@ from litsweep.sweep.parse.section import Section
 from litsweep.sweep.reason import StopReason, format_value
 from litsweep.sweep.run import Run
 
-# After so many stopped runs in a row, the next one continues to its end. Only a complete run can correct a
-# wrong forecast.
+# After so many stopped runs in a row, the next one continues: only a complete run corrects a wrong forecast.
 _MOST_IN_A_ROW = 8
-
-# The ratio between the iterations of two rungs.
-_SPACING = 1.75
+_SPACING = 1.75  # the ratio between the iterations of two rungs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +40,6 @@ class PredictiveTermination(EarlyTerminationRule):
     From `min_iter` on, at each rung, a run stops if its probability of becoming the best is below `chance`.
     """
 
-    name: ClassVar[str] = ForecastReason.name
     label: ClassVar[str] = "predictive termination"
     reason: ClassVar[type[StopReason]] = ForecastReason
 

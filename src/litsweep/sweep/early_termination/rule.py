@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.parse.section import Section
@@ -51,9 +51,11 @@ Stopper = Callable[[Sequence[Run], Sequence[LearningCurve]], Iterable[StopDecisi
 
 @dataclass(frozen=True)
 class EarlyTerminationRule(ABC):
-    """A rule that stops runs early. The fields of a subclass are its keys in a sweep config."""
+    """A rule that stops runs early.
 
-    name: ClassVar[str]
+    The fields of a subclass are its keys in a sweep config, and the name of its `reason` is its `type`.
+    """
+
     label: ClassVar[str]
     reason: ClassVar[type[StopReason]]
     is_in_wandb: ClassVar[bool] = False
@@ -83,3 +85,11 @@ class CurveRule(EarlyTerminationRule):
     def stopper(self, forecast: Forecaster) -> Stopper:
         """Return `decide` as a decision function."""
         return lambda _, curves: self.decide(curves)
+
+    def stop(
+        self, curve: LearningCurve, bracket: int, threshold: float, loss: float, **settings: Any
+    ) -> StopDecision:
+        """Return the decision to stop a run, with losses as values of the metric."""
+        values = {"threshold": curve.loss_sign * threshold, "value": curve.loss_sign * loss}
+        reason = self.reason(bracket=bracket, iteration=len(curve.values), **values, **settings)
+        return StopDecision(curve.run_id, reason)

@@ -29,7 +29,6 @@ class SuccessiveHalving(CurveRule):
     int(n / eta) continue.
     """
 
-    name: ClassVar[str] = RungReason.name
     label: ClassVar[str] = "successive halving"
     reason: ClassVar[type[StopReason]] = RungReason
 
@@ -69,15 +68,7 @@ class SuccessiveHalving(CurveRule):
                 continue
             threshold, loss = losses[rung][int(compared / self.eta) - 1], curve.best_loss(rung)
             if loss > threshold:
-                reason = RungReason(
-                    bracket=rung,
-                    threshold=curve.loss_sign * threshold,
-                    value=curve.loss_sign * loss,
-                    iteration=len(curve.values),
-                    compared_runs=compared,
-                    eta=self.eta,
-                )
-                yield StopDecision(curve.run_id, reason)
+                yield self.stop(curve, rung, threshold, loss, compared_runs=compared, eta=self.eta)
 
 
 def rungs(rule: SuccessiveHalving) -> list[int]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from litsweep.sweep.distributions import (
     Beta,
@@ -20,9 +21,7 @@ from litsweep.sweep.parse.section import Section, yaml_number
 from litsweep.sweep.parse.yaml_text import write_yaml
 from litsweep.sweep.values import is_finite, is_number, show
 
-# With more steps of q, a double cannot distinguish neighbours.
-_MOST_STEPS = 2.0**53
-
+_MOST_STEPS = 2.0**53  # with more steps of q, a double cannot distinguish neighbours
 _LARGEST_EXPONENT = 700.0
 
 
@@ -184,15 +183,7 @@ def _log_uniform_values(section: Section) -> Continuous | None:
     return None if bounds is None else LogUniform(*bounds)
 
 
-def _log_uniform(section: Section) -> Continuous | None:
-    return _from_exponents(section, inverse=False)
-
-
-def _inv_log_uniform(section: Section) -> Continuous | None:
-    return _from_exponents(section, inverse=True)
-
-
-def _from_exponents(section: Section, inverse: bool) -> Continuous | None:
+def _log_uniform(section: Section, inverse: bool = False) -> Continuous | None:
     """Parse bounds that are logarithms of the value or (`inverse`) of 1/value. W&B deprecates them."""
     name = _name(section, "")
     bounds = _bounds(section, name)
@@ -212,18 +203,10 @@ def _from_exponents(section: Section, inverse: bool) -> Continuous | None:
     return LogUniform(math.exp(low), math.exp(high))
 
 
-def _normal(section: Section) -> Continuous | None:
-    mu, sigma = section.number("mu", 0.0), _sigma(section)
-    return None if mu is None or sigma is None else Normal(mu, sigma)
-
-
-def _log_normal(section: Section) -> Continuous | None:
-    mu, sigma = section.number("mu", 0.0), _sigma(section)
-    return None if mu is None or sigma is None else LogNormal(mu, sigma)
-
-
-def _sigma(section: Section) -> float | None:
-    return section.number_above("sigma", 0, 1.0, "use `value:` for a parameter that does not vary")
+def _normal(section: Section, kind: type[Normal] = Normal) -> Continuous | None:
+    fix = "use `value:` for a parameter that does not vary"
+    mu, sigma = section.number("mu", 0.0), section.number_above("sigma", 0, 1.0, fix)
+    return None if mu is None or sigma is None else kind(mu, sigma)
 
 
 def _beta(section: Section) -> Continuous | None:
@@ -275,14 +258,14 @@ _DISTRIBUTIONS: dict[str, tuple[tuple[str, ...], _Build]] = {
     "q_uniform": (_BOUNDS + _Q, _quantized(_uniform)),
     "log_uniform": (_BOUNDS, _log_uniform),
     "log_uniform_values": (_BOUNDS, _log_uniform_values),
-    "inv_log_uniform": (_BOUNDS, _inv_log_uniform),
+    "inv_log_uniform": (_BOUNDS, partial(_log_uniform, inverse=True)),
     "inv_log_uniform_values": (_BOUNDS, _log_uniform_values),
     "q_log_uniform": (_BOUNDS + _Q, _quantized(_log_uniform)),
     "q_log_uniform_values": (_BOUNDS + _Q, _quantized(_log_uniform_values)),
     "normal": (("mu", "sigma"), _normal),
     "q_normal": (("mu", "sigma", "q"), _quantized(_normal)),
-    "log_normal": (("mu", "sigma"), _log_normal),
-    "q_log_normal": (("mu", "sigma", "q"), _quantized(_log_normal)),
+    "log_normal": (("mu", "sigma"), partial(_normal, kind=LogNormal)),
+    "q_log_normal": (("mu", "sigma", "q"), _quantized(partial(_normal, kind=LogNormal))),
     "beta": (("a", "b"), _beta),
     "q_beta": (("a", "b", "q"), _quantized(_beta)),
 }
