@@ -9,8 +9,9 @@ import pytest
 
 from litsweep import Controller, parse_sweep
 from litsweep.errors import ConfigError
-from litsweep.search import searcher
-from litsweep.sweep.config import Method, SweepConfig
+from litsweep.search.enumeration import Searcher
+from litsweep.search.searcher import SEARCHERS
+from litsweep.sweep.config import Method
 from litsweep.sweep.early_termination import RULES
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.early_termination.rule import CurveRule, StopDecision
@@ -93,23 +94,17 @@ class MiddleReason(SuggestionReason):
     name: ClassVar[str] = "middle"
 
 
-class Middles:
+class Middles(Searcher):
     """Suggests 1/2, 1/4, 1/8, … of every parameter's probability."""
-
-    def __init__(self, config: SweepConfig, seed: int) -> None:
-        self._parameters = config.space.parameters
 
     def suggest(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Suggestion]:
         quantiles = (0.5 ** (i + 1) for i in range(len(runs), len(runs) + n))
-        configs = ({p.name: p.distribution.ppf(u) for p in self._parameters} for u in quantiles)
+        configs = ({p.name: p.distribution.ppf(u) for p in self._config.space.parameters} for u in quantiles)
         return [Suggestion(config, MiddleReason()) for config in configs]
-
-    def is_exhausted(self, tried: AbstractSet[Hashable]) -> bool:
-        return False
 
 
 def test_a_search_method_suggests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(searcher.SEARCHERS, Method.RANDOM, Middles)  # the line in the registry
+    monkeypatch.setitem(SEARCHERS, Method.RANDOM, Middles)  # the line in the registry
     search = Controller(parse_sweep(SWEEP))
     assert [suggestion.parameters["x"] for suggestion in search.ask(3)] == [0.5, 0.25, 0.125]
     stored = MiddleReason(fallback="none").to_json()

@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from litsweep.sweep.config import Goal, Impute, Method, Metric, SweepConfig, parse_sweep
+from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.distributions import (
     Beta,
     Categorical,
-    Distribution,
     IntUniform,
     LogNormal,
     LogUniform,

@@ -10,7 +10,8 @@ from pathlib import Path
 from litsweep.cli.options import add_json, write_json
 from litsweep.errors import ConfigError, Fault, LitsweepError, count
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.distributions import Categorical, Distribution
+from litsweep.sweep.distribution import Distribution
+from litsweep.sweep.distributions import Categorical
 
 PIPELINE = "litsweep.pipeline"
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from litsweep.sweep.distribution import EquallyLikely, clip, number
-from litsweep.sweep.distributions import Categorical, Distribution, LogUniform, Quantized, Uniform, constant
+from litsweep.sweep.distribution import Distribution, EquallyLikely, clip, number
+from litsweep.sweep.distributions import Categorical, LogUniform, Quantized, Uniform, constant
 from litsweep.sweep.values import is_number
 
 _STEP_TOLERANCE = 1e-8  # the tolerance of a value to a whole step, as in Optuna

@@ -1,10 +1,13 @@
-"""Enumeration of a finite space, config by config."""
+"""The base class of search methods, and the enumeration of a finite space."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
-from litsweep.sweep.distributions import Distribution
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.reason import SuggestionReason
-from litsweep.sweep.run import Suggestion
+from litsweep.sweep.run import Run, Suggestion
 from litsweep.sweep.space import SearchSpace
 
 
@@ -60,3 +63,24 @@ class Enumerator:
             suggestions.append(Suggestion(head, reason))
             self._head = next(self._rest, None)
         return suggestions
+
+
+class Searcher(ABC):
+    """Suggests configs. Equal arguments give equal suggestions; state between calls only saves time."""
+
+    def __init__(self, config: SweepConfig, seed: int) -> None:
+        self._config, self._seed = config, seed
+        order = self._order()
+        self._enumerator = None if order is None else Enumerator(config.space, order)
+
+    @abstractmethod
+    def suggest(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Suggestion]:
+        """Return up to `n` configs, given all runs and their config keys. The caller must run them."""
+
+    def is_exhausted(self, tried: AbstractSet[Hashable]) -> bool:
+        """Return True if every config of an enumerated space has been tried."""
+        return self._enumerator is not None and self._enumerator.peek(tried) is None
+
+    def _order(self) -> Iterator[Mapping[str, object]] | None:
+        """Return the configs to enumerate; None to enumerate nothing."""
+        return None

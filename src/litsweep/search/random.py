@@ -7,8 +7,7 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 
-from litsweep.search.enumeration import Enumerator, configs, support
-from litsweep.sweep.config import SweepConfig
+from litsweep.search.enumeration import Searcher, configs, support
 from litsweep.sweep.reasons import RandomReason
 from litsweep.sweep.run import Run, Suggestion
 from litsweep.sweep.space import Parameter, SearchSpace
@@ -21,19 +20,12 @@ SHUFFLED_SIZE = 10_000
 _MOST_DRAWS = 100
 
 
-class RandomSearch:
+class RandomSearch(Searcher):
     """Random draws. The i-th config of a sweep depends only on the seed and on i, the number of runs."""
-
-    def __init__(self, config: SweepConfig, seed: int) -> None:
-        self._space = config.space
-        self._seed = seed
-        self._enumerator: Enumerator | None = None
-        if self._space.size <= SHUFFLED_SIZE:
-            self._enumerator = Enumerator(self._space, shuffled(self._space, seed))
 
     def suggest(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Suggestion]:
         """Return `n` draws that are not in `tried`; fewer if a finite space has no more."""
-        reason = RandomReason()
+        reason, space = RandomReason(), self._config.space
         if self._enumerator is not None:
             return self._enumerator.suggest(tried, n, reason)
         drawn: set[Hashable] = set()
@@ -41,13 +33,13 @@ class RandomSearch:
         for index in range(len(runs), len(runs) + n):
             config = self._draw(index, lambda key: key in tried or key in drawn)
             if config is not None:
-                drawn.add(self._space.key(config))
+                drawn.add(space.key(config))
                 suggestions.append(Suggestion(config, reason))
         return suggestions
 
-    def is_exhausted(self, tried: AbstractSet[Hashable]) -> bool:
-        """Return True if every config of a small finite space has been tried."""
-        return self._enumerator is not None and self._enumerator.peek(tried) is None
+    def _order(self) -> Iterator[Mapping[str, object]] | None:
+        space = self._config.space
+        return shuffled(space, self._seed) if space.size <= SHUFFLED_SIZE else None
 
     def _draw(self, index: int, is_taken: Callable[[Hashable], bool]) -> Mapping[str, object] | None:
         """Return a config that is not taken; None if a finite space has no more.
@@ -55,12 +47,12 @@ class RandomSearch:
         An infinite space can have nearly all of its probability in a few configs (`q_normal`). It repeats
         them.
         """
-        rng = np.random.default_rng((self._seed, index))
-        draws = (self._space.sample(rng) for _ in range(_MOST_DRAWS))
-        candidates = itertools.chain(draws, configs(self._space, support))
-        new = next((config for config in candidates if not is_taken(self._space.key(config))), None)
-        may_repeat = new is None and math.isinf(self._space.size)
-        return self._space.sample(rng) if may_repeat else new
+        rng, space = np.random.default_rng((self._seed, index)), self._config.space
+        draws = (space.sample(rng) for _ in range(_MOST_DRAWS))
+        candidates = itertools.chain(draws, configs(space, support))
+        new = next((config for config in candidates if not is_taken(space.key(config))), None)
+        may_repeat = new is None and math.isinf(space.size)
+        return space.sample(rng) if may_repeat else new
 
 
 def shuffled(space: SearchSpace, seed: int) -> Iterator[Mapping[str, object]]:

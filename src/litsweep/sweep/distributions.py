@@ -1,4 +1,4 @@
-"""W&B's discrete distributions of a sweep parameter, and the names of all distributions.
+"""W&B's distributions of a sweep parameter.
 
 Eight classes serve W&B's eighteen names. The quantized ones are a `Quantized` around a continuous one. The
 six log-uniform ones differ only in how the config gives the bounds, which the parser converts.
@@ -11,8 +11,8 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 
 import numpy as np
+from scipy import special
 
-from litsweep.sweep.continuous import Beta, Continuous, LogNormal, LogUniform, Normal, Uniform
 from litsweep.sweep.distribution import (
     LARGEST_SUPPORT,
     Distribution,
@@ -24,21 +24,127 @@ from litsweep.sweep.distribution import (
 )
 from litsweep.sweep.values import identity, is_monotonic, is_number
 
-__all__ = [
-    "Beta",
-    "Categorical",
-    "Continuous",
-    "Distribution",
-    "IntUniform",
-    "LogNormal",
-    "LogUniform",
-    "Normal",
-    "Quantized",
-    "Uniform",
-    "constant",
-]
-
+_TAIL = (
+    2.0**-53
+)  # the smallest step of a random double: it keeps the tails of an unbounded distribution finite
 _NEVER = 1e-15  # a quantized value at a bound with at most this probability is not in the support
+
+
+class Continuous(Numeric):
+    """A continuous distribution."""
+
+    @property
+    def low(self) -> float:
+        """The smallest value, which may be infinite."""
+        return -math.inf
+
+    @property
+    def high(self) -> float:
+        """The largest value, which may be infinite."""
+        return math.inf
+
+    def contains(self, value: object) -> bool:
+        """Return True for a finite number from `low` to `high`."""
+        return is_number(value) and self.low <= value <= self.high and math.isfinite(value)
+
+
+@dataclass(frozen=True)
+class _Bounded(Continuous):
+    min: float
+    max: float
+
+    @property
+    def low(self) -> float:
+        return self.min
+
+    @property
+    def high(self) -> float:
+        return self.max
+
+
+@dataclass(frozen=True)
+class Uniform(_Bounded):
+    """`uniform`: from `min` to `max`."""
+
+    def _ppf(self, u: float) -> float:
+        return min(max(self.min * (1 - u) + self.max * u, self.min), self.max)
+
+    def _cdf(self, value: float) -> float:
+        value = min(max(value, self.min), self.max)
+        half = self.max / 2 - self.min / 2  # the whole width may overflow
+        return clip((value / 2 - self.min / 2) / half)
+
+
+@dataclass(frozen=True)
+class LogUniform(_Bounded):
+    """The log-uniform distributions: from `min` > 0 to `max`, uniform in the logarithm."""
+
+    def _ppf(self, u: float) -> float:
+        exponent = math.log(self.min) * (1 - u) + math.log(self.max) * u
+        return min(max(math.exp(min(exponent, math.log(self.max))), self.min), self.max)
+
+    def _cdf(self, value: float) -> float:
+        value = min(max(value, self.min), self.max)
+        return clip((math.log(value) - math.log(self.min)) / (math.log(self.max) - math.log(self.min)))
+
+
+@dataclass(frozen=True)
+class Normal(Continuous):
+    """`normal`: mean `mu`, standard deviation `sigma` > 0."""
+
+    mu: float = 0.0
+    sigma: float = 1.0
+
+    def _ppf(self, u: float) -> float:
+        return self.mu + self.sigma * float(special.ndtri(_inner_quantile(u)))
+
+    def _cdf(self, value: float) -> float:
+        return float(special.ndtr((value - self.mu) / self.sigma))
+
+
+@dataclass(frozen=True)
+class LogNormal(Normal):
+    """`log_normal`: a value whose natural logarithm is normal with `mu` and `sigma` > 0."""
+
+    @property
+    def low(self) -> float:
+        """The smallest positive double."""
+        return math.ulp(0.0)
+
+    def _ppf(self, u: float) -> float:
+        """Return the exponential of the normal value, clipped to the positive finite doubles."""
+        return math.exp(min(max(super()._ppf(u), -744.0), 709.0))
+
+    def _cdf(self, value: float) -> float:
+        return super()._cdf(math.log(value)) if value > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Beta(Continuous):
+    """`beta` on [0, 1] with shapes `a`, `b` > 0."""
+
+    a: float = 1.0
+    b: float = 1.0
+
+    @property
+    def low(self) -> float:
+        """The lower bound."""
+        return 0.0
+
+    @property
+    def high(self) -> float:
+        """The upper bound."""
+        return 1.0
+
+    def _ppf(self, u: float) -> float:
+        return float(special.betaincinv(self.a, self.b, _inner_quantile(u)))
+
+    def _cdf(self, value: float) -> float:
+        return float(special.betainc(self.a, self.b, clip(value)))
+
+
+def _inner_quantile(u: float) -> float:
+    return min(max(u, _TAIL), 1 - _TAIL)
 
 
 @dataclass(frozen=True)

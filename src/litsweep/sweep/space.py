@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from litsweep.sweep.distributions import Distribution
+from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.values import identity
 
 _MISSING = object()

@@ -1,22 +1,15 @@
 """Bayesian optimization. The engine is imported on first use, since torch takes seconds to import."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from litsweep.search.enumeration import Enumerator, configs, support
+from litsweep.search.enumeration import Searcher, configs, support
 from litsweep.search.random import SHUFFLED_SIZE
-from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.run import Run, Suggestion
 
 
-class BayesSearch:
+class BayesSearch(Searcher):
     """Bayesian optimization of one metric or several."""
-
-    def __init__(self, config: SweepConfig, seed: int) -> None:
-        self._config = config
-        self._seed = seed
-        is_small = config.space.size <= SHUFFLED_SIZE
-        self._enumerator = Enumerator(config.space, configs(config.space, support)) if is_small else None
 
     def suggest(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Suggestion]:
         """Return the engine's suggestions."""
@@ -24,6 +17,6 @@ class BayesSearch:
 
         return suggest(self._config, runs, n, self._seed)
 
-    def is_exhausted(self, tried: AbstractSet[Hashable]) -> bool:
-        """Return True if every config of a small finite space has been tried."""
-        return self._enumerator is not None and self._enumerator.peek(tried) is None
+    def _order(self) -> Iterator[Mapping[str, object]] | None:
+        space = self._config.space
+        return configs(space, support) if space.size <= SHUFFLED_SIZE else None

@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable
 from functools import partial
 
+from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.distributions import (
     Beta,
     Categorical,
     Continuous,
-    Distribution,
     IntUniform,
     LogNormal,
     LogUniform,
