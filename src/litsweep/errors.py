@@ -6,11 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault in a user's input.
-
-    `path` is its place (`parameters.lr.min`), `rule` what must hold there, `got` the value found, and `fix`
-    what to write instead.
-    """
+    """One fault in a user's input: where, the rule that is broken, the value found, and what to write."""
 
     path: str
     rule: str

@@ -1,8 +1,4 @@
-"""The Bayesian search as an Optuna sampler, and as the optimizer of `wandb sweep-scheduler`.
-
-`LitsweepSampler` is for any Optuna study. `SweepSearch` is for the `scheduler.source` that `litsweep
-scheduler` writes.
-"""
+"""The Bayesian search as a sampler for any Optuna study, and as the optimizer of `wandb sweep-scheduler`."""
 
 try:
     import optuna as _optuna  # noqa: F401

@@ -38,9 +38,8 @@ class LitsweepSampler(BaseSampler):
     modelled as failures; pruned ones count with their curve. In a finite space each config is tried once,
     then `Study.optimize` ends, and a trial that still starts is pruned. With `ask` and `tell`, `is_exhausted`
     says when to end, and a further trial repeats a config. The reason is in
-    `trial.system_attrs["litsweep:reason"]` once the objective has suggested a parameter. Raises TypeError if
-    `search_space` has a value that is not a distribution, ValueError if `seed` is not an integer of at least
-    0.
+    `trial.system_attrs["litsweep:reason"]` once the objective has suggested a parameter. Raises TypeError or
+    ValueError for a wrong argument.
     """
 
     def __init__(

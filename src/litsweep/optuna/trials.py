@@ -50,8 +50,7 @@ def on_steps(space: SearchSpace, parameters: Mapping[str, Any]) -> dict[str, Any
 def runs(trials: Sequence[FrozenTrial], config: SweepConfig, is_best_of_curve: bool = False) -> list[Run]:
     """Return the runs of trials with parameters, in order of number. A waiting trial has none yet.
 
-    A trial's objective is its final value, and better intermediate values are ignored. With
-    `is_best_of_curve` the objective is the best intermediate value, as in W&B.
+    A trial's objective is its final value; with `is_best_of_curve` the best intermediate one, as in W&B.
     """
     started = [trial for trial in trials if trial.state in _STATES]
     found = ((trial, on_steps(config.space, parameters(trial))) for trial in started)

@@ -30,8 +30,7 @@ class Controller:
     clock, files or threads, and is not thread-safe.
 
     A seed in the config overrides `seed`. `namespace` (for example the sweep's id) makes run ids differ
-    between sweeps. Raises ValueError if `seed` is not an integer of at least 0, TypeError if `config` was not
-    parsed.
+    between sweeps. Raises ValueError for a wrong `seed`, TypeError if `config` was not parsed.
     """
 
     def __init__(self, config: SweepConfig, seed: int = 0, namespace: str = "") -> None:
@@ -57,10 +56,7 @@ class Controller:
         return tuple(self._runs.values())
 
     def ask(self, n: int = 1) -> list[Suggestion]:
-        """Return up to `n` configs to run next, and count them as running.
-
-        There are fewer, or none, once the sweep is done (see `done_because`).
-        """
+        """Return up to `n` configs and count them as running; none once the sweep is `done_because`."""
         if self.done_because is not None:
             return []
         if self.config.run_cap is not None:
@@ -110,9 +106,8 @@ class Controller:
         """Add a run that it did not suggest, or that it suggested before a restart. Return the run's id.
 
         `is_prior` marks a run of an earlier sweep. The search learns from it, but it does not count towards
-        `run_cap`, `target` or `best`. `reason` is the suggestion's; its fallback is counted. Raises
-        ValueError for an id that exists, TypeError for a history that does not consist of rows. After an
-        error the controller is unchanged.
+        `run_cap`, `target` or `best`. The fallback of the suggestion's `reason` is counted. Raises ValueError
+        for an id that exists, and otherwise as `tell` does.
         """
         run_id = self._new_id() if id is None else id
         if run_id in self._runs:

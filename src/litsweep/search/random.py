@@ -44,8 +44,7 @@ class RandomSearch(Searcher):
     def _draw(self, index: int, is_taken: Callable[[Hashable], bool]) -> Mapping[str, object] | None:
         """Return a config that is not taken; None if a finite space has no more.
 
-        An infinite space can have nearly all of its probability in a few configs (`q_normal`). It repeats
-        them.
+        An infinite space may repeat a config, if few configs have nearly all probability (`q_normal`).
         """
         rng, space = np.random.default_rng((self._seed, index)), self._config.space
         draws = (space.sample(rng) for _ in range(_MOST_DRAWS))

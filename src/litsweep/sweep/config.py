@@ -74,18 +74,16 @@ class SweepConfig:
     def flatten(self, nested: Mapping[str, object]) -> dict[str, object]:
         """Return the sweep's parameters in a run's config by dotted name: the inverse of `nest`.
 
-        Keys that the run added inside a mapping-valued parameter are removed, as in W&B. So the config equals
-        the suggested one.
+        As in W&B, keys that the run added inside a mapping-valued parameter are removed.
         """
         found = ((parameter.name, _found(parameter, nested)) for parameter in self.space.parameters)
         return {name: value for name, values in found for value in values}
 
 
 def parse_sweep(config: str | Mapping[str, object], what: str = "the sweep config") -> SweepConfig:
-    """Parse a sweep config, given as YAML text or as a mapping.
+    """Parse a sweep config, given as YAML text or as a mapping. Raises ConfigError with all faults.
 
-    `what` names it in messages, for example by its file name. Raises ConfigError with all faults. The result
-    has the warnings.
+    `what` names the config in messages, for example by its file name.
     """
     content = _mapping(read_yaml(config, what) if isinstance(config, str) else config, what)
     report = Report()

@@ -24,8 +24,7 @@ class Distribution(ABC):
     def cdf(self, value: object) -> float:
         """Return the quantile of `value`, in [0, 1].
 
-        For a discrete value it is the middle of the value's step, so that `ppf(cdf(value)) == value`.
-        Raises ValueError for an unknown category, and for text instead of a number.
+        For a discrete value it is the middle of the value's step. Raises ValueError for an unknown category.
         """
 
     @abstractmethod

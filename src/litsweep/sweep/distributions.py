@@ -151,8 +151,7 @@ def _inner_quantile(u: float) -> float:
 class Categorical(Distribution):
     """`categorical`, `categorical_w_probabilities` and, with one value, `constant`.
 
-    A value listed twice is one category with the sum of the probabilities. `weights` sum to 1; None means
-    equal.
+    A value listed twice is one category with the sum of its weights. None means equal weights.
     """
 
     values: tuple[object, ...]

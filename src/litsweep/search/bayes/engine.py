@@ -28,9 +28,8 @@ _YOUNG_RUNS_PER_PARAMETER = 4  # a sweep is young, and explores more, up to this
 def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list[Suggestion]:
     """Return up to `n` configs to run next; fewer if the space has no more.
 
-    The function is pure: equal arguments give equal results. It uses one thread, because the matrices are
-    small. With several threads on processors that are busy with training it takes six times as long. Raises
-    ValueError for a sweep without a metric.
+    The function is pure: equal arguments give equal results. It uses one thread; with several, on processors
+    that are busy with training, it takes six times as long. Raises ValueError for a sweep without a metric.
     """
     if config.metric is None:
         raise ValueError("Bayesian search needs a metric")
@@ -60,8 +59,7 @@ def _strategy(d: int, metrics: int, position: int) -> Strategy:
     """Return exploration at every second position of a young sweep, later at every fourth.
 
     Exploitation alone can spend dozens of runs around a local optimum, where the expected improvement is
-    small but certain. There is no exploration with several metrics. The trials of `feasibility` are at
-    positions of exploration.
+    small but certain. With several metrics there is no exploration.
     """
     is_young = position < _YOUNG_RUNS_PER_PARAMETER * d
     explores = metrics == 1 and position % (2 if is_young else 4) == 1

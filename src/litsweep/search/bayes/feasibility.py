@@ -43,10 +43,7 @@ class Feasibility:
         return probability
 
     def log_weight(self, x: Tensor, position: int) -> Tensor:
-        """Return the term to add to a log acquisition, shape `m`: near 0 where the requirement is met.
-
-        `position` is that of the suggestion in the sweep.
-        """
+        """Return the term to add to the log acquisition of the `position`-th suggestion, shape `m`."""
         if self.looks_random:
             return torch.zeros_like(x[..., 0])
         score, variance = self._score(x)

@@ -22,10 +22,7 @@ _PARTIAL_LENGTHS, _PARTIAL_LENGTHS_IF_STOPPING = 2, 4
 
 @dataclass(frozen=True)
 class Observation:
-    """One value of the objective.
-
-    `budget` in (0, 1] is the share of a full training behind it, on a logarithmic scale of iterations.
-    """
+    """One value of the objective. `budget` in (0, 1] is its share of a full training, on a log scale."""
 
     run: str
     row: tuple[float, ...]
@@ -37,9 +34,8 @@ class Observation:
 class Observations:
     """The runs sorted by what they contribute. Higher values are better: `Metric.sign` is applied.
 
-    `pending` and `failed` hold encoded configs, and `tried` all of them. `outside_space` is the number of
-    runs whose config is not in the space. `ended` is the number of runs that give an observation or a
-    failure.
+    `pending` and `failed` hold encoded configs, and `tried` all of them. `outside_space` counts the runs
+    whose config is not in the space, `ended` those that give an observation or a failure.
     """
 
     observed: tuple[Observation, ...]
@@ -101,10 +97,7 @@ class EncodedRun:
 
     @property
     def is_failure(self) -> bool:
-        """True if the run has no usable result because of its config.
-
-        A lost or killed run says nothing about its config. A diverged run is a failure, whatever it logged.
-        """
+        """True if the run has no usable result because of its config; not for a lost or killed run."""
         run = self.run
         if self.is_alive or run.state is RunState.KILLED or run.failure in _NOT_DUE_TO_CONFIG:
             return False

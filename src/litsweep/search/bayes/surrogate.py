@@ -196,10 +196,7 @@ class GaussianProcess:
         return self.theta.mean + cross @ self._weights, variance
 
     def leave_one_out(self) -> tuple[Tensor, Tensor]:
-        """Return the mean and variance of each target given the others, shapes `n`.
-
-        This is equation 5.12 of Rasmussen and Williams (2006).
-        """
+        """Return mean and variance of each target given the others (Rasmussen and Williams 2006, 5.12)."""
         precision = torch.cholesky_inverse(self._root).diagonal()
         return self.targets - self._weights.squeeze(-1) / precision, 1 / precision
 
@@ -283,8 +280,7 @@ def maximum_a_posteriori(x: Tensor, s: Tensor, inputs: Inputs, spec: ModelSpec) 
 def log_posterior(x: Tensor, s: Tensor, theta: Hyperparameters, inputs: Inputs, spec: ModelSpec) -> Tensor:
     """Return the log posterior of `theta`, up to a constant.
 
-    It is the log marginal likelihood of `s` (Rasmussen and Williams 2006, equation 2.30), the log slope of
-    the output warp, and the log prior.
+    Its likelihood is equation 2.30 of Rasmussen and Williams (2006), plus the slope of the output warp.
     """
     z, slope = s, torch.zeros((), dtype=s.dtype)
     if spec.is_warped:
@@ -299,8 +295,7 @@ def log_posterior(x: Tensor, s: Tensor, theta: Hyperparameters, inputs: Inputs, 
 class _LogDensity(torch.autograd.Function):
     """log N(residual; 0, covariance), up to a constant.
 
-    The gradient is equation 5.9 of Rasmussen and Williams (2006). Autograd through the Cholesky factor takes
-    several times as long.
+    The gradient is equation 5.9 of Rasmussen and Williams (2006), several times as fast as autograd's.
     """
 
     @staticmethod

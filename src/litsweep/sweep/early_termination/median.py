@@ -23,8 +23,7 @@ class MedianReason(StopReason):
 class MedianStopping(CurveRule):
     """The median rule (Golovin et al. 2017, "Google Vizier", section 3.2.2).
 
-    From `min_iter` on, a run stops if its best value is worse than the median of the finished runs' running
-    averages up to the same iteration. It needs `min_runs` finished runs.
+    From `min_iter` on, the running averages of at least `min_runs` finished runs are compared.
     """
 
     label: ClassVar[str] = "median stopping"
@@ -44,8 +43,7 @@ class MedianStopping(CurveRule):
     def decide(self, curves: Sequence[LearningCurve]) -> Iterator[StopDecision]:
         """Return the running runs whose best loss is worse than the median running average.
 
-        Runs that were stopped early do not count as finished, because their averages would make the median
-        worse.
+        Runs that were stopped early do not count as finished: their averages would raise the median.
         """
         finished = [curve for curve in curves if curve.is_finished]
         medians: dict[int, tuple[float, int]] = {}

@@ -52,8 +52,7 @@ class SuccessiveHalving(CurveRule):
     def decide(self, curves: Sequence[LearningCurve]) -> Iterator[StopDecision]:
         """Return the running runs whose best loss up to their highest rung is not among the best 1/eta.
 
-        A running run is judged again as others reach its rung. So the decision does not depend on the order
-        in which runs report.
+        A run is judged again as others reach its rung, so the order of their reports does not matter.
         """
         every_rung = rungs(self)
         losses: dict[int, list[float]] = {}
