@@ -69,6 +69,7 @@ def with_rule(**keys: Any) -> dict[str, Any]:
 def test_a_rule_is_parsed_and_stops_runs(with_limit: None) -> None:
     config = parse_sweep(with_rule(limit=0.5, min_iter=2))
     assert config.early_terminate == Limit(0.5, 2)
+    assert config.early_terminate.label == "a limit"
     search = Controller(config)
     bad, good = (search.add({"x": 0.1}, [{"loss": 9.0}, {"loss": loss}], "running") for loss in (0.75, 0.25))
     (decision,) = search.runs_to_stop()

@@ -24,9 +24,7 @@ from litsweep.sweep.distribution import (
 )
 from litsweep.sweep.values import identity, is_monotonic, is_number
 
-_TAIL = (
-    2.0**-53
-)  # the smallest step of a random double: it keeps the tails of an unbounded distribution finite
+_TAIL = 2.0**-53  # the smallest step of a random double; it keeps the tails of `normal` finite
 _NEVER = 1e-15  # a quantized value at a bound with at most this probability is not in the support
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Goal(StrEnum):
-    """Whether smaller or larger values are better."""
+    """The direction of improvement."""
 
     MINIMIZE = "minimize"
     MAXIMIZE = "maximize"

@@ -37,8 +37,8 @@ def log_h(z: Tensor) -> Tensor:
 class LogNoisyExpectedImprovement:
     """log E[max(f(x) - max f(base and pending) - margin, 0)], in standardized targets.
 
-    `base`, shape `b x d`, are the candidates for the best config so far, `pending`, shape `p x d`, the
-    running configs, both at the full budget. `normals`, shape `s x (b + p)`, are standard normal draws.
+    `base`, shape `b x d`, are the candidates for the best config so far, and `pending`, `p x d`, the running
+    configs. Both are at the full budget. `normals`, shape `s x (b + p)`, are standard normal draws.
     """
 
     def __init__(

@@ -26,10 +26,12 @@ class Matern:
     """Matérn-5/2 of unit variance, which is stationary."""
 
     def covariance(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return (1 + r + r²/3) exp(-r), where r is sqrt(5) times the distance."""
         covariance: Tensor = _Matern.apply(a, b)
         return covariance
 
     def variance(self, a: Tensor) -> Tensor:
+        """Return ones."""
         return torch.ones_like(a[..., 0])
 
 
@@ -61,10 +63,12 @@ class NeuralNetwork:
     """
 
     def covariance(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return the arcsine of the scaled product of (1, a) and (1, b)."""
         sine = _direction(a) @ _direction(b).mT
         return torch.asin(sine.clamp(-1 + 1e-9, 1 - 1e-9)) * (2 / math.pi)
 
     def variance(self, a: Tensor) -> Tensor:
+        """Return the covariance of each point with itself, which grows with the distance from the middle."""
         direction = _direction(a)
         return torch.asin((direction * direction).sum(-1)) * (2 / math.pi)
 

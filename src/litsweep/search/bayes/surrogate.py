@@ -4,8 +4,8 @@ In shapes, n is the number of observations, m of query points and d of model inp
 Targets z are objectives (higher is better) after scaling, warping and standardization.
 
 Each input has a length scale; two different categories are at distance 1. The length scales' prior widens
-with sqrt(d) (Hvarfner et al. 2024), so one model serves from 1 to dozens of parameters. On plain matrices the
-fit is 4 to 19 times faster than that of BoTorch's SingleTaskGP with such warps (1 thread, n = 100 and 300).
+with sqrt(d) (Hvarfner et al. 2024), so one model serves from 1 to dozens of parameters. The fit uses plain
+matrices. It is 4 to 19 times faster than BoTorch's with such warps (1 thread, n = 100 and 300).
 """
 
 import math
