@@ -79,9 +79,7 @@ def _next_config(
     is_design_complete = seen.ended + len(pending) >= _DESIGN_SIZE
     if is_design_complete and seen.ended >= MIN_ENDED and models[0].encoding.d:
         unlogged = [model.metric.name for model in models if model.seen.runs_used < 2]
-        if (
-            unlogged and seen.ended >= _DESIGN_SIZE
-        ):  # with fewer ended runs, the next may be the second to log
+        if unlogged and seen.ended >= _DESIGN_SIZE:  # with fewer, the next run may be the second to log
             fallback = f"fewer than two runs have logged {', '.join(unlogged)}"
         elif not unlogged:
             try:
