@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from litsweep.errors import count
@@ -10,13 +10,14 @@ from litsweep.search.curve import Curve
 from litsweep.search.searcher import searcher
 from litsweep.search.stopping import StopDecision, Stopper
 from litsweep.sweep.config import SweepConfig
-from litsweep.sweep.history import History, rows_of
+from litsweep.sweep.history import History, rows_of, summary_of
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.objective import best_of, objective
+from litsweep.sweep.objective import best_value, objective
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
 from litsweep.sweep.run import Failure, Run, RunState, Suggestion
 from litsweep.sweep.section import show
-from litsweep.sweep.values import checked_seed
+from litsweep.sweep.summary import find
+from litsweep.sweep.values import checked_seed, is_number
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 8
@@ -44,6 +45,7 @@ class Controller:
         self._stopper = None if rule is None or config.scheduler else Stopper(config, rule, self.seed)
         self._runs: dict[str, Run] = {}
         self._curves: dict[str, Curve] = {}
+        self._objectives: dict[str, float | None] = {}
         self._priors: set[str] = set()
         self._on_target: set[str] = set()
         self._tried: set[Hashable] = set()
@@ -75,12 +77,14 @@ class Controller:
         state: RunState | str | None = None,
         failure: Failure | str | None = None,
         stopped_early: bool | None = None,
+        summary: Mapping[str, object] | None = None,
     ) -> None:
-        """What became of a run. `history` replaces its rows; what is None stays as it was.
+        """What became of a run. `history` and `summary` replace what it had; what is None stays as it was.
 
+        A metric counts in the summary too: as a number, nested, or as `{"max": 0.9}` (W&B's `define_metric`).
         A failure belongs to the state that it is told with: a later state without one takes it back.
-        Raises KeyError for an unknown id, TypeError for a history that does not consist of rows. An error
-        leaves everything as it was.
+        Raises KeyError for an unknown id, TypeError for a history that does not consist of rows or a summary
+        that is no mapping. An error leaves everything as it was.
         """
         run = self._runs[id]
         if state is None and failure is None:
@@ -92,6 +96,7 @@ class Controller:
                 state=run.state if state is None else RunState(state),
                 failure=None if failure is None else Failure(failure),
                 stopped_early=run.stopped_early if stopped_early is None else stopped_early,
+                summary=run.summary if summary is None else summary_of(summary),
             )
         )
 
@@ -105,19 +110,22 @@ class Controller:
         stopped_early: bool = False,
         is_prior: bool = False,
         reason: Mapping[str, object] | None = None,
+        summary: Mapping[str, object] | None = None,
     ) -> str:
         """A run it did not suggest, or one it did before a restart; returns its id.
 
-        `is_prior` marks a run of an earlier sweep: the search learns from it, but it uses up no `run_cap`,
+        `summary` is as in `tell`. `is_prior` marks a run of an earlier sweep: the search learns from it, but it uses up no `run_cap`,
         reaches no `target` and is not the `best` of this sweep. `reason` is that of the suggestion, so that
         fallbacks are counted across a restart. Raises ValueError for an id that is taken, TypeError for a
-        history that does not consist of rows. An error leaves everything as it was.
+        history that does not consist of rows or a summary that is no mapping. An error leaves everything as
+        it was.
         """
         run_id = self._new_id() if id is None else id
         if run_id in self._runs:
             raise ValueError(f"there is a run {run_id!r} already; use tell")
         state, failure = RunState(state), None if failure is None else Failure(failure)
-        run = Run(run_id, dict(parameters), state, rows_of(history), failure, stopped_early)
+        told = summary_of({} if summary is None else summary)
+        run = Run(run_id, dict(parameters), state, rows_of(history), failure, stopped_early, told)
         fallback = None if reason is None else reason.get("fallback")
         self._tried.add(self.config.space.key(run.parameters))
         if fallback is not None:
@@ -155,9 +163,11 @@ class Controller:
         return [own[i] for i in front]
 
     def objective(self, id: str) -> float | None:
-        """The best value of the first metric in a run's history; None where it logged none."""
-        metric = self.config.metric
-        return None if metric is None else best_of(self._curves[id].values, metric)
+        """The best value of the first metric in a run's history or summary; None where it has none.
+
+        Raises KeyError for an unknown id.
+        """
+        return self._objectives[id]
 
     @property
     def is_done(self) -> str | None:
@@ -189,9 +199,11 @@ class Controller:
     def _record(self, run: Run) -> None:
         self._runs[run.id] = run
         metric = self.config.metric
+        self._objectives[run.id] = None
         if metric is None:
             return
         self._curves[run.id] = Curve.of(run, metric)
+        self._objectives[run.id] = best_value(self._curves[run.id].values, run.summary, metric)
         if run.id not in self._priors and reaches_targets(run, self.config.metrics):
             self._on_target.add(run.id)
         else:
@@ -203,10 +215,10 @@ class Controller:
         if metric is None:
             return []
         finished = [run for run in self._own if run.state is RunState.FINISHED and not run.stopped_early]
-        silent = [run for run in finished if not self._curves[run.id].values]
+        silent = [run for run in finished if self._objectives[run.id] is None]
         if not silent:
             return []
-        logged = {str(name): value for run in silent for row in run.history for name, value in row.items()}
+        logged = {name: value for run in silent for name, value in _logged(run, metric)}
         last = f" (the last was {show(logged.pop(metric.name))})" if metric.name in logged else ""
         others = f", but {', '.join(sorted(logged))}" if logged else ""
         return [f"{count(len(silent), 'finished run')} logged no finite {metric.name}{last}{others}"]
@@ -225,6 +237,17 @@ class Controller:
 def seed_for_sweep(sweep_id: str) -> int:
     """A seed for a sweep that gives none, the same each time."""
     return int.from_bytes(hashlib.sha256(sweep_id.encode()).digest()[:4])
+
+
+def _logged(run: Run, metric: Metric) -> Iterator[tuple[str, object]]:
+    """What a run has logged, and the numbers of its summary; the metric, where it is there, whatever it is."""
+    for row in run.history:
+        yield from ((str(name), value) for name, value in row.items())
+    numbers = ((str(name), value) for name, value in run.summary.items() if is_number(value))
+    yield from ((name, value) for name, value in numbers if not name.startswith("_"))
+    found = find(run.summary, metric.name)
+    if found is not None:
+        yield metric.name, found
 
 
 def reaches_targets(run: Run, metrics: Sequence[Metric]) -> bool:

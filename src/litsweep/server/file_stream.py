@@ -112,7 +112,7 @@ def _step(row: Row, line: int) -> int:
 
 def _state(run: RunRecord, chunk: Chunk, now: float) -> Changes:
     if run.state == RunState.PENDING and run.started_at is not None:
-        return {}  # last words of a process whose run waits for another one
+        return {"heartbeat_at": now}  # last words of a process whose run waits for another one
     if chunk.is_preempting:
         run = replace(run, state=RunState.PREEMPTING)
     if chunk.exit_code is not None:

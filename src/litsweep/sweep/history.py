@@ -1,4 +1,4 @@
-"""The rows that a run has logged, as a program hands them over."""
+"""The rows that a run has logged, and its summary, as a program hands them over."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,6 +19,23 @@ def rows_of(history: History) -> tuple[Mapping[str, float], ...]:
     if not isinstance(history, Iterable) or isinstance(history, Mapping):
         raise TypeError(str(Fault("history", "must be a list of rows", show(history), _FIX)))
     return tuple(_row(index, row) for index, row in enumerate(history))
+
+
+def summary_of(summary: Mapping[str, Any]) -> Mapping[str, object]:
+    """The summary, with each array or tensor of no dimension as the number in it.
+
+    Raises TypeError where it is no mapping.
+    """
+    if not isinstance(summary, Mapping):
+        fix = 'write for example {"val_loss": 0.5}, or dict(run.summary)'
+        raise TypeError(str(Fault("summary", "must map metrics to numbers", show(summary), fix)))
+    return {name: _plain(value) for name, value in summary.items()}
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, Mapping):
+        return summary_of(value)
+    return value.item() if _holds_one_number(value) else value
 
 
 def _row(index: int, row: Mapping[str, Any]) -> Mapping[str, float]:

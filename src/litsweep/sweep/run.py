@@ -1,7 +1,7 @@
 """A run: one training of one configuration, as the search sees it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -47,7 +47,8 @@ class Run:
 
     `parameters` maps the full parameter name (nested ones dotted) to its value. `history` holds the logged
     rows in order, each a mapping of metric name to number; rows may lack any metric and numbers may be NaN.
-    `stopped_early` says that the search asked it to end.
+    `stopped_early` says that the search asked it to end. `summary` is W&B's: it may hold a metric as a number,
+    nested, or as aggregates (`{"acc": {"max": 0.9}}`).
     """
 
     id: str
@@ -56,6 +57,7 @@ class Run:
     history: Sequence[Mapping[str, float]] = ()
     failure: Failure | None = None
     stopped_early: bool = False
+    summary: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def is_broken(self) -> bool:

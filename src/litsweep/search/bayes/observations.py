@@ -10,8 +10,9 @@ from torch import Tensor
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Impute, Metric
-from litsweep.sweep.objective import best_of, curve
+from litsweep.sweep.objective import best_of, best_value, curve
 from litsweep.sweep.run import Failure, Run, RunState
+from litsweep.sweep.summary import summary_values
 
 _NOT_THE_CONFIGS_FAULT = (Failure.SIGNAL, Failure.LOST)
 
@@ -79,11 +80,22 @@ def as_tensor(rows: Sequence[object]) -> Tensor:
 
 @dataclass(frozen=True)
 class Trial:
-    """A run, its encoded config, and the finite values it logged of the metric, in order."""
+    """A run, its encoded config, and the finite values it logged of the metric, in order.
+
+    A metric that stands in the summary alone counts as logged once. `best` is the run's objective.
+    """
 
     run: Run
     row: tuple[float, ...]
     values: Sequence[float]
+    best: float | None
+
+    @classmethod
+    def of(cls, run: Run, row: tuple[float, ...], metric: Metric) -> "Trial":
+        """What a run tells of a metric."""
+        logged = curve(run, metric.name)
+        values = logged or summary_values(run.summary, metric.name)[-1:]
+        return cls(run, row, values, best_value(logged, run.summary, metric))
 
     @property
     def is_alive(self) -> bool:
@@ -117,11 +129,7 @@ class Trial:
 def observe(encoding: Encoding, config: SweepConfig, metric: Metric, runs: Sequence[Run]) -> Observations:
     """Sort the runs into observations, configs that may still give one, and failures."""
     rows = [encoding.encode(run.parameters) for run in runs]
-    trials = [
-        Trial(run, row, curve(run, metric.name))
-        for run, row in zip(runs, rows, strict=True)
-        if row is not None
-    ]
+    trials = [Trial.of(run, row, metric) for run, row in zip(runs, rows, strict=True) if row is not None]
     reading = Reading.of(config, metric, trials)
     observed = [observation for trial in trials for observation in reading.observations(trial)]
     imputed = {observation.run for observation in observed if metric.impute_while_running}
@@ -163,8 +171,7 @@ class Reading:
         length = max(complete or partial or [1])
         is_stopping = config.early_terminate is not None
         shorter = {level for level in (partial if is_stopping else partial + running) if level < length}
-        best = (best_of(list(trial.values), metric) for trial in trials)
-        values = [_sign(metric) * value for value in best if value is not None]
+        values = [_sign(metric) * trial.best for trial in trials if trial.best is not None]
         return cls(
             metric,
             length,
@@ -179,11 +186,12 @@ class Reading:
         if rule is not None:
             return [Observation(trial.run.id, trial.row, self._imputed(trial, rule))]
         is_read = trial.is_complete or trial.is_partial or (trial.is_alive and self.reads_running)
-        if not (is_read and trial.values):
+        if not is_read or trial.best is None:
             return []
         end = len(trial.values)
-        shorter = [self._at(trial, level, self._budget(level)) for level in self.levels if level < end]
-        return [*shorter, self._at(trial, end, 1.0 if trial.is_complete else self._budget(end))]
+        shorter = [self._at(trial, level) for level in self.levels if level < end]
+        budget = 1.0 if trial.is_complete else self._budget(end)
+        return [*shorter, Observation(trial.run.id, trial.row, _sign(self.metric) * trial.best, budget)]
 
     def _imputation(self, trial: Trial) -> Impute | None:
         if trial.is_alive:
@@ -191,19 +199,18 @@ class Reading:
         return self.metric.impute if trial.is_failure else None
 
     def _imputed(self, trial: Trial, rule: Impute) -> float:
-        best = best_of(list(trial.values), self.metric)
-        if rule is Impute.WORST or best is None:
+        if rule is Impute.WORST or trial.best is None:
             return self.worst
-        return _sign(self.metric) * (trial.values[-1] if rule is Impute.LATEST else best)
+        return _sign(self.metric) * (trial.values[-1] if rule is Impute.LATEST else trial.best)
 
     def _budget(self, iterations: int) -> float:
         return min(math.log1p(iterations) / math.log1p(self.length), 1.0)
 
-    def _at(self, trial: Trial, iterations: int, budget: float) -> Observation:
-        """The best value so far at an iteration."""
+    def _at(self, trial: Trial, iterations: int) -> Observation:
+        """The best value so far at an iteration before the last."""
         best = best_of(list(trial.values[:iterations]), self.metric)
         assert best is not None
-        return Observation(trial.run.id, trial.row, _sign(self.metric) * best, budget)
+        return Observation(trial.run.id, trial.row, _sign(self.metric) * best, self._budget(iterations))
 
 
 def _spaced(levels: list[int], most: int) -> tuple[int, ...]:

@@ -87,6 +87,7 @@ def _edits(known: RunRecord, input: dict[str, Any]) -> dict[str, Any]:
         edits["config"] = dumps(json.loads(input["config"]))
     if input.get("summary_metrics") is not None:
         edits["summary"] = dumps(known.summary_values | json.loads(input["summary_metrics"]))
+        edits["heartbeat_at"] = time.time()  # by this the search knows of a new summary
     return edits
 
 

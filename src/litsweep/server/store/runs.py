@@ -91,7 +91,10 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class RunMark:
-    """What tells whether there is news of a run."""
+    """The columns that change when a run has something new.
+
+    A summary is too large to be read for every run each time: whoever writes one sets `heartbeat_at`.
+    """
 
     id: int
     name: str
@@ -100,6 +103,7 @@ class RunMark:
     stopped_by: str | None
     failure: str | None
     started_at: float | None
+    heartbeat_at: float
 
 
 _JOINED = (
