@@ -10,8 +10,10 @@ from rich.text import Text
 from litsweep.cli.backend import use_backend
 from litsweep.cli.options import add_data_dir, add_json, write_json
 from litsweep.errors import count
-from litsweep.launch.result import BestRun, Result, result_of
+from litsweep.launch.result import NOT_FINITE, BestRun, Result, result_of
 from litsweep.sweep.metric import Goal
+from litsweep.sweep.section import show
+from litsweep.sweep.summary import is_aggregated
 
 _WIDEST_NAME = 40
 """Values stand below each other, but behind a longer name."""
@@ -59,10 +61,12 @@ def show_result(result: Result, console: Console) -> int:
 def _lack(result: Result) -> str:
     if result.metric is None:
         return "the sweep declares no metric"
+    if result.unusable in NOT_FINITE or is_aggregated(result.unusable):
+        return f"no run logged a finite {result.metric}, only NaN or infinity"
+    if result.unusable is not None:
+        return f"no run logged a number as {result.metric}; the last was {show(result.unusable)}"
     if not result.logged:
         return f"no run logged {result.metric}, or anything else"
-    if result.metric in result.logged:
-        return f"no run logged a finite {result.metric}, only NaN or infinity"
     logged = ", ".join(result.logged)
     return f"no run logged {result.metric}; what they logged: {logged} (metric.name in the sweep's YAML)"
 

@@ -3,18 +3,19 @@
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from litsweep.launch.command import invocation
 from litsweep.launch.watch import RunStatus, SweepStatus
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.summary import entries, find, is_aggregated
 
 CHECKPOINT, ARTIFACT = "checkpoint", "model_artifact"
 ATTEMPTS = "attempts"  # the agents' count, not a metric
 ENV = "/usr/bin/env"
-_NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as W&B's API has them
+NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as W&B's API has them
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class BestRun:
 
 @dataclass(frozen=True)
 class Result:
-    """A sweep's outcome: `runs` counts them by state, `best` is None when no run logged a finite value
-    of the metric.
+    """A sweep's outcome: `runs` counts them by state, `best` is None when no run has a finite value of the
+    metric, in its history or summary. `unusable` is then what the last run has that has any.
 
     `logged` names the metrics of all runs, and `is_over` says that no run is left to come. With several
     metrics `best` goes by the first, `goals` has the goal of each, and `front` the runs of the Pareto front.
@@ -51,6 +52,7 @@ class Result:
     runs: Mapping[str, int]
     best: BestRun | None
     logged: tuple[str, ...]
+    unusable: object
     is_over: bool
     goals: Mapping[str, str]
     front: tuple[BestRun, ...]
@@ -70,7 +72,8 @@ def result_of(status: SweepStatus) -> Result:
         goal=status.metric.goal if status.metric else None,
         runs=dict(status.count()),
         best=_best_run(best, status.config) if best else None,
-        logged=tuple(sorted({key for run in status.runs for key in run.summary if _is_metric(key, run)})),
+        logged=tuple(sorted({name for run in status.runs for name in _logged(run)})),
+        unusable=None if best or status.metric is None else _unusable(status.runs, status.metric.name),
         is_over=status.is_over,
         goals={metric.name: metric.goal.value for metric in status.config.metrics},
         front=tuple(_best_run(run, status.config) for run in status.front()),
@@ -94,10 +97,16 @@ def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
     )
 
 
-def _is_metric(key: str, run: RunStatus) -> bool:
-    value = run.summary[key]
-    is_number = isinstance(value, (int, float)) or value in _NOT_FINITE
-    return is_number and not key.startswith("_") and key != ATTEMPTS
+def _logged(run: RunStatus) -> Iterator[str]:
+    for name, value in entries(run.summary):
+        is_metric = isinstance(value, (int, float)) or value in NOT_FINITE or is_aggregated(value)
+        if is_metric and name != ATTEMPTS:
+            yield name
+
+
+def _unusable(runs: Sequence[RunStatus], metric: str) -> object:
+    found = [find(run.summary, metric) for run in runs]
+    return next((value for value in reversed(found) if value is not None), None)
 
 
 def _is_test_metric(key: str, value: object) -> bool:

@@ -10,21 +10,21 @@ import wandb
 from litsweep.errors import LitsweepError
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.objective import best_of, curve
+from litsweep.sweep.objective import best_value, curve, last_value
 from litsweep.sweep.pareto import front_of_sweep, ranked_by
 from litsweep.sweep.run import Run, RunState
 
 PAGE = 500
 
-Values = tuple[Mapping[str, float], float | None]
-"""The best value of each metric that a run has logged, and the last one of the first metric."""
+Curves = Sequence[Sequence[float]]
+"""What a run has logged of each of the sweep's metrics."""
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One run of a sweep: `best` and `last` are the metric's, None before it was first logged.
+    """One run of a sweep: `best` and `last` are the metric's, None before the run had a value.
 
-    `objectives` has the best value of each of the sweep's metrics that the run has logged.
+    `objectives` has the best value of each of the sweep's metrics that the run has, in history or summary.
     """
 
     id: str
@@ -98,10 +98,10 @@ class SweepStatus:
 
 @dataclass
 class SweepWatch:
-    """Reads one sweep again and again; what a finished run logged is read once."""
+    """Reads one sweep again and again; what an ended run logged is read once, its summary each time."""
 
     path: str
-    _values: dict[str, Values] = field(default_factory=dict)
+    _ended: dict[str, Curves] = field(default_factory=dict)
 
     def read(self) -> SweepStatus:
         """The sweep now.
@@ -133,7 +133,10 @@ class SweepWatch:
 
     def _status(self, run: Any, config: SweepConfig) -> RunStatus:
         state = RunState(run.state)
-        objectives, last = self._metric_values(run, state, config.metrics)
+        summary = dict(run.summary_metrics)
+        logged = list(zip(self._curves(run, state, config.metrics), config.metrics, strict=True))
+        bests = {metric.name: best_value(values, summary, metric) for values, metric in logged}
+        objectives = {name: best for name, best in bests.items() if best is not None}
         flat = config.flatten(run.config)
         return RunStatus(
             id=run.id,
@@ -141,25 +144,26 @@ class SweepWatch:
             url=run.url,
             state=state,
             parameters={p.name: flat[p.name] for p in config.space.parameters if p.name in flat},
-            summary=dict(run.summary_metrics),
+            summary=summary,
             best=objectives.get(config.metric.name) if config.metric else None,
-            last=last,
+            last=last_value(logged[0][0], summary, logged[0][1].name) if logged else None,
             objectives=objectives,
         )
 
-    def _metric_values(self, run: Any, state: RunState, metrics: Sequence[Metric]) -> Values:
-        if run.id in self._values:
-            return self._values[run.id]
-        curves = [_curve(run, metric.name) for metric in metrics]
-        bests = {
-            m.name: best for m, c in zip(metrics, curves, strict=True) if (best := best_of(c, m)) is not None
-        }
-        answer = bests, curves[0][-1] if curves and curves[0] else None
-        if not state.is_alive:
-            self._values[run.id] = answer
-        return answer
+    def _curves(self, run: Any, state: RunState, metrics: Sequence[Metric]) -> Curves:
+        if state.is_alive:
+            self._ended.pop(run.id, None)
+            return [_curve(run, metric) for metric in metrics]
+        if run.id not in self._ended:
+            self._ended[run.id] = [_curve(run, metric) for metric in metrics]
+        return self._ended[run.id]
 
 
-def _curve(run: Any, metric: str) -> list[float]:
-    """One metric at a time: asked for several, the client leaves out the rows that lack any of them."""
-    return curve(Run(run.id, {}, history=list(run.scan_history(keys=[metric]))), metric)
+def _curve(run: Any, metric: Metric) -> list[float]:
+    """The values that decide: the extremes and the last one.
+
+    One metric at a time: asked for several, the client leaves out the rows that lack any of them.
+    """
+    rows = list(run.scan_history(keys=[metric.name]))
+    values = curve(Run(run.id, {}, history=rows), metric.name)
+    return [min(values), max(values), values[-1]] if values else []

@@ -1,6 +1,7 @@
 """What `wandb sweep-scheduler` asks of a sweep's `scheduler.source`, from the sweep's own YAML file."""
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import optuna
 from optuna import Study, Trial
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.pruners import BasePruner, NopPruner
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from litsweep.optuna.distributions import to_optuna
 from litsweep.optuna.sampler import LitsweepSampler
@@ -20,7 +21,10 @@ from litsweep.search.curve import Curve
 from litsweep.search.stopping import Stopper
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.early_terminate import EarlyTerminate
+from litsweep.sweep.metric import Metric
+from litsweep.sweep.objective import best_value
 from litsweep.sweep.run import Run
+from litsweep.sweep.summary import is_aggregated
 
 _logger = logging.getLogger("optuna.litsweep")
 
@@ -59,7 +63,7 @@ class SweepSearch:
             sampler=SweepSampler(config, seed),
             pruner=RulePruner(config, rule, seed) if rule is not None else NopPruner(),
         )
-        return study, self._is_on_target
+        return SweepStudy(study, config.metrics), self._is_on_target
 
     def search_space(self, trial: Trial) -> dict[str, Any]:
         """The parameters of one run, conditional ones only where they exist."""
@@ -81,6 +85,35 @@ class SweepSearch:
 
     def _is_on_target(self, study: Study) -> bool:
         return any(reaches_targets(run, self._config.metrics) for run in sweep_runs(study, self._config))
+
+
+class SweepStudy(Study):
+    """A study that takes the value of a run from the run's summary, aggregates of a metric included."""
+
+    def __init__(self, study: Study, metrics: Sequence[Metric]) -> None:
+        super().__init__(study.study_name, study._storage, study.sampler, study.pruner)
+        self._metrics = metrics
+
+    def tell(
+        self,
+        trial: Trial | int,
+        values: float | Sequence[float] | None = None,
+        state: TrialState | None = None,
+        skip_if_finished: bool = False,
+    ) -> FrozenTrial:
+        """As `Study.tell`, where a value may be a mapping such as `{"max": 0.9}` (W&B's `define_metric`)."""
+        if isinstance(values, list):
+            values = [_plain(value, metric) for value, metric in zip(values, self._metrics, strict=True)]
+        elif values is not None:
+            values = _plain(values, self._metrics[0])
+        return super().tell(trial, values, state, skip_if_finished)
+
+
+def _plain(value: Any, metric: Metric) -> Any:
+    if not is_aggregated(value):
+        return value
+    best = best_value([], {metric.name: value}, metric)
+    return math.nan if best is None else best
 
 
 class SweepSampler(LitsweepSampler):
@@ -122,7 +155,7 @@ class RulePruner(BasePruner):
 
 
 def sweep_runs(study: Study, config: SweepConfig) -> list[Run]:
-    """The runs of a W&B sweep, whose objective is the best value in a run's history."""
+    """The runs of a W&B sweep, whose objective is the best value in a run's history or summary."""
     return runs(study.get_trials(deepcopy=False), config, is_best_of_curve=True)
 
 

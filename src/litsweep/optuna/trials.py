@@ -52,7 +52,8 @@ def runs(trials: Sequence[FrozenTrial], config: SweepConfig, is_best_of_curve: b
     """The runs, in order of number, that have parameters; trials that wait to be started have none yet.
 
     A trial's objective is the value that was told: intermediate values beyond it do not count, unless
-    `is_best_of_curve` says that they are the same metric and the best of them is the objective, as in W&B.
+    `is_best_of_curve` says that they are the same metric, as in W&B: then the value is from a run's summary, and
+    the best of all is the objective.
     """
     started = [trial for trial in trials if trial.state in _STATES]
     found = ((trial, in_terms_of(config.space, parameters(trial))) for trial in started)
@@ -63,6 +64,7 @@ def runs(trials: Sequence[FrozenTrial], config: SweepConfig, is_best_of_curve: b
             _STATES[trial.state],
             _history(trial, config.metrics, is_best_of_curve),
             stopped_early=trial.state is TrialState.PRUNED,
+            summary=_summary(trial, config.metrics) if is_best_of_curve else {},
         )
         for trial, params in found
         if params
@@ -76,6 +78,11 @@ def _on_step(parameter: Parameter | None, value: object) -> object:
     return value
 
 
+def _summary(trial: FrozenTrial, metrics: Sequence[Metric]) -> dict[str, float]:
+    names = [metric.name for metric in metrics]
+    return dict(zip(names, trial.values, strict=True)) if trial.values else {}
+
+
 def _history(trial: FrozenTrial, metrics: Sequence[Metric], is_best_of_curve: bool) -> list[dict[str, float]]:
     if len(metrics) == 1:
         return [{metrics[0].name: value} for value in _curve(trial, metrics[0], is_best_of_curve)]
@@ -85,10 +92,9 @@ def _history(trial: FrozenTrial, metrics: Sequence[Metric], is_best_of_curve: bo
 
 def _curve(trial: FrozenTrial, metric: Metric, is_best_of_curve: bool) -> list[float]:
     reported = [value for _, value in sorted(trial.intermediate_values.items())]
-    if trial.state is not TrialState.COMPLETE:
+    if trial.state is not TrialState.COMPLETE or is_best_of_curve:
         return reported
     assert trial.value is not None
     final = trial.value
-    if not is_best_of_curve:
-        reported = [final if metric.is_better(value, final) else value for value in reported]
+    reported = [final if metric.is_better(value, final) else value for value in reported]
     return reported if reported and reported[-1] == final else [*reported, final]

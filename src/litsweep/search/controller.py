@@ -16,7 +16,7 @@ from litsweep.sweep.objective import best_value, objective
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
 from litsweep.sweep.run import Failure, Run, RunState, Suggestion
 from litsweep.sweep.section import show
-from litsweep.sweep.summary import find
+from litsweep.sweep.summary import entries, is_aggregated
 from litsweep.sweep.values import checked_seed, is_number
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -240,14 +240,12 @@ def seed_for_sweep(sweep_id: str) -> int:
 
 
 def _logged(run: Run, metric: Metric) -> Iterator[tuple[str, object]]:
-    """What a run has logged, and the numbers of its summary; the metric, where it is there, whatever it is."""
+    """What a run has logged, and the numbers of its summary; of the metric whatever is there."""
     for row in run.history:
         yield from ((str(name), value) for name, value in row.items())
-    numbers = ((str(name), value) for name, value in run.summary.items() if is_number(value))
-    yield from ((name, value) for name, value in numbers if not name.startswith("_"))
-    found = find(run.summary, metric.name)
-    if found is not None:
-        yield metric.name, found
+    for name, value in entries(run.summary):
+        if is_number(value) or is_aggregated(value) or name == metric.name:
+            yield name, value
 
 
 def reaches_targets(run: Run, metrics: Sequence[Metric]) -> bool:

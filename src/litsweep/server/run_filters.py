@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 from litsweep.errors import LitsweepError
 from litsweep.server.history_keys import flat
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.wire_json import number
+from litsweep.server.wire_json import NAMES
+from litsweep.sweep.summary import find, is_aggregated
+from litsweep.sweep.values import is_finite
 
 Filter = Mapping[str, Any]
 MISSING = object()
@@ -38,7 +39,8 @@ COLUMNS = {
 def select(found: Sequence[RunRecord], filters: str | None, order: str | None = None) -> list[RunRecord]:
     """The runs that `filters` (JSON) lets through, in `order` (`+` ascending, `-` descending).
 
-    Runs that lack the key of the order come last, whatever its direction.
+    Numbers come first and runs that lack the key last, whatever the direction. Of several aggregates of a
+    metric (`define_metric`) the best in the direction of the order counts.
     """
     wanted: Filter = json.loads(filters) if filters else {}
     kept = [run for run in found if matches(wanted, run)]
@@ -98,9 +100,14 @@ def _operator(name: str) -> Callable[[Any, Any], bool]:
 
 
 def _equal(value: Any, operand: Any) -> bool:
-    """Mongo's equality: a list equals each of its items, and null equals what is missing."""
+    """Mongo's equality: a list equals each of its items, and null equals what is missing.
+
+    So do the aggregates of a metric.
+    """
     if operand is None:
         return value is MISSING or value is None
+    if is_aggregated(value) and not isinstance(operand, Mapping):
+        return any(_equal(inner, operand) for inner in value.values())
     if isinstance(value, list) and not isinstance(operand, list):
         return operand in value
     value, operand = _comparable(value, operand)
@@ -109,6 +116,8 @@ def _equal(value: Any, operand: Any) -> bool:
 
 def _compare(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     def holds(value: Any, operand: Any) -> bool:
+        if is_aggregated(value):
+            return any(holds(inner, operand) for inner in value.values())
         value, operand = _comparable(value, operand)
         numbers = isinstance(value, int | float) and isinstance(operand, int | float)
         texts = isinstance(value, str) and isinstance(operand, str)
@@ -149,7 +158,7 @@ def value_of(run: RunRecord, key: str) -> Any:
         case "config":
             return _inside(run.config_values, rest.removesuffix(".value"))
         case "summary_metrics" | "summaryMetrics" | "summary":
-            return _inside(run.summary_values, rest)
+            return find(run.summary_values, rest, MISSING)
         case _:
             column = COLUMNS.get(key)
             value = getattr(run, column) if column else None
@@ -166,21 +175,19 @@ def _inside(values: Mapping[str, Any], key: str) -> Any:
 def sort(found: Sequence[RunRecord], order: str) -> list[RunRecord]:
     """Runs in order of a key such as `-summary_metrics.loss`."""
     key, descending = order.lstrip("+-"), order.startswith("-")
-    present: list[tuple[tuple[int, Any], RunRecord]] = []
-    absent = []
-    for run in found:
-        value = _sort_key(value_of(run, key))
-        if value is None:
-            absent.append(run)
-        else:
-            present.append((value, run))
-    present.sort(key=itemgetter(0), reverse=descending)
-    return [run for _, run in present] + absent
+    keys = {run.id: _sort_key(value_of(run, key), max if descending else min) for run in found}
+    numbers = [run for run in found if isinstance(keys[run.id], float)]
+    texts = [run for run in found if isinstance(keys[run.id], str)]
+    for present in (numbers, texts):
+        present.sort(key=lambda run: keys[run.id], reverse=descending)
+    return [*numbers, *texts, *(run for run in found if keys[run.id] is None)]
 
 
-def _sort_key(value: Any) -> tuple[int, Any] | None:
-    """Numbers before texts; None for what has no place in an order (missing, NaN)."""
-    as_number = number(value)
-    if as_number is not None:
-        return None if as_number != as_number else (0, as_number)
-    return (1, value) if isinstance(value, str) else None
+def _sort_key(value: Any, best: Callable[[list[float]], float]) -> float | str | None:
+    """A finite number or a text; None for what has no place in an order (missing, NaN, infinite)."""
+    if is_aggregated(value):
+        numbers = [float(inner) for inner in value.values() if is_finite(inner)]
+        return best(numbers) if numbers else None
+    if is_finite(value):
+        return float(value)
+    return value if isinstance(value, str) and value not in NAMES else None

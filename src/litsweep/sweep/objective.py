@@ -30,9 +30,9 @@ def best_value(curve: Sequence[float], summary: Summary, metric: Metric) -> floa
     return best_of([*curve, *summary_values(summary, metric.name)], metric)
 
 
-def last_value(curve: Sequence[float], summary: Summary, metric: Metric) -> float | None:
+def last_value(curve: Sequence[float], summary: Summary, metric: str) -> float | None:
     """The last value that a run logged; what its summary says where it logged none."""
-    values = curve or summary_values(summary, metric.name)
+    values = curve or summary_values(summary, metric)
     return values[-1] if values else None
 
 

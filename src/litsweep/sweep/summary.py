@@ -1,6 +1,6 @@
 """A metric in a run's summary: `run.summary["acc"] = 0.9`, nested, or by `define_metric("acc", summary="max")`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeGuard
 
 from litsweep.sweep.values import is_finite
@@ -22,6 +22,15 @@ def find(values: Summary, name: str, default: object = None) -> object:
         if found is not default:
             return found
     return default
+
+
+def entries(summary: Summary, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """The entries by dotted name, without W&B's own (`_step`); the aggregates of one metric are one entry."""
+    for key, value in summary.items():
+        if isinstance(value, Mapping) and not is_aggregated(value):
+            yield from entries(value, f"{prefix}{key}.")
+        elif not key.startswith("_"):
+            yield f"{prefix}{key}", value
 
 
 def is_aggregated(value: object) -> TypeGuard[Summary]:

@@ -153,7 +153,28 @@ def resolve_runs(
     first: int | None = None,
     after: str | None = None,
 ) -> dict[str, Any]:
-    return page(run_filters.select(_in_project(parent, info, filters), filters, order), first, after)
+    found = run_filters.select(_in_project(parent, info, filters), filters, order)
+    best = _asked_best(parent, info, filters, order) if first == 1 else None
+    return page(sorted(found, key=lambda run: run.name != best) if best else found, first, after)
+
+
+def _asked_best(parent: Project, info: Info, filters: str | None, order: str | None) -> str | None:
+    """The run that `Sweep.best_run()` asks for: one run of one sweep, in the order of the sweep's metric.
+
+    Its summary alone does not tell, which by default has the last value that a run logged.
+    """
+    name = run_filters.sweep_of(filters)
+    with info.context.backend.database.read() as connection:
+        sweep = sweeps.find(connection, name, parent.id) if name else None
+        if sweep is None or json.loads(filters or "{}") != {"$and": [{"sweep": name}]}:
+            return None
+        live = info.context.backend.sweeps.get(sweep)
+        metric = live.config.metric
+        if metric is None or order != f"{'-' if metric.is_maximized else '+'}summary_metrics.{metric.name}":
+            return None
+        with live.lock:
+            live.refresh(connection)
+            return live.best_run()
 
 
 @project.field("runCount")

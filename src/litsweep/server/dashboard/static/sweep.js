@@ -160,6 +160,7 @@ function drawCurves({ metric, runs, curves }, best) {
         hovertemplate: `${run.title.replaceAll("<", "&lt;")}<br>step %{x}: %{y:.5g}<extra></extra>`,
       };
     });
+  if (!order.length) return fill("curves", empty("No run has logged it step by step."));
   const range = sensibleRange(order.flatMap((run) => curves[run.name][1]));
   document
     .getElementById("curves-title")
