@@ -26,6 +26,19 @@ def _runs(graphql: GraphQL, stream: Stream) -> None:
     stream("r0", complete=True, exitcode=0)
 
 
+@pytest.fixture
+def aggregated(graphql: GraphQL) -> None:
+    """Summaries as `define_metric` makes them, and others of the same name."""
+    for name, summary in {
+        "r0": {"acc": {"min": 1, "max": 7}},
+        "r1": {"acc": {"max": 5.0}, "val.f1": {"mean": 1}},
+        "r2": {"acc": 3, "val": {"f1": {"last": 2}}},
+        "r3": {"acc": "n/a", "val": {"f1": {"max": "NaN"}}},
+        "r4": {"acc": "Infinity"},
+    }.items():
+        graphql(UPSERT_RUN, name=name, project="p", entity="local", summaryMetrics=json.dumps(summary))
+
+
 def names(graphql: GraphQL, filters: Any = None, order: str | None = None, **more: Any) -> list[str]:
     text = None if filters is None else json.dumps(filters)
     project = graphql(RUNS, filters=text, order=order, **more)["data"]["project"]
@@ -75,6 +88,46 @@ def test_filters(graphql: GraphQL, filters: dict[str, Any], expected: str) -> No
 )
 def test_order_puts_missing_values_last(graphql: GraphQL, order: str, expected: str) -> None:
     assert names(graphql, order=order) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("-acc", "r0 r1 r2 r3 r4"),  # numbers, the text, and what is in no order
+        ("+acc", "r0 r2 r1 r3 r4"),
+        ("-acc.max", "r0 r1 r2 r3 r4"),
+        ("+val.f1", "r1 r2 r0 r3 r4"),
+        ("-val.f1", "r2 r1 r0 r3 r4"),
+    ],
+)
+@pytest.mark.usefixtures("aggregated")
+def test_order_takes_the_best_aggregate(graphql: GraphQL, key: str, expected: str) -> None:
+    assert names(graphql, order=f"{key[0]}summary_metrics.{key[1:]}") == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ({"$gt": 4}, "r0 r1"),
+        ({"$lt": 4}, "r0 r2"),
+        ({"$gt": 4, "$lt": 6}, "r0 r1"),
+        (5, "r1"),
+        ({"$in": [3, 7]}, "r0 r2"),
+        ({"$ne": 5}, "r0 r2 r3 r4"),
+        ({"$exists": True}, "r0 r1 r2 r3 r4"),
+        ({"max": 5}, "r1"),
+        (None, ""),
+    ],
+)
+@pytest.mark.usefixtures("aggregated")
+def test_filters_look_at_every_aggregate(graphql: GraphQL, condition: Any, expected: str) -> None:
+    assert names(graphql, {"summary_metrics.acc": condition}) == expected.split()
+
+
+@pytest.mark.usefixtures("aggregated")
+def test_filters_on_a_nested_aggregate(graphql: GraphQL) -> None:
+    assert names(graphql, {"summary_metrics.val.f1": {"$gte": 1}}) == ["r1", "r2"]
+    assert names(graphql, {"summary_metrics.val.f1.last": 2}) == ["r2"]
 
 
 def test_pages(graphql: GraphQL) -> None:

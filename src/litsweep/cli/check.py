@@ -153,13 +153,14 @@ def check_metrics(path: Path, config: SweepConfig) -> None:
     flags = _first_flags(config)
     logged = pipeline.logged_metrics(flags)
     monitor, _ = pipeline.monitored(flags)
+    summarized = {f"best_{monitor}"} if monitor in logged else set()
     faults = [
         Fault(
             f"metrics[{index}].name" if "metrics" in config.raw else "metric.name",
             "must be a metric that a run logs", repr(metric.name), _nearest(metric.name, sorted(logged)),
         )
         for index, metric in enumerate(config.metrics)
-        if metric.name not in logged
+        if metric.name not in logged | summarized
     ]  # fmt: skip
     if monitor not in logged:
         rule = "must be a metric that a run logs: it picks the best checkpoint and stops early"

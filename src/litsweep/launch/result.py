@@ -52,10 +52,10 @@ class Result:
     runs: Mapping[str, int]
     best: BestRun | None
     logged: tuple[str, ...]
-    unusable: object
     is_over: bool
     goals: Mapping[str, str]
     front: tuple[BestRun, ...]
+    unusable: object = None
 
     def as_dict(self) -> dict[str, object]:
         """What `--json` writes."""
@@ -73,10 +73,10 @@ def result_of(status: SweepStatus) -> Result:
         runs=dict(status.count()),
         best=_best_run(best, status.config) if best else None,
         logged=tuple(sorted({name for run in status.runs for name in _logged(run)})),
-        unusable=None if best or status.metric is None else _unusable(status.runs, status.metric.name),
         is_over=status.is_over,
         goals={metric.name: metric.goal.value for metric in status.config.metrics},
         front=tuple(_best_run(run, status.config) for run in status.front()),
+        unusable=None if best or status.metric is None else _unusable(status.runs, status.metric.name),
     )
 
 

@@ -52,8 +52,8 @@ def runs(trials: Sequence[FrozenTrial], config: SweepConfig, is_best_of_curve: b
     """The runs, in order of number, that have parameters; trials that wait to be started have none yet.
 
     A trial's objective is the value that was told: intermediate values beyond it do not count, unless
-    `is_best_of_curve` says that they are the same metric, as in W&B: then the value is from a run's summary, and
-    the best of all is the objective.
+    `is_best_of_curve` says that they are the same metric, as in W&B: then the value is from a run's summary,
+    and the best of all is the objective.
     """
     started = [trial for trial in trials if trial.state in _STATES]
     found = ((trial, in_terms_of(config.space, parameters(trial))) for trial in started)

@@ -114,11 +114,11 @@ class Controller:
     ) -> str:
         """A run it did not suggest, or one it did before a restart; returns its id.
 
-        `summary` is as in `tell`. `is_prior` marks a run of an earlier sweep: the search learns from it, but it uses up no `run_cap`,
-        reaches no `target` and is not the `best` of this sweep. `reason` is that of the suggestion, so that
-        fallbacks are counted across a restart. Raises ValueError for an id that is taken, TypeError for a
-        history that does not consist of rows or a summary that is no mapping. An error leaves everything as
-        it was.
+        `summary` is as in `tell`. `is_prior` marks a run of an earlier sweep: the search learns from it, but
+        it uses up no `run_cap`, reaches no `target` and is not the `best` of this sweep. `reason` is that of
+        the suggestion, so that fallbacks are counted across a restart. Raises ValueError for an id that is
+        taken, TypeError for a history that does not consist of rows or a summary that is no mapping. An error
+        leaves everything as it was.
         """
         run_id = self._new_id() if id is None else id
         if run_id in self._runs:

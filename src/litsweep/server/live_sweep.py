@@ -25,6 +25,7 @@ from litsweep.server.wire_json import number, with_numbers
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.run import Failure, RunState, Suggestion
 from litsweep.sweep.summary import find
+from litsweep.sweep.values import is_finite
 
 Row = dict[str, float]
 
@@ -129,7 +130,7 @@ class LiveSweep:
         heard.history.extend(self._rows(connection, run, heard.lines))
         heard.told, heard.mark, heard.lines = told, mark, told.history_lines
         self._heard[run.name] = heard
-        history = heard.history if heard.history or told.summary else [_last_values(run)]
+        history = heard.history or [self._other_values(run)]
         outcome = _outcome(run, told)
         if before is None:
             reason = json.loads(run.reason) if run.reason else None
@@ -148,6 +149,13 @@ class LiveSweep:
         found = lines.read(connection, run.id, HISTORY, start) if run.history_lines > start else []
         rows = (_numbers(json.loads(line.body), self._metrics) for line in found)
         return [row for row in rows if row]
+
+    def _other_values(self, run: RunRecord) -> Row:
+        """All other numbers of a run that logged no metric of the sweep, for the search to name."""
+        keys: Keys = json.loads(run.history_keys)
+        last = dict(flat(run.summary_values)) | {name: key["last"] for name, key in keys.items()}
+        numbers = {name: float(value) for name, value in last.items() if is_finite(value)}
+        return {n: value for n, value in numbers.items() if not (n.startswith("_") or n in self._metrics)}
 
     def _parameters(self, run: RunRecord) -> Mapping[str, object]:
         """As suggested; for a run that was not, as found in its config."""
@@ -169,14 +177,6 @@ def _outcome(run: RunRecord, told: Told) -> dict[str, Any]:
 def _numbers(row: Mapping[str, Any], metrics: frozenset[str]) -> Row:
     found = ((name, number(value)) for name, value in flat(row) if name in metrics)
     return {name: value for name, value in found if value is not None}
-
-
-def _last_values(run: RunRecord) -> Row:
-    """All the numbers that the run has, for the search to name where none of it is a metric of the sweep."""
-    keys: Keys = json.loads(run.history_keys)
-    logged = {name: key["last"] for name, key in keys.items()}
-    last = {name: number(value) for name, value in flat(run.summary_values)} | logged
-    return {name: value for name, value in last.items() if value is not None and not name.startswith("_")}
 
 
 class LiveSweeps:

@@ -175,7 +175,8 @@ def _inside(values: Mapping[str, Any], key: str) -> Any:
 def sort(found: Sequence[RunRecord], order: str) -> list[RunRecord]:
     """Runs in order of a key such as `-summary_metrics.loss`."""
     key, descending = order.lstrip("+-"), order.startswith("-")
-    keys = {run.id: _sort_key(value_of(run, key), max if descending else min) for run in found}
+    best = max if descending else min
+    keys: dict[int, Any] = {run.id: _sort_key(value_of(run, key), best) for run in found}
     numbers = [run for run in found if isinstance(keys[run.id], float)]
     texts = [run for run in found if isinstance(keys[run.id], str)]
     for present in (numbers, texts):

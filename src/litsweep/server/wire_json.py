@@ -25,7 +25,7 @@ def dumps(value: Any) -> str:
 
 
 def with_numbers(value: Any) -> Any:
-    """`value` with every name of a number, such as "NaN", replaced by that number. The reverse of `strict`."""
+    """`value` with every name of a number, such as "NaN", replaced by it. The reverse of `strict`."""
     if isinstance(value, str):
         return NAMES.get(value, value)
     if isinstance(value, Mapping):

@@ -21,7 +21,7 @@ def rows_of(history: History) -> tuple[Mapping[str, float], ...]:
     return tuple(_row(index, row) for index, row in enumerate(history))
 
 
-def summary_of(summary: Mapping[str, Any]) -> Mapping[str, object]:
+def summary_of(summary: object) -> Mapping[str, object]:
     """The summary, with each array or tensor of no dimension as the number in it.
 
     Raises TypeError where it is no mapping.

@@ -47,8 +47,8 @@ class Run:
 
     `parameters` maps the full parameter name (nested ones dotted) to its value. `history` holds the logged
     rows in order, each a mapping of metric name to number; rows may lack any metric and numbers may be NaN.
-    `stopped_early` says that the search asked it to end. `summary` is W&B's: it may hold a metric as a number,
-    nested, or as aggregates (`{"acc": {"max": 0.9}}`).
+    `stopped_early` says that the search asked it to end. `summary` is W&B's: it may hold a metric as a
+    number, nested, or as aggregates (`{"acc": {"max": 0.9}}`).
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""A metric in a run's summary: `run.summary["acc"] = 0.9`, nested, or by `define_metric("acc", summary="max")`."""
+"""A metric in a run's summary: a number, nested, or an aggregate by `define_metric("acc", summary="max")`."""
 
 from collections.abc import Iterator, Mapping
 from typing import TypeGuard
@@ -25,11 +25,16 @@ def find(values: Summary, name: str, default: object = None) -> object:
 
 
 def entries(summary: Summary, prefix: str = "") -> Iterator[tuple[str, object]]:
-    """The entries by dotted name, without W&B's own (`_step`); the aggregates of one metric are one entry."""
+    """The entries by dotted name, without W&B's own (`_step`).
+
+    The aggregates of one metric are one entry, and so is media (`{"_type": …}`).
+    """
     for key, value in summary.items():
-        if isinstance(value, Mapping) and not is_aggregated(value):
+        if str(key).startswith("_"):
+            continue
+        if isinstance(value, Mapping) and "_type" not in value and not is_aggregated(value):
             yield from entries(value, f"{prefix}{key}.")
-        elif not key.startswith("_"):
+        else:
             yield f"{prefix}{key}", value
 
 

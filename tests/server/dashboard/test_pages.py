@@ -1,5 +1,6 @@
 """What the pages are made of."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from starlette.testclient import TestClient
 
 from litsweep.server.dashboard import rendering
 from litsweep.server.store import projects, sweeps
+from litsweep.server.store import runs as store
 from tests.server.dashboard.conftest import EVIL, add_run, backend_of, fill_two_metrics
 
 STATIC = Path(rendering.__file__).parent / "static"
@@ -115,6 +117,30 @@ def test_a_run(http: TestClient, sweep: str) -> None:
     history = data(http, "/local/p/runs/good/history")
     assert history["curves"] == {"val_acc": [[0, 1, 2], [0.5, 0.9, 0.8]]}
     assert history["extremes"]["val_acc"] == {"min": 0.5, "max": 0.9, "best": 0.9, "last": 0.8}
+
+
+def test_a_metric_in_the_summary_is_no_point_of_a_curve(http: TestClient, sweep: str) -> None:
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "p")
+        made = sweeps.find(connection, sweep.rpartition("/")[2])
+        assert made is not None
+        summary = json.dumps({"val_acc": {"max": 0.97, "last": 0.4}})
+        for name, curve in (("both", [0.5, 0.3]), ("alone", [{"epoch": 1}])):
+            add_run(connection, project.id, made.id, name, curve, {"state": "finished"})
+            run = store.find(connection, project.id, name)
+            assert run is not None
+            store.change(connection, run.id, summary=summary)
+    page, found = data(http, sweep), runs(http, sweep)
+    assert [(found[name]["best"], found[name]["last"]) for name in ("both", "alone")] == [
+        (0.97, 0.3),
+        (0.97, 0.4),
+    ]
+    assert page["best"] == "both" and page["curves"]["both"] == [[0, 1], [0.5, 0.3]]
+    assert "alone" not in page["curves"]
+    both, alone = (data(http, f"/local/p/runs/{name}/history") for name in ("both", "alone"))
+    assert alone["curves"].keys() == {"epoch"} and both["curves"]["val_acc"] == [[0, 1], [0.5, 0.3]]
+    assert both["extremes"]["val_acc"] == {"min": 0.3, "max": 0.97, "best": 0.97, "last": 0.3}
+    assert alone["extremes"]["val_acc"] == {"min": 0.4, "max": 0.97, "best": 0.97, "last": 0.4}
 
 
 def test_a_diverged_run_has_a_gap(http: TestClient, sweep: str) -> None:

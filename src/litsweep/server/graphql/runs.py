@@ -163,18 +163,20 @@ def _asked_best(parent: Project, info: Info, filters: str | None, order: str | N
 
     Its summary alone does not tell, which by default has the last value that a run logged.
     """
-    name = run_filters.sweep_of(filters)
-    with info.context.backend.database.read() as connection:
-        sweep = sweeps.find(connection, name, parent.id) if name else None
-        if sweep is None or json.loads(filters or "{}") != {"$and": [{"sweep": name}]}:
-            return None
-        live = info.context.backend.sweeps.get(sweep)
-        metric = live.config.metric
-        if metric is None or order != f"{'-' if metric.is_maximized else '+'}summary_metrics.{metric.name}":
-            return None
-        with live.lock:
-            live.refresh(connection)
-            return live.best_run()
+    backend, name = info.context.backend, run_filters.sweep_of(filters)
+    if name is None or json.loads(filters or "{}") != {"$and": [{"sweep": name}]}:
+        return None
+    with backend.database.read() as connection:
+        sweep = sweeps.find(connection, name, parent.id)
+    live = backend.sweeps.get(sweep) if sweep else None
+    metric = live.config.metric if live else None
+    if live is None or metric is None:
+        return None
+    if order != f"{'-' if metric.is_maximized else '+'}summary_metrics.{metric.name}":
+        return None
+    with live.lock, backend.database.read() as connection:
+        live.refresh(connection)
+        return live.best_run()
 
 
 @project.field("runCount")
