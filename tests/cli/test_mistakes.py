@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,17 @@ def test_one_of_several_metrics_that_no_run_logs(monkeypatch: pytest.MonkeyPatch
     config = parse_sweep({"method": "random", "metrics": metrics, "parameters": {"seed": {"value": 1}}})
     with pytest.raises(ConfigError, match=r"metrics\[1\]\.name: .* got 'val_ac'; use val_acc"):
         check_metrics(Path("sweep.yaml"), config)
+
+
+def test_the_best_of_what_runs_monitor_is_a_metric_of_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pipeline writes it into the summary."""
+    monkeypatch.setattr(pipeline, "logged_metrics", lambda argv: {"val_acc"})
+    space = {"seed": {"value": 1}}
+    for name in ("best_val_acc", "best_val_ac"):
+        metric = {"name": name, "goal": "maximize"}
+        config = parse_sweep({"method": "random", "metric": metric, "parameters": space})
+        with nullcontext() if name == "best_val_acc" else pytest.raises(ConfigError, match=r"metric\.name"):
+            check_metrics(Path("sweep.yaml"), config)
 
 
 def test_missing_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

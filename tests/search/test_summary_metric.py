@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from wandb.sdk.wandb_summary import Summary
 
 from litsweep import Controller, parse_sweep
 from litsweep.search.bayes.encoding import Encoding
@@ -122,6 +123,13 @@ def test_a_summary_that_is_no_mapping_changes_nothing() -> None:
     with pytest.raises(TypeError, match="summary: must map metrics to numbers"):
         search.add({"x": 0.1}, summary=[0.7])  # type: ignore[arg-type]
     assert len(search.runs) == 1 and search.objective(added) == 0.5
+
+
+def test_the_clients_own_summary_is_taken() -> None:
+    items = {"acc": {"max": 0.5}, "val": {"acc": 1}}
+    summary = Summary(lambda: items)  # type: ignore[no-untyped-call]
+    search = controller()
+    assert search.objective(search.add({"x": 0.1}, summary=summary)) == 0.5  # type: ignore[arg-type]
 
 
 def test_a_tensor_counts_as_its_number() -> None:

@@ -104,7 +104,7 @@ def _check_mode(path: Path, config: SweepConfig) -> None:
     monitor, mode = pipeline.monitored(_first_flags(config))
     for metric in config.metrics:
         wanted = "max" if metric.is_maximized else "min"
-        if metric.name == monitor and mode != wanted:
+        if metric.name in (monitor, f"best_{monitor}") and mode != wanted:
             rule = f"must be {wanted} with `goal: {metric.goal}` of {monitor}: the worst epoch would be kept"
             raise ConfigError(str(path), [Fault(_place("mode", config), rule, mode, f"write {wanted}")])
 

@@ -1,7 +1,7 @@
 """The rows that a run has logged, and its summary, as a program hands them over."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from litsweep.errors import Fault
 from litsweep.sweep.section import show
@@ -22,20 +22,25 @@ def rows_of(history: History) -> tuple[Mapping[str, float], ...]:
 
 
 def summary_of(summary: object) -> Mapping[str, object]:
-    """The summary, with each array or tensor of no dimension as the number in it.
+    """The summary as a dict, with each array or tensor of no dimension as the number in it.
 
     Raises TypeError where it is no mapping.
     """
-    if not isinstance(summary, Mapping):
+    if not _is_mapping(summary):
         fix = 'write for example {"val_loss": 0.5}, or dict(run.summary)'
         raise TypeError(str(Fault("summary", "must map metrics to numbers", show(summary), fix)))
-    return {name: _plain(value) for name, value in summary.items()}
+    return {str(name): _plain(summary[name]) for name in summary.keys()}  # noqa: SIM118
 
 
-def _plain(value: Any) -> object:
-    if isinstance(value, Mapping):
+def _plain(value: object) -> object:
+    if _is_mapping(value):
         return summary_of(value)
     return value.item() if _holds_one_number(value) else value
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[str, object]]:
+    """As the wandb client's `run.summary` is, although no `Mapping`."""
+    return isinstance(value, Mapping) or hasattr(type(value), "keys")
 
 
 def _row(index: int, row: Mapping[str, Any]) -> Mapping[str, float]:
@@ -46,6 +51,6 @@ def _row(index: int, row: Mapping[str, Any]) -> Mapping[str, float]:
     return row  # a copy of every row would double what a server's sweeps take up
 
 
-def _holds_one_number(value: Any) -> bool:
+def _holds_one_number(value: object) -> TypeGuard[Any]:
     """As a tensor of PyTorch does that was logged without `.item()`; nothing here imports that."""
     return getattr(value, "shape", None) == () and hasattr(value, "item")
