@@ -83,9 +83,12 @@ def test_the_search_is_told_only_what_is_new(
     Monitor(backend).look()
     told: list[str] = []
     tell = Controller.tell
-    monkeypatch.setattr(
-        Controller, "tell", lambda self, id, *a, **k: (told.append(id), tell(self, id, *a, **k))
-    )
+
+    def note(search: Controller, id: str, *args: Any, **more: Any) -> None:
+        told.append(id)
+        tell(search, id, *args, **more)
+
+    monkeypatch.setattr(Controller, "tell", note)
     sweep.beat(agent, run)
     summarize(sweep, run, acc=0.3, other=2)
     Monitor(backend).look()
