@@ -1,6 +1,5 @@
 """The server as a process: one per data folder."""
 
-import fcntl
 import json
 import os
 import signal
@@ -11,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import uvicorn
+from filelock import FileLock, Timeout
 
 from litsweep.errors import LitsweepError
 from litsweep.server.app import create_app
@@ -84,16 +84,16 @@ def make_data_dir(path: Path) -> None:
 
 @contextmanager
 def _data_lock(data_dir: Path) -> Iterator[None]:
-    """Hold the folder: two servers on the same data would hand out the same runs."""
-    with (data_dir / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            running = server_info(data_dir)
-            where = f" at {running.url} (process {running.pid})" if running else ""
-            raise LitsweepError(
-                f"{data_dir} is in use by a server{where}: use that one, stop it, or give another --data-dir"
-            ) from None
+    """Lock the folder: two servers on the same data would dispatch the same runs."""
+    try:
+        held = FileLock(data_dir / "lock", blocking=False).acquire()
+    except Timeout:
+        running = server_info(data_dir)
+        where = f" at {running.url} (process {running.pid})" if running else ""
+        raise LitsweepError(
+            f"{data_dir} is in use by a server{where}: use that one, stop it, or give another --data-dir"
+        ) from None
+    with held:
         yield
 
 

@@ -23,7 +23,7 @@ export function progress(counts, expected) {
     el(
       "p",
       { class: "soft" },
-      begun ? `${expected ? begun + of + " runs" : plural(begun, "run")}: ${words}` : "no runs yet",
+      begun ? `${expected ? `${begun}${of} runs` : plural(begun, "run")}: ${words}` : "no runs yet",
     ),
   );
 }

@@ -1,5 +1,6 @@
-import { address, badge, definitions, el, empty, fill } from "./dom.js";
 import { colour, draw } from "./charts.js";
+import { consoleText } from "./console.js";
+import { address, badge, definitions, el, empty, fill } from "./dom.js";
 import { ago, bytes, duration, elapsed, inOrder, number, plural, time, value } from "./format.js";
 import { get, poll } from "./poll.js";
 import { brief, full } from "./reason.js";
@@ -274,19 +275,6 @@ const earlier = el(
   "Show earlier lines",
 );
 
-/** A console line without what the client puts in front (the time, ERROR for stderr), and without colours. */
-function plain(line) {
-  let text = line.replace(/^(ERROR )?\d{4}-\d\d-\d\dT\S+ /, "");
-  if (line.startsWith("{")) {
-    try {
-      text = JSON.parse(line).content ?? line;
-    } catch {
-      /* a line that only looks like JSON */
-    }
-  }
-  return text.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "");
-}
-
 async function showLog() {
   const { start, lines } = await get(`${data}/log${logStart === null ? "" : `?from=${logStart}`}`);
   if (!lines.length) return fill("log", empty("Nothing printed yet."));
@@ -295,7 +283,7 @@ async function showLog() {
   if (isFirst) fill("log", earlier, log);
   logStart = start;
   earlier.hidden = start === 0;
-  log.textContent = lines.map(plain).join("\n");
+  log.textContent = lines.map(consoleText).join("\n");
   if (isAtEnd || isFirst) log.scrollTop = log.scrollHeight;
 }
 

@@ -1,5 +1,5 @@
-import { address, badge, definitions, el, empty, fill } from "./dom.js";
 import { axis, colour, draw, sensibleRange } from "./charts.js";
+import { address, badge, definitions, el, empty, fill } from "./dom.js";
 import { ago, duration, elapsed, goals, number, plural, time, value } from "./format.js";
 import { drawFront, frontTile } from "./front.js";
 import { parallel } from "./parallel.js";
@@ -58,22 +58,22 @@ function showTiles(data, best) {
       : metrics.length > 1
         ? tile("Pareto front", ...frontTile(data, link))
         : best === null
-        ? tile(
-            `Best ${metric.name}`,
-            el("p", { class: "figure" }, "–"),
-            el("p", { class: "soft" }, "no run has logged it yet"),
-          )
-        : tile(
-            `Best ${metric.name}`,
-            el("p", { class: "figure" }, number(best.best)),
-            el(
-              "p",
-              { class: "soft" },
-              metric.goal === "maximize" ? "highest" : "lowest",
-              " of all, by ",
-              link(best),
-            ),
-          );
+          ? tile(
+              `Best ${metric.name}`,
+              el("p", { class: "figure" }, "–"),
+              el("p", { class: "soft" }, "no run has logged it yet"),
+            )
+          : tile(
+              `Best ${metric.name}`,
+              el("p", { class: "figure" }, number(best.best)),
+              el(
+                "p",
+                { class: "soft" },
+                metric.goal === "maximize" ? "highest" : "lowest",
+                " of all, by ",
+                link(best),
+              ),
+            );
   const config =
     best && metrics.length === 1 && parameters.length
       ? tile(
@@ -262,7 +262,10 @@ poll(`/-/data${location.pathname}`, async (data) => {
   if (best && data.metrics.length === 1) best.isBest = true;
   showHead(data);
   showTiles(data, best);
-  if (!runTable) fill("runs", (runTable = makeTable(data)).element);
+  if (!runTable) {
+    runTable = makeTable(data);
+    fill("runs", runTable.element);
+  }
   runTable.show(data.runs);
   if (data.metric === null || best === null) {
     fill("best", empty("Comes with the first result."));
