@@ -76,6 +76,11 @@ class RunRecord:
         """As `Run.is_broken`."""
         return RunState(self.state).is_broken_by(self.failure)
 
+    @property
+    def duration(self) -> float | None:
+        """Seconds from its start to its end, or to the last that was heard of it."""
+        return None if self.started_at is None else (self.ended_at or self.heartbeat_at) - self.started_at
+
     @cached_property
     def config_values(self) -> dict[str, Any]:
         """The config without W&B's wrapping of each value in `{"value": …}`."""
