@@ -98,7 +98,9 @@ def _odd_configs(graphql: GraphQL) -> None:
     for i, config in enumerate(configs):
         names = {"name": f"odd{i}", "project": "p", "entity": "local"}
         summary = json.dumps({"val": {"acc": i, "top.5": i / 2}})
-        graphql(UPSERT_RUN, **names, config=json.dumps(config), summaryMetrics=summary, tags=["odd", f"n.{i}"])
+        graphql(
+            UPSERT_RUN, **names, config=json.dumps(config), summaryMetrics=summary, tags=["odd", f"n.{i}"]
+        )
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,10 @@ def _odd_configs(graphql: GraphQL) -> None:
         ({"config.model.value.a.b.c": "x"}, "odd2"),
         ({"config.model.a.b": {"$exists": True}}, "odd2"),
         ({"config.model.depth.value.value": {"$exists": True}}, ""),
-        ({"$or": [{"config.model.rate.value": 0.5}, {"config.model.value.depth": {"$in": [3]}}]}, "odd1 odd2"),
+        (
+            {"$or": [{"config.model.rate.value": 0.5}, {"config.model.value.depth": {"$in": [3]}}]},
+            "odd1 odd2",
+        ),
         ({"tags": "odd", "config.model.rate": {"$exists": False}}, "odd0 odd2"),
         ({"summary_metrics.val.top.5": 0.5}, "odd1"),
         ({"tags": {"$regex": "^n.[12]"}}, "odd1 odd2"),
@@ -147,7 +152,7 @@ def test_orders_by_nested_values(graphql: GraphQL, order: str, expected: str) ->
 
 def test_what_the_client_documents_of_a_run(graphql: GraphQL, stream: Stream) -> None:
     stream("r0", files={"wandb-history.jsonl": {"offset": 0, "content": ['{"a": {"b": 1}, "_step": 0}']}})
-    query = "{ project(name: \"p\") { run(name: \"r3\") { createdAt } } }"
+    query = '{ project(name: "p") { run(name: "r3") { createdAt } } }'
     created = graphql(query)["data"]["project"]["run"]["createdAt"]
     documented: list[dict[str, Any]] = [
         {"username": "local"},
