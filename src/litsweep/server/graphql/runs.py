@@ -106,8 +106,7 @@ def delete_run(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, boo
     with info.context.backend.database.write() as connection:
         known = _get(connection, input["id"])
         if input.get("delete_artifacts"):
-            for logged in artifacts.outputs_of(connection, known.id):
-                artifacts.delete(connection, logged.id)
+            artifacts.delete_outputs(connection, known.id)
         runs.delete(connection, known.id)
     collect_garbage(info.context.backend)
     if known.sweep_id is not None:
