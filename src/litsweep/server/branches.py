@@ -157,9 +157,9 @@ def _replaced(values: Values, name: str, value: Values | None) -> dict[str, Any]
 
 def merged(values: Values, newer: Values) -> dict[str, Any]:
     """`values` with the newer ones over them, nested ones too; media (`{"_type": …}`) is one value."""
-    both = dict(values)
+    both = {**values, **newer}
     for key, value in newer.items():
-        old = both.get(key)
-        nested = isinstance(old, Mapping) and isinstance(value, Mapping)
-        both[key] = merged(old, value) if nested and "_type" not in value else value
+        old = values.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping) and "_type" not in value:
+            both[key] = merged(old, value)
     return both
