@@ -77,7 +77,8 @@ def _begin(connection: Connection, input: dict[str, Any], default_entity: str) -
         known = runs.add(connection, home.id, name, values)
     elif sweep_id is not None and known.sweep_id is None:
         runs.change(connection, known.id, sweep_id=sweep_id)
-    runs.change(connection, known.id, **life_cycle.started(known, time.time()))
+    if input.get("state") != RunState.PENDING:  # a pending one is made for a client that comes later
+        runs.change(connection, known.id, **life_cycle.started(known, time.time()))
     if point := _fork_point(name, input):
         branches.fork(connection, known, point)
     return _required(connection, known.id), inserted
@@ -122,7 +123,7 @@ def _edits(known: RunRecord, input: dict[str, Any]) -> dict[str, Any]:
         is_fork = not input.get("id") and _fork_point(known.name, input) is not None
         edits["config"] = dumps({**json.loads(known.config), **config} if is_fork else config)
     if input.get("summary_metrics") is not None:
-        edits["summary"] = dumps(known.summary_values | json.loads(input["summary_metrics"]))
+        edits["summary"] = dumps(json.loads(input["summary_metrics"]))  # whole: what it lacks was deleted
     return edits
 
 
