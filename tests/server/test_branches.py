@@ -164,6 +164,19 @@ def test_a_fork_of_nothing_is_not_made(project: Runs, point: tuple[str, int]) ->
     assert project.read("b") is None
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [3, [], {"branch_point": 1, "m": 2}, {"branch_point": {"run_id": 1, "step": "x"}, "m": [1, {"7": 2}]}],
+)
+def test_a_config_with_odd_internals_breaks_nothing(project: Runs, graphql: GraphQL, odd: Any) -> None:
+    names = {"name": "odd", "project": "p", "entity": "local"}
+    graphql(UPSERT_RUN, **names, config=json.dumps({"_wandb": {"value": odd}}))
+    project.log("odd", 0, (0, 1.0), (1, 2.0))
+    project.begin("fork of odd", fork=("odd", 0))
+    project.log("fork of odd", 1, (1, 3.0))
+    assert project.rows("fork of odd") == [(0, 1.0), (1, 3.0)]
+
+
 def test_the_page_shows_inherited_rows(project: Runs, backend: Backend) -> None:
     project.begin("b", fork=("a", 5))
     project.log("b", 3, (6, 6.5))

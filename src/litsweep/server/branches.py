@@ -43,9 +43,10 @@ class BranchPoint:
 
 def branch_point(config: Values) -> BranchPoint | None:
     """Where a run branched off, as the client writes it into the config."""
-    point = (config.get("_wandb") or {}).get("branch_point") or {}
-    step = number(point.get("step"))
-    return None if step is None else BranchPoint(str(point.get("run_id")), step)
+    match config.get("_wandb"):
+        case {"branch_point": {"run_id": str(run), "step": int() | float() as step}}:
+            return BranchPoint(run, step)
+    return None
 
 
 def rewind(connection: Connection, run: RunRecord, step: float) -> None:
@@ -118,22 +119,31 @@ def summary_of(kept: Sequence[Line], config: Values) -> dict[str, Any]:
 def continued(connection: Connection, run: RunRecord, sent: Values) -> dict[str, Any]:
     """The summary of a run that branched off; its client knows only what was logged after."""
     summary = merged(run.summary_values, sent)
-    if not any(definition.get("7") for definition in _definitions(run.config_values)):
+    if not _wanted_aggregates(run.config_values):
         return summary
     rows = [json.loads(line.body) for line in lines.read(connection, run.id, HISTORY)]
     return _aggregated(summary, rows, run.config_values)
 
 
-def _definitions(config: Values) -> Sequence[Values]:
-    """What `define_metric` was told, by the numbers of W&B's protocol: 1 is the name, 7 the aggregates."""
-    found: Sequence[Values] = (config.get("_wandb") or {}).get("m") or ()
-    return [definition for definition in found if definition.get("1")]
+def _wanted_aggregates(config: Values) -> dict[str, list[int]]:
+    """W&B's numbers of the aggregates that `define_metric` was asked for, by metric.
+
+    The config has the fields of a definition by their numbers in W&B's protocol: name 1, aggregates 7.
+    """
+    wanted = {}
+    match config.get("_wandb"):
+        case {"m": [*definitions]}:
+            for definition in definitions:
+                match definition:
+                    case {"1": str(name), "7": [_, *_] as kinds}:
+                        wanted[name] = [kind for kind in kinds if isinstance(kind, int)]
+    return wanted
 
 
 def _aggregated(summary: dict[str, Any], rows: Sequence[Values], config: Values) -> dict[str, Any]:
-    wanted = {definition["1"]: definition.get("7") or () for definition in _definitions(config)}
-    series: dict[str, list[float]] = {name: [] for name, kinds in wanted.items() if kinds}
-    for row in rows if series else ():
+    wanted = _wanted_aggregates(config)
+    series: dict[str, list[float]] = {name: [] for name in wanted}
+    for row in rows if wanted else ():
         for name, value in flat(row):
             if name in series and (found := number(value)) is not None:
                 series[name].append(found)
