@@ -86,6 +86,23 @@ def test_the_client_is_told_where_to_go_on(project: Runs) -> None:
     assert line_count(project.begin("a")) == 3
 
 
+def test_a_run_started_anew_begins_at_line_0_unless_others_write_it_too(project: Runs) -> None:
+    assert line_count(project.begin("a")) == 0
+    shared = {"name": "shared", "project": "p", "entity": "local"}
+    config = json.dumps({"_wandb": {"value": {"t": {"3": [14, 67]}}}})
+    for lines in (0, 2):
+        assert line_count(project.graphql(UPSERT_RUN, **shared, config=config)) == lines
+        project.log("shared", lines, (0, lines), (1, lines))
+        project.end("shared")
+    assert project.rows("shared") == [(0, 0), (1, 0), (0, 2), (1, 2)]
+    query = """query ($specs: [JSONString!]) { project(name: "p", entityName: "local") { run(name: "shared") {
+        history(minStep: 0, maxStep: 2, samples: 2) sampledHistory(specs: $specs) } } }"""
+    specs = [json.dumps({"keys": ["loss"], "minStep": 0, "maxStep": 1, "samples": 2})]
+    read = project.graphql(query, specs=specs)["data"]["project"]["run"]
+    assert [json.loads(row)["loss"] for row in read["history"]] == [0, 2, 0, 2]
+    assert [row["loss"] for row in read["sampledHistory"][0]] == [0, 0, 2, 2]
+
+
 def test_rows_count_by_their_steps(project: Runs) -> None:
     """Processes that write one run together send their rows out of order."""
     project.begin("shared")

@@ -39,6 +39,9 @@ EDITABLE = {
     "job_repo": "repo",
 }
 
+SHARED_MODE = 67
+"""The number of the feature in W&B's telemetry, which is in the config."""
+
 mutation = MutationType()
 project = ObjectType("Project")
 run = ObjectType("Run")
@@ -104,7 +107,16 @@ def _first_line(connection: Connection, run: RunRecord) -> int:
     point = branches.branch_point(run.config_values)
     if point is not None and point.run != run.name:
         return lines.count_to_step(connection, run.id, point.step)
-    return 0 if HISTORY in run.stale_streams.split(",") else run.history_lines
+    starts_over = HISTORY in run.stale_streams.split(",") and not _is_shared(run)
+    return 0 if starts_over else run.history_lines
+
+
+def _is_shared(run: RunRecord) -> bool:
+    """Whether several processes write the run (`mode="shared"`): one may begin when another has ended."""
+    match run.config_values.get("_wandb"):
+        case {"t": {"3": [*features]}}:
+            return SHARED_MODE in features
+    return False
 
 
 def _sweep_id(connection: Connection, home: Project, name: str | None, run_name: str) -> int | None:

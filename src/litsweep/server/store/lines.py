@@ -52,7 +52,7 @@ def tail(connection: Connection, run_id: int, stream: str, n: int) -> Sequence[L
     return [Line(*row) for row in connection.execute(wanted)][::-1]
 
 
-def by_step(connection: Connection, run_id: int, start: int, stop: int, limit: int) -> Sequence[Line]:
+def by_step(connection: Connection, run_id: int, start: int, stop: int, limit: int | None) -> Sequence[Line]:
     """History rows with `start <= step < stop`, in order."""
     wanted = _LINES.where(_of(run_id, HISTORY), stream_lines.c.step >= start, stream_lines.c.step < stop)
     rows = connection.execute(wanted.order_by(stream_lines.c.step, stream_lines.c.line).limit(limit))
