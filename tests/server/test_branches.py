@@ -194,6 +194,13 @@ def test_a_config_with_odd_internals_breaks_nothing(project: Runs, graphql: Grap
     assert project.rows("fork of odd") == [(0, 1.0), (1, 3.0)]
 
 
+def test_a_branch_point_written_by_hand_breaks_nothing(project: Runs, graphql: GraphQL) -> None:
+    wire = {"_wandb": {"value": {"branch_point": {"run_id": "x", "step": 1e300}}}}
+    graphql(UPSERT_RUN, id=project.read("a")["id"], config=json.dumps(wire))
+    again = graphql(UPSERT_RUN, name="a", project="p", entity="local")
+    assert "errors" not in again and line_count(again) == 4
+
+
 def test_the_page_shows_inherited_rows(project: Runs, backend: Backend) -> None:
     project.begin("b", fork=("a", 5))
     project.log("b", 3, (6, 6.5))

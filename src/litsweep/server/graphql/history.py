@@ -68,8 +68,8 @@ def resolve_history(
     max_step: int | None = None,
     samples: int | None = None,
 ) -> list[str]:
-    """With steps, the first `samples` rows of `min_step <= step < max_step`, or all if there are no more steps
-    than that: rows may share a step. Else a sample of all."""
+    """With steps, the first `samples` rows of `min_step <= step < max_step`; all of them if there are no more
+    steps than that, as rows may share a step. Without steps, a sample of all."""
     with info.context.backend.database.read() as connection:
         if min_step is None and max_step is None:
             found = lines.read(connection, parent.id, HISTORY)

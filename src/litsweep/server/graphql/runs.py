@@ -106,7 +106,7 @@ def _first_line(connection: Connection, run: RunRecord) -> int:
     """
     point = branches.branch_point(run.config_values)
     if point is not None and point.run != run.name:
-        return lines.count_to_step(connection, run.id, point.step)
+        return lines.count_to_step(connection, run.id, int(max(-1, min(point.step, run.last_step))))
     starts_over = HISTORY in run.stale_streams.split(",") and not _is_shared(run)
     return 0 if starts_over else run.history_lines
 

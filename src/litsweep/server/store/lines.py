@@ -59,10 +59,10 @@ def by_step(connection: Connection, run_id: int, start: int, stop: int, limit: i
     return [Line(*row) for row in rows]
 
 
-def count_to_step(connection: Connection, run_id: int, step: float) -> int:
+def count_to_step(connection: Connection, run_id: int, step: int) -> int:
     """The number of history rows up to a step."""
     wanted = select(func.count()).select_from(stream_lines)
-    return connection.scalar(wanted.where(_of(run_id, HISTORY), stream_lines.c.step <= int(step))) or 0
+    return connection.scalar(wanted.where(_of(run_id, HISTORY), stream_lines.c.step <= step)) or 0
 
 
 def forget_from(connection: Connection, run_id: int, stream: str, start: int) -> None:
