@@ -14,7 +14,15 @@ from litsweep.server.backend import Backend
 from litsweep.server.blobs import BlobStore
 from litsweep.server.files import collect_garbage, link
 from litsweep.server.settings import Settings
-from litsweep.server.store import blobs, files, projects, runs
+from litsweep.server.store import (
+    artifact_collections,
+    artifact_files,
+    artifacts,
+    blobs,
+    files,
+    projects,
+    runs,
+)
 
 
 @pytest.fixture
@@ -137,6 +145,27 @@ def test_an_upload_that_nobody_waits_for_leaves_nothing(http: TestClient, backen
     key = BlobStore.new_key()
     assert put(http, backend, key, b"stray") == 404
     assert not backend.blobs.path(key).exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["default/local/x/{}", "default/local/p/data/x/{}/a b.txt", "default/local/p/data/x/y/{}/?.txt"]
+)
+def test_a_file_of_an_artifact_is_got_by_its_digest(http: TestClient, backend: Backend, path: str) -> None:
+    digest, key = hashlib.md5(b"content").digest(), BlobStore.new_key()
+    with backend.database.write() as connection:
+        project = projects.ensure(connection, "local", "p")
+        data = artifact_collections.obtain(connection, project.id, "data", "dataset")
+        version = artifacts.add(connection, data.id, digest="d")
+        named = base64.b64encode(digest).decode()
+        artifact_files.declare(connection, version.id, "a.txt", named, key, None)
+    put(http, backend, key, b"content")
+    url = f"/artifactsV2/{path.format(digest.hex())}"
+    assert http.get(url).status_code == 401
+    signed_in = {"Authorization": f"Bearer {backend.keyring.key}"}
+    assert http.get(url, headers=signed_in).content == b"content"
+    for other in ("00" * 16, "no digest"):
+        missing = http.get(f"/artifactsV2/{path.format(other)}", headers=signed_in)
+        assert missing.status_code == 404
 
 
 def test_garbage_is_what_nothing_refers_to(http: TestClient, backend: Backend) -> None:

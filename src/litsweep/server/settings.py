@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+USERNAME = "local"
+"""The one user of every server."""
+
 
 @dataclass(frozen=True)
 class Settings:

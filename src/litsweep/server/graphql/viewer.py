@@ -7,6 +7,7 @@ from typing import Any
 from ariadne import ObjectType, QueryType
 
 from litsweep.server.graphql.context import Info
+from litsweep.server.settings import USERNAME
 
 # Optional parts of W&B's API that this server has.
 FEATURES = ("SWEEPS_LOCAL_SCHEDULER", "MARK_RUN_FILES_UPLOADED")
@@ -23,8 +24,8 @@ class User:
 
     entity: str
     id: str = "1"
-    username: str = "local"
-    name: str = "local"
+    username: str = USERNAME
+    name: str = USERNAME
     email: str = "local@localhost"
     admin: bool = True
     flags: str = json.dumps({"code_saving_enabled": True})

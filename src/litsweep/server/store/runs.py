@@ -18,6 +18,12 @@ SCHEDULER_SUFFIX = "-scheduler"
 ALIVE = tuple(state for state in RunState if state.is_alive)
 
 
+def plain_config(config: str) -> dict[str, Any]:
+    """A config as it is sent, without W&B's wrapping of each value in `{"value": …}`."""
+    wire: dict[str, Any] = json.loads(config)
+    return {k: v["value"] if isinstance(v, dict) and "value" in v else v for k, v in wire.items()}
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """A row of `runs`, with the names of what it belongs to. Fields are in the order of the columns."""
@@ -76,11 +82,15 @@ class RunRecord:
         """As `Run.is_broken`."""
         return RunState(self.state).is_broken_by(self.failure)
 
+    @property
+    def duration(self) -> float | None:
+        """Seconds from its start to its end, or to the last that was heard of it."""
+        return None if self.started_at is None else (self.ended_at or self.heartbeat_at) - self.started_at
+
     @cached_property
     def config_values(self) -> dict[str, Any]:
-        """The config without W&B's wrapping of each value in `{"value": …}`."""
-        wire: dict[str, Any] = json.loads(self.config)
-        return {k: v["value"] if isinstance(v, dict) and "value" in v else v for k, v in wire.items()}
+        """The config without W&B's wrapping."""
+        return plain_config(self.config)
 
     @cached_property
     def summary_values(self) -> dict[str, Any]:
