@@ -15,6 +15,7 @@ from litsweep.pipeline.arguments import (
     ill_typed_flags,
     instantiate,
     make_parser,
+    named_classes,
     parse,
     unknown_flags,
 )
@@ -22,17 +23,19 @@ from litsweep.pipeline.arguments import (
 
 def check_parameters(parameters: Mapping[str, object], argv: Sequence[str] = ()) -> list[Fault]:
     """Say what is wrong with one value for each of some sweep parameters (see `litsweep.pipeline`)."""
-    given = flags.from_parameters(parameters)
-    others, _ = flags.read(argv)
+    classes = named_classes([*flags.read(argv)[0], *flags.from_parameters(parameters)])
     try:
-        parser, given = make_parser([*others, *given])
+        parser = make_parser(classes)
     except ConfigError as error:
         return list(error.faults)
     hints = hints_of(parser)
-    swept = [flags.spell(flag, hints.get(flag.name)) for flag in given if flag not in others]
+    swept, fixed = (
+        [flags.spell(flag, hints.get(flag.name)) for flag in some if flag.name not in classes]
+        for some in (flags.from_parameters(parameters, hints), flags.read(argv, hints)[0])
+    )
     unknown = unknown_flags(swept, hints)
     names = {fault.path for fault in unknown}
-    return unknown + ill_typed_flags(parser, [flag for flag in swept if flag.name not in names], hints)
+    return unknown + ill_typed_flags(parser, [flag for flag in swept if flag.name not in names], fixed)
 
 
 def logged_metrics(argv: Sequence[str] = ()) -> set[str]:
