@@ -295,8 +295,7 @@ def _initials(name: str) -> str:
 
 
 def _near_value(flag: Flag, hints: Hints) -> str:
-    choices = flags.describe(hints.get(flag.name)).removeprefix("one of ").split(", ")
-    near = difflib.get_close_matches(str(flag.value), choices, n=1)
+    near = difflib.get_close_matches(str(flag.value), flags.choices(hints.get(flag.name)), n=1)
     return f"did you mean {near[0]}?" if near else ""
 
 

@@ -10,6 +10,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Literal, Union
 
 import yaml
@@ -86,16 +87,29 @@ def alternatives(hint: Any) -> tuple[Any, ...]:
     return (hint,)
 
 
+def choices(hint: Any) -> list[str]:
+    """Return the words that a type allows; none where it allows more than some words."""
+    words: list[str] = []
+    for member in alternatives(hint):
+        if typing.get_origin(member) is Literal:
+            words += (str(value) for value in typing.get_args(member))
+        elif isinstance(member, type) and issubclass(member, Enum):
+            words += member.__members__
+    return words
+
+
 def describe(hint: Any) -> str:
     """Name a type for a person: `int or None`, `one of sgd, adam`."""
     names = []
     for member in alternatives(hint):
-        if typing.get_origin(member) is Literal:
-            names.append("one of " + ", ".join(str(value) for value in typing.get_args(member)))
+        if words := choices(member):
+            names.append("one of " + ", ".join(words))
         elif member is type(None):
             names.append("None")
+        elif isinstance(member, type) and not typing.get_args(member):
+            names.append(member.__name__)
         else:
-            names.append(member.__name__ if isinstance(member, type) else str(member).replace("typing.", ""))
+            names.append(str(member).replace("typing.", "").replace("collections.abc.", ""))
     return " or ".join(names)
 
 
