@@ -63,11 +63,12 @@ def under_agent(parameters: dict[str, Any], folder: Path, monkeypatch: pytest.Mo
     return [f"--{name}={value}" for name, value in parameters.items()]
 
 
+@pytest.mark.filterwarnings("ignore:Exception ignored in.*:pytest.PytestUnraisableExceptionWarning")
 def test_a_run_takes_all_values_that_check_takes(
     run_agent: RunAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert check_parameters(SWEPT, OWN) == []
-    flags = under_agent(SWEPT, tmp_path, monkeypatch)
+    flags = under_agent(SWEPT, tmp_path, monkeypatch)  # the wandb client leaves that file open
     small = ["--trainer.max_epochs=1", "--trainer.limit_train_batches=1", "--trainer.limit_val_batches=1"]
     models = [word for flag in OWN for word in flag.split("=")]
     done = run_agent(*models, *small, "--patience=0", "--monitor=val_error", "--mode=min", *flags)
