@@ -148,6 +148,16 @@ class Constant(Regression):
         self.log("val_error", torch.tensor(float(self.hparams["slope"])))
 
 
+class Heads(Regression):
+    """Takes only some values of each argument, and only some of them together."""
+
+    def __init__(self, heads: int = 1, hidden: int = 12, dropout: float = 0.0) -> None:
+        super().__init__()
+        if hidden % heads:
+            raise ValueError("hidden must be divisible by heads")
+        self.dropout = nn.Dropout(dropout)
+
+
 class Shuffled(Line):
     """A loader with no seed of its own, as people write it."""
 

@@ -22,6 +22,7 @@ from litsweep.pipeline import flags
 from litsweep.pipeline.classifier import ImageClassifier
 from litsweep.pipeline.datamodule import ImageDataModule
 from litsweep.pipeline.flags import Flag, Hints
+from litsweep.pipeline.ranges import AtLeastZero, Seed
 
 DESCRIPTION = """Train and test one model. A sweep's parameters are these flags, with the same names.
 --model and --data take a class path (my_package.MyModule); the flags below are then those of that class."""
@@ -49,14 +50,14 @@ class RunOptions:
         images_every_n_epochs: log a grid of validation images and predictions this often; 0: never.
     """
 
-    seed: int = 0
+    seed: Seed = 0
     monitor: str = "val_acc"
     mode: Literal["min", "max"] | None = None
-    patience: int = 10
+    patience: AtLeastZero = 10
     wandb: Literal["auto", "online", "offline", "disabled"] = "auto"
     checkpoints: str = "checkpoints"
     log_model: bool = False
-    images_every_n_epochs: int = 5
+    images_every_n_epochs: AtLeastZero = 5
 
     @property
     def goal(self) -> Literal["min", "max"]:
@@ -194,7 +195,7 @@ def ill_typed_flags(
             faults.append(Fault(flag.name, "needs a value", "none", f"write --{flag.name}=VALUE"))
         elif _is_refused(parser, [*before, flag], root or flag.name):
             hint = hints.get(flag.name)
-            rule = f"needs {flags.describe(hint)}" if hint else f"is nothing that {root} takes"
+            rule = flags.rule(hint, flag.value or "") if hint else f"is nothing that {root} takes"
             faults.append(Fault(flag.name, rule, repr(flag.value), _near_value(flag, hints)))
         else:
             before.append(flag)

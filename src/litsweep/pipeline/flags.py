@@ -15,6 +15,8 @@ from typing import Any, Literal, Union
 
 import yaml
 
+from litsweep.pipeline import ranges
+
 Hints = Mapping[str, Any]  # name of a flag: its type hint
 
 
@@ -98,6 +100,13 @@ def choices(hint: Any) -> list[str]:
     return words
 
 
+def rule(hint: Any, value: str) -> str:
+    """Say what a type wants of a value that it refuses: its limits of a number, else what it is."""
+    kind = ranges.limited(hint)
+    is_about_limits = kind is not None and _is_of(kind.__base__, value)
+    return str(kind.__doc__) if is_about_limits else f"needs {describe(hint)}"
+
+
 def describe(hint: Any) -> str:
     """Name a type for a person: `int or None`, `one of sgd, adam`."""
     names = []
@@ -106,6 +115,8 @@ def describe(hint: Any) -> str:
             names.append("one of " + ", ".join(words))
         elif member is type(None):
             names.append("None")
+        elif ranges.limited(member):
+            names.append(member.__base__.__name__)
         elif isinstance(member, type) and not typing.get_args(member):
             names.append(member.__name__)
         else:
@@ -138,6 +149,15 @@ def _as_json(value: str) -> str:
         return value if yaml.safe_load(value) == literal else json.dumps(literal)
     except (yaml.YAMLError, TypeError, ValueError):
         return value
+
+
+def _is_of(base: type, value: str) -> bool:
+    """True if a text is a number of this type."""
+    try:
+        base(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_integer(hint: Any) -> bool:

@@ -2,9 +2,11 @@
 
 import contextlib
 import logging
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from lightning.pytorch import Trainer, seed_everything
 
@@ -19,6 +21,8 @@ from litsweep.pipeline.arguments import (
     parse,
     unknown_flags,
 )
+
+MOST_TRIES = 50  # models that are made to try values
 
 
 def check_parameters(parameters: Mapping[str, object], argv: Sequence[str] = ()) -> list[Fault]:
@@ -55,6 +59,40 @@ def logged_metrics(argv: Sequence[str] = ()) -> set[str]:
         except Exception as error:
             raise LitsweepError(f"one batch of training fails: {type(error).__name__}: {error}") from error
     return {"epoch", *trainer.callback_metrics}
+
+
+def refused_values(columns: Mapping[str, Sequence[object]], argv: Sequence[str] = ()) -> list[Fault]:
+    """Say which values the model or the data cannot be made with (see `litsweep.pipeline`)."""
+    ends = [{name: values[end] for name, values in columns.items()} for end in (0, -1)]
+    bases = [base for base in ends if not _faults_of_making(base, argv)] if columns else []
+    tries = [
+        (name, value)
+        for name, values in columns.items()
+        for value in values
+        if name.startswith(("model.", "data.")) and all(base[name] != value for base in bases)
+    ]
+    faults = []
+    for name, value in tries[:MOST_TRIES] if bases else []:
+        found = [_faults_of_making({**base, name: value}, argv) for base in bases]
+        if all(found):
+            faults.append(replace(found[0][0], path=name, got=repr(str(value))))
+    return faults
+
+
+def _faults_of_making(parameters: Mapping[str, object], argv: Sequence[str]) -> tuple[Fault, ...]:
+    try:
+        arguments = parse([*argv, *(str(flag) for flag in flags.from_parameters(parameters))])
+    except LitsweepError:
+        return ()  # `check_parameters` tells of it
+    try:
+        with _quiet(), contextlib.redirect_stdout(sys.stderr):
+            instantiate(arguments)
+    except ConfigError as error:
+        return error.faults
+    except Exception as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return (Fault("model", f"is refused when the model and the data are made ({reason})", "", ""),)
+    return ()
 
 
 @contextlib.contextmanager
