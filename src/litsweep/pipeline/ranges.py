@@ -19,7 +19,7 @@ def out_of_range(group: str, function: Callable[..., object], values: Mapping[st
     return [
         Fault(f"{group}.{name}", str(kind.__doc__), repr(values[name]), "")
         for name, kind in kinds.items()
-        if kind is not None and values[name] is not None and not kind.holds(values[name])
+        if kind is not None and values.get(name) is not None and not kind.holds(values[name])
     ]
 
 
@@ -39,7 +39,10 @@ def _limited(base: type, rule: str, holds: Callable[[float], bool]) -> Any:
             raise ValueError(rule)
         return number
 
-    register_type(kind, base, read, type_check=lambda value, _: type(value) is base and holds(value))
+    def is_read(value: Any, _: type) -> bool:
+        return type(value) is base and holds(value)
+
+    register_type(kind, base, read, type_check=is_read)
     return kind
 
 

@@ -178,10 +178,10 @@ def _same_start(word: str, names: Collection[str]) -> str | None:
 
 
 def misspelt(word: object, names: Collection[str]) -> str | None:
-    """The name that a person meant by `word`: with other capitals, or one slip for every four letters."""
+    """The name that a person meant by `word`: with other capitals, or one slip in four letters, or three."""
     plain, found = _plain(str(word)), []
     for name in names:
-        most = len(name) // _LETTERS_PER_SLIP
+        most = max(len(name) // _LETTERS_PER_SLIP, int(len(name) >= _SHORTEST_START))
         if abs(len(name) - len(plain)) <= most and (count := slips(plain, _plain(name))) <= most:
             found.append((count, name))
     return min(found, key=itemgetter(0))[1] if found else None
