@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Literal, Optional, Set, Tuple, Type  # noqa: UP035  as people write them
 
 import torch
-from jsonargparse import lazy_instance
+from jsonargparse.typing import lazy_instance
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

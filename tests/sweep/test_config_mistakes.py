@@ -362,14 +362,15 @@ def test_what_else_runs_but_perhaps_not_as_meant(keys: dict[str, Any], warning: 
         *("x-common", ".defaults", "title", "comment", "params", "search_space", "runs", 3),
     ],
 )
-def test_a_key_of_somebody_elses_is_left_alone(key: object) -> None:
-    for section, config in (("", {key: 1}), ("metric.", {"metric": {**METRIC, key: 1}})):
-        warnings = parse_sweep({**with_keys(), **config}).warnings
-        assert any(warning.startswith(f"{section}{key}: is not a key of ") for warning in warnings)
-    rule = {"type": "hyperband", "min_iter": 3, str(key): 1}
-    config = parse_sweep(with_keys(metric=METRIC, early_terminate=rule))
+def test_a_key_of_somebody_elses_is_left_alone(key: Any) -> None:
+    rule = {"type": "hyperband", "min_iter": 3, key: 1}
+    config = parse_sweep({**with_keys(metric={**METRIC, key: 1}, early_terminate=rule), key: 1})
+    assert config.warnings == (
+        f"{key}: is not a key of a sweep config, and is ignored",
+        f"metric.{key}: is not a key of a metric, and is ignored",
+        f"early_terminate.{key}: is not a key of early_terminate, and is ignored",
+    )
     assert config.early_terminate is not None
-    assert f"early_terminate.{key}: is not a key of early_terminate, and is ignored" in config.warnings
 
 
 @pytest.mark.parametrize(

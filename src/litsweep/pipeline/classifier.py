@@ -30,13 +30,13 @@ class ImageClassifier(LightningModule):
         num_classes: number of classes; taken from the data.
         backbone: tutorial, resnet, or the name of any torchvision classification model.
         width: channels of the first convolution of tutorial and resnet (torchvision's models have their own).
-        dropout: probability of dropping a feature before the last layer.
+        dropout: probability of dropping a feature before the last layer, in [0, 1).
         learning_rate: the highest learning rate of the schedule.
         weight_decay: L2 penalty (sgd, adam) or decoupled decay (adamw).
         optimizer: sgd, adam or adamw.
-        momentum: momentum of sgd.
+        momentum: momentum of sgd, in [0, 1).
         schedule: constant, cosine (down to zero after a linear warm-up) or one_cycle, per step.
-        warmup: part of all steps in which the learning rate rises (cosine, one_cycle).
+        warmup: part of all steps in which the learning rate rises (cosine, one_cycle), in [0, 1].
         label_smoothing: of the training loss, in [0, 1).
     """
 

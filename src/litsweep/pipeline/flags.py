@@ -115,8 +115,6 @@ def describe(hint: Any) -> str:
             names.append("one of " + ", ".join(words))
         elif member is type(None):
             names.append("None")
-        elif ranges.limited(member):
-            names.append(member.__base__.__name__)
         elif isinstance(member, type) and not typing.get_args(member):
             names.append(member.__name__)
         else:

@@ -1,6 +1,6 @@
 """Types of numbers within limits, for the arguments of our own classes.
 
-The flags, `--help`, `litsweep check` and the constructors hold to the same limits. A value stays a plain int
+The flags, `litsweep check` and the constructors hold to the same limits. A value stays a plain int
 or float, so that checkpoints hold nothing of this module.
 """
 
@@ -25,12 +25,13 @@ def out_of_range(group: str, function: Callable[..., object], values: Mapping[st
 
 def limited(hint: Any) -> Any:
     """Return the type of this module that a hint is, or has among its alternatives; None if there is none."""
-    return next((kind for kind in (hint, *get_args(hint)) if hasattr(kind, "holds")), None)
+    kinds = (kind for kind in (hint, *get_args(hint)) if isinstance(kind, type))
+    return next((kind for kind in kinds if issubclass(kind, int | float) and hasattr(kind, "holds")), None)
 
 
 def _limited(base: type, rule: str, holds: Callable[[float], bool]) -> Any:
     """Make a type for the flags: an int or float of which `holds` is true, as `rule` says in words."""
-    kind: Any = type(f"{base.__name__} {rule.removeprefix('must be ')}", (base,), {"__doc__": rule})
+    kind: Any = type(base.__name__, (base,), {"__doc__": rule})
     kind.holds = staticmethod(holds)
 
     def read(value: Any) -> Any:
@@ -40,15 +41,22 @@ def _limited(base: type, rule: str, holds: Callable[[float], bool]) -> Any:
         return number
 
     def is_read(value: Any, _: type) -> bool:
-        return type(value) is base and holds(value)
+        is_plain: bool = type(value) is base
+        return is_plain and holds(value)
 
     register_type(kind, base, read, type_check=is_read)
     return kind
 
 
 if TYPE_CHECKING:
-    Positive = NonNegative = BelowOne = UpToOne = Share = float
-    AtLeastOne = AtLeastZero = Seed = int
+    Positive = float
+    NonNegative = float
+    BelowOne = float
+    UpToOne = float
+    Share = float
+    AtLeastOne = int
+    AtLeastZero = int
+    Seed = int
 else:
     Positive = _limited(float, "must be a number above 0", lambda value: 0 < value < math.inf)
     NonNegative = _limited(float, "must be 0 or more", lambda value: 0 <= value < math.inf)
