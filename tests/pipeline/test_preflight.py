@@ -53,3 +53,19 @@ def test_values_that_our_classes_refuse(cache: Path) -> None:
     (fault,) = refused_values({"model.backbone": ("tutorial", "resnt", "resnet")}, ["--data.dataset=digits"])
     assert str(fault).startswith("model.backbone: ")
     assert "got 'resnt'" in str(fault)
+
+
+def test_values_that_the_trainer_refuses() -> None:
+    columns = {
+        "trainer.max_epochs": (3, -3),
+        "trainer.limit_train_batches": (0.5, 1.5),
+        "trainer.gradient_clip_val": (None, 0.5),
+        "trainer.devices": (1, 64),
+        "trainer.accumulate_grad_batches": (1.0, 2.0),
+    }
+    found = {fault.path: fault for fault in refused_values(columns)}
+    assert set(found) == {"trainer.max_epochs", "trainer.limit_train_batches"}
+    assert str(found["trainer.max_epochs"]).startswith(
+        "trainer.max_epochs: is refused by the trainer (`max_epochs` must be"
+    )
+    assert found["trainer.limit_train_batches"].got == "'1.5'"

@@ -50,7 +50,7 @@ def check_parameters(parameters: Mapping[str, object], argv: Sequence[str] = ())
 
 
 def refused_values(columns: Mapping[str, Sequence[object]], argv: Sequence[str] = ()) -> list[Fault]:
-    """Say which values the model or the data cannot be made with, found by making them with each.
+    """Say which values the model, the data or the trainer cannot be made with, by making them with each.
 
     `columns` has the values of each parameter. A value counts as refused if it fails together with the first
     values of the others, and with the last. Nothing is said if the first and the last config fail as such.

@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from inspect import signature
 
 from lightning.pytorch import Trainer, seed_everything
 
@@ -23,6 +24,20 @@ from litsweep.pipeline.arguments import (
 )
 
 MOST_TRIES = 50  # models that are made to try values
+OF_THE_MACHINE = {
+    *(
+        "accelerator",
+        "devices",
+        "num_nodes",
+        "strategy",
+        "precision",
+        "plugins",
+        "sync_batchnorm",
+        "callbacks",
+    ),
+    *("benchmark", "deterministic", "profiler", "barebones", "fast_dev_run", "default_root_dir"),
+}
+"""Options of the Trainer that depend on the machine, change the process, or need other options."""
 
 
 def check_parameters(parameters: Mapping[str, object], argv: Sequence[str] = ()) -> list[Fault]:
@@ -71,12 +86,42 @@ def refused_values(columns: Mapping[str, Sequence[object]], argv: Sequence[str] 
         for value in values
         if name.startswith(("model.", "data.")) and all(base[name] != value for base in bases)
     ]
-    faults = []
-    for name, value in tries[:MOST_TRIES] if bases else []:
-        found = [_faults_of_making({**base, name: value}, argv) for base in bases]
-        if all(found):
-            faults.append(replace(found[0][0], path=name, got=repr(str(value))))
-    return faults
+    found = [_refusal(name, value, bases, argv) for name, value in tries[:MOST_TRIES]]
+    found += [
+        _refused_option(name, value) for name, values in columns.items() for value in values[:MOST_TRIES]
+    ]
+    return [fault for fault in found if fault is not None]
+
+
+def _refusal(
+    name: str, value: object, bases: Sequence[Mapping[str, object]], argv: Sequence[str]
+) -> Fault | None:
+    """Say why a value fails with each of these configs; None if it does not."""
+    fault = None
+    for base in bases:
+        faults = _faults_of_making({**base, name: value}, argv)
+        if not faults:
+            return None
+        fault = replace(faults[0], path=name, got=repr(str(value)))
+    return fault
+
+
+def _refused_option(name: str, value: object) -> Fault | None:
+    """Say why the Trainer refuses a value of one of its options by itself, on whatever machine."""
+    group, _, option = name.partition(".")
+    if group != "trainer" or option not in signature(Trainer).parameters or option in OF_THE_MACHINE:
+        return None
+    try:
+        given = parse([str(flag) for flag in flags.from_parameters({name: value})]).config.trainer[option]
+        with _quiet():
+            Trainer(**{"logger": False, "enable_progress_bar": False, "accelerator": "cpu", option: given})
+    except LitsweepError:
+        return None  # `check_parameters` tells of it
+    except Exception as error:
+        return Fault(
+            name, f"is refused by the trainer ({' '.join(str(error).split())})", repr(str(value)), ""
+        )
+    return None
 
 
 def _faults_of_making(parameters: Mapping[str, object], argv: Sequence[str]) -> tuple[Fault, ...]:
