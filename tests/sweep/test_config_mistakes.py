@@ -363,14 +363,24 @@ def test_what_else_runs_but_perhaps_not_as_meant(keys: dict[str, Any], warning: 
     ],
 )
 def test_a_key_of_somebody_elses_is_left_alone(key: Any) -> None:
-    rule = {"type": "hyperband", "min_iter": 3, key: 1}
-    config = parse_sweep({**with_keys(metric={**METRIC, key: 1}, early_terminate=rule), key: 1})
-    assert config.warnings == (
-        f"{key}: is not a key of a sweep config, and is ignored",
-        f"metric.{key}: is not a key of a metric, and is ignored",
-        f"early_terminate.{key}: is not a key of early_terminate, and is ignored",
+    config = parse_sweep({**with_keys(), key: 1})
+    assert config.warnings == (f"{key}: is not a key of a sweep config, and is ignored",)
+
+
+def test_a_key_that_is_not_of_a_section_is_a_fault() -> None:
+    """W&B's engine fails when it validates the section; which keys there are is told."""
+    found = faults(
+        with_keys(
+            metric={**METRIC, "label": 1},
+            early_terminate={"type": "hyperband", "min_iter": 3, "patience": 1},
+            parameters={"p": {"values": [1], "value": 1}},
+        )
     )
-    assert config.early_terminate is not None
+    assert {path: line.partition("; ")[2] for path, line in found.items()} == {
+        "metric.label": "the keys here are name, goal, target, impute, impute_while_running",
+        "early_terminate.patience": "the keys here are type, min_iter, max_iter, s, eta, strict",
+        "parameters.p.values": "the keys here are distribution, value",
+    }
 
 
 @pytest.mark.parametrize(

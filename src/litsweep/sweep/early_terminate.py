@@ -68,7 +68,7 @@ def parse_hyperband(section: Section) -> Hyperband | None:
     if section.raw("type") in _OURS:
         section.fault("type", "is not W&B's", "move early_terminate under `litsweep:`")
         return None
-    section.check_keys(keys, "early_terminate")
+    section.refuse_unknown_keys(keys, "early_terminate")
     if section.choice("type", ("hyperband",)) is None:
         return None
     rule = Hyperband(

@@ -43,7 +43,7 @@ def _as_metric(value: object) -> str:
 
 
 def _parse(section: Section) -> Iterator[Metric]:
-    section.check_keys(_KEYS, "a metric")
+    section.refuse_unknown_keys(_KEYS, "a metric")
     if section.raw("name") in (None, ""):
         section.report.fault(section.at("name"), "is missing", "", "add the name that the run logs")
         return
