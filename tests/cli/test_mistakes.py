@@ -100,6 +100,27 @@ def test_every_wrong_name_and_value_is_told_at_once(
     ]
 
 
+@pytest.mark.parametrize(
+    ("parameter", "words"),
+    [
+        ("model.dropout: {min: 0.0, max: 1.5}", "must be in [0, 1), got '1.498'"),
+        ("model.dropout: {distribution: normal, mu: 0.5}", "must be in [0, 1), got '-2.59', '3.59'"),
+        ("model.learning_rate: {values: [0.1, 0.0]}", "must be a number above 0, got '0.0'"),
+        ("data.batch_size: {min: 0, max: 9}", "must be at least 1, got '0'"),
+        ("data.val_fraction: {value: 1}", "must lie between 0 and 1, got '1'"),
+        ("patience: {value: -1}", "must be at least 0, got '-1'"),
+        ("data.image_size: {min: 0.001, max: 0.1}", "needs int or None, got '0.001099', '0.0999'"),
+        ("model.backbone: {values: [tutorial, resnt, resnet]}", "got 'resnt'"),
+    ],
+)
+def test_a_value_outside_its_range(
+    parameter: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(capsys, "check", "--no-metric", sweep_file(tmp_path, parameter))
+    assert f"parameters.{parameter.partition(':')[0]}: " in said
+    assert words in said
+
+
 def test_min_not_below_max(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = refused(capsys, "check", sweep_file(tmp_path, "model.dropout: {min: 0.5, max: 0.1}"))
     assert "parameters.model.dropout" in said

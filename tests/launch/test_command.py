@@ -15,11 +15,17 @@ ARGS: dict[str, dict[str, object]] = {
     "off": {"value": False},
     "name": {"value": "a b"},
 }
+ODD_NAMES: dict[str, dict[str, object]] = {
+    "++model.width": {"value": 8},
+    "group/option@package": {"value": "x=y"},
+    "learning rate": {"value": None},
+    "~α[0]": {"value": [1, "b"]},
+}
 
 
-def stock(template: list[str], args_file: Path) -> tuple[str, ...]:
+def stock(template: list[str], args_file: Path, args: dict[str, dict[str, object]]) -> tuple[str, ...]:
     """What the stock agent runs, with this interpreter in place of `python`."""
-    macros = create_sweep_command_args({"args": ARGS})
+    macros = create_sweep_command_args({"args": args})
     macros |= {
         "env": ["/usr/bin/env"],
         "interpreter": [sys.executable],
@@ -57,7 +63,8 @@ def test_expands_as_the_stock_agent_does(
 ) -> None:
     monkeypatch.setenv("WHERE", "/opt/x")
     args_file = tmp_path / "args.json"
-    assert invocation(template, "train.py", ARGS, args_file).argv == stock(template, args_file)
+    for args in (ARGS, ODD_NAMES):
+        assert invocation(template, "train.py", args, args_file).argv == stock(template, args_file, args)
 
 
 def test_the_args_file_holds_the_values(tmp_path: Path) -> None:

@@ -81,12 +81,12 @@ def _front_table(result: Result) -> Table:
     )
     table.add_column("run", no_wrap=True)
     for name, goal in result.goals.items():
-        table.add_column(f"{name} ({goal})")
+        table.add_column(Text(f"{name} ({goal})"))
     table.add_column("parameters", overflow="fold")
     for run in runs:
         values = [_text(run.objectives[name]) for name in result.goals]
         varied = [f"{name}={_text(run.parameters[name])}" for name in run.parameters if _varies(name, runs)]
-        table.add_row(run.id, *values, ", ".join(varied))
+        table.add_row(run.id, *values, Text(", ".join(varied)))  # no markup: a name may be `x[0]`
     return table
 
 

@@ -33,6 +33,7 @@ def execute(args: argparse.Namespace) -> int:
     skipped = []
     if uses_pipeline(config):
         check_parameters(args.config, config)
+        check_values(args.config, config)
         steps.append(f"parameters: all are flags of {config.program}, values fit")
         if not args.no_metric and config.metrics:
             check_metrics(args.config, config)
@@ -97,6 +98,15 @@ def check_parameters(path: Path, config: SweepConfig) -> None:
     _check_mode(path, config)
 
 
+def check_values(path: Path, config: SweepConfig) -> None:
+    """The model and the data can be made with every value."""
+    from litsweep import pipeline
+
+    faults = pipeline.refused_values(_columns(config), fixed_arguments(config))
+    if faults:
+        raise ConfigError(str(path), [replace(fault, path=_place(fault.path, config)) for fault in faults])
+
+
 def _check_mode(path: Path, config: SweepConfig) -> None:
     """Checkpoints and early stopping look for what the sweep looks for, where they go by its metric."""
     from litsweep import pipeline
@@ -119,17 +129,27 @@ def _place(flag: str, config: SweepConfig) -> str:
 
 def _corners(config: SweepConfig) -> list[Mapping[str, object]]:
     """Configs that together hold every listed value (up to 100) and both ends of every range."""
-    columns = {p.name: _corner_values(p.distribution) for p in config.space.parameters}
+    columns = _columns(config)
     height = max((len(column) for column in columns.values()), default=0)
     return [
         {name: column[i % len(column)] for name, column in columns.items()} for i in range(min(height, 100))
     ]
 
 
+def _columns(config: SweepConfig) -> dict[str, tuple[object, ...]]:
+    return {p.name: _corner_values(p.distribution) for p in config.space.parameters}
+
+
 def _corner_values(distribution: Distribution) -> tuple[object, ...]:
     if isinstance(distribution, Categorical):
         return distribution.support
-    return tuple(distribution.ppf(u) for u in (0.001, 0.999))
+    return tuple(_short(distribution.ppf(u), distribution) for u in (0.001, 0.999))
+
+
+def _short(value: object, distribution: Distribution) -> object:
+    """A value of a range in as many digits as a person reads."""
+    short = float(f"{value:.4g}") if isinstance(value, float) else value
+    return short if distribution.contains(short) else value
 
 
 def fixed_arguments(config: SweepConfig) -> Sequence[str]:

@@ -8,6 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.options import SlotState, SlotView
@@ -63,7 +64,7 @@ def slot_table(slots: Sequence[SlotView], status: SweepStatus | None) -> Table:
     metric = status.metric.name if status and status.metric else "metric"
     table = Table(caption=_caption(slots, status))
     for heading in ("slot", "devices", "state", "run", "epoch", metric, "best", "done", "failed"):
-        table.add_column(heading, no_wrap=heading == "run")  # an id cut short is of no use
+        table.add_column(Text(heading), no_wrap=heading == "run")  # an id cut short is of no use
     for slot in slots:
         table.add_row(*_cells(slot, runs.get(slot.run or "")), style=_STYLES.get(slot.state, ""))
     return table

@@ -15,6 +15,7 @@ from litsweep.pipeline import images, processes, transforms
 from litsweep.pipeline.datasets import DATASETS, IMAGE_FOLDER, DatasetName
 from litsweep.pipeline.datasets.source import ImageSource
 from litsweep.pipeline.imagefolder import ImageFolder
+from litsweep.pipeline.ranges import AtLeastOne, AtLeastZero, Share, out_of_range
 from litsweep.pipeline.transforms import Augmentation
 
 Batch = tuple[Tensor, Tensor]
@@ -45,12 +46,12 @@ class ImageDataModule(LightningDataModule):
         dataset: DatasetName = "cifar10",
         root: str | None = None,
         cache: str = "data",
-        batch_size: int = 128,
+        batch_size: AtLeastOne = 128,
         augmentation: Augmentation = "none",
-        image_size: int | None = None,
-        val_fraction: float = 0.1,
+        image_size: AtLeastOne | None = None,
+        val_fraction: Share = 0.1,
         split_seed: int = 0,
-        num_workers: int = 0,
+        num_workers: AtLeastZero = 0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
@@ -135,12 +136,7 @@ class ImageDataModule(LightningDataModule):
         return 0 if self.trainer is None else self.trainer.current_epoch
 
     def _check(self) -> None:
-        faults = []
-        if self.batch_size < 1:
-            faults.append(Fault("data.batch_size", "must be at least 1", str(self.batch_size), ""))
-        if not 0 < self.hparams["val_fraction"] < 1:
-            got = str(self.hparams["val_fraction"])
-            faults.append(Fault("data.val_fraction", "must lie between 0 and 1", got, "use 0.1"))
+        faults = out_of_range("data", ImageDataModule.__init__, self.hparams)
         if self.hparams["dataset"] == IMAGE_FOLDER and not self.hparams["root"]:
             fix = "give --data.root, a folder with train/ and test/"
             faults.append(Fault("data.root", "imagefolder needs the folder of the images", "none", fix))

@@ -91,7 +91,7 @@ def parse_sweep(config: str | Mapping[str, object], what: str = "the sweep confi
     content = _mapping(read_yaml(config, what) if isinstance(config, str) else config, what)
     report = Report()
     try:
-        parsed = _parse(Section(report, "", dict(content.items())))
+        parsed = _parse(Section(report, "", {key: _as_text(value) for key, value in content.items()}))
     except RecursionError:
         report.fault("parameters", "is nested too deeply, or contains itself")
     if report.faults:
@@ -107,6 +107,17 @@ def _mapping(content: object, what: str) -> Mapping[object, object]:
     if isinstance(content, PurePath) or str(content).endswith((".yaml", ".yml")):
         fix = "that names a file: give the text in it, Path(…).read_text()"
     raise ConfigError(what, [Fault("YAML", "must hold a mapping", got, fix)])
+
+
+def _as_text(value: object) -> object:
+    """A value in which each number that is a key is text, as JSON makes it for the wandb client."""
+    if isinstance(value, Mapping):
+        return {_key(key): _as_text(item) for key, item in value.items()}
+    return [_as_text(item) for item in value] if isinstance(value, list) else value
+
+
+def _key(key: object) -> object:
+    return str(key) if isinstance(key, int | float) and not isinstance(key, bool) else key
 
 
 def _parse(top: Section) -> SweepConfig:

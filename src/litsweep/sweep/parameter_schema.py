@@ -16,7 +16,7 @@ from litsweep.sweep.distributions import (
     Uniform,
     constant,
 )
-from litsweep.sweep.section import Section, show, yaml_number
+from litsweep.sweep.section import Section, misspelt, show, yaml_number
 from litsweep.sweep.values import is_finite, is_number
 from litsweep.sweep.yaml_text import write_yaml
 
@@ -50,12 +50,16 @@ def _distribution_name(section: Section, is_nested: bool) -> str | None:
         section.path,
         "needs value, values, min and max, a distribution, or nested parameters",
         show(dict(section.content)),
-        _missing_bound(section),
+        _missing_key(section),
     )
     return None
 
 
-def _missing_bound(section: Section) -> str:
+def _missing_key(section: Section) -> str:
+    for key in section.content:
+        near = misspelt(key, ("value", "values", *_BOUNDS, "distribution", "parameters"))
+        if near and near not in section and key not in section.content.keys() & _BOUNDS:
+            return f"did you mean {near} with {key}?"
     if "min" in section or "max" in section:
         return f"add `{'max' if 'min' in section else 'min'}:`"
     return "write for example `value: 3`, `values: [1, 2]` or `min: 0.0` and `max: 1.0`"
@@ -167,9 +171,13 @@ def _int_uniform(section: Section) -> Distribution | None:
         return None
     for key, bound in zip(("min", "max"), bounds, strict=True):
         if not isinstance(bound, int) or abs(bound) > 2**63:
-            section.fault(key, "must be a 64-bit integer for int_uniform", "use uniform for decimal numbers")
+            section.fault(key, "must be a 64-bit integer for int_uniform", _integer_fix(bound))
             return None
     return IntUniform(int(bounds[0]), int(bounds[1]))
+
+
+def _integer_fix(bound: float) -> str:
+    return f"write {bound:.0f}" if bound == int(bound) else "use uniform for decimal numbers"
 
 
 def _uniform(section: Section) -> Continuous | None:
@@ -284,5 +292,8 @@ _DISTRIBUTIONS: dict[str, tuple[tuple[str, ...], _Build]] = {
     "beta": (("a", "b"), _beta),
     "q_beta": (("a", "b", "q"), _quantized(_beta)),
 }
-_RENAMED = {name: f"{name}_values" for name in ("log_uniform", "inv_log_uniform", "q_log_uniform")}
+_RENAMED = {
+    **{name: f"{name}_values" for name in ("log_uniform", "inv_log_uniform", "q_log_uniform")},
+    "choice": "categorical",
+}
 """Whoever writes `loguniform` means limits of the value, not the exponents that the deprecated names take."""

@@ -1,9 +1,9 @@
 """Reading one mapping of a config key by key, keeping every fault instead of stopping at the first."""
 
-import difflib
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final
 
 from litsweep.errors import Fault
@@ -12,6 +12,7 @@ from litsweep.sweep.yaml_text import write_yaml
 
 _LONGEST_SHOWN: Final = 80
 _SHORTEST_START: Final = 3
+_LETTERS_PER_SLIP: Final = 4
 
 
 @dataclass
@@ -130,8 +131,27 @@ class Section:
         """A key that is not one of `allowed` is a fault, with the nearest name as its fix."""
         for key in self.content:
             if key not in allowed:
-                fix = did_you_mean(key, allowed) or f"the keys here are {', '.join(allowed)}"
+                near = misspelt(key, [name for name in allowed if name not in self])
+                fix = f"did you mean {near}?" if near else f"the keys here are {', '.join(allowed)}"
                 self.report.fault(self.at(key), f"is not a key of {where}", "", fix)
+
+    def check_keys(
+        self, allowed: Collection[str], where: str, moved: Mapping[str, str] | None = None
+    ) -> None:
+        """A misspelt key, or one that belongs elsewhere (`moved`), is a fault.
+
+        Any other is left alone with a warning, as W&B does.
+        """
+        moved = moved or {}
+        for key in self.content:
+            if key in allowed:
+                continue
+            near = misspelt(key, (*allowed, *moved))
+            if near:
+                fix = f"did you mean {moved.get(near, near)}?"
+                self.report.fault(self.at(key), f"is not a key of {where}", "", fix)
+            else:
+                self.report.warn(self.at(key), f"is not a key of {where}, and is ignored")
 
 
 def show(value: object) -> str:
@@ -143,10 +163,46 @@ def show(value: object) -> str:
 
 
 def did_you_mean(word: object, allowed: Collection[str], renamed: Mapping[str, str] | None = None) -> str:
-    """`did you mean …?` where an allowed word is near, or begins so (`max`, `sched`)."""
-    near = difflib.get_close_matches(str(word), allowed, n=1, cutoff=0.6)
-    near += [name for name in allowed if name.startswith(str(word)) and len(str(word)) >= _SHORTEST_START]
-    return f"did you mean {(renamed or {}).get(near[0], near[0])}?" if near else ""
+    """`did you mean …?` where an allowed word is near, or one begins with the other (`max`, `bayesian`)."""
+    renamed = renamed or {}
+    near = misspelt(word, (*allowed, *renamed)) or _same_start(str(word).lower(), allowed)
+    return f"did you mean {renamed.get(near, near)}?" if near else ""
+
+
+def _same_start(word: str, names: Collection[str]) -> str | None:
+    pairs = ((name, sorted((word, name), key=len)) for name in names)
+    starts = (
+        name for name, (short, long) in pairs if len(short) >= _SHORTEST_START and long.startswith(short)
+    )
+    return next(starts, None)
+
+
+def misspelt(word: object, names: Collection[str]) -> str | None:
+    """The name that a person meant by `word`: with other capitals, or one slip in four letters, or three."""
+    plain, found = _plain(str(word)), []
+    for name in names:
+        most = max(len(name) // _LETTERS_PER_SLIP, int(len(name) >= _SHORTEST_START))
+        if abs(len(name) - len(plain)) <= most and (count := slips(plain, _plain(name))) <= most:
+            found.append((count, name))
+    return min(found, key=itemgetter(0))[1] if found else None
+
+
+def slips(one: str, other: str) -> int:
+    """The edit distance of Damerau (1964): letters left out, added, changed, or swapped with the next."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one):
+        before, above, row = row, before, [i + 1]
+        for j, its in enumerate(other):
+            least = min(before[j + 1] + 1, row[j] + 1, before[j] + (letter != its))
+            if i and j and letter == other[j - 1] and one[i - 1] == its:
+                least = min(least, above[j - 1] + 1)
+            row.append(least)
+    return row[-1]
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("-", "_")
 
 
 def as_number_fix(value: object) -> str:

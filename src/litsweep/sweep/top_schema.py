@@ -23,14 +23,7 @@ _SCHEDULERS = {"wandb": ("grid", "random", "bayes"), "optuna": ("custom",), "ax"
 
 def check_keys(top: Section) -> None:
     """A misspelt or misplaced key is a fault; any other is left alone, as W&B does, with a warning."""
-    for key in top.content:
-        if key in _KEYS or key in _FROM_CLIENT:
-            continue
-        near = did_you_mean(key, (*_KEYS, *_OURS), _MOVED)
-        if near:
-            top.report.fault(str(key), "is not a key of a sweep config", "", near)
-        else:
-            top.report.warn(str(key), "is not a key of a sweep config, and is ignored")
+    top.check_keys((*_KEYS, *_FROM_CLIENT), "a sweep config", _MOVED)
 
 
 def parse_ours(top: Section) -> Section | None:
