@@ -44,7 +44,7 @@ def command_line(config: SweepConfig, parameters: Mapping[str, object], run_id: 
     values = config.wire(as_sent(config, parameters))
     args_file = Path(f"args-{run_id}.json")
     macros = filled_macros(config.program or "", values, args_file)
-    macros |= {"env": ["env"], "interpreter": [_python()]}
+    macros["interpreter"] = [_python()]
     words = _without_needless_env([word for item in template for word in _shell_words(item, macros)])
     line = " ".join(_found_at_prompt(words))
     if "${args_json_file}" in template:
@@ -102,8 +102,10 @@ def _escaped(character: str) -> str:
 
 def _without_needless_env(words: list[str]) -> list[str]:
     """`env` is needed for its options and for `NAME=value` words; a plain command reads better without."""
+    if words[:1] != ["/usr/bin/env"]:
+        return words
     has_work = len(words) < 2 or "=" in words[1] or words[1].startswith(("-", '"$'))
-    return words if words[:1] != ["env"] or has_work else words[1:]
+    return ["env", *words[1:]] if has_work else words[1:]
 
 
 def _writing(text: str, file: Path) -> str:
