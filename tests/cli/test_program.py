@@ -153,7 +153,6 @@ LOGS = (
 def test_every_kind_runs(module_server: LiveServer, module_env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "pkg").mkdir()
     (tmp_path / "pkg" / "main.py").write_text(LOGS)
-    (tmp_path / "my train.py").write_text(LOGS)
     (tmp_path / "bin").mkdir()
     for name, text in (
         ("run it.sh", '#!/bin/sh\nexec python -m pkg.main "$@"\n'),
@@ -166,7 +165,6 @@ def test_every_kind_runs(module_server: LiveServer, module_env: dict[str, str], 
         "module": ("pkg.main", MODULE),
         "script": ("./run it.sh", EXECUTABLE),
         "console": ("own-train", EXECUTABLE),
-        "spaces": (str(tmp_path / "my train.py"), None),
     }
     started = [
         start(kind, *how, tmp_path, module_env | {"PATH": path}, module_server) for kind, how in kinds.items()
@@ -179,14 +177,14 @@ def test_every_kind_runs(module_server: LiveServer, module_env: dict[str, str], 
 def start(
     name: str,
     program: str,
-    command: list[str] | None,
+    command: list[str],
     folder: Path,
     environ: dict[str, str],
     server: LiveServer,
 ) -> "subprocess.Popen[str]":
     """`litsweep run` of a sweep of one run."""
     top: dict[str, object] = {"program": program, "method": "grid", "metric": {"name": "loss"}}
-    top |= {"parameters": {"x": {"value": 3.0}}} | ({"command": command} if command else {})
+    top |= {"parameters": {"x": {"value": 3.0}}, "command": command}
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(top))
     argv = [
         sys.executable,

@@ -126,7 +126,7 @@ def test_starts_what_the_stock_agent_itself_would_start(
     agent._sweep_command = list(EVERY_MACRO)
     (tmp_path / "wandb").mkdir()
     (tmp_path / "wandb" / "sweep-s").mkdir()
-    agent._command_run({"type": "run", "run_id": "r", "program": "pkg.main", "args": args})  # type: ignore[no-untyped-call]
+    agent._command_run({"type": "run", "run_id": "r", "program": "pkg.main", "args": args})
     args_file = tmp_path / "wandb" / "sweep-s" / "config-r.json"
     stock_file = args_file.read_text()
     args_file.unlink()

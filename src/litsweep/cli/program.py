@@ -152,20 +152,23 @@ def program_warnings(config: SweepConfig) -> list[str]:
 
 def _module_file(name: str) -> Path | None:
     """The file that `python -m name` would run from this folder."""
-    places: Sequence[str] = [str(Path.cwd()), *sys.path]
-    parts = name.split(".")
-    for index in range(len(parts)):
-        spec = _spec(".".join(parts[: index + 1]), places)
-        if spec is None:
-            return None
-        places = list(spec.submodule_search_locations or ())
-    if spec.submodule_search_locations is not None:
-        spec = _spec(f"{name}.__main__", places)
+    spec = _module(name)
+    if spec and spec.submodule_search_locations is not None:
+        spec = _module(f"{name}.__main__")
     return Path(spec.origin) if spec and spec.origin else None
 
 
-def _spec(name: str, places: Sequence[str]) -> ModuleSpec | None:
+def _module(name: str) -> ModuleSpec | None:
+    """Find a module as `importlib.util.find_spec` does, but without importing the packages it is in."""
+    package, _, _ = name.rpartition(".")
+    if not package:
+        return _spec(name, [str(Path.cwd()), *sys.path])
+    parent = _module(package)
+    return _spec(name, list(parent.submodule_search_locations or ())) if parent else None
+
+
+def _spec(name: str, places: list[str]) -> ModuleSpec | None:
     try:
-        return PathFinder.find_spec(name, list(places))
+        return PathFinder.find_spec(name, places)
     except (ImportError, ValueError):
         return None

@@ -64,8 +64,9 @@ def _value_sent(distribution: Distribution, value: object) -> object:
     if isinstance(distribution, Categorical):
         same = (option for option in distribution.support if identity(option) == identity(value))
         return next(same, value)
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if is_whole and isinstance(distribution.ppf(0.5), float) else value
+    if isinstance(value, int) and not isinstance(value, bool) and isinstance(distribution.ppf(0.5), float):
+        return float(value)
+    return value
 
 
 def _shell_words(item: str, macros: Mapping[str, Sequence[str]]) -> list[str]:
