@@ -102,8 +102,8 @@ def test_a_function_s_sweep_has_no_command(
     module_server: LiveServer, module_env: dict[str, str], tmp_path: Path
 ) -> None:
     said = best_of(READS_ONLY, "run-2", module_server, module_env, tmp_path)
-    expected = "the sweep names no program; call your function with the parameters {'x': 1, 'y': 0}"
-    assert f"Repeat it: {expected}\n" in said
+    expected = "The sweep names no program: to repeat it, call your function with {'x': 1, 'y': 0}"
+    assert f"{expected}\n" in said and "Repeat it:" not in said
 
 
 def test_values_are_printed_as_they_are(

@@ -213,6 +213,7 @@ def refused(argv: list[str], name: str, value: str, capsys: pytest.CaptureFixtur
             "soon",
             "WANDB_AGENT_KILL_DELAY: must be a whole number of seconds, got 'soon'",
         ),
+        ("WANDB_DIR", "/dev/null/below", "WANDB_DIR: must be a folder that you can write to"),
         ("WANDB_AGENT_REPORT_INTERVAL", "1.5", "WANDB_AGENT_REPORT_INTERVAL: must be a whole number"),
         ("WANDB_HTTP_TIMEOUT", "x", "WANDB_HTTP_TIMEOUT: must be a whole number"),
         ("WANDB_X_EXTRA_HTTP_HEADERS", "X: y", "WANDB_X_EXTRA_HTTP_HEADERS: must be a JSON object"),

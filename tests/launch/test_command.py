@@ -122,11 +122,11 @@ def test_starts_what_the_stock_agent_itself_would_start(
     for name in ("WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH"):
         monkeypatch.setenv(name, "")  # the agent sets them: restored at the end
     monkeypatch.setattr(wandb_agent, "AgentProcess", Process)
-    agent = wandb_agent.Agent(None, None, sweep_id="s")  # type: ignore[no-untyped-call]
+    agent = wandb_agent.Agent(None, None, sweep_id="s")
     agent._sweep_command = list(EVERY_MACRO)
     (tmp_path / "wandb").mkdir()
     (tmp_path / "wandb" / "sweep-s").mkdir()
-    agent._command_run({"type": "run", "run_id": "r", "program": "pkg.main", "args": args})
+    agent._command_run({"type": "run", "run_id": "r", "program": "pkg.main", "args": args})  # type: ignore[no-untyped-call]
     args_file = tmp_path / "wandb" / "sweep-s" / "config-r.json"
     stock_file = args_file.read_text()
     args_file.unlink()

@@ -124,11 +124,12 @@ def test_the_program_gets_what_the_agent_gave(name: str, environ: dict[str, str]
         assert made == ({"args-ab12.json"} if "${args_json_file}" in (command or ()) else set())
 
 
+@pytest.mark.parametrize("command", [PYTHON, None])
 def test_a_program_that_reads_its_parameters_from_wandb_config(
-    environ: dict[str, str], tmp_path: Path
+    command: list[str] | None, environ: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "my train.py").write_text(READS_CONFIG)
-    config = sweep(PYTHON)
+    config = sweep(command)
     line = command_line(config, stored(), "ab12")
     assert line is not None
     own = {name: value for name, value in environ.items() if not name.startswith("WANDB_")}

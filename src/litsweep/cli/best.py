@@ -51,14 +51,15 @@ def show_result(result: Result) -> int:
         console.print(f"Best run{by}: {result.best.name} ({result.best.id})")
         for line in _best_lines(result, result.best):
             console.print(line)
-        console.print(f"Repeat it: {_how_to_repeat(result.best)}")
+        console.print(_how_to_repeat(result.best))
     console.print(f"Sweep page: {result.url}")
     return 0 if result.best else 1
 
 
 def _how_to_repeat(best: BestRun) -> str:
-    parameters = dict(best.parameters)
-    return best.command or f"the sweep names no program; call your function with the parameters {parameters}"
+    if best.command:
+        return f"Repeat it: {best.command}"
+    return f"The sweep names no program: to repeat it, call your function with {dict(best.parameters)}"
 
 
 def _lack(result: Result) -> str:

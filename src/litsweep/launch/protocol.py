@@ -17,7 +17,7 @@ import requests
 import yaml
 
 from litsweep.errors import LitsweepError
-from litsweep.launch.variables import Http, check_values, client_settings
+from litsweep.launch.variables import Http, check_folder, check_values, client_settings
 from litsweep.sweep.run import RunState
 
 CREDENTIALS = ("WANDB_BASE_URL", "WANDB_API_KEY")
@@ -228,6 +228,7 @@ def require_online(environ: Mapping[str, str] = os.environ) -> None:
     if mode not in ("", "online", "run", "shared"):
         raise LitsweepError(f"WANDB_MODE: must be online for the runs of a sweep, got {mode}; unset it")
     check_values(environ)
+    check_folder(environ)
 
 
 def credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:

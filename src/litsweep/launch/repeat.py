@@ -30,13 +30,15 @@ _WITH_VALUES = frozenset(
 )
 """The macros that hand the parameters' values to the program; without one it reads `wandb.config`."""
 
+_READS_CONFIG = re.compile(r"\.config\b(?!\s*=)")
+
 
 def command_line(config: SweepConfig, parameters: Mapping[str, object], run_id: str = "run") -> str | None:
     """Return the bash command that trains once with `parameters`, as an agent would run it.
 
-    Return None where the sweep names no program, as a function's sweep does. A command whose program gets the
-    parameters through a file creates that file first, named after `run_id`. Environment variables stay
-    references, so that no secret is shown.
+    Return None where the sweep names no program, as a function's sweep does. A program that gets parameters
+    through a file or `wandb.config` needs a file, named after `run_id`: the command writes it. Environment
+    variables stay references, so that no secret is shown.
     """
     template = config.command or DEFAULT_COMMAND
     if config.program is None and "${program}" in template:
@@ -49,7 +51,7 @@ def command_line(config: SweepConfig, parameters: Mapping[str, object], run_id: 
     line = " ".join(_found_at_prompt(words))
     if "${args_json_file}" in template:
         line = f"{_writing(args_json(values), args_file)} && {line}"
-    if values and not _WITH_VALUES & set(template):
+    if values and (not _WITH_VALUES & set(template) or _reads_wandb_config(config.program)):
         line = _with_sweep_file(line, values, Path(f"config-{run_id}.yaml"))
     return line
 
@@ -129,6 +131,15 @@ def _found_at_prompt(words: list[str]) -> list[str]:
     if not own.is_file() or shutil.which(words[at]) == str(own):
         return words
     return [*words[:at], _quoted(_from_here(own)), *words[at + 1 :]]
+
+
+def _reads_wandb_config(program: str | None) -> bool:
+    """Return True where the program's file is here and may ignore its flags, as many scripts for W&B do."""
+    for path in (Path(program or ""), Path(f"{(program or '').replace('.', '/')}.py")):
+        if path.is_file():
+            source = path.read_bytes().decode(errors="replace")
+            return "wandb" in source and _READS_CONFIG.search(source) is not None
+    return False
 
 
 def _python() -> str:

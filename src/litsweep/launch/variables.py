@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import requests
@@ -60,6 +61,14 @@ def client_settings() -> "wandb.Settings":
         ) from None
     except (wandb.Error, ValueError) as error:
         raise LitsweepError(f"W&B's settings: {error}; correct the variable (WANDB_…), or unset it") from None
+
+
+def check_folder(environ: Mapping[str, str]) -> None:
+    """Raise LitsweepError where the files of runs cannot be written below WANDB_DIR."""
+    folder = Path(environ.get("WANDB_DIR") or ".").absolute()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
+        raise LitsweepError(f"WANDB_DIR: must be a folder that you can write to, got {folder}")
 
 
 def kill_delay(environ: Mapping[str, str]) -> int:
