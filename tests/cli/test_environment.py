@@ -278,7 +278,7 @@ def test_where_a_sweep_goes_and_why_it_cannot(module_env: dict[str, str], tmp_pa
     wrong = start([*argv, repr(cases[:1])], silent | {"WANDB_API_KEY": "0" * 40}, tmp_path)
     yaml, mine, slash, blank = well.communicate(timeout=60)[0].splitlines()
     assert yaml.startswith("local/from-yaml/") and mine.startswith("local/mine/")
-    assert slash.startswith("refused entity: must be a name without / ") and "got 'a/b'; change" in slash
+    assert slash.startswith("refused entity: must be a name without /,") and "got 'a/b'; change" in slash
     assert blank.startswith("refused project: must be a name without / ") and "got ' '; change" in blank
     said = wrong.communicate(timeout=60)[0]
     assert said.startswith("refused `wandb sweep sweep.yaml` failed: Failed to verify credentials with http")

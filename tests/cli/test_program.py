@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from litsweep.cli import main
 from litsweep.cli.check import fixed_arguments, uses_pipeline
 from litsweep.cli.program import program_faults, program_warnings
 from litsweep.sweep.config import SweepConfig, parse_sweep
@@ -200,3 +201,18 @@ def start(
     return subprocess.Popen(
         argv, env=environ, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
+
+
+def test_check_says_whether_it_is_found(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "s.yaml").write_text(yaml.safe_dump(sweep("plain.mod", MODULE).raw))
+    (folder / "plain" / "mod.py").write_text("")
+    assert main(["check", "s.yaml"]) == 0
+    assert (
+        f"ok           program: the module plain.mod is found ({folder}/plain/mod.py)"
+        in capsys.readouterr().out
+    )
+    (folder / "plain" / "mod.py").unlink()
+    assert main(["check", "s.yaml"]) == 0
+    out, err = capsys.readouterr()
+    assert "not checked  program: plain.mod is not found from here" in out
+    assert "warning: program: the module 'plain.mod' is not found by" in err

@@ -34,6 +34,11 @@ def execute(args: argparse.Namespace) -> int:
     config = check_config(args.config)
     steps = [f"schema: {config.method} over {count(len(config.space.parameters), 'parameter')}"]
     skipped = []
+    target = target_of(config)
+    if target and (source := target.source()):
+        steps.append(f"program: the {target.kind} {target.name} is found ({source})")
+    else:
+        skipped.append(f"program: {_name(config)} is not found from here")
     if uses_pipeline(config):
         check_parameters(args.config, config)
         steps.append(f"parameters: all are flags of {_name(config)}, values fit")

@@ -33,7 +33,7 @@ from litsweep.launch.variables import client_settings, failures_allowed
 from litsweep.sweep.config import SweepConfig
 
 DEFAULT_PROJECT = "litsweep"
-_NOT_IN_NAMES = "/\\#?%:"  # as the client has it for projects
+_NOT_IN_NAMES = {"entity": "/", "project": "/\\#?%:"}  # the second is the client's own rule
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -93,10 +93,11 @@ def create_sweep(path: Path, config: SweepConfig) -> str:
     from litsweep.launch.protocol import connect
 
     environ, settings = os.environ, client_settings()
-    entity = _name("entity", environ.get("WANDB_ENTITY") or config.entity or settings.entity or "local")
-    project = _name(
-        "project", environ.get("WANDB_PROJECT") or config.project or settings.project or DEFAULT_PROJECT
-    )
+    entity = environ.get("WANDB_ENTITY") or config.entity or settings.entity
+    project = environ.get("WANDB_PROJECT") or config.project or settings.project or DEFAULT_PROJECT
+    _check_name("project", project)
+    if entity:
+        _check_name("entity", entity)
     said = io.StringIO()
     try:
         with redirect_stdout(said), redirect_stderr(said):
@@ -107,14 +108,12 @@ def create_sweep(path: Path, config: SweepConfig) -> str:
     return f"{made.entity}/{made.project}/{made.id}"
 
 
-def _name(kind: str, name: str) -> str:
-    """`name` itself. Raises LitsweepError where no run could be in a namespace of that name."""
-    if not name.strip() or set(name) & set(_NOT_IN_NAMES):
-        rule = f"must be a name without {' '.join(_NOT_IN_NAMES)}"
-        raise LitsweepError(
-            f"{kind}: {rule}, got {name!r}; change WANDB_{kind.upper()}, or `{kind}:` in the YAML"
-        )
-    return name
+def _check_name(kind: str, name: str) -> None:
+    """Raise LitsweepError where no run could be in a namespace of that name."""
+    banned = _NOT_IN_NAMES[kind]
+    if not name.strip() or set(name) & set(banned):
+        fix = f"change WANDB_{kind.upper()}, or `{kind}:` in the YAML"
+        raise LitsweepError(f"{kind}: must be a name without {' '.join(banned)}, got {name!r}; {fix}")
 
 
 def _run_sweep(sweep: str, backend: Backend, args: argparse.Namespace) -> int:
