@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -201,6 +203,20 @@ def start(
     return subprocess.Popen(
         argv, env=environ, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
+
+
+def test_a_module_of_an_editable_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+            source = folder / "src" / "pkg" / "__init__.py"
+            return spec_from_file_location(name, source) if name == "edited" else None
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
+    assert program_warnings(sweep("edited.main", MODULE)) == []
+    (folder / "edited").mkdir()
+    assert program_warnings(sweep("edited.main", MODULE)) == []
+    assert program_warnings(sweep("edited.gone", MODULE)) != []
 
 
 def test_check_says_whether_it_is_found(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """What a sweep's `command` runs, and whether it is found here: a file, a module, or a program on PATH."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 
 from litsweep.errors import Fault
@@ -161,14 +163,13 @@ def _module_file(name: str) -> Path | None:
 def _module(name: str) -> ModuleSpec | None:
     """Find a module as `importlib.util.find_spec` does, but without importing the packages it is in."""
     package, _, _ = name.rpartition(".")
-    if not package:
-        return _spec(name, [str(Path.cwd()), *sys.path])
-    parent = _module(package)
-    return _spec(name, list(parent.submodule_search_locations or ())) if parent else None
-
-
-def _spec(name: str, places: list[str]) -> ModuleSpec | None:
-    try:
-        return PathFinder.find_spec(name, places)
-    except (ImportError, ValueError):
-        return None
+    if package:
+        parent = _module(package)
+        return PathFinder.find_spec(name, list(parent.submodule_search_locations or ())) if parent else None
+    spec = PathFinder.find_spec(name, [str(Path.cwd()), *sys.path])
+    if spec and spec.origin:
+        return spec
+    with contextlib.suppress(ImportError, ValueError):  # a bare folder gives way to an editable install
+        installed = find_spec(name)
+        return installed if installed and installed.origin else spec
+    return spec

@@ -103,7 +103,7 @@ def create_sweep(path: Path, config: SweepConfig) -> str:
         with redirect_stdout(said), redirect_stderr(said):
             sweep = wandb.sweep(yaml.safe_load(path.read_text()), entity=entity, project=project)
     except Exception as error:  # the client's own, its transport's, and its checks' have no type in common
-        raise LitsweepError(f"`wandb sweep {path}` failed: {error or type(error).__name__}") from error
+        raise LitsweepError(f"`wandb sweep {path}` failed: {str(error) or type(error).__name__}") from error
     made = connect(sweep).path
     return f"{made.entity}/{made.project}/{made.id}"
 
