@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import requests
 import urllib3
-from pydantic import ValidationError
 
 from litsweep.errors import LitsweepError
 
@@ -50,6 +49,7 @@ def client_settings() -> "wandb.Settings":
     Raises LitsweepError where the client refuses a value.
     """
     import wandb
+    from pydantic import ValidationError  # the client's settings are a pydantic model
 
     try:
         return wandb.setup().settings
