@@ -8,6 +8,7 @@ from pathlib import Path
 import requests
 
 from litsweep.errors import LitsweepError
+from litsweep.launch.variables import Http, check_key, check_values, client_settings
 
 ANSWER_TIMEOUT_SECONDS = 10.0
 
@@ -26,6 +27,11 @@ class Backend:
         from litsweep.server.dashboard.login import login_link
 
         return self.url + login_link(Keyring(self.api_key), path)
+
+    def use(self) -> None:
+        """Point the stock client of this process, and of those it starts, at this server."""
+        os.environ.update(self.environment())
+        os.environ.pop("WANDB_IDENTITY_TOKEN_FILE", None)  # the client refuses it beside a key
 
     def environment(self) -> Mapping[str, str]:
         """The two variables that the stock client needs."""
@@ -51,26 +57,29 @@ def use_backend(data_dir: Path) -> None:
     """Point the stock client of this process at the server a command should talk to.
 
     An address in the environment wins, then the embedded server of `data_dir`, then W&B cloud where the
-    person is logged in. Raises LitsweepError when there is none of the three.
+    person is logged in. Raises LitsweepError when there is none of the three, or W&B's variables have values
+    that the client refuses.
     """
-    if "WANDB_BASE_URL" in os.environ:
-        _see_that_it_answers(os.environ["WANDB_BASE_URL"])
-        return
-    backend = running_backend(data_dir)
-    if backend is not None:
-        os.environ.update(backend.environment())
-        return
-    if not _logged_in():
+    check_values(os.environ)
+    if named := os.environ.get("WANDB_BASE_URL"):
+        _see_that_it_answers(named)
+    elif backend := running_backend(data_dir):
+        backend.use()
+    elif not _logged_in():
         raise LitsweepError(
             f"no server to ask: none runs on {data_dir} (start one with `litsweep serve`), WANDB_BASE_URL is "
             "not set, and there is no W&B login (`wandb login`)"
         )
+    check_key(os.environ)
+    client_settings()
 
 
 def _see_that_it_answers(url: str) -> None:
     """Ask once: the stock client tries a server that is not there for minutes before it says so."""
+    if not url.startswith(("http://", "https://")):
+        raise LitsweepError(f"WANDB_BASE_URL: must begin with http:// or https://, got {url!r}")
     try:
-        requests.head(url, timeout=ANSWER_TIMEOUT_SECONDS)
+        Http(os.environ).head(url, ANSWER_TIMEOUT_SECONDS)
     except requests.RequestException as error:
         raise LitsweepError(
             f"WANDB_BASE_URL={url} does not answer ({_cause(error)}): start that server (`litsweep serve`), "

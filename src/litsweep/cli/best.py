@@ -34,28 +34,34 @@ def execute(args: argparse.Namespace) -> int:
 
     use_backend(args.data_dir.expanduser())
     result = result_of(SweepWatch(args.sweep).read())
-    shown = show_result(result, Console())
+    shown = show_result(result)
     write_json(args.json, result.as_dict())
     return shown
 
 
-def show_result(result: Result, console: Console) -> int:
-    """Print `result`; 0 if it has a best run, else 1."""
+def show_result(result: Result) -> int:
+    """Print `result` on stdout, names and values as they are; 0 if it has a best run, else 1."""
+    console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
     states = ", ".join(f"{n} {state}" for state, n in sorted(result.runs.items())) or "no runs yet"
-    console.print(f"Sweep {result.sweep} ({result.state.lower()}): {states}", highlight=False)
+    console.print(f"Sweep {result.sweep} ({result.state.lower()}): {states}")
     if result.front:
-        console.print(_front_table(result))
+        console.print(_front_table(result), soft_wrap=False)
     if result.best is None:
-        console.print(f"No best run: {_lack(result)}.", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"No best run: {_lack(result)}.")
     else:
         by = f" by {result.metric}" if len(result.goals) > 1 else ""
-        title = f"Best run{by}: {result.best.name} ({result.best.id})"
-        console.print(title, highlight=False, markup=False, soft_wrap=True)
+        console.print(f"Best run{by}: {result.best.name} ({result.best.id})")
         for line in _best_lines(result, result.best):
-            console.print(line, soft_wrap=True)
-        console.print(f"Repeat it: {result.best.command}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"Sweep page: {result.url}", highlight=False, soft_wrap=True)
+            console.print(line)
+        console.print(_how_to_repeat(result.best))
+    console.print(f"Sweep page: {result.url}")
     return 0 if result.best else 1
+
+
+def _how_to_repeat(best: BestRun) -> str:
+    if best.command:
+        return f"Repeat it: {best.command}"
+    return f"The sweep names no program: to repeat it, call your function with {dict(best.parameters)}"
 
 
 def _lack(result: Result) -> str:

@@ -2,13 +2,16 @@
 
 import argparse
 import difflib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from litsweep.cli.options import add_json, write_json
+from litsweep.cli.program import program_faults, program_warnings, target_of
 from litsweep.errors import ConfigError, Fault, LitsweepError, count
+from litsweep.launch.command import fill_environment, is_macro
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.distributions import Categorical, Distribution
 
@@ -31,17 +34,21 @@ def execute(args: argparse.Namespace) -> int:
     config = check_config(args.config)
     steps = [f"schema: {config.method} over {count(len(config.space.parameters), 'parameter')}"]
     skipped = []
+    target = target_of(config)
+    if target and (source := target.source()):
+        steps.append(f"program: the {target.kind} {target.name} is found ({source})")
+    else:
+        skipped.append(f"program: {_name(config)} is not found from here")
     if uses_pipeline(config):
         check_parameters(args.config, config)
         check_values(args.config, config)
-        steps.append(f"parameters: all are flags of {config.program}, values fit")
+        steps.append(f"parameters: all are flags of {_name(config)}, values fit")
         if not args.no_metric and config.metrics:
             check_metrics(args.config, config)
             steps.append(f"metric: {', '.join(m.name for m in config.metrics)} is logged")
     else:
-        skipped.append(f"parameters and metric: {config.program} does not use {PIPELINE}")
-    for warning in config.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        skipped.append(f"parameters and metric: {_name(config)} does not use {PIPELINE}")
+    show_warnings(config.warnings)
     for step in steps:
         print(f"ok           {step}")
     for step in skipped:
@@ -52,22 +59,26 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
-def check_config(path: Path) -> SweepConfig:
-    """Parse the YAML file and see that its program is there.
+def show_warnings(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
-    Raises LitsweepError (ConfigError with every fault) when it cannot be swept.
+
+def _name(config: SweepConfig) -> str:
+    target = target_of(config)
+    return target.name if target else config.program or "the command"
+
+
+def check_config(path: Path) -> SweepConfig:
+    """Parse the YAML file and see that agents can run what it names.
+
+    What is perhaps not found is among the config's warnings. Raises LitsweepError (ConfigError with every
+    fault) when it cannot be swept.
     """
     config = parse_sweep(_read(path), str(path))
-    if config.program is None and config.command is None:
-        fault = Fault("program", "an agent needs a program to run", "", "add `program: agent.py`")
-        raise ConfigError(str(path), [fault])
-    if config.program is not None and not Path(config.program).is_file():
-        fault = Fault(
-            "program", "must be a file, seen from where agents start", repr(config.program),
-            f"start in the folder that has it (this is {Path.cwd()}), or write its path from here",
-        )  # fmt: skip
-        raise ConfigError(str(path), [fault])
-    return config
+    if faults := program_faults(config):
+        raise ConfigError(str(path), faults)
+    return replace(config, warnings=(*config.warnings, *program_warnings(config)))
 
 
 def _read(path: Path) -> str:
@@ -80,8 +91,9 @@ def _read(path: Path) -> str:
 
 
 def uses_pipeline(config: SweepConfig) -> bool:
-    """True when the program is built on our pipeline, so that its flags are known."""
-    return config.program is not None and PIPELINE in Path(config.program).read_text(errors="replace")
+    """True when what runs is built on our pipeline, so that its flags are known."""
+    target = target_of(config)
+    return target is not None and PIPELINE in target.python_source()
 
 
 def check_parameters(path: Path, config: SweepConfig) -> None:
@@ -153,11 +165,10 @@ def _short(value: object, distribution: Distribution) -> object:
 
 
 def fixed_arguments(config: SweepConfig) -> Sequence[str]:
-    """The words of `command` after the program that are the same for every run."""
-    words = list(config.command or ())
-    if "${program}" in words:
-        words = words[words.index("${program}") + 1 :]
-    return [word for word in words if not word.startswith("${")]
+    """The words of `command` after what it runs that are the same for every run."""
+    target = target_of(config)
+    words = [fill_environment(word, os.environ) for word in target.arguments] if target else []
+    return [word for word in words if not is_macro(word)]
 
 
 def _first_flags(config: SweepConfig) -> list[str]:

@@ -14,6 +14,7 @@ from litsweep.errors import count
 from litsweep.launch.options import LaunchOptions, LaunchOutcome
 from litsweep.launch.ray import RayOptions
 from litsweep.launch.slurm import SlurmOptions
+from litsweep.launch.variables import failures_allowed
 from litsweep.sweep.run import RunState
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--agents", type=positive, default=1, help="how many, where GPUs do not say (default: %(default)s)"
     )
     parser.add_argument("--count", type=positive, metavar="M", help="runs at most; on slurm, of each agent")
-    parser.add_argument("--max-consecutive-failures", type=positive, default=3, metavar="F")
+    parser.add_argument(
+        "--max-consecutive-failures", type=positive, default=failures_allowed(), metavar="F",
+        help="failed runs in a row that close a slot (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--log-dir", type=Path, default=LaunchOptions.log_dir, help="default: %(default)s")
     parser.add_argument(
         "--keep-checkpoints", type=positive, default=LaunchOptions.keep_checkpoints, metavar="K",

@@ -17,9 +17,9 @@ import requests
 import yaml
 
 from litsweep.errors import LitsweepError
+from litsweep.launch.variables import Http, check_folder, check_values, client_settings
 from litsweep.sweep.run import RunState
 
-TIMEOUT_SECONDS = 60
 CREDENTIALS = ("WANDB_BASE_URL", "WANDB_API_KEY")
 
 _SWEEP = """query Sweep($entity: String, $project: String, $sweep: String!) {
@@ -85,12 +85,14 @@ class Command:
 class AgentApi:
     """The calls an agent makes. Each raises UnreachableError, SweepGoneError or LitsweepError."""
 
-    def __init__(self, base_url: str, api_key: str, path: SweepPath) -> None:
+    def __init__(
+        self, base_url: str, api_key: str, path: SweepPath, environ: Mapping[str, str] = os.environ
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         self.path = path
-        self._http = requests.Session()
+        self._http = Http(environ)
         token = base64.b64encode(f"api:{api_key}".encode()).decode()
-        self._http.headers["Authorization"] = f"Basic {token}"
+        self._http.session.headers["Authorization"] = f"Basic {token}"
 
     def command(self) -> list[str] | None:
         """The sweep's `command`, None when it has none of its own."""
@@ -183,7 +185,7 @@ class AgentApi:
 
     def _post(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            answer = self._http.post(url, json=body, timeout=TIMEOUT_SECONDS)
+            answer = self._http.post(url, body)
         except requests.RequestException as error:
             raise UnreachableError(f"{self.base_url} does not answer: {error}") from error
         if answer.status_code == 404:
@@ -191,7 +193,10 @@ class AgentApi:
                 f"{self.base_url} does not know sweep {self._path_text()} or its agent any more"
             )
         if answer.status_code in (401, 403):
-            raise LitsweepError(f"{self.base_url} refuses the key: set WANDB_API_KEY, or run `wandb login`")
+            raise LitsweepError(
+                f"{self.base_url} refuses the key: set WANDB_API_KEY, or run `wandb login` "
+                "(`litsweep env` prints an embedded server's)"
+            )
         if not answer.ok:
             raise UnreachableError(f"{self.base_url} answered {answer.status_code}: {answer.text[:300]}")
         try:
@@ -209,16 +214,21 @@ def connect(sweep: str, environ: Mapping[str, str] = os.environ) -> AgentApi:
     Raises LitsweepError where there is no such sweep.
     """
     found = credentials(environ)
-    api = AgentApi(found["WANDB_BASE_URL"], found["WANDB_API_KEY"], SweepPath.parse(sweep, environ))
+    api = AgentApi(found["WANDB_BASE_URL"], found["WANDB_API_KEY"], SweepPath.parse(sweep, environ), environ)
     api.sweep()
     return api
 
 
 def require_online(environ: Mapping[str, str] = os.environ) -> None:
-    """Raises LitsweepError where WANDB_MODE keeps runs from the server, which would take them for failed."""
+    """Raises LitsweepError where W&B's variables keep every run from starting, or from reaching the server.
+
+    The server would take runs that WANDB_MODE keeps from it for failed ones.
+    """
     mode = environ.get("WANDB_MODE", "")
-    if mode not in ("", "online", "shared"):
+    if mode not in ("", "online", "run", "shared"):
         raise LitsweepError(f"WANDB_MODE: must be online for the runs of a sweep, got {mode}; unset it")
+    check_values(environ)
+    check_folder(environ)
 
 
 def credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -228,9 +238,7 @@ def credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """
     if all(environ.get(name) for name in CREDENTIALS):
         return {name: environ[name] for name in CREDENTIALS}
-    from wandb.sdk import wandb_setup
-
-    settings = wandb_setup.singleton().settings
+    settings = client_settings()
     base_url = environ.get("WANDB_BASE_URL") or settings.base_url
     key = environ.get("WANDB_API_KEY") or settings.api_key or _key_in_netrc(base_url)
     if not key:

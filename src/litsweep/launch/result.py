@@ -1,26 +1,26 @@
 """What a sweep came to: the best run, what it was trained with, where its checkpoint is, how to repeat it."""
 
-import shlex
-import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from litsweep.launch.command import invocation
+from litsweep.launch.repeat import command_line
 from litsweep.launch.watch import RunStatus, SweepStatus
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.summary import entries, find, is_aggregated
 
+__all__ = ["BestRun", "Result", "command_line", "result_of"]
+
 CHECKPOINT, ARTIFACT = "checkpoint", "model_artifact"
 ATTEMPTS = "attempts"  # the agents' count, not a metric
-ENV = "/usr/bin/env"
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as W&B's API has them
 
 
 @dataclass(frozen=True)
 class BestRun:
-    """A run to use: `best` and `last` are its values of the metric, `objectives` the best of every metric."""
+    """A run to use: `best` and `last` are its values of the metric, `objectives` the best of every metric.
+
+    `command` repeats it when pasted into bash; None where the sweep names no program.
+    """
 
     id: str
     name: str
@@ -31,7 +31,7 @@ class BestRun:
     test: Mapping[str, float]
     checkpoint: str | None
     artifact: str | None
-    command: str
+    command: str | None
     objectives: Mapping[str, float]
 
 
@@ -92,7 +92,7 @@ def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
         test={key: value for key, value in run.summary.items() if _is_test_metric(key, value)},
         checkpoint=run.summary.get(CHECKPOINT),
         artifact=run.summary.get(ARTIFACT),
-        command=command_line(config, run.parameters),
+        command=command_line(config, run.parameters, run.id),
         objectives=run.objectives,
     )
 
@@ -111,19 +111,3 @@ def _unusable(runs: Sequence[RunStatus], metric: str) -> object:
 
 def _is_test_metric(key: str, value: object) -> bool:
     return key.startswith(("test_", "test/")) and isinstance(value, (int, float))
-
-
-def command_line(config: SweepConfig, parameters: Mapping[str, object]) -> str:
-    """The command that trains once with `parameters`, as an agent would run it."""
-    args = {name: {"value": value} for name, value in config.wire(parameters).items()}
-    words = invocation(config.command, config.program or "", args, Path("args.json")).argv
-    return shlex.join(_python() if word == sys.executable else word for word in words if word != ENV)
-
-
-def _python() -> str:
-    """How a person at this prompt calls this interpreter: `python` only where that is the same one."""
-    if shutil.which("python") == sys.executable:
-        return "python"
-    here = Path.cwd()
-    path = Path(sys.executable)
-    return str(path.relative_to(here)) if path.is_relative_to(here) else sys.executable

@@ -120,7 +120,7 @@ class SweepWatch:
                 raise
             raise LitsweepError(f"cannot read sweep {self.path}: {said}") from error
 
-    def _read(self, api: wandb.Api) -> SweepStatus:
+    def _read(self, api: "wandb.Api") -> SweepStatus:
         sweep = api.sweep(self.path)  # type: ignore[no-untyped-call]
         config = parse_sweep(sweep.config)
         found = api.runs(

@@ -63,9 +63,14 @@ class SweepConfig:
         return None if math.isinf(most) else int(most)
 
     def wire(self, parameters: Mapping[str, object]) -> dict[str, object]:
-        """The config of an agent's run: nested as in the sweep config, without W&B's `value` wrappers."""
+        """The config of an agent's run: nested as in the sweep config, without W&B's `value` wrappers.
+
+        What `parameters` lacks is left out: a prior run may never have had it.
+        """
         nested: dict[str, object] = {}
         for parameter in self.space.active(parameters):
+            if parameter.name not in parameters:
+                continue
             branch = nested
             for key in parameter.keys[:-1]:
                 branch = _branch(branch, key)
