@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from litsweep.cli.backend import use_backend
-from litsweep.cli.options import add_data_dir, add_json, write_json
+from litsweep.cli.backend import find_sweep
+from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.errors import count
 from litsweep.launch.result import BestRun, Result, result_of
 from litsweep.sweep.metric import Goal
@@ -21,7 +21,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "best", help="show a sweep's best run or Pareto front: config, metrics, command"
     )
-    parser.add_argument("sweep", help="ENTITY/PROJECT/ID, as `wandb sweep` printed it")
+    add_sweep(parser)
     add_data_dir(parser)
     add_json(parser)
     parser.set_defaults(execute=execute)
@@ -30,8 +30,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def execute(args: argparse.Namespace) -> int:
     from litsweep.launch.watch import SweepWatch
 
-    use_backend(args.data_dir.expanduser())
-    result = result_of(SweepWatch(args.sweep).read())
+    sweep = find_sweep(args.sweep, args.data_dir.expanduser())
+    result = result_of(SweepWatch(sweep).read())
     shown = show_result(result, Console())
     write_json(args.json, result.as_dict())
     return shown
@@ -39,8 +39,9 @@ def execute(args: argparse.Namespace) -> int:
 
 def show_result(result: Result, console: Console) -> int:
     """Print `result`; 0 if it has a best run, else 1."""
-    states = ", ".join(f"{n} {state}" for state, n in sorted(result.runs.items())) or "no runs yet"
-    console.print(f"Sweep {result.sweep} ({result.state.lower()}): {states}", highlight=False)
+    states = ", ".join(f"{n} {state}" for state, n in result.runs.items()) or "no runs yet"
+    line = f"Sweep {result.sweep} ({result.state.lower()}): {states}"
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
     if result.front:
         console.print(_front_table(result))
     if result.best is None:
@@ -52,7 +53,7 @@ def show_result(result: Result, console: Console) -> int:
         for line in _best_lines(result, result.best):
             console.print(line, soft_wrap=True)
         console.print(f"Repeat it: {result.best.command}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"Sweep page: {result.url}", highlight=False, soft_wrap=True)
+    console.print(f"Sweep page: {result.url}", highlight=False, markup=False, soft_wrap=True)
     return 0 if result.best else 1
 
 
@@ -75,14 +76,14 @@ def _front_table(result: Result) -> Table:
         title_justify="left",
         box=None,
     )
-    table.add_column("run", no_wrap=True)
+    table.add_column("run", no_wrap=True, min_width=max(len(run.id) for run in runs))
     for name, goal in result.goals.items():
-        table.add_column(f"{name} ({goal})")
+        table.add_column(Text(f"{name} ({goal})"), overflow="fold")
     table.add_column("parameters", overflow="fold")
     for run in runs:
         values = [_text(run.objectives[name]) for name in result.goals]
         varied = [f"{name}={_text(run.parameters[name])}" for name in run.parameters if _varies(name, runs)]
-        table.add_row(run.id, *values, ", ".join(varied))
+        table.add_row(run.id, *values, Text(", ".join(varied)))
     return table
 
 

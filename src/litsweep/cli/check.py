@@ -39,16 +39,25 @@ def execute(args: argparse.Namespace) -> int:
             steps.append(f"metric: {', '.join(m.name for m in config.metrics)} is logged")
     else:
         skipped.append(f"parameters and metric: {config.program} does not use {PIPELINE}")
-    for warning in config.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    show_warnings(config)
     for step in steps:
         print(f"ok           {step}")
     for step in skipped:
         print(f"not checked  {step}")
-    warnings = list(config.warnings)
-    result = {"config": str(args.config), "ok": steps, "not_checked": skipped, "warnings": warnings}
+    if config.cloud_warnings:
+        print("On W&B's cloud only:")
+        for note in config.cloud_warnings:
+            print(f"  {note}")
+    result = {"config": str(args.config), "ok": steps, "not_checked": skipped}
+    result |= {"warnings": list(config.local_warnings), "cloud_notes": list(config.cloud_warnings)}
     write_json(args.json, result)
     return 0
+
+
+def show_warnings(config: SweepConfig) -> None:
+    """Say on stderr what matters wherever the sweep runs."""
+    for warning in config.local_warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def check_config(path: Path) -> SweepConfig:

@@ -8,20 +8,20 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from rich.console import Console
 
 from litsweep.cli.backend import Backend
 from litsweep.cli.best import show_result
-from litsweep.cli.check import check_config, check_parameters, uses_pipeline
+from litsweep.cli.check import check_config, check_parameters, show_warnings, uses_pipeline
 from litsweep.cli.launch import show_failures
 from litsweep.cli.options import (
     DEFAULT_PORT,
     add_data_dir,
     add_json,
+    add_port,
     default_data_dir,
-    port,
     positive,
     write_json,
 )
@@ -46,10 +46,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="stock: `wandb agent`; warm: ours, which starts runs sooner (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--count", type=positive, help="runs at most (default: until the sweep is finished)")
-    parser.add_argument(
-        "--port", type=port, default=DEFAULT_PORT,
-        help="port of the embedded server, 0 for a free one (default: %(default)s, another if that is taken)",
-    )  # fmt: skip
+    add_port(parser)
     add_data_dir(parser)
     add_json(parser)
     parser.set_defaults(execute=execute)
@@ -62,6 +59,7 @@ def execute(args: argparse.Namespace) -> int:
     config = check_config(args.config)
     if uses_pipeline(config):
         check_parameters(args.config, config)
+    show_warnings(config)
     data_dir = args.data_dir.expanduser()
     with shared_server(data_dir, args.port) as backend:
         os.environ.update(backend.environment())
@@ -96,8 +94,8 @@ def _run_sweep(sweep: str, backend: Backend, args: argparse.Namespace) -> int:
     errors.print(f"Open its page: {page}", highlight=False, soft_wrap=True)
     options = LaunchOptions(gpus="none", agents=args.agents, count=args.count, agent=args.agent)
     watch = SweepWatch(sweep)
-    with Progress(watch, errors, args.count):
-        outcome = launch(sweep, options)
+    with Progress(watch, errors, args.count, args.agents) as progress:
+        outcome = launch(sweep, options, progress)
     show_failures(outcome)
     result = result_of(watch.read())
     shown = show_result(result, Console())
@@ -109,7 +107,9 @@ def _run_sweep(sweep: str, backend: Backend, args: argparse.Namespace) -> int:
 def _say_how_to_go_on(result: Result, backend: Backend, args: argparse.Namespace) -> None:
     data_dir = [] if args.data_dir == default_data_dir() else ["--data-dir", str(args.data_dir)]
     if not backend.stays:
-        serve = shlex.join(["litsweep", "serve", *data_dir])
+        used = urlsplit(backend.url).port
+        port = [] if used == DEFAULT_PORT else ["--port", str(used)]
+        serve = shlex.join(["litsweep", "serve", *data_dir, *port])
         print(f"The page is there while a server runs: {serve}", file=sys.stderr)
     if not result.is_over:
         command = ["litsweep", "launch", result.sweep, "--gpus", "none", "--agents", str(args.agents)]

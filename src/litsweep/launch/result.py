@@ -10,6 +10,7 @@ from pathlib import Path
 from litsweep.launch.command import invocation
 from litsweep.launch.watch import RunStatus, SweepStatus
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.run import RunState
 
 CHECKPOINT, ARTIFACT = "checkpoint", "model_artifact"
 ATTEMPTS = "attempts"  # the agents' count, not a metric
@@ -92,6 +93,22 @@ def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
         command=command_line(config, run.parameters),
         objectives=run.objectives,
     )
+
+
+def missing_metrics(status: SweepStatus) -> dict[str, str]:
+    """What to say of each metric of the sweep that a run has finished without, and no run has logged."""
+    finished = [run for run in status.runs if run.word == RunState.FINISHED]
+    logged = {name for run in status.runs for name in run.objectives}
+    missing = [metric.name for metric in status.config.metrics if metric.name not in logged]
+    return {name: _lacks(finished[0], name) for name in missing if finished}
+
+
+def _lacks(run: RunStatus, metric: str) -> str:
+    if metric in run.summary:
+        return f"run {run.id} finished without a finite {metric}"
+    logged = ", ".join(sorted(key for key in run.summary if _is_metric(key, run))) or "nothing"
+    fix = f"correct metric.name in the sweep's YAML, or log {metric}"
+    return f"run {run.id} finished without logging {metric}; it logged: {logged}; {fix}"
 
 
 def _is_metric(key: str, run: RunStatus) -> bool:

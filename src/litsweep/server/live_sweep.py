@@ -86,7 +86,7 @@ class LiveSweep:
     @property
     def warnings(self) -> Sequence[str]:
         """What a person should know about how the search goes."""
-        return (*self.config.warnings, *self._controller.warnings)
+        return (*self.config.local_warnings, *self._controller.warnings)
 
     def best_loss(self) -> float | None:
         """The best objective so far."""
@@ -139,7 +139,7 @@ def _outcome(run: RunRecord) -> dict[str, Any]:
     return {
         "state": RunState(run.state),
         "failure": failure,
-        "stopped_early": run.stopped_by == "search",
+        "stopped_early": run.is_stopped_early,
     }
 
 

@@ -39,10 +39,10 @@ function showHead({ sweep, metrics }) {
     ),
     sweep.description ? el("p", {}, sweep.description) : null,
   );
-  const notices = sweep.warnings.map((warning) => el("p", { class: "notice" }, warning));
+  const notices = sweep.warnings.map((warning) => el("p", { class: "notice warn" }, warning));
   if (sweep.why_done) {
     const why = WHY_DONE[sweep.why_done] ?? sweep.why_done;
-    notices.push(el("p", { class: "notice" }, `No more runs are suggested: ${why}.`));
+    notices.push(el("p", { class: `notice ${sweep.why_done === "target" ? "good" : ""}` }, `No more runs are suggested: ${why}.`));
   }
   fill("notices", notices);
   fill("config", sweep.config);
