@@ -168,20 +168,23 @@ def _panel(status: SweepStatus, line: str, total: int | None) -> RenderableType:
 def runs_table(status: SweepStatus) -> Table:
     """The runs that ended last, and those that have not; ids and states are whole in any terminal."""
     shown = [*_recent(status), *status.alive]
+    bests = ["" if run.best is None else f"{run.best:.4g}" for run in shown]
+    columns = {"run": [run.id for run in shown], "state": [run.word for run in shown], "best": bests}
     table = Table(box=None, pad_edge=False)
-    for column, cells in (("run", [run.id for run in shown]), ("state", [run.word for run in shown])):
-        table.add_column(column, no_wrap=True, min_width=max(map(len, [column, *cells])))
-    table.add_column(
-        Text(f"best {status.metric.name}" if status.metric else "metric"), overflow="fold", max_width=24
-    )
+    for heading, cells in columns.items():
+        table.add_column(heading, no_wrap=True, min_width=max(map(len, [heading, *cells])))
     table.add_column("parameters", overflow="ellipsis", no_wrap=True, ratio=1)
-    varied = [p.name for p in status.config.space.parameters if len(p.distribution.support or (0, 0)) > 1]
-    for run in shown:
-        values = {name: run.parameters[name] for name in varied if name in run.parameters}
-        parameters = ", ".join(f"{k.split('.')[-1]}={_short(v)}" for k, v in values.items())
-        best = "" if run.best is None else f"{run.best:.4g}"
-        table.add_row(run.id, run.word, best, Text(parameters))
+    for run, best in zip(shown, bests, strict=True):
+        table.add_row(run.id, run.word, best, Text(_varied(run, status)))
     return table
+
+
+def _varied(run: RunStatus, status: SweepStatus) -> str:
+    """The parameters in which the runs of the sweep may differ."""
+    parameters = status.config.space.parameters
+    names = [p.name for p in parameters if len(p.distribution.support or (0, 0)) > 1]
+    values = {name: run.parameters[name] for name in names if name in run.parameters}
+    return ", ".join(f"{k.split('.')[-1]}={_short(v)}" for k, v in values.items())
 
 
 def _recent(status: SweepStatus, n: int = 5) -> list[RunStatus]:

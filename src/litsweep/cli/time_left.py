@@ -49,7 +49,7 @@ class Workload:
         A run that is older than the mean of the ended runs is expected to end with the longer ones of them.
         """
         enough = 1 if self.agents == 1 else 2  # the first of several agents to end has the shortest run
-        if self.waiting is None or len(self.durations) < enough or not self.agents:
+        if self.waiting is None or not self.agents or len(self.durations) < enough:
             return None
         mean = fmean(self.durations)
         free = sorted(self._rest(age, mean) for age in self.ages)
@@ -78,15 +78,15 @@ class TimeLeft:
 
     def text(self, work: Workload) -> str:
         """`about 3 min left`, or why there is no such number."""
+        runs_left = None if work.waiting is None else work.waiting + len(work.ages)
+        if runs_left == 0:
+            return "all runs have ended"
         left = work.seconds_left()
-        if work.waiting is None or left is None:
-            return "time left not known yet"
-        runs_left = work.waiting + len(work.ages)
+        if runs_left is None or left is None:
+            return "time left not known yet" if work.agents else "no agent is left"
         news = (len(work.durations), runs_left, work.agents)
         self._left = left if news != self._news else min(self._left, left)
         self._news = news
-        if not runs_left:
-            return "all runs have ended"
         shown = rounded(self._left)
         return f"about {duration(shown)} left" if shown else "running longer than the others did"
 

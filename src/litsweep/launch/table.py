@@ -87,8 +87,13 @@ def _cells(slot: SlotView, run: RunStatus | None) -> list[str]:
     numbers = ["", "", ""]
     if run is not None:
         numbers = [_text(run.summary.get("epoch")), _text(run.last), _text(run.best)]
-    devices = ",".join(slot.devices) or "cpu"
+    devices = ",".join(_brief(name) for name in slot.devices) or "cpu"
     return [str(slot.index), devices, slot.state, slot.run or "", *numbers, str(slot.done), str(slot.failed)]
+
+
+def _brief(device: str) -> str:
+    """A number, or the first part of a UUID, which CUDA takes for the whole."""
+    return "-".join(device.split("-")[:2])
 
 
 def _text(value: object) -> str:

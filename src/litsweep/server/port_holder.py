@@ -30,5 +30,5 @@ def _listening_inodes(port: int) -> Iterator[str]:
 
 def _command(process: Path) -> str:
     words = (process / "cmdline").read_text(errors="replace").rstrip("\0").split("\0")
-    line = shlex.join([Path(words[0]).name, *words[1:]])
+    line = " ".join(shlex.join([Path(words[0]).name, *words[1:]]).split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
