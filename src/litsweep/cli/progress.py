@@ -170,9 +170,9 @@ def runs_table(status: SweepStatus) -> Table:
     shown = [*_recent(status), *status.alive]
     bests = ["" if run.best is None else f"{run.best:.4g}" for run in shown]
     columns = {"run": [run.id for run in shown], "state": [run.word for run in shown], "best": bests}
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, expand=True)  # so that `parameters` gives way, not the others
     for heading, cells in columns.items():
-        table.add_column(heading, no_wrap=True, min_width=max(map(len, [heading, *cells])))
+        table.add_column(heading, no_wrap=True, width=max(map(len, [heading, *cells])))
     table.add_column("parameters", overflow="ellipsis", no_wrap=True, ratio=1)
     for run, best in zip(shown, bests, strict=True):
         table.add_row(run.id, run.word, best, Text(_varied(run, status)))

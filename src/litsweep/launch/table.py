@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -56,7 +56,7 @@ class SlotTable:
             self._drawn = time.monotonic()
             status = self._status  # the reader may replace it at any time
             said = self._describe(status) if status and self._describe else ""
-            self._live.update(slot_table(slots, status, said), refresh=True)
+            self._live.update(Group(slot_table(slots, status), Text(said)), refresh=True)
 
     def _keep_reading(self) -> None:
         while not self._over.is_set():
@@ -67,13 +67,13 @@ class SlotTable:
             self._over.wait(READ_SECONDS)
 
 
-def slot_table(slots: Sequence[SlotView], status: SweepStatus | None, caption: str = "") -> Table:
+def slot_table(slots: Sequence[SlotView], status: SweepStatus | None) -> Table:
     """One row per slot; a slot's numbers are its running run's. States and ids are whole in any terminal."""
     runs = {run.id: run for run in status.runs} if status else {}
     metric = status.metric.name if status and status.metric else "metric"
     rows = [_cells(slot, runs.get(slot.run or "")) for slot in slots]
     headings = ("slot", "devices", "state", "run", "epoch", metric, "best", "done", "failed")
-    table = Table(caption=Text(caption or _caption(slots, status)))
+    table = Table(caption=Text(_caption(slots, status)))
     for heading, *cells in zip(headings, *rows, strict=True):
         is_whole = heading in _WHOLE  # a state or an id cut short is of no use
         width = max(map(len, [heading, *cells])) if is_whole else None
