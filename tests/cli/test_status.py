@@ -50,7 +50,7 @@ class Swept(LiveServer):
     def fill(self) -> None:
         backend = Backend.open(Settings(Path(self.data_dir)))
         with backend.database.write() as connection:
-            self.all_states = self._sweep(connection, "local", "p", display_name="a sweep", best_loss=0.9)
+            self.all_states = self._sweep(connection, "local", "p", display_name="a sweep", best_loss=0.5)
             self.other = self._sweep(connection, "Team X", "q" * 50)
         backend.close()
 
