@@ -42,9 +42,10 @@ PARAMETERS = {f"model.a_long_parameter_{i}": {"min": 0.0, "max": 1.0} for i in r
 @pytest.mark.parametrize("metric", ["loss", LONG])
 def test_80_columns_cut_no_state_and_no_id(metric: str) -> None:
     config = parse_sweep({"method": "random", "metric": {"name": metric}, "parameters": PARAMETERS})
-    values = dict.fromkeys(PARAMETERS, 0.123456), {"epoch": 3}, 0.98765e-12, 0.98701, {}
+    values = dict.fromkeys(PARAMETERS, 0.123456)
+    run = RunStatus("", "", "", RunState.PENDING, values, {"epoch": 3}, 0.98765e-12, 0.98701, {})
     runs = [
-        RunStatus(f"abcdef{i:02}", "run", "", state, *values, stopped_early=state is RunState.FINISHED)
+        dataclasses.replace(run, id=f"abcdef{i:02}", state=state, stopped_early=state is RunState.FINISHED)
         for i, state in enumerate(RunState)
     ]
     status = SweepStatus("me/p/abcd1234", "", "RUNNING", config, tuple(runs))

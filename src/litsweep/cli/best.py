@@ -40,8 +40,8 @@ def execute(args: argparse.Namespace) -> int:
 def show_result(result: Result, console: Console) -> int:
     """Print `result`; 0 if it has a best run, else 1."""
     states = ", ".join(f"{n} {state}" for state, n in result.runs.items()) or "no runs yet"
-    line = f"Sweep {result.sweep} ({result.state.lower()}): {states}"
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    head = f"Sweep {result.sweep} ({result.state.lower()}): {states}"
+    console.print(head, highlight=False, markup=False, soft_wrap=True)
     if result.front:
         console.print(_front_table(result))
     if result.best is None:

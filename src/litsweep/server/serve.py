@@ -106,8 +106,11 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
     # Only on a socket that names TCP does asyncio turn Nagle's delay off: 40 ms for each answer otherwise.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _bind(listener, settings)
-        listener.listen(1024)
+        try:
+            _bind(listener, settings)
+            listener.listen(1024)
+        except OSError as error:
+            raise _refusal(settings, error) from None
         yield listener
 
 
@@ -115,15 +118,17 @@ def _bind(listener: socket.socket, settings: Settings) -> None:
     try:
         listener.bind((settings.host, settings.port))
     except OSError as error:
-        if error.errno == errno.EADDRINUSE and not settings.is_port_fixed:
-            listener.bind((settings.host, 0))
-            return
-        is_taken = error.errno == errno.EADDRINUSE
-        holder = f" (by {port_holder(settings.port)})" if is_taken else ""
-        raise LitsweepError(
-            f"--port {settings.port}: cannot listen on {settings.host} port {settings.port}: "
-            f"{error.strerror}{holder}; use another port, or --port 0 for a free one"
-        ) from None
+        if settings.is_port_fixed or error.errno != errno.EADDRINUSE:
+            raise
+        listener.bind((settings.host, 0))
+
+
+def _refusal(settings: Settings, error: OSError) -> LitsweepError:
+    holder = f" (by {port_holder(settings.port)})" if error.errno == errno.EADDRINUSE else ""
+    return LitsweepError(
+        f"--port {settings.port}: cannot listen on {settings.host} port {settings.port}: "
+        f"{error.strerror}{holder}; use another port, or --port 0 for a free one"
+    )
 
 
 @contextmanager
