@@ -46,11 +46,28 @@ def running_backend(data_dir: Path) -> Backend | None:
     info = server_info(data_dir)
     if info is None:
         return None
+    backend = Backend(info.url, api_key(data_dir))
+    return backend if _takes_key(backend) else None
+
+
+def _takes_key(backend: Backend) -> bool:
+    """False where no server answers, or that of another data folder, on the port of one that died."""
+    question = {"query": "{ serverInfo { __typename } }"}
     try:
-        requests.get(f"{info.url}/healthz", timeout=5).raise_for_status()
+        answer = requests.post(
+            f"{backend.url}/graphql", json=question, auth=("api", backend.api_key), timeout=5
+        )
+        return answer.ok
     except requests.RequestException:
-        return None
-    return Backend(info.url, api_key(data_dir))
+        return False
+
+
+def find_sweep(sweep: str, data_dir: Path) -> str:
+    """Point the stock client at the server, as `use_backend`, and return the full path of a sweep there."""
+    from litsweep.launch.directory import full_path
+
+    use_backend(data_dir)
+    return full_path(sweep)
 
 
 def use_backend(data_dir: Path) -> None:
@@ -62,7 +79,7 @@ def use_backend(data_dir: Path) -> None:
     """
     check_values(os.environ)
     if named := os.environ.get("WANDB_BASE_URL"):
-        _see_that_it_answers(named)
+        _see_that_it_answers(named, data_dir)
     elif backend := running_backend(data_dir):
         backend.use()
     elif not _logged_in():
@@ -74,17 +91,18 @@ def use_backend(data_dir: Path) -> None:
     client_settings()
 
 
-def _see_that_it_answers(url: str) -> None:
+def _see_that_it_answers(url: str, data_dir: Path) -> None:
     """Ask once: the stock client tries a server that is not there for minutes before it says so."""
     if not url.startswith(("http://", "https://")):
         raise LitsweepError(f"WANDB_BASE_URL: must begin with http:// or https://, got {url!r}")
     try:
         Http(os.environ).head(url, ANSWER_TIMEOUT_SECONDS)
     except requests.RequestException as error:
-        raise LitsweepError(
-            f"WANDB_BASE_URL={url} does not answer ({_cause(error)}): start that server (`litsweep serve`), "
-            "correct the address, or unset the variable"
-        ) from None
+        running = running_backend(data_dir)
+        fix = "start that server (`litsweep serve`), correct the address, or unset the variable"
+        if running is not None:
+            fix = f'the server on {data_dir} is at {running.url}; run `eval "$(litsweep env)"` again'
+        raise LitsweepError(f"WANDB_BASE_URL={url} does not answer ({_cause(error)}): {fix}") from None
 
 
 def _cause(error: BaseException) -> str:

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from litsweep.cli.backend import use_backend
-from litsweep.cli.options import add_data_dir, add_json, write_json
+from litsweep.cli.backend import find_sweep
+from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.errors import count
 from litsweep.launch.result import NOT_FINITE, BestRun, Result, result_of
 from litsweep.sweep.metric import Goal
@@ -23,7 +23,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "best", help="show a sweep's best run or Pareto front: config, metrics, command"
     )
-    parser.add_argument("sweep", help="ENTITY/PROJECT/ID, as `wandb sweep` printed it")
+    add_sweep(parser)
     add_data_dir(parser)
     add_json(parser)
     parser.set_defaults(execute=execute)
@@ -32,8 +32,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def execute(args: argparse.Namespace) -> int:
     from litsweep.launch.watch import SweepWatch
 
-    use_backend(args.data_dir.expanduser())
-    result = result_of(SweepWatch(args.sweep).read())
+    sweep = find_sweep(args.sweep, args.data_dir.expanduser())
+    result = result_of(SweepWatch(sweep).read())
     shown = show_result(result)
     write_json(args.json, result.as_dict())
     return shown
@@ -42,7 +42,7 @@ def execute(args: argparse.Namespace) -> int:
 def show_result(result: Result) -> int:
     """Print `result` on stdout, names and values as they are; 0 if it has a best run, else 1."""
     console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
-    states = ", ".join(f"{n} {state}" for state, n in sorted(result.runs.items())) or "no runs yet"
+    states = ", ".join(f"{n} {state}" for state, n in result.runs.items()) or "no runs yet"
     console.print(f"Sweep {result.sweep} ({result.state.lower()}): {states}")
     if result.front:
         console.print(_front_table(result), soft_wrap=False)
@@ -85,9 +85,9 @@ def _front_table(result: Result) -> Table:
         title_justify="left",
         box=None,
     )
-    table.add_column("run", no_wrap=True)
+    table.add_column("run", no_wrap=True, min_width=max(len(run.id) for run in runs))
     for name, goal in result.goals.items():
-        table.add_column(Text(f"{name} ({goal})"))
+        table.add_column(Text(f"{name} ({goal})"), overflow="fold")
     table.add_column("parameters", overflow="fold")
     for run in runs:
         values = [_text(run.objectives[name]) for name in result.goals]

@@ -48,18 +48,23 @@ def execute(args: argparse.Namespace) -> int:
             steps.append(f"metric: {', '.join(m.name for m in config.metrics)} is logged")
     else:
         skipped.append(f"parameters and metric: {_name(config)} does not use {PIPELINE}")
-    show_warnings(config.warnings)
+    show_warnings(config.local_warnings)
     for step in steps:
         print(f"ok           {step}")
     for step in skipped:
         print(f"not checked  {step}")
-    warnings = list(config.warnings)
-    result = {"config": str(args.config), "ok": steps, "not_checked": skipped, "warnings": warnings}
+    if config.cloud_warnings:
+        print("On W&B's cloud only:")
+        for note in config.cloud_warnings:
+            print(f"  {note}")
+    result = {"config": str(args.config), "ok": steps, "not_checked": skipped}
+    result |= {"warnings": list(config.local_warnings), "cloud_notes": list(config.cloud_warnings)}
     write_json(args.json, result)
     return 0
 
 
 def show_warnings(warnings: Sequence[str]) -> None:
+    """Print warnings on stderr."""
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
 

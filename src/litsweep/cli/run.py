@@ -7,7 +7,7 @@ import shlex
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import yaml
 from rich.console import Console
@@ -20,12 +20,11 @@ from litsweep.cli.options import (
     DEFAULT_PORT,
     add_data_dir,
     add_json,
+    add_port,
     default_data_dir,
-    port,
     positive,
     write_json,
 )
-from litsweep.cli.program import program_warnings
 from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError, count
 from litsweep.launch.result import Result
@@ -49,10 +48,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="stock: `wandb agent`; warm: ours, which starts runs sooner (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--count", type=positive, help="runs at most (default: until the sweep is finished)")
-    parser.add_argument(
-        "--port", type=port, default=DEFAULT_PORT,
-        help="port of the embedded server, 0 for a free one (default: %(default)s, another if that is taken)",
-    )  # fmt: skip
+    add_port(parser)
     add_data_dir(parser)
     add_json(parser)
     parser.set_defaults(execute=execute)
@@ -63,7 +59,7 @@ def execute(args: argparse.Namespace) -> int:
 
     require_online()
     config = check_config(args.config)
-    show_warnings(program_warnings(config))
+    show_warnings(config.local_warnings)
     if uses_pipeline(config):
         check_parameters(args.config, config)
     data_dir = args.data_dir.expanduser()
@@ -134,8 +130,8 @@ def _run_sweep(sweep: str, backend: Backend, args: argparse.Namespace) -> int:
         max_consecutive_failures=failures_allowed(),
     )
     watch = SweepWatch(sweep)
-    with Progress(watch, errors, args.count):
-        outcome = launch(sweep, options)
+    with Progress(watch, errors, args.count, args.agents) as progress:
+        outcome = launch(sweep, options, progress)
     show_failures(outcome)
     result = result_of(watch.read())
     shown = show_result(result)
@@ -147,7 +143,9 @@ def _run_sweep(sweep: str, backend: Backend, args: argparse.Namespace) -> int:
 def _say_how_to_go_on(result: Result, backend: Backend, args: argparse.Namespace) -> None:
     data_dir = [] if args.data_dir == default_data_dir() else ["--data-dir", str(args.data_dir)]
     if not backend.stays:
-        serve = shlex.join(["litsweep", "serve", *data_dir])
+        used = urlsplit(backend.url).port
+        port = [] if used == DEFAULT_PORT else ["--port", str(used)]
+        serve = shlex.join(["litsweep", "serve", *data_dir, *port])
         print(f"The page is there while a server runs: {serve}", file=sys.stderr)
     if not result.is_over:
         command = ["litsweep", "launch", result.sweep, "--gpus", "none", "--agents", str(args.agents)]

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from litsweep.launch.repeat import command_line
 from litsweep.launch.watch import RunStatus, SweepStatus
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.run import RunState
 from litsweep.sweep.summary import entries, find, is_aggregated
 
 __all__ = ["BestRun", "Result", "command_line", "result_of"]
@@ -95,6 +96,22 @@ def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
         command=command_line(config, run.parameters, run.id),
         objectives=run.objectives,
     )
+
+
+def missing_metrics(status: SweepStatus) -> dict[str, str]:
+    """What to say of each metric of the sweep that a run has finished without, and no run has logged."""
+    finished = [run for run in status.runs if run.word == RunState.FINISHED]
+    logged = {name for run in status.runs for name in run.objectives}
+    missing = [metric.name for metric in status.config.metrics if metric.name not in logged]
+    return {name: _lacks(finished[0], name) for name in missing if finished}
+
+
+def _lacks(run: RunStatus, metric: str) -> str:
+    if find(run.summary, metric) is not None:
+        return f"run {run.id} finished without a finite {metric}"
+    logged = ", ".join(sorted(_logged(run))) or "nothing"
+    fix = f"correct metric.name in the sweep's YAML, or log {metric}"
+    return f"run {run.id} finished without logging {metric}; it logged: {logged}; {fix}"
 
 
 def _logged(run: RunStatus) -> Iterator[str]:

@@ -94,7 +94,7 @@ class LiveSweep:
     @property
     def warnings(self) -> Sequence[str]:
         """What a person should know about how the search goes."""
-        return (*self.config.warnings, *self._controller.warnings)
+        return (*self.config.local_warnings, *self._controller.warnings)
 
     def best_run(self) -> str | None:
         """The name of the best run so far."""

@@ -32,7 +32,11 @@ __all__ = ["Goal", "Impute", "Method", "Metric", "SweepConfig", "parse_sweep"]
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """One sweep, checked. `raw` is the mapping as it was given, `warnings` what is worth telling a person."""
+    """One sweep, checked.
+
+    `raw` is the mapping as it was given, `warnings` what is worth telling a person, `cloud_warnings` those of
+    them that matter on W&B's cloud only.
+    """
 
     method: Method
     space: SearchSpace
@@ -49,6 +53,12 @@ class SweepConfig:
     seed: int | None = None
     raw: Mapping[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    cloud_warnings: tuple[str, ...] = ()
+
+    @property
+    def local_warnings(self) -> tuple[str, ...]:
+        """The warnings that matter on the embedded backend."""
+        return tuple(warning for warning in self.warnings if warning not in self.cloud_warnings)
 
     @property
     def metric(self) -> Metric | None:
@@ -147,7 +157,8 @@ def _parse(top: Section) -> SweepConfig:
     )
     check_carried(top, ours)
     _check_together(top, config)
-    return replace(config, warnings=tuple(top.report.warnings))
+    report = top.report
+    return replace(config, warnings=tuple(report.warnings), cloud_warnings=tuple(report.cloud_warnings))
 
 
 def _needs_parameters(top: Section) -> bool:
@@ -175,7 +186,9 @@ def _check_together(top: Section, config: SweepConfig) -> None:
     if top.raw("method") == "custom" and "scheduler" not in top:
         report.fault("scheduler", "is missing", "", "method: custom needs one; or use bayes, random or grid")
     if len(config.metrics) > 1 and config.method is not Method.CUSTOM:
-        report.warn("metrics", "W&B cloud takes several metrics only with method: custom and a scheduler")
+        report.warn_for_cloud(
+            "metrics", "W&B cloud takes several metrics only with method: custom and a scheduler"
+        )
     check_controller(top)
     if config.method is Method.GRID:
         for parameter in config.space.parameters:

@@ -1,11 +1,24 @@
 """A run: one training of one configuration, as the search sees it."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NoReturn
+
+STOPPED_EARLY = "stopped early"
 
 
-class RunState(StrEnum):
+class _Words(StrEnum):
+    """Names that are listed where another one is given."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        noun = "state" if cls is RunState else "failure"
+        raise ValueError(f"{noun}: must be one of {', '.join(cls)}; got {value!r}")
+
+
+class RunState(_Words):
     """W&B's run states."""
 
     PENDING = "pending"
@@ -30,7 +43,33 @@ class RunState(StrEnum):
         return self in (RunState.FAILED, RunState.CRASHED) or (self is RunState.FINISHED and bool(failure))
 
 
-class Failure(StrEnum):
+STATE_WORDS = (
+    RunState.FINISHED,
+    STOPPED_EARLY,
+    RunState.FAILED,
+    RunState.CRASHED,
+    RunState.KILLED,
+    RunState.PREEMPTED,
+    RunState.PREEMPTING,
+    RunState.RUNNING,
+    RunState.PENDING,
+)
+"""The words for a run's state, in the order in which the command line and the pages list them."""
+
+
+def state_word(state: RunState, stopped_early: bool) -> str:
+    """Return the word for a run's state: W&B's, or `stopped early` for a run that the search ended."""
+    return STOPPED_EARLY if stopped_early and not state.is_alive else str(state)
+
+
+def count_words(words: Iterable[str]) -> Counter[str]:
+    """Count runs by the word for their state, in the order of `STATE_WORDS`; other words come last."""
+    counted = Counter(words)
+    order = dict.fromkeys((*map(str, STATE_WORDS), *counted))
+    return Counter({word: counted[word] for word in order if counted[word]})
+
+
+class Failure(_Words):
     """Why a run ended without a usable result."""
 
     OUT_OF_MEMORY = "out_of_memory"

@@ -21,6 +21,7 @@ class Report:
 
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    cloud_warnings: list[str] = field(default_factory=list)
 
     def fault(self, path: str, rule: str, got: str = "", fix: str = "") -> None:
         """Something that cannot be run."""
@@ -29,6 +30,11 @@ class Report:
     def warn(self, path: str, what: str) -> None:
         """Something that runs, though perhaps not as meant."""
         self.warnings.append(f"{path}: {what}")
+
+    def warn_for_cloud(self, path: str, what: str) -> None:
+        """The same, where it matters on W&B's cloud only."""
+        self.warn(path, what)
+        self.cloud_warnings.append(self.warnings[-1])
 
 
 @dataclass(frozen=True)

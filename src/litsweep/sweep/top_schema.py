@@ -32,7 +32,9 @@ def parse_ours(top: Section) -> Section | None:
     ours = top.section("litsweep", fix) if "litsweep" in top else None
     if ours is not None:
         ours.refuse_unknown_keys(_OURS, "litsweep")
-        top.report.warn("litsweep", "is for litsweep's own backend; W&B cloud ignores it, with a warning")
+        top.report.warn_for_cloud(
+            "litsweep", "is for litsweep's own backend; W&B cloud ignores it, with a warning"
+        )
     return ours
 
 

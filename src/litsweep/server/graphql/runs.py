@@ -305,9 +305,14 @@ def resolve_tags(parent: RunRecord, _: Info) -> list[str]:
 
 
 @run.field("shouldStop")
-@run.field("stopped")
-def resolve_stopped(parent: RunRecord, _: Info) -> bool:
+def resolve_should_stop(parent: RunRecord, _: Info) -> bool:
     return parent.stopped_by is not None and parent.is_alive
+
+
+@run.field("stopped")
+def resolve_stopped(parent: RunRecord, info: Info) -> bool:
+    """Also after the end of a run that the search stopped: its state alone does not tell."""
+    return resolve_should_stop(parent, info) or parent.is_stopped_early
 
 
 @run.field("failed")

@@ -78,6 +78,11 @@ class RunRecord:
         return RunState(self.state).is_alive
 
     @property
+    def is_stopped_early(self) -> bool:
+        """True where the search ended it, or has asked it to end."""
+        return self.stopped_by == "search"
+
+    @property
     def is_broken(self) -> bool:
         """As `Run.is_broken`."""
         return RunState(self.state).is_broken_by(self.failure)

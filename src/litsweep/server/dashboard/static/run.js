@@ -29,7 +29,7 @@ function showHead({ run, stop }) {
     run.notes ? el("p", {}, run.notes) : null,
   );
   const notices = [];
-  if (run.failure)
+  if (run.failure && run.state !== "killed") // a killed run counts with what it reached
     notices.push(
       el(
         "p",
@@ -42,7 +42,7 @@ function showHead({ run, stop }) {
       el(
         "p",
         { class: "notice" },
-        `Stopped early by ${stop.by === "search" ? "the search" : "a person"}${brief(stop.why) ? `: ${brief(stop.why)}` : ""}.`,
+        `${stop.by === "search" ? "Stopped early by the search" : "Stopped by a person"}${brief(stop.why) ? `: ${brief(stop.why)}` : ""}.`,
       ),
     );
   fill("notices", notices);

@@ -39,10 +39,11 @@ function showHead({ sweep, metrics }) {
     ),
     sweep.description ? el("p", {}, sweep.description) : null,
   );
-  const notices = sweep.warnings.map((warning) => el("p", { class: "notice" }, warning));
+  const notices = sweep.warnings.map((warning) => el("p", { class: "notice warn" }, warning));
   if (sweep.why_done) {
     const why = WHY_DONE[sweep.why_done] ?? sweep.why_done;
-    notices.push(el("p", { class: "notice" }, `No more runs are suggested: ${why}.`));
+    const tone = sweep.why_done === "target" ? "notice good" : "notice";
+    notices.push(el("p", { class: tone }, `No more runs are suggested: ${why}.`));
   }
   fill("notices", notices);
   fill("config", sweep.config);
