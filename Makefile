@@ -1,4 +1,5 @@
-# Everything a person or CI runs. `make quickstart` and `make test` need only Python 3.11+ and make.
+# Everything a person or CI runs. `make quickstart` and `make test` need only Python 3.11+ and make; `make lint`
+# also needs Node.js and npm, for the dashboard's JavaScript.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -15,11 +16,16 @@ install: .venv/installed
 quickstart: install
 	$(BIN)/litsweep run sweeps/quickstart.yaml --agents 2
 
-lint: install
+lint: install tests/javascript/node_modules/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_import_order.py
+	npm --prefix tests/javascript run --silent lint
+
+tests/javascript/node_modules/installed: tests/javascript/package-lock.json
+	npm --prefix tests/javascript ci --silent --no-audit --no-fund
+	touch $@
 
 # Two test files at a time: most of a test here is waiting for an agent's next beat.
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -37,4 +43,4 @@ bench: install
 	$(BIN)/python benchmarks/search.py table --suite sklearn
 
 clean:
-	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache tests/javascript/node_modules

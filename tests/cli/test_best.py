@@ -23,7 +23,7 @@ CONFIG = parse_sweep(
 
 
 def repeat() -> str:
-    return command_line(CONFIG, {"x": 1, "y": "a b"})
+    return command_line(CONFIG, {"x": 1, "y": "a b"}) or ""
 
 
 def test_python_where_that_is_this_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,9 +51,11 @@ TWO = {
 }
 
 
-def add_run(server: LiveServer, sweep: str, name: str, x: int, loss: float, speed: float) -> None:
+def add_run(
+    server: LiveServer, sweep: str, name: str, x: int, loss: float, speed: float, y: object = 0
+) -> None:
     """It logs the two metrics apart, and ends."""
-    config = json.dumps({"x": {"value": x}, "y": {"value": 0}})
+    config = json.dumps({"x": {"value": x}, "y": {"value": y}})
     server.graphql(UPSERT_RUN, name=name, project="p", entity="local", sweep=sweep, config=config)
     rows = [json.dumps(row) for row in ({"loss": loss, "_step": 0}, {"speed": speed, "_step": 1})]
     chunk = {
@@ -77,3 +79,54 @@ def test_the_front_of_two_metrics(server: LiveServer, client_env: dict[str, str]
     assert result["goals"] == {"loss": "minimize", "speed": "maximize"} and result["best"]["id"] == "large"
     front = {run["id"]: (run["objectives"], run["parameters"]["x"]) for run in result["front"]}
     assert front == {"small": ({"loss": 0.5, "speed": 9.0}, 1), "large": ({"loss": 0.1, "speed": 2.0}, 2)}
+
+
+READS_ONLY: dict[str, object] = {
+    "method": "grid",
+    "metric": {"name": "loss"},
+    "parameters": {"x": {"value": 1}, "y": {"value": 0}},
+}
+
+
+def test_it_only_reads(module_server: LiveServer, module_env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "args.json").write_text("mine")
+    program = {"program": "t.py", "command": ["python", "${program}", "${args_json_file}"]}
+    said = best_of(READS_ONLY | program, "run-1", module_server, module_env, tmp_path)
+    written = """printf %s '{"x": 1, "y": 0}' > args-run-1.json"""
+    assert f"Repeat it: {written} && python t.py args-run-1.json\n" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["args.json"]
+    assert (tmp_path / "args.json").read_text() == "mine"
+
+
+def test_a_function_s_sweep_has_no_command(
+    module_server: LiveServer, module_env: dict[str, str], tmp_path: Path
+) -> None:
+    said = best_of(READS_ONLY, "run-2", module_server, module_env, tmp_path)
+    expected = "The sweep names no program: to repeat it, call your function with {'x': 1, 'y': 0}"
+    assert f"{expected}\n" in said and "Repeat it:" not in said
+
+
+def test_values_are_printed_as_they_are(
+    module_server: LiveServer, module_env: dict[str, str], tmp_path: Path
+) -> None:
+    value = "a:fire: [b]c[/b]"
+    odd = {"program": "t.py", "parameters": {"x": {"value": 1}, "y": {"value": value}}}
+    said = best_of(READS_ONLY | odd, "run-3", module_server, module_env, tmp_path, value)
+    assert f"{value}\n" in said and f" t.py --x=1 '--y={value}'\n" in said
+
+
+def best_of(
+    config: dict[str, object],
+    run: str,
+    server: LiveServer,
+    environ: dict[str, str],
+    folder: Path,
+    y: object = 0,
+) -> str:
+    """What `litsweep best` prints of a sweep with one run."""
+    made = server.graphql(UPSERT_SWEEP, config=yaml.dump(config))["upsertSweep"]["sweep"]["name"]
+    add_run(server, made, run, 1, 0.5, 9.0, y)
+    command = [sys.executable, "-m", "litsweep", "best", f"local/p/{made}"]
+    done = subprocess.run(command, env=environ, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -1,12 +1,25 @@
 """What `litsweep launch` refuses, and what it says at its end."""
 
 import dataclasses
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+import yaml
+from rich.console import Console
 
 from litsweep.cli import main
 from litsweep.cli.launch import show_preempted
+from litsweep.cli.progress import MetricCheck, SummaryLine
 from litsweep.launch.result import Result
+from litsweep.launch.watch import RunStatus, SweepStatus
+from litsweep.sweep.config import parse_sweep
+from litsweep.sweep.run import RunState
+from tests.live_server import LiveServer
+from tests.server.operations import UPSERT_SWEEP
 
 RESULT = Result("me/p/abcd1234", "", "RUNNING", "loss", "minimize", {"preempted": 2}, None, (), False, {}, ())
 
@@ -35,3 +48,82 @@ def test_an_option_without_effect_is_refused(
     with pytest.raises(SystemExit, match="2"):
         main(["launch", "me/p/abcd1234", *options])
     assert said in capsys.readouterr().err
+
+
+CONFIG = {
+    "program": "train.py",
+    "method": "random",
+    "run_cap": 2,
+    "metric": {"name": "val_acc", "goal": "maximize"},
+    "parameters": {"x": {"min": 0.0, "max": 1.0}},
+}
+TRAIN = """
+import wandb
+with wandb.init() as run:
+    run.log({"val_accuracy": 0.5, "val_loss": 1.0})
+"""
+
+
+def launch(sweep: str, folder: Path, environ: dict[str, str], *flags: str) -> tuple[int, str]:
+    """The exit status of `litsweep launch` on a machine without GPUs, and what it says, of which nothing is
+    a terminal."""
+    done = subprocess.run(
+        [sys.executable, "-m", "litsweep", "launch", sweep, *flags],
+        env=environ | {"PATH": str(Path(sys.executable).parent)}, cwd=folder,
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    return done.returncode, done.stderr
+
+
+def test_a_launch_by_id_on_a_machine_without_a_gpu(
+    server: LiveServer, client_env: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "train.py").write_text(TRAIN)
+    sweep = server.graphql(UPSERT_SWEEP, config=yaml.dump(CONFIG))["upsertSweep"]["sweep"]["name"]
+    status, said = launch(sweep, tmp_path, client_env, "--gpus", "0,1")
+    assert status == 1 and "--gpus: must name GPUs of this machine, got 0,1; here is none" in said
+    status, said = launch(sweep, tmp_path, client_env)
+    assert status == 0
+    assert said.startswith("No GPU found: one agent on the CPU")
+    missing = re.search(
+        r"^warning: run \w+ finished without logging val_acc; it logged: val_accuracy, val_loss; "
+        "correct metric.name", said, re.MULTILINE,
+    )  # fmt: skip
+    end = re.search(r"^2/2 done · 0 running · 0 failed · all runs have ended$", said, re.MULTILINE)
+    assert missing and end and missing.start() < end.start()
+    assert "0/2 done" in said[: missing.start()]
+
+
+def status_of(*runs: RunStatus) -> SweepStatus:
+    return SweepStatus("me/p/abcd1234", "", "RUNNING", parse_sweep(CONFIG), runs)
+
+
+def a_run(state: str, summary: dict[str, object], best: float | None = None, **more: bool) -> RunStatus:
+    objectives = {} if best is None else {"val_acc": best}
+    return RunStatus("run1", "run-1", "", RunState(state), {}, summary, best, best, objectives, **more)
+
+
+def test_a_missing_metric_is_told_once_and_only_of_finished_runs() -> None:
+    said = io.StringIO()
+    check = MetricCheck(Console(file=said, width=200))
+    check.tell(status_of(a_run("running", {"loss": 1}), a_run("failed", {}), a_run("killed", {"loss": 1})))
+    check.tell(status_of(a_run("finished", {"loss": 1}, stopped_early=True)))
+    check.tell(status_of(a_run("finished", {"loss": 1}), a_run("running", {"val_acc": 0.1}, 0.1)))
+    assert said.getvalue() == ""
+    for _ in range(2):
+        check.tell(status_of(a_run("finished", {"loss": 1}), a_run("running", {})))
+    assert said.getvalue().count("run run1 finished without logging val_acc; it logged: loss") == 1
+    nan = io.StringIO()
+    MetricCheck(Console(file=nan, width=200)).tell(status_of(a_run("finished", {"val_acc": "NaN"})))
+    assert nan.getvalue() == "warning: run run1 finished without a finite val_acc\n"
+
+
+def test_the_line_counts_runs_by_the_words_for_their_state() -> None:
+    runs = [
+        a_run(state, {}) for state in ("finished", "running", "crashed", "killed", "pending", "preempted")
+    ]
+    line = SummaryLine(None).of(status_of(*runs, a_run("finished", {}, stopped_early=True)))
+    words = (
+        "4/2 done · 1 running · 0 failed · 1 stopped early · 1 crashed · 1 killed · 1 preempted · 1 pending"
+    )
+    assert line.startswith(f"{words} · ")

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,27 @@ def test_every_wrong_name_and_value_is_told_at_once(
     ]
 
 
+@pytest.mark.parametrize(
+    ("parameter", "words"),
+    [
+        ("model.dropout: {min: 0.0, max: 1.5}", "must be in [0, 1), got '1.498'"),
+        ("model.dropout: {distribution: normal, mu: 0.5}", "must be in [0, 1), got '-2.59', '3.59'"),
+        ("model.learning_rate: {values: [0.1, 0.0]}", "must be a number above 0, got '0.0'"),
+        ("data.batch_size: {min: 0, max: 9}", "must be at least 1, got '0'"),
+        ("data.val_fraction: {value: 1}", "must lie between 0 and 1, got '1'"),
+        ("patience: {value: -1}", "must be at least 0, got '-1'"),
+        ("data.image_size: {min: 0.001, max: 0.1}", "needs int or None, got '0.001099', '0.0999'"),
+        ("model.backbone: {values: [tutorial, resnt, resnet]}", "got 'resnt'"),
+    ],
+)
+def test_a_value_outside_its_range(
+    parameter: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(capsys, "check", "--no-metric", sweep_file(tmp_path, parameter))
+    assert f"parameters.{parameter.partition(':')[0]}: " in said
+    assert words in said
+
+
 def test_min_not_below_max(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = refused(capsys, "check", sweep_file(tmp_path, "model.dropout: {min: 0.5, max: 0.1}"))
     assert "parameters.model.dropout" in said
@@ -125,6 +147,17 @@ def test_one_of_several_metrics_that_no_run_logs(monkeypatch: pytest.MonkeyPatch
     config = parse_sweep({"method": "random", "metrics": metrics, "parameters": {"seed": {"value": 1}}})
     with pytest.raises(ConfigError, match=r"metrics\[1\]\.name: .* got 'val_ac'; use val_acc"):
         check_metrics(Path("sweep.yaml"), config)
+
+
+def test_the_best_of_what_runs_monitor_is_a_metric_of_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pipeline writes it into the summary."""
+    monkeypatch.setattr(pipeline, "logged_metrics", lambda argv: {"val_acc"})
+    space = {"seed": {"value": 1}}
+    for name in ("best_val_acc", "best_val_ac"):
+        metric = {"name": name, "goal": "maximize"}
+        config = parse_sweep({"method": "random", "metric": metric, "parameters": space})
+        with nullcontext() if name == "best_val_acc" else pytest.raises(ConfigError, match=r"metric\.name"):
+            check_metrics(Path("sweep.yaml"), config)
 
 
 def test_missing_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

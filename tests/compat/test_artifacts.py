@@ -34,6 +34,12 @@ with wandb.init(project="p", id="uses") as run:
     newer = wandb.Artifact("model", type="model")
     newer.add_file("w.bin")
     newest = run.log_artifact(newer).wait()
+for way in ("once", "twice", "used"):
+    with wandb.init(project="q", id=way) as run:
+        shared = wandb.Artifact("shared", type="model")
+        shared.add_file("w.bin")
+        logged = run.use_artifact("shared:v0") if way == "used" else shared
+        run.log_artifact(logged, aliases=[way]).wait()
 print(json.dumps({"read": read, "again": again, "newest": [newest.version, newest.aliases]}))
 """
 
@@ -42,6 +48,8 @@ import json, wandb
 api = wandb.Api()
 first = api.artifact("local/p/model:v0")
 first.verify(first.download(root="verified"))
+entries = [first.get_entry(name) for name in ("w.bin", "folder/a file 100%.txt")]
+one_by_one = [entry.download(root="entries", skip_cache=skip) for entry in entries for skip in (False, True)]
 said = {
     "aliases": sorted(first.aliases), "metadata": dict(first.metadata), "description": first.description,
     "size": first.size, "type": first.type, "state": first.state, "files": [f.name for f in first.files()],
@@ -52,6 +60,11 @@ said = {
     "collections": [c.name for c in api.artifact_type("model", "local/p").collections()],
     "versions": [a.version for a in api.artifacts("model", "local/p/model")],
     "exists": [api.artifact_exists(f"local/p/model:{alias}") for alias in ("latest", "v7")],
+    "entries": [open(path).read()[:8] for path in one_by_one],
+    "logged again": [a.name for a in api.run("local/p/uses").logged_artifacts()],
+    "outputs": [[a.name for a in run.logged_artifacts()] for run in api.runs("local/q")],
+    "shared": sorted(api.artifact("local/q/shared:v0").aliases),
+    "first": api.artifact("local/q/shared:v0").logged_by().id,
     "table": api.artifact("local/p/run-logs-table:latest").get("table").data,
 }
 first.aliases.append("prod")
@@ -127,6 +140,16 @@ def test_lineage(said: Any) -> None:
     assert (said["logged_by"], said["used_by"]) == ("logs", ["uses"])
     assert said["logged"] == ["code", "model", "run_table"]
     assert said["used"] == ["model:v0"]
+
+
+def test_a_version_is_an_output_of_every_run_that_logged_it(said: Any) -> None:
+    assert said["logged again"] == ["model:v0", "model:v1"]
+    assert said["outputs"] == [["shared:v0"]] * 3
+    assert (said["shared"], said["first"]) == (["latest", "once", "twice", "used"], "once")
+
+
+def test_entries_download_one_by_one(said: Any) -> None:
+    assert said["entries"] == ["xxxxxxxx"] * 2 + ["hello"] * 2
 
 
 def test_listing(said: Any) -> None:

@@ -77,6 +77,35 @@ def test_what_is_logged_reads_back(client_env: dict[str, str], tmp_path: Path) -
     ]
 
 
+def test_the_public_api(client_env: dict[str, str], tmp_path: Path) -> None:
+    code = """
+    import json, wandb
+    from wandb.apis.public import Run
+    with wandb.init(project="p", id="one", config={"model": {"depth": 2}}) as run:
+        for step in range(4):
+            run.log({"x": step, "deep": {"er": step}})
+        run.summary.update({"gone": 1, "kept": {"a": 1}})
+    api = wandb.Api()
+    run = api.run("local/p/one")
+    waits = Run.create(api, run_id="waits", project="p", entity="local", state="pending")
+    del run.summary["gone"]
+    run.summary.update({"kept": {"b": 2}})
+    again = wandb.Api().run("local/p/one")
+    tables = [run.history(), run.history(keys=["deep.er"]), run.history(stream="system"),
+              api.runs("local/p", {"name": "one"}).histories(keys=["x"], format="pandas")]
+    print(json.dumps([
+        wandb.Api().run("local/p/waits").state, "gone" in again.summary.keys(), dict(again.summary["kept"]),
+        [type(table).__name__ for table in tables], list(tables[1]["deep.er"]), list(tables[3]["x"]),
+        [[run.id for run in api.runs("local/p", {"config.model.value.depth": depth})] for depth in (2, 3)],
+    ]))
+    """
+    done = python(code, client_env, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == [
+        *["pending", False, {"b": 2}, ["DataFrame"] * 4, [0, 1, 2, 3], [0, 1, 2, 3], [["one"], []]],
+    ]
+
+
 def test_resume(client_env: dict[str, str], tmp_path: Path) -> None:
     code = """
     import wandb

@@ -64,6 +64,7 @@ parameters:
 TRAIN_OURS = """
 import wandb
 with wandb.init() as run:
+    run.define_metric("loss", summary="min")
     for epoch in range(3):
         run.log({"loss": abs(run.config["shift"] - 2) + run.config.get("momentum", 1.5) + 1 / (epoch + 1)})
 """

@@ -3,7 +3,6 @@
 import pickle
 from pathlib import Path
 from types import SimpleNamespace
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,16 +11,16 @@ from PIL import Image
 from torch import Tensor
 
 from litsweep.pipeline.datamodule import ImageDataModule
-from litsweep.pipeline.datasets import SOURCES, DatasetName, prepared_file
+from litsweep.pipeline.datasets import DATASETS, IMAGE_FOLDER
 from litsweep.pipeline.images import Images, Prepared
 
 IMAGES = 120  # in the training set and in the test set, each; a multiple of 10
 
 
-def small_set(name: DatasetName, cache: Path) -> ImageDataModule:
+def small_set(name: str, cache: Path) -> ImageDataModule:
     """Return the data set `name` with few random images; the digits are the real ones."""
     root = None
-    if name == "imagefolder":
+    if name == IMAGE_FOLDER:
         root = str(cache / "images")
         write_folder(Path(root))
     elif name != "digits":
@@ -33,13 +32,13 @@ def small_set(name: DatasetName, cache: Path) -> ImageDataModule:
 
 
 def save_prepared(name: str, cache: Path) -> None:
-    source = SOURCES[name]
+    source = DATASETS[name]
     torch.manual_seed(0)
     pixels = torch.randint(0, 256, (IMAGES, *source.shape), dtype=torch.uint8)
-    images = Images(pixels, torch.arange(IMAGES) % source.classes)
-    path = prepared_file(cache, name)
+    images = Images(pixels, torch.arange(IMAGES) % source.num_classes)
+    path = source.prepared_file(cache)
     path.parent.mkdir(parents=True)
-    Prepared(images, None, images, tuple(f"class {label}" for label in range(source.classes))).save(path)
+    Prepared(images, None, images, tuple(f"class {label}" for label in range(source.num_classes))).save(path)
 
 
 def write_folder(root: Path) -> None:
@@ -52,7 +51,7 @@ def write_folder(root: Path) -> None:
                 Image.fromarray(pixels).save(root / part / name / f"{number}.png")
 
 
-@pytest.fixture(params=get_args(DatasetName))
+@pytest.fixture(params=[*DATASETS, IMAGE_FOLDER])
 def data(request: pytest.FixtureRequest, tmp_path: Path) -> ImageDataModule:
     return small_set(request.param, tmp_path)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from litsweep.errors import ConfigError
-from litsweep.launch.devices import cpu_count, devices_here, slots_for
+from litsweep.launch.devices import check_present, cpu_count, devices_here, slots_for
 from litsweep.launch.options import LaunchOptions
 
 TWO_GPUS = """GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-11111111-aaaa-bbbb-cccc-000000000000)
@@ -77,6 +77,36 @@ def test_options_that_do_not_fit_are_refused(options: LaunchOptions, says: str) 
     with pytest.raises(ConfigError) as raised:
         slots_for(options, {}, lambda: "")
     assert says in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "environ"),
+    [
+        ("0,1", {}),
+        ("GPU-2222", {}),
+        ("MIG-aaaaaaaa-0000-5000-8000-000000000002", {}),
+        ("7", {"CUDA_VISIBLE_DEVICES": "6,7"}),
+    ],
+)
+def test_a_named_gpu_is_there(names: str, environ: dict[str, str]) -> None:
+    check_present(names.split(","), environ, lambda: ONE_CUT_GPU)
+
+
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        ("0,3", "--gpus: must name GPUs of this machine, got 3; here are MIG-"),
+        ("GPU-3333", "got GPU-3333; here are"),
+    ],
+)
+def test_a_named_gpu_is_missing(names: str, missing: str) -> None:
+    with pytest.raises(ConfigError, match=missing):
+        check_present(names.split(","), {}, lambda: ONE_CUT_GPU)
+
+
+def test_no_gpu_can_be_named_where_there_is_none() -> None:
+    with pytest.raises(ConfigError, match="got 0,1; here is none; --gpus none is the CPU"):
+        check_present(["0", "1"], {}, lambda: "")
 
 
 def test_the_driver_is_asked_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

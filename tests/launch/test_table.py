@@ -1,13 +1,18 @@
 """The table of the slots as a terminal of 80 columns shows it."""
 
+import dataclasses
 import io
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from litsweep.cli.best import show_result
+from litsweep.cli.progress import Progress, runs_table
 from litsweep.launch.options import SlotState, SlotView
+from litsweep.launch.result import BestRun, Result
 from litsweep.launch.table import slot_table
-from litsweep.launch.watch import RunStatus, SweepStatus
+from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.run import RunState
 
@@ -28,3 +33,57 @@ def test_a_run_is_named_whole_whatever_the_metric_is_called() -> None:
     lines = console.export_text().splitlines()
     assert max(map(len, lines)) <= 80
     assert any("│ 89zv8fdz │" in line for line in lines)
+
+
+LONG = "validation/fold_3/macro_averaged_f1_score_of_the_ensemble"
+PARAMETERS = {f"model.a_long_parameter_{i}": {"min": 0.0, "max": 1.0} for i in range(6)}
+
+
+@pytest.mark.parametrize("metric", ["loss", LONG])
+def test_80_columns_cut_no_state_and_no_id(metric: str) -> None:
+    config = parse_sweep({"method": "random", "metric": {"name": metric}, "parameters": PARAMETERS})
+    values = dict.fromkeys(PARAMETERS, 0.123456)
+    run = RunStatus("", "", "", RunState.PENDING, values, {"epoch": 3}, 0.98765e-12, 0.98701, {})
+    runs = [
+        dataclasses.replace(run, id=f"abcdef{i:02}", state=state, stopped_early=state is RunState.FINISHED)
+        for i, state in enumerate(RunState)
+    ]
+    status = SweepStatus("me/p/abcd1234", "", "RUNNING", config, tuple(runs))
+    devices = ("MIG-aaaaaaaa-0000-5000-8000-000000000001",) * 2
+    slots = [SlotView(i, devices, state, Path("log"), runs[i].id, 12, 3) for i, state in enumerate(SlotState)]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(slot_table(slots, status))
+    console.print(runs_table(status))
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    for slot in slots:
+        assert any(slot.state in line and f" {slot.run} " in line for line in lines)
+    for run in (*runs[2:6], *status.alive):
+        assert any(line.startswith(f"{run.id}  {run.word} ") and "9.876e-13" in line for line in lines)
+
+
+def test_the_front_is_whole_in_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    run = BestRun(
+        "abcdefgh", "r", "", dict.fromkeys(PARAMETERS, 0.5), 1, 1, {}, None, None, "", {LONG: 1, "b": 2}
+    )
+    front = (run, dataclasses.replace(run, id="hgfedcba", parameters={}))
+    goals = {LONG: "minimize", "b": "maximize"}
+    result = Result("me/p/s", "", "RUNNING", LONG, "minimize", {}, run, (), False, goals, front)
+    show_result(result)
+    text = capsys.readouterr().out
+    assert all(f"\n{run.id}" in text or f"\n {run.id}" in text for run in front)
+
+
+def test_lines_come_at_a_slow_pace_where_nothing_can_be_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("litsweep.cli.progress.time.monotonic", lambda: now)
+    said = io.StringIO()
+    progress = Progress(SweepWatch("me/p/s"), Console(file=said, width=80))
+    for second in range(100):
+        now = float(second)
+        progress._show_line(f"{second // 2} done · {second} s so far")
+        progress._show_line("progress is not available: no answer")
+    assert [int(line.split()[0]) for line in said.getvalue().splitlines()] == [0, 15, 30, 45]

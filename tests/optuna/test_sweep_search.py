@@ -1,6 +1,7 @@
 """A sweep's search in the engine of the stock client's scheduler, without a server."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,30 @@ def test_a_target_ends_the_sweep(folder: Path) -> None:
     assert not optimizer.should_terminate_sweep()
     optimizer.tell_run(second.run_id, result(second, 0.4, 0.7))
     assert optimizer.should_terminate_sweep()
+
+
+def test_a_summary_of_aggregates_is_a_value(folder: Path) -> None:
+    """As `define_metric("loss", summary="min")` leaves it."""
+    optimizer = build_optuna_optimizer(info(folder, {**SMALL, "metric": {**SWEEP["metric"], "target": 0.3}}))
+    suggestion = ask(optimizer)
+    done = replace(result(suggestion, 0.9, 0.7), summary_metrics={"loss": {"min": 0.2, "max": 0.9}})
+    optimizer.tell_run(suggestion.run_id, done)
+    assert optimizer.study.trials[0].values == [0.2]
+    assert optimizer.should_terminate_sweep()
+
+
+def test_the_summary_is_no_iteration(folder: Path) -> None:
+    rule = {"type": "hyperband", "min_iter": 3, "eta": 3}
+    config = {**SMALL, "parameters": {"a": {"min": 0.0, "max": 1.0}}, "early_terminate": rule}
+    optimizer = build_optuna_optimizer(info(folder, config))
+    for _ in range(3):
+        suggestion = ask(optimizer)
+        done = replace(result(suggestion, 0.1, 0.2), summary_metrics={"loss": 0.1})
+        optimizer.tell_run(suggestion.run_id, done)
+    suggestion = ask(optimizer)
+    running = result(suggestion, 0.9, 0.9, 0.9, state=RunState.RUNNING)
+    optimizer.tell_run(suggestion.run_id, running)
+    assert not optimizer.prune_run(suggestion.run_id, running)
 
 
 @pytest.mark.parametrize("place", ["top", "ours"])

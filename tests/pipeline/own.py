@@ -1,13 +1,20 @@
 """Modules as a person would write them, and some that go wrong."""
 
+import datetime
+import decimal
 import json
 import os
 import signal
 import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict, List, Literal, Optional, Set, Tuple, Type  # noqa: UP035  as people write them
 
 import torch
+from jsonargparse.typing import lazy_instance
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -141,8 +148,74 @@ class Constant(Regression):
         self.log("val_error", torch.tensor(float(self.hparams["slope"])))
 
 
+class Heads(Regression):
+    """Takes only some values of each argument, and only some of them together."""
+
+    def __init__(self, heads: int = 1, hidden: int = 12, dropout: float = 0.0) -> None:
+        super().__init__()
+        if hidden % heads:
+            raise ValueError("hidden must be divisible by heads")
+        self.dropout = nn.Dropout(dropout)
+
+
 class Shuffled(Line):
     """A loader with no seed of its own, as people write it."""
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
         return DataLoader(self.points, batch_size=8, shuffle=True)
+
+
+class Activation(Enum):
+    relu = 1
+    tanh = 2
+
+
+@dataclass
+class Shape:
+    height: int = 1
+    width: int = 1
+
+
+class Typed(Regression):
+    """Has arguments of many types, and writes down in `got.json` what it got."""
+
+    def __init__(
+        self,
+        activation: Activation = Activation.relu,
+        folder: Path = Path("x"),
+        blocks: Set[int] = {1, 2},  # noqa: B006, UP006
+        betas: Tuple[float, float] = (0.5, 0.5),  # noqa: UP006
+        layer: Type[nn.Module] = nn.ReLU,  # noqa: UP006
+        function: Callable[..., Any] = torch.relu,
+        flag: bool = False,
+        other_flag: bool = False,
+        maybe_flag: Optional[bool] = None,  # noqa: UP045
+        choice: Literal["a", "None"] | None = "a",
+        number: float = 1.0,
+        count: int = 1,
+        weights: List[Optional[float]] = [],  # noqa: B006, UP006, UP045
+        names: List[str] = [],  # noqa: B006, UP006
+        note: str = "",
+        empty: str = "",
+        listed: str = "",
+        mapped: str = "",
+        factor: decimal.Decimal = decimal.Decimal(1),
+        root: complex = 0j,
+        steps: range = range(3),
+        length: datetime.timedelta = datetime.timedelta(1),
+        key: uuid.UUID | None = None,
+        blob: bytes = b"",
+        options: Dict[str, int] = {"a": 1},  # noqa: B006, UP006
+        shape: Shape = Shape(),  # noqa: B008
+        block: nn.Module | None = None,
+        second: nn.Module = lazy_instance(nn.Dropout, p=0.5, inplace=True),  # noqa: B008
+        third: nn.Module | None = None,
+        extras: List[nn.Module] = [],  # noqa: B006, UP006
+        optimizer: Callable[[Any], torch.optim.Optimizer] = torch.optim.SGD,
+    ) -> None:
+        got = {name: repr(value) for name, value in locals().items() if name not in ("self", "__class__")}
+        got |= {"function": getattr(function, "__name__", ""), "activation": str(activation)}
+        got["optimizer"] = str(optimizer([torch.zeros(1)]).defaults["lr"])
+        LightningModule.__init__(self)  # not saving the modules as hyperparameters
+        self.layer = nn.Linear(1, 1)
+        Path("got.json").write_text(json.dumps(got))

@@ -10,14 +10,14 @@ from torchvision import datasets
 
 from litsweep.errors import LitsweepError
 from litsweep.pipeline.datamodule import ImageDataModule
-from litsweep.pipeline.datasets import SOURCES, DatasetName, prepared_file
+from litsweep.pipeline.datasets import DATASETS
 from tests.pipeline import archives
 from tests.pipeline.archives import Pixels
 
 Write = Callable[[Path, Pixels, list[int], pytest.MonkeyPatch], None]
 
 # name, how to write its archives, classes, shape, size of the training set out of 60
-CASES: list[tuple[DatasetName, Write, int, tuple[int, int, int], int]] = [
+CASES: list[tuple[str, Write, int, tuple[int, int, int], int]] = [
     ("cifar10", archives.cifar10, 10, (3, 32, 32), 50),
     ("cifar100", archives.cifar100, 100, (3, 32, 32), 30),
     ("mnist", lambda *args: archives.mnist(datasets.MNIST, *args), 10, (1, 28, 28), 30),
@@ -44,7 +44,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "write", "classes", "shape", "train"), CASES, ids=[case[0] for case in CASES]
 )
 def test_original_archives_become_images_and_labels(
-    name: DatasetName,
+    name: str,
     write: Write,
     classes: int,
     shape: tuple[int, int, int],
@@ -83,7 +83,7 @@ def test_a_broken_archive_is_never_taken_for_data(tmp_path: Path, monkeypatch: p
     data = ImageDataModule("cifar10", cache=str(tmp_path))
     with pytest.raises(LitsweepError, match=r"put the original files there \(cifar-10-python.tar.gz\)"):
         data.prepare_data()
-    assert not prepared_file(tmp_path, "cifar10").exists()
+    assert not DATASETS["cifar10"].prepared_file(tmp_path).exists()
     assert list((tmp_path / "cifar10").glob("partial-*")) == []
 
 
@@ -101,7 +101,7 @@ def test_labels_out_of_range_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
     data = ImageDataModule("mnist", cache=str(tmp_path))
     with pytest.raises(LitsweepError, match=r"labels must lie in 0 \.\. 9"):
         data.prepare_data()
-    assert not prepared_file(tmp_path, "mnist").exists()
+    assert not DATASETS["mnist"].prepared_file(tmp_path).exists()
 
 
 def test_the_digits_need_no_download(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_the_digits_need_no_download(tmp_path: Path) -> None:
     sizes = [len(part) for part in (data.train, data.val, data.loaded.test)]  # type: ignore[arg-type]
     assert sizes == [1150, 288, 359]
     images, _ = data.loaded.train[0]
-    assert images.shape == SOURCES["digits"].shape
+    assert images.shape == DATASETS["digits"].shape
     assert int(images.max()) > 200
 
 

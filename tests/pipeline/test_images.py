@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from litsweep.pipeline.images import Images, ImageTensors, Part, Prepared, load, prepare_once, split
+from litsweep.pipeline.images import Images, ImageSubset, ImageTensors, Prepared, load, prepare_once, split
 
 
 def some_images(n: int = 20) -> Images:
@@ -73,7 +73,7 @@ def test_a_split_is_reproducible_whole_and_apart() -> None:
 
 
 def test_batches_are_the_images_asked_for() -> None:
-    part = Part(ImageTensors(some_images()), torch.tensor([9, 4, 7]))
+    part = ImageSubset(ImageTensors(some_images()), torch.tensor([9, 4, 7]))
     pixels, labels = part.__getitems__([2, 0])
     assert pixels[:, 0, 0, 0].tolist() == [7, 9]
     assert labels.tolist() == [1, 1]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from litsweep.errors import ConfigError, LitsweepError
-from litsweep.pipeline import logged_metrics
+from litsweep.pipeline import logged_metrics, refused_values
 
 
 def test_the_metrics_of_the_own_model(cache: Path) -> None:
@@ -29,3 +29,43 @@ def test_a_model_that_fails_says_so_in_one_paragraph() -> None:
 def test_wrong_values_are_told_as_such(cache: Path) -> None:
     with pytest.raises(ConfigError, match=r"model.dropout: must be in \[0, 1\)"):
         logged_metrics(["--data.dataset=digits", f"--data.cache={cache}", "--model.dropout=2"])
+
+
+HEADS = ["--model=tests.pipeline.own.Heads", "--data=tests.pipeline.own.Line"]
+
+
+def test_values_that_a_model_cannot_be_made_with() -> None:
+    columns = {"model.dropout": (0.1, 0.5, 1.5), "model.heads": (3, 5, 4), "seed": (0, 1)}
+    found = [str(fault) for fault in refused_values(columns, HEADS)]
+    reason = "is refused when the model and the data are made (ValueError: "
+    assert found == [
+        f"model.dropout: {reason}dropout probability has to be between 0 and 1, but got 1.5), got '1.5'",
+        f"model.heads: {reason}hidden must be divisible by heads), got '5'",
+    ]
+
+
+def test_values_that_fail_with_some_others_only_are_no_fault() -> None:
+    assert refused_values({"model.heads": (3, 4), "model.hidden": (12, 16, 20)}, HEADS) == []
+    assert refused_values({"model.dropout": (2.0, 3.0)}, HEADS) == []  # the batch of training tells of it
+
+
+def test_values_that_our_classes_refuse(cache: Path) -> None:
+    (fault,) = refused_values({"model.backbone": ("tutorial", "resnt", "resnet")}, ["--data.dataset=digits"])
+    assert str(fault).startswith("model.backbone: ")
+    assert "got 'resnt'" in str(fault)
+
+
+def test_values_that_the_trainer_refuses() -> None:
+    columns = {
+        "trainer.max_epochs": (3, -3),
+        "trainer.limit_train_batches": (0.5, 1.5),
+        "trainer.gradient_clip_val": (None, 0.5),
+        "trainer.devices": (1, 64),
+        "trainer.accumulate_grad_batches": (1.0, 2.0),
+    }
+    found = {fault.path: fault for fault in refused_values(columns)}
+    assert set(found) == {"trainer.max_epochs", "trainer.limit_train_batches"}
+    assert str(found["trainer.max_epochs"]).startswith(
+        "trainer.max_epochs: is refused by the trainer (`max_epochs` must be"
+    )
+    assert found["trainer.limit_train_batches"].got == "'1.5'"

@@ -4,7 +4,8 @@ import pytest
 import wandb
 
 from litsweep.errors import ConfigError, LitsweepError
-from litsweep.pipeline.tracking import ServerUnreachableError, check_config, mode_of, same, start
+from litsweep.pipeline.arguments import parse
+from litsweep.pipeline.tracking import ServerUnreachableError, check_config, mode_of, start
 
 
 @pytest.mark.parametrize(
@@ -23,27 +24,6 @@ def test_the_mode(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert mode_of(asked) == expected
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (64.0, 64),
-        ("1e-4", 0.0001),
-        (True, True),
-        ("True", True),
-        (None, None),
-        ([1, 2], [1.0, 2]),
-        ("a", "a"),
-    ],
-)
-def test_values_that_are_the_same(one: object, other: object) -> None:
-    assert same(one, other)
-
-
-@pytest.mark.parametrize(("one", "other"), [(0.1, 0.2), (1, True), ("a", "b"), ([1], [1, 2]), (None, 0)])
-def test_values_that_differ(one: object, other: object) -> None:
-    assert not same(one, other)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +48,9 @@ def test_a_server_that_does_not_answer_is_told_from_one_that_refuses(
 
 
 def test_a_model_that_got_something_else_is_a_fault() -> None:
-    check_config({"model.width": 8.0, "data": {"batch_size": 4}}, {"model.width": 8, "data.batch_size": 4})
+    arguments = parse(["--model.width=8", "--data.batch_size=4"])
+    check_config({"model.width": 8.0, "data": {"batch_size": 4}, "unrelated": 1}, arguments)
     with pytest.raises(
         ConfigError, match=r"model.width: the sweep and the command line differ, got 8 \(W&B\) and 16"
     ):
-        check_config({"model.width": 8, "unrelated": 1}, {"model.width": 16})
+        check_config({"model.width": 8, "unrelated": 1}, parse(["--model.width=16"]))

@@ -10,6 +10,7 @@ import pytest
 
 from litsweep.server.backend import Backend
 from litsweep.server.store import blobs
+from litsweep.server.store.artifact_tables import repeats
 from tests.server.conftest import GraphQL
 from tests.server.operations import UPSERT_RUN
 
@@ -43,6 +44,17 @@ query ($name: String!) {
       artifact { id state size fileCount files { edges { node { name sizeBytes directUrl } } } }
     }
   }
+}"""
+
+LINEAGE = """
+query ($name: String!) {
+  project(name: "p", entityName: "local") {
+    run(name: $name) { id outputArtifacts { edges { node { id createdBy { ... on Run { name } } } } } }
+  }
+}"""
+DELETE_RUN = """
+mutation ($id: ID!, $too: Boolean) {
+  deleteRun(input: {id: $id, deleteArtifacts: $too}) { clientMutationId }
 }"""
 
 
@@ -160,6 +172,85 @@ def test_the_same_content_is_the_same_version(client: Uploader) -> None:
     assert again == first
     assert client.version("data:again")["versionIndex"] == 0
     assert client.version("data:latest")["versionIndex"] == 1
+
+
+def outputs(client: Uploader, run: str) -> list[Any]:
+    edges = client.do(LINEAGE, name=run)["project"]["run"]["outputArtifacts"]["edges"]
+    return [(edge["node"]["id"], edge["node"]["createdBy"]) for edge in edges]
+
+
+def delete_run(client: Uploader, run: str, with_artifacts: bool) -> None:
+    client.do(DELETE_RUN, id=client.do(LINEAGE, name=run)["project"]["run"]["id"], too=with_artifacts)
+
+
+@pytest.fixture
+def relogged(client: Uploader, graphql: GraphQL) -> str:
+    """The id of a version that r logged, then s twice, the second time as a version it had used."""
+    graphql(UPSERT_RUN, name="s", project="p", entity="local")
+    version = client.log({"a": b"1"})
+    assert client.log({"a": b"1"}, runName="s", tags=[{"tagName": "good"}]) == version
+    seen = [{"artifactCollectionName": "data:v0", "alias": "seen"}]
+    assert client.log({"a": b"1"}, name="data:v0", runName="s", aliases=seen) == version
+    return version
+
+
+def test_a_version_is_an_output_of_every_run_that_logged_it(client: Uploader, relogged: str) -> None:
+    assert outputs(client, "r") == outputs(client, "s") == [(relogged, {"name": "r"})]
+    query = """query { project(name: "p", entityName: "local") {
+        artifact(name: "data:seen") { id tags { name } }
+        artifactCollections { edges { node { name } } } } }"""
+    project = client.do(query)["project"]
+    assert project["artifact"] == {"id": relogged, "tags": [{"name": "good"}]}
+    assert [edge["node"]["name"] for edge in project["artifactCollections"]["edges"]] == ["data"]
+
+
+def test_processes_that_write_one_artifact_all_have_it_as_output(client: Uploader, graphql: GraphQL) -> None:
+    graphql(UPSERT_RUN, name="s", project="p", entity="local")
+    shared = {"distributedID": "shared"}
+    parts = [client.create(f"digest of {run}", **shared, runName=run)["id"] for run in "rs"]
+    client.send(parts[0], {"a": b"1"})
+    client.send_manifest(parts[0], {"a": b"1"}, type="PATCH")
+    client.do(COMMIT, id=parts[0])
+    assert parts[0] == parts[1]
+    assert outputs(client, "r") == outputs(client, "s") == [(parts[0], {"name": "r"})]
+
+
+@pytest.mark.parametrize("first", ["r", "s"])
+def test_a_version_goes_with_the_last_run_that_logged_it(
+    client: Uploader, backend: Backend, relogged: str, first: str
+) -> None:
+    second = "s" if first == "r" else "r"
+    delete_run(client, first, with_artifacts=True)
+    assert outputs(client, second) == [(relogged, None if first == "r" else {"name": "r"})]
+    assert client.names("data:v0") == ["a"]
+    delete_run(client, second, with_artifacts=True)
+    assert client.version("data:v0") is None
+    assert not [path for path in backend.settings.blobs_dir.rglob("*") if path.is_file()]
+
+
+def test_a_deleted_run_leaves_its_versions_to_the_others(client: Uploader, relogged: str) -> None:
+    delete_run(client, "r", with_artifacts=False)
+    assert outputs(client, "s") == [(relogged, None)]
+    delete_run(client, "s", with_artifacts=False)
+    assert client.names("data:v0") == ["a"]
+
+
+def test_a_deleted_version_is_no_output(client: Uploader, relogged: str) -> None:
+    client.do(DELETE, id=relogged, aliases=True)
+    assert outputs(client, "r") == outputs(client, "s") == []
+    again = client.log({"a": b"1"}, runName="s")
+    assert (outputs(client, "r"), outputs(client, "s")) == ([], [(again, {"name": "s"})])
+
+
+def test_a_data_folder_from_before_repeats_has_its_outputs(client: Uploader, graphql: GraphQL) -> None:
+    version = client.log({"a": b"1"})
+    with client.backend.database.write() as connection:
+        repeats.drop(connection)
+    reopened = Backend.open(client.backend.settings)
+    reopened.close()
+    graphql(UPSERT_RUN, name="s", project="p", entity="local")
+    assert client.log({"a": b"1"}, runName="s") == version
+    assert outputs(client, "r") == outputs(client, "s") == [(version, {"name": "r"})]
 
 
 def test_a_content_that_is_here_is_not_sent_again(client: Uploader) -> None:

@@ -9,7 +9,7 @@ import pytest
 from starlette.datastructures import QueryParams
 from starlette.requests import HTTPConnection
 
-from litsweep.server.auth import SESSION_COOKIE, SESSION_SECONDS, Keyring, api_key, has_key
+from litsweep.server.auth import LINK_SECONDS, SESSION_COOKIE, SESSION_SECONDS, Keyring, api_key, has_key
 
 KEYRING = Keyring("k" * 40)
 
@@ -58,7 +58,7 @@ def test_a_session_opens_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_link_opens_one_path_for_one_method_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    link = KEYRING.link("PUT", "/blobs/a b%.txt", lifetime=60)
+    link = KEYRING.link("PUT", "/blobs/a b%.txt")
     assert link.startswith("/blobs/a%20b%25.txt?")
     assert KEYRING.allows("PUT", "/blobs/a b%.txt", query(link))
     assert not KEYRING.allows("GET", "/blobs/a b%.txt", query(link))
@@ -67,4 +67,7 @@ def test_a_link_opens_one_path_for_one_method_for_a_while(monkeypatch: pytest.Mo
     assert not KEYRING.allows("PUT", "/blobs/a b%.txt", QueryParams(""))
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 61)
+    assert KEYRING.allows("PUT", "/blobs/a b%.txt", query(link))
+    assert not KEYRING.allows("PUT", "/blobs/a b%.txt", query(link), lifetime=60)
+    monkeypatch.setattr(time, "time", lambda: now + LINK_SECONDS + 1)
     assert not KEYRING.allows("PUT", "/blobs/a b%.txt", query(link))

@@ -5,7 +5,6 @@ import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from starlette.testclient import TestClient
@@ -15,7 +14,15 @@ from litsweep.server.backend import Backend
 from litsweep.server.blobs import BlobStore
 from litsweep.server.files import collect_garbage, link
 from litsweep.server.settings import Settings
-from litsweep.server.store import blobs, files, projects, runs
+from litsweep.server.store import (
+    artifact_collections,
+    artifact_files,
+    artifacts,
+    blobs,
+    files,
+    projects,
+    runs,
+)
 
 
 @pytest.fixture
@@ -84,24 +91,30 @@ def test_a_link_is_for_one_key_one_method_and_some_time(http: TestClient, backen
     read, write = link(backend.keyring, "GET", key, "a"), link(backend.keyring, "PUT", key, "a")
     put(http, backend, key, b"x", "a")
     put(http, backend, other, b"y", "b")
-    expired = backend.keyring.link("GET", f"/blobs/{key}/a", lifetime=-1)
+    path, _, signature = read.partition("signature=")
+    stamp, _, seal = signature.partition(".")
     forbidden = [
         http.get(f"/blobs/{key}/a"),
         http.get(write),
         http.put(read, content=b"evil"),
         http.get(read.replace(key, other)),
         http.get(read[:-1] + ("0" if read[-1] != "0" else "1")),
-        http.get(expired),
-        http.get(read.replace("expires=", "expires=9")),
+        http.get(f"{path}signature={stamp[:-1]}{'0' if stamp[-1] != '0' else '1'}.{seal}"),
+        http.get(f"{path}signature={stamp}"),
+        http.get(f"{path}signature={seal}"),
     ]
     assert [response.status_code for response in forbidden] == [403] * len(forbidden)
     assert http.get(read).content == b"x"
 
 
-def test_links_end(backend: Backend) -> None:
-    query = urlsplit(link(backend.keyring, "GET", "0" * 32, "a")).query
-    expires = int(dict(part.split("=") for part in query.split("&"))["expires"])
-    assert time.time() < expires < time.time() + 2 * 24 * 3600
+def test_links_end(http: TestClient, backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = announce(backend, "a")
+    put(http, backend, key, b"x", "a")
+    read, now, hour = link(backend.keyring, "GET", key, "a"), time.time(), 3600
+    monkeypatch.setattr(time, "time", lambda: now + 23 * hour)
+    assert http.get(read).status_code == 200
+    monkeypatch.setattr(time, "time", lambda: now + 25 * hour)
+    assert http.get(read).status_code == 403
 
 
 def test_a_content_other_than_announced_is_refused(http: TestClient, backend: Backend) -> None:
@@ -132,6 +145,27 @@ def test_an_upload_that_nobody_waits_for_leaves_nothing(http: TestClient, backen
     key = BlobStore.new_key()
     assert put(http, backend, key, b"stray") == 404
     assert not backend.blobs.path(key).exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["default/local/x/{}", "default/local/p/data/x/{}/a b.txt", "default/local/p/data/x/y/{}/?.txt"]
+)
+def test_a_file_of_an_artifact_is_got_by_its_digest(http: TestClient, backend: Backend, path: str) -> None:
+    digest, key = hashlib.md5(b"content").digest(), BlobStore.new_key()
+    with backend.database.write() as connection:
+        project = projects.ensure(connection, "local", "p")
+        data = artifact_collections.obtain(connection, project.id, "data", "dataset")
+        version = artifacts.add(connection, data.id, digest="d")
+        named = base64.b64encode(digest).decode()
+        artifact_files.declare(connection, version.id, "a.txt", named, key, None)
+    put(http, backend, key, b"content")
+    url = f"/artifactsV2/{path.format(digest.hex())}"
+    assert http.get(url).status_code == 401
+    signed_in = {"Authorization": f"Bearer {backend.keyring.key}"}
+    assert http.get(url, headers=signed_in).content == b"content"
+    for other in ("00" * 16, "no digest"):
+        missing = http.get(f"/artifactsV2/{path.format(other)}", headers=signed_in)
+        assert missing.status_code == 404
 
 
 def test_garbage_is_what_nothing_refers_to(http: TestClient, backend: Backend) -> None:

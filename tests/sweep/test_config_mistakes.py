@@ -134,8 +134,9 @@ def test_a_parameter(entry: object, path: str, words: str) -> None:
         ({"condition": {}}, "condition", "did you mean conditions under `litsweep:`?"),
         ({"parameters": {}}, "parameters", "at least one parameter, got {}; write for example `lr: {min"),
         ({"parameters": [1]}, "parameters", "must be a mapping"),
-        ({"parameters": {"a b": {"value": 1}}}, "parameters.a b", "must be named by letters"),
-        ({"parameters": {3: {"value": 1}}}, "parameters.3", "must be named by letters"),
+        ({"parameters": {"": {"value": 1}}}, "parameters.the text ''", "must have a name; write a name"),
+        ({"parameters": {True: {"value": 1}}}, "parameters.True", "must be named by text; write a name"),
+        ({"parameters": {"a\nb": {"value": 1}}}, "parameters.the text 'a\\nb'", "without line breaks"),
         (
             {"method": "grid", "parameters": {"a": {"min": 0.1, "max": 1.0}}},
             "parameters.a",

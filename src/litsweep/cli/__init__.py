@@ -1,5 +1,6 @@
 """The commands. Each is one module with `add_parser` (its flags) and a function that runs it."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -16,12 +17,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from litsweep.cli.commands import execute
 
-        return execute(argv)
+        status = execute(argv)
+        sys.stdout.flush()  # here, where a reader that has gone is expected
+        return status
     except LitsweepError as error:
         print(f"litsweep: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("litsweep: interrupted", file=sys.stderr)
         return _INTERRUPTED
-    except BrokenPipeError:
+    except BrokenPipeError:  # `litsweep status | head`: what is left unwritten goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -8,6 +8,7 @@ from pathlib import Path
 import requests
 
 from litsweep.errors import LitsweepError
+from litsweep.launch.variables import Http, check_key, check_values, client_settings
 
 ANSWER_TIMEOUT_SECONDS = 10.0
 
@@ -27,6 +28,11 @@ class Backend:
 
         return self.url + login_link(Keyring(self.api_key), path)
 
+    def use(self) -> None:
+        """Point the stock client of this process, and of those it starts, at this server."""
+        os.environ.update(self.environment())
+        os.environ.pop("WANDB_IDENTITY_TOKEN_FILE", None)  # the client refuses it beside a key
+
     def environment(self) -> Mapping[str, str]:
         """The two variables that the stock client needs."""
         return {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": self.api_key}
@@ -40,42 +46,63 @@ def running_backend(data_dir: Path) -> Backend | None:
     info = server_info(data_dir)
     if info is None:
         return None
+    backend = Backend(info.url, api_key(data_dir))
+    return backend if _takes_key(backend) else None
+
+
+def _takes_key(backend: Backend) -> bool:
+    """False where no server answers, or that of another data folder, on the port of one that died."""
+    question = {"query": "{ serverInfo { __typename } }"}
     try:
-        requests.get(f"{info.url}/healthz", timeout=5).raise_for_status()
+        answer = requests.post(
+            f"{backend.url}/graphql", json=question, auth=("api", backend.api_key), timeout=5
+        )
+        return answer.ok
     except requests.RequestException:
-        return None
-    return Backend(info.url, api_key(data_dir))
+        return False
+
+
+def find_sweep(sweep: str, data_dir: Path) -> str:
+    """Point the stock client at the server, as `use_backend`, and return the full path of a sweep there."""
+    from litsweep.launch.directory import full_path
+
+    use_backend(data_dir)
+    return full_path(sweep)
 
 
 def use_backend(data_dir: Path) -> None:
     """Point the stock client of this process at the server a command should talk to.
 
     An address in the environment wins, then the embedded server of `data_dir`, then W&B cloud where the
-    person is logged in. Raises LitsweepError when there is none of the three.
+    person is logged in. Raises LitsweepError when there is none of the three, or W&B's variables have values
+    that the client refuses.
     """
-    if "WANDB_BASE_URL" in os.environ:
-        _see_that_it_answers(os.environ["WANDB_BASE_URL"])
-        return
-    backend = running_backend(data_dir)
-    if backend is not None:
-        os.environ.update(backend.environment())
-        return
-    if not _logged_in():
+    check_values(os.environ)
+    if named := os.environ.get("WANDB_BASE_URL"):
+        _see_that_it_answers(named, data_dir)
+    elif backend := running_backend(data_dir):
+        backend.use()
+    elif not _logged_in():
         raise LitsweepError(
             f"no server to ask: none runs on {data_dir} (start one with `litsweep serve`), WANDB_BASE_URL is "
             "not set, and there is no W&B login (`wandb login`)"
         )
+    check_key(os.environ)
+    client_settings()
 
 
-def _see_that_it_answers(url: str) -> None:
+def _see_that_it_answers(url: str, data_dir: Path) -> None:
     """Ask once: the stock client tries a server that is not there for minutes before it says so."""
+    if not url.startswith(("http://", "https://")):
+        raise LitsweepError(f"WANDB_BASE_URL: must begin with http:// or https://, got {url!r}")
     try:
-        requests.head(url, timeout=ANSWER_TIMEOUT_SECONDS)
+        Http(os.environ).head(url, ANSWER_TIMEOUT_SECONDS)
     except requests.RequestException as error:
-        raise LitsweepError(
-            f"WANDB_BASE_URL={url} does not answer ({_cause(error)}): start that server (`litsweep serve`), "
-            "correct the address, or unset the variable"
-        ) from None
+        running = running_backend(data_dir)
+        fix = "start that server (`litsweep serve`), correct the address, or unset the variable"
+        if running is not None:
+            fix = f'the server on {data_dir} is at {running.url}; run `eval "$(litsweep env)"` again'
+        raise LitsweepError(f"WANDB_BASE_URL={url} does not answer ({_cause(error)}): {fix}") from None
 
 
 def _cause(error: BaseException) -> str:

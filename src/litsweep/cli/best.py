@@ -7,11 +7,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from litsweep.cli.backend import use_backend
-from litsweep.cli.options import add_data_dir, add_json, write_json
+from litsweep.cli.backend import find_sweep
+from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.errors import count
-from litsweep.launch.result import BestRun, Result, result_of
+from litsweep.launch.result import NOT_FINITE, BestRun, Result, result_of
 from litsweep.sweep.metric import Goal
+from litsweep.sweep.summary import is_aggregated
+from litsweep.sweep.values import show
 
 _WIDEST_NAME = 40
 """Values stand below each other, but behind a longer name."""
@@ -21,7 +23,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "best", help="show a sweep's best run or Pareto front: config, metrics, command"
     )
-    parser.add_argument("sweep", help="ENTITY/PROJECT/ID, as `wandb sweep` printed it")
+    add_sweep(parser)
     add_data_dir(parser)
     add_json(parser)
     parser.set_defaults(execute=execute)
@@ -30,39 +32,47 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def execute(args: argparse.Namespace) -> int:
     from litsweep.launch.watch import SweepWatch
 
-    use_backend(args.data_dir.expanduser())
-    result = result_of(SweepWatch(args.sweep).read())
-    shown = show_result(result, Console())
+    sweep = find_sweep(args.sweep, args.data_dir.expanduser())
+    result = result_of(SweepWatch(sweep).read())
+    shown = show_result(result)
     write_json(args.json, result.as_dict())
     return shown
 
 
-def show_result(result: Result, console: Console) -> int:
-    """Print `result`; 0 if it has a best run, else 1."""
-    states = ", ".join(f"{n} {state}" for state, n in sorted(result.runs.items())) or "no runs yet"
-    console.print(f"Sweep {result.sweep} ({result.state.lower()}): {states}", highlight=False)
+def show_result(result: Result) -> int:
+    """Print `result` on stdout, names and values as they are; 0 if it has a best run, else 1."""
+    console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
+    states = ", ".join(f"{n} {state}" for state, n in result.runs.items()) or "no runs yet"
+    console.print(f"Sweep {result.sweep} ({result.state.lower()}): {states}")
     if result.front:
-        console.print(_front_table(result))
+        console.print(_front_table(result), soft_wrap=False)
     if result.best is None:
-        console.print(f"No best run: {_lack(result)}.", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"No best run: {_lack(result)}.")
     else:
         by = f" by {result.metric}" if len(result.goals) > 1 else ""
-        title = f"Best run{by}: {result.best.name} ({result.best.id})"
-        console.print(title, highlight=False, markup=False, soft_wrap=True)
+        console.print(f"Best run{by}: {result.best.name} ({result.best.id})")
         for line in _best_lines(result, result.best):
-            console.print(line, soft_wrap=True)
-        console.print(f"Repeat it: {result.best.command}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"Sweep page: {result.url}", highlight=False, soft_wrap=True)
+            console.print(line)
+        console.print(_how_to_repeat(result.best))
+    console.print(f"Sweep page: {result.url}")
     return 0 if result.best else 1
+
+
+def _how_to_repeat(best: BestRun) -> str:
+    if best.command:
+        return f"Repeat it: {best.command}"
+    return f"The sweep names no program: to repeat it, call your function with {dict(best.parameters)}"
 
 
 def _lack(result: Result) -> str:
     if result.metric is None:
         return "the sweep declares no metric"
+    if result.unusable in NOT_FINITE or is_aggregated(result.unusable):
+        return f"no run logged a finite {result.metric}, only NaN or infinity"
+    if result.unusable is not None:
+        return f"no run logged a number as {result.metric}; the last was {show(result.unusable)}"
     if not result.logged:
         return f"no run logged {result.metric}, or anything else"
-    if result.metric in result.logged:
-        return f"no run logged a finite {result.metric}, only NaN or infinity"
     logged = ", ".join(result.logged)
     return f"no run logged {result.metric}; what they logged: {logged} (metric.name in the sweep's YAML)"
 
@@ -75,14 +85,14 @@ def _front_table(result: Result) -> Table:
         title_justify="left",
         box=None,
     )
-    table.add_column("run", no_wrap=True)
+    table.add_column("run", no_wrap=True, min_width=max(len(run.id) for run in runs))
     for name, goal in result.goals.items():
-        table.add_column(f"{name} ({goal})")
+        table.add_column(Text(f"{name} ({goal})"), overflow="fold")
     table.add_column("parameters", overflow="fold")
     for run in runs:
         values = [_text(run.objectives[name]) for name in result.goals]
         varied = [f"{name}={_text(run.parameters[name])}" for name in run.parameters if _varies(name, runs)]
-        table.add_row(run.id, *values, ", ".join(varied))
+        table.add_row(run.id, *values, Text(", ".join(varied)))  # no markup: a name may be `x[0]`
     return table
 
 

@@ -2,13 +2,16 @@
 
 import argparse
 import difflib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from litsweep.cli.options import add_json, write_json
+from litsweep.cli.program import program_faults, program_warnings, target_of
 from litsweep.errors import ConfigError, Fault, LitsweepError, count
+from litsweep.launch.command import fill_environment, is_macro
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.distributions import Categorical
@@ -32,42 +35,56 @@ def execute(args: argparse.Namespace) -> int:
     config = check_config(args.config)
     steps = [f"schema: {config.method} over {count(len(config.space.parameters), 'parameter')}"]
     skipped = []
+    target = target_of(config)
+    if target and (source := target.source()):
+        steps.append(f"program: the {target.kind} {target.name} is found ({source})")
+    else:
+        skipped.append(f"program: {_name(config)} is not found from here")
     if uses_pipeline(config):
         check_parameters(args.config, config)
-        steps.append(f"parameters: all are flags of {config.program}, values fit")
+        check_values(args.config, config)
+        steps.append(f"parameters: all are flags of {_name(config)}, values fit")
         if not args.no_metric and config.metrics:
             check_metrics(args.config, config)
             steps.append(f"metric: {', '.join(m.name for m in config.metrics)} is logged")
     else:
-        skipped.append(f"parameters and metric: {config.program} does not use {PIPELINE}")
-    for warning in config.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        skipped.append(f"parameters and metric: {_name(config)} does not use {PIPELINE}")
+    show_warnings(config.local_warnings)
     for step in steps:
         print(f"ok           {step}")
     for step in skipped:
         print(f"not checked  {step}")
-    warnings = list(config.warnings)
-    result = {"config": str(args.config), "ok": steps, "not_checked": skipped, "warnings": warnings}
+    if config.cloud_warnings:
+        print("On W&B's cloud only:")
+        for note in config.cloud_warnings:
+            print(f"  {note}")
+    result = {"config": str(args.config), "ok": steps, "not_checked": skipped}
+    result |= {"warnings": list(config.local_warnings), "cloud_notes": list(config.cloud_warnings)}
     write_json(args.json, result)
     return 0
 
 
-def check_config(path: Path) -> SweepConfig:
-    """Parse the YAML file and see that its program is there.
+def show_warnings(warnings: Sequence[str]) -> None:
+    """Print warnings on stderr."""
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
-    Raises LitsweepError (ConfigError with every fault) when it cannot be swept.
+
+def _name(config: SweepConfig) -> str:
+    target = target_of(config)
+    return target.name if target else config.program or "the command"
+
+
+def check_config(path: Path) -> SweepConfig:
+    """Parse the YAML file and see that agents can run what it names.
+
+    What is perhaps not found is among the config's warnings. Raises LitsweepError (ConfigError with every
+    fault) when it cannot be swept.
     """
     config = parse_sweep(_read(path), str(path))
-    if config.program is None and config.command is None:
-        fault = Fault("program", "an agent needs a program to run", "", "add `program: agent.py`")
-        raise ConfigError(str(path), [fault])
-    if config.program is not None and not Path(config.program).is_file():
-        fault = Fault(
-            "program", "must be a file, seen from where agents start", repr(config.program),
-            f"start in the folder that has it (this is {Path.cwd()}), or write its path from here",
-        )  # fmt: skip
-        raise ConfigError(str(path), [fault])
-    return config
+    if faults := program_faults(config):
+        raise ConfigError(str(path), faults)
+    return replace(config, warnings=(*config.warnings, *program_warnings(config)))
 
 
 def _read(path: Path) -> str:
@@ -80,8 +97,9 @@ def _read(path: Path) -> str:
 
 
 def uses_pipeline(config: SweepConfig) -> bool:
-    """True when the program is built on our pipeline, so that its flags are known."""
-    return config.program is not None and PIPELINE in Path(config.program).read_text(errors="replace")
+    """True when what runs is built on our pipeline, so that its flags are known."""
+    target = target_of(config)
+    return target is not None and PIPELINE in target.python_source()
 
 
 def check_parameters(path: Path, config: SweepConfig) -> None:
@@ -98,6 +116,15 @@ def check_parameters(path: Path, config: SweepConfig) -> None:
     _check_mode(path, config)
 
 
+def check_values(path: Path, config: SweepConfig) -> None:
+    """The model and the data can be made with every value."""
+    from litsweep import pipeline
+
+    faults = pipeline.refused_values(_columns(config), fixed_arguments(config))
+    if faults:
+        raise ConfigError(str(path), [replace(fault, path=_place(fault.path, config)) for fault in faults])
+
+
 def _check_mode(path: Path, config: SweepConfig) -> None:
     """Checkpoints and early stopping look for what the sweep looks for, where they go by its metric."""
     from litsweep import pipeline
@@ -105,7 +132,7 @@ def _check_mode(path: Path, config: SweepConfig) -> None:
     monitor, mode = pipeline.monitored(_first_flags(config))
     for metric in config.metrics:
         wanted = "max" if metric.is_maximized else "min"
-        if metric.name == monitor and mode != wanted:
+        if metric.name in (monitor, f"best_{monitor}") and mode != wanted:
             rule = f"must be {wanted} with `goal: {metric.goal}` of {monitor}: the worst epoch would be kept"
             raise ConfigError(str(path), [Fault(_place("mode", config), rule, mode, f"write {wanted}")])
 
@@ -120,25 +147,34 @@ def _place(flag: str, config: SweepConfig) -> str:
 
 def _corners(config: SweepConfig) -> list[Mapping[str, object]]:
     """Configs that together hold every listed value (up to 100) and both ends of every range."""
-    columns = {p.name: _corner_values(p.distribution) for p in config.space.parameters}
+    columns = _columns(config)
     height = max((len(column) for column in columns.values()), default=0)
     return [
         {name: column[i % len(column)] for name, column in columns.items()} for i in range(min(height, 100))
     ]
 
 
+def _columns(config: SweepConfig) -> dict[str, tuple[object, ...]]:
+    return {p.name: _corner_values(p.distribution) for p in config.space.parameters}
+
+
 def _corner_values(distribution: Distribution) -> tuple[object, ...]:
     if isinstance(distribution, Categorical):
         return distribution.support
-    return tuple(distribution.ppf(u) for u in (0.001, 0.999))
+    return tuple(_short(distribution.ppf(u), distribution) for u in (0.001, 0.999))
+
+
+def _short(value: object, distribution: Distribution) -> object:
+    """A value of a range in as many digits as a person reads."""
+    short = float(f"{value:.4g}") if isinstance(value, float) else value
+    return short if distribution.contains(short) else value
 
 
 def fixed_arguments(config: SweepConfig) -> Sequence[str]:
-    """The words of `command` after the program that are the same for every run."""
-    words = list(config.command or ())
-    if "${program}" in words:
-        words = words[words.index("${program}") + 1 :]
-    return [word for word in words if not word.startswith("${")]
+    """The words of `command` after what it runs that are the same for every run."""
+    target = target_of(config)
+    words = [fill_environment(word, os.environ) for word in target.arguments] if target else []
+    return [word for word in words if not is_macro(word)]
 
 
 def _first_flags(config: SweepConfig) -> list[str]:
@@ -154,13 +190,14 @@ def check_metrics(path: Path, config: SweepConfig) -> None:
     flags = _first_flags(config)
     logged = pipeline.logged_metrics(flags)
     monitor, _ = pipeline.monitored(flags)
+    summarized = {f"best_{monitor}"} if monitor in logged else set()
     faults = [
         Fault(
             f"metrics[{index}].name" if "metrics" in config.raw else "metric.name",
             "must be a metric that a run logs", repr(metric.name), _nearest(metric.name, sorted(logged)),
         )
         for index, metric in enumerate(config.metrics)
-        if metric.name not in logged
+        if metric.name not in logged | summarized
     ]  # fmt: skip
     if monitor not in logged:
         rule = "must be a metric that a run logs: it picks the best checkpoint and stops early"

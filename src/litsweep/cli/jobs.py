@@ -1,56 +1,100 @@
-"""`litsweep status` and `litsweep cancel`: a sweep's runs, and its agents on Slurm."""
+"""`litsweep status` and `litsweep cancel`: the sweeps, a sweep's runs, and its agents on Slurm."""
 
 import argparse
 import contextlib
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from litsweep.cli.backend import use_backend
-from litsweep.cli.options import add_data_dir
-from litsweep.errors import LitsweepError
+from litsweep.cli.backend import find_sweep, use_backend
+from litsweep.cli.options import add_data_dir, add_sweep
+from litsweep.errors import LitsweepError, count
+from litsweep.launch.directory import SweepEntry, directory
 from litsweep.launch.slurm import Task
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    for name, execute, purpose in (
-        ("status", show_status, "a sweep's runs by state, its best run, and its agents on Slurm"),
-        ("cancel", cancel, "end a sweep's agents on Slurm; their runs keep a checkpoint and can go on later"),
-    ):
-        parser = commands.add_parser(name, help=purpose, description=purpose)
-        parser.add_argument("sweep", help="ENTITY/PROJECT/ID, as `wandb sweep` printed it")
-        add_data_dir(parser)
-        parser.set_defaults(execute=execute)
+    purpose = "all sweeps; or of one its runs by state, its best run, and its agents on Slurm"
+    status = commands.add_parser("status", help=purpose, description=purpose)
+    status.add_argument(
+        "sweep", nargs="?", help="ENTITY/PROJECT/ID, or ID where it is unique (default: list all sweeps)"
+    )
+    add_data_dir(status)
+    status.set_defaults(execute=show_status)
+    purpose = "end a sweep's agents on Slurm; their runs keep a checkpoint and can go on later"
+    parser = commands.add_parser("cancel", help=purpose, description=purpose)
+    add_sweep(parser)
+    add_data_dir(parser)
+    parser.set_defaults(execute=cancel)
 
 
 def show_status(args: argparse.Namespace) -> int:
-    from litsweep.launch import slurm
-    from litsweep.launch.watch import SweepWatch
-
-    use_backend(args.data_dir.expanduser())
-    status = SweepWatch(args.sweep).read()
-    console = Console()
-    runs = ", ".join(f"{count} {state}" for state, count in sorted(status.count().items()))
-    console.print(f"{status.path}  {status.state}  {runs or 'no runs'}", highlight=False)
-    if best := status.best():
-        console.print(f"best {best.best:.6g} ({best.id})", highlight=False)
-    with contextlib.suppress(LitsweepError):  # no Slurm here, or none that answers: the runs are what matters
-        tasks = slurm.status(args.sweep)
-        console.print(_table(tasks) if tasks else "no agents on Slurm")
+    data_dir: Path = args.data_dir.expanduser()
+    if args.sweep is None:
+        use_backend(data_dir)
+        _show_sweeps(Console())
+    else:
+        _show_sweep(find_sweep(args.sweep, data_dir), Console())
     return 0
 
 
+def _show_sweeps(console: Console) -> None:
+    server = directory()
+    sweeps = server.sweeps()
+    for sweep in sweeps:
+        for line in _lines(sweep):
+            console.print(line, highlight=False, markup=False, overflow="fold")
+    if not sweeps:
+        create = "`wandb sweep SWEEP.yaml` or `litsweep run SWEEP.yaml` makes one"
+        console.print(f"No sweeps on {server.base_url} yet; {create}.", highlight=False, soft_wrap=True)
+
+
+def _lines(sweep: SweepEntry) -> tuple[str, str]:
+    """Two lines: what a person looks for, and what describes it."""
+    best = f"  best {sweep.metric} {sweep.best:.4g}" if sweep.metric and sweep.best is not None else ""
+    described = ", ".join(word for word in (sweep.name, sweep.method) if word)
+    return f"{sweep.path}  {sweep.state}{best}", f"  {described or 'no name'}: {_runs(sweep.runs)}"
+
+
+def _runs(counted: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {word}" for word, n in counted.items()) or "no runs yet"
+
+
+def _show_sweep(sweep: str, console: Console) -> None:
+    from litsweep.launch import slurm
+    from litsweep.launch.watch import SweepWatch
+
+    status = SweepWatch(sweep).read()
+    line = f"{status.path}  {status.state.lower()}  {_runs(status.count())}"
+    console.print(line, highlight=False, markup=False, overflow="fold")
+    if (best := status.best()) and status.metric:
+        line = f"best {status.metric.name} {best.best:.6g} ({best.id})"
+        console.print(line, highlight=False, markup=False, overflow="fold")
+    with contextlib.suppress(LitsweepError):  # no Slurm here, or none that answers: the runs are what matters
+        tasks = slurm.status(sweep)
+        console.print(_table(tasks) if tasks else "no agents on Slurm")
+
+
 def _table(tasks: list[Task]) -> Table:
-    table = Table("agent", "state", "elapsed", "where", box=None)
+    """Agents and their states are whole in any terminal."""
+    table = Table(box=None)
+    for heading, cells in (("agent", [t.job for t in tasks]), ("state", [t.state for t in tasks])):
+        table.add_column(heading, no_wrap=True, min_width=max(map(len, cells)))
+    table.add_column("elapsed", no_wrap=True)
+    table.add_column("where", overflow="fold")
     for task in tasks:
         table.add_row(task.job, task.state, task.elapsed, task.where)
     return table
 
 
 def cancel(args: argparse.Namespace) -> int:
+    """Ends jobs by the sweep's id alone, so that no server need run for it."""
     from litsweep.launch import slurm
 
-    count = slurm.cancel(args.sweep)
-    print(f"{count} agents told to end", file=sys.stderr)
+    ended = slurm.cancel(args.sweep)
+    none = f"sweep {args.sweep} has no agents on Slurm; `litsweep status` lists the sweeps"
+    print(f"{count(ended, 'agent')} told to end" if ended else none, file=sys.stderr)
     return 0

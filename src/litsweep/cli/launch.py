@@ -1,34 +1,43 @@
 """`litsweep launch`: supervised agents for any sweep, here, on Slurm or on Ray; on W&B cloud too."""
 
 import argparse
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from litsweep.cli.backend import use_backend
-from litsweep.cli.options import add_data_dir, add_json, positive, write_json
+from litsweep.cli.backend import find_sweep
+from litsweep.cli.options import add_data_dir, add_json, add_sweep, positive, write_json
 from litsweep.errors import count
-from litsweep.launch.options import LaunchOptions, LaunchOutcome
+from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotView
 from litsweep.launch.ray import RayOptions
 from litsweep.launch.slurm import SlurmOptions
+from litsweep.launch.variables import failures_allowed
 from litsweep.sweep.run import RunState
 
 if TYPE_CHECKING:
+    from litsweep.launch.local import Display
     from litsweep.launch.result import Result
+    from litsweep.launch.watch import SweepStatus, SweepWatch
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("launch", help="start supervised agents for a sweep, one per GPU slot")
-    parser.add_argument("sweep", help="ENTITY/PROJECT/ID, as `wandb sweep` printed it")
+    add_sweep(parser)
     parser.add_argument("--on", choices=sorted(_PLACES), default="local", help="default: %(default)s")
     parser.add_argument(
         "--agents", type=positive, default=1, help="how many, where GPUs do not say (default: %(default)s)"
     )
     parser.add_argument("--count", type=positive, metavar="M", help="runs at most; on slurm, of each agent")
-    parser.add_argument("--max-consecutive-failures", type=positive, default=3, metavar="F")
+    parser.add_argument(
+        "--max-consecutive-failures", type=positive, default=failures_allowed(), metavar="F",
+        help="failed runs in a row that close a slot (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--log-dir", type=Path, default=LaunchOptions.log_dir, help="default: %(default)s")
     parser.add_argument(
         "--keep-checkpoints", type=positive, default=LaunchOptions.keep_checkpoints, metavar="K",
@@ -48,7 +57,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_local(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--gpus", default="all", help="all, none, or devices as 0,1,3 (default: %(default)s)")
+    group.add_argument(
+        "--gpus", help="all, none, or devices as 0,1,3 (default: all, or the CPU where there is no GPU)"
+    )
     group.add_argument("--per-gpu", type=positive, default=1, metavar="K", help="agents that share a GPU")
     group.add_argument("--per-trial", type=positive, default=1, metavar="N", help="GPUs that a run gets")
     group.add_argument(
@@ -83,17 +94,16 @@ def execute(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             parser.error(f"{flag} is for --on {' and '.join(places)}, this launch is --on {args.on}")
     if args.on == "slurm" and not args.gpus_per_agent.is_integer():
         parser.error(f"--gpus-per-agent {args.gpus_per_agent}: Slurm gives whole GPUs; Ray can share one")
-    use_backend(args.data_dir.expanduser())
+    args.sweep = find_sweep(args.sweep, args.data_dir.expanduser())
     return _PLACES[args.on](args)
 
 
 def _on_this_machine(args: argparse.Namespace) -> int:
     from litsweep.launch.local import launch
-    from litsweep.launch.table import SlotTable
     from litsweep.launch.watch import SweepWatch
 
     options = LaunchOptions(
-        gpus=args.gpus if args.gpus in ("all", "none") else tuple(args.gpus.split(",")),
+        gpus=_gpus(args),
         per_gpu=args.per_gpu,
         per_trial=args.per_trial,
         agents=args.agents,
@@ -104,9 +114,54 @@ def _on_this_machine(args: argparse.Namespace) -> int:
         keep_checkpoints=args.keep_checkpoints,
         min_free_gb=args.min_free_gb,
     )
-    with SlotTable(SweepWatch(args.sweep).read, Console(stderr=True)) as table:
-        outcome = launch(args.sweep, options, table)
+    with _view(args, SweepWatch(args.sweep)) as display:
+        outcome = launch(args.sweep, options, display)
     return _tell(outcome, args)
+
+
+def _gpus(args: argparse.Namespace) -> str | tuple[str, ...]:
+    """The devices of this launch; where the person names none and there is none, the CPU."""
+    from litsweep.launch.devices import check_present, devices_here
+
+    if args.gpus in ("all", "none"):
+        return str(args.gpus)
+    if args.gpus is not None:
+        names = tuple(name.strip() for name in args.gpus.split(","))
+        check_present(names)
+        return names
+    if devices_here(os.environ) or args.per_gpu > 1 or args.per_trial > 1:
+        return "all"
+    agents = "one agent" if args.agents == 1 else f"{args.agents} agents"
+    more = "" if args.agents > 1 else "; --agents N starts more"
+    print(f"No GPU found: {agents} on the CPU{more}", file=sys.stderr)
+    return "none"
+
+
+@contextmanager
+def _view(args: argparse.Namespace, watch: "SweepWatch") -> Iterator["Display"]:
+    """How the launch is shown: a table of the slots in a terminal, a line now and then elsewhere."""
+    from litsweep.cli.progress import MetricCheck, Progress, SummaryLine
+    from litsweep.launch.table import SlotTable
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        with Progress(watch, console, args.count) as progress:
+            yield progress
+        return
+    line, metrics = SummaryLine(args.count), MetricCheck(console)
+
+    def read() -> "SweepStatus":
+        status = watch.read()
+        metrics.tell(status)
+        return status
+
+    with SlotTable(read, console, line.of) as table:
+
+        def display(slots: tuple[SlotView, ...]) -> None:
+            line.count_agents(slots)
+            table(slots)
+
+        yield display
 
 
 def _on_slurm(args: argparse.Namespace) -> int:

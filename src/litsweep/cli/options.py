@@ -3,8 +3,10 @@
 import argparse
 import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from litsweep.errors import LitsweepError
 
@@ -22,6 +24,12 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=default_data_dir(),
         help="where the embedded backend keeps its state (default: $LITSWEEP_HOME or ~/.litsweep)",
+    )
+
+
+def add_sweep(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "sweep", help="ENTITY/PROJECT/ID as `wandb sweep` printed it, or ID where it is unique"
     )
 
 
@@ -51,6 +59,25 @@ def write_json(path: Path | None, result: Mapping[str, object]) -> None:
         raise LitsweepError(
             f"--json {path}: cannot be written ({error.strerror}); name another file"
         ) from error
+
+
+def add_port(parser: argparse.ArgumentParser) -> None:
+    """`--port`, None where the person names none: only then may another port stand in for a taken one."""
+    parser.add_argument(
+        "--port", type=port,
+        help=f"port of the embedded server, 0 for a free one (default: {DEFAULT_PORT}, a free one if that is "
+        "taken)",
+    )  # fmt: skip
+
+
+def say_other_port(asked: int | None, url: str) -> None:
+    """Say on stderr that the default port is taken, where the server at `url` therefore has another one."""
+    from litsweep.server.port_holder import port_holder
+
+    used = urlsplit(url).port
+    if asked is None and used != DEFAULT_PORT:
+        holder = port_holder(DEFAULT_PORT)
+        print(f"Port {DEFAULT_PORT} is taken by {holder}: the server listens on port {used}", file=sys.stderr)
 
 
 def port(text: str) -> int:

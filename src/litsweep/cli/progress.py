@@ -1,7 +1,8 @@
-"""The live view of a sweep: runs done, running and failed, best so far, time left."""
+"""The live view of a sweep: runs done, running and by other states, best so far, time left."""
 
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.columns import Columns
@@ -11,26 +12,43 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from litsweep.cli.time_left import TimeLeft, Workload, duration
 from litsweep.errors import LitsweepError
+from litsweep.launch.options import SlotState, SlotView
+from litsweep.launch.result import missing_metrics
 from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
+from litsweep.sweep.run import RunState
 
 POLL_SECONDS = 2.0
+LINE_SECONDS = 30.0
+"""How often a line is written where the view cannot be redrawn."""
+_ALWAYS = (str(RunState.RUNNING), str(RunState.FAILED))
 
 
 class Progress:
-    """Shows a sweep on stderr while the block runs: redrawn in a terminal, a line a change elsewhere."""
+    """Shows a sweep on stderr while the block runs: redrawn in a terminal, now and then a line elsewhere.
 
-    def __init__(self, watch: SweepWatch, console: Console, count: int | None = None) -> None:
+    `count` bounds the runs that are added to those that have ended before. As the `display` of `launch` it
+    learns how many agents there are.
+    """
+
+    def __init__(
+        self, watch: SweepWatch, console: Console, count: int | None = None, agents: int = 1
+    ) -> None:
         self._watch = watch
         self._console = console
-        self._count = count
-        self._started = time.monotonic()
+        self._line = SummaryLine(count, agents)
+        self._metrics = MetricCheck(console)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="progress", daemon=True)
         self._live = (
             Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         )
-        self._line = ""
+        self._shown = ""
+        self._shown_at = float("-inf")
+
+    def __call__(self, slots: tuple[SlotView, ...]) -> None:
+        self._line.count_agents(slots)
 
     def __enter__(self) -> "Progress":
         if self._live:
@@ -45,7 +63,9 @@ class Progress:
         self._thread.join()
         if self._live:
             self._live.stop()
-        elif kind is None:
+        if kind is None:
+            self._live = None
+            self._shown_at = float("-inf")
             self._read()  # the last runs ended after the last look
 
     def _follow(self) -> None:
@@ -60,74 +80,111 @@ class Progress:
             self._show_line(f"progress is not available: {error}")
 
     def _show(self, status: SweepStatus) -> None:
-        elapsed = time.monotonic() - self._started
-        line = summary_line(status, elapsed, self._count)
+        self._metrics.tell(status)
+        line = self._line.of(status)
         if self._live:
-            self._live.update(_panel(status, line, self._count), refresh=True)
-        elif line.split(" · ")[:-1] != self._line.split(" · ")[:-1]:
+            self._live.update(_panel(status, line, self._line.total(status)), refresh=True)
+        else:
             self._show_line(line)
 
     def _show_line(self, line: str) -> None:
-        self._line = line
-        self._console.print(line, highlight=False, soft_wrap=True)
+        is_news = line.split(" · ")[:-1] != self._shown.split(" · ")[:-1] or " · " not in line
+        if line != self._shown and is_news and time.monotonic() - self._shown_at >= LINE_SECONDS:
+            self._shown, self._shown_at = line, time.monotonic()
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def summary_line(status: SweepStatus, elapsed: float, count: int | None) -> str:
-    """`5/12 done · 2 running · 0 failed · best val_acc 0.971 (abcd1234) · 1 min 20 s left`."""
-    states = status.count()
-    failed = states["failed"] + states["crashed"] + states["killed"]
+class MetricCheck:
+    """Says once that finished runs lack a metric of the sweep, as soon as the first has ended."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told: set[str] = set()
+
+    def tell(self, status: SweepStatus) -> None:
+        for metric, what in missing_metrics(status).items():
+            if metric not in self._told:
+                self._told.add(metric)
+                self._console.print(f"warning: {what}", highlight=False, markup=False, soft_wrap=True)
+
+
+class SummaryLine:
+    """One line on a sweep: `5/12 done · 2 running · 0 failed · best val_acc 0.971 (id) · about 2 min left`.
+
+    `agents` is how many of them there are.
+    """
+
+    def __init__(self, count: int | None, agents: int = 1) -> None:
+        self.agents = agents
+        self._count = count
+        self._before: int | None = None
+        self._time_left = TimeLeft()
+        self._started = time.monotonic()
+
+    def count_agents(self, slots: Sequence[SlotView]) -> None:
+        """Take the number of agents from a launch's slots."""
+        self.agents = sum(slot.state not in (SlotState.DONE, SlotState.CLOSED) for slot in slots)
+
+    def of(self, status: SweepStatus) -> str:
+        total = self.total(status)
+        done = len(status.runs) - len(status.alive)
+        states = status.count()
+        words = [word for word in states if word not in (*_ALWAYS, RunState.FINISHED)]
+        parts = [f"{done}/{total} done" if total else f"{done} done"]
+        parts += [f"{states[word]} {word}" for word in (*_ALWAYS, *words)]
+        best = status.best()
+        if best is not None and status.metric is not None:
+            parts.append(f"best {status.metric.name} {best.best:.4g} ({best.id})")
+        return " · ".join([*parts, self._tail(status, total)])
+
+    def total(self, status: SweepStatus) -> int | None:
+        """How many runs there will be at most, None when nothing bounds them."""
+        ended = len(status.runs) - len(status.alive)
+        self._before = ended if self._before is None else self._before
+        counted = None if self._count is None else self._before + self._count
+        bounds = [n for n in (status.config.max_runs, counted) if n is not None]
+        return min(bounds) if bounds else None
+
+    def _tail(self, status: SweepStatus, total: int | None) -> str:
+        if not status.runs:
+            return "the agents are starting"
+        if status.state == "PAUSED":
+            return "paused"
+        if total is None and not status.gets_no_more_runs:
+            return f"{duration(time.monotonic() - self._started)} so far"
+        expected = len(status.runs) if status.gets_no_more_runs else total
+        return self._time_left.text(Workload.of(status.runs, expected, self.agents, time.time()))
+
+
+def _panel(status: SweepStatus, line: str, total: int | None) -> RenderableType:
     done = len(status.runs) - len(status.alive)
-    total = bound(status, count)
-    running = len([run for run in status.alive if run.state != "pending"])
-    parts = [f"{done}/{total} done" if total else f"{done} done", f"{running} running", f"{failed} failed"]
-    best = status.best()
-    if best is not None and status.metric is not None:
-        parts.append(f"best {status.metric.name} {best.best:.4g} ({best.id})")
-    parts.append(_time_left(done, total, elapsed) if status.runs else "the agents are starting")
-    return " · ".join(parts)
-
-
-def bound(status: SweepStatus, count: int | None) -> int | None:
-    """How many runs there will be at most, None when nothing bounds them."""
-    bounds = [n for n in (status.config.max_runs, count) if n is not None]
-    return min(bounds) if bounds else None
-
-
-def _time_left(done: int, total: int | None, elapsed: float) -> str:
-    if not done or not total:
-        return "time left not known yet" if total else f"{duration(elapsed)} so far"
-    return f"{duration(elapsed / done * max(total - done, 0))} left"
-
-
-def duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _panel(status: SweepStatus, line: str, count: int | None) -> RenderableType:
-    total = bound(status, count)
-    done = len(status.runs) - len(status.alive)
-    head: list[RenderableType] = [Text(status.url, style="blue")]
+    head: list[RenderableType] = [Text(status.url, style="blue", overflow="fold")]
     if total:
         head.append(Columns([ProgressBar(total=total, completed=done, width=40), Text(f"{done}/{total}")]))
     # The empty line takes the ^C that a terminal echoes: after a full line it would shift all that follows.
-    return Group(*head, Text(line), _runs_table(status), Text())
+    return Group(*head, Text(line), runs_table(status), Text())
 
 
-def _runs_table(status: SweepStatus) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in ("run", "state", f"best {status.metric.name}" if status.metric else "metric"):
-        table.add_column(column, no_wrap=True, min_width=len(column))
+def runs_table(status: SweepStatus) -> Table:
+    """The runs that ended last, and those that have not; ids and states are whole in any terminal."""
+    shown = [*_recent(status), *status.alive]
+    bests = ["" if run.best is None else f"{run.best:.4g}" for run in shown]
+    columns = {"run": [run.id for run in shown], "state": [run.word for run in shown], "best": bests}
+    table = Table(box=None, pad_edge=False, expand=True)  # so that `parameters` gives way, not the others
+    for heading, cells in columns.items():
+        table.add_column(heading, no_wrap=True, width=max(map(len, [heading, *cells])))
     table.add_column("parameters", overflow="ellipsis", no_wrap=True, ratio=1)
-    varied = [p.name for p in status.config.space.parameters if len(p.distribution.support or (0, 0)) > 1]
-    for run in [*_recent(status), *status.alive]:
-        values = {name: run.parameters[name] for name in varied if name in run.parameters}
-        parameters = ", ".join(f"{k.split('.')[-1]}={_short(v)}" for k, v in values.items())
-        table.add_row(run.id, str(run.state), "" if run.best is None else f"{run.best:.4g}", parameters)
+    for run, best in zip(shown, bests, strict=True):
+        table.add_row(run.id, run.word, best, Text(_varied(run, status)))
     return table
+
+
+def _varied(run: RunStatus, status: SweepStatus) -> str:
+    """The parameters in which the runs of the sweep may differ."""
+    parameters = status.config.space.parameters
+    names = [p.name for p in parameters if len(p.distribution.support or (0, 0)) > 1]
+    values = {name: run.parameters[name] for name in names if name in run.parameters}
+    return ", ".join(f"{k.split('.')[-1]}={_short(v)}" for k, v in values.items())
 
 
 def _recent(status: SweepStatus, n: int = 5) -> list[RunStatus]:

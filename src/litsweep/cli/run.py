@@ -1,36 +1,38 @@
-"""`litsweep run`: a whole sweep on this machine: server, stock `wandb sweep`, agents, progress, result."""
+"""`litsweep run`: a whole sweep on this machine: server, sweep, stock agents, progress, result."""
 
 import argparse
+import io
 import os
-import re
 import shlex
-import subprocess
 import sys
-from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote, urlsplit
 
+import yaml
 from rich.console import Console
 
 from litsweep.cli.backend import Backend
 from litsweep.cli.best import show_result
-from litsweep.cli.check import check_config, check_parameters, uses_pipeline
+from litsweep.cli.check import check_config, check_parameters, show_warnings, uses_pipeline
 from litsweep.cli.launch import show_failures
 from litsweep.cli.options import (
     DEFAULT_PORT,
     add_data_dir,
     add_json,
+    add_port,
     default_data_dir,
-    port,
     positive,
     write_json,
 )
 from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError, count
 from litsweep.launch.result import Result
+from litsweep.launch.variables import client_settings, failures_allowed
 from litsweep.sweep.config import SweepConfig
 
 DEFAULT_PROJECT = "litsweep"
+_NOT_IN_NAMES = {"entity": "/", "project": "/\\#?%:"}  # the second is the client's own rule
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -46,10 +48,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="stock: `wandb agent`; warm: ours, which starts runs sooner (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--count", type=positive, help="runs at most (default: until the sweep is finished)")
-    parser.add_argument(
-        "--port", type=port, default=DEFAULT_PORT,
-        help="port of the embedded server, 0 for a free one (default: %(default)s, another if that is taken)",
-    )  # fmt: skip
+    add_port(parser)
     add_data_dir(parser)
     add_json(parser)
     parser.set_defaults(execute=execute)
@@ -60,28 +59,57 @@ def execute(args: argparse.Namespace) -> int:
 
     require_online()
     config = check_config(args.config)
+    show_warnings(config.local_warnings)
     if uses_pipeline(config):
         check_parameters(args.config, config)
     data_dir = args.data_dir.expanduser()
     with shared_server(data_dir, args.port) as backend:
-        os.environ.update(backend.environment())
-        sweep = create_sweep(args.config, config, backend.environment())
-        return _run_sweep(sweep, backend, args)
+        _say_which_server(backend, data_dir)
+        backend.use()
+        return _run_sweep(create_sweep(args.config, config), backend, args)
 
 
-def create_sweep(path: Path, config: SweepConfig, environment: Mapping[str, str]) -> str:
-    """Create the sweep by the stock `wandb sweep`; its path, ENTITY/PROJECT/ID."""
-    command = [sys.executable, "-m", "wandb", "sweep", str(path)]
-    if config.project is None:
-        command += ["--project", DEFAULT_PROJECT]
-    done = subprocess.run(
-        command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
-    output = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
-    found = re.search(r"View sweep at: \S+?//[^/]+/([^/\s]+)/([^/\s]+)/sweeps/(\w+)", output)
-    if done.returncode != 0 or found is None:
-        raise LitsweepError(f"`wandb sweep {path}` failed:\n{output.strip()}")
-    return "/".join(unquote(part) for part in found.groups())
+def _say_which_server(backend: Backend, data_dir: Path) -> None:
+    named = os.environ.get("WANDB_BASE_URL", "").rstrip("/")
+    if named and named != backend.url:
+        fix = "for the other use `wandb sweep` and `litsweep launch`"
+        print(
+            f"The sweep runs on the server of {data_dir}, not on WANDB_BASE_URL={named}; {fix}",
+            file=sys.stderr,
+        )
+
+
+def create_sweep(path: Path, config: SweepConfig) -> str:
+    """Create the sweep by the stock client, on the server of the environment; its path, ENTITY/PROJECT/ID.
+
+    Entity and project are those that `wandb sweep` takes. Raises LitsweepError with the client's reason.
+    """
+    import wandb
+
+    from litsweep.launch.protocol import connect
+
+    environ, settings = os.environ, client_settings()
+    entity = environ.get("WANDB_ENTITY") or config.entity or settings.entity
+    project = environ.get("WANDB_PROJECT") or config.project or settings.project or DEFAULT_PROJECT
+    _check_name("project", project)
+    if entity:
+        _check_name("entity", entity)
+    said = io.StringIO()
+    try:
+        with redirect_stdout(said), redirect_stderr(said):
+            sweep = wandb.sweep(yaml.safe_load(path.read_text()), entity=entity, project=project)
+    except Exception as error:  # the client's own, its transport's, and its checks' have no type in common
+        raise LitsweepError(f"`wandb sweep {path}` failed: {str(error) or type(error).__name__}") from error
+    made = connect(sweep).path
+    return f"{made.entity}/{made.project}/{made.id}"
+
+
+def _check_name(kind: str, name: str) -> None:
+    """Raise LitsweepError where no run could be in a namespace of that name."""
+    banned = _NOT_IN_NAMES[kind]
+    if not name.strip() or set(name) & set(banned):
+        fix = f"change WANDB_{kind.upper()}, or `{kind}:` in the YAML"
+        raise LitsweepError(f"{kind}: must be a name without {' '.join(banned)}, got {name!r}; {fix}")
 
 
 def _run_sweep(sweep: str, backend: Backend, args: argparse.Namespace) -> int:
@@ -94,13 +122,19 @@ def _run_sweep(sweep: str, backend: Backend, args: argparse.Namespace) -> int:
     errors.print(f"Sweep {sweep} on {count(args.agents, 'agent')}", highlight=False)
     page = backend.page("/{}/{}/sweeps/{}".format(*map(quote, sweep.split("/"))))
     errors.print(f"Open its page: {page}", highlight=False, soft_wrap=True)
-    options = LaunchOptions(gpus="none", agents=args.agents, count=args.count, agent=args.agent)
+    options = LaunchOptions(
+        gpus="none",
+        agents=args.agents,
+        count=args.count,
+        agent=args.agent,
+        max_consecutive_failures=failures_allowed(),
+    )
     watch = SweepWatch(sweep)
-    with Progress(watch, errors, args.count):
-        outcome = launch(sweep, options)
+    with Progress(watch, errors, args.count, args.agents) as progress:
+        outcome = launch(sweep, options, progress)
     show_failures(outcome)
     result = result_of(watch.read())
-    shown = show_result(result, Console())
+    shown = show_result(result)
     _say_how_to_go_on(result, backend, args)
     write_json(args.json, result.as_dict())
     return outcome.exit_code or shown
@@ -109,7 +143,9 @@ def _run_sweep(sweep: str, backend: Backend, args: argparse.Namespace) -> int:
 def _say_how_to_go_on(result: Result, backend: Backend, args: argparse.Namespace) -> None:
     data_dir = [] if args.data_dir == default_data_dir() else ["--data-dir", str(args.data_dir)]
     if not backend.stays:
-        serve = shlex.join(["litsweep", "serve", *data_dir])
+        used = urlsplit(backend.url).port
+        port = [] if used == DEFAULT_PORT else ["--port", str(used)]
+        serve = shlex.join(["litsweep", "serve", *data_dir, *port])
         print(f"The page is there while a server runs: {serve}", file=sys.stderr)
     if not result.is_over:
         command = ["litsweep", "launch", result.sweep, "--gpus", "none", "--agents", str(args.agents)]

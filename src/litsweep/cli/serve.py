@@ -4,19 +4,14 @@ import argparse
 import shlex
 import sys
 
-from litsweep.cli.options import DEFAULT_PORT, add_data_dir, port
+from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_port, say_other_port
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("serve", help="run the embedded W&B-compatible backend in the foreground")
     add_data_dir(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument(
-        "--port",
-        type=port,
-        default=DEFAULT_PORT,
-        help="port to listen on, 0 for a free one (default: %(default)s)",
-    )
+    add_port(parser)
     parser.add_argument(
         "--database-url",
         help="PostgreSQL as postgresql+psycopg://USER@HOST/NAME (default: SQLite in the data folder)",
@@ -31,6 +26,7 @@ def execute(args: argparse.Namespace) -> int:
     from litsweep.server.settings import Settings
 
     def announce(info: ServerInfo) -> None:
+        say_other_port(args.port, info.url)
         keyring = Keyring(api_key(settings.data_dir))
         print(f"export WANDB_BASE_URL={shlex.quote(info.url)}")
         print(f"export WANDB_API_KEY={shlex.quote(keyring.key)}", flush=True)
@@ -38,7 +34,11 @@ def execute(args: argparse.Namespace) -> int:
         print(f"Data: {settings.data_dir}\nCtrl-C stops it.", file=sys.stderr)
 
     settings = Settings(
-        data_dir=args.data_dir.expanduser(), host=args.host, port=args.port, database_url=args.database_url
+        data_dir=args.data_dir.expanduser(),
+        host=args.host,
+        port=DEFAULT_PORT if args.port is None else args.port,
+        is_port_fixed=args.port is not None,
+        database_url=args.database_url,
     )
     serve(settings, announce)
     return 0

@@ -8,7 +8,6 @@ import contextlib
 import fcntl
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,8 +15,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import urlsplit
 
 from litsweep.cli.backend import Backend, running_backend
+from litsweep.cli.options import say_other_port
 from litsweep.errors import LitsweepError
 
 START_TIMEOUT_SECONDS = 60.0
@@ -25,10 +26,11 @@ STOP_TIMEOUT_SECONDS = 10.0
 
 
 @contextlib.contextmanager
-def shared_server(data_dir: Path, port: int) -> Iterator[Backend]:
+def shared_server(data_dir: Path, port: int | None) -> Iterator[Backend]:
     """The server of `data_dir` for the time of the block: the one that runs already, or one started for it.
 
-    Raises LitsweepError when the folder cannot be used or the server does not start.
+    `port` is what the person asked for, 0 for any, None for the default one or any if that is taken. Raises
+    LitsweepError when the folder cannot be used, its server runs on another port, or none starts.
     """
     from litsweep.server.serve import make_data_dir
 
@@ -36,7 +38,15 @@ def shared_server(data_dir: Path, port: int) -> Iterator[Backend]:
     with (data_dir / "users").open("a+") as users:
         if not _is_alone(users):
             fcntl.flock(users, fcntl.LOCK_SH)  # after whoever is starting or ending the server
-        backend = running_backend(data_dir) or _start(data_dir, port, users)
+        backend = running_backend(data_dir)
+        if backend is None:
+            backend = _start(data_dir, port, users)
+            say_other_port(port, backend.url)
+        elif port and urlsplit(backend.url).port != port:
+            raise LitsweepError(
+                f"--port {port}: a server runs on {data_dir} already, at {backend.url}; leave --port out to "
+                "use that one, stop it, or give another --data-dir"
+            )
         fcntl.flock(users, fcntl.LOCK_SH)
         try:
             yield replace(backend, stays=_shared_process(data_dir, users) is None)
@@ -64,9 +74,12 @@ def _shared_process(data_dir: Path, users: TextIO) -> int | None:
     return info.pid if info and users.read().strip() == str(info.pid) else None
 
 
-def _start(data_dir: Path, port: int, users: TextIO) -> Backend:
+def _start(data_dir: Path, port: int | None, users: TextIO) -> Backend:
     log = data_dir / "server.log"
-    flags = ["--data-dir", str(data_dir), "--port", str(_free_port(port))]
+    flags = ["--data-dir", str(data_dir)]
+    if port is not None:
+        _check_port(data_dir, port)
+        flags += ["--port", str(port)]
     command = [sys.executable, "-m", "litsweep", "serve", *flags]
     log.touch()
     log.chmod(0o600)  # the server prints its key; an older log may be readable by all
@@ -81,15 +94,13 @@ def _start(data_dir: Path, port: int, users: TextIO) -> Backend:
     return backend
 
 
-def _free_port(wanted: int) -> int:
-    """`wanted` if nothing listens there, else 0, which lets the server choose."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return 0
-    return wanted
+def _check_port(data_dir: Path, port: int) -> None:
+    """Refuse a taken port: the server itself would say so in its log only."""
+    from litsweep.server.serve import listening
+    from litsweep.server.settings import Settings
+
+    with listening(Settings(data_dir, port=port)):
+        pass
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", data_dir: Path, log: Path) -> Backend:

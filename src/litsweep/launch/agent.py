@@ -27,6 +27,7 @@ from litsweep.launch.options import LaunchOptions
 from litsweep.launch.protocol import AgentApi, Command, SweepGoneError, UnreachableError, connect
 from litsweep.launch.retry import Retries
 from litsweep.launch.runner import Runner, RunProcess
+from litsweep.launch.variables import failures_allowed
 from litsweep.lifetime import die_with_parent
 
 HEARTBEAT_SECONDS = 5.0
@@ -263,7 +264,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("sweep")
     parser.add_argument("--log", type=Path, required=True, help="the file this process's output goes to")
     parser.add_argument("--count", type=int)
-    parser.add_argument("--max-consecutive-failures", type=int, default=3)
+    parser.add_argument("--max-consecutive-failures", type=int, default=failures_allowed())
     parser.add_argument("--keep-checkpoints", type=int, default=LaunchOptions.keep_checkpoints)
     parser.add_argument("--min-free-gb", type=float, default=LaunchOptions.min_free_gb)
     parser.add_argument("--supervisor", type=int, metavar="FD", help=argparse.SUPPRESS)

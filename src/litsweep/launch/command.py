@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT_COMMAND = ("${env}", "${interpreter}", "${program}", "${args}")
-_ENVIRONMENT_MACRO = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
+ENVIRONMENT_MACRO = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ def invocation(
     `args_file` is written when the command asks for `${args_json_file}`. Macros nobody knows vanish, as with
     the stock agent.
     """
-    words = [_fill_environment(str(word), environ) for word in template or DEFAULT_COMMAND]
+    words = [fill_environment(str(word), environ) for word in template or DEFAULT_COMMAND]
     values = {name: argument["value"] for name, argument in args.items()}
     if "${args_json_file}" in words:
-        args_file.write_text(json.dumps(values))
-    macros = _macros(program, values, args_file)
-    parts = [macros.get(word[2:-1], []) if _is_macro(word) else [word] for word in words]
+        args_file.write_text(args_json(values))
+    macros = filled_macros(program, values, args_file)
+    parts = [macros.get(word[2:-1], []) if is_macro(word) else [word] for word in words]
     return Invocation(tuple(_flat(parts)), _script(words, parts, program))
 
 
@@ -49,12 +49,14 @@ def _flat(parts: Sequence[Sequence[str]]) -> list[str]:
     return [word for part in parts for word in part]
 
 
-def _is_macro(word: str) -> bool:
+def is_macro(word: str) -> bool:
+    """True for an item of `command` that the agent replaces as a whole."""
     return word.startswith("${") and word.endswith("}")
 
 
-def _fill_environment(word: str, environ: Mapping[str, str]) -> str:
-    return _ENVIRONMENT_MACRO.sub(lambda found: environ.get(found[1], found[1]), word)
+def fill_environment(word: str, environ: Mapping[str, str]) -> str:
+    """Return `word` with each `${envvar:X}` replaced by the variable, or by its name where it is not set."""
+    return ENVIRONMENT_MACRO.sub(lambda found: environ.get(found[1], found[1]), word)
 
 
 def _script(words: Sequence[str], parts: Sequence[Sequence[str]], program: str) -> tuple[str, ...] | None:
@@ -66,7 +68,8 @@ def _script(words: Sequence[str], parts: Sequence[Sequence[str]], program: str) 
     return rest if rest and rest[0].endswith(".py") else None
 
 
-def _macros(program: str, values: Mapping[str, Any], args_file: Path) -> dict[str, list[str]]:
+def filled_macros(program: str, values: Mapping[str, Any], args_file: Path) -> dict[str, list[str]]:
+    """The words that stand for each macro, by its name. `${args_dict}` gives the names alone, as in W&B."""
     flags = [f"{name}={value}" for name, value in values.items()]
     return {
         "env": ["/usr/bin/env"],
@@ -78,11 +81,17 @@ def _macros(program: str, values: Mapping[str, Any], args_file: Path) -> dict[st
         "args_no_boolean_flags": [
             _bare_boolean(name, value) for name, value in values.items() if value is not False
         ],
-        "args_json": [json.dumps(dict(values))],
+        "args_json": [args_json(values)],
         "args_json_file": [str(args_file)],
+        "args_dict": list(values),
         "args_append_hydra": [f"+{flag}" for flag in flags],
         "args_override_hydra": [f"++{flag}" for flag in flags],
     }
+
+
+def args_json(values: Mapping[str, Any]) -> str:
+    """The parameters as the JSON object of `${args_json}` and `${args_json_file}`."""
+    return json.dumps(dict(values))
 
 
 def _bare_boolean(name: str, value: object) -> str:

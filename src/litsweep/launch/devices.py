@@ -48,6 +48,32 @@ def devices_here(environ: Mapping[str, str], driver: Callable[[], str] = listed_
     return _parse_listing(driver())
 
 
+def check_present(
+    names: Sequence[str],
+    environ: Mapping[str, str] = os.environ,
+    driver: Callable[[], str] = listed_by_driver,
+) -> None:
+    """Raise ConfigError where `names` has a device that this machine lacks or this process may not use.
+
+    CUDA takes a UUID by its first letters, too.
+    """
+    listing = driver()
+    numbers = re.findall(r"^GPU (\d+):", listing, re.MULTILINE)
+    uuids = re.findall(r"UUID: ([^)\s]+)", listing)
+    known = (*numbers, *uuids, *devices_here(environ, lambda: listing))
+    missing = [name for name in names if not _is_known(name, known)]
+    if missing:
+        here = f"here are {', '.join(devices_here(environ, lambda: listing))}" if known else "here is none"
+        _reject(
+            "--gpus", "must name GPUs of this machine", ",".join(missing), f"{here}; --gpus none is the CPU"
+        )
+
+
+def _is_known(name: str, known: Sequence[str]) -> bool:
+    is_uuid = name.startswith(("GPU-", "MIG-"))
+    return name in known or (is_uuid and any(other.startswith(name) for other in known))
+
+
 def _parse_listing(listing: str) -> tuple[str, ...]:
     slices: dict[str, list[str]] = {}
     gpu = ""

@@ -24,13 +24,14 @@ from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, Slo
 from litsweep.launch.protocol import AgentApi, connect, credentials, require_online
 from litsweep.launch.retry import Retries
 from litsweep.launch.slot import SlotAgent
+from litsweep.launch.variables import kill_delay
 from litsweep.sweep.run import Failure
 
 __all__ = ["LaunchOptions", "LaunchOutcome", "launch"]
 
 Display = Callable[[tuple[SlotView, ...]], None]
 LOOP_SECONDS = 0.25
-GRACE_SECONDS = 60.0
+GRACE_SECONDS = 30.0  # after the kill delay: for agents to report how their runs ended
 
 log = logging.getLogger("litsweep.launch")
 
@@ -75,6 +76,7 @@ class Supervisor:
         self._display = display
         self._interrupts = 0
         self._deadline = float("inf")
+        self._patience = kill_delay(options.environ) + GRACE_SECONDS
         self._killed = False
         self._error = ""
 
@@ -204,7 +206,7 @@ class Supervisor:
             self._signal_all(signal.SIGINT)
         elif self._interrupts == 2:
             log.warning("ending the runs gracefully (again: kill them)")
-            self._deadline = time.monotonic() + GRACE_SECONDS
+            self._deadline = time.monotonic() + self._patience
             self._signal_all(signal.SIGTERM)
         else:
             self._deadline = 0.0  # the loop kills them: this may have interrupted it anywhere

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from litsweep.errors import LitsweepError
+from litsweep.launch.variables import FAILURES_IN_A_ROW
 
 EXIT_DONE = 0
 EXIT_CONFIG = 2
@@ -31,7 +32,7 @@ class LaunchOptions:
     per_trial: int = 1
     agents: int = 1
     count: int | None = None
-    max_consecutive_failures: int = 3
+    max_consecutive_failures: int = FAILURES_IN_A_ROW
     agent: str = "warm"
     log_dir: Path = Path("logs")
     checkpoints: Path = Path("checkpoints")

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,11 @@ def start(
         start_new_session=True,
         pass_fds=pass_fds,
     )
+
+
+def path_of_runs(environ: Mapping[str, str]) -> str:
+    """PATH for agents and runs: the programs of this Python's environment go first, active or not."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}"
 
 
 def kill_group(session: int) -> None:

@@ -17,9 +17,9 @@ import requests
 import yaml
 
 from litsweep.errors import LitsweepError
+from litsweep.launch.variables import Http, check_folder, check_values, client_settings
 from litsweep.sweep.run import RunState
 
-TIMEOUT_SECONDS = 60
 CREDENTIALS = ("WANDB_BASE_URL", "WANDB_API_KEY")
 
 _SWEEP = """query Sweep($entity: String, $project: String, $sweep: String!) {
@@ -38,6 +38,9 @@ _RUN = """query Run($entity: String!, $project: String!, $name: String!) {
 _CRASHED = """query Runs($entity: String!, $project: String!, $filters: JSONString!) {
   project(name: $project, entityName: $entity) {
     runs(filters: $filters, first: 500) { edges { node { name } } } } }"""
+_STOPPED = """query Stopped($entity: String, $project: String, $sweep: String!) {
+  project(name: $project, entityName: $entity) {
+    sweep(sweepName: $sweep) { runs { edges { node { name stopped } } } } } }"""
 _RESUME = """mutation Resume($id: ID!) { upsertSweep(input: {id: $id, state: "RUNNING"}) { sweep { id } } }"""
 _UPSERT = """mutation UpsertBucket($id: String, $summaryMetrics: JSONString) {
   upsertBucket(input: {id: $id, summaryMetrics: $summaryMetrics}) { bucket { id } } }"""
@@ -82,15 +85,55 @@ class Command:
     args: Mapping[str, Mapping[str, Any]] | None = None
 
 
-class AgentApi:
-    """The calls an agent makes. Each raises UnreachableError, SweepGoneError or LitsweepError."""
+class GraphqlApi:
+    """A W&B server. Each call raises UnreachableError, SweepGoneError or LitsweepError."""
 
-    def __init__(self, base_url: str, api_key: str, path: SweepPath) -> None:
+    def __init__(self, base_url: str, api_key: str, environ: Mapping[str, str] = os.environ) -> None:
         self.base_url = base_url.rstrip("/")
-        self.path = path
-        self._http = requests.Session()
+        self._http = Http(environ)
         token = base64.b64encode(f"api:{api_key}".encode()).decode()
-        self._http.headers["Authorization"] = f"Basic {token}"
+        self._http.session.headers["Authorization"] = f"Basic {token}"
+
+    def _call(self, query: str, **variables: Any) -> dict[str, Any]:
+        body = self._post(f"{self.base_url}/graphql", {"query": query, "variables": variables})
+        if body.get("errors"):
+            raise UnreachableError(f"{self.base_url}: {body['errors'][0].get('message')}")
+        if not isinstance(body.get("data"), dict):
+            raise UnreachableError(f"{self.base_url} answered without data")
+        return dict(body["data"])
+
+    def _post(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            answer = self._http.post(url, body)
+        except requests.RequestException as error:
+            raise UnreachableError(f"{self.base_url} does not answer: {error}") from error
+        if answer.status_code == 404:
+            raise SweepGoneError(f"{self.base_url} does not know {self._subject()} any more")
+        if answer.status_code in (401, 403):
+            raise LitsweepError(
+                f"{self.base_url} refuses the key: set WANDB_API_KEY, or run `wandb login` "
+                "(`litsweep env` prints an embedded server's)"
+            )
+        if not answer.ok:
+            raise UnreachableError(f"{self.base_url} answered {answer.status_code}: {answer.text[:300]}")
+        try:
+            return dict(answer.json())
+        except (ValueError, TypeError):
+            raise UnreachableError(f"{self.base_url} answered no JSON object: {answer.text[:300]}") from None
+
+    def _subject(self) -> str:
+        """What a request is about, in a message."""
+        return "what was asked for"
+
+
+class AgentApi(GraphqlApi):
+    """The calls an agent makes."""
+
+    def __init__(
+        self, base_url: str, api_key: str, path: SweepPath, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        super().__init__(base_url, api_key, environ)
+        self.path = path
 
     def command(self) -> list[str] | None:
         """The sweep's `command`, None when it has none of its own."""
@@ -105,8 +148,8 @@ class AgentApi:
         project = answer.get("project") or {}
         if not project.get("sweep"):
             raise LitsweepError(
-                f"there is no sweep {self._path_text()} on {self.base_url}: write it as ENTITY/PROJECT/ID, "
-                "the way `wandb sweep` printed it"
+                f"there is no sweep {self._path_text()} on {self.base_url}: write ENTITY/PROJECT/ID as "
+                "`wandb sweep` printed it; `litsweep status` lists the sweeps"
             )
         self.path = SweepPath(project["entityName"], project["name"], project["sweep"]["name"])
         return dict(project["sweep"])
@@ -120,6 +163,14 @@ class AgentApi:
         filters = json.dumps({"$and": [{"sweep": self.path.id}, {"state": RunState.CRASHED}]})
         answer = self._call(_CRASHED, entity=self.path.entity, project=self.path.project, filters=filters)
         return [edge["node"]["name"] for edge in answer["project"]["runs"]["edges"]]
+
+    def stopped(self) -> frozenset[str]:
+        """The runs of the sweep that were asked to stop, also after their end."""
+        path = self.path
+        answer = self._call(_STOPPED, entity=path.entity, project=path.project, sweep=path.id)
+        sweep = (answer.get("project") or {}).get("sweep") or {"runs": {"edges": []}}
+        nodes = [edge["node"] for edge in sweep["runs"]["edges"]]
+        return frozenset(node["name"] for node in nodes if node["stopped"])
 
     def register(self, host: str) -> str:
         """Become an agent of the sweep; returns the agent's id."""
@@ -173,31 +224,8 @@ class AgentApi:
         path = self.path
         self._post(f"{self.base_url}/files/{path.entity}/{path.project}/{run_id}/file_stream", body)
 
-    def _call(self, query: str, **variables: Any) -> dict[str, Any]:
-        body = self._post(f"{self.base_url}/graphql", {"query": query, "variables": variables})
-        if body.get("errors"):
-            raise UnreachableError(f"{self.base_url}: {body['errors'][0].get('message')}")
-        if not isinstance(body.get("data"), dict):
-            raise UnreachableError(f"{self.base_url} answered without data")
-        return dict(body["data"])
-
-    def _post(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            answer = self._http.post(url, json=body, timeout=TIMEOUT_SECONDS)
-        except requests.RequestException as error:
-            raise UnreachableError(f"{self.base_url} does not answer: {error}") from error
-        if answer.status_code == 404:
-            raise SweepGoneError(
-                f"{self.base_url} does not know sweep {self._path_text()} or its agent any more"
-            )
-        if answer.status_code in (401, 403):
-            raise LitsweepError(f"{self.base_url} refuses the key: set WANDB_API_KEY, or run `wandb login`")
-        if not answer.ok:
-            raise UnreachableError(f"{self.base_url} answered {answer.status_code}: {answer.text[:300]}")
-        try:
-            return dict(answer.json())
-        except (ValueError, TypeError):
-            raise UnreachableError(f"{self.base_url} answered no JSON object: {answer.text[:300]}") from None
+    def _subject(self) -> str:
+        return f"sweep {self._path_text()} or its agent"
 
     def _path_text(self) -> str:
         return "/".join(part for part in (self.path.entity, self.path.project, self.path.id) if part)
@@ -209,16 +237,21 @@ def connect(sweep: str, environ: Mapping[str, str] = os.environ) -> AgentApi:
     Raises LitsweepError where there is no such sweep.
     """
     found = credentials(environ)
-    api = AgentApi(found["WANDB_BASE_URL"], found["WANDB_API_KEY"], SweepPath.parse(sweep, environ))
+    api = AgentApi(found["WANDB_BASE_URL"], found["WANDB_API_KEY"], SweepPath.parse(sweep, environ), environ)
     api.sweep()
     return api
 
 
 def require_online(environ: Mapping[str, str] = os.environ) -> None:
-    """Raises LitsweepError where WANDB_MODE keeps runs from the server, which would take them for failed."""
+    """Raises LitsweepError where W&B's variables keep every run from starting, or from reaching the server.
+
+    The server would take runs that WANDB_MODE keeps from it for failed ones.
+    """
     mode = environ.get("WANDB_MODE", "")
-    if mode not in ("", "online", "shared"):
+    if mode not in ("", "online", "run", "shared"):
         raise LitsweepError(f"WANDB_MODE: must be online for the runs of a sweep, got {mode}; unset it")
+    check_values(environ)
+    check_folder(environ)
 
 
 def credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -228,9 +261,7 @@ def credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """
     if all(environ.get(name) for name in CREDENTIALS):
         return {name: environ[name] for name in CREDENTIALS}
-    from wandb.sdk import wandb_setup
-
-    settings = wandb_setup.singleton().settings
+    settings = client_settings()
     base_url = environ.get("WANDB_BASE_URL") or settings.base_url
     key = environ.get("WANDB_API_KEY") or settings.api_key or _key_in_netrc(base_url)
     if not key:

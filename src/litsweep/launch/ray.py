@@ -20,6 +20,7 @@ from litsweep.launch.local import launch
 from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, SlotView
 from litsweep.launch.protocol import connect, credentials, require_online
 from litsweep.launch.retry import Retries
+from litsweep.launch.variables import FAILURES_IN_A_ROW
 from litsweep.sweep.run import Failure
 
 LOSSES_WITHOUT_A_RUN = 5
@@ -39,7 +40,7 @@ class RayOptions:
     cpus_per_agent: float = 1.0
     address: str = "auto"
     count: int | None = None
-    max_consecutive_failures: int = 3
+    max_consecutive_failures: int = FAILURES_IN_A_ROW
     log_dir: Path = Path("logs")
     keep_checkpoints: int = LaunchOptions.keep_checkpoints
     min_free_gb: float = LaunchOptions.min_free_gb

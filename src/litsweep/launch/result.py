@@ -1,25 +1,27 @@
 """What a sweep came to: the best run, what it was trained with, where its checkpoint is, how to repeat it."""
 
-import shlex
-import shutil
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from litsweep.launch.command import invocation
+from litsweep.launch.repeat import command_line
 from litsweep.launch.watch import RunStatus, SweepStatus
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.run import RunState
+from litsweep.sweep.summary import entries, find, is_aggregated
+
+__all__ = ["BestRun", "Result", "command_line", "result_of"]
 
 CHECKPOINT, ARTIFACT = "checkpoint", "model_artifact"
 ATTEMPTS = "attempts"  # the agents' count, not a metric
-ENV = "/usr/bin/env"
-_NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as W&B's API has them
+NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as W&B's API has them
 
 
 @dataclass(frozen=True)
 class BestRun:
-    """A run to use: `best` and `last` are its values of the metric, `objectives` the best of every metric."""
+    """A run to use: `best` and `last` are its values of the metric, `objectives` the best of every metric.
+
+    `command` repeats it when pasted into bash; None where the sweep names no program.
+    """
 
     id: str
     name: str
@@ -30,14 +32,14 @@ class BestRun:
     test: Mapping[str, float]
     checkpoint: str | None
     artifact: str | None
-    command: str
+    command: str | None
     objectives: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Result:
-    """A sweep's outcome: `runs` counts them by state, `best` is None when no run logged a finite value
-    of the metric.
+    """A sweep's outcome: `runs` counts them by state, `best` is None when no run has a finite value of the
+    metric, in its history or summary. `unusable` is then what the last run has that has any.
 
     `logged` names the metrics of all runs, and `is_over` says that no run is left to come. With several
     metrics `best` goes by the first, `goals` has the goal of each, and `front` the runs of the Pareto front.
@@ -54,6 +56,7 @@ class Result:
     is_over: bool
     goals: Mapping[str, str]
     front: tuple[BestRun, ...]
+    unusable: object = None
 
     def as_dict(self) -> dict[str, object]:
         """What `--json` writes."""
@@ -70,10 +73,11 @@ def result_of(status: SweepStatus) -> Result:
         goal=status.metric.goal if status.metric else None,
         runs=dict(status.count()),
         best=_best_run(best, status.config) if best else None,
-        logged=tuple(sorted({key for run in status.runs for key in run.summary if _is_metric(key, run)})),
+        logged=tuple(sorted({name for run in status.runs for name in _logged(run)})),
         is_over=status.is_over,
         goals={metric.name: metric.goal.value for metric in status.config.metrics},
         front=tuple(_best_run(run, status.config) for run in status.front()),
+        unusable=None if best or status.metric is None else _unusable(status.runs, status.metric.name),
     )
 
 
@@ -89,32 +93,38 @@ def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
         test={key: value for key, value in run.summary.items() if _is_test_metric(key, value)},
         checkpoint=run.summary.get(CHECKPOINT),
         artifact=run.summary.get(ARTIFACT),
-        command=command_line(config, run.parameters),
+        command=command_line(config, run.parameters, run.id),
         objectives=run.objectives,
     )
 
 
-def _is_metric(key: str, run: RunStatus) -> bool:
-    value = run.summary[key]
-    is_number = isinstance(value, (int, float)) or value in _NOT_FINITE
-    return is_number and not key.startswith("_") and key != ATTEMPTS
+def missing_metrics(status: SweepStatus) -> dict[str, str]:
+    """What to say of each metric of the sweep that a run has finished without, and no run has logged."""
+    finished = [run for run in status.runs if run.word == RunState.FINISHED]
+    logged = {name for run in status.runs for name in run.objectives}
+    missing = [metric.name for metric in status.config.metrics if metric.name not in logged]
+    return {name: _lacks(finished[0], name) for name in missing if finished}
+
+
+def _lacks(run: RunStatus, metric: str) -> str:
+    if find(run.summary, metric) is not None:
+        return f"run {run.id} finished without a finite {metric}"
+    logged = ", ".join(sorted(_logged(run))) or "nothing"
+    fix = f"correct metric.name in the sweep's YAML, or log {metric}"
+    return f"run {run.id} finished without logging {metric}; it logged: {logged}; {fix}"
+
+
+def _logged(run: RunStatus) -> Iterator[str]:
+    for name, value in entries(run.summary):
+        is_metric = isinstance(value, (int, float)) or value in NOT_FINITE or is_aggregated(value)
+        if is_metric and name != ATTEMPTS:
+            yield name
+
+
+def _unusable(runs: Sequence[RunStatus], metric: str) -> object:
+    found = [find(run.summary, metric) for run in runs]
+    return next((value for value in reversed(found) if value is not None), None)
 
 
 def _is_test_metric(key: str, value: object) -> bool:
     return key.startswith(("test_", "test/")) and isinstance(value, (int, float))
-
-
-def command_line(config: SweepConfig, parameters: Mapping[str, object]) -> str:
-    """The command that trains once with `parameters`, as an agent would run it."""
-    args = {name: {"value": value} for name, value in config.nest(parameters).items()}
-    words = invocation(config.command, config.program or "", args, Path("args.json")).argv
-    return shlex.join(_python() if word == sys.executable else word for word in words if word != ENV)
-
-
-def _python() -> str:
-    """How a person at this prompt calls this interpreter: `python` only where that is the same one."""
-    if shutil.which("python") == sys.executable:
-        return "python"
-    here = Path.cwd()
-    path = Path(sys.executable)
-    return str(path.relative_to(here)) if path.is_relative_to(here) else sys.executable

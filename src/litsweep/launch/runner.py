@@ -16,10 +16,10 @@ from litsweep.launch.command import Invocation, invocation
 from litsweep.launch.failure import EXIT_PREEMPTED, RunEnd, classify, host_memory_kills, last_lines
 from litsweep.launch.link import Link
 from litsweep.launch.protocol import AgentApi, Command
+from litsweep.launch.variables import kill_delay
 from litsweep.launch.warm import WarmParent, leave_parent, unsafe_to_fork
 from litsweep.sweep.run import Failure
 
-KILL_SECONDS = 30.0  # between asking a run to end and killing it, as WANDB_AGENT_KILL_DELAY
 TAIL_BYTES = 16384
 
 log = logging.getLogger("litsweep.agent")
@@ -52,7 +52,7 @@ class RunProcess:
     def _ask(self, signum: signal.Signals) -> None:
         if not self._asked:
             self._asked = True
-            self._deadline = time.monotonic() + KILL_SECONDS
+            self._deadline = time.monotonic() + kill_delay(os.environ)
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.kill(self.pid, signum)
 
@@ -136,6 +136,7 @@ class Runner:
         path = self._api.path
         environ = {**os.environ, "WANDB_RUN_ID": run_id, "WANDB_SWEEP_ID": path.id}
         environ.pop("WANDB_SERVICE", None)
+        environ["PATH"] = process.path_of_runs(os.environ)
         environ |= {"WANDB_ENTITY": path.entity or "", "WANDB_PROJECT": path.project or ""}
         folder = environ.setdefault("WANDB_DIR", str(self._cwd))
         environ["WANDB_SWEEP_PARAM_PATH"] = f"{folder}/wandb/sweep-{path.id}/config-{run_id}.yaml"

@@ -19,6 +19,7 @@ from litsweep.errors import LitsweepError
 from litsweep.launch.options import LaunchOptions, log_folder
 from litsweep.launch.protocol import SweepPath, connect, credentials, require_online
 from litsweep.launch.retry import Retries
+from litsweep.launch.variables import FAILURES_IN_A_ROW
 
 NOTICE_SECONDS = 120  # SIGTERM comes so long before the time limit
 _LOOPBACK = re.compile(r"//(127\.|localhost|\[::1\])")
@@ -40,7 +41,7 @@ class SlurmOptions:
     gpus_per_agent: int = 0
     cpus_per_agent: int | None = None
     count: int | None = None
-    max_consecutive_failures: int = 3
+    max_consecutive_failures: int = FAILURES_IN_A_ROW
     log_dir: Path = Path("logs")
     keep_checkpoints: int = LaunchOptions.keep_checkpoints
     min_free_gb: float = LaunchOptions.min_free_gb

@@ -101,8 +101,7 @@ class StockAgent:
             "1",
             f"{path.entity}/{path.project}/{path.id}",
         ]
-        bin_folder = str(Path(sys.executable).parent)
-        environ = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ.get('PATH', '')}"}
+        environ = {**os.environ, "PATH": process.path_of_runs(os.environ)}
         with self._output.open("ab") as output:
             self._agent = process.start(argv, environ, output)
         is_told = False

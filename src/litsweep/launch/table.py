@@ -5,15 +5,17 @@ import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.watch import RunStatus, SweepStatus
 
 READ_SECONDS = 5.0
+_WHOLE = ("slot", "state", "run", "done", "failed")
 _STYLES = {SlotState.RUNNING: "green", SlotState.CLOSED: "red", SlotState.RESTARTING: "yellow"}
 
 
@@ -21,11 +23,17 @@ class SlotTable:
     """A `display` for `launch`: a context manager that is called with the slots' views.
 
     `read` gives the sweep's status; it is asked every few seconds, on a thread of its own, so that a slow
-    server never holds up the slots.
+    server never holds up the slots. `describe` says how far the sweep is, in a line.
     """
 
-    def __init__(self, read: Callable[[], SweepStatus], console: Console) -> None:
+    def __init__(
+        self,
+        read: Callable[[], SweepStatus],
+        console: Console,
+        describe: Callable[[SweepStatus], str] | None = None,
+    ) -> None:
         self._read = read
+        self._describe = describe
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._status: SweepStatus | None = None
         self._over = threading.Event()
@@ -46,7 +54,9 @@ class SlotTable:
     def __call__(self, slots: tuple[SlotView, ...]) -> None:
         if time.monotonic() - self._drawn >= 0.5:
             self._drawn = time.monotonic()
-            self._live.update(slot_table(slots, self._status), refresh=True)
+            status = self._status  # the reader may replace it at any time
+            said = self._describe(status) if status and self._describe else ""
+            self._live.update(Group(slot_table(slots, status), Text(said)), refresh=True)
 
     def _keep_reading(self) -> None:
         while not self._over.is_set():
@@ -58,14 +68,18 @@ class SlotTable:
 
 
 def slot_table(slots: Sequence[SlotView], status: SweepStatus | None) -> Table:
-    """One row per slot; a slot's numbers are its running run's."""
+    """One row per slot; a slot's numbers are its running run's. States and ids are whole in any terminal."""
     runs = {run.id: run for run in status.runs} if status else {}
     metric = status.metric.name if status and status.metric else "metric"
-    table = Table(caption=_caption(slots, status))
-    for heading in ("slot", "devices", "state", "run", "epoch", metric, "best", "done", "failed"):
-        table.add_column(heading, no_wrap=heading == "run")  # an id cut short is of no use
-    for slot in slots:
-        table.add_row(*_cells(slot, runs.get(slot.run or "")), style=_STYLES.get(slot.state, ""))
+    rows = [_cells(slot, runs.get(slot.run or "")) for slot in slots]
+    headings = ("slot", "devices", "state", "run", "epoch", metric, "best", "done", "failed")
+    table = Table(caption=Text(_caption(slots, status)))
+    for heading, *cells in zip(headings, *rows, strict=True):
+        is_whole = heading in _WHOLE  # a state or an id cut short is of no use
+        width = max(map(len, [heading, *cells])) if is_whole else None
+        table.add_column(Text(heading), no_wrap=is_whole, min_width=width, overflow="fold")
+    for slot, cells in zip(slots, rows, strict=True):
+        table.add_row(*cells, style=_STYLES.get(slot.state, ""))
     return table
 
 
@@ -73,8 +87,13 @@ def _cells(slot: SlotView, run: RunStatus | None) -> list[str]:
     numbers = ["", "", ""]
     if run is not None:
         numbers = [_text(run.summary.get("epoch")), _text(run.last), _text(run.best)]
-    devices = ",".join(slot.devices) or "cpu"
+    devices = ",".join(_brief(name) for name in slot.devices) or "cpu"
     return [str(slot.index), devices, slot.state, slot.run or "", *numbers, str(slot.done), str(slot.failed)]
+
+
+def _brief(device: str) -> str:
+    """A number, or the first part of a UUID, which CUDA takes for the whole."""
+    return "-".join(device.split("-")[:2])
 
 
 def _text(value: object) -> str:

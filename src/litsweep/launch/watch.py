@@ -3,28 +3,31 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import wandb
 
 from litsweep.errors import LitsweepError
+from litsweep.launch.protocol import AgentApi, SweepPath, credentials
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.objective import best_value, metric_values
+from litsweep.sweep.objective import last_value, metric_values, objective_value
 from litsweep.sweep.pareto import front_of_sweep, ranked_by
-from litsweep.sweep.run import Run, RunState
+from litsweep.sweep.run import Run, RunState, count_words, state_word
 
 PAGE = 500
 
-Values = tuple[Mapping[str, float], float | None]
-"""The best value of each metric that a run has logged, and the last one of the first metric."""
+Curves = Sequence[Sequence[float]]
+"""What a run has logged of each of the sweep's metrics."""
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One run of a sweep: `best` and `last` are the metric's, None before it was first logged.
+    """One run of a sweep: `best` and `last` are the metric's, None before the run had a value.
 
-    `objectives` has the best value of each of the sweep's metrics that the run has logged.
+    `objectives` has the best value of each of the sweep's metrics that the run has, in history or summary.
+    `stopped_early` says that the search ended it. `created_at` and `heartbeat_at` are seconds since 1970.
     """
 
     id: str
@@ -36,6 +39,14 @@ class RunStatus:
     best: float | None
     last: float | None
     objectives: Mapping[str, float]
+    stopped_early: bool = False
+    created_at: float | None = None
+    heartbeat_at: float | None = None
+
+    @property
+    def word(self) -> str:
+        """The word for its state."""
+        return state_word(self.state, self.stopped_early)
 
     @property
     def is_broken(self) -> bool:
@@ -59,9 +70,14 @@ class SweepStatus:
         return self.config.metric
 
     @property
+    def gets_no_more_runs(self) -> bool:
+        """True when no run of it will be started."""
+        return self.state in ("FINISHED", "CANCELED", "CRASHED", "FAILED")
+
+    @property
     def is_over(self) -> bool:
         """True when no run of it is alive and none will be started."""
-        return self.state in ("FINISHED", "CANCELED", "CRASHED", "FAILED") and not self.alive
+        return self.gets_no_more_runs and not self.alive
 
     @property
     def alive(self) -> tuple[RunStatus, ...]:
@@ -72,8 +88,8 @@ class SweepStatus:
         return [run.is_broken for run in self.runs]
 
     def count(self) -> Counter[str]:
-        """Runs by state."""
-        return Counter(str(run.state) for run in self.runs)
+        """Runs by the word for their state."""
+        return count_words(run.word for run in self.runs)
 
     def best(self) -> RunStatus | None:
         """The run with the best value of the metric; runs that failed stand behind all others."""
@@ -98,10 +114,11 @@ class SweepStatus:
 
 @dataclass
 class SweepWatch:
-    """Reads one sweep again and again; what a finished run logged is read once."""
+    """Reads one sweep again and again; what an ended run logged is read once, its summary each time."""
 
     path: str
-    _values: dict[str, Values] = field(default_factory=dict)
+    _ended: dict[str, Curves] = field(default_factory=dict)
+    _stopped_early: dict[str, bool] = field(default_factory=dict)
 
     def read(self) -> SweepStatus:
         """The sweep now.
@@ -114,26 +131,38 @@ class SweepWatch:
             said = str(error)
             if "Could not find sweep" in said or "Invalid path" in said:
                 raise LitsweepError(
-                    f"there is no sweep {self.path}: write ENTITY/PROJECT/ID as `wandb sweep` printed it"
+                    f"there is no sweep {self.path}: write ENTITY/PROJECT/ID as `wandb sweep` printed it; "
+                    "`litsweep status` lists the sweeps"
                 ) from None
             if isinstance(error, ValueError):
                 raise
             raise LitsweepError(f"cannot read sweep {self.path}: {said}") from error
 
-    def _read(self, api: wandb.Api) -> SweepStatus:
+    def _read(self, api: "wandb.Api") -> SweepStatus:
         sweep = api.sweep(self.path)  # type: ignore[no-untyped-call]
         config = parse_sweep(sweep.config)
-        found = api.runs(
-            f"{sweep.entity}/{sweep.project}", filters={"sweep": sweep.id}, per_page=PAGE, lazy=False
-        )
+        home = f"{sweep.entity}/{sweep.project}"
+        found = list(api.runs(home, filters={"sweep": sweep.id}, per_page=PAGE, lazy=False))
+        self._note_stopped([run.id for run in found if run.state == RunState.FINISHED], sweep)
         runs = tuple(self._status(run, config) for run in found)
         # `sweep.path` is quoted, and `sweep.url` has "+" for a space, which means a plus in a URL's path.
-        path = f"{sweep.entity}/{sweep.project}/{sweep.id}"
-        return SweepStatus(path, sweep.url.replace("+", "%20"), sweep.state, config, runs)
+        return SweepStatus(f"{home}/{sweep.id}", sweep.url.replace("+", "%20"), sweep.state, config, runs)
+
+    def _note_stopped(self, finished: Sequence[str], sweep: Any) -> None:
+        """Ask which of the runs the search ended, once there are new ones: the public API does not tell."""
+        if self._stopped_early.keys() >= set(finished):
+            return
+        known = credentials()
+        path = SweepPath(sweep.entity, sweep.project, sweep.id)
+        stopped = AgentApi(known["WANDB_BASE_URL"], known["WANDB_API_KEY"], path).stopped()
+        self._stopped_early = {run: run in stopped for run in finished}
 
     def _status(self, run: Any, config: SweepConfig) -> RunStatus:
         state = RunState(run.state)
-        objectives, last = self._metric_values(run, state, config.metrics)
+        summary = dict(run.summary_metrics)
+        logged = list(zip(self._curves(run, state, config.metrics), config.metrics, strict=True))
+        bests = {metric.name: objective_value(values, summary, metric) for values, metric in logged}
+        objectives = {name: best for name, best in bests.items() if best is not None}
         flat = config.flatten(run.config)
         return RunStatus(
             id=run.id,
@@ -141,24 +170,34 @@ class SweepWatch:
             url=run.url,
             state=state,
             parameters={p.name: flat[p.name] for p in config.space.parameters if p.name in flat},
-            summary=dict(run.summary_metrics),
+            summary=summary,
             best=objectives.get(config.metric.name) if config.metric else None,
-            last=last,
+            last=last_value(logged[0][0], summary, logged[0][1].name) if logged else None,
             objectives=objectives,
+            stopped_early=state is RunState.FINISHED and self._stopped_early[run.id],
+            created_at=_seconds(run.created_at),
+            heartbeat_at=_seconds(run.heartbeat_at),
         )
 
-    def _metric_values(self, run: Any, state: RunState, metrics: Sequence[Metric]) -> Values:
-        if run.id in self._values:
-            return self._values[run.id]
-        curves = [_curve(run, metric.name) for metric in metrics]
-        pairs = ((m.name, best_value(c, m)) for m, c in zip(metrics, curves, strict=True))
-        bests = {name: best for name, best in pairs if best is not None}
-        answer = bests, curves[0][-1] if curves and curves[0] else None
-        if not state.is_alive:
-            self._values[run.id] = answer
-        return answer
+    def _curves(self, run: Any, state: RunState, metrics: Sequence[Metric]) -> Curves:
+        if state.is_alive:
+            self._ended.pop(run.id, None)
+            return [_curve(run, metric) for metric in metrics]
+        if run.id not in self._ended:
+            self._ended[run.id] = [_curve(run, metric) for metric in metrics]
+        return self._ended[run.id]
 
 
-def _curve(run: Any, metric: str) -> list[float]:
-    """One metric at a time: asked for several, the client leaves out the rows that lack any of them."""
-    return metric_values(Run(run.id, {}, history=list(run.scan_history(keys=[metric]))), metric)
+def _seconds(time: str | None) -> float | None:
+    """An ISO time in UTC as seconds since 1970."""
+    return datetime.fromisoformat(time).replace(tzinfo=UTC).timestamp() if time else None
+
+
+def _curve(run: Any, metric: Metric) -> list[float]:
+    """The values that decide: the extremes and the last one.
+
+    One metric at a time: asked for several, the client leaves out the rows that lack any of them.
+    """
+    rows = list(run.scan_history(keys=[metric.name]))
+    values = metric_values(Run(run.id, {}, history=rows), metric.name)
+    return [min(values), max(values), values[-1]] if values else []

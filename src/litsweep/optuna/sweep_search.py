@@ -1,6 +1,7 @@
 """The optimizer and search space of a sweep for `wandb sweep-scheduler`, from the sweep's YAML file."""
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import optuna
 from optuna import Study, Trial
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.pruners import BasePruner, NopPruner
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from litsweep.optuna.distributions import to_optuna
 from litsweep.optuna.sampler import LitsweepSampler
@@ -19,7 +20,10 @@ from litsweep.search.controller import early_stopper, reaches_targets, seed_for_
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule
+from litsweep.sweep.metric import Metric
+from litsweep.sweep.objective import objective_value
 from litsweep.sweep.run import Run
+from litsweep.sweep.summary import is_aggregated
 
 _logger = logging.getLogger("optuna.litsweep")
 
@@ -60,7 +64,7 @@ class SweepSearch:
             sampler=SweepSampler(config, seed),
             pruner=RulePruner(config, rule, seed) if rule is not None else NopPruner(),
         )
-        return study, self._is_on_target
+        return SweepStudy(study, config.metrics), self._is_on_target
 
     def search_space(self, trial: Trial) -> dict[str, Any]:
         """Return the active parameters of one run."""
@@ -82,6 +86,36 @@ class SweepSearch:
 
     def _is_on_target(self, study: Study) -> bool:
         return any(reaches_targets(run, self._config.metrics) for run in sweep_runs(study, self._config))
+
+
+class SweepStudy(Study):
+    """A study that accepts a metric's value as in W&B's summary, which may have aggregates."""
+
+    def __init__(self, study: Study, metrics: Sequence[Metric]) -> None:
+        super().__init__(study.study_name, study._storage, study.sampler, study.pruner)
+        self._metrics = metrics
+
+    def tell(
+        self,
+        trial: Trial | int,
+        values: float | Sequence[float] | None = None,
+        state: TrialState | None = None,
+        skip_if_finished: bool = False,
+    ) -> FrozenTrial:
+        """Do as `Study.tell`. A value may be a mapping such as `{"max": 0.9}` (W&B's `define_metric`)."""
+        if isinstance(values, list):
+            values = [_to_number(value, metric) for value, metric in zip(values, self._metrics, strict=True)]
+        elif values is not None:
+            values = _to_number(values, self._metrics[0])
+        return super().tell(trial, values, state, skip_if_finished)
+
+
+def _to_number(value: Any, metric: Metric) -> Any:
+    """Return the best of a metric's aggregates, NaN if none is finite. Any other value stays the same."""
+    if not is_aggregated(value):
+        return value
+    best = objective_value([], {metric.name: value}, metric)
+    return math.nan if best is None else best
 
 
 class SweepSampler(LitsweepSampler):
@@ -123,7 +157,7 @@ class RulePruner(BasePruner):
 
 
 def sweep_runs(study: Study, config: SweepConfig) -> list[Run]:
-    """Return the runs of a W&B sweep. Their objective is the best value in the history."""
+    """Return the runs of a W&B sweep. Their objective is the best value in the history or the summary."""
     return runs(study.get_trials(deepcopy=False), config, is_best_of_curve=True)
 
 

@@ -50,7 +50,8 @@ def on_steps(space: SearchSpace, parameters: Mapping[str, Any]) -> dict[str, Any
 def runs(trials: Sequence[FrozenTrial], config: SweepConfig, is_best_of_curve: bool = False) -> list[Run]:
     """Return the runs of trials with parameters, in order of number. A waiting trial has none yet.
 
-    A trial's objective is its final value; with `is_best_of_curve` the best intermediate one, as in W&B.
+    A trial's objective is its final value. With `is_best_of_curve`, that is the metric in the run's summary,
+    and the objective is the best of the intermediate values and the summary, as in W&B.
     """
     started = [trial for trial in trials if trial.state in _STATES]
     found = ((trial, on_steps(config.space, parameters(trial))) for trial in started)
@@ -61,6 +62,7 @@ def runs(trials: Sequence[FrozenTrial], config: SweepConfig, is_best_of_curve: b
             _STATES[trial.state],
             _history(trial, config.metrics, is_best_of_curve),
             stopped_early=trial.state is TrialState.PRUNED,
+            summary=_summary(trial, config.metrics) if is_best_of_curve else {},
         )
         for trial, params in found
         if params
@@ -74,6 +76,12 @@ def _on_step(parameter: Parameter | None, value: object) -> object:
     return value
 
 
+def _summary(trial: FrozenTrial, metrics: Sequence[Metric]) -> dict[str, float]:
+    """Return the summary of the trial's run: the final value of each metric; empty if there is none."""
+    names = [metric.name for metric in metrics]
+    return dict(zip(names, trial.values, strict=True)) if trial.values else {}
+
+
 def _history(trial: FrozenTrial, metrics: Sequence[Metric], is_best_of_curve: bool) -> list[dict[str, float]]:
     if len(metrics) == 1:
         return [{metrics[0].name: value} for value in _curve(trial, metrics[0], is_best_of_curve)]
@@ -83,10 +91,9 @@ def _history(trial: FrozenTrial, metrics: Sequence[Metric], is_best_of_curve: bo
 
 def _curve(trial: FrozenTrial, metric: Metric, is_best_of_curve: bool) -> list[float]:
     reported = [value for _, value in sorted(trial.intermediate_values.items())]
-    if trial.state is not TrialState.COMPLETE:
+    if trial.state is not TrialState.COMPLETE or is_best_of_curve:
         return reported
     assert trial.value is not None
     final = trial.value
-    if not is_best_of_curve:
-        reported = [final if metric.is_better(value, final) else value for value in reported]
+    reported = [final if metric.is_better(value, final) else value for value in reported]
     return reported if reported and reported[-1] == final else [*reported, final]

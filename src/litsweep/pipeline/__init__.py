@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from litsweep.pipeline.classifier import ImageClassifier
     from litsweep.pipeline.datamodule import ImageDataModule
 
-__all__ = ["ImageClassifier", "ImageDataModule", "check_parameters", "logged_metrics", "main", "monitored"]
+__all__ = [
+    "ImageClassifier",
+    "ImageDataModule",
+    "check_parameters",
+    "logged_metrics",
+    "main",
+    "monitored",
+    "refused_values",
+]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +47,17 @@ def check_parameters(parameters: Mapping[str, object], argv: Sequence[str] = ())
     from litsweep.pipeline.preflight import check_parameters
 
     return check_parameters(parameters, argv)
+
+
+def refused_values(columns: Mapping[str, Sequence[object]], argv: Sequence[str] = ()) -> list[Fault]:
+    """Say which values the model, the data or the trainer cannot be made with, by making them with each.
+
+    `columns` has the values of each parameter. A value counts as refused if it fails together with the first
+    values of the others, and with the last. Nothing is said if the first and the last config fail as such.
+    """
+    from litsweep.pipeline.preflight import refused_values
+
+    return refused_values(columns, argv)
 
 
 def monitored(argv: Sequence[str] = ()) -> tuple[str, str]:

@@ -8,6 +8,7 @@ import sys
 from argparse import ArgumentError
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -20,13 +21,15 @@ from litsweep.errors import ConfigError, Fault
 from litsweep.pipeline import flags
 from litsweep.pipeline.classifier import ImageClassifier
 from litsweep.pipeline.datamodule import ImageDataModule
-from litsweep.pipeline.flags import Flag
+from litsweep.pipeline.flags import Flag, Hints
+from litsweep.pipeline.ranges import AtLeastZero, Seed
 
 DESCRIPTION = """Train and test one model. A sweep's parameters are these flags, with the same names.
 --model and --data take a class path (my_package.MyModule); the flags below are then those of that class."""
 
 LINKED = ("input_shape", "num_classes")  # what the model is told about the data
 WHAT = "the command line of agent.py"
+_AGREE = "leave it out of the command, or out of the sweep's parameters"
 
 T = TypeVar("T")
 
@@ -47,14 +50,14 @@ class RunOptions:
         images_every_n_epochs: log a grid of validation images and predictions this often; 0: never.
     """
 
-    seed: int = 0
+    seed: Seed = 0
     monitor: str = "val_acc"
     mode: Literal["min", "max"] | None = None
-    patience: int = 10
+    patience: AtLeastZero = 10
     wandb: Literal["auto", "online", "offline", "disabled"] = "auto"
     checkpoints: str = "checkpoints"
     log_model: bool = False
-    images_every_n_epochs: int = 5
+    images_every_n_epochs: AtLeastZero = 5
 
     @property
     def goal(self) -> Literal["min", "max"]:
@@ -63,11 +66,12 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class Arguments:
-    """A command line that has been checked. `classes`: the class paths given for model and data, if any."""
+    """A command line that has been checked: its `flags`, and the class paths given for model and data."""
 
     parser: LightningArgumentParser
     config: Namespace
     classes: Mapping[str, str]
+    flags: tuple[Flag, ...]
 
     @property
     def options(self) -> RunOptions:
@@ -79,40 +83,73 @@ class Arguments:
         values = {name: _plain(value) for name, value in self.config.as_dict().items()}
         return {**self.classes, **flatten(values)}
 
+    def differences(self, config: Mapping[str, object]) -> list[Fault]:
+        """Say which flags a run's `config` has other values of, as the parser reads both."""
+        hints, written = hints_of(self.parser), self.parameters
+        held = [flag for flag in flags.from_parameters(config, hints) if _is_known(flag.name, hints)]
+        return [
+            Fault(flag.name, "the sweep and the command line differ", self._both(flag), _AGREE)
+            for flag in held
+            if flag.value != str(written.get(flag.name)) and not self._has(flag, hints)
+        ]
+
+    def _has(self, held: Flag, hints: Hints) -> bool:
+        """True if the command line means the same with `held` added to it."""
+        held, name = flags.spell(held, hints.get(held.name)), flags.root(held.name, hints)
+        about = [flag for flag in self.flags if name and flags.root(flag.name, hints) == name]
+        last = [flag for flag in about if flag.name == held.name or not flag.name.endswith("+")][-1:]
+        if last == [held] or name is None:
+            return name is not None
+        try:
+            config = self.parser.parse_args([str(flag) for flag in (*self.flags, held)])
+        except ArgumentError:
+            return False
+        return bool(config[name] == self.config[name])
+
+    def _both(self, held: Flag) -> str:
+        own = [flag.value for flag in self.flags if flag.name == held.name]
+        return f"{held.value} (W&B) and {own[-1] if own else self.parameters.get(held.name)}"
+
 
 def parse(argv: Sequence[str]) -> Arguments:
     """Check a command line, to which the parameters of a sweep's agent are added where it lacks them.
 
     Raises ConfigError, naming each wrong flag. `--help` prints and exits.
     """
-    given, others = flags.read(["--help" if word == "-h" else word for word in argv])
-    names = {flag.name for flag in given}
-    given += [flag for flag in flags.from_parameters(sweep_parameters()) if flag.name not in names]
-    classes = {flag.name: str(flag.value) for flag in given if _names_class(flag)}
-    parser, given = make_parser(given)
+    words, asked = ["--help" if word == "-h" else word for word in argv], sweep_parameters()
+    classes = named_classes([*flags.from_parameters(asked), *flags.read(words)[0]])
+    parser = make_parser(classes)
     hints = hints_of(parser)
-    spelled = [flags.spell(flag, hints.get(flag.name)) for flag in given]
+    given, others = flags.read(words, hints)
+    names = {flag.name for flag in given}
+    given += [flag for flag in flags.from_parameters(asked, hints) if flag.name not in names]
+    spelled = [flags.spell(flag, hints.get(flag.name)) for flag in given if not _names_class(flag)]
     faults = [_stray(word) for word in others] + unknown_flags(spelled, hints)
     if faults:
         known = [flag for flag in spelled if _is_known(flag.name, hints)]
-        raise ConfigError(WHAT, [*faults, *ill_typed_flags(parser, known, hints)])
+        raise ConfigError(WHAT, [*faults, *ill_typed_flags(parser, known)])
     try:
         config = parser.parse_args([str(flag) for flag in spelled])
     except ArgumentError as error:
-        faults = ill_typed_flags(parser, spelled, hints)
+        faults = ill_typed_flags(parser, spelled)
         raise ConfigError(WHAT, faults or [_unexplained(error)]) from None
     if config.monitor != RunOptions.monitor and config.mode is None:
         fix = "add --mode max or --mode min"
         raise ConfigError(
             WHAT, [Fault("mode", f"must be given with --monitor {config.monitor}", "none", fix)]
         )
-    return Arguments(parser, config, classes)
+    return Arguments(parser, config, classes, tuple(spelled))
 
 
-def make_parser(given: Sequence[Flag]) -> tuple[LightningArgumentParser, list[Flag]]:
-    """Make the parser for the classes that `--model` and `--data` name; return it and the other flags."""
-    model, rest = _take_class("model", given, ImageClassifier, LightningModule)
-    data, rest = _take_class("data", rest, ImageDataModule, LightningDataModule)
+def named_classes(given: Sequence[Flag]) -> dict[str, str]:
+    """Return the class paths that `--model` and `--data` have, the last of each."""
+    return {flag.name: str(flag.value) for flag in given if _names_class(flag)}
+
+
+def make_parser(classes: Mapping[str, str]) -> LightningArgumentParser:
+    """Make the parser for these class paths of the model and the data; ours where there is none."""
+    model = _class_of("model", classes, ImageClassifier, LightningModule)
+    data = _class_of("data", classes, ImageDataModule, LightningDataModule)
     parser = LightningArgumentParser(prog="agent.py", description=DESCRIPTION, exit_on_error=False)
     parser.add_class_arguments(RunOptions, None)
     parser.add_lightning_class_args(model, "model")
@@ -127,7 +164,7 @@ def make_parser(given: Sequence[Flag]) -> tuple[LightningArgumentParser, list[Fl
     for name in LINKED:
         if name in inspect.signature(model).parameters and hasattr(data, name):
             parser.link_arguments(f"data.{name}", f"model.{name}", apply_on="instantiate")
-    return parser, rest
+    return parser
 
 
 def hints_of(parser: LightningArgumentParser) -> dict[str, Any]:
@@ -135,27 +172,43 @@ def hints_of(parser: LightningArgumentParser) -> dict[str, Any]:
     return {action.dest: getattr(action, "_typehint", None) or action.type for action in parser._actions}
 
 
-def unknown_flags(given: Sequence[Flag], hints: Mapping[str, Any]) -> list[Fault]:
+def unknown_flags(given: Sequence[Flag], hints: Hints) -> list[Fault]:
     """Say which flags do not exist, with the nearest that do."""
     return [_unknown(flag, hints) for flag in given if not _is_known(flag.name, hints)]
 
 
 def ill_typed_flags(
-    parser: LightningArgumentParser, given: Sequence[Flag], hints: Mapping[str, Any]
+    parser: LightningArgumentParser, given: Sequence[Flag], fixed: Sequence[Flag] = ()
 ) -> list[Fault]:
-    """Say which flags have a value that their type does not allow, by trying each alone."""
-    faults = []
+    """Say which flags have a value that their type does not allow, given flags that are right (`fixed`).
+
+    Each is tried without the others, except for those that it hangs on: options of a class need its path.
+    """
+    hints, faults = hints_of(parser), []
+    right: dict[str | None, list[Flag]] = {}
+    for flag in fixed:
+        right.setdefault(flags.root(flag.name, hints), []).append(flag)
     for flag in given:
+        root = flags.root(flag.name, hints)
+        before = right.setdefault(root, [])
         if flag.value is None and flag.name not in ("help", "print_config"):
             faults.append(Fault(flag.name, "needs a value", "none", f"write --{flag.name}=VALUE"))
-            continue
-        try:
-            parser.parse_args([str(flag)])
-        except ArgumentError as error:
-            if f'Parser key "{flag.name}' in str(error):
-                rule = f"needs {flags.describe(hints.get(flag.name))}"
-                faults.append(Fault(flag.name, rule, repr(flag.value), _near_value(flag, hints)))
+        elif _is_refused(parser, [*before, flag], root or flag.name):
+            hint = hints.get(flag.name)
+            rule = flags.rule(hint, flag.value or "") if hint else f"is nothing that {root} takes"
+            faults.append(Fault(flag.name, rule, repr(flag.value), _near_value(flag, hints)))
+        else:
+            before.append(flag)
     return faults
+
+
+def _is_refused(parser: LightningArgumentParser, given: Sequence[Flag], name: str) -> bool:
+    """True if the parser refuses the last of these flags, all of which are about the flag `name`."""
+    try:
+        parser.parse_args([str(flag) for flag in given])
+    except ArgumentError as error:
+        return f'Parser key "{name}' in str(error)
+    return False
 
 
 def sweep_parameters() -> dict[str, object]:
@@ -183,19 +236,23 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON can hold it: what is no number, text, list or mapping becomes text."""
+    """Return a value as JSON can hold it; a class or function is the name that it is imported by."""
     if isinstance(value, Mapping | Namespace):
         items = value.as_dict() if isinstance(value, Namespace) else value
         return {name: _plain(inner) for name, inner in items.items()}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
+    if isinstance(value, set | frozenset):
+        return sorted((_plain(inner) for inner in value), key=str)
+    if isinstance(value, Enum):
+        return value.name
+    if name := getattr(value, "__qualname__", None):
+        return ".".join(filter(None, (getattr(value, "__module__", None), name)))
     return value if isinstance(value, bool | int | float | None) else str(value)
 
 
-def _take_class(name: str, given: Sequence[Flag], default: type[T], kind: type) -> tuple[type[T], list[Flag]]:
-    paths = [str(flag.value) for flag in given if flag.name == name and _names_class(flag)]
-    rest = [flag for flag in given if not (flag.name == name and _names_class(flag))]
-    return (_import_class(name, paths[-1], kind) if paths else default), rest
+def _class_of(name: str, classes: Mapping[str, str], default: type[T], kind: type) -> type[T]:
+    return _import_class(name, classes[name], kind) if name in classes else default
 
 
 def _names_class(flag: Flag) -> bool:
@@ -217,16 +274,11 @@ def _import_class(name: str, path: str, kind: type) -> Any:
     return found
 
 
-def _is_known(name: str, hints: Mapping[str, Any]) -> bool:
-    if name.removesuffix("+") in hints:
-        return True
-    parents = [name[:dot] for dot, letter in enumerate(name) if letter == "."]
-    return any(
-        hints.get(parent) is not None for parent in parents
-    )  # an option of a class, trainer.strategy.x
+def _is_known(name: str, hints: Hints) -> bool:
+    return name.removesuffix("+") in hints or flags.root(name, hints) is not None
 
 
-def _unknown(flag: Flag, hints: Mapping[str, Any]) -> Fault:
+def _unknown(flag: Flag, hints: Hints) -> Fault:
     name = flag.name
     ending = name.rpartition(".")[2]
     endings = {known: known.rpartition(".")[2] for known in hints}
@@ -243,9 +295,8 @@ def _initials(name: str) -> str:
     return "".join(word[:1] for word in name.split("_"))
 
 
-def _near_value(flag: Flag, hints: Mapping[str, Any]) -> str:
-    choices = flags.describe(hints.get(flag.name)).removeprefix("one of ").split(", ")
-    near = difflib.get_close_matches(str(flag.value), choices, n=1)
+def _near_value(flag: Flag, hints: Hints) -> str:
+    near = difflib.get_close_matches(str(flag.value), flags.choices(hints.get(flag.name)), n=1)
     return f"did you mean {near[0]}?" if near else ""
 
 

@@ -1,7 +1,6 @@
 """ImageClassifier: the LightningModule that a sweep tunes when it names no other."""
 
 import math
-from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -15,6 +14,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from litsweep.errors import ConfigError, Fault
 from litsweep.pipeline import backbones
+from litsweep.pipeline.ranges import AtLeastOne, BelowOne, NonNegative, Positive, UpToOne, out_of_range
 
 Batch = tuple[Tensor, Tensor]  # images (n x c x h x w, float), labels (n, int64)
 StepOutput = dict[str, Tensor]
@@ -30,13 +30,13 @@ class ImageClassifier(LightningModule):
         num_classes: number of classes; taken from the data.
         backbone: tutorial, resnet, or the name of any torchvision classification model.
         width: channels of the first convolution of tutorial and resnet (torchvision's models have their own).
-        dropout: probability of dropping a feature before the last layer.
+        dropout: probability of dropping a feature before the last layer, in [0, 1).
         learning_rate: the highest learning rate of the schedule.
         weight_decay: L2 penalty (sgd, adam) or decoupled decay (adamw).
         optimizer: sgd, adam or adamw.
-        momentum: momentum of sgd.
+        momentum: momentum of sgd, in [0, 1).
         schedule: constant, cosine (down to zero after a linear warm-up) or one_cycle, per step.
-        warmup: part of all steps in which the learning rate rises (cosine, one_cycle).
+        warmup: part of all steps in which the learning rate rises (cosine, one_cycle), in [0, 1].
         label_smoothing: of the training loss, in [0, 1).
     """
 
@@ -45,19 +45,20 @@ class ImageClassifier(LightningModule):
         input_shape: tuple[int, int, int],
         num_classes: int,
         backbone: str = "tutorial",
-        width: int = 32,
-        dropout: float = 0.0,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
+        width: AtLeastOne = 32,
+        dropout: BelowOne = 0.0,
+        learning_rate: Positive = 1e-3,
+        weight_decay: NonNegative = 0.0,
         optimizer: Literal["sgd", "adam", "adamw"] = "adamw",
-        momentum: float = 0.9,
+        momentum: BelowOne = 0.9,
         schedule: Literal["constant", "cosine", "one_cycle"] = "constant",
-        warmup: float = 0.1,
-        label_smoothing: float = 0.0,
+        warmup: UpToOne = 0.1,
+        label_smoothing: BelowOne = 0.0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
-        self._check()
+        if faults := out_of_range("model", ImageClassifier.__init__, self.hparams):
+            raise ConfigError("the model", faults)
         self.backbone = backbones.build(backbone, input_shape, num_classes, width, dropout)
         self.train_acc = MulticlassAccuracy(num_classes, average="micro", validate_args=False)
         self.val_acc = MulticlassAccuracy(num_classes, average="micro", validate_args=False)
@@ -114,24 +115,6 @@ class ImageClassifier(LightningModule):
         self.log(f"{stage}_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=n)
         self.log(f"{stage}_acc", accuracy, on_step=False, on_epoch=True, prog_bar=True, batch_size=n)
         return {"loss": loss, "logits": logits.detach()}
-
-    def _check(self) -> None:
-        rules: dict[str, tuple[str, Callable[[float], bool]]] = {
-            "width": ("must be at least 1", lambda value: value >= 1),
-            "dropout": ("must be in [0, 1)", lambda value: 0 <= value < 1),
-            "learning_rate": ("must be a number above 0", lambda value: 0 < value < math.inf),
-            "weight_decay": ("must be 0 or more", lambda value: 0 <= value < math.inf),
-            "momentum": ("must be in [0, 1)", lambda value: 0 <= value < 1),
-            "warmup": ("must be in [0, 1]", lambda value: 0 <= value <= 1),
-            "label_smoothing": ("must be in [0, 1)", lambda value: 0 <= value < 1),
-        }
-        faults = [
-            Fault(f"model.{name}", rule, f"{self.hparams[name]!r}", "")
-            for name, (rule, holds) in rules.items()
-            if not holds(self.hparams[name])
-        ]
-        if faults:
-            raise ConfigError("the model", faults)
 
 
 def cosine_with_warmup(step: int, steps: int, warmup_steps: int) -> float:

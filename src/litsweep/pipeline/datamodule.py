@@ -1,4 +1,4 @@
-"""ImageDataModule: download, clean and save, load, transform, wrap in loaders."""
+"""The data module for images: prepares, loads, splits and transforms them."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +12,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from litsweep.errors import ConfigError, Fault
 from litsweep.pipeline import images, processes, transforms
-from litsweep.pipeline.datasets import SOURCES, DatasetName, prepared_file
+from litsweep.pipeline.datasets import DATASETS, IMAGE_FOLDER, DatasetName
+from litsweep.pipeline.datasets.source import ImageSource
 from litsweep.pipeline.imagefolder import ImageFolder
+from litsweep.pipeline.ranges import AtLeastOne, AtLeastZero, Share, out_of_range
 from litsweep.pipeline.transforms import Augmentation
 
 Batch = tuple[Tensor, Tensor]
@@ -44,12 +46,12 @@ class ImageDataModule(LightningDataModule):
         dataset: DatasetName = "cifar10",
         root: str | None = None,
         cache: str = "data",
-        batch_size: int = 128,
+        batch_size: AtLeastOne = 128,
         augmentation: Augmentation = "none",
-        image_size: int | None = None,
-        val_fraction: float = 0.1,
+        image_size: AtLeastOne | None = None,
+        val_fraction: Share = 0.1,
         split_seed: int = 0,
-        num_workers: int = 0,
+        num_workers: AtLeastZero = 0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
@@ -57,55 +59,49 @@ class ImageDataModule(LightningDataModule):
         self.batch_size = batch_size
         self.augmentation = augmentation
         self._check()
-        self.folder = ImageFolder(Path(root), image_size or 32) if dataset == "imagefolder" and root else None
+        self._source = _source(dataset, root, image_size)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of an image as the model gets it."""
-        if self.folder:
-            return 3, self.folder.size, self.folder.size
-        channels, height, width = SOURCES[self.hparams["dataset"]].shape
+        channels, height, width = self._source.shape
         size = self.hparams["image_size"]
         return (channels, size, size) if size else (channels, height, width)
 
     @property
     def num_classes(self) -> int:
-        return len(self.folder.classes) if self.folder else SOURCES[self.hparams["dataset"]].classes
+        """The number of classes."""
+        return self._source.num_classes
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of the classes, in the order of the labels; known after `setup`."""
+        """The names of the classes, in the order of the labels. Available after `setup`."""
         return self.loaded.classes
 
     def prepare_data(self) -> None:
-        """Download, clean and save, once per machine, whole or not at all. Raises LitsweepError."""
-        if self.folder:
-            self.folder.prepare(self.cache)
-            return
-        path = prepared_file(self.cache, self.hparams["dataset"])
-        source = SOURCES[self.hparams["dataset"]]
-        images.prepare_once(path, lambda scratch: source.prepare(path.parent, scratch))
+        """Download, clean and save the images, once per machine. Raises LitsweepError."""
+        self._source.prepare(self.cache)
 
     def setup(self, stage: str) -> None:
-        """Load and split. `stage` does not matter: loading is a memory map."""
-        if self.folder:
-            self.loaded = self.folder.load(self.cache)
-        else:
-            self.loaded = images.load(prepared_file(self.cache, self.hparams["dataset"]))
+        """Load and split the images, whatever the `stage`: loading is a memory map."""
+        self.loaded = self._source.load(self.cache)
         self.train, self.val = self._split(self.loaded)
         self._mean, self._std = self.loaded.mean, self.loaded.std
 
     def train_dataloader(self) -> DataLoader[Batch]:
+        """Return batches of the training images."""
         return self._loader(self.train, shuffle=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
+        """Return batches of the validation images."""
         return self._loader(self.val, shuffle=False)
 
     def test_dataloader(self) -> DataLoader[Batch]:
+        """Return batches of the test images."""
         return self._loader(self.loaded.test, shuffle=False)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Augment (in training), resize and normalize a batch on its device, in the model's number format."""
+        """Resize, augment (in training) and normalize a batch on its device, in the model's dtype."""
         pixels, labels = batch
         pixels = transforms.resize(pixels, self.input_shape[-1])
         trainer = self.trainer
@@ -140,23 +136,24 @@ class ImageDataModule(LightningDataModule):
         return 0 if self.trainer is None else self.trainer.current_epoch
 
     def _check(self) -> None:
-        faults = []
-        if self.batch_size < 1:
-            faults.append(Fault("data.batch_size", "must be at least 1", str(self.batch_size), ""))
-        if not 0 < self.hparams["val_fraction"] < 1:
-            got = str(self.hparams["val_fraction"])
-            faults.append(Fault("data.val_fraction", "must lie between 0 and 1", got, "use 0.1"))
-        if self.hparams["dataset"] == "imagefolder" and not self.hparams["root"]:
+        faults = out_of_range("data", ImageDataModule.__init__, self.hparams)
+        if self.hparams["dataset"] == IMAGE_FOLDER and not self.hparams["root"]:
             fix = "give --data.root, a folder with train/ and test/"
             faults.append(Fault("data.root", "imagefolder needs the folder of the images", "none", fix))
         if faults:
             raise ConfigError("the data", faults)
 
 
-class EpochOrder(Sampler[int]):
-    """Another order of `n` examples in every epoch, which only the seed and the epoch decide.
+def _source(dataset: str, root: str | None, image_size: int | None) -> ImageSource:
+    return (
+        ImageFolder(Path(root), image_size or 32) if root and dataset == IMAGE_FOLDER else DATASETS[dataset]
+    )
 
-    So a run resumed in epoch 7 sees the batches that an unbroken one sees there.
+
+class EpochOrder(Sampler[int]):
+    """A random order of `n` examples for each epoch, determined by the seed and the epoch alone.
+
+    A run resumed in epoch 7 therefore sees the same batches as an uninterrupted one.
     """
 
     def __init__(self, n: int, epoch: Callable[[], int]) -> None:
@@ -174,11 +171,11 @@ class EpochOrder(Sampler[int]):
 
 
 def _dtype(trainer: Trainer | None) -> torch.dtype:
-    """Return the number format of the model's weights: float32, or bfloat16 for precision bf16-true."""
+    """Return the dtype of the model's weights: float32, or bfloat16 for precision bf16-true."""
     dtype = trainer.lightning_module.dtype if trainer is not None and trainer.lightning_module else None
     return dtype if isinstance(dtype, torch.dtype) else torch.get_default_dtype()
 
 
 def as_it_is(batch: Any) -> Any:
-    """Collate nothing: the data sets hand out whole batches."""
+    """Return the batch unchanged: the data sets already return whole batches."""
     return batch

@@ -90,7 +90,7 @@ def _run_rank_zero(arguments: Arguments) -> Outcome:
         experiment = Experiment(arguments, run_id, outcome)
         mode = tracking.mode_of(arguments.options.wandb)
         wandb_run = tracking.start(mode, run_id, arguments.parameters, experiment.control.stop)
-        tracking.check_config(dict(wandb_run.config), arguments.parameters)
+        tracking.check_config(dict(wandb_run.config), arguments)
         if arguments.options.log_model:
             artifacts = _artifacts(mode, wandb_run, experiment.checkpoints)
         logger = RunLogger(wandb_run, experiment.control.is_preempted)

@@ -1,15 +1,21 @@
 """Flags as people and W&B agents spell them, brought to one form: name and value.
 
 The stock agent writes `--model.width=64.0` for a quantized float, `--model.bias=True`, `--model.size=None`,
-and a nested parameter as a Python dict, `--model={'width': 64}`.
+and a list or a nested parameter as Python does, `--model={'width': 64}`.
 """
 
 import ast
+import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Literal, Union
+
+import yaml
+
+from litsweep.pipeline import ranges
 
 Hints = Mapping[str, Any]  # name of a flag: its type hint
 
@@ -25,8 +31,8 @@ class Flag:
         return f"--{self.name}" if self.value is None else f"--{self.name}={self.value}"
 
 
-def read(argv: Sequence[str]) -> tuple[list[Flag], list[str]]:
-    """Return the flags of a command line, nested values taken apart, and the words that are no flags."""
+def read(argv: Sequence[str], hints: Hints = types.MappingProxyType({})) -> tuple[list[Flag], list[str]]:
+    """Return the flags of a command line, groups of flags taken apart, and the words that are no flags."""
     flags: list[Flag] = []
     others: list[str] = []
     words = list(argv)
@@ -38,23 +44,42 @@ def read(argv: Sequence[str]) -> tuple[list[Flag], list[str]]:
         name, equals, value = word[2:].partition("=")
         if not equals and words and not words[0].startswith("--"):
             equals, value = "=", words.pop(0)
-        flags += _unnest(name, value) if equals else [Flag(name, None)]
+        flags += _unnest(name, value, hints) if equals else [Flag(name, None)]
     return flags, others
 
 
-def from_parameters(parameters: Mapping[str, object]) -> list[Flag]:
+def from_parameters(
+    parameters: Mapping[str, object], hints: Hints = types.MappingProxyType({})
+) -> list[Flag]:
     """Return the flags for a mapping of names to values, spelled as the stock agent does."""
-    return [flag for name, value in parameters.items() for flag in _unnest(name, str(value))]
+    return [flag for name, value in parameters.items() for flag in _unnest(name, str(value), hints)]
+
+
+def root(name: str, hints: Hints) -> str | None:
+    """Return the flag with a type that `name` is, or is an option of: `trainer.strategy` of its `init_args`.
+
+    None for a group of flags, and for a name that there is not.
+    """
+    name = name.removesuffix("+")
+    parents = [name[:dot] for dot, letter in enumerate(name) if letter == "."]
+    return next((flag for flag in (name, *reversed(parents)) if hints.get(flag) is not None), None)
 
 
 def spell(flag: Flag, hint: Any) -> Flag:
-    """Spell a value as the parser of its type expects: `null` for None, `64` for an integral 64.0."""
+    """Spell a value as the parser of its type expects: `null` for None, `64` for 64.0, `true` for 1."""
     allowed = alternatives(hint)
-    if flag.value == "None" and type(None) in allowed:
+    value = flag.value
+    if value is None:
+        return Flag(flag.name, "true") if bool in allowed else flag
+    if value == "None" and type(None) in allowed:
         return Flag(flag.name, "null")
-    if flag.value and int in allowed and not {float, str, Any} & set(allowed):
-        return Flag(flag.name, _as_integer(flag.value))
-    return flag
+    if not {float, str, Any} & set(allowed):
+        if any(_is_integer(member) for member in allowed):
+            value = _as_integer(value)
+        elif bool in allowed:
+            value = {"1": "true", "0": "false"}.get(_as_integer(value), value)
+    is_text = set(allowed) <= {str, type(None)}
+    return Flag(flag.name, value if is_text else _as_json(value))
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
@@ -64,32 +89,83 @@ def alternatives(hint: Any) -> tuple[Any, ...]:
     return (hint,)
 
 
+def choices(hint: Any) -> list[str]:
+    """Return the words that a type allows; none where it allows more than some words."""
+    words: list[str] = []
+    for member in alternatives(hint):
+        if typing.get_origin(member) is Literal:
+            words += (str(value) for value in typing.get_args(member))
+        elif isinstance(member, type) and issubclass(member, Enum):
+            words += member.__members__
+    return words
+
+
+def rule(hint: Any, value: str) -> str:
+    """Say what a type wants of a value that it refuses: its limits of a number, else what it is."""
+    kind = ranges.limited(hint)
+    is_about_limits = kind is not None and _is_of(kind.__base__, value)
+    return str(kind.__doc__) if is_about_limits else f"needs {describe(hint)}"
+
+
 def describe(hint: Any) -> str:
     """Name a type for a person: `int or None`, `one of sgd, adam`."""
     names = []
     for member in alternatives(hint):
-        if typing.get_origin(member) is Literal:
-            names.append("one of " + ", ".join(str(value) for value in typing.get_args(member)))
+        if words := choices(member):
+            names.append("one of " + ", ".join(words))
         elif member is type(None):
             names.append("None")
+        elif isinstance(member, type) and not typing.get_args(member):
+            names.append(member.__name__)
         else:
-            names.append(member.__name__ if isinstance(member, type) else str(member).replace("typing.", ""))
+            names.append(str(member).replace("typing.", "").replace("collections.abc.", ""))
     return " or ".join(names)
 
 
-def _unnest(name: str, value: str) -> list[Flag]:
-    if not value.startswith("{"):
-        return [Flag(name, value)]
-    try:
-        nested = ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return [Flag(name, value)]
+def _unnest(name: str, value: str, hints: Hints) -> list[Flag]:
+    """Take a group of flags apart. The value of one flag stays whole, also where it is a mapping."""
+    nested = _literal(value) if value.startswith("{") and root(name, hints) is None else None
     if not isinstance(nested, dict) or not nested:
         return [Flag(name, value)]
-    return [flag for key, inner in nested.items() for flag in _unnest(f"{name}.{key}", str(inner))]
+    return [flag for key, inner in nested.items() for flag in _unnest(f"{name}.{key}", str(inner), hints)]
+
+
+def _literal(value: str) -> Any:
+    """Return what Python reads a text as; None if it is nothing that Python writes."""
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def _as_json(value: str) -> str:
+    """Return a list or mapping in JSON where YAML would read Python's spelling of it as something else."""
+    literal = _literal(value) if value.startswith(("[", "{")) else None
+    if not isinstance(literal, list | dict):
+        return value
+    try:
+        return value if yaml.safe_load(value) == literal else json.dumps(literal)
+    except (yaml.YAMLError, TypeError, ValueError):
+        return value
+
+
+def _is_of(base: type, value: str) -> bool:
+    """True if a text is a number of this type."""
+    try:
+        base(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_integer(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, int) and hint is not bool
 
 
 def _as_integer(value: str) -> str:
+    """Return `64` for `64.0` and `6.4e1`; other text as it is."""
+    if value.lstrip("+-").isdigit():
+        return value
     try:
         number = float(value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Any images on disk: ROOT/train/CLASS/*.jpg, ROOT/test/CLASS/*.jpg and perhaps ROOT/val/CLASS/*.jpg."""
+"""Images on disk: ROOT/train/CLASS/*.jpg, ROOT/test/CLASS/*.jpg and optionally ROOT/val/CLASS/*.jpg."""
 
 import hashlib
 import logging
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from litsweep.errors import ConfigError, Fault
-from litsweep.pipeline.datasets import FORMAT
+from litsweep.pipeline.datasets.source import FORMAT
 from litsweep.pipeline.images import Images, Loaded, Prepared, channel_moments, load, prepare_once
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,16 @@ class ImageFolder:
     root: Path
     size: int
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of every image."""
+        return 3, self.size, self.size
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return len(self.classes)
+
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The class names: the folders in `root`/train, in alphabetical order."""
@@ -45,7 +55,7 @@ class ImageFolder:
         return tuple(names)
 
     def load(self, cache: Path) -> Loaded:
-        """Return the parts: in memory (as `prepare` saved them) when they fit there, else decoded on use."""
+        """Return the images: those that `prepare` saved if all fit in memory, else decoded on use."""
         if self._fits_in_memory:
             return load(self._prepared_file(cache))
         train = EncodedImages(self._files("train"), self.size)
@@ -56,7 +66,7 @@ class ImageFolder:
         return Loaded(train, val, test, self.classes, mean, std)
 
     def prepare(self, cache: Path) -> None:
-        """Decode all images once and save them, when they fit in memory."""
+        """Decode all images once and save them, if they fit in memory."""
         if self._fits_in_memory:
             prepare_once(self._prepared_file(cache), lambda _: self._decode_all())
 
@@ -89,7 +99,7 @@ class ImageFolder:
         return files
 
     def _prepared_file(self, cache: Path) -> Path:
-        """Name the file by what it is made from, so that a changed folder is prepared anew."""
+        """Name the file by a hash of the images' names, sizes and times, so that a change makes a new one."""
         described = hashlib.sha256(str(self.root.resolve()).encode())
         for files in self._all_files.values():
             for path, _ in files:
@@ -105,7 +115,7 @@ class ImageFolder:
 
 
 class EncodedImages(Dataset[tuple[Tensor, Tensor]]):
-    """Image files that are decoded when a batch asks for them."""
+    """Image files, decoded when a batch asks for them."""
 
     def __init__(self, files: Sequence[tuple[Path, int]], size: int) -> None:
         self.files = files
@@ -124,7 +134,7 @@ class EncodedImages(Dataset[tuple[Tensor, Tensor]]):
 
 
 def decode(path: Path, size: int) -> Tensor:
-    """Read an image as 3 x `size` x `size`, uint8: the shorter side is resized, the middle is cut out."""
+    """Return an image as uint8, 3 x `size` x `size`: the shorter side resized, then the centre cropped."""
     with Image.open(path) as file:
         image = file.convert("RGB")
     if image.size != (size, size):
@@ -138,7 +148,7 @@ def decode(path: Path, size: int) -> Tensor:
 
 
 def _decode_readable(files: Sequence[tuple[Path, int]], size: int) -> Images:
-    """Decode all images that can be read; the others are named in a warning and left out."""
+    """Decode all readable images. A warning names the others."""
     with ThreadPoolExecutor() as pool:
         decoded = list(pool.map(partial(_decode_or_none, size=size), [path for path, _ in files]))
     broken = [path for (path, _), pixels in zip(files, decoded, strict=True) if pixels is None]

@@ -1,4 +1,4 @@
-"""Image sets as they are kept: `uint8` tensors in one file, memory-mapped and shared by processes."""
+"""Prepared images: `uint8` tensors in one file, memory-mapped and shared by processes."""
 
 import shutil
 import tempfile
@@ -22,7 +22,7 @@ class Images:
     labels: Tensor
 
     def check(self, classes: int) -> None:
-        """Raise ValueError unless pixels and labels are whole and belong together."""
+        """Raise ValueError unless pixels and labels have the right types, shapes and range."""
         if self.pixels.dtype != torch.uint8 or self.pixels.ndim != 4 or len(self.pixels) == 0:
             raise ValueError(
                 f"expected uint8 images, n x c x h x w, got {self.pixels.dtype} {self.pixels.shape}"
@@ -35,9 +35,9 @@ class Images:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A clean data set. `val` is None when the set has no validation images of its own.
+    """A cleaned data set. `val` is None if the set has no validation images of its own.
 
-    Raises ValueError if images and labels do not fit together.
+    Raises ValueError if images and labels do not match.
     """
 
     train: Images
@@ -50,6 +50,7 @@ class Prepared:
             images.check(len(self.classes))
 
     def save(self, path: Path) -> None:
+        """Write all parts, the class names, and mean and standard deviation per channel into one file."""
         tensors = {name: (images.pixels, images.labels) for name, images in self._parts.items()}
         mean, std = channel_moments(self.train.pixels)
         torch.save({**tensors, "classes": list(self.classes), "mean": mean, "std": std}, path)
@@ -61,7 +62,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a data module works with. `mean` and `std`: per channel, of images scaled to [0, 1]."""
+    """A data set ready for training. `mean` and `std`: per channel, of images scaled to [0, 1]."""
 
     train: Dataset[tuple[Tensor, Tensor]]
     val: Dataset[tuple[Tensor, Tensor]] | None
@@ -72,7 +73,7 @@ class Loaded:
 
 
 class ImageTensors(Dataset[tuple[Tensor, Tensor]]):
-    """Images in memory. A loader gets a whole batch at once (`__getitems__`): one gather, no collating."""
+    """Images in memory. `__getitems__` returns a whole batch at once: one gather, no collating."""
 
     def __init__(self, images: Images) -> None:
         self.images = images
@@ -88,8 +89,8 @@ class ImageTensors(Dataset[tuple[Tensor, Tensor]]):
         return self.images.pixels[chosen], self.images.labels[chosen]
 
 
-class Part(Dataset[tuple[Tensor, Tensor]]):
-    """Some images of a data set, asked for by whole batches like the set itself."""
+class ImageSubset(Dataset[tuple[Tensor, Tensor]]):
+    """A subset of a data set that also returns whole batches."""
 
     def __init__(self, images: "Dataset[tuple[Tensor, Tensor]]", indices: Tensor) -> None:
         self.images = images
@@ -106,15 +107,17 @@ class Part(Dataset[tuple[Tensor, Tensor]]):
         return batch
 
 
-def split(images: Dataset[tuple[Tensor, Tensor]], n: int, fraction: float, seed: int) -> tuple[Part, Part]:
-    """Divide `n` images at random, reproducibly, into a rest and a `fraction` (at least one image)."""
+def split(
+    images: Dataset[tuple[Tensor, Tensor]], n: int, fraction: float, seed: int
+) -> tuple[ImageSubset, ImageSubset]:
+    """Split `n` images at random by `seed`. The second part holds `fraction` of them, at least one image."""
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
     held_out = max(1, round(n * fraction))
-    return Part(images, order[held_out:]), Part(images, order[:held_out])
+    return ImageSubset(images, order[held_out:]), ImageSubset(images, order[:held_out])
 
 
 def load(path: Path) -> Loaded:
-    """Open a saved data set; pages are read when they are used and shared by all processes that use them."""
+    """Open a saved data set as a memory map, which all processes share."""
     saved = torch.load(path, mmap=True, weights_only=True)
     parts = {name: ImageTensors(Images(*saved[name])) for name in ("train", "val", "test") if name in saved}
     return Loaded(
@@ -128,10 +131,10 @@ def load(path: Path) -> Loaded:
 
 
 def prepare_once(path: Path, make: Callable[[Path], Prepared]) -> None:
-    """Let `make` fill a scratch folder and save what it returns as `path`, unless that is there already.
+    """Save what `make` returns as `path`, unless the file exists. `make` gets a scratch folder.
 
-    One process at a time; the file appears whole or not at all, so an interrupted download is never taken for
-    data. Raises LitsweepError when the folder cannot be made.
+    One process works at a time. The file appears whole or not at all, so an interrupted download is
+    never used. Raises LitsweepError if the folder cannot be made.
     """
     if path.exists():
         return

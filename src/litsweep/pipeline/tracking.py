@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import wandb
 
-from litsweep.errors import ConfigError, Fault, LitsweepError
-from litsweep.pipeline.arguments import flatten
+from litsweep.errors import ConfigError, LitsweepError
+from litsweep.pipeline.arguments import Arguments
 from litsweep.pipeline.logger import RunLogger
 
 Mode = Literal["online", "offline", "disabled"]
@@ -70,27 +70,11 @@ def start_again(run_id: str, parameters: Mapping[str, object], logger: RunLogger
     return run
 
 
-def check_config(config: Mapping[str, Any], parameters: Mapping[str, object]) -> None:
+def check_config(config: Mapping[str, Any], arguments: Arguments) -> None:
     """Raise ConfigError unless every parameter that W&B holds is the one the model got."""
-    faults = [
-        Fault(name, "the sweep and the command line differ", f"{value!r} (W&B) and {parameters[name]!r}", "")
-        for name, value in flatten(dict(config)).items()
-        if name in parameters and not same(value, parameters[name])
-    ]
+    faults = arguments.differences(config)
     if faults:
         raise ConfigError("the run's config", faults)
-
-
-def same(one: object, other: object) -> bool:
-    """Compare two values as they are written: 64.0 is 64, "1e-4" is 0.0001, but 1 is not true."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other or str(one).lower() == str(other).lower()
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    try:
-        return float(one) == float(other)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return str(one) == str(other)
 
 
 def finish(run: wandb.Run, summary: Mapping[str, Any], exit_code: int) -> None:

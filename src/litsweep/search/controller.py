@@ -11,11 +11,12 @@ from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule, Forecast, StopDecision, Stopper
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.objective import best_value, objective
+from litsweep.sweep.objective import objective, objective_value
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
 from litsweep.sweep.reason import Reason, SuggestionReason, UnknownReason
-from litsweep.sweep.run import Failure, History, Run, RunState, Suggestion, parse_history
-from litsweep.sweep.values import checked_seed, show
+from litsweep.sweep.run import Failure, History, Run, RunState, Suggestion, parse_history, parse_summary
+from litsweep.sweep.summary import entries, is_aggregated
+from litsweep.sweep.values import checked_seed, is_number, show
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 8
@@ -44,6 +45,7 @@ class Controller:
         self._stopper = None if rule is None or config.scheduler else early_stopper(config, rule, self.seed)
         self._runs: dict[str, Run] = {}
         self._curves: dict[str, LearningCurve] = {}
+        self._objectives: dict[str, float | None] = {}
         self._priors: set[str] = set()
         self._on_target: set[str] = set()
         self._tried: set[Hashable] = set()
@@ -72,12 +74,14 @@ class Controller:
         state: RunState | str | None = None,
         failure: Failure | str | None = None,
         stopped_early: bool | None = None,
+        summary: Mapping[str, object] | None = None,
     ) -> None:
-        """Update a run. `history` replaces its rows; an argument of None changes nothing.
+        """Update a run. `history` and `summary` replace what it had; an argument of None changes nothing.
 
-        A failure belongs to the state of the same call: a later state without a failure removes it. Raises
-        KeyError for an unknown id, TypeError for a history that does not consist of rows. After an error the
-        controller is unchanged.
+        The summary counts too: it has a metric as a number, nested, or as `{"max": 0.9}` (W&B's
+        `define_metric`). A failure belongs to the state of the same call: a later state without a failure
+        removes it. Raises KeyError for an unknown id, TypeError for a history that does not consist of rows
+        or a summary that is not a mapping. After an error the controller is unchanged.
         """
         run = self._runs[id]
         if state is None and failure is None:
@@ -89,6 +93,7 @@ class Controller:
                 state=run.state if state is None else RunState(state),
                 failure=None if failure is None else Failure(failure),
                 stopped_early=run.stopped_early if stopped_early is None else stopped_early,
+                summary=run.summary if summary is None else parse_summary(summary),
             )
         )
 
@@ -102,18 +107,20 @@ class Controller:
         stopped_early: bool = False,
         is_prior: bool = False,
         reason: Reason | None = None,
+        summary: Mapping[str, object] | None = None,
     ) -> str:
         """Add a run that it did not suggest, or that it suggested before a restart. Return the run's id.
 
         `is_prior` marks a run of an earlier sweep. The search learns from it, but it does not count towards
         `run_cap`, `target` or `best`. The fallback of the suggestion's `reason` is counted. Raises ValueError
-        for an id that exists, and otherwise as `tell` does.
+        for an id that exists. `summary` and other errors are as in `tell`.
         """
         run_id = self._new_id() if id is None else id
         if run_id in self._runs:
             raise ValueError(f"there is a run {run_id!r} already; use tell")
         state, failure = RunState(state), None if failure is None else Failure(failure)
-        run = Run(run_id, dict(parameters), state, parse_history(history), failure, stopped_early)
+        rows, values = parse_history(history), parse_summary({} if summary is None else summary)
+        run = Run(run_id, dict(parameters), state, rows, failure, stopped_early, values)
         fallback = reason.fallback if isinstance(reason, SuggestionReason | UnknownReason) else None
         self._tried.add(self.config.space.key(run.parameters))
         if fallback is not None:
@@ -150,9 +157,11 @@ class Controller:
         return [own[i] for i in front]
 
     def objective(self, id: str) -> float | None:
-        """Return the best value of the first metric in a run's history; None if it logged none."""
-        metric = self.config.metric
-        return None if metric is None else best_value(self._curves[id].values, metric)
+        """Return the best value of the first metric in a run's history or summary; None if it has none.
+
+        Raises KeyError for an unknown id.
+        """
+        return self._objectives[id]
 
     @property
     def done_because(self) -> str | None:
@@ -185,9 +194,11 @@ class Controller:
     def _record(self, run: Run) -> None:
         self._runs[run.id] = run
         metric = self.config.metric
+        self._objectives[run.id] = None
         if metric is None:
             return
         self._curves[run.id] = LearningCurve.of(run, metric)
+        self._objectives[run.id] = objective_value(self._curves[run.id].values, run.summary, metric)
         if run.id not in self._priors and reaches_targets(run, self.config.metrics):
             self._on_target.add(run.id)
         else:
@@ -199,10 +210,10 @@ class Controller:
         if metric is None:
             return []
         finished = [run for run in self._own_runs if run.state is RunState.FINISHED and not run.stopped_early]
-        without = [run for run in finished if not self._curves[run.id].values]
+        without = [run for run in finished if self._objectives[run.id] is None]
         if not without:
             return []
-        logged = {str(name): value for run in without for row in run.history for name, value in row.items()}
+        logged = {name: value for run in without for name, value in _logged(run, metric)}
         last = f" (the last was {show(logged.pop(metric.name))})" if metric.name in logged else ""
         others = f", but {', '.join(sorted(logged))}" if logged else ""
         return [f"{count(len(without), 'finished run')} logged no finite {metric.name}{last}{others}"]
@@ -221,6 +232,15 @@ class Controller:
 def seed_for_sweep(sweep_id: str) -> int:
     """Return the seed of a sweep whose config has none: always the same for the same id."""
     return int.from_bytes(hashlib.sha256(sweep_id.encode()).digest()[:4])
+
+
+def _logged(run: Run, metric: Metric) -> Iterator[tuple[str, object]]:
+    """Yield what a run logged and the numbers of its summary; the metric also if it is not a number."""
+    for row in run.history:
+        yield from ((str(name), value) for name, value in row.items())
+    for name, value in entries(run.summary):
+        if is_number(value) or is_aggregated(value) or name == metric.name:
+            yield name, value
 
 
 def reaches_targets(run: Run, metrics: Sequence[Metric]) -> bool:

@@ -36,7 +36,7 @@ PUBLIC: list[BaseRoute] = [
     *files.routes,
     *pages.public,
 ]
-PROTECTED: list[BaseRoute] = [*endpoint.routes, *file_stream.routes, *pages.routes]
+PROTECTED: list[BaseRoute] = [*endpoint.routes, *file_stream.routes, *files.protected, *pages.routes]
 
 
 def create_app(settings: Settings) -> Starlette:

@@ -1,7 +1,7 @@
-"""Who may talk to the server: one key, and what is made from it.
+"""Authentication: the API key, signed links and sessions.
 
-The key itself comes by HTTP Basic (user `api`) from the client. Blob links carry a signature that expires,
-because the client sends no key with them. The dashboard has a session cookie.
+The client sends the key by HTTP Basic (user `api`). It sends no key with blob links, so they carry a
+signature that expires. The dashboard has a session cookie.
 """
 
 import base64
@@ -10,11 +10,11 @@ import hashlib
 import hmac
 import os
 import secrets
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+from itsdangerous import BadSignature, TimestampSigner
 from starlette.datastructures import QueryParams
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -44,45 +44,44 @@ def _write_private(path: Path, text: str) -> None:
 
 @dataclass(frozen=True)
 class Keyring:
-    """The key, and the signatures made from it."""
+    """The API key, and the signed links and sessions made from it."""
 
     key: str
 
     def opens(self, candidate: str) -> bool:
-        """Whether `candidate` is the key."""
+        """Return True if `candidate` is the key."""
         return hmac.compare_digest(self.key.encode(), candidate.encode())
 
-    def sign(self, *parts: str) -> str:
-        """A signature (hex) that only a holder of the key can make over exactly these parts."""
-        message = "\0".join(parts).encode()
-        return hmac.new(self.key.encode(), message, hashlib.sha256).hexdigest()
+    def link(self, method: str, path: str) -> str:
+        """Return a relative URL that allows one HTTP method on a (decoded) path without the key."""
+        subject = f"{method} {path}"
+        token = self._signer("link").sign(subject).decode().removeprefix(f"{subject}.")
+        return f"{quote(path)}?{urlencode({'signature': token})}"
 
-    def link(self, method: str, path: str, lifetime: float = LINK_SECONDS) -> str:
-        """A relative URL that gives `path` (decoded) for `method`, for `lifetime` seconds, keyless."""
-        expires = str(int(time.time() + lifetime))
-        query = {"expires": expires, "signature": self.sign("link", method, path, expires)}
-        return f"{quote(path)}?{urlencode(query)}"
-
-    def allows(self, method: str, path: str, query: QueryParams) -> bool:
-        """Whether `query` holds what `link` made for this method and (decoded) path, not yet expired."""
-        return self._holds(query.get("signature", ""), "link", method, path, query.get("expires", ""))
+    def allows(self, method: str, path: str, query: QueryParams, lifetime: float = LINK_SECONDS) -> bool:
+        """Return True if `query` comes from `link` for this method and path, and is still valid."""
+        return self._is_signed("link", f"{method} {path}.{query.get('signature', '')}", lifetime)
 
     def session(self) -> str:
-        """A cookie value that stands for the key in a browser."""
-        expires = str(int(time.time() + SESSION_SECONDS))
-        return f"{expires}.{self.sign('session', expires)}"
+        """Return a cookie value that stands for the key in a browser."""
+        return self._signer("session").sign("session").decode()
 
     def is_session(self, cookie: str) -> bool:
-        """Whether `cookie` is one that `session` made, not yet expired."""
-        expires, _, signature = cookie.partition(".")
-        return self._holds(signature, "session", expires)
+        """Return True if `session` made `cookie` and it has not expired."""
+        return self._is_signed("session", cookie, SESSION_SECONDS)
 
-    def _holds(self, signature: str, *parts: str) -> bool:
-        """Whether `sign` made the signature over these parts, the last of which is a time still to come."""
-        if not hmac.compare_digest(self.sign(*parts).encode(), signature.encode()):
+    def _signer(self, purpose: str) -> TimestampSigner:
+        return TimestampSigner(self.key, salt=purpose, digest_method=hashlib.sha256)
+
+    def _is_signed(self, purpose: str, signed: str, lifetime: float) -> bool:
+        signer = self._signer(purpose)
+        try:
+            signer.unsign(signed, max_age=int(lifetime))
+        except BadSignature:
             return False
-        expires = parts[-1]
-        return expires.isascii() and expires.isdigit() and int(expires) >= time.time()
+        # Base64 has several texts for the same bytes. Only one counts, so that a used link stays used.
+        body, _, signature = signed.rpartition(".")
+        return signer.get_signature(body) == signature.encode()
 
 
 def has_key(connection: HTTPConnection, keyring: Keyring) -> bool:

@@ -5,6 +5,7 @@ written at their numbers, over what is there, so that a chunk may come any numbe
 when the lines are on disk.
 """
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,13 +18,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from litsweep.server import history_keys, life_cycle
+from litsweep.server import branches, history_keys, life_cycle
 from litsweep.server.backend import Backend, backend_of
 from litsweep.server.chunk import LARGEST_STEP, Chunk, ChunkError, Part, Row, read_chunk
 from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.wire_json import number
+from litsweep.server.wire_json import dumps, number
 from litsweep.sweep.run import RunState
 
 Changes = dict[str, Any]
@@ -65,28 +66,40 @@ def _refusal(status: int, message: str) -> Response:
 def apply(connection: Connection, run: RunRecord, chunk: Chunk) -> None:
     """Write a chunk's lines, and what follows from it for the run."""
     now = time.time()
-    changes: Changes = {} if chunk.summary is None else {"summary": chunk.summary}
+    changes: Changes = {}
     stale = set(filter(None, run.stale_streams.split(",")))
     for stream, part in chunk.parts.items():
         if stream in stale:
             run = _start_over(connection, run, stream, part.offset, now)
             stale.discard(stream)
         changes |= _write(connection, run, stream, part)
-    changes |= {"stale_streams": ",".join(sorted(stale)), "started_at": run.started_at}
-    changes |= _state(replace(run, summary=changes.get("summary", run.summary)), chunk, now)
+    run = replace(run, summary=_summary(connection, run, chunk))
+    changes |= {"stale_streams": ",".join(sorted(stale))}
+    changes |= {"started_at": run.started_at, "summary": run.summary}
+    changes |= _state(run, chunk, now)
     runs.change(connection, run.id, **changes)
 
 
+def _summary(connection: Connection, run: RunRecord, chunk: Chunk) -> str:
+    if chunk.summary is None or branches.branch_point(run.config_values) is None:
+        return run.summary if chunk.summary is None else chunk.summary
+    return dumps(branches.continued(connection, run, json.loads(chunk.summary)))
+
+
 def _start_over(connection: Connection, run: RunRecord, stream: str, offset: int, now: float) -> RunRecord:
-    """A run that was started anew, not resumed, counts its lines from 0: the old ones are not its own.
+    """A run that was started anew, not resumed, counts its lines from 0, or from those of the run that it is
+    a fork of: the old ones behind are not its own.
 
     Who holds lines of its history in memory knows by `started_at` that these are others.
     """
     if offset >= getattr(run, COUNTS[stream]):
         return run
     lines.forget_from(connection, run.id, stream, offset)
-    run = replace(run, **{COUNTS[stream]: offset})  # type: ignore[arg-type]
-    return replace(run, history_keys="{}", last_step=-1, started_at=now) if stream == HISTORY else run
+    if stream != HISTORY:
+        return replace(run, **{COUNTS[stream]: offset})  # type: ignore[arg-type]
+    kept = lines.read(connection, run.id, HISTORY)
+    summary = dumps(branches.summary_of(kept, run.config_values))
+    return replace(run, **branches.history_of(kept), summary=summary, started_at=now)
 
 
 def _write(connection: Connection, run: RunRecord, stream: str, part: Part) -> Changes:
@@ -112,7 +125,7 @@ def _step(row: Row, line: int) -> int:
 
 def _state(run: RunRecord, chunk: Chunk, now: float) -> Changes:
     if run.state == RunState.PENDING and run.started_at is not None:
-        return {}  # last words of a process whose run waits for another one
+        return {"heartbeat_at": now}  # last words of a process whose run waits for another one
     if chunk.is_preempting:
         run = replace(run, state=RunState.PREEMPTING)
     if chunk.exit_code is not None:

@@ -1,9 +1,10 @@
 """Upload and download of blobs, by signed links: `PUT` and `GET /blobs/KEY/NAME`.
 
 The client sends no key with these requests; the signature in the link stands for it. The name is there for
-the content type only.
+the content type only. For one file of an artifact the client asks with its key, by the digest.
 """
 
+import base64
 import re
 from mimetypes import guess_type
 from pathlib import PurePosixPath
@@ -19,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 from litsweep.server.auth import Keyring
 from litsweep.server.backend import Backend, backend_of
 from litsweep.server.blobs import Written
+from litsweep.server.store import artifact_files
 from litsweep.server.store import blobs as blob_store
 from litsweep.server.store.blobs import BlobRecord
 
@@ -65,12 +67,38 @@ def _mark_stored(backend: Backend, key: str, written: Written) -> bool:
         return blob_store.mark_stored(connection, key, written.size, written.md5)
 
 
-async def download(request: Request) -> Response:
+def _content(backend: Backend, key: str, name: str) -> Response:
     """The content, or the part of it that the Range header asks for."""
-    path = backend_of(request).blobs.path(request.path_params["key"])
+    path = backend.blobs.path(key)
     if not path.exists():
         raise HTTPException(404)
-    return FileResponse(path, media_type=media_type(request.path_params["name"]), headers=INERT)
+    return FileResponse(path, media_type=media_type(name), headers=INERT)
+
+
+async def artifact_file(request: Request) -> Response:
+    """One file of an artifact."""
+    backend = backend_of(request)
+    try:
+        digest = _digest_in(request.path_params["path"])
+    except ValueError:
+        raise HTTPException(404) from None
+    key = await run_in_threadpool(_key_of, backend, digest)
+    if key is None:
+        raise HTTPException(404)
+    return _content(backend, key, "")
+
+
+def _digest_in(path: str) -> str:
+    """The digest (base64) of a path `REGION/ENTITY/ARTIFACT/DIGEST`, in hexadecimal digits there; newer
+    clients ask for `REGION/ENTITY/PROJECT/COLLECTION/ARTIFACT/DIGEST/NAME`."""
+    parts = path.split("/")
+    digest = parts[-1] if len(parts) == 4 else parts[-2:][0]
+    return base64.b64encode(bytes.fromhex(digest)).decode()
+
+
+def _key_of(backend: Backend, digest: str) -> str | None:
+    with backend.database.read() as connection:
+        return artifact_files.stored_keys(connection, [digest]).get(digest)
 
 
 async def blob(request: Request) -> Response:
@@ -78,7 +106,9 @@ async def blob(request: Request) -> Response:
     method = "PUT" if request.method == "PUT" else "GET"
     if not backend_of(request).keyring.allows(method, request.scope["path"], request.query_params):
         raise HTTPException(403, "this link is not signed by this server for this use, or it has expired")
-    return await (upload(request) if method == "PUT" else download(request))
+    if method == "PUT":
+        return await upload(request)
+    return _content(backend_of(request), request.path_params["key"], request.path_params["name"])
 
 
 def collect_garbage(backend: Backend) -> None:
@@ -95,3 +125,4 @@ _ANY_ORIGIN = Middleware(
 routes: list[BaseRoute] = [
     Route("/blobs/{key}/{name}", blob, methods=["GET", "HEAD", "PUT", "OPTIONS"], middleware=[_ANY_ORIGIN])
 ]
+protected: list[BaseRoute] = [Route("/artifactsV2/{path:path}", artifact_file)]

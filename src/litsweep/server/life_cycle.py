@@ -6,22 +6,34 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.server.store import runs
+from litsweep.server.store.lines import EVENTS, HISTORY, LOG
 from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.run import Failure, RunState
 
 # Ctrl-C as wandb reports it, and 128 + SIGINT, SIGKILL, SIGTERM.
 INTERRUPTED = (255, 130, 137, 143)
-ALL_STREAMS = "history,events,log"
+ALL_STREAMS = f"{HISTORY},{EVENTS},{LOG}"
 
 
 def started(run: RunRecord, now: float) -> dict[str, Any]:
     """What changes when the client says that the run begins, or begins again."""
     if run.state in (RunState.RUNNING, RunState.PREEMPTING):
         return {"heartbeat_at": now}
-    again = run.started_at is not None
+    stale = "" if run.started_at is None else ALL_STREAMS
+    return _running(now) | {"started_at": run.started_at or now, "stale_streams": stale}
+
+
+def rewound(now: float) -> dict[str, Any]:
+    """What changes when the client takes a run back to an earlier step.
+
+    The client goes on behind the rows that are left, but counts system metrics and console lines from 0.
+    """
+    return _running(now) | {"started_at": now, "stale_streams": f"{EVENTS},{LOG}"}
+
+
+def _running(now: float) -> dict[str, Any]:
     return {
         "state": RunState.RUNNING,
-        "started_at": run.started_at or now,
         "heartbeat_at": now,
         "ended_at": None,
         "exitcode": None,
@@ -29,7 +41,6 @@ def started(run: RunRecord, now: float) -> dict[str, Any]:
         "stopped_by": None,
         "stop_asked_at": None,
         "stop_reason": None,
-        "stale_streams": ALL_STREAMS if again else "",
     }
 
 

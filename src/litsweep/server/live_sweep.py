@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -19,30 +20,37 @@ from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.runs import RunMark, RunRecord
 from litsweep.server.store.sweeps import SweepRecord
-from litsweep.server.wire_json import number
+from litsweep.server.wire_json import number, with_numbers
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.early_termination.rule import StopDecision
 from litsweep.sweep.reasons import reason_from_json
 from litsweep.sweep.run import Failure, RunState, Suggestion
+from litsweep.sweep.summary import find
+from litsweep.sweep.values import is_finite
 
 Row = dict[str, float]
 
 
 class Told(NamedTuple):
-    """What the search knows of a run: where it differs from the run's mark, there is news."""
+    """What the search knows of a run: where the run differs from it, there is news.
+
+    `summary` has the sweep's metrics only, each under its name.
+    """
 
     state: str
     history_lines: int = 0
     is_stopped_early: bool = False
     failure: str | None = None
     started_at: float | None = None
+    summary: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass
 class Heard:
-    """What the search has been told of one run."""
+    """What the search has been told of one run, and the run's mark at that time."""
 
-    mark: Told
+    told: Told
+    mark: RunMark | None = None
     lines: int = 0
     history: list[Row] = field(default_factory=list)
 
@@ -65,7 +73,7 @@ class LiveSweep:
         self._add_prior_runs(connection)
         for mark in runs.marks(connection, self.id):
             heard = self._heard.get(mark.name)
-            if heard is None or heard.mark != _told(mark):
+            if heard is None or heard.mark != mark:
                 self._hear(connection, mark, heard)
 
     def suggest(self) -> Suggestion | None:
@@ -87,12 +95,17 @@ class LiveSweep:
     @property
     def warnings(self) -> Sequence[str]:
         """What a person should know about how the search goes."""
-        return (*self.config.warnings, *self._controller.warnings)
+        return (*self.config.local_warnings, *self._controller.warnings)
+
+    def best_run(self) -> str | None:
+        """The name of the best run so far."""
+        best = self._controller.best()
+        return None if best is None else best.id
 
     def best_loss(self) -> float | None:
         """The best objective so far."""
-        best = self._controller.best()
-        return None if best is None else self._controller.objective(best.id)
+        best = self.best_run()
+        return None if best is None else self._controller.objective(best)
 
     def _add_prior_runs(self, connection: Connection) -> None:
         """Runs of the project that `wandb sweep --prior_run` names, once."""
@@ -102,30 +115,48 @@ class LiveSweep:
         for run in run_filters.select(found, self._prior_runs):
             if run.sweep_id != self.id:
                 history = self._rows(connection, run, 0)
-                parameters = self._parameters(run)
-                self._controller.add(parameters, history, id=run.name, is_prior=True, **_outcome(run))
+                parameters, outcome = self._parameters(run), _outcome(run, self._told(run))
+                self._controller.add(parameters, history, id=run.name, is_prior=True, **outcome)
         self._prior_runs = None
 
     def _hear(self, connection: Connection, mark: RunMark, before: Heard | None) -> None:
         run = runs.get(connection, mark.id)
         assert run is not None  # it was there earlier in this transaction
-        started_over = before is not None and mark.started_at != before.mark.started_at
-        heard = Heard(_told(mark)) if before is None or started_over else before
+        told = self._told(run)
+        if before is not None and told == before.told:
+            before.mark = mark
+            return
+        started_over = before is not None and told.started_at != before.told.started_at
+        heard = Heard(told) if before is None or started_over else before
         heard.history.extend(self._rows(connection, run, heard.lines))
-        heard.mark, heard.lines = _told(mark), mark.history_lines
+        heard.told, heard.mark, heard.lines = told, mark, told.history_lines
         self._heard[run.name] = heard
-        history = heard.history or [_last_values(run)]
+        history = heard.history or [self._other_values(run)]
+        outcome = _outcome(run, told)
         if before is None:
             reason = reason_from_json(json.loads(run.reason)) if run.reason else None
-            self._controller.add(self._parameters(run), history, id=run.name, reason=reason, **_outcome(run))
+            self._controller.add(self._parameters(run), history, id=run.name, reason=reason, **outcome)
         else:
-            self._controller.tell(run.name, history, **_outcome(run))
+            self._controller.tell(run.name, history, **outcome)
+
+    def _told(self, run: RunRecord) -> Told:
+        stopped_early = run.stopped_by == "search"
+        found = {name: find(run.summary_values, name) for name in sorted(self._metrics)}
+        summary = {name: value for name, value in found.items() if value is not None}
+        return Told(run.state, run.history_lines, stopped_early, run.failure, run.started_at, summary)
 
     def _rows(self, connection: Connection, run: RunRecord, start: int) -> list[Row]:
         """The run's metrics, from history line `start` on; rows without any of them are left out."""
         found = lines.read(connection, run.id, HISTORY, start) if run.history_lines > start else []
         rows = (_numbers(json.loads(line.body), self._metrics) for line in found)
         return [row for row in rows if row]
+
+    def _other_values(self, run: RunRecord) -> Row:
+        """All other numbers of a run that logged no metric of the sweep, for the search to name."""
+        keys: Keys = json.loads(run.history_keys)
+        last = dict(flat(run.summary_values)) | {name: key["last"] for name, key in keys.items()}
+        numbers = {name: float(value) for name, value in last.items() if is_finite(value)}
+        return {n: value for n, value in numbers.items() if not (n.startswith("_") or n in self._metrics)}
 
     def _parameters(self, run: RunRecord) -> Mapping[str, object]:
         """As suggested; for a run that was not, as found in its config."""
@@ -135,30 +166,18 @@ class LiveSweep:
         return self.config.flatten(run.config_values)
 
 
-def _outcome(run: RunRecord) -> dict[str, Any]:
-    failure = Failure(run.failure) if run.failure else None
+def _outcome(run: RunRecord, told: Told) -> dict[str, Any]:
     return {
         "state": RunState(run.state),
-        "failure": failure,
-        "stopped_early": run.stopped_by == "search",
+        "failure": Failure(run.failure) if run.failure else None,
+        "stopped_early": told.is_stopped_early,
+        "summary": with_numbers(told.summary),
     }
-
-
-def _told(mark: RunMark) -> Told:
-    stopped_early = mark.stopped_by == "search"
-    return Told(mark.state, mark.history_lines, stopped_early, mark.failure, mark.started_at)
 
 
 def _numbers(row: Mapping[str, Any], metrics: frozenset[str]) -> Row:
     found = ((name, number(value)) for name, value in flat(row) if name in metrics)
     return {name: value for name, value in found if value is not None}
-
-
-def _last_values(run: RunRecord) -> Row:
-    """All that the run logged, for the search to name where none of it is a metric of the sweep."""
-    keys: Keys = json.loads(run.history_keys)
-    last = {name: key["last"] for name, key in keys.items() if not name.startswith("_")}
-    return {name: value for name, value in last.items() if value is not None}
 
 
 class LiveSweeps:

@@ -3,14 +3,15 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from operator import itemgetter
+from datetime import UTC, datetime
 from typing import Any
 
 from litsweep.errors import LitsweepError
-from litsweep.server.history_keys import flat
+from litsweep.server.settings import USERNAME
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.wire_json import number
+from litsweep.server.wire_json import NAMES
+from litsweep.sweep.summary import is_aggregated
+from litsweep.sweep.values import is_finite
 
 Filter = Mapping[str, Any]
 MISSING = object()
@@ -21,6 +22,8 @@ COLUMNS = {
     "displayName": "display_name",
     "state": "state",
     "sweep": "sweep_name",
+    "sweepName": "sweep_name",
+    "sweep_name": "sweep_name",
     "group": "group_name",
     "job_type": "job_type",
     "jobType": "job_type",
@@ -31,14 +34,22 @@ COLUMNS = {
     "createdAt": "created_at",
     "heartbeat_at": "heartbeat_at",
     "heartbeatAt": "heartbeat_at",
+    "updated_at": "heartbeat_at",
+    "updatedAt": "heartbeat_at",
+    "duration": "duration",
+    "entity": "entity",
+    "project": "project_name",
+    "commit": "commit",
     "agent": "agent_name",
 }
+USER = ("user", "username", "user.username", "user.name")
 
 
 def select(found: Sequence[RunRecord], filters: str | None, order: str | None = None) -> list[RunRecord]:
     """The runs that `filters` (JSON) lets through, in `order` (`+` ascending, `-` descending).
 
-    Runs that lack the key of the order come last, whatever its direction.
+    Numbers come first and runs that lack the key last, whatever the direction. Of several aggregates of a
+    metric (`define_metric`) the best in the direction of the order counts.
     """
     wanted: Filter = json.loads(filters) if filters else {}
     kept = [run for run in found if matches(wanted, run)]
@@ -75,8 +86,6 @@ def _meets(key: str, condition: Any, run: RunRecord) -> bool:
             return not any(matches(inner, run) for inner in condition)
         case "$not":
             return not matches(condition, run)
-        case "tags":
-            return _holds(json.loads(run.tags), condition)
         case _:
             return _holds(value_of(run, key), condition)
 
@@ -98,9 +107,14 @@ def _operator(name: str) -> Callable[[Any, Any], bool]:
 
 
 def _equal(value: Any, operand: Any) -> bool:
-    """Mongo's equality: a list equals each of its items, and null equals what is missing."""
+    """Mongo's equality: a list equals each of its items, and null equals what is missing.
+
+    So do the aggregates of a metric.
+    """
     if operand is None:
         return value is MISSING or value is None
+    if is_aggregated(value) and not isinstance(operand, Mapping):
+        return any(_equal(inner, operand) for inner in value.values())
     if isinstance(value, list) and not isinstance(operand, list):
         return operand in value
     value, operand = _comparable(value, operand)
@@ -109,6 +123,10 @@ def _equal(value: Any, operand: Any) -> bool:
 
 def _compare(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     def holds(value: Any, operand: Any) -> bool:
+        if is_aggregated(value):
+            return any(holds(inner, operand) for inner in value.values())
+        if isinstance(value, list):
+            return any(holds(item, operand) for item in value)
         value, operand = _comparable(value, operand)
         numbers = isinstance(value, int | float) and isinstance(operand, int | float)
         texts = isinstance(value, str) and isinstance(operand, str)
@@ -118,13 +136,26 @@ def _compare(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 
 
 def _comparable(value: Any, operand: Any) -> tuple[Any, Any]:
-    """Times come as ISO text and are kept as seconds."""
-    if isinstance(value, float) and isinstance(operand, str):
-        try:
-            return value, datetime.fromisoformat(operand.replace("Z", "+00:00")).timestamp()
-        except ValueError:
-            return value, operand
-    return value, operand
+    """Times come as ISO text, in UTC unless it says otherwise, and are kept as seconds.
+
+    The client is told whole seconds of a time, so what it compares with those counts no fraction either.
+    """
+    if not isinstance(value, float) or not isinstance(operand, str):
+        return value, operand
+    try:
+        time = datetime.fromisoformat(operand.replace("Z", "+00:00"))
+    except ValueError:
+        return value, operand
+    seconds = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    return (value if time.microsecond else value // 1), seconds
+
+
+def _matches_pattern(value: Any, pattern: Any) -> bool:
+    texts = value if isinstance(value, list) else [value]
+    try:
+        return any(isinstance(text, str) and re.search(pattern, text) for text in texts)
+    except (re.error, TypeError) as error:
+        raise LitsweepError(f"filters: $regex {pattern!r} is not a regular expression: {error}") from None
 
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
@@ -137,50 +168,77 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "$in": lambda value, operand: any(_equal(value, item) for item in operand),
     "$nin": lambda value, operand: not any(_equal(value, item) for item in operand),
     "$exists": lambda value, operand: (value is not MISSING) == bool(operand),
-    "$regex": lambda value, operand: isinstance(value, str) and re.search(operand, value) is not None,
+    "$regex": _matches_pattern,
     "$not": lambda value, operand: not _holds(value, operand),
 }
 
 
 def value_of(run: RunRecord, key: str) -> Any:
-    """The value of `config.X`, `summary_metrics.X` or a column; MISSING if the run has none."""
-    root, _, rest = key.partition(".")
+    """The value of `config.X`, `summary_metrics.X` or a column; MISSING if the run has none.
+
+    `value`, the node that W&B stores below each key of a config, may be written or left out.
+    """
+    root, *path = key.split(".")
     match root:
         case "config":
-            return _inside(run.config_values, rest.removesuffix(".value"))
+            return _inside(run.config_values, path, optional="value")
         case "summary_metrics" | "summaryMetrics" | "summary":
-            return _inside(run.summary_values, rest)
+            return _inside(run.summary_values, path)
+        case "keys_info":
+            return _inside({"keys": json.loads(run.history_keys)}, path)
+        case "tags":
+            tags = json.loads(run.tags)
+            return tags if not path else ".".join(path) in tags or MISSING
         case _:
-            column = COLUMNS.get(key)
-            value = getattr(run, column) if column else None
-            return MISSING if value is None else value
+            return _column(run, key)
 
 
-def _inside(values: Mapping[str, Any], key: str) -> Any:
-    """The value under `key`, which may itself have dots or be a path through nested values."""
-    if key in values:
-        return values[key]
-    return dict(flat(values)).get(key, MISSING)
+def _column(run: RunRecord, key: str) -> Any:
+    if key in USER:
+        return USERNAME
+    column = COLUMNS.get(key)
+    value = getattr(run, column) if column else None
+    return MISSING if value is None else value
+
+
+def _inside(values: Any, path: Sequence[str], optional: str | None = None) -> Any:
+    """The value at a path through nested keys, which may have dots themselves, and list indices.
+
+    `optional` is a part of the path that may stand below a key without being a key there.
+    """
+    if not path:
+        return values
+    if isinstance(values, list):
+        index = int(path[0]) if path[0].isdecimal() else len(values)
+        return _inside(values[index], path[1:], optional) if index < len(values) else MISSING
+    for end in range(len(path), 0, -1) if isinstance(values, Mapping) else ():
+        key, rest = ".".join(path[:end]), path[end:]
+        if key in values:
+            found = _inside(values[key], rest, optional)
+            if found is MISSING and rest[0] == optional:
+                found = _inside(values[key], rest[1:], optional)
+            if found is not MISSING:
+                return found
+    return MISSING
 
 
 def sort(found: Sequence[RunRecord], order: str) -> list[RunRecord]:
     """Runs in order of a key such as `-summary_metrics.loss`."""
     key, descending = order.lstrip("+-"), order.startswith("-")
-    present: list[tuple[tuple[int, Any], RunRecord]] = []
-    absent = []
-    for run in found:
-        value = _sort_key(value_of(run, key))
-        if value is None:
-            absent.append(run)
-        else:
-            present.append((value, run))
-    present.sort(key=itemgetter(0), reverse=descending)
-    return [run for _, run in present] + absent
+    best = max if descending else min
+    keys: dict[int, Any] = {run.id: _sort_key(value_of(run, key), best) for run in found}
+    numbers = [run for run in found if isinstance(keys[run.id], float)]
+    texts = [run for run in found if isinstance(keys[run.id], str)]
+    for present in (numbers, texts):
+        present.sort(key=lambda run: keys[run.id], reverse=descending)
+    return [*numbers, *texts, *(run for run in found if keys[run.id] is None)]
 
 
-def _sort_key(value: Any) -> tuple[int, Any] | None:
-    """Numbers before texts; None for what has no place in an order (missing, NaN)."""
-    as_number = number(value)
-    if as_number is not None:
-        return None if as_number != as_number else (0, as_number)
-    return (1, value) if isinstance(value, str) else None
+def _sort_key(value: Any, best: Callable[[list[float]], float]) -> float | str | None:
+    """Return a finite number (a flag as 0 or 1) or a text; None for a missing, infinite or NaN value."""
+    if is_aggregated(value):
+        numbers = [float(inner) for inner in value.values() if is_finite(inner)]
+        return best(numbers) if numbers else None
+    if isinstance(value, bool) or is_finite(value):
+        return float(value)
+    return value if isinstance(value, str) and value not in NAMES else None

@@ -1,6 +1,6 @@
 """The server as a process: one per data folder."""
 
-import fcntl
+import errno
 import json
 import os
 import signal
@@ -11,9 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import uvicorn
+from filelock import FileLock, Timeout
 
 from litsweep.errors import LitsweepError
 from litsweep.server.app import create_app
+from litsweep.server.port_holder import port_holder
 from litsweep.server.settings import Settings
 
 
@@ -32,7 +34,7 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
         LitsweepError: the data folder cannot be used, the port is taken, or another server works on the data.
     """
     make_data_dir(settings.data_dir)
-    with _data_lock(settings.data_dir), _listening(settings) as listener:
+    with _data_lock(settings.data_dir), listening(settings) as listener:
         info = ServerInfo(_url(settings.host, listener.getsockname()[1]), os.getpid())
         config = uvicorn.Config(
             create_app(settings), log_config=None, access_log=False, timeout_graceful_shutdown=5
@@ -84,34 +86,49 @@ def make_data_dir(path: Path) -> None:
 
 @contextmanager
 def _data_lock(data_dir: Path) -> Iterator[None]:
-    """Hold the folder: two servers on the same data would hand out the same runs."""
-    with (data_dir / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            running = server_info(data_dir)
-            where = f" at {running.url} (process {running.pid})" if running else ""
-            raise LitsweepError(
-                f"{data_dir} is in use by a server{where}: use that one, stop it, or give another --data-dir"
-            ) from None
+    """Lock the folder: two servers on the same data would dispatch the same runs."""
+    try:
+        held = FileLock(data_dir / "lock", blocking=False).acquire()
+    except Timeout:
+        running = server_info(data_dir)
+        where = f" at {running.url} (process {running.pid})" if running else ""
+        raise LitsweepError(
+            f"{data_dir} is in use by a server{where}: use that one, stop it, or give another --data-dir"
+        ) from None
+    with held:
         yield
 
 
 @contextmanager
-def _listening(settings: Settings) -> Iterator[socket.socket]:
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """A socket that listens where the settings say. Raises LitsweepError when the port is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # Only on a socket that names TCP does asyncio turn Nagle's delay off: 40 ms for each answer otherwise.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((settings.host, settings.port))
+            _bind(listener, settings)
+            listener.listen(1024)
         except OSError as error:
-            raise LitsweepError(
-                f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
-                "use another port, or --port 0 for a free one"
-            ) from None
-        listener.listen(1024)
+            raise _refusal(settings, error) from None
         yield listener
+
+
+def _bind(listener: socket.socket, settings: Settings) -> None:
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        if settings.is_port_fixed or error.errno != errno.EADDRINUSE:
+            raise
+        listener.bind((settings.host, 0))
+
+
+def _refusal(settings: Settings, error: OSError) -> LitsweepError:
+    holder = f" (by {port_holder(settings.port)})" if error.errno == errno.EADDRINUSE else ""
+    return LitsweepError(
+        f"--port {settings.port}: cannot listen on {settings.host} port {settings.port}: "
+        f"{error.strerror}{holder}; use another port, or --port 0 for a free one"
+    )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 NAMES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -23,8 +24,17 @@ def dumps(value: Any) -> str:
     return json.dumps(strict(value), separators=(",", ":"), ensure_ascii=False)
 
 
+def with_numbers(value: Any) -> Any:
+    """`value` with every name of a number, such as "NaN", replaced by it. The reverse of `strict`."""
+    if isinstance(value, str):
+        return NAMES.get(value, value)
+    if isinstance(value, Mapping):
+        return {key: with_numbers(inner) for key, inner in value.items()}
+    return value
+
+
 def number(value: Any) -> float | None:
-    """A JSON value as a number; None if it is none. The reverse of `strict`."""
+    """A JSON value as a number; None if it is none."""
     if isinstance(value, str):
         return NAMES.get(value)
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -31,7 +31,10 @@ __all__ = ["Goal", "Impute", "Method", "Metric", "SweepConfig", "parse_sweep"]
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """The checked config of one sweep. `raw` is the mapping as given."""
+    """The checked config of one sweep.
+
+    `raw` is the mapping as given. `warnings` includes the `cloud_warnings`, which matter on W&B's cloud only.
+    """
 
     method: Method
     space: SearchSpace
@@ -48,6 +51,12 @@ class SweepConfig:
     seed: int | None = None
     raw: Mapping[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    cloud_warnings: tuple[str, ...] = ()
+
+    @property
+    def local_warnings(self) -> tuple[str, ...]:
+        """The warnings that matter on the embedded backend."""
+        return tuple(warning for warning in self.warnings if warning not in self.cloud_warnings)
 
     @property
     def metric(self) -> Metric | None:
@@ -62,9 +71,14 @@ class SweepConfig:
         return None if math.isinf(most) else int(most)
 
     def nest(self, parameters: Mapping[str, object]) -> dict[str, object]:
-        """Return a run's config, nested as in the sweep config, without W&B's `value` wrappers."""
+        """Return a run's config, nested as in the sweep config, without W&B's `value` wrappers.
+
+        It leaves out parameters that the run lacks, as a prior run may.
+        """
         nested: dict[str, object] = {}
         for parameter in self.space.active(parameters):
+            if parameter.name not in parameters:
+                continue
             branch = nested
             for key in parameter.keys[:-1]:
                 branch = _branch(branch, key)
@@ -88,7 +102,7 @@ def parse_sweep(config: str | Mapping[str, object], what: str = "the sweep confi
     content = _mapping(read_yaml(config, what) if isinstance(config, str) else config, what)
     report = Report()
     try:
-        parsed = _parse(Section(report, "", dict(content.items())))
+        parsed = _parse(Section(report, "", {key: _as_text(value) for key, value in content.items()}))
     except RecursionError:
         report.fault("parameters", "is nested too deeply, or contains itself")
     if report.faults:
@@ -104,6 +118,17 @@ def _mapping(content: object, what: str) -> Mapping[object, object]:
     if isinstance(content, PurePath) or str(content).endswith((".yaml", ".yml")):
         fix = "pass the text of the file: Path(…).read_text()"
     raise ConfigError(what, [Fault("YAML", "must hold a mapping", got, fix)])
+
+
+def _as_text(value: object) -> object:
+    """Return the value with each number that is a mapping key as text, as in the wandb client's JSON."""
+    if isinstance(value, Mapping):
+        return {_key(key): _as_text(item) for key, item in value.items()}
+    return [_as_text(item) for item in value] if isinstance(value, list) else value
+
+
+def _key(key: object) -> object:
+    return str(key) if isinstance(key, int | float) and not isinstance(key, bool) else key
 
 
 def _parse(top: Section) -> SweepConfig:
@@ -128,7 +153,8 @@ def _parse(top: Section) -> SweepConfig:
     )
     check_rule_of_scheduler(top, litsweep)
     _check_combination(top, config)
-    return replace(config, warnings=tuple(top.report.warnings))
+    report = top.report
+    return replace(config, warnings=tuple(report.warnings), cloud_warnings=tuple(report.cloud_warnings))
 
 
 def _needs_parameters(top: Section) -> bool:
@@ -140,7 +166,8 @@ def _check_combination(top: Section, config: SweepConfig) -> None:
     if "metric" not in top and "metrics" not in top:
         _check_metric_is_not_needed(top.report, config)
     if len(config.metrics) > 1 and config.method is not Method.CUSTOM:
-        top.report.warn("metrics", "W&B cloud takes several metrics only with method: custom and a scheduler")
+        what = "W&B cloud takes several metrics only with method: custom and a scheduler"
+        top.report.warn_for_cloud("metrics", what)
     check_controller(top)
     check_method(top, config.space)
 

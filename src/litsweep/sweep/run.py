@@ -1,9 +1,10 @@
-"""A run: one training of one config, as the search sees it. Also its history and the suggestion behind it."""
+"""A run: one training of one config, as the search sees it, with its history, summary and suggestion."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NoReturn, TypeGuard
 
 from litsweep.errors import Fault
 from litsweep.sweep.reason import SuggestionReason
@@ -13,9 +14,21 @@ History = Iterable[Mapping[str, Any]]
 """The rows that a run has logged, as a program passes them."""
 
 _HISTORY_FIX = 'write for example [{"val_loss": 0.5}], one row for each time that the run logged'
+_SUMMARY_FIX = 'write for example {"val_loss": 0.5}, or dict(run.summary)'
+
+STOPPED_EARLY = "stopped early"
 
 
-class RunState(StrEnum):
+class _Words(StrEnum):
+    """A string enum whose ValueError lists the allowed names."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        noun = "state" if cls is RunState else "failure"
+        raise ValueError(f"{noun}: must be one of {', '.join(cls)}; got {value!r}")
+
+
+class RunState(_Words):
     """W&B's run states."""
 
     PENDING = "pending"
@@ -40,7 +53,33 @@ class RunState(StrEnum):
         return self in (RunState.FAILED, RunState.CRASHED) or (self is RunState.FINISHED and bool(failure))
 
 
-class Failure(StrEnum):
+STATE_WORDS = (
+    RunState.FINISHED,
+    STOPPED_EARLY,
+    RunState.FAILED,
+    RunState.CRASHED,
+    RunState.KILLED,
+    RunState.PREEMPTED,
+    RunState.PREEMPTING,
+    RunState.RUNNING,
+    RunState.PENDING,
+)
+"""The words for a run's state, in the order in which the command line and the pages list them."""
+
+
+def state_word(state: RunState, stopped_early: bool) -> str:
+    """Return the word for a run's state: W&B's, or `stopped early` for a run that the search ended."""
+    return STOPPED_EARLY if stopped_early and not state.is_alive else str(state)
+
+
+def count_words(words: Iterable[str]) -> Counter[str]:
+    """Count runs by the word for their state, in the order of `STATE_WORDS`; other words come last."""
+    counted = Counter(words)
+    order = dict.fromkeys((*map(str, STATE_WORDS), *counted))
+    return Counter({word: counted[word] for word in order if counted[word]})
+
+
+class Failure(_Words):
     """Why a run ended without a usable result."""
 
     OUT_OF_MEMORY = "out_of_memory"
@@ -57,7 +96,8 @@ class Run:
 
     `parameters` maps the full parameter name (nested ones dotted) to its value. `history` holds the logged
     rows in order. Each row maps metric names to numbers; it may lack any metric, and numbers may be NaN.
-    `stopped_early` says that the search stopped the run.
+    `stopped_early` says that the search stopped the run. `summary` is W&B's: it may hold a metric as a
+    number, nested, or as aggregates (`{"acc": {"max": 0.9}}`).
     """
 
     id: str
@@ -66,6 +106,7 @@ class Run:
     history: Sequence[Mapping[str, float]] = ()
     failure: Failure | None = None
     stopped_early: bool = False
+    summary: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def is_broken(self) -> bool:
@@ -92,6 +133,27 @@ def parse_history(history: History) -> tuple[Mapping[str, float], ...]:
     return tuple(_parse_row(index, row) for index, row in enumerate(history))
 
 
+def parse_summary(summary: object) -> Mapping[str, object]:
+    """Return the summary as a dict, with each zero-dimensional array or tensor replaced by its number.
+
+    Raises TypeError if `summary` is not a mapping.
+    """
+    if not _is_mapping(summary):
+        raise TypeError(str(Fault("summary", "must map metrics to numbers", show(summary), _SUMMARY_FIX)))
+    return {str(name): _parse_entry(summary[name]) for name in summary.keys()}  # noqa: SIM118
+
+
+def _parse_entry(value: object) -> object:
+    if _is_mapping(value):
+        return parse_summary(value)
+    return value.item() if _is_scalar_array(value) else value
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[str, object]]:
+    """Return True also for the wandb client's `run.summary`, which is not a `Mapping`."""
+    return isinstance(value, Mapping) or hasattr(type(value), "keys")
+
+
 def _parse_row(index: int, row: Mapping[str, Any]) -> Mapping[str, float]:
     if not isinstance(row, Mapping):
         raise TypeError(
@@ -102,6 +164,6 @@ def _parse_row(index: int, row: Mapping[str, Any]) -> Mapping[str, float]:
     return row  # copies of all rows would double a server's memory
 
 
-def _is_scalar_array(value: Any) -> bool:
+def _is_scalar_array(value: object) -> TypeGuard[Any]:
     """Return True for a zero-dimensional array or tensor. Importing PyTorch would take seconds."""
     return getattr(value, "shape", None) == () and hasattr(value, "item")

@@ -1,5 +1,6 @@
 """What the pages are made of."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from litsweep.server.dashboard import rendering
+from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.store import projects, sweeps
-from tests.server.dashboard.conftest import EVIL, add_run, backend_of, fill_two_metrics
+from litsweep.server.store import runs as store
+from tests.server.dashboard.conftest import EVIL, SWEEP, add_run, backend_of, fill_two_metrics
+from tests.server.operations import UPSERT_SWEEP
 
 STATIC = Path(rendering.__file__).parent / "static"
 
@@ -29,6 +33,41 @@ def test_a_sweep_and_its_progress(http: TestClient, sweep: str) -> None:
     assert found["metric"] == {"name": "val_acc", "goal": "maximize", "target": None}
     assert found["sweep"]["counts"] == {"running": 1, "finished": 1, "stopped early": 1, "failed": 1}
     assert (found["sweep"]["expected"], found["sweep"]["method"]) == (10, "random")
+
+
+def test_runs_are_counted_by_the_words_of_the_command_line(http: TestClient, sweep: str) -> None:
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "p")
+        made = sweeps.find(connection, sweep.rpartition("/")[2])
+        assert made is not None
+        for state in ("pending", "preempted", "crashed", "killed"):
+            add_run(connection, project.id, made.id, state, [0.1], {"state": state})
+    counted = ["finished", "stopped early", "failed", "crashed", "killed", "preempted", "running", "pending"]
+    for found in (data(http, sweep)["sweep"]["counts"], data(http, "/local/p")["sweeps"][0]["counts"]):
+        assert list(found.items()) == [(word, 1) for word in counted]
+    assert data(http, "/projects")["projects"][0]["running"] == 1
+
+
+def test_a_sweep_here_is_not_warned_about_the_cloud(http: TestClient) -> None:
+    key = http.app.state.backend.keyring.key  # type: ignore[attr-defined]
+    config = SWEEP + "litsweep: {seed: 3}\n"
+    body = {"query": UPSERT_SWEEP, "variables": {"config": config}}
+    answer = http.post("/graphql", json=body, headers={"Authorization": f"Bearer {key}"}).json()["data"]
+    assert answer["upsertSweep"]["configValidationWarnings"] == []
+    with backend_of(http).database.read() as connection:
+        record = sweeps.find(connection, answer["upsertSweep"]["sweep"]["name"])
+    assert record is not None and LiveSweep(record).warnings == ()
+
+
+def test_only_a_warning_looks_like_one() -> None:
+    """Facts and good news are notices without the tone of a warning."""
+    warned = [line for script in STATIC.glob("*.js") for line in script.read_text().splitlines()
+              if "notice warn" in line]  # fmt: skip
+    assert len(warned) == 1 and "warnings.map" in warned[0]
+    tones = re.findall(
+        r"^\.notice[^{]*\{[^}]*--tone: var\(--(\w+)\)", (STATIC / "style.css").read_text(), re.M
+    )
+    assert tones == ["faint", "good", "warn", "bad"]
 
 
 def test_the_best_value_of_a_run_is_the_best_of_its_history(http: TestClient, sweep: str) -> None:
@@ -115,6 +154,30 @@ def test_a_run(http: TestClient, sweep: str) -> None:
     history = data(http, "/local/p/runs/good/history")
     assert history["curves"] == {"val_acc": [[0, 1, 2], [0.5, 0.9, 0.8]]}
     assert history["extremes"]["val_acc"] == {"min": 0.5, "max": 0.9, "best": 0.9, "last": 0.8}
+
+
+def test_a_metric_in_the_summary_is_no_point_of_a_curve(http: TestClient, sweep: str) -> None:
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "p")
+        made = sweeps.find(connection, sweep.rpartition("/")[2])
+        assert made is not None
+        summary = json.dumps({"val_acc": {"max": 0.97, "last": 0.4}})
+        for name, curve in (("both", [0.5, 0.3]), ("alone", [{"epoch": 1}])):
+            add_run(connection, project.id, made.id, name, curve, {"state": "finished"})
+            run = store.find(connection, project.id, name)
+            assert run is not None
+            store.change(connection, run.id, summary=summary)
+    page, found = data(http, sweep), runs(http, sweep)
+    assert [(found[name]["best"], found[name]["last"]) for name in ("both", "alone")] == [
+        (0.97, 0.3),
+        (0.97, 0.4),
+    ]
+    assert page["best"] == "both" and page["curves"]["both"] == [[0, 1], [0.5, 0.3]]
+    assert "alone" not in page["curves"]
+    both, alone = (data(http, f"/local/p/runs/{name}/history") for name in ("both", "alone"))
+    assert alone["curves"].keys() == {"epoch"} and both["curves"]["val_acc"] == [[0, 1], [0.5, 0.3]]
+    assert both["extremes"]["val_acc"] == {"min": 0.3, "max": 0.97, "best": 0.97, "last": 0.3}
+    assert alone["extremes"]["val_acc"] == {"min": 0.4, "max": 0.97, "best": 0.97, "last": 0.4}
 
 
 def test_a_diverged_run_has_a_gap(http: TestClient, sweep: str) -> None:

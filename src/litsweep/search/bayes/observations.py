@@ -10,8 +10,9 @@ from torch import Tensor
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Impute, Metric
-from litsweep.sweep.objective import best_value, metric_values
+from litsweep.sweep.objective import best_value, metric_values, objective_value
 from litsweep.sweep.run import Failure, Run, RunState
+from litsweep.sweep.summary import summary_values
 
 _NOT_DUE_TO_CONFIG = (Failure.SIGNAL, Failure.LOST)
 
@@ -78,11 +79,22 @@ def as_tensor(rows: Sequence[object]) -> Tensor:
 
 @dataclass(frozen=True)
 class EncodedRun:
-    """A run, its encoded config, and the finite values of the metric in the order logged."""
+    """A run, its encoded config, and the finite values of the metric in the order logged.
+
+    A metric that is only in the summary counts as logged once. `best` is the run's objective.
+    """
 
     run: Run
     row: tuple[float, ...]
     values: Sequence[float]
+    best: float | None
+
+    @classmethod
+    def of(cls, run: Run, row: tuple[float, ...], metric: Metric) -> "EncodedRun":
+        """Return the run with its values of a metric."""
+        logged = metric_values(run, metric.name)
+        values = logged or summary_values(run.summary, metric.name)[-1:]
+        return cls(run, row, values, objective_value(logged, run.summary, metric))
 
     @property
     def is_alive(self) -> bool:
@@ -111,12 +123,8 @@ class EncodedRun:
 
 def observe(encoding: Encoding, config: SweepConfig, metric: Metric, runs: Sequence[Run]) -> Observations:
     """Sort the runs into observations, running configs and failures."""
-    rows = [encoding.encode(run.parameters) for run in runs]
-    encoded = [
-        EncodedRun(run, row, metric_values(run, metric.name))
-        for run, row in zip(runs, rows, strict=True)
-        if row is not None
-    ]
+    rows = ((run, encoding.encode(run.parameters)) for run in runs)
+    encoded = [EncodedRun.of(run, row, metric) for run, row in rows if row is not None]
     reader = ObjectiveReader.of(config, metric, encoded)
     observed = [observation for each in encoded for observation in reader.observations(each)]
     imputed = {observation.run for observation in observed if metric.impute_while_running}
@@ -157,8 +165,7 @@ class ObjectiveReader:
         length = max(complete or partial or [1])
         is_stopping = config.early_terminate is not None
         shorter = {n for n in (partial if is_stopping else partial + running) if n < length}
-        best = (best_value(each.values, metric) for each in encoded)
-        values = [metric.sign * value for value in best if value is not None]
+        values = [metric.sign * each.best for each in encoded if each.best is not None]
         return cls(
             metric,
             length,
@@ -175,11 +182,12 @@ class ObjectiveReader:
         if rule is not None:
             return [Observation(encoded.run.id, encoded.row, self._imputed(encoded, rule))]
         is_read = encoded.is_complete or encoded.is_partial or (encoded.is_alive and self.reads_running)
-        if not (is_read and encoded.values):
+        if not is_read or encoded.best is None:
             return []
         end = len(encoded.values)
-        shorter = [self._at(encoded, n, self._budget(n)) for n in self.partial_lengths if n < end]
-        return [*shorter, self._at(encoded, end, 1.0 if encoded.is_complete else self._budget(end))]
+        shorter = [self._at(encoded, n) for n in self.partial_lengths if n < end]
+        budget = 1.0 if encoded.is_complete else self._budget(end)
+        return [*shorter, Observation(encoded.run.id, encoded.row, self.metric.sign * encoded.best, budget)]
 
     def _imputation(self, encoded: EncodedRun) -> Impute | None:
         if encoded.is_alive:
@@ -187,19 +195,18 @@ class ObjectiveReader:
         return self.metric.impute if encoded.is_failure else None
 
     def _imputed(self, encoded: EncodedRun, rule: Impute) -> float:
-        best = best_value(encoded.values, self.metric)
-        if rule is Impute.WORST or best is None:
+        if rule is Impute.WORST or encoded.best is None:
             return self.worst
-        return self.metric.sign * (encoded.values[-1] if rule is Impute.LATEST else best)
+        return self.metric.sign * (encoded.values[-1] if rule is Impute.LATEST else encoded.best)
 
     def _budget(self, iterations: int) -> float:
         return min(math.log1p(iterations) / math.log1p(self.length), 1.0)
 
-    def _at(self, encoded: EncodedRun, iterations: int, budget: float) -> Observation:
-        """Return the observation of the best value in the first iterations."""
+    def _at(self, encoded: EncodedRun, iterations: int) -> Observation:
+        """Return the observation of the best value in the first iterations, which are not all."""
         best = best_value(encoded.values[:iterations], self.metric)
         assert best is not None
-        return Observation(encoded.run.id, encoded.row, self.metric.sign * best, budget)
+        return Observation(encoded.run.id, encoded.row, self.metric.sign * best, self._budget(iterations))
 
 
 def _evenly_chosen(lengths: list[int], most: int) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ _SIGN_IN = "sign in"
 
 def login_link(keyring: Keyring, next: str = "/") -> str:
     """A relative address that signs a browser in once, within a quarter of an hour, and shows `next`."""
-    return f"{keyring.link(_SIGN_IN, '/login', LOGIN_LINK_SECONDS)}&{urlencode({'next': next})}"
+    return f"{keyring.link(_SIGN_IN, '/login')}&{urlencode({'next': next})}"
 
 
 async def login(request: Request) -> Response:
@@ -27,8 +27,8 @@ async def login(request: Request) -> Response:
     if "signature" not in query:
         return page(request, "login.html", next=_local(query.get("next", "/")))
     used = state_of(request).used_login_links
-    fresh = backend_of(request).keyring.allows(_SIGN_IN, "/login", query) and query["signature"] not in used
-    if not fresh:
+    is_valid = backend_of(request).keyring.allows(_SIGN_IN, "/login", query, LOGIN_LINK_SECONDS)
+    if not is_valid or query["signature"] in used:
         message = "This link has expired or was used before."
         return page(request, "login.html", status=403, message=message, next=_local(query.get("next", "/")))
     used.add(query["signature"])

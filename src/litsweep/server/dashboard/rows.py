@@ -8,34 +8,19 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.server.wire_json import number
 from litsweep.sweep.reason import Reason
 from litsweep.sweep.reasons import reason_from_json
+from litsweep.sweep.run import RunState, count_words, state_word
 
 Numbers = dict[str, float]
 
-GROUPS = {
-    "pending": "running",
-    "running": "running",
-    "preempting": "running",
-    "preempted": "running",
-    "finished": "finished",
-    "killed": "failed",
-    "crashed": "failed",
-    "failed": "failed",
-}
-
 
 def state(run: RunRecord) -> str:
-    """The run's state in W&B's words, with `stopped early` for one that the search ended."""
-    is_cut = run.stopped_by == "search" and not run.is_alive
-    return "stopped early" if is_cut else run.state
+    """The word for the run's state."""
+    return state_word(RunState(run.state), run.is_stopped_early)
 
 
 def counts(runs: list[RunRecord]) -> dict[str, int]:
-    """How many runs are running, finished, stopped early, and failed."""
-    counted = {"running": 0, "finished": 0, "stopped early": 0, "failed": 0}
-    for run in runs:
-        shown = state(run)
-        counted[shown if shown == "stopped early" else GROUPS[run.state]] += 1
-    return counted
+    """Count the runs by the word for their state."""
+    return dict(count_words(state(run) for run in runs))
 
 
 def head(run: RunRecord) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What the page of a run shows."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,6 +15,8 @@ from litsweep.server.store.curves import Curve
 from litsweep.server.store.files import FileRecord
 from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.metric import Metric
+from litsweep.sweep.objective import last_value
+from litsweep.sweep.summary import Summary, summary_values
 
 MOST_POINTS = 1_000
 MOST_FILES = 1_000
@@ -70,7 +73,10 @@ def _artifacts(connection: Connection, run: RunRecord) -> list[dict[str, Any]]:
 
 
 def history_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
-    """The curves of every metric of a run, with the best value of each where a direction is known."""
+    """The curves of every metric of a run, with the best value of each where a direction is known.
+
+    The summary counts for the sweep's metrics as it does for the search.
+    """
     found: dict[str, Curve] = {}
     curves.extend(connection, run.id, found)
     sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
@@ -78,15 +84,24 @@ def history_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
     shown = {name: curve for name, curve in sorted(found.items()) if is_metric(name)}
     return {
         "curves": {name: points(curve, MOST_POINTS) for name, curve in shown.items()},
-        "extremes": {name: _extremes(curve, metrics.get(name)) for name, curve in shown.items()},
+        "extremes": {
+            name: _extremes(found.get(name, Curve()), run.summary_values, name, metrics.get(name))
+            for name in sorted({*shown, *_summarized(run, metrics)})
+        },
     }
 
 
-def _extremes(curve: Curve, metric: Metric | None) -> dict[str, Any]:
-    values = finite(curve)
+def _summarized(run: RunRecord, metrics: Iterable[str]) -> list[str]:
+    """The metrics that the run's summary has."""
+    return [name for name in metrics if summary_values(run.summary_values, name)]
+
+
+def _extremes(curve: Curve, summary: Summary, name: str, metric: Metric | None) -> dict[str, Any]:
+    values = [*finite(curve), *(summary_values(summary, name) if metric else ())]
     low, high = rounded(min(values, default=None)), rounded(max(values, default=None))
     best = None if metric is None else high if metric.is_maximized else low
-    return {"min": low, "max": high, "best": best, "last": rounded(curve.values[-1])}
+    last = curve.values[-1] if curve.values else last_value([], summary, name)
+    return {"min": low, "max": high, "best": best, "last": rounded(last)}
 
 
 def system_view(connection: Connection, run: RunRecord) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.objective import best_value
+from litsweep.sweep.objective import last_value, objective_value
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
 from litsweep.sweep.space import Parameter
 
@@ -36,23 +36,18 @@ def parsed(config: str) -> SweepConfig:
 
 @dataclass(frozen=True)
 class Result:
-    """What one run has brought so far."""
+    """What one run has brought so far; `last` is of the first metric."""
 
     run: RunRecord
     parameters: Mapping[str, object]
     bests: Sequence[float | None]
+    last: float | None
     curves: Sequence[Curve]
 
     @property
     def best(self) -> float | None:
         """Of the first metric."""
         return self.bests[0] if self.bests else None
-
-    @property
-    def last(self) -> float | None:
-        """Of the first metric."""
-        values = finite(self.curves[0]) if self.curves else []
-        return values[-1] if values else None
 
 
 def sweep_view(connection: Connection, sweep: SweepRecord, cache: CurveCache) -> dict[str, Any]:
@@ -100,8 +95,11 @@ def metric_row(metric: Metric) -> dict[str, Any]:
 def _result(connection: Connection, run: RunRecord, config: SweepConfig, cache: CurveCache) -> Result:
     parameters = json.loads(run.parameters) if run.parameters else config.flatten(run.config_values)
     curves = [cache.get(connection, run, metric.name) for metric in config.metrics]
-    pairs = zip(curves, config.metrics, strict=True)
-    return Result(run, parameters, [best_value(finite(curve), metric) for curve, metric in pairs], curves)
+    values, summary = [finite(curve) for curve in curves], run.summary_values
+    pairs = zip(values, config.metrics, strict=True)
+    bests = [objective_value(own, summary, metric) for own, metric in pairs]
+    last = last_value(values[0], summary, config.metrics[0].name) if config.metrics else None
+    return Result(run, parameters, bests, last, curves)
 
 
 def _best(results: Sequence[Result], config: SweepConfig) -> str | None:
@@ -167,6 +165,6 @@ def _position(axis: Parameter, parameters: Mapping[str, object]) -> float | None
 def _curves(results: Sequence[Result], metric: Metric) -> dict[str, list[Any]]:
     """The curves that a person wants to see, by run: of those that are running, then of the best."""
     sign = -metric.sign
-    drawable = [result for result in results if result.best is not None]
+    drawable = [result for result in results if result.best is not None and result.curves[0].values]
     order = sorted(drawable, key=lambda result: (not result.run.is_alive, sign * (result.best or 0.0)))
     return {r.run.name: points(r.curves[0], MOST_CURVE_POINTS) for r in order[:MOST_CURVES]}

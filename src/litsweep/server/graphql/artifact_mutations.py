@@ -33,25 +33,37 @@ mutation = MutationType()
 def create_artifact(_: object, info: Info, *, input: Input) -> Input:
     """A new pending artifact; or the committed one with just this content, and nothing is to be uploaded."""
     names = input.get("artifact_collection_names") or [input["artifact_collection_name"]]
+    name = names[0].partition(":")[0]  # a version that was used and is logged again comes as `name:v3`
     with info.context.backend.database.write() as transaction:
         project = named_project(transaction, info.context, input)
-        sequence = collections.obtain(transaction, project.id, names[0], input["artifact_type_name"])
-        known = artifacts.find_committed(transaction, sequence.id, input["digest"])
-        if known and input.get("enable_digest_deduplication"):
-            collections.point(transaction, _version(transaction, sequence.id, known.id), _aliases(input))
-            return {"artifact": known}
-        if shared_id := input.get("distributed_id"):
-            known = artifacts.find_distributed(transaction, sequence.id, shared_id)
-            if known:
-                return {"artifact": known}
-        return {"artifact": artifacts.add(transaction, sequence.id, **_columns(transaction, project, input))}
+        run = runs.find(transaction, project.id, input.get("run_name") or "")
+        run_id = run.id if run else None
+        sequence = collections.obtain(transaction, project.id, name, input["artifact_type_name"])
+        known = _known(transaction, sequence.id, input)
+        if known is None:
+            made = artifacts.add(transaction, sequence.id, run_id=run_id, **_columns(input))
+            return {"artifact": made}
+        if run_id is not None:
+            artifacts.note_output(transaction, run_id, known)
+        return {"artifact": artifacts.get(transaction, known.id)}
 
 
-def _columns(transaction: Connection, project: Project, input: Input) -> Input:
-    run_name = input.get("run_name")
-    run = runs.find(transaction, project.id, run_name) if run_name else None
+def _known(transaction: Connection, sequence_id: int, input: Input) -> ArtifactRecord | None:
+    """The version that has this content already, with the new aliases and tags; or the pending artifact
+    that other processes of the same `distributedID` are writing."""
+    known = artifacts.find_committed(transaction, sequence_id, input["digest"])
+    if known and input.get("enable_digest_deduplication"):
+        collections.point(transaction, _version(transaction, sequence_id, known.id), _aliases(input))
+        tags = changed_tags(known.tag_names, _tags(input.get("tags")), ())
+        if tags != known.tag_names:
+            artifacts.change(transaction, known.id, tags=json.dumps(tags))
+        return known
+    shared_id = input.get("distributed_id")
+    return artifacts.find_distributed(transaction, sequence_id, shared_id) if shared_id else None
+
+
+def _columns(input: Input) -> Input:
     return {
-        "run_id": run.id if run else None,
         "digest": input["digest"],
         "description": input.get("description"),
         "metadata": input.get("metadata"),

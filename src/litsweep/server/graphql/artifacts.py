@@ -126,6 +126,11 @@ def resolve_tags(parent: ArtifactRecord, _: Info) -> list[dict[str, str]]:
     return [{"id": name, "name": name} for name in parent.tag_names]
 
 
+@artifact.field("commitHash")
+def resolve_commit_hash(parent: ArtifactRecord, _: Info) -> str | None:
+    return parent.digest if parent.state == artifacts.COMMITTED else None
+
+
 @artifact.field("digestAlgorithm")
 def resolve_digest_algorithm(_parent: ArtifactRecord, _: Info) -> str:
     return "MANIFEST_MD5"

@@ -68,13 +68,15 @@ def resolve_history(
     max_step: int | None = None,
     samples: int | None = None,
 ) -> list[str]:
-    """With steps, the first `samples` rows of `min_step <= step < max_step`; else a sample of all."""
+    """With steps, the first `samples` rows of `min_step <= step < max_step`; all of them if there are no more
+    steps than that, as rows may share a step. Without steps, a sample of all."""
     with info.context.backend.database.read() as connection:
         if min_step is None and max_step is None:
             found = lines.read(connection, parent.id, HISTORY)
             return [line.body for line in spread(found, samples or DEFAULT_SAMPLES)]
-        stop = parent.last_step + 1 if max_step is None else max_step
-        found = lines.by_step(connection, parent.id, min_step or 0, stop, samples or DEFAULT_SAMPLES)
+        start, stop = min_step or 0, parent.last_step + 1 if max_step is None else max_step
+        limit = samples or DEFAULT_SAMPLES
+        found = lines.by_step(connection, parent.id, start, stop, None if stop - start <= limit else limit)
         return [line.body for line in found]
 
 
@@ -101,8 +103,9 @@ def _sample(rows: Sequence[tuple[int, dict[str, Any]]], spec: Mapping[str, Any])
     low, high = spec.get("minStep") or 0, spec.get("maxStep")
     within = [row for step, row in rows if step >= low and (high is None or step <= high)]
     keys = list(dict.fromkeys(spec.get("keys") or []))
-    picked = (_pick(row, keys) for row in within)
-    return list(spread([row for row in picked if row is not None], spec.get("samples") or DEFAULT_SAMPLES))
+    found = [row for row in (_pick(row, keys) for row in within) if row is not None]
+    samples = spec.get("samples") or DEFAULT_SAMPLES
+    return found if high is not None and high - low < samples else list(spread(found, samples))
 
 
 def _pick(row: dict[str, Any], keys: Sequence[str]) -> dict[str, Any] | None:

@@ -2,22 +2,26 @@
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 from ariadne import MutationType, ObjectType
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
-from litsweep.server import life_cycle, run_filters
+from litsweep.server import branches, life_cycle, run_filters
+from litsweep.server.branches import BranchPoint
 from litsweep.server.errors import NotFoundError
 from litsweep.server.files import collect_garbage
 from litsweep.server.graphql.context import Info
+from litsweep.server.graphql.files import named_run
 from litsweep.server.graphql.pages import page
 from litsweep.server.graphql.projects import DEFAULT_PROJECT
-from litsweep.server.store import artifacts, projects, runs, sweeps
+from litsweep.server.store import artifacts, lines, projects, runs, sweeps
+from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.names import short_id
 from litsweep.server.store.projects import Project
-from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.runs import RunRecord, plain_config
 from litsweep.server.store.sweeps import AgentRecord, SweepRecord
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.reason import RequestReason
@@ -36,6 +40,9 @@ EDITABLE = {
     "job_repo": "repo",
 }
 
+SHARED_MODE = 67
+"""The number of the feature in W&B's telemetry, which is in the config."""
+
 mutation = MutationType()
 project = ObjectType("Project")
 run = ObjectType("Run")
@@ -43,14 +50,20 @@ run = ObjectType("Run")
 
 @mutation.field("upsertBucket")
 def upsert_run(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, Any]:
-    """With `id`, a change by the public API; with `name`, a run that begins or tells more of itself."""
+    """With `id`, a change by the public API or by a run that goes on; with `name` only, a run that begins or
+    tells more of itself.
+
+    The line count of the answer is where the client goes on in the run's history.
+    """
     with info.context.backend.database.write() as connection:
         if input.get("id"):
             known, inserted = _get(connection, input["id"]), False
         else:
             known, inserted = _begin(connection, input, info.context.backend.settings.default_entity)
         runs.change(connection, known.id, **_edits(known, input))
-        bucket = runs.get(connection, known.id)
+        bucket = _required(connection, known.id)
+        if not input.get("id"):
+            bucket = replace(bucket, history_lines=_first_line(connection, bucket))
     if known.sweep_id is not None:
         info.context.backend.sweeps.touch(known.sweep_id)
     return {"bucket": bucket, "inserted": inserted}
@@ -68,10 +81,43 @@ def _begin(connection: Connection, input: dict[str, Any], default_entity: str) -
         known = runs.add(connection, home.id, name, values)
     elif sweep_id is not None and known.sweep_id is None:
         runs.change(connection, known.id, sweep_id=sweep_id)
-    runs.change(connection, known.id, **life_cycle.started(known, time.time()))
-    fresh = runs.get(connection, known.id)
-    assert fresh is not None
-    return fresh, inserted
+    if input.get("state") != RunState.PENDING:  # a pending one is made for a client that comes later
+        runs.change(connection, known.id, **life_cycle.started(known, time.time()))
+    if point := _fork_point(name, input):
+        branches.fork(connection, known, point)
+    return _required(connection, known.id), inserted
+
+
+def _required(connection: Connection, run_id: int) -> RunRecord:
+    run = runs.get(connection, run_id)
+    assert run is not None  # it was there earlier in this transaction
+    return run
+
+
+def _fork_point(name: str, input: dict[str, Any]) -> BranchPoint | None:
+    """Where a run says that it branched off from another."""
+    point = branches.branch_point(plain_config(input.get("config") or "{}"))
+    return None if point is None or point.run == name else point
+
+
+def _first_line(connection: Connection, run: RunRecord) -> int:
+    """The number of history lines that a run has before its client logs anything.
+
+    A client that resumes its run counts on by itself.
+    """
+    point = branches.branch_point(run.config_values)
+    if point is not None and point.run != run.name:
+        return lines.count_to_step(connection, run.id, int(max(-1, min(point.step, run.last_step))))
+    starts_over = HISTORY in run.stale_streams.split(",") and not _is_shared(run)
+    return 0 if starts_over else run.history_lines
+
+
+def _is_shared(run: RunRecord) -> bool:
+    """Whether several processes write the run (`mode="shared"`): one may begin when another has ended."""
+    match run.config_values.get("_wandb"):
+        case {"t": {"3": [*features]}}:
+            return SHARED_MODE in features
+    return False
 
 
 def _sweep_id(connection: Connection, home: Project, name: str | None, run_name: str) -> int | None:
@@ -85,10 +131,31 @@ def _edits(known: RunRecord, input: dict[str, Any]) -> dict[str, Any]:
     if input.get("tags") is not None:
         edits["tags"] = json.dumps(input["tags"])
     if input.get("config") is not None:
-        edits["config"] = dumps(json.loads(input["config"]))
+        config = json.loads(input["config"])
+        # The client of a fork does not know what the fork inherits.
+        is_fork = not input.get("id") and _fork_point(known.name, input) is not None
+        edits["config"] = dumps({**json.loads(known.config), **config} if is_fork else config)
     if input.get("summary_metrics") is not None:
-        edits["summary"] = dumps(known.summary_values | json.loads(input["summary_metrics"]))
+        edits["summary"] = dumps(json.loads(input["summary_metrics"]))  # whole: what it lacks was deleted
+        edits["heartbeat_at"] = time.time()  # by this the search knows of a new summary
     return edits
+
+
+@mutation.field("rewindRun")
+def rewind_run(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, Any]:
+    """Take a run back to a step."""
+    if input["metric_name"] != "_step":
+        raise LitsweepError(f"metricName: a run is rewound to a _step, not to a {input['metric_name']}")
+    with info.context.backend.database.write() as connection:
+        try:
+            known = named_run(connection, info.context, input)
+        except NotFoundError as error:  # of a 404 the client shows the whole answer, not just the message
+            raise LitsweepError(str(error)) from None
+        branches.rewind(connection, known, input["metric_value"])
+        rewound = _required(connection, known.id)
+    if known.sweep_id is not None:
+        info.context.backend.sweeps.touch(known.sweep_id)
+    return {"rewound_run": rewound}
 
 
 @mutation.field("stopRun")
@@ -107,8 +174,7 @@ def delete_run(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, boo
     with info.context.backend.database.write() as connection:
         known = _get(connection, input["id"])
         if input.get("delete_artifacts"):
-            for logged in artifacts.outputs_of(connection, known.id):
-                artifacts.delete(connection, logged.id)
+            artifacts.delete_outputs(connection, known.id)
         runs.delete(connection, known.id)
     collect_garbage(info.context.backend)
     if known.sweep_id is not None:
@@ -153,7 +219,30 @@ def resolve_runs(
     first: int | None = None,
     after: str | None = None,
 ) -> dict[str, Any]:
-    return page(run_filters.select(_in_project(parent, info, filters), filters, order), first, after)
+    found = run_filters.select(_in_project(parent, info, filters), filters, order)
+    best = _asked_best(parent, info, filters, order) if first == 1 else None
+    return page(sorted(found, key=lambda run: run.name != best) if best else found, first, after)
+
+
+def _asked_best(parent: Project, info: Info, filters: str | None, order: str | None) -> str | None:
+    """The run that `Sweep.best_run()` asks for: one run of one sweep, in the order of the sweep's metric.
+
+    Its summary alone does not tell, which by default has the last value that a run logged.
+    """
+    backend, name = info.context.backend, run_filters.sweep_of(filters)
+    if name is None or json.loads(filters or "{}") != {"$and": [{"sweep": name}]}:
+        return None
+    with backend.database.read() as connection:
+        sweep = sweeps.find(connection, name, parent.id)
+    live = backend.sweeps.get(sweep) if sweep else None
+    metric = live.config.metric if live else None
+    if live is None or metric is None:
+        return None
+    if order != f"{'-' if metric.is_maximized else '+'}summary_metrics.{metric.name}":
+        return None
+    with live.lock, backend.database.read() as connection:
+        live.refresh(connection)
+        return live.best_run()
 
 
 @project.field("runCount")
@@ -217,9 +306,14 @@ def resolve_tags(parent: RunRecord, _: Info) -> list[str]:
 
 
 @run.field("shouldStop")
-@run.field("stopped")
-def resolve_stopped(parent: RunRecord, _: Info) -> bool:
+def resolve_should_stop(parent: RunRecord, _: Info) -> bool:
     return parent.stopped_by is not None and parent.is_alive
+
+
+@run.field("stopped")
+def resolve_stopped(parent: RunRecord, info: Info) -> bool:
+    """Also after the end of a run that the search stopped: its state alone does not tell."""
+    return resolve_should_stop(parent, info) or parent.is_stopped_early
 
 
 @run.field("failed")

@@ -44,7 +44,7 @@ def upsert_sweep(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, A
         fresh = sweeps.get(connection, known.id)
     if input.get("id"):
         backend.sweeps.forget(known.id)
-    return {"sweep": fresh, "config_validation_warnings": list(config.warnings) if config else []}
+    return {"sweep": fresh, "config_validation_warnings": list(config.local_warnings) if config else []}
 
 
 def _create(

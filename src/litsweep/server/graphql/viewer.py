@@ -7,6 +7,8 @@ from typing import Any
 from ariadne import ObjectType, QueryType
 
 from litsweep.server.graphql.context import Info
+from litsweep.server.settings import USERNAME
+from litsweep.server.store import projects
 
 # Optional parts of W&B's API that this server has.
 FEATURES = ("SWEEPS_LOCAL_SCHEDULER", "MARK_RUN_FILES_UPLOADED")
@@ -14,6 +16,7 @@ FEATURES = ("SWEEPS_LOCAL_SCHEDULER", "MARK_RUN_FILES_UPLOADED")
 CLI_VERSIONS = {"min_cli_version": "0.22.0", "max_cli_version": "999.0.0"}
 
 query = QueryType()
+user = ObjectType("User")
 owned = [ObjectType("Project"), ObjectType("Sweep"), ObjectType("Run")]
 
 
@@ -23,22 +26,26 @@ class User:
 
     entity: str
     id: str = "1"
-    username: str = "local"
-    name: str = "local"
+    username: str = USERNAME
+    name: str = USERNAME
     email: str = "local@localhost"
     admin: bool = True
     flags: str = json.dumps({"code_saving_enabled": True})
     deleted_at: None = None
     api_keys: dict[str, Any] = field(default_factory=lambda: {"edges": []})
 
-    @property
-    def teams(self) -> dict[str, Any]:
-        return {"edges": [{"node": {"id": self.entity, "name": self.entity}}]}
-
 
 @query.field("viewer")
 def resolve_viewer(_: object, info: Info) -> User:
     return User(info.context.backend.settings.default_entity)
+
+
+@user.field("teams")
+def resolve_teams(parent: User, info: Info) -> dict[str, Any]:
+    """The one user may use every entity that has a project."""
+    with info.context.backend.database.read() as connection:
+        names = dict.fromkeys((parent.entity, *projects.entities(connection)))
+    return {"edges": [{"node": {"id": name, "name": name}} for name in names]}
 
 
 for owned_type in owned:
@@ -64,4 +71,4 @@ def resolve_server_info(_: object, info: Info) -> dict[str, Any]:
     }
 
 
-bindables = [query, *owned]
+bindables = [query, user, *owned]

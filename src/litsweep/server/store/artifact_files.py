@@ -90,7 +90,7 @@ def set_entries(connection: Connection, artifact_id: int, wanted: Sequence[Entry
     Raises:
         LitsweepError: the content of one never arrived.
     """
-    keys = _stored_keys(connection, {entry.digest for entry in wanted if entry.ref is None})
+    keys = stored_keys(connection, {entry.digest for entry in wanted if entry.ref is None})
     missing = [entry.name for entry in wanted if entry.ref is None and entry.digest not in keys]
     if missing:
         raise LitsweepError(f"the artifact's file {missing[0]!r} was never uploaded ({len(missing)} missing)")
@@ -110,7 +110,7 @@ def set_entries(connection: Connection, artifact_id: int, wanted: Sequence[Entry
         connection.execute(files.insert(), rows)
 
 
-def _stored_keys(connection: Connection, digests: Collection[str]) -> dict[str, str]:
+def stored_keys(connection: Connection, digests: Collection[str]) -> dict[str, str]:
     """Blob keys by digest, of the contents that are on disk."""
     query = select(files.c.digest, files.c.blob).join(blobs).where(blobs.c.stored_at.is_not(None))
     ordered = list(digests)

@@ -2,6 +2,7 @@
 
 A collection holds versions of one thing; a membership is an artifact's place in a collection, with a version
 number and aliases. Every artifact belongs to the sequence it was logged to, and may be linked to portfolios.
+It is an output of every run that logged it.
 """
 
 from sqlalchemy import (
@@ -116,4 +117,12 @@ uses = Table(
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     Column("artifact_id", ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True, index=True),
     Column("used_as", Text),
+)
+
+# The runs that logged a content again which was a version already; `artifacts.run_id` is the first.
+repeats = Table(
+    "artifact_repeats",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("artifact_id", ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True, index=True),
 )

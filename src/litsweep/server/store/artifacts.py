@@ -12,7 +12,7 @@ from litsweep.server.store import artifact_collections as collection_store
 from litsweep.server.store import artifact_files
 from litsweep.server.store.artifact_collections import MembershipRecord
 from litsweep.server.store.artifact_files import Entry
-from litsweep.server.store.artifact_tables import artifacts, collections, memberships, uses
+from litsweep.server.store.artifact_tables import artifacts, collections, memberships, repeats, uses
 
 PENDING = "PENDING"
 COMMITTED = "COMMITTED"
@@ -155,10 +155,32 @@ def users_of(connection: Connection, artifact_id: int) -> Sequence[int]:
     return connection.scalars(query.order_by(uses.c.run_id)).all()
 
 
+def note_output(connection: Connection, run_id: int, artifact: ArtifactRecord) -> None:
+    """Say that a run logged the artifact too. Doing it twice, or for its first run, changes nothing."""
+    if run_id == artifact.run_id:
+        return
+    wanted = (repeats.c.run_id == run_id, repeats.c.artifact_id == artifact.id)
+    connection.execute(repeats.delete().where(*wanted))
+    connection.execute(repeats.insert().values(run_id=run_id, artifact_id=artifact.id))
+
+
 def outputs_of(connection: Connection, run_id: int) -> Sequence[ArtifactRecord]:
     """What a run logged, in order."""
-    wanted = (artifacts.c.run_id == run_id, artifacts.c.state == COMMITTED)
-    return _records(connection, _JOINED.where(*wanted).order_by(artifacts.c.id))
+    again = select(repeats.c.artifact_id).where(repeats.c.run_id == run_id)
+    is_logged = (artifacts.c.run_id == run_id) | artifacts.c.id.in_(again)
+    wanted = _JOINED.where(is_logged, artifacts.c.state == COMMITTED)
+    return _records(connection, wanted.order_by(artifacts.c.id))
+
+
+def delete_outputs(connection: Connection, run_id: int) -> None:
+    """Delete what a run logged, but for the versions that another run logged too."""
+    for logged in outputs_of(connection, run_id):
+        others = select(repeats.c.run_id).where(
+            repeats.c.artifact_id == logged.id, repeats.c.run_id != run_id
+        )
+        is_shared = logged.run_id not in (None, run_id) or connection.scalar(others.limit(1)) is not None
+        if not is_shared:
+            delete(connection, logged.id)
 
 
 def inputs_of(connection: Connection, run_id: int) -> Sequence[ArtifactRecord]:

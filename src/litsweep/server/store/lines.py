@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from litsweep.server.store.tables import stream_lines
 
@@ -52,11 +52,17 @@ def tail(connection: Connection, run_id: int, stream: str, n: int) -> Sequence[L
     return [Line(*row) for row in connection.execute(wanted)][::-1]
 
 
-def by_step(connection: Connection, run_id: int, start: int, stop: int, limit: int) -> Sequence[Line]:
+def by_step(connection: Connection, run_id: int, start: int, stop: int, limit: int | None) -> Sequence[Line]:
     """History rows with `start <= step < stop`, in order."""
     wanted = _LINES.where(_of(run_id, HISTORY), stream_lines.c.step >= start, stream_lines.c.step < stop)
     rows = connection.execute(wanted.order_by(stream_lines.c.step, stream_lines.c.line).limit(limit))
     return [Line(*row) for row in rows]
+
+
+def count_to_step(connection: Connection, run_id: int, step: int) -> int:
+    """The number of history rows up to a step."""
+    wanted = select(func.count()).select_from(stream_lines)
+    return connection.scalar(wanted.where(_of(run_id, HISTORY), stream_lines.c.step <= step)) or 0
 
 
 def forget_from(connection: Connection, run_id: int, stream: str, start: int) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, select
 
-from litsweep.server.store.runs import ALIVE
 from litsweep.server.store.tables import projects, runs, sweeps
+from litsweep.sweep.run import RunState
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def activities(connection: Connection) -> Sequence[Activity]:
     """Every project, the one with the latest news first."""
     swept = select(func.count()).where(sweeps.c.project_id == projects.c.id).scalar_subquery()
     latest = func.coalesce(func.max(runs.c.heartbeat_at), projects.c.created_at)
-    running = func.coalesce(func.sum(case((runs.c.state.in_(ALIVE), 1), else_=0)), 0)
+    running = func.coalesce(func.sum(case((runs.c.state == RunState.RUNNING, 1), else_=0)), 0)
     query = (
         select(projects.c.entity, projects.c.name, swept, func.count(runs.c.id), running, latest)
         .outerjoin(runs, runs.c.project_id == projects.c.id)

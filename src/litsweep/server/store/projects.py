@@ -48,5 +48,10 @@ def of_entity(connection: Connection, entity: str) -> Sequence[Project]:
     return [Project(**row._mapping) for row in connection.execute(wanted)]
 
 
+def entities(connection: Connection) -> Sequence[str]:
+    """Every entity that has a project, by name."""
+    return list(connection.scalars(select(projects.c.entity).distinct().order_by(projects.c.entity)))
+
+
 def describe(connection: Connection, project_id: int, description: str) -> None:
     connection.execute(projects.update().where(projects.c.id == project_id).values(description=description))

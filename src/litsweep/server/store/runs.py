@@ -18,6 +18,12 @@ SCHEDULER_SUFFIX = "-scheduler"
 ALIVE = tuple(state for state in RunState if state.is_alive)
 
 
+def plain_config(config: str) -> dict[str, Any]:
+    """A config as it is sent, without W&B's wrapping of each value in `{"value": …}`."""
+    wire: dict[str, Any] = json.loads(config)
+    return {k: v["value"] if isinstance(v, dict) and "value" in v else v for k, v in wire.items()}
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """A row of `runs`, with the names of what it belongs to. Fields are in the order of the columns."""
@@ -72,15 +78,24 @@ class RunRecord:
         return RunState(self.state).is_alive
 
     @property
+    def is_stopped_early(self) -> bool:
+        """True where the search ended it, or has asked it to end."""
+        return self.stopped_by == "search"
+
+    @property
     def is_broken(self) -> bool:
         """As `Run.is_broken`."""
         return RunState(self.state).is_broken_by(self.failure)
 
+    @property
+    def duration(self) -> float | None:
+        """Seconds from its start to its end, or to the last that was heard of it."""
+        return None if self.started_at is None else (self.ended_at or self.heartbeat_at) - self.started_at
+
     @cached_property
     def config_values(self) -> dict[str, Any]:
-        """The config without W&B's wrapping of each value in `{"value": …}`."""
-        wire: dict[str, Any] = json.loads(self.config)
-        return {k: v["value"] if isinstance(v, dict) and "value" in v else v for k, v in wire.items()}
+        """The config without W&B's wrapping."""
+        return plain_config(self.config)
 
     @cached_property
     def summary_values(self) -> dict[str, Any]:
@@ -91,7 +106,10 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class RunMark:
-    """What tells whether there is news of a run."""
+    """The columns that change when a run has something new.
+
+    A summary is too large to be read for every run each time: whoever writes one sets `heartbeat_at`.
+    """
 
     id: int
     name: str
@@ -100,6 +118,7 @@ class RunMark:
     stopped_by: str | None
     failure: str | None
     started_at: float | None
+    heartbeat_at: float
 
 
 _JOINED = (

@@ -17,7 +17,7 @@ from litsweep.sweep.distributions import (
     Uniform,
     constant,
 )
-from litsweep.sweep.parse.section import Section, yaml_number
+from litsweep.sweep.parse.section import Section, misspelt, yaml_number
 from litsweep.sweep.parse.yaml_text import write_yaml
 from litsweep.sweep.values import is_finite, is_number, show
 
@@ -49,12 +49,16 @@ def _distribution_name(section: Section, is_nested: bool) -> str | None:
         section.path,
         "needs value, values, min and max, a distribution, or nested parameters",
         show(dict(section.content)),
-        _missing_bound(section),
+        _missing_key(section),
     )
     return None
 
 
-def _missing_bound(section: Section) -> str:
+def _missing_key(section: Section) -> str:
+    for key in section.content:
+        near = misspelt(key, ("value", "values", *_BOUNDS, "distribution", "parameters"))
+        if near and near not in section and key not in section.content.keys() & _BOUNDS:
+            return f"did you mean {near} with {key}?"
     if "min" in section or "max" in section:
         return f"add `{'max' if 'min' in section else 'min'}:`"
     return "write for example `value: 3`, `values: [1, 2]` or `min: 0.0` and `max: 1.0`"
@@ -168,9 +172,13 @@ def _int_uniform(section: Section) -> Distribution | None:
         return None
     for key, bound in zip(("min", "max"), bounds, strict=True):
         if not isinstance(bound, int) or abs(bound) > 2**63:
-            section.fault(key, "must be a 64-bit integer for int_uniform", "use uniform for decimal numbers")
+            section.fault(key, "must be a 64-bit integer for int_uniform", _integer_fix(bound))
             return None
     return IntUniform(int(bounds[0]), int(bounds[1]))
+
+
+def _integer_fix(bound: float) -> str:
+    return f"write {bound:.0f}" if bound == int(bound) else "use uniform for decimal numbers"
 
 
 def _uniform(section: Section) -> Continuous | None:
@@ -270,4 +278,7 @@ _DISTRIBUTIONS: dict[str, tuple[tuple[str, ...], _Build]] = {
     "q_beta": (("a", "b", "q"), _quantized(_beta)),
 }
 # A misspelt `loguniform` means limits of the value, not the exponents of the deprecated distributions.
-_RENAMED = {name: f"{name}_values" for name in ("log_uniform", "inv_log_uniform", "q_log_uniform")}
+_RENAMED = {
+    **{name: f"{name}_values" for name in ("log_uniform", "inv_log_uniform", "q_log_uniform")},
+    "choice": "categorical",
+}

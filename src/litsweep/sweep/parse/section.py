@@ -1,9 +1,9 @@
 """Typed readers for one mapping of a config. A report collects all faults and warnings."""
 
-import difflib
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final
 
 from litsweep.errors import Fault
@@ -11,6 +11,7 @@ from litsweep.sweep.parse.yaml_text import write_yaml
 from litsweep.sweep.values import is_finite, show
 
 _SHORTEST_START: Final = 3
+_LETTERS_PER_EDIT: Final = 4
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Report:
 
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    cloud_warnings: list[str] = field(default_factory=list)
 
     def fault(self, path: str, rule: str, got: str = "", fix: str = "") -> None:
         """Add a fault."""
@@ -27,6 +29,11 @@ class Report:
     def warn(self, path: str, what: str) -> None:
         """Add a warning."""
         self.warnings.append(f"{path}: {what}")
+
+    def warn_for_cloud(self, path: str, what: str) -> None:
+        """Add a warning that matters on W&B's cloud only."""
+        self.warn(path, what)
+        self.cloud_warnings.append(self.warnings[-1])
 
 
 @dataclass(frozen=True)
@@ -137,15 +144,75 @@ class Section:
         """Report each key that is not allowed, with the nearest allowed name as the fix."""
         for key in self.content:
             if key not in allowed:
-                fix = did_you_mean(key, allowed) or f"the keys here are {', '.join(allowed)}"
+                near = misspelt(key, [name for name in allowed if name not in self])
+                fix = f"did you mean {near}?" if near else f"the keys here are {', '.join(allowed)}"
                 self.report.fault(self.path_of(key), f"is not a key of {where}", "", fix)
+
+    def check_keys(
+        self, allowed: Collection[str], where: str, moved: Mapping[str, str] | None = None
+    ) -> None:
+        """Report each misspelt key. Warn of any other unknown key, which W&B ignores.
+
+        `moved` maps each key that belongs elsewhere to its place. Such a key counts as misspelt.
+        """
+        moved = moved or {}
+        for key in self.content:
+            if key in allowed:
+                continue
+            near = misspelt(key, (*allowed, *moved))
+            if near:
+                fix = f"did you mean {moved.get(near, near)}?"
+                self.report.fault(self.path_of(key), f"is not a key of {where}", "", fix)
+            else:
+                self.report.warn(self.path_of(key), f"is not a key of {where}, and is ignored")
 
 
 def did_you_mean(word: object, allowed: Collection[str], renamed: Mapping[str, str] | None = None) -> str:
-    """Return `did you mean …?` if an allowed word is similar or begins with `word`; otherwise ""."""
-    near = difflib.get_close_matches(str(word), allowed, n=1, cutoff=0.6)
-    near += [name for name in allowed if name.startswith(str(word)) and len(str(word)) >= _SHORTEST_START]
-    return f"did you mean {(renamed or {}).get(near[0], near[0])}?" if near else ""
+    """Return `did you mean …?` if an allowed word is similar or one begins with the other; otherwise ""."""
+    renamed = renamed or {}
+    near = misspelt(word, (*allowed, *renamed)) or _same_start(str(word).lower(), allowed)
+    return f"did you mean {renamed.get(near, near)}?" if near else ""
+
+
+def _same_start(word: str, names: Collection[str]) -> str | None:
+    """Return the first name that begins with `word`, or with which `word` begins (`max`, `bayesian`)."""
+    pairs = ((name, sorted((word, name), key=len)) for name in names)
+    starts = (
+        name for name, (short, long) in pairs if len(short) >= _SHORTEST_START and long.startswith(short)
+    )
+    return next(starts, None)
+
+
+def misspelt(word: object, names: Collection[str]) -> str | None:
+    """Return the nearest of the names of which `word` is a misspelling; None if there is none.
+
+    Case does not count, nor does `-` for `_`. A name of three letters allows one edit, a longer one allows
+    one for each four letters.
+    """
+    plain, found = _plain(str(word)), []
+    for name in names:
+        most = max(len(name) // _LETTERS_PER_EDIT, int(len(name) >= _SHORTEST_START))
+        if abs(len(name) - len(plain)) <= most and (edits := edit_distance(plain, _plain(name))) <= most:
+            found.append((edits, name))
+    return min(found, key=itemgetter(0))[1] if found else None
+
+
+def edit_distance(one: str, other: str) -> int:
+    """Return the edit distance of Damerau (1964): deletions, insertions, substitutions, transpositions."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one):
+        before, above, row = row, before, [i + 1]
+        for j, its in enumerate(other):
+            least = min(before[j + 1] + 1, row[j] + 1, before[j] + (letter != its))
+            if i and j and letter == other[j - 1] and one[i - 1] == its:
+                least = min(least, above[j - 1] + 1)
+            row.append(least)
+    return row[-1]
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("-", "_")
 
 
 def as_number_fix(value: object) -> str:

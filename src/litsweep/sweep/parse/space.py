@@ -12,6 +12,7 @@ from litsweep.sweep.space import Condition, Parameter, SearchSpace
 from litsweep.sweep.values import show
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_NAMING = "write a name there; one that YAML reads as true, false or null (on, no, ~) goes in quotes"
 _CONDITION = "write for example `momentum: {optimizer: sgd}`"
 
 
@@ -45,13 +46,25 @@ def _parameters(section: Section, path: tuple[str, ...]) -> Iterator[Parameter]:
     """Return the parameters in W&B's order: sorted by name at each level of nesting."""
     for key in sorted(section.content, key=str):
         name = str(key)
-        if not isinstance(key, str) or not _NAME.fullmatch(key):
-            rule = "must be named by letters, digits, `_`, `.` and `-`, not beginning with a digit"
-            section.report.fault(section.path_of(name), rule, show(key), "rename it")
+        rule = _name_rule(key)
+        if rule:
+            section.report.fault(section.path_of(show(key)), rule, "", _NAMING)
             continue
+        if not _NAME.fullmatch(name):
+            words = "W&B's schema has only letters, digits, `_`, `.` and `-` in a name, no digit at the start"
+            section.report.warn(section.path_of(name), f"{words}; it takes this one all the same")
         entry = section.section(name, _entry_fix(section.raw(name)))
         if entry is not None:
             yield from _entry(entry, (*path, name))
+
+
+def _name_rule(key: object) -> str:
+    """Return the rule that a parameter's name breaks; empty if the name is valid."""
+    if not isinstance(key, str):
+        return "must be named by text"
+    if not key.strip():
+        return "must have a name"
+    return "" if key.isprintable() else "must be named without line breaks and control characters"
 
 
 def _entry_fix(value: object) -> str:

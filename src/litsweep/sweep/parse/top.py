@@ -27,14 +27,7 @@ _SCHEDULERS = {"wandb": ("grid", "random", "bayes"), "optuna": ("custom",), "ax"
 
 def check_keys(top: Section) -> None:
     """Report a misspelt or misplaced key. Warn of any other unknown key, which W&B ignores."""
-    for key in top.content:
-        if key in _KEYS or key in _CLIENT_KEYS:
-            continue
-        near = did_you_mean(key, (*_KEYS, *_LITSWEEP_KEYS), _MOVED)
-        if near:
-            top.report.fault(str(key), "is not a key of a sweep config", "", near)
-        else:
-            top.report.warn(str(key), "is not a key of a sweep config, and is ignored")
+    top.check_keys((*_KEYS, *_CLIENT_KEYS), "a sweep config", _MOVED)
 
 
 def parse_litsweep(top: Section) -> Section | None:
@@ -43,7 +36,8 @@ def parse_litsweep(top: Section) -> Section | None:
     section = top.section("litsweep", fix) if "litsweep" in top else None
     if section is not None:
         section.refuse_unknown_keys(_LITSWEEP_KEYS, "litsweep")
-        top.report.warn("litsweep", "is for litsweep's own backend; W&B cloud ignores it, with a warning")
+        what = "is for litsweep's own backend; W&B cloud ignores it, with a warning"
+        top.report.warn_for_cloud("litsweep", what)
     return section
 
 

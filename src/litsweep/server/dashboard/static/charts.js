@@ -1,12 +1,10 @@
 // Plotly in the colours of the page.
 
-/* global Plotly */
-
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const drawn = new Map();
-const resized = new ResizeObserver((entries) =>
-  entries.forEach((entry) => entry.target.data && Plotly.Plots.resize(entry.target)),
-);
+const resized = new ResizeObserver((entries) => {
+  for (const { target } of entries) if (target.data) Plotly.Plots.resize(target);
+});
 
 export const colour = (name) =>
   getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();

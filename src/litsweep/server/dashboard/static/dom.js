@@ -43,4 +43,4 @@ export const badge = (state) =>
   el("span", { class: `badge ${state.replaceAll(" ", "-").toLowerCase()}` }, state.toLowerCase());
 
 /** The address of a page or of data, each part escaped. */
-export const address = (...parts) => "/" + parts.map(encodeURIComponent).join("/");
+export const address = (...parts) => `/${parts.map(encodeURIComponent).join("/")}`;

@@ -10,7 +10,10 @@ const onFront = (runs) => runs.filter((run) => run.is_front);
 export function frontTile({ metrics, runs }, link) {
   const front = onFront(runs);
   if (!front.length)
-    return [el("p", { class: "figure" }, "–"), el("p", { class: "soft" }, "no run has logged every metric yet")];
+    return [
+      el("p", { class: "figure" }, "–"),
+      el("p", { class: "soft" }, "no run has logged every metric yet"),
+    ];
   const reach = metrics.map((metric, i) => {
     const sign = metric.goal === "maximize" ? -1 : 1;
     const end = front.reduce((best, run) => (sign * run.bests[i] < sign * best.bests[i] ? run : best));

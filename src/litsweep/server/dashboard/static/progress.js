@@ -3,18 +3,15 @@
 import { el } from "./dom.js";
 import { plural } from "./format.js";
 
-const ORDER = ["finished", "stopped early", "failed", "running"];
-
 /** A bar of the runs by state, out of `expected` runs if that is known, with the numbers in words. */
 export function progress(counts, expected) {
-  const begun = ORDER.reduce((sum, state) => sum + counts[state], 0);
+  const states = Object.entries(counts); // in the server's words and order
+  const begun = states.reduce((sum, [, count]) => sum + count, 0);
   const total = Math.max(begun, expected ?? 0, 1);
-  const parts = ORDER.filter((state) => counts[state]).map((state) =>
-    el("span", { class: state.replace(" ", "-"), style: `flex-basis:${(100 * counts[state]) / total}%` }),
+  const parts = states.map(([state, count]) =>
+    el("span", { class: state.replaceAll(" ", "-"), style: `flex-basis:${(100 * count) / total}%` }),
   );
-  const words = ORDER.filter((state) => counts[state])
-    .map((state) => `${counts[state]} ${state}`)
-    .join(", ");
+  const words = states.map(([state, count]) => `${count} ${state}`).join(", ");
   const of = expected ? ` of ${expected}` : "";
   return el(
     "div",
@@ -23,7 +20,7 @@ export function progress(counts, expected) {
     el(
       "p",
       { class: "soft" },
-      begun ? `${expected ? begun + of + " runs" : plural(begun, "run")}: ${words}` : "no runs yet",
+      begun ? `${expected ? `${begun}${of} runs` : plural(begun, "run")}: ${words}` : "no runs yet",
     ),
   );
 }

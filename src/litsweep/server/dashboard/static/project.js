@@ -16,11 +16,7 @@ const sweepTile = (sweep) =>
       el("a", { class: "strong", href: address(entity, project, "sweeps", sweep.name) }, sweep.title),
       badge(sweep.state),
     ),
-    el(
-      "p",
-      { class: "soft" },
-      [sweep.method, goals(sweep.metrics)].filter(Boolean).join(", "),
-    ),
+    el("p", { class: "soft" }, [sweep.method, goals(sweep.metrics)].filter(Boolean).join(", ")),
     progress(sweep.counts, sweep.expected),
     el(
       "div",

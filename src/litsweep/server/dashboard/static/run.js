@@ -1,5 +1,6 @@
-import { address, badge, definitions, el, empty, fill } from "./dom.js";
 import { colour, draw } from "./charts.js";
+import { consoleText } from "./console.js";
+import { address, badge, definitions, el, empty, fill } from "./dom.js";
 import { ago, bytes, duration, elapsed, inOrder, number, plural, time, value } from "./format.js";
 import { get, poll } from "./poll.js";
 import { full } from "./reason.js";
@@ -28,7 +29,7 @@ function showHead({ run, stop }) {
     run.notes ? el("p", {}, run.notes) : null,
   );
   const notices = [];
-  if (run.failure)
+  if (run.failure && run.state !== "killed") // a killed run counts with what it reached
     notices.push(
       el(
         "p",
@@ -41,7 +42,7 @@ function showHead({ run, stop }) {
       el(
         "p",
         { class: "notice" },
-        `Stopped early by ${stop.by === "search" ? "the search" : "a person"}${stop.why ? `: ${stop.why}` : ""}.`,
+        `${stop.by === "search" ? "Stopped early by the search" : "Stopped by a person"}${stop.why ? `: ${stop.why}` : ""}.`,
       ),
     );
   fill("notices", notices);
@@ -274,19 +275,6 @@ const earlier = el(
   "Show earlier lines",
 );
 
-/** A console line without what the client puts in front (the time, ERROR for stderr), and without colours. */
-function plain(line) {
-  let text = line.replace(/^(ERROR )?\d{4}-\d\d-\d\dT\S+ /, "");
-  if (line.startsWith("{")) {
-    try {
-      text = JSON.parse(line).content ?? line;
-    } catch {
-      /* a line that only looks like JSON */
-    }
-  }
-  return text.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "");
-}
-
 async function showLog() {
   const { start, lines } = await get(`${data}/log${logStart === null ? "" : `?from=${logStart}`}`);
   if (!lines.length) return fill("log", empty("Nothing printed yet."));
@@ -295,7 +283,7 @@ async function showLog() {
   if (isFirst) fill("log", earlier, log);
   logStart = start;
   earlier.hidden = start === 0;
-  log.textContent = lines.map(plain).join("\n");
+  log.textContent = lines.map(consoleText).join("\n");
   if (isAtEnd || isFirst) log.scrollTop = log.scrollHeight;
 }
 

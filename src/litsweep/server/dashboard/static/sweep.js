@@ -1,5 +1,5 @@
-import { address, badge, definitions, el, empty, fill } from "./dom.js";
 import { axis, colour, draw, sensibleRange } from "./charts.js";
+import { address, badge, definitions, el, empty, fill } from "./dom.js";
 import { ago, duration, elapsed, goals, number, plural, time, value } from "./format.js";
 import { drawFront, frontTile } from "./front.js";
 import { parallel } from "./parallel.js";
@@ -38,10 +38,11 @@ function showHead({ sweep, metrics }) {
     ),
     sweep.description ? el("p", {}, sweep.description) : null,
   );
-  const notices = sweep.warnings.map((warning) => el("p", { class: "notice" }, warning));
+  const notices = sweep.warnings.map((warning) => el("p", { class: "notice warn" }, warning));
   if (sweep.why_done) {
     const why = WHY_DONE[sweep.why_done] ?? sweep.why_done;
-    notices.push(el("p", { class: "notice" }, `No more runs are suggested: ${why}.`));
+    const tone = sweep.why_done === "target" ? "notice good" : "notice";
+    notices.push(el("p", { class: tone }, `No more runs are suggested: ${why}.`));
   }
   fill("notices", notices);
   fill("config", sweep.config);
@@ -57,22 +58,22 @@ function showTiles(data, best) {
       : metrics.length > 1
         ? tile("Pareto front", ...frontTile(data, link))
         : best === null
-        ? tile(
-            `Best ${metric.name}`,
-            el("p", { class: "figure" }, "–"),
-            el("p", { class: "soft" }, "no run has logged it yet"),
-          )
-        : tile(
-            `Best ${metric.name}`,
-            el("p", { class: "figure" }, number(best.best)),
-            el(
-              "p",
-              { class: "soft" },
-              metric.goal === "maximize" ? "highest" : "lowest",
-              " of all, by ",
-              link(best),
-            ),
-          );
+          ? tile(
+              `Best ${metric.name}`,
+              el("p", { class: "figure" }, "–"),
+              el("p", { class: "soft" }, "no run has logged it yet"),
+            )
+          : tile(
+              `Best ${metric.name}`,
+              el("p", { class: "figure" }, number(best.best)),
+              el(
+                "p",
+                { class: "soft" },
+                metric.goal === "maximize" ? "highest" : "lowest",
+                " of all, by ",
+                link(best),
+              ),
+            );
   const config =
     best && metrics.length === 1 && parameters.length
       ? tile(
@@ -159,6 +160,7 @@ function drawCurves({ metric, runs, curves }, best) {
         hovertemplate: `${run.title.replaceAll("<", "&lt;")}<br>step %{x}: %{y:.5g}<extra></extra>`,
       };
     });
+  if (!order.length) return fill("curves", empty("No run has logged it step by step."));
   const range = sensibleRange(order.flatMap((run) => curves[run.name][1]));
   document
     .getElementById("curves-title")
@@ -260,7 +262,10 @@ poll(`/-/data${location.pathname}`, async (data) => {
   if (best && data.metrics.length === 1) best.isBest = true;
   showHead(data);
   showTiles(data, best);
-  if (!runTable) fill("runs", (runTable = makeTable(data)).element);
+  if (!runTable) {
+    runTable = makeTable(data);
+    fill("runs", runTable.element);
+  }
   runTable.show(data.runs);
   if (data.metric === null || best === null) {
     fill("best", empty("Comes with the first result."));

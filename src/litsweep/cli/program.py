@@ -1,0 +1,175 @@
+"""What a sweep's `command` runs, and whether it is found here: a file, a module, or a program on PATH."""
+
+import contextlib
+import os
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
+from pathlib import Path
+
+from litsweep.errors import Fault
+from litsweep.launch.command import DEFAULT_COMMAND
+from litsweep.launch.process import path_of_runs
+from litsweep.sweep.config import SweepConfig
+
+PROGRAM = "${program}"
+_OWN_PYTHON = ("${interpreter}", "python", "python3")
+_PYTHON = re.compile(r"python[0-9.]*")
+_ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
+_TAKES_A_VALUE = ("-W", "-X", "--check-hash-based-pycs")
+_SHEBANG = re.compile(r"#!.*python")
+_LARGEST_SOURCE = 1_000_000
+
+
+class Kind(StrEnum):
+    """How the command names what it runs."""
+
+    FILE = "file"
+    MODULE = "module"
+    EXECUTABLE = "executable"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What runs. `is_program` where `program:` names it, `arguments` the items of the command after it.
+
+    `is_here` where the agent itself starts it, or this Python for it, so that what is not found will fail.
+    """
+
+    kind: Kind
+    name: str
+    is_program: bool
+    is_here: bool
+    arguments: tuple[str, ...]
+
+    def source(self) -> Path | None:
+        """Return the file that runs; None where it cannot be found here. Nothing is imported."""
+        if self.kind is Kind.MODULE:
+            return _module_file(self.name)
+        if self.kind is Kind.EXECUTABLE:
+            found = shutil.which(self.name, path=path_of_runs(os.environ))
+            return Path(found) if found else None
+        path = Path(self.name)
+        return next((file for file in (path, path / "__main__.py") if file.is_file()), None)
+
+    def python_source(self) -> str:
+        """Return the Python source that runs; empty where that is something else, or cannot be read."""
+        source = self.source()
+        try:
+            if source is None or source.stat().st_size > _LARGEST_SOURCE:
+                return ""
+            text = source.read_text(errors="replace")
+        except OSError:
+            return ""
+        runs_in_python = self.is_here and self.kind is Kind.FILE
+        return text if runs_in_python or source.suffix == ".py" or _SHEBANG.match(text) else ""
+
+
+def target_of(config: SweepConfig) -> Target | None:
+    """Return what the command runs; None where only a launcher in it (bash, docker) knows."""
+    items = list(config.command or DEFAULT_COMMAND)
+    start = _first_word(items)
+    python = next((i for i, item in enumerate(items) if i >= start and _is_python(item)), None)
+    if python is not None:
+        found = _after_python(items, python)
+        is_here = python == start and items[python] in (*_OWN_PYTHON, sys.executable)
+        return _target(config, items, *found, is_here=is_here) if found else None
+    if start < len(items) and items[start] == PROGRAM:
+        return _target(config, items, Kind.EXECUTABLE, start, is_here=True)
+    if PROGRAM not in items:
+        return None
+    at = items.index(PROGRAM)
+    kind = Kind.MODULE if items[at - 1] in ("-m", "--module") else Kind.FILE
+    return _target(config, items, kind, at, is_here=False)
+
+
+def _target(config: SweepConfig, items: Sequence[str], kind: Kind, at: int, *, is_here: bool) -> Target:
+    is_program = items[at] == PROGRAM
+    name = (config.program or "") if is_program else items[at]
+    return Target(kind, name, is_program, is_here, tuple(items[at + 1 :]))
+
+
+def _first_word(items: Sequence[str]) -> int:
+    """The index of the program that the agent starts, after `${env}` and the variables set by it."""
+    if items[:1] not in (["${env}"], ["env"], ["/usr/bin/env"]):
+        return 0
+    return next((i for i, item in enumerate(items) if i > 0 and not _ASSIGNMENT.fullmatch(item)), len(items))
+
+
+def _is_python(item: str) -> bool:
+    return item == "${interpreter}" or _PYTHON.fullmatch(Path(item).name) is not None
+
+
+def _after_python(items: Sequence[str], python: int) -> tuple[Kind, int] | None:
+    """What the interpreter is told to run, and where that stands; None for `-c` and for a macro."""
+    at = python + 1
+    while at < len(items) and items[at].startswith("-") and items[at] not in ("-m", "-c"):
+        at += 2 if items[at] in _TAKES_A_VALUE else 1
+    kind = Kind.MODULE if items[at : at + 1] == ["-m"] else Kind.FILE
+    at += kind is Kind.MODULE
+    if at >= len(items) or items[at] == "-c" or (items[at].startswith("${") and items[at] != PROGRAM):
+        return None
+    return kind, at
+
+
+def program_faults(config: SweepConfig) -> list[Fault]:
+    """Return what keeps every run from starting: no program, or a file that is not there."""
+    if config.program is None and PROGRAM in (config.command or DEFAULT_COMMAND):
+        return [Fault("program", "an agent needs a program to run", "", "add `program: agent.py`")]
+    target = target_of(config)
+    if target is None or target.kind is not Kind.FILE or not (target.is_here and target.is_program):
+        return []
+    if target.source():
+        return []
+    return [Fault("program", "must be a file, seen from where agents start", repr(target.name), _fix(target))]
+
+
+def _fix(target: Target) -> str:
+    if Path(target.name.split(" ")[0]).is_file():
+        return "write its options as further items of `command`"
+    if _module_file(target.name):
+        return 'write `command: ["${env}", "${interpreter}", -m, "${program}", "${args}"]` to run a module'
+    return f"start in the folder that has it (this is {Path.cwd()}), or write its path from here"
+
+
+def program_warnings(config: SweepConfig) -> list[str]:
+    """Return what will probably keep runs from starting: a module or program that is not found from here."""
+    target = target_of(config)
+    looks_elsewhere = any(item.startswith(("PATH=", "PYTHONPATH=")) for item in config.command or ())
+    if target is None or not target.is_here or looks_elsewhere or target.source():
+        return []
+    where = {
+        Kind.FILE: f"in {Path.cwd()}, where agents start",
+        Kind.MODULE: f"by {sys.executable} in {Path.cwd()}",
+        Kind.EXECUTABLE: "on PATH; write ./ before the name of a script in this folder",
+    }[target.kind]
+    place = "program" if target.is_program else "command"
+    return [f"{place}: the {target.kind} {target.name!r} is not found {where}"]
+
+
+def _module_file(name: str) -> Path | None:
+    """The file that `python -m name` would run from this folder."""
+    spec = _module(name)
+    if spec and spec.submodule_search_locations is not None:
+        spec = _module(f"{name}.__main__")
+    return Path(spec.origin) if spec and spec.origin else None
+
+
+def _module(name: str) -> ModuleSpec | None:
+    """Find a module as `importlib.util.find_spec` does, but without importing the packages it is in."""
+    package, _, _ = name.rpartition(".")
+    if package:
+        parent = _module(package)
+        return PathFinder.find_spec(name, list(parent.submodule_search_locations or ())) if parent else None
+    spec = PathFinder.find_spec(name, [str(Path.cwd()), *sys.path])
+    if spec and spec.origin:
+        return spec
+    with contextlib.suppress(ImportError, ValueError):  # a bare folder gives way to an editable install
+        installed = find_spec(name)
+        return installed if installed and installed.origin else spec
+    return spec

@@ -1,0 +1,158 @@
+"""The sweeps of a server: found by a part of their path, and listed."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from litsweep.errors import ConfigError, LitsweepError
+from litsweep.launch.protocol import GraphqlApi, SweepPath, credentials
+from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.run import RunState, count_words, state_word
+
+_ENTITIES = "query Entities { viewer { entity teams { edges { node { name } } } } }"
+_PROJECTS = """query Projects($entity: String, $after: String) {
+  models(entityName: $entity, first: 100, after: $after) {
+    edges { node { name } } pageInfo { hasNextPage endCursor } } }"""
+_FIND = """query Find($entity: String, $after: String, $sweep: String!) {
+  models(entityName: $entity, first: 100, after: $after) {
+    edges { node { name sweep(sweepName: $sweep) { name } } } pageInfo { hasNextPage endCursor } } }"""
+_FIND_IN_PROJECT = """query FindInProject($entity: String, $project: String, $sweep: String!) {
+  project(name: $project, entityName: $entity) { name entityName sweep(sweepName: $sweep) { name } } }"""
+_SWEEPS = """query Sweeps($entity: String, $project: String, $after: String) {
+  project(name: $project, entityName: $entity) {
+    sweeps(first: 100, after: $after) {
+      edges { node { name displayName state config bestLoss createdAt
+        runs { edges { node { state stopped } } } } }
+      pageInfo { hasNextPage endCursor } } } }"""
+
+
+@dataclass(frozen=True)
+class SweepEntry:
+    """One sweep of a list. `runs` counts its runs by the word for their state.
+
+    `best` is the best value of `metric` so far. `created_at` is in seconds since 1970.
+    """
+
+    path: str
+    name: str | None
+    state: str
+    method: str | None
+    metric: str | None
+    best: float | None
+    runs: Counter[str]
+    created_at: float
+
+
+class Directory(GraphqlApi):
+    """All that the person can reach on a server."""
+
+    def sweeps(self) -> list[SweepEntry]:
+        """Every sweep of every project, the newest first."""
+        places = ((entity, project) for entity in self.entities() for project in self._projects(entity))
+        found = (
+            _entry(entity, project, node) for entity, project in places for node in self._of(entity, project)
+        )
+        return sorted(found, key=lambda sweep: sweep.created_at, reverse=True)
+
+    def find(self, path: SweepPath) -> list[str]:
+        """The full paths of the sweeps with an id, in the entity and project of `path` if it has them."""
+        entities = [path.entity] if path.entity else self.entities()
+        if path.project:
+            return [found for entity in entities for found in self._in_project(entity, path.project, path.id)]
+        return [
+            f"{entity}/{node['name']}/{path.id}"
+            for entity in entities
+            for node in self._pages(_FIND, ("models",), entity=entity, sweep=path.id)
+            if node["sweep"]
+        ]
+
+    def entities(self) -> list[str]:
+        """The person's own entity, and those of their teams."""
+        viewer = self._call(_ENTITIES).get("viewer") or {}
+        teams = [edge["node"]["name"] for edge in (viewer.get("teams") or {}).get("edges", ())]
+        return list(dict.fromkeys([viewer["entity"]] * bool(viewer.get("entity")) + teams))
+
+    def _projects(self, entity: str) -> list[str]:
+        return [node["name"] for node in self._pages(_PROJECTS, ("models",), entity=entity)]
+
+    def _of(self, entity: str, project: str) -> Iterator[Mapping[str, Any]]:
+        return self._pages(_SWEEPS, ("project", "sweeps"), entity=entity, project=project)
+
+    def _in_project(self, entity: str, project: str, sweep: str) -> list[str]:
+        answer = self._call(_FIND_IN_PROJECT, entity=entity, project=project, sweep=sweep)
+        home = answer.get("project") or {}
+        return [f"{home['entityName']}/{home['name']}/{sweep}"] if home.get("sweep") else []
+
+    def _pages(self, query: str, keys: Sequence[str], **variables: str) -> Iterator[Mapping[str, Any]]:
+        """The nodes of a connection, which is at `keys` of the answer, page after page."""
+        after: str | None = None
+        while True:
+            connection: Any = self._call(query, after=after, **variables)
+            for key in keys:
+                connection = (connection or {}).get(key)
+            if not connection:
+                return
+            yield from (edge["node"] for edge in connection["edges"])
+            if not connection["pageInfo"]["hasNextPage"]:
+                return
+            after = connection["pageInfo"]["endCursor"]
+
+
+def directory(environ: Mapping[str, str] = os.environ) -> Directory:
+    """The directory of the server that `environ` names. Raises LitsweepError when there is no key."""
+    found = credentials(environ)
+    return Directory(found["WANDB_BASE_URL"], found["WANDB_API_KEY"])
+
+
+def full_path(sweep: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return ENTITY/PROJECT/ID of a sweep that is named so, or by PROJECT/ID or ID where that is enough.
+
+    WANDB_ENTITY and WANDB_PROJECT decide between several. Raises LitsweepError for none, and for several.
+    """
+    path = SweepPath.parse(sweep, {})
+    if path.entity:
+        return f"{path.entity}/{path.project}/{path.id}"
+    server = directory(environ)
+    preferred = SweepPath.parse(sweep, environ)
+    found = server.find(preferred) if preferred != path else []
+    found = found if len(found) == 1 else server.find(path)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise LitsweepError(
+            f"there is no sweep {sweep}: write ENTITY/PROJECT/ID as `wandb sweep` printed it; "
+            f"`litsweep status` lists the sweeps of {server.base_url}"
+        )
+    raise LitsweepError(f"sweep {sweep}: there are {len(found)} of that id; write one of {', '.join(found)}")
+
+
+def _entry(entity: str, project: str, node: Mapping[str, Any]) -> SweepEntry:
+    config = _parsed(node["config"])
+    metric = config.metric if config else None
+    return SweepEntry(
+        path=f"{entity}/{project}/{node['name']}",
+        name=node["displayName"] or (config.name if config else None),
+        state=node["state"].lower(),
+        method=str(config.method) if config else None,
+        metric=metric.name if metric else None,
+        best=node["bestLoss"],
+        runs=count_words(_word(edge["node"]) for edge in node["runs"]["edges"]),
+        created_at=datetime.fromisoformat(node["createdAt"]).replace(tzinfo=UTC).timestamp(),
+    )
+
+
+def _parsed(config: str) -> SweepConfig | None:
+    """None for a sweep that this version cannot read: it is listed all the same."""
+    try:
+        return parse_sweep(config)
+    except ConfigError:
+        return None
+
+
+def _word(run: Mapping[str, Any]) -> str:
+    if run["state"] not in tuple(RunState):
+        return str(run["state"])
+    return state_word(RunState(run["state"]), run["state"] == RunState.FINISHED and bool(run["stopped"]))

@@ -1,0 +1,50 @@
+"""A metric in a run's summary: a number, nested, or aggregates of `define_metric("acc", summary="max")`."""
+
+from collections.abc import Iterator, Mapping
+from typing import TypeGuard
+
+from litsweep.sweep.values import is_finite
+
+AGGREGATES = ("min", "max", "mean", "best", "first", "last")
+"""The keys that `define_metric(…, summary=…)` writes under a metric's name."""
+
+Summary = Mapping[str, object]
+
+
+def find(values: Summary, name: str, default: object = None) -> object:
+    """Return the entry `name`, else `default`. A dot is part of a key, or leads into a nested mapping."""
+    if name in values:
+        return values[name]
+    for at in range(name.count(".")):
+        parts = name.split(".")
+        inner, rest = values.get(".".join(parts[: at + 1])), ".".join(parts[at + 1 :])
+        found = find(inner, rest, default) if isinstance(inner, Mapping) else default
+        if found is not default:
+            return found
+    return default
+
+
+def entries(summary: Summary, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the entries by dotted name, without W&B's own (`_step`).
+
+    The aggregates of a metric are one entry. So is a media object (`{"_type": …}`).
+    """
+    for key, value in summary.items():
+        if str(key).startswith("_"):
+            continue
+        if isinstance(value, Mapping) and "_type" not in value and not is_aggregated(value):
+            yield from entries(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def is_aggregated(value: object) -> TypeGuard[Summary]:
+    """Return True for a mapping such as `{"max": 0.9}`, which holds the aggregates of one metric."""
+    return isinstance(value, Mapping) and len(value) > 0 and all(key in AGGREGATES for key in value)
+
+
+def summary_values(summary: Summary, metric: str) -> list[float]:
+    """Return the finite values of a metric in a summary. Of several aggregates, the last value comes last."""
+    found = find(summary, metric)
+    values = [found.get(key) for key in AGGREGATES] if is_aggregated(found) else [found]
+    return [float(value) for value in values if is_finite(value)]
