@@ -107,6 +107,7 @@ def _renew_standard_library() -> None:
     logging.getLogger("litsweep.agent").handlers.clear()
     started = logging._startTime  # type: ignore[attr-defined]
     logging._startTime = time.time_ns() if isinstance(started, int) else time.time()  # type: ignore[attr-defined]
+    threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
     importlib.invalidate_caches()
     linecache.clearcache()
 
@@ -118,9 +119,8 @@ def run_as_main(script: Sequence[str]) -> int:
     sys.orig_argv = [sys.executable, *script]
     main = types.ModuleType("__main__")
     loader = SourceFileLoader("__main__", file)
-    main.__dict__.update(
-        __annotations__={}, __builtins__=builtins, __cached__=None, __file__=file, __loader__=loader
-    )
+    main.__dict__.update(__loader__=loader, __annotations__={}, __builtins__=builtins)
+    main.__dict__.update(__file__=file, __cached__=None)
     sys.modules["__main__"] = sys.modules["__mp_main__"] = main
     try:
         exec(compile(Path(file).read_bytes(), file, "exec", dont_inherit=True), main.__dict__)

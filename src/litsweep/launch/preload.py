@@ -181,14 +181,14 @@ class _File:
                 self.names[node.name] = ""
             case ast.Pass() | ast.Global():
                 pass
-            case ast.Expr() | ast.Assign() | ast.AnnAssign():
+            case ast.Expr() | ast.Assign() | ast.AnnAssign() | ast.Raise():
                 self._assign(node)
             case ast.AugAssign(target=ast.Name(id="__all__")):
                 self._require(node, [node.value], [])
             case _:
                 self._stop(node)
 
-    def _assign(self, node: ast.Expr | ast.Assign | ast.AnnAssign) -> None:
+    def _assign(self, node: ast.Expr | ast.Assign | ast.AnnAssign | ast.Raise) -> None:
         targets = [part for part in ast.walk(node) if isinstance(getattr(part, "ctx", None), ast.Store)]
         if self._calls_pipeline(node):
             self.reader.imports += [Import(part, attempt=node.lineno) for part in _PIPELINE_PARTS]

@@ -7,6 +7,7 @@ can be made beforehand, fresh.py makes the fork like a new process.
 
 import atexit
 import contextlib
+import contextvars
 import gc
 import importlib
 import os
@@ -41,6 +42,7 @@ class WarmParent:
         self._cleanups: list[Cleanup] = []
         self._files: set[int] = set()
         self._path = run_path(program)
+        self._context = contextvars.Context()
         self.prepare(environ)
 
     def prepare(self, environ: Mapping[str, str]) -> str:
@@ -56,7 +58,7 @@ class WarmParent:
         if replaced := replaced_modules(self.program):
             return f"the program has its own {replaced[0]}"
         if not self._is_broken:
-            self._load(wanted.imports[len(self._made) :], environ)
+            self._context.run(self._load, wanted.imports[len(self._made) :], environ)
         if self._read:
             return f"importing the program reads {', '.join(sorted(self._read))}"
         return unsafe_to_fork()
@@ -146,7 +148,7 @@ class WarmParent:
             renew(environ, self._cleanups, self._files)
             _apply(self._changes)
             sys.path[:] = self._path
-            code = run_as_main(script)
+            code = self._context.run(run_as_main, script)
         except BaseException:
             traceback.print_exc()
         finish(code, inherited)
