@@ -79,5 +79,16 @@ def test_the_args_file_holds_the_values(tmp_path: Path) -> None:
 def test_only_a_plain_python_file_is_a_script(
     template: list[str] | None, script: tuple[str, ...] | None, tmp_path: Path
 ) -> None:
+    environ = {"PATH": str(Path(sys.executable).parent)}
     args: dict[str, dict[str, object]] = {"lr": {"value": 0.1}}
-    assert invocation(template, "train.py", args, tmp_path / "args.json").script == script
+    assert invocation(template, "train.py", args, tmp_path / "args.json", environ).script == script
+
+
+def test_the_python_of_another_environment_runs_its_scripts_itself(tmp_path: Path) -> None:
+    """It has other packages. The same binary may be the Python of two environments."""
+    for name in ("python", "python3"):
+        (tmp_path / name).symlink_to(Path(sys.executable).resolve())
+    environ = {"PATH": f"{tmp_path}:{Path(sys.executable).parent}"}
+    for word in ("python", "python3", str(tmp_path / "python")):
+        assert invocation([word, "train.py"], "train.py", {}, tmp_path, environ).script is None
+    assert invocation([sys.executable, "train.py"], "train.py", {}, tmp_path, environ).script == ("train.py",)

@@ -62,3 +62,23 @@ def test_a_run_finds_what_a_new_process_finds(bench: MakeBench) -> None:
     for run in runs:
         different_items = {name: (run[name], new[name]) for name in new if run[name] != new[name]}
         assert different_items.keys() == DIFFERENT.keys(), different_items
+
+
+NAMED = "import os\nRUN = os.environ.get('WANDB_RUN_ID')"
+SAYS_NAME = """
+import named, wandb
+with wandb.init() as run:
+    run.log({"loss": 1.0, "name": named.RUN})
+"""
+
+
+def test_a_run_that_cannot_be_forked_is_a_new_process(bench: MakeBench) -> None:
+    made = bench(SAYS_NAME, run_cap=2)
+    site = made.folder / "site-packages"
+    site.mkdir()
+    (site / "named.py").write_text(NAMED)
+    made.environ["PYTHONPATH"] = str(site)
+    assert made.launch(agents=1).done == 2
+    assert all(run["summary"]["name"] == run["name"] for run in made.runs())
+    (log,) = made.logs()
+    assert log.read_text().count("runs start as new processes: importing the program reads WANDB_RUN_ID") == 1

@@ -64,6 +64,23 @@ def test_a_program_is_where_python_says(tmp_path: Path) -> None:
     same_as_new_process(folder, str(folder / "sub" / "program.py"))
 
 
+SPAWNS = """
+import multiprocessing, pickle
+class Point:
+    def double(self): return 42
+if __name__ == "__main__":
+    for method in multiprocessing.get_all_start_methods():
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            print(method, pool.apply(Point.double, [pickle.loads(pickle.dumps(Point()))]))
+"""
+
+
+def test_other_processes_know_the_functions_of_the_program(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "program.py").write_text(SPAWNS)
+    same_as_new_process(tmp_path, "sub/program.py")
+
+
 ENDS = {
     "return": "",
     "exit": "import sys; sys.exit(300)",

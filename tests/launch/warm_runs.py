@@ -51,7 +51,8 @@ class WarmRuns:
         output = self._folder / "output"
         output.write_text("")
         print(json.dumps(script), file=self._process.stdin, flush=True)
-        return Answer(*json.loads(self._process.stdout.readline()), output.read_text())
+        cold, code, end = json.loads(self._process.stdout.readline())
+        return Answer(cold, code, end, output.read_text())
 
 
 @contextmanager

@@ -124,7 +124,7 @@ class WarmParent:
             self._cleanups.append((function, args, kwargs))
             return register(function, *args, **kwargs)
 
-        atexit.register = note  # type: ignore[assignment]
+        atexit.register = note
         try:
             yield
         finally:
