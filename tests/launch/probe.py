@@ -148,7 +148,7 @@ def packages() -> dict[str, Any]:
             torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled(),
             torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark,
         ],
-        "cuda": [torch.cuda.is_available(), torch.cuda.is_initialized(), torch.cuda._is_in_bad_fork()],
+        "cuda": [torch.cuda.is_available(), torch.cuda._initialized, torch.cuda._is_in_bad_fork()],
     }  # fmt: skip
 
 

@@ -115,6 +115,11 @@ def test_a_local_module_ends_the_plan_as_the_program_does(tmp_path: Path) -> Non
     assert plan(tmp_path / "program.py").end == "effect.py:2"
 
 
+def test_agent_py_starts_warm() -> None:
+    made = plan(Path(__file__).parents[2] / "agent.py")
+    assert "litsweep.pipeline.experiment" in [found.module for found in made.imports]
+
+
 @pytest.mark.parametrize(
     "start",
     [
@@ -159,8 +164,19 @@ def test_the_environment_before_an_import_counts(tmp_path: Path) -> None:
         assert ("default" in expected[1]) == (name == "nothing")
 
 
-def test_a_package_that_reads_a_run_s_own_variables_is_imported_by_each_run(tmp_path: Path) -> None:
-    site = packages(tmp_path, named='import os\nRUN = os.environ.get("WANDB_RUN_ID")')
-    write(tmp_path, program="import named")
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("WANDB_RUN_ID", "import os\nRUN = os.environ.get('WANDB_RUN_ID')"),
+        ("WANDB_SWEEP_PARAM_PATH", "import os\nif 'WANDB_SWEEP_PARAM_PATH' in os.environ: print(1)"),
+        ("sys.argv", "import sys\nARGUMENTS = sys.argv[1:]"),
+        ("sys.argv", "import sys\nDEBUG = '--debug' in sys.argv"),
+    ],
+)
+def test_a_package_that_reads_what_each_run_has_of_its_own_is_imported_by_each_run(
+    tmp_path: Path, name: str, source: str
+) -> None:
+    site = packages(tmp_path, own=source)
+    write(tmp_path, program="import own")
     with warm_runs(tmp_path, PYTHONPATH=site) as parent:
-        assert parent.run("program.py").cold == "importing the program reads WANDB_RUN_ID"
+        assert parent.run("program.py").cold == f"importing the program reads {name}"

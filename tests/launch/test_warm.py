@@ -91,6 +91,7 @@ ENDS = {
     "interrupt": "raise KeyboardInterrupt",
     "hook": "import sys\nsys.excepthook = lambda *seen: print(seen[0])\n1 / 0",
     "file": "open('file', 'w').write('a')\nfile = open('file', 'a')\nfile.write('b')",
+    "kept file": "import package\npackage.log = open('kept', 'w')\npackage.log.write('c')",
     "destructor": "class A:\n    def __del__(self): print('gone')\na = A()\na.a = a\nb = A()",
     "cleanup": "import atexit, package\natexit.register(print, 'program')",
     "C": "import ctypes\nctypes.CDLL(None).puts(b'from C')",
@@ -107,6 +108,36 @@ def test_a_run_ends_as_python_ends(tmp_path: Path) -> None:
         (tmp_path / f"{name}.py").write_text(source)
         same_as_new_process(tmp_path, f"{name}.py", PYTHONPATH=path)
     assert (tmp_path / "file").read_text() == "ab"
+    assert (tmp_path / "kept").read_text() == "c"
+
+
+CHANGES = """
+import os, signal, sys, warnings
+NAME = sys.argv[0], sys.path[0], sys.modules["__main__"].__file__
+NULL = os.open(os.devnull, os.O_RDONLY)
+def handler(*seen): print(seen)
+signal.signal(signal.SIGTERM, handler)
+sys.path.append("extra")
+sys.excepthook = handler
+warnings.simplefilter("error")
+os.environ["ADDED"] = os.environ.get("ADDED", "") + "1"
+del os.environ["TAKEN"]
+"""
+SHOWS = """
+import package
+import os, signal, sys, warnings
+print(package.NAME, os.fstat(package.NULL).st_rdev, signal.getsignal(signal.SIGTERM) is package.handler)
+print(sys.path[-1], sys.excepthook is package.handler, len(warnings.filters))
+print(os.environ.get("ADDED"), os.environ.get("TAKEN"), os.environ.get("PYTORCH_NVML_BASED_CUDA_CHECK"))
+"""
+
+
+def test_a_run_has_what_imports_change(tmp_path: Path) -> None:
+    """Once for every run, and the parent does not keep it."""
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "package.py").write_text(CHANGES)
+    (tmp_path / "program.py").write_text(SHOWS)
+    same_as_new_process(tmp_path, "program.py", PYTHONPATH=str(tmp_path / "site-packages"), TAKEN="x")
 
 
 def test_a_folder_that_a_package_made_stays_for_the_runs_to_come(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import io
 import linecache
 import logging
 import multiprocessing.process
@@ -43,8 +44,17 @@ def leave_parent() -> None:
 
 
 def descriptors() -> set[int]:
-    """Return the open file descriptors."""
-    return {int(entry.name) for entry in Path("/dev/fd").iterdir()}
+    """Return the open file descriptors, without the one that reads their list."""
+    listed = [int(entry.name) for entry in Path("/dev/fd").iterdir()]
+    return {descriptor for descriptor in listed if _is_open(descriptor)}
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 def flush() -> None:
@@ -112,16 +122,22 @@ def _renew_standard_library() -> None:
     linecache.clearcache()
 
 
-def run_as_main(script: Sequence[str]) -> int:
-    """Execute the file as `__main__`; returns the exit code Python would give, of a signal its negative."""
-    file = script[0] if Path(script[0]).is_absolute() else f"{Path.cwd()}/{script[0]}"  # as Python
-    sys.argv = list(script)
-    sys.orig_argv = [sys.executable, *script]
+def main_module(script: str) -> types.ModuleType:
+    """Return what `__main__` is when Python starts a script."""
+    file = script if Path(script).is_absolute() else f"{Path.cwd()}/{script}"  # not normalized, as in Python
     main = types.ModuleType("__main__")
     loader = SourceFileLoader("__main__", file)
     main.__dict__.update(__loader__=loader, __annotations__={}, __builtins__=builtins)
     main.__dict__.update(__file__=file, __cached__=None)
-    sys.modules["__main__"] = sys.modules["__mp_main__"] = main
+    return main
+
+
+def run_as_main(script: Sequence[str]) -> int:
+    """Execute the file as `__main__`; returns the exit code Python would give, of a signal its negative."""
+    sys.argv = list(script)
+    sys.orig_argv = [sys.executable, *script]
+    main = sys.modules["__main__"] = sys.modules["__mp_main__"] = main_module(script[0])
+    file = str(main.__file__)
     try:
         exec(compile(Path(file).read_bytes(), file, "exec", dont_inherit=True), main.__dict__)
     except SystemExit as stop:
@@ -163,3 +179,7 @@ def _release_modules(inherited: set[str]) -> None:
     if module := main():
         module.__dict__.clear()
         gc.collect()
+    for kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):  # those that inherited modules hold
+        for file in [found for found in gc.get_objects() if type(found) is kind]:
+            with contextlib.suppress(ValueError, OSError):  # it is closed
+                file.flush()

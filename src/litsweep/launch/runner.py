@@ -142,9 +142,8 @@ class Runner:
         if how.script is None:
             return None
         program = Path(how.script[0])
-        if self._warm is None or self._warm.program != program:
-            self._warm = _warmed_up(program, environ)
-        reason = self._warm.prepare(environ)
+        self._warm = self._warm or _warmed_up(program, environ)
+        reason = self._warm.prepare(environ) if self._warm.program == program else "the program is another"
         if reason and reason != self._said:
             log.warning("runs start as new processes: %s", reason)
         self._said = reason

@@ -11,6 +11,7 @@ import contextvars
 import gc
 import importlib
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -18,7 +19,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from litsweep.launch.fresh import Cleanup, descriptors, finish, flush, leave_parent, renew, run_as_main
+from litsweep.launch.fresh import (
+    Cleanup,
+    descriptors,
+    finish,
+    flush,
+    leave_parent,
+    main_module,
+    renew,
+    run_as_main,
+)
 from litsweep.launch.preload import Import, plan, replaced_modules, run_path
 
 OWN_VARIABLES = ("WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH")
@@ -43,6 +53,7 @@ class WarmParent:
         self._files: set[int] = set()
         self._path = run_path(program)
         self._context = contextvars.Context()
+        self._handlers: dict[int, Any] = {}
         self.prepare(environ)
 
     def prepare(self, environ: Mapping[str, str]) -> str:
@@ -66,7 +77,7 @@ class WarmParent:
     def _load(self, imports: Sequence[Import], environ: Mapping[str, str]) -> None:
         failed = 0
         open_before = descriptors()
-        with self._program_path(), self._watched(environ), self._noting_cleanups():
+        with self._as_the_program(), self._watched(environ), self._noting_cleanups():
             for wanted in imports:
                 if not (failed and wanted.attempt == failed):
                     failed = self._make(wanted)
@@ -90,15 +101,22 @@ class WarmParent:
         return 0
 
     @contextlib.contextmanager
-    def _program_path(self) -> Iterator[None]:
-        """Have the program's `sys.path`, which an import may change."""
-        before = list(sys.path)
+    def _as_the_program(self) -> Iterator[None]:
+        """Be the program, and keep for its runs what imports change."""
+        path, argv, main = list(sys.path), sys.argv, sys.modules["__main__"]
+        handlers = {signum: signal.getsignal(signum) for signum in signal.valid_signals()}
         sys.path[:] = self._path
+        sys.argv = _WatchedArguments([str(self.program)], self._read)
+        sys.modules["__main__"] = main_module(str(self.program))
         try:
             yield
         finally:
             self._path = list(sys.path)
-            sys.path[:] = before
+            sys.path[:], sys.argv, sys.modules["__main__"] = path, argv, main
+            for signum, handler in handlers.items():
+                if (changed := signal.getsignal(signum)) != handler:
+                    self._handlers[signum] = changed
+                    signal.signal(signum, handler)
 
     @contextlib.contextmanager
     def _watched(self, environ: Mapping[str, str]) -> Iterator[None]:
@@ -148,10 +166,37 @@ class WarmParent:
             renew(environ, self._cleanups, self._files)
             _apply(self._changes)
             sys.path[:] = self._path
+            for signum, handler in self._handlers.items():
+                signal.signal(signum, handler)
             code = self._context.run(run_as_main, script)
         except BaseException:
             traceback.print_exc()
         finish(code, inherited)
+
+
+class _WatchedArguments(list[str]):
+    """Notes that imports read more of `sys.argv` than the program's name: every run has its own."""
+
+    def __init__(self, arguments: list[str], read: set[str]) -> None:
+        super().__init__(arguments)
+        self._read = read
+
+    def __getitem__(self, key: Any) -> Any:
+        if key != 0:
+            self._read.add("sys.argv")
+        return super().__getitem__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        self._read.add("sys.argv")
+        return super().__iter__()
+
+    def __len__(self) -> int:
+        self._read.add("sys.argv")
+        return super().__len__()
+
+    def __contains__(self, value: object) -> bool:
+        self._read.add("sys.argv")
+        return super().__contains__(value)
 
 
 class _WatchedEnviron(os._Environ[str]):
