@@ -175,4 +175,4 @@ def test_a_module_of_the_program_that_the_agent_has_from_elsewhere_is_the_run_s(
     (tmp_path / "sub" / "linecache.py").write_text("")
     (tmp_path / "sub" / "program.py").write_text("import linecache")
     with warm_runs(tmp_path) as parent:
-        assert parent.run("sub/program.py").cold == "the program has its own linecache"
+        assert "another module linecache" in parent.run("sub/program.py").cold

@@ -26,13 +26,15 @@ _PIPELINE_PARTS = (
 _EXITS = ("sys.exit", "builtins.SystemExit", "builtins.exit")
 # Calls that cannot change what a later import does: functions, classes and whole modules.
 _INERT = (
-    *("abc", "collections", "dataclasses", "enum", "pathlib", "typing", "logging.getLogger", "re.compile"),
+    *("abc", "collections", "dataclasses", "enum", "typing", "logging.getLogger", "re.compile"),
     *("functools.cache", "functools.cached_property", "functools.lru_cache", "functools.partial"),
     *("functools.total_ordering", "functools.wraps", "builtins.classmethod", "builtins.dict"),
     *("builtins.float", "builtins.frozenset", "builtins.int", "builtins.len", "builtins.list"),
     *("builtins.object", "builtins.property", "builtins.range", "builtins.set", "builtins.staticmethod"),
     *("builtins.str", "builtins.tuple"),
 )
+_PATH = "pathlib.Path"
+_PATH_CALLS = {_PATH, *(f"{_PATH}.{name}" for name in ("absolute", "cwd", "expanduser", "home", "resolve"))}
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Import:
 
 @dataclass(frozen=True)
 class Plan:
-    """The imports to make beforehand, in order, and the line that ended them (`FILE:LINE`, or empty)."""
+    """The imports to make beforehand, in order, and the line after which others are not (`FILE:LINE`)."""
 
     imports: tuple[Import, ...]
     end: str = ""
@@ -91,7 +93,7 @@ def replaced_modules(program: Path) -> list[str]:
 
 
 class _EffectError(Exception):
-    """The program comes to code that may have effects; the text is its place."""
+    """The program comes to code that may have effects; the text is its place, none for the pipeline's."""
 
 
 @dataclass
@@ -192,6 +194,7 @@ class _File:
         targets = [part for part in ast.walk(node) if isinstance(getattr(part, "ctx", None), ast.Store)]
         if self._calls_pipeline(node):
             self.reader.imports += [Import(part, attempt=node.lineno) for part in _PIPELINE_PARTS]
+            raise _EffectError
         if not all(isinstance(target, ast.Name | ast.Tuple | ast.List | ast.Starred) for target in targets):
             self._stop(node)
         self._require(node, [node], [])
@@ -220,9 +223,10 @@ class _File:
             case ast.Name():
                 return self.names.get(node.id, f"builtins.{node.id}")
             case ast.Attribute():
-                return f"{self._meaning(node.value)}.{node.attr}"
-            case ast.Call() if self._meaning(node.func).startswith("pathlib."):  # Path(__file__).resolve()
-                return self._meaning(node.func)
+                value = self._meaning(node.value)
+                return _PATH if (value, node.attr) == (_PATH, "parent") else f"{value}.{node.attr}"
+            case ast.Call() if self._meaning(node.func) in _PATH_CALLS:  # Path(__file__).resolve()
+                return _PATH
         return ""
 
     def _branch(self, node: ast.If, attempt: int) -> None:
@@ -293,4 +297,4 @@ def _evaluated_by(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.
 
 
 def _is_inert(name: str) -> bool:
-    return any(name == inert or name.startswith(f"{inert}.") for inert in _INERT)
+    return name in _PATH_CALLS or any(name == inert or name.startswith(f"{inert}.") for inert in _INERT)

@@ -67,7 +67,7 @@ class WarmParent:
         if list(wanted.imports[: len(self._made)]) != self._made:
             return f"{self.program} now has other imports"
         if replaced := replaced_modules(self.program):
-            return f"the program has its own {replaced[0]}"
+            return f"the agent has loaded another module {replaced[0]} than the program's"
         if not self._is_broken:
             self._context.run(self._load, wanted.imports[len(self._made) :], environ)
         if self._read:
