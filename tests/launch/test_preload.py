@@ -103,7 +103,8 @@ def test_code_that_may_have_effects_ends_the_plan(tmp_path: Path, effect: str) -
     (tmp_path / "no_source.so").touch()
     (tmp_path / "no_source.cpython-311-x86_64-linux-gnu.so").touch()
     (tmp_path / "no_source.abi3.so").touch()
-    start = "import os, re, sys\nfrom pathlib import Path\nfrom logging import getLogger\nfrom functools import partial\n"
+    start = "import os, re, sys\nfrom pathlib import Path\nfrom logging import getLogger\n"
+    start += "from functools import partial\n"
     assert "calendar" not in planned(tmp_path, f"{start}{effect}\nimport calendar")
     assert "calendar" in planned(tmp_path, f"{start}import calendar\n{effect}")
 
