@@ -195,7 +195,6 @@ class Agent:
         self._link.send(event="started", run=command.run_id, pid=self._run.pid)
         if self._is_stopped:  # by a SIGTERM that came while the run was on its way
             self._preempt()
-        self._runner.learn()
 
     def _wait(self) -> None:
         """Sleep until a signal, a child's end, a word of the supervisor, or the next heartbeat."""
@@ -220,7 +219,7 @@ def _nothing(signum: int, frame: FrameType | None) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Be the agent of one slot."""
     args = parse(argv)
-    return be_agent(args, lambda api, link: Agent(api, link, Runner(api, Path.cwd(), link, args.log)).run())
+    return be_agent(args, lambda api, link: Agent(api, link, Runner(api, Path.cwd(), args.log)).run())
 
 
 def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) -> int:
@@ -229,6 +228,7 @@ def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) ->
     supervisor: Link | None = None
     if args.supervisor is not None:
         die_with_parent(signal.SIGHUP)
+        os.set_inheritable(args.supervisor, False)
         supervisor = LineSocket(socket.socket(fileno=args.supervisor))
     try:
         api = connect(args.sweep)
