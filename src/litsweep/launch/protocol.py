@@ -17,7 +17,7 @@ import requests
 import yaml
 
 from litsweep.errors import LitsweepError
-from litsweep.sweep.run import RunState
+from litsweep.sweep.run import AGENT_NAME, RunState
 
 TIMEOUT_SECONDS = 60
 CREDENTIALS = ("WANDB_BASE_URL", "WANDB_API_KEY")
@@ -90,7 +90,7 @@ class AgentApi:
         self.path = path
         self._http = requests.Session()
         token = base64.b64encode(f"api:{api_key}".encode()).decode()
-        self._http.headers["Authorization"] = f"Basic {token}"
+        self._http.headers |= {"Authorization": f"Basic {token}", "User-Agent": AGENT_NAME}
 
     def command(self) -> list[str] | None:
         """The sweep's `command`, None when it has none of its own."""
@@ -146,6 +146,10 @@ class AgentApi:
         """Storage id, name, state and summary of a run; empty when the server has none of that name."""
         answer = self._call(_RUN, entity=self.path.entity, project=self.path.project, name=run_id)
         return dict((answer.get("project") or {}).get("run") or {})
+
+    def has_started(self, run_id: str) -> bool:
+        """True if the run's program has called `wandb.init` and reached the server."""
+        return self.run(run_id).get("state", RunState.PENDING) != RunState.PENDING
 
     def summary(self, run_id: str) -> dict[str, Any]:
         """The run's summary metrics."""

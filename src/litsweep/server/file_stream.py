@@ -111,7 +111,7 @@ def _step(row: Row, line: int) -> int:
 
 
 def _state(run: RunRecord, chunk: Chunk, now: float) -> Changes:
-    if run.state == RunState.PENDING and run.started_at is not None:
+    if run.state == RunState.PENDING and run.started_at is not None and not run.is_named:
         return {}  # last words of a process whose run waits for another one
     if chunk.is_preempting:
         run = replace(run, state=RunState.PREEMPTING)

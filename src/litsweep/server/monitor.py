@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.search.stopping import StopDecision
-from litsweep.server import life_cycle, sweep_states
+from litsweep.server import hand_out, life_cycle, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.sweeps import SweepRecord
@@ -53,6 +53,7 @@ class Monitor:
     def look(self) -> None:
         """One round. A sweep at which it fails is tried again in the next: its news are not lost."""
         self._guarded(self._find_crashed)
+        self._guarded(self._find_left_behind)
         for sweep_id in self._backend.sweeps.touched() | self._failed:
             if self._ended.is_set():
                 return
@@ -84,6 +85,18 @@ class Monitor:
                     runs.change(connection, run.id, **life_cycle.lost(current, time.time()))
             if run.sweep_id is not None:
                 self._backend.sweeps.touch(run.sweep_id)
+
+    def _find_left_behind(self) -> None:
+        now = time.time()
+        if self._started_at > now - hand_out.AGENT_GONE_AFTER:
+            return
+        with self._backend.database.read() as connection:
+            if not runs.left_behind(connection, now - hand_out.AGENT_GONE_AFTER):
+                return
+        with self._backend.database.write() as connection:
+            touched = hand_out.end_left_behind(connection, now)
+        for sweep_id in touched:
+            self._backend.sweeps.touch(sweep_id)
 
     def _advance(self, sweep_id: int) -> None:
         """Tell the search the news of one sweep, and do what it says."""

@@ -11,6 +11,7 @@ from litsweep.server.store import runs, sweeps
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.run import RunState
 
+# What a person can ask for; a new sweep is PENDING until its first agent.
 STATES = ("RUNNING", "PAUSED", "FINISHED", "CANCELED")
 
 

@@ -39,6 +39,16 @@ class Failure(StrEnum):
     ERROR = "error"
     SIGNAL = "signal"
     LOST = "lost"
+    UNREPORTED = "unreported"
+
+
+AGENT_NAME = "litsweep-agent"
+"""User-Agent of the agents of `litsweep launch`, by which the server knows that they report each run's end."""
+
+UNREPORTED_WHY = (
+    "the program ended without starting a W&B run; it has to call wandb.init, with mode online (the default)"
+)
+"""What a person has to know of `Failure.UNREPORTED`: its results are nowhere."""
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,8 @@ def _begin(connection: Connection, input: dict[str, Any], default_entity: str) -
         known = runs.add(connection, home.id, name, values)
     elif sweep_id is not None and known.sweep_id is None:
         runs.change(connection, known.id, sweep_id=sweep_id)
+    if sweep_id is not None:
+        sweeps.begin(connection, sweep_id)
     runs.change(connection, known.id, **life_cycle.started(known, time.time()))
     fresh = runs.get(connection, known.id)
     assert fresh is not None

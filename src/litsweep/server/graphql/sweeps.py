@@ -17,6 +17,7 @@ from litsweep.server.graphql.projects import DEFAULT_PROJECT
 from litsweep.server.store import projects, runs, sweeps
 from litsweep.server.store.names import short_id
 from litsweep.server.store.projects import Project
+from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import AgentRecord, SweepRecord
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.config import SweepConfig, parse_sweep
@@ -199,6 +200,25 @@ def resolve_runs(
     """Without `first` all of them: `wandb sweep --stop` and the agent ask that way."""
     with info.context.backend.database.read() as connection:
         found = run_filters.select(runs.of_sweep(connection, parent.id), filters, order)
+    return everything(found) if first is None else page(found, first, after)
+
+
+@sweep.field("priorRuns")
+def resolve_prior_runs(
+    parent: SweepRecord,
+    info: Info,
+    *,
+    filters: str | None = None,
+    first: int | None = None,
+    after: str | None = None,
+    order: str | None = None,
+) -> dict[str, Any]:
+    """The runs that `wandb sweep --prior_run` named."""
+    found: list[RunRecord] = []
+    if parent.prior_runs:
+        with info.context.backend.database.read() as connection:
+            prior = run_filters.select(runs.of_project(connection, parent.project_id), parent.prior_runs)
+        found = run_filters.select([run for run in prior if run.sweep_id != parent.id], filters, order)
     return everything(found) if first is None else page(found, first, after)
 
 
