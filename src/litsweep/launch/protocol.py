@@ -90,7 +90,7 @@ class AgentApi:
         self.path = path
         self._http = requests.Session()
         token = base64.b64encode(f"api:{api_key}".encode()).decode()
-        self._http.headers |= {"Authorization": f"Basic {token}", "User-Agent": AGENT_NAME}
+        self._http.headers.update({"Authorization": f"Basic {token}", "User-Agent": AGENT_NAME})
 
     def command(self) -> list[str] | None:
         """The sweep's `command`, None when it has none of its own."""

@@ -44,7 +44,7 @@ AGENT_GONE_AFTER = 60.0
 # Agents that may have vanished with a run that never started.
 MAX_HANDOUTS = 3
 # Seconds from the answer with a run to the next question of a stock agent that has read it (see above).
-ASKS_AGAIN_AFTER = ((0.25, 2.0), (4.9, 8.0))
+ASKS_AGAIN_AFTER = ((0.25, 1.9), (4.9, 8.0))
 # Another agent's heartbeat is waiting for a suggestion: do not pile up threads, the agent asks again in 5 s.
 SEARCH_WAIT = 2.0
 
