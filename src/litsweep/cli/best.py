@@ -12,6 +12,7 @@ from litsweep.cli.options import add_data_dir, add_json, write_json
 from litsweep.errors import count
 from litsweep.launch.result import BestRun, Result, result_of
 from litsweep.sweep.metric import Goal
+from litsweep.sweep.run import unreported_warning
 
 _WIDEST_NAME = 40
 """Values stand below each other, but behind a longer name."""
@@ -41,6 +42,8 @@ def show_result(result: Result, console: Console) -> int:
     """Print `result`; 0 if it has a best run, else 1."""
     states = ", ".join(f"{n} {state}" for state, n in sorted(result.runs.items())) or "no runs yet"
     console.print(f"Sweep {result.sweep} ({result.state.lower()}): {states}", highlight=False)
+    if result.unreported:
+        console.print(unreported_warning(result.unreported), highlight=False, markup=False, soft_wrap=True)
     if result.front:
         console.print(_front_table(result))
     if result.best is None:

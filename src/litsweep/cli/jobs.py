@@ -11,6 +11,7 @@ from litsweep.cli.backend import use_backend
 from litsweep.cli.options import add_data_dir
 from litsweep.errors import LitsweepError
 from litsweep.launch.slurm import Task
+from litsweep.sweep.run import unreported_warning
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -33,6 +34,8 @@ def show_status(args: argparse.Namespace) -> int:
     console = Console()
     runs = ", ".join(f"{count} {state}" for state, count in sorted(status.count().items()))
     console.print(f"{status.path}  {status.state}  {runs or 'no runs'}", highlight=False)
+    if status.unreported:
+        console.print(unreported_warning(status.unreported), highlight=False, soft_wrap=True)
     if best := status.best():
         console.print(f"best {best.best:.6g} ({best.id})", highlight=False)
     with contextlib.suppress(LitsweepError):  # no Slurm here, or none that answers: the runs are what matters

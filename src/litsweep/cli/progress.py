@@ -11,10 +11,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from litsweep.errors import LitsweepError
+from litsweep.errors import LitsweepError, shortened
 from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
 
 POLL_SECONDS = 2.0
+_LONGEST = 365 * 24 * 3600.0
 
 
 class Progress:
@@ -75,11 +76,11 @@ class Progress:
 def summary_line(status: SweepStatus, elapsed: float, count: int | None) -> str:
     """`5/12 done · 2 running · 0 failed · best val_acc 0.971 (abcd1234) · 1 min 20 s left`."""
     states = status.count()
-    failed = states["failed"] + states["crashed"] + states["killed"]
+    failed = states["failed"] + states["crashed"] + states["killed"] + status.unreported
     done = len(status.runs) - len(status.alive)
     total = bound(status, count)
     running = len([run for run in status.alive if run.state != "pending"])
-    parts = [f"{done}/{total} done" if total else f"{done} done", f"{running} running", f"{failed} failed"]
+    parts = [f"{done}/{shortened(total)} done" if total else f"{done} done", f"{running} running", f"{failed} failed"]
     best = status.best()
     if best is not None and status.metric is not None:
         parts.append(f"best {status.metric.name} {best.best:.4g} ({best.id})")
@@ -96,7 +97,10 @@ def bound(status: SweepStatus, count: int | None) -> int | None:
 def _time_left(done: int, total: int | None, elapsed: float) -> str:
     if not done or not total:
         return "time left not known yet" if total else f"{duration(elapsed)} so far"
-    return f"{duration(elapsed / done * max(total - done, 0))} left"
+    left, per_run = max(total - done, 0), elapsed / done
+    if per_run and left > _LONGEST / per_run:
+        return "more than a year left"
+    return f"{duration(per_run * left)} left"
 
 
 def duration(seconds: float) -> str:
@@ -112,7 +116,8 @@ def _panel(status: SweepStatus, line: str, count: int | None) -> RenderableType:
     done = len(status.runs) - len(status.alive)
     head: list[RenderableType] = [Text(status.url, style="blue")]
     if total:
-        head.append(Columns([ProgressBar(total=total, completed=done, width=40), Text(f"{done}/{total}")]))
+        bar = ProgressBar(total=1.0, completed=done / total, width=40)
+        head.append(Columns([bar, Text(f"{done}/{shortened(total)}")]))
     # The empty line takes the ^C that a terminal echoes: after a full line it would shift all that follows.
     return Group(*head, Text(line), _runs_table(status), Text())
 

@@ -41,6 +41,7 @@ class Result:
 
     `logged` names the metrics of all runs, and `is_over` says that no run is left to come. With several
     metrics `best` goes by the first, `goals` has the goal of each, and `front` the runs of the Pareto front.
+    `unreported` counts the runs whose program started no W&B run.
     """
 
     sweep: str
@@ -54,6 +55,7 @@ class Result:
     is_over: bool
     goals: Mapping[str, str]
     front: tuple[BestRun, ...]
+    unreported: int = 0
 
     def as_dict(self) -> dict[str, object]:
         """What `--json` writes."""
@@ -74,6 +76,7 @@ def result_of(status: SweepStatus) -> Result:
         is_over=status.is_over,
         goals={metric.name: metric.goal.value for metric in status.config.metrics},
         front=tuple(_best_run(run, status.config) for run in status.front()),
+        unreported=status.unreported,
     )
 
 

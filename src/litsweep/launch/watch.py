@@ -12,7 +12,7 @@ from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_of, curve
 from litsweep.sweep.pareto import front_of_sweep, ranked_by
-from litsweep.sweep.run import Run, RunState
+from litsweep.sweep.run import Failure, Run, RunState
 
 PAGE = 500
 
@@ -70,6 +70,11 @@ class SweepStatus:
     @property
     def _broken(self) -> list[bool]:
         return [run.is_broken for run in self.runs]
+
+    @property
+    def unreported(self) -> int:
+        """How many runs ended without starting a W&B run."""
+        return sum(run.summary.get("failure") == Failure.UNREPORTED for run in self.runs)
 
     def count(self) -> Counter[str]:
         """Runs by state."""

@@ -14,7 +14,7 @@ from litsweep.sweep.history import History, rows_of
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_of, objective
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
-from litsweep.sweep.run import UNREPORTED_WHY, Failure, Run, RunState, Suggestion
+from litsweep.sweep.run import Failure, Run, RunState, Suggestion, unreported_warning
 from litsweep.sweep.section import show
 from litsweep.sweep.values import checked_seed
 
@@ -199,7 +199,7 @@ class Controller:
 
     def _unreported_runs(self) -> list[str]:
         unreported = sum(run.failure is Failure.UNREPORTED for run in self._own)
-        return [f"{count(unreported, 'run')} without a result: {UNREPORTED_WHY}"] if unreported else []
+        return [unreported_warning(unreported)] if unreported else []
 
     def _silent_runs(self) -> list[str]:
         """Finished runs without a value of the metric: a misspelt name would make the search blind."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from litsweep.errors import count
+
 
 class RunState(StrEnum):
     """W&B's run states."""
@@ -48,7 +50,12 @@ AGENT_NAME = "litsweep-agent"
 UNREPORTED_WHY = (
     "the program ended without starting a W&B run; it has to call wandb.init, with mode online (the default)"
 )
-"""What a person has to know of `Failure.UNREPORTED`: its results are nowhere."""
+"""What `Failure.UNREPORTED` means, and what to do about it."""
+
+
+def unreported_warning(runs: int) -> str:
+    """What to tell a person of `runs` runs that ended unreported."""
+    return f"{count(runs, 'run')} without a result: {UNREPORTED_WHY}"
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ def counts(runs: list[RunRecord]) -> dict[str, int]:
     counted = {"running": 0, "finished": 0, "stopped early": 0, "failed": 0}
     for run in runs:
         shown = state(run)
-        counted[shown if shown == "stopped early" else GROUPS[run.state]] += 1
+        group = "failed" if run.is_broken else GROUPS[run.state]
+        counted[shown if shown == "stopped early" else group] += 1
     return counted
 
 

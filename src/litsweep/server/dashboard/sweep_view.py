@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from litsweep.errors import shortened
 from litsweep.server.dashboard.curves import CurveCache, finite, points, rounded
 from litsweep.server.dashboard.rows import counts, head, reason
 from litsweep.server.store import runs, sweeps
@@ -19,6 +20,7 @@ from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_of
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
 from litsweep.sweep.space import Parameter
+from litsweep.sweep.values import is_finite
 
 MOST_CURVES = 60
 MOST_CURVE_POINTS = 120
@@ -32,6 +34,11 @@ INNER_QUANTILES = (0.02, 0.25, 0.5, 0.75, 0.98)
 def parsed(config: str) -> SweepConfig:
     """A stored sweep config."""
     return parse_sweep(config)
+
+
+def expected_runs(config: SweepConfig) -> int | None:
+    """How many runs there will be at most; None where nothing bounds them, or no number of a page."""
+    return config.most_runs if is_finite(config.most_runs) else None
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ def _head(sweep: SweepRecord, config: SweepConfig, found: list[RunRecord], agent
         "why_done": sweep.done_because,
         "method": config.method,
         "early_terminate": type(config.early_terminate).__name__ if config.early_terminate else None,
-        "expected": sweep.expected_runs,
+        "expected": expected_runs(config),
         "counts": counts(found),
         "agents": agents,
         "warnings": warnings,
@@ -136,7 +143,9 @@ def _shown(value: object) -> object:
     """Numbers as numbers, so that the page can format them; anything else as text."""
     if isinstance(value, bool | str) or value is None:
         return value
-    return rounded(float(value)) if isinstance(value, int | float) else json.dumps(value, default=str)
+    if not isinstance(value, int | float):
+        return json.dumps(value, default=str)
+    return rounded(float(value)) if is_finite(value) else shortened(value)
 
 
 def _row(result: Result, axes: Sequence[Parameter]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import AgentRecord, SweepRecord
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.values import is_finite
 
 mutation = MutationType()
 project = ObjectType("Project")
@@ -79,11 +80,12 @@ def _check_prior_runs(connection: Connection, home: Project, filters: str | None
 
 def _from_config(input: dict[str, Any], config: SweepConfig) -> dict[str, Any]:
     scheduler = input.get("scheduler") or (dumps(config.scheduler) if config.scheduler else None)
+    most = config.most_runs
     return {
         "config": input["config"],
         "program": config.program,
         "scheduler": scheduler,
-        "expected_runs": config.most_runs,
+        "expected_runs": None if most is None else min(most, sweeps.MOST_EXPECTED),
     }
 
 
@@ -178,8 +180,11 @@ def resolve_run_count(parent: SweepRecord, info: Info) -> int:
 
 @sweep.field("runCountExpected")
 def resolve_run_count_expected(parent: SweepRecord, _: Info) -> int | None:
+    """None also where clients would have to read a number that no double holds."""
     expected = parent.expected_runs
-    return expected if expected is None or expected < 2**31 else None
+    if expected == sweeps.MOST_EXPECTED:
+        expected = parse_sweep(parent.config).most_runs
+    return expected if is_finite(expected) else None
 
 
 @sweep.field("heartbeatAt")

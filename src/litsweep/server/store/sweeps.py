@@ -10,6 +10,9 @@ from litsweep.server.store.names import short_id
 from litsweep.server.store.runs import ALIVE, SCHEDULER_SUFFIX
 from litsweep.server.store.tables import agents, runs, sweeps
 
+# The largest number that the column `expected_runs` holds; it stands for all that are larger.
+MOST_EXPECTED = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class SweepRecord:

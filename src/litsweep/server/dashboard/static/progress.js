@@ -1,7 +1,7 @@
 // How far a sweep is.
 
 import { el } from "./dom.js";
-import { plural } from "./format.js";
+import { number, plural } from "./format.js";
 
 const ORDER = ["finished", "stopped early", "failed", "running"];
 
@@ -15,7 +15,7 @@ export function progress(counts, expected) {
   const words = ORDER.filter((state) => counts[state])
     .map((state) => `${counts[state]} ${state}`)
     .join(", ");
-  const of = expected ? ` of ${expected}` : "";
+  const of = expected ? ` of ${Number.isSafeInteger(expected) ? expected : number(expected)}` : "";
   return el(
     "div",
     { class: "progress" },
