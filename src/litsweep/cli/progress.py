@@ -80,7 +80,11 @@ def summary_line(status: SweepStatus, elapsed: float, count: int | None) -> str:
     done = len(status.runs) - len(status.alive)
     total = bound(status, count)
     running = len([run for run in status.alive if run.state != "pending"])
-    parts = [f"{done}/{shortened(total)} done" if total else f"{done} done", f"{running} running", f"{failed} failed"]
+    parts = [
+        f"{done}/{shortened(total)} done" if total else f"{done} done",
+        f"{running} running",
+        f"{failed} failed",
+    ]
     best = status.best()
     if best is not None and status.metric is not None:
         parts.append(f"best {status.metric.name} {best.best:.4g} ({best.id})")

@@ -1,16 +1,16 @@
 """Work for agents: what the answer to a heartbeat tells an agent to do.
 
 A program may end without starting a W&B run: offline, disabled, no `wandb.init`, or a crash before it. No agent
-gets such a run again. A run whose command was lost on its way to the agent is handed out again. Both times the
-agent asks for work while its run is pending. What tells them apart (wandb 0.22 to 0.31, measured with 0.31):
+gets such a run again. A run whose command was lost on its way to the agent is handed out again. In both cases
+the agent asks for work while its run is pending. These facts tell them apart (measured with wandb 0.31):
 
-* A stock agent beats 5 s after it has read an answer, and names the programs that it runs at that moment. A run
-  that was named and is not named any more has ended. One that ended sooner is never named: the agent asks 5 s
-  after the answer, or up to 2 s later where it restarts its client first.
-* wandb-core repeats a heartbeat without an answer 2 to 2.5 s after the connection broke, then after 4 to 5, 8 to
-  10, 16 to 20 s and so on; after more than 30 s where the answer timed out. None is between 5 and 8 s. None is
-  sooner than 2 s, which is where an agent asks that was made to beat faster.
-* An agent of `litsweep launch` names a run once it has started it, and reports its end. Its User-Agent says so.
+* A stock agent sends a heartbeat 5 s after it has read an answer, and names the programs that it runs then. A
+  run that was named, and is not any more, has ended. A run that ends sooner is never named: the agent asks 5 s
+  after the answer, or up to 2 s later if it restarts its client first.
+* wandb-core repeats a heartbeat without an answer 2 to 2.5 s after the connection broke, then after 4 to 5,
+  8 to 10, 16 to 20 s and so on; if the answer timed out, after more than 30 s. It never does so after 5 to 8 s.
+  It never does so before 2 s either: an agent that asks then was made to send its heartbeats faster.
+* An agent of `litsweep launch` names each run that it starts, and reports its end; its User-Agent says so.
 
 A run in doubt counts as lost on the way: a config that runs twice is better than one that never ran.
 """

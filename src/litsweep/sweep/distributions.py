@@ -136,7 +136,7 @@ class IntUniform(Distribution):
 
 @dataclass(frozen=True)
 class Steps(Sequence[float]):
-    """The values of `np.arange(start, stop, step)`, each computed when it is asked for; any number of them."""
+    """The values of `np.arange(start, stop, step)`, each computed when asked for; any number of them."""
 
     start: float
     stop: float

@@ -45,7 +45,7 @@ class Failure(StrEnum):
 
 
 AGENT_NAME = "litsweep-agent"
-"""User-Agent of the agents of `litsweep launch`, by which the server knows that they report each run's end."""
+"""User-Agent of the agents of `litsweep launch`: the server knows by it that they report each run's end."""
 
 UNREPORTED_WHY = (
     "the program ended without starting a W&B run; it has to call wandb.init, with mode online (the default)"

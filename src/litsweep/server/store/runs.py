@@ -193,9 +193,7 @@ def left_behind(connection: Connection, limit: float) -> Sequence[RunRecord]:
     other = runs.alias()
     unreported = select(other.c.agent_id).where(other.c.failure == Failure.UNREPORTED)
     is_gone = (agents.c.heartbeat_at < limit) | (agents.c.exited == 1)
-    return select_all(
-        connection, runs.c.state == RunState.PENDING, is_gone, runs.c.agent_id.in_(unreported)
-    )
+    return select_all(connection, runs.c.state == RunState.PENDING, is_gone, runs.c.agent_id.in_(unreported))
 
 
 def alive_in_sweep(connection: Connection, sweep_id: int) -> Sequence[RunRecord]:
