@@ -181,3 +181,86 @@ def test_function_agent(client_env: dict[str, str], tmp_path: Path) -> None:
     done = python(code, client_env, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[1, 2] {'finished'}"
+
+
+UNREPORTED = """
+import os, sys
+import wandb
+import yaml
+from wandb.agents import pyagent
+pyagent.Agent.HEARTBEAT_SLEEP_SECONDS = {seconds}
+
+def offline():
+    with wandb.init(mode="offline") as run:
+        return run.config.a
+
+def disabled():
+    with wandb.init(mode="disabled") as run:
+        return run.config.a
+
+def no_init():
+    with open(os.environ["WANDB_SWEEP_PARAM_PATH"]) as file:
+        return yaml.safe_load(file)["a"]["value"]
+
+for work in (offline, disabled, no_init):
+    sweep = wandb.sweep({{"method": "grid", "parameters": {{"a": {{"values": [1, 2, 3]}}}}}}, project="p")
+    seen = []
+    before = wandb.Api().sweep(f"local/p/{{sweep}}").state
+    wandb.agent(sweep, function=lambda: seen.append(work()), count=3, project="p")
+    found = wandb.Api().sweep(f"local/p/{{sweep}}")
+    print("told:", before, seen, found.state, [dict(run.summary) for run in found.runs])
+"""
+TOLD = "told: PENDING [1, 2, 3] RUNNING [{'failure': 'unreported'}, {'failure': 'unreported'}, {}]"
+
+
+@pytest.mark.parametrize("seconds", [0.5, pytest.param(5, marks=pytest.mark.slow)])
+def test_a_function_that_reports_nothing_gets_each_config_once(
+    module_env: dict[str, str], tmp_path: Path, seconds: float
+) -> None:
+    """Also, a sweep is pending until its first agent."""
+    done = python(UNREPORTED.format(seconds=seconds), module_env, tmp_path)
+    told = [line for line in done.stdout.splitlines() if line.startswith("told:")]
+    assert told == [TOLD] * 3, done.stderr
+
+
+# The stock command's agent, with shorter waits.
+FAST_AGENT = """
+import sys
+from wandb import wandb_agent
+wandb_agent.Agent.POLL_INTERVAL = 0.4
+wandb_agent.run_agent(sys.argv[1])
+"""
+
+
+def test_a_program_that_reports_nothing_gets_each_config_once(
+    module_env: dict[str, str], tmp_path: Path
+) -> None:
+    """One that is named by its agent before it ends, and one that crashes at once."""
+    (tmp_path / "agent.py").write_text(FAST_AGENT)
+    (tmp_path / "train.py").write_text(
+        "import sys, time\nprint(sys.argv[1:], flush=True)\ntime.sleep(1.5) if '--a=1' in sys.argv else 1 / 0"
+    )
+    sweep = create_sweep(GRID.format(a=[1, 2], b=[0]), module_env, tmp_path)
+    assert start(["agent.py", sweep], module_env, tmp_path).wait(timeout=60) == 0
+    output = (tmp_path / "out-0").read_text()
+    assert [output.count(f"['--a={a}', '--b=0']") for a in (1, 2)] == [1, 1]
+    found = read(sweep, module_env, tmp_path)
+    assert found["state"] == "FINISHED" and [run["state"] for run in found["runs"]] == ["finished"] * 2
+
+
+LARGE = """
+import time
+import wandb
+parameters = {f"p{i}": {"values": list(range(100))} for i in range(10)}
+sweep = wandb.sweep({"method": "grid", "parameters": parameters, "run_cap": 10**40}, project="p")
+wandb.agent(sweep, function=lambda: wandb.init().finish(), count=1, project="p")
+found = wandb.Api().sweep(f"local/p/{sweep}")
+print(found.state, found.expected_run_count, [run.state for run in found.runs])
+"""
+
+
+def test_a_grid_of_more_configs_than_an_integer_column_holds(
+    module_env: dict[str, str], tmp_path: Path
+) -> None:
+    done = python(LARGE, module_env, tmp_path)
+    assert done.stdout.splitlines()[-1] == "RUNNING 100000000000000000000 ['finished']", done.stderr

@@ -10,14 +10,20 @@ import yaml
 
 from litsweep.server import hand_out
 from litsweep.server.backend import Backend
+from litsweep.server.dashboard.curves import CurveCache
+from litsweep.server.dashboard.project_view import project_view
+from litsweep.server.dashboard.sweep_view import sweep_view
+from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.monitor import Monitor
-from litsweep.server.store import sweeps
+from litsweep.server.store import projects, sweeps
+from litsweep.sweep.run import Suggestion, unreported_warning
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import (
     CREATE_AGENT,
     DELETE_RUN,
     ENQUEUE_RUN,
     HEARTBEAT,
+    RUN,
     STOP_RUN,
     SWEEP,
     UPSERT_RUN,
@@ -135,11 +141,237 @@ def test_a_run_whose_command_got_lost_is_handed_out_again(grid: Sweep) -> None:
     assert first == again and len(grid.states) == 1
 
 
-def test_a_run_that_never_starts_is_given_up(grid: Sweep) -> None:
-    agent = grid.agent()
-    runs = [grid.beat(agent)[0]["run_id"] for _ in range(hand_out.MAX_HANDOUTS + 1)]
+def test_a_run_is_given_up_once_several_agents_have_vanished_with_it(grid: Sweep, clock: Clock) -> None:
+    runs = []
+    for _ in range(hand_out.MAX_HANDOUTS + 1):
+        agent = grid.agent()
+        runs.append(grid.beat(agent)[0]["run_id"])
+        clock.now += hand_out.AGENT_GONE_AFTER + 1
     assert len(set(runs[:-1])) == 1 and runs[-1] != runs[0]
     assert grid.states[runs[0]] == "failed"
+
+
+# Seconds after which wandb-core asks again: the connection broke several times, or the answers timed out.
+BROKEN, TIMED_OUT = (2.02, 4.97, 8.2, 16.1, 19.4), (32.5, 32.8, 32.4, 65.0)
+
+
+@pytest.mark.parametrize("waits", [(0.0,) * 5, BROKEN, TIMED_OUT], ids=["at once", "broken", "timed out"])
+def test_a_run_whose_command_is_lost_again_and_again_is_not_lost(
+    grid: Sweep, clock: Clock, waits: tuple[float, ...]
+) -> None:
+    agent = grid.agent()
+    (first,) = grid.beat(agent)
+    for wait in waits:
+        clock.now += wait
+        assert grid.beat(agent) == [first]
+    assert grid.states == {first["run_id"]: "pending"}
+    grid.begin(first["run_id"], first["args"])
+    grid.end(first["run_id"])
+    assert grid.states == {first["run_id"]: "finished"}
+
+
+def summary(sweep: Sweep, run: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        sweep.graphql(RUN, name=run)["data"]["project"]["run"]["summaryMetrics"]
+    )
+    return found
+
+
+@pytest.mark.parametrize("wait", [0.3, 0.5, 1.5, 5.0, 6.5])
+def test_an_agent_that_asks_again_has_ended_its_run(grid: Sweep, clock: Clock, wait: float) -> None:
+    """A short program of a stock agent, which is never named; no other agent gets its config either."""
+    agent, configs = grid.agent(), []
+    for _ in range(4):
+        (command,) = grid.beat(agent)
+        configs.append(str(command["args"]))
+        clock.now += wait
+    assert grid.beat(agent) == [hand_out.EXIT] and len(set(configs)) == 4
+    assert set(grid.states.values()) == {"finished"} and grid.read["state"] == "FINISHED"
+    assert summary(grid, next(iter(grid.states))) == {"failure": "unreported"}
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "PAUSED"])
+def test_a_run_that_was_named_and_is_not_any_more_has_ended(grid: Sweep, clock: Clock, state: str) -> None:
+    agent = grid.agent()
+    run = grid.beat(agent)[0]["run_id"]
+    clock.now += 5
+    assert grid.beat(agent, run) == []
+    clock.now += 3600
+    grid.become(state)
+    following = grid.beat(agent)
+    assert grid.states[run] == "finished" and summary(grid, run) == {"failure": "unreported"}
+    assert [command["run_id"] for command in following] != [run]
+
+
+def test_a_resumed_run_whose_program_does_not_resume_it_has_ended(grid: Sweep, clock: Clock) -> None:
+    agent = grid.agent()
+    run = grid.start(agent)
+    grid.log(run, 0, 1.0)
+    grid.stream(run, preempting=True)
+    grid.end(run, 1)
+    assert grid.beat(agent)[0]["run_id"] == run
+    clock.now += 5
+    grid.beat(agent, run)
+    clock.now += 5
+    assert grid.beat(agent)[0]["run_id"] != run
+    assert grid.states[run] == "finished" and summary(grid, run)["failure"] == "unreported"
+
+
+def test_a_launcher_s_agent_reports_the_end_of_a_run_that_never_started(
+    grid: Sweep, backend: Backend, clock: Clock
+) -> None:
+    agent, both = int(grid.agent()), []
+    for _ in range(2):  # the command was lost: this agent asks sooner than wandb-core would, and later
+        both += hand_out.heartbeat(backend, agent, frozenset(), reports_ends=True)
+        clock.now += 5
+    run = both[0]["run_id"]
+    assert both[1]["run_id"] == run and grid.states == {run: "pending"}
+    grid.end(run, 0)
+    assert grid.states == {run: "finished"} and summary(grid, run) == {"failure": "unreported"}
+
+
+def test_an_answer_that_nobody_waits_for_any_more_hands_out_nothing(
+    grid: Sweep, backend: Backend, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The search takes so long that the agent asks again: the run waits for its next heartbeat."""
+    monkeypatch.setattr(hand_out, "SEARCH_WAIT", 0.05)
+    agent, suggest = grid.agent(), LiveSweep.suggest
+
+    def slow(live: LiveSweep) -> Suggestion | None:
+        clock.now += 40
+        assert grid.beat(agent) == []
+        clock.now += 3
+        return suggest(live)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LiveSweep, "suggest", slow)
+        assert grid.beat(agent) == []
+    (run,) = grid.states
+    clock.now += 2
+    assert grid.beat(agent)[0]["run_id"] == run
+
+
+def test_the_last_run_of_an_agent_whose_programs_report_nothing_has_ended_with_it(
+    grid: Sweep, backend: Backend, clock: Clock
+) -> None:
+    watch = Monitor(backend)
+    clock.now += hand_out.AGENT_GONE_AFTER
+    agent = grid.agent()
+    for _ in range(4):
+        grid.beat(agent)
+        clock.now += 5
+    watch.look()
+    assert list(grid.states.values()) == ["finished"] * 3 + ["pending"]
+    clock.now += hand_out.AGENT_GONE_AFTER
+    watch.look()
+    watch.look()
+    assert set(grid.states.values()) == {"finished"} and grid.read["state"] == "FINISHED"
+
+
+def test_runs_that_report_nothing_count_and_are_told(
+    graphql: GraphQL, stream: Stream, backend: Backend, clock: Clock
+) -> None:
+    sweep = Sweep(graphql, stream, {**RANDOM, "run_cap": 2})
+    agent = sweep.agent()
+    for _ in range(2):
+        assert sweep.beat(agent)[0]["type"] == "run"
+        clock.now += 5
+    assert sweep.beat(agent) == [hand_out.EXIT] and sweep.read["state"] == "FINISHED"
+    Monitor(backend).look()
+    with backend.database.read() as connection:
+        record = sweeps.get(connection, int(sweep.id))
+        assert record is not None
+        view = sweep_view(connection, record, CurveCache())["sweep"]
+    assert view["warnings"] == [unreported_warning(2)] and "wandb.init" in view["warnings"][0]
+    assert view["counts"]["failed"] == 2
+
+
+def test_a_run_that_is_synced_later_counts_with_what_it_logged(grid: Sweep, clock: Clock) -> None:
+    agent = grid.agent()
+    (command,) = grid.beat(agent)
+    clock.now += 5
+    grid.beat(agent)
+    run = command["run_id"]
+    grid.begin(run, command["args"])
+    assert grid.states[run] == "running" and summary(grid, run) == {}
+    grid.log(run, 0, 1.0)
+    grid.end(run)
+    assert grid.states[run] == "finished"
+
+
+def test_a_sweep_is_pending_until_its_first_agent(grid: Sweep, backend: Backend) -> None:
+    assert grid.read["state"] == "PENDING"
+    Monitor(backend).look()
+    assert grid.read["state"] == "PENDING"
+    agent = grid.agent()
+    assert grid.read["state"] == "RUNNING" and grid.beat(agent)[0]["type"] == "run"
+
+
+def test_a_run_started_by_hand_begins_its_sweep(grid: Sweep) -> None:
+    grid.begin("by-hand")
+    assert grid.read["state"] == "RUNNING"
+
+
+@pytest.mark.parametrize(("state", "told"), [("PAUSED", []), ("FINISHED", [hand_out.EXIT])])
+def test_a_person_s_word_on_a_pending_sweep_stands(grid: Sweep, state: str, told: list[Any]) -> None:
+    grid.become(state)
+    agent = grid.agent()
+    assert grid.beat(agent) == told and grid.read["state"] == state
+    grid.become("RUNNING")
+    assert grid.beat(agent)[0]["type"] == "run"
+
+
+LARGE = {**GRID, "parameters": {f"p{i}": {"values": list(range(100))} for i in range(10)}}
+LARGER = {**GRID, "parameters": {f"p{i}": {"min": 1, "max": 10**9} for i in range(35)}}
+
+
+@pytest.mark.parametrize(
+    ("config", "runs"),
+    [
+        (LARGE, 10**20),
+        (LARGER, None),
+        ({**RANDOM, "run_cap": 10**30}, 10**30),
+        ({**GRID, "run_cap": 10**400}, 4),
+        ({**LARGER, "run_cap": 3}, 3),
+        ({**GRID, "parameters": {"q": {"distribution": "q_uniform", "min": 0, "max": 1e12, "q": 1}}}, 10**12),
+        ({**GRID, "parameters": {"a": {"values": [10**400, 2**63, -(10**350)]}}}, 3),
+    ],
+)
+def test_sweeps_of_any_size(
+    graphql: GraphQL, stream: Stream, backend: Backend, config: dict[str, Any], runs: int | None
+) -> None:
+    sweep = Sweep(graphql, stream, config)
+    assert sweep.read["runCountExpected"] == runs
+    run = sweep.start(sweep.agent())
+    sweep.log(run, 0, 1.0)
+    Monitor(backend).look()
+    with backend.database.read() as connection:
+        record = sweeps.get(connection, int(sweep.id))
+        assert record is not None
+        view = sweep_view(connection, record, CurveCache())
+        home = projects.get(connection, record.project_id)
+        (row,) = project_view(connection, home)["sweeps"]
+    assert view["sweep"]["expected"] == row["expected"] == runs and len(view["runs"]) == 1
+    json.dumps(view, allow_nan=False)
+
+
+def test_integers_of_400_digits_in_metrics_and_steps(grid: Sweep, backend: Backend) -> None:
+    run = grid.start(grid.agent())
+    rows = [json.dumps({"_step": 10**400, "loss": 10**400}), json.dumps({"_step": 2, "loss": 1.0})]
+    assert grid.stream(run, files={"wandb-history.jsonl": {"offset": 0, "content": rows}})["status"] == 200
+    Monitor(backend).look()
+    assert grid.read["bestLoss"] == 1.0
+
+
+def test_prior_runs_of_a_sweep_can_be_read(graphql: GraphQL, stream: Stream) -> None:
+    for name in ("old", "other"):
+        graphql(UPSERT_RUN, name=name, project="p", entity="local", config="{}")
+    made = Sweep(graphql, stream, GRID, priorRunsFilters=json.dumps({"$or": [{"name": "old"}]}))
+    query = """query Q($name: String!) { project(name: "p", entityName: "local") { sweep(sweepName: $name) {
+        priorRuns { edges { node { name } } } } } }"""
+    read = [graphql(query, name=name)["data"] for name in (made.name, Sweep(graphql, stream, GRID).name)]
+    found = [data["project"]["sweep"]["priorRuns"]["edges"] for data in read]
+    assert found == [[{"node": {"name": "old"}}], []]
 
 
 def test_a_run_of_a_vanished_agent_goes_to_another(grid: Sweep, clock: Clock) -> None:

@@ -149,7 +149,7 @@ class AgentApi:
 
     def has_started(self, run_id: str) -> bool:
         """True if the run's program has called `wandb.init` and reached the server."""
-        return self.run(run_id).get("state", RunState.PENDING) != RunState.PENDING
+        return bool(self.run(run_id).get("state", RunState.PENDING) != RunState.PENDING)
 
     def summary(self, run_id: str) -> dict[str, Any]:
         """The run's summary metrics."""

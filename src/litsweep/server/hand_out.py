@@ -1,15 +1,15 @@
 """Work for agents: what the answer to a heartbeat tells an agent to do.
 
-A program may end without starting a W&B run: offline, disabled, no `wandb.init`, or a crash before it. No agent
-gets such a run again. A run whose command was lost on its way to the agent is handed out again. In both cases
-the agent asks for work while its run is pending. These facts tell them apart (measured with wandb 0.31):
+A program may end without starting a W&B run: offline, disabled, no `wandb.init`, or a crash before it. No
+agent gets such a run again. A run whose command was lost on its way to the agent is handed out again. In both
+cases the agent asks for work while its run is pending. These facts tell them apart (measured, wandb 0.31):
 
-* A stock agent sends a heartbeat 5 s after it has read an answer, and names the programs that it runs then. A
-  run that was named, and is not any more, has ended. A run that ends sooner is never named: the agent asks 5 s
-  after the answer, or up to 2 s later if it restarts its client first.
+* A stock agent sends a heartbeat 5 s after it has read an answer, and names the programs that it runs then.
+  A run that was named, and is not any more, has ended. A run that ends sooner is never named: the agent asks
+  5 s after the answer, or up to 2 s later if it restarts its client first.
 * wandb-core repeats a heartbeat without an answer 2 to 2.5 s after the connection broke, then after 4 to 5,
-  8 to 10, 16 to 20 s and so on; if the answer timed out, after more than 30 s. It never does so after 5 to 8 s.
-  It never does so before 2 s either: an agent that asks then was made to send its heartbeats faster.
+  8 to 10, 16 to 20 s and so on; if the answer timed out, after more than 30 s. Never after 5 to 8 s, and
+  never before 2 s: an agent that asks then was made to send its heartbeats faster.
 * An agent of `litsweep launch` names each run that it starts, and reports its end; its User-Agent says so.
 
 A run in doubt counts as lost on the way: a config that runs twice is better than one that never ran.
@@ -44,7 +44,7 @@ AGENT_GONE_AFTER = 60.0
 # Agents that may have vanished with a run that never started.
 MAX_HANDOUTS = 3
 # Seconds from the answer with a run to the next question of a stock agent that has read it (see above).
-ASKS_AGAIN_AFTER = ((0.25, 1.9), (4.9, 8.0))
+ASKS_AGAIN_AFTER = ((0.25, 1.9), (4.99, 8.0))
 # Another agent's heartbeat is waiting for a suggestion: do not pile up threads, the agent asks again in 5 s.
 SEARCH_WAIT = 2.0
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.errors import shortened
+from litsweep.server import sweep_states
 from litsweep.server.dashboard.curves import CurveCache, finite, points, rounded
 from litsweep.server.dashboard.rows import counts, head, reason
 from litsweep.server.store import runs, sweeps
@@ -34,11 +35,6 @@ INNER_QUANTILES = (0.02, 0.25, 0.5, 0.75, 0.98)
 def parsed(config: str) -> SweepConfig:
     """A stored sweep config."""
     return parse_sweep(config)
-
-
-def expected_runs(config: SweepConfig) -> int | None:
-    """How many runs there will be at most; None where nothing bounds them, or no number of a page."""
-    return config.most_runs if is_finite(config.most_runs) else None
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ def _head(sweep: SweepRecord, config: SweepConfig, found: list[RunRecord], agent
         "why_done": sweep.done_because,
         "method": config.method,
         "early_terminate": type(config.early_terminate).__name__ if config.early_terminate else None,
-        "expected": expected_runs(config),
+        "expected": sweep_states.expected_runs(config),
         "counts": counts(found),
         "agents": agents,
         "warnings": warnings,
@@ -145,7 +141,9 @@ def _shown(value: object) -> object:
         return value
     if not isinstance(value, int | float):
         return json.dumps(value, default=str)
-    return rounded(float(value)) if is_finite(value) else shortened(value)
+    if isinstance(value, int) and not is_finite(value):
+        return shortened(value)
+    return rounded(float(value))
 
 
 def _row(result: Result, axes: Sequence[Parameter]) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import AgentRecord, SweepRecord
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.values import is_finite
 
 mutation = MutationType()
 project = ObjectType("Project")
@@ -181,10 +180,9 @@ def resolve_run_count(parent: SweepRecord, info: Info) -> int:
 @sweep.field("runCountExpected")
 def resolve_run_count_expected(parent: SweepRecord, _: Info) -> int | None:
     """None also where clients would have to read a number that no double holds."""
-    expected = parent.expected_runs
-    if expected == sweeps.MOST_EXPECTED:
-        expected = parse_sweep(parent.config).most_runs
-    return expected if is_finite(expected) else None
+    if parent.expected_runs != sweeps.MOST_EXPECTED:
+        return parent.expected_runs
+    return sweep_states.expected_runs(parse_sweep(parent.config))
 
 
 @sweep.field("heartbeatAt")
