@@ -37,7 +37,7 @@ LARGE = {f"p{i}": {"values": list(range(100))} for i in range(10)}
     ],
 )
 def test_progress_of_a_sweep_of_any_size(config: dict[str, object], count: int | None, told: str) -> None:
-    status = sweep(**config)
+    status = sweep(1, **config)
     line = summary_line(status, 60.0, count)
     assert line.startswith(told) and "1 failed" in line
     assert line.endswith("2 min 0 s left" if told == "1/3 done" else "more than a year left")

@@ -13,10 +13,11 @@ from litsweep.server.backend import Backend
 from litsweep.server.dashboard.curves import CurveCache
 from litsweep.server.dashboard.project_view import project_view
 from litsweep.server.dashboard.sweep_view import sweep_view
+from litsweep.server.file_stream import receive
 from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.monitor import Monitor
 from litsweep.server.store import projects, sweeps
-from litsweep.sweep.run import Suggestion, unreported_warning
+from litsweep.sweep.run import AGENT_NAME, Suggestion, unreported_warning
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import (
     CREATE_AGENT,
@@ -215,6 +216,25 @@ def test_a_resumed_run_whose_program_does_not_resume_it_has_ended(grid: Sweep, c
     clock.now += 5
     assert grid.beat(agent)[0]["run_id"] != run
     assert grid.states[run] == "finished" and summary(grid, run)["failure"] == "unreported"
+
+
+@pytest.mark.parametrize(("exitcode", "state"), [(0, "finished"), (1, "failed")])
+def test_the_launcher_ends_a_resumed_run_whose_program_does_not_resume_it(
+    grid: Sweep, backend: Backend, clock: Clock, exitcode: int, state: str
+) -> None:
+    """The process before it does not: its last words come late."""
+    agent = grid.agent()
+    run = grid.start(agent)
+    grid.stream(run, preempting=True)
+    grid.end(run, 1)
+    grid.beat(agent)
+    clock.now += 1
+    grid.beat(agent, run)
+    grid.end(run, 143)
+    assert grid.states[run] == "pending"
+    body = json.dumps({"complete": True, "exitcode": exitcode}).encode()
+    receive(backend, ("local", "p", run), body, {"user-agent": AGENT_NAME})
+    assert grid.states[run] == state
 
 
 def test_a_launcher_s_agent_reports_the_end_of_a_run_that_never_started(
