@@ -2,7 +2,10 @@
 
 import json
 import time
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -264,3 +267,54 @@ def test_a_grid_of_more_configs_than_an_integer_column_holds(
 ) -> None:
     done = python(LARGE, module_env, tmp_path)
     assert done.stdout.splitlines()[-1] == "RUNNING 100000000000000000000 ['finished']", done.stderr
+
+
+class Lossy(ThreadingHTTPServer):
+    """Passes requests on to a server, but not its answers with a run, the first `losses` times."""
+
+    daemon_threads = True
+
+    def __init__(self, server: LiveServer, losses: int) -> None:
+        super().__init__(("127.0.0.1", 0), LossyHandler)
+        self.target, self.losses = server.url, losses
+
+
+class LossyHandler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        assert isinstance(self.server, Lossy)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        headers = {name: self.headers[name] for name in ("Authorization", "Content-Type", "User-Agent")}
+        request = urllib.request.Request(self.server.target + self.path, body, headers)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer = response.read()
+        if b"agentHeartbeat" in answer and b"run_id" in answer and self.server.losses:
+            self.server.losses -= 1
+            return  # and the connection is closed
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.slow
+def test_a_command_lost_four_times_is_run_once(
+    module_server: LiveServer, module_env: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "agent.py").write_text(FAST_AGENT.replace("0.4", "5").replace("argv[1]", "argv[1], count=2"))
+    (tmp_path / "train.py").write_text(TRAIN)
+    sweep = create_sweep(GRID.format(a=[1, 2], b=[0]), module_env, tmp_path)
+    with Lossy(module_server, losses=4) as lossy:
+        Thread(target=lossy.serve_forever, daemon=True).start()
+        env = {**module_env, "WANDB_BASE_URL": f"http://127.0.0.1:{lossy.server_port}"}
+        assert start(["agent.py", sweep], env, tmp_path).wait(timeout=120) == 0
+        lossy.shutdown()
+    assert lossy.losses == 0
+    runs = read(sweep, module_env, tmp_path)["runs"]
+    assert [(run["state"], run["config"]["a"], run["rows"]) for run in runs] == [
+        ("finished", 1, 3),
+        ("finished", 2, 3),
+    ]
