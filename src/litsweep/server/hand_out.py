@@ -63,7 +63,7 @@ def heartbeat(
         mine = runs.alive_of_agent(connection, agent.id)
         runs.change_all(connection, [run.id for run in mine if run.name in named], heartbeat_at=now)
         unnamed = [run for run in mine if run.name not in named]
-        if _bury(connection, agent, unnamed, now, reports_ends) or end_left_behind(connection, now):
+        if _bury(connection, agent, unnamed, now, reports_ends):
             backend.sweeps.touch(sweep.id)
         if sweep.state == "CANCELED":
             return _dismiss(connection, agent, mine, now)
@@ -118,20 +118,9 @@ def _bury(
 def _has_had(agent: AgentRecord, run: RunRecord, now: float) -> bool:
     """True if the stock agent, which asks for work with this run pending, has read the command to run it."""
     if run.state != RunState.PENDING or run.handed_out_at is None or agent.heartbeat_at > run.handed_out_at:
-        return False  # no first question since
+        return False  # not its first question since
     passed = now - run.handed_out_at
     return any(first <= passed < last for first, last in ASKS_AGAIN_AFTER)
-
-
-def end_left_behind(connection: Connection, now: float) -> set[int]:
-    """End the pending runs of agents that are gone and whose programs do not report; returns their sweeps.
-
-    The last run of such an agent has probably ended as those before did; nobody asks for it any more.
-    """
-    left = runs.left_behind(connection, now - AGENT_GONE_AFTER)
-    for run in left:
-        runs.change(connection, run.id, **life_cycle.unreported(run, now))
-    return {run.sweep_id for run in left if run.sweep_id is not None}
 
 
 def _dismiss(

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.search.stopping import StopDecision
-from litsweep.server import hand_out, life_cycle, sweep_states
+from litsweep.server import life_cycle, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.sweeps import SweepRecord
@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two rounds: at least, so that a busy sweep does not keep it going all the time, and at most.
 PAUSE, PERIOD = 0.3, 5.0
+# Seconds that an agent is silent; shorter than hand_out.AGENT_GONE_AFTER, when another agent gets its run.
+LEFT_BEHIND_AFTER = 50.0
 
 
 class Monitor:
@@ -87,15 +89,18 @@ class Monitor:
                 self._backend.sweeps.touch(run.sweep_id)
 
     def _find_left_behind(self) -> None:
-        now = time.time()
-        if self._started_at > now - hand_out.AGENT_GONE_AFTER:
+        """End the last run of each agent that is gone and whose programs report nothing: it ended as well."""
+        limit = time.time() - LEFT_BEHIND_AFTER
+        if self._started_at > limit:
             return
         with self._backend.database.read() as connection:
-            if not runs.left_behind(connection, now - hand_out.AGENT_GONE_AFTER):
+            if not runs.left_behind(connection, limit):
                 return
         with self._backend.database.write() as connection:
-            touched = hand_out.end_left_behind(connection, now)
-        for sweep_id in touched:
+            left = runs.left_behind(connection, limit)
+            for run in left:
+                runs.change(connection, run.id, **life_cycle.unreported(run, time.time()))
+        for sweep_id in {run.sweep_id for run in left if run.sweep_id is not None}:
             self._backend.sweeps.touch(sweep_id)
 
     def _advance(self, sweep_id: int) -> None:
