@@ -26,7 +26,10 @@ log = logging.getLogger("litsweep.agent")
 
 
 class RunProcess:
-    """A running run. `pid` leads the session of all its processes."""
+    """A running run. `pid` leads the session of all its processes.
+
+    `is_unwanted` once the search or the end of the sweep has ended it: nobody waits for its result.
+    """
 
     def __init__(self, run_id: str, pid: int, output: Path) -> None:
         self.run_id = run_id
@@ -35,13 +38,13 @@ class RunProcess:
         self._from = output.stat().st_size if output.exists() else 0
         self._memory_kills = host_memory_kills()
         self._asked = False
-        self._unwanted = False
+        self.is_unwanted = False
         self._preempted = False
         self._deadline: float | None = None
 
     def stop(self) -> None:
         """The search stops it early: interrupt it, as W&B's own stop does; kill it when it does not end."""
-        self._unwanted = True
+        self.is_unwanted = True
         self._ask(signal.SIGINT)
 
     def preempt(self) -> None:
@@ -58,7 +61,7 @@ class RunProcess:
 
     def discard(self) -> None:
         """The sweep is over: kill it, and nobody needs to try it again."""
-        self._unwanted = True
+        self.is_unwanted = True
         self.kill()
 
     def kill(self) -> None:
@@ -89,7 +92,7 @@ class RunProcess:
         return RunEnd(self.run_id, EXIT_PREEMPTED if taken_away else code, failure, tail)
 
     def _failure(self, code: int, tail: str) -> Failure | None:
-        if self._unwanted:
+        if self.is_unwanted:
             return None
         if self._preempted and code != 0:  # also 1: a cluster ends wandb's process too
             return Failure.SIGNAL

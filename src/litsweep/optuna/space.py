@@ -54,7 +54,7 @@ def is_tried_through(space: SearchSpace, trials: Iterable[FrozenTrial]) -> bool:
 
     False as long as a trial has parameters that the space does not know. Those without any are left aside.
     """
-    if not space.parameters or math.isinf(space.size):
+    if not space.parameters or space.size == math.inf:
         return False
     tried: set[Hashable] = set()
     for trial in trials:

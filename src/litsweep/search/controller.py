@@ -14,7 +14,7 @@ from litsweep.sweep.history import History, rows_of, summary_of
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_value, objective
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
-from litsweep.sweep.run import Failure, Run, RunState, Suggestion
+from litsweep.sweep.run import Failure, Run, RunState, Suggestion, unreported_warning
 from litsweep.sweep.section import show
 from litsweep.sweep.summary import entries, is_aggregated
 from litsweep.sweep.values import checked_seed, is_number
@@ -182,7 +182,7 @@ class Controller:
     def warnings(self) -> tuple[str, ...]:
         """What a person should know: fallbacks and how often, runs that never logged the metric."""
         told = [f"{what} ({count(times, 'time')})" for what, times in self._fallbacks.items()]
-        return (*told, *self._silent_runs())
+        return (*told, *self._unreported_runs(), *self._silent_runs())
 
     @property
     def _own(self) -> list[Run]:
@@ -209,13 +209,18 @@ class Controller:
         else:
             self._on_target.discard(run.id)
 
+    def _unreported_runs(self) -> list[str]:
+        unreported = sum(run.failure is Failure.UNREPORTED for run in self._own)
+        return [unreported_warning(unreported)] if unreported else []
+
     def _silent_runs(self) -> list[str]:
         """Finished runs without a value of the metric: a misspelt name would make the search blind."""
         metric = self.config.metric
         if metric is None:
             return []
         finished = [run for run in self._own if run.state is RunState.FINISHED and not run.stopped_early]
-        silent = [run for run in finished if self._objectives[run.id] is None]
+        reported = [run for run in finished if run.failure is not Failure.UNREPORTED]
+        silent = [run for run in reported if self._objectives[run.id] is None]
         if not silent:
             return []
         logged = {name: value for run in silent for name, value in _logged(run, metric)}

@@ -58,7 +58,7 @@ class RandomSearch:
         draws = (self._space.sample(rng) for _ in range(_DRAWS))
         candidates = itertools.chain(draws, configs(self._space, support))
         new = next((config for config in candidates if not is_taken(self._space.key(config))), None)
-        is_drawn_again = new is None and math.isinf(self._space.size)
+        is_drawn_again = new is None and self._space.size == math.inf
         return self._space.sample(rng) if is_drawn_again else new
 
 

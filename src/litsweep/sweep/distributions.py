@@ -6,10 +6,11 @@ log-uniform ones differ only in how a person writes the bounds (`log_uniform` ta
 """
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
+from typing import overload
 
 import numpy as np
 
@@ -134,6 +135,37 @@ class IntUniform(Distribution):
 
 
 @dataclass(frozen=True)
+class Steps(Sequence[float]):
+    """The values of `np.arange(start, stop, step)`, each computed when asked for; any number of them."""
+
+    start: float
+    stop: float
+    step: float
+
+    @property
+    def size(self) -> int:
+        return max(0, math.ceil((self.stop - self.start) / self.step))
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[float]:
+        return map(self._value, range(self.size))
+
+    @overload
+    def __getitem__(self, index: int) -> float: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[float]: ...
+    def __getitem__(self, index: int | slice) -> float | list[float]:
+        chosen = range(self.size)[index]
+        return self._value(chosen) if isinstance(chosen, int) else [self._value(n) for n in chosen]
+
+    def _value(self, n: int) -> float:
+        value = self.start + n * ((self.start + self.step) - self.start)
+        return value if isinstance(self.stop, int) else float(value)
+
+
+@dataclass(frozen=True)
 class Quantized(Distribution):
     """The `q_…` distributions: `round(x / q) * q` for a draw x of `base`.
 
@@ -169,11 +201,11 @@ class Quantized(Distribution):
         """For q_uniform min, min + q, … below max, as W&B takes them."""
         if not isinstance(self.base, Uniform):
             return super().grid
-        return [value.item() for value in np.arange(self.base.min, self.base.max, self.q)]
+        return Steps(self.base.min, self.base.max, self.q)
 
     @property
     def grid_size(self) -> float:
-        return len(self.grid)
+        return self.grid.size if isinstance(self.grid, Steps) else super().grid_size
 
     @cached_property
     def probabilities(self) -> tuple[float, ...] | None:

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Final
 
 from litsweep.errors import Fault
-from litsweep.sweep.values import is_finite
+from litsweep.sweep.values import is_finite, is_number
 from litsweep.sweep.yaml_text import write_yaml
 
 _LONGEST_SHOWN: Final = 80
@@ -97,8 +97,17 @@ class Section:
 
     def integer(self, key: str, at_least: int) -> int | None:
         """An integer from `at_least` to 2^63; 3.0 counts as 3."""
+        value = self.count(key, at_least)
+        if value is None or value <= 2**63:
+            return value
+        self.fault(key, f"must be an integer from {at_least} to 2^63")
+        return None
+
+    def count(self, key: str, at_least: int) -> int | None:
+        """An integer of at least `at_least`, however large; 3.0 counts as 3."""
         value = self.raw(key)
-        if is_finite(value) and int(value) == value and at_least <= value <= 2**63:
+        is_whole = is_number(value) and (isinstance(value, int) or (is_finite(value) and int(value) == value))
+        if is_number(value) and is_whole and value >= at_least:
             return int(value)
         self.fault(key, f"must be an integer of at least {at_least}", as_number_fix(value))
         return None

@@ -14,7 +14,7 @@ from litsweep.sweep.objective import best_of, best_value, curve
 from litsweep.sweep.run import Failure, Run, RunState
 from litsweep.sweep.summary import summary_values
 
-_NOT_THE_CONFIGS_FAULT = (Failure.SIGNAL, Failure.LOST)
+_NOT_THE_CONFIGS_FAULT = (Failure.SIGNAL, Failure.LOST, Failure.UNREPORTED)
 
 _LEVELS, _LEVELS_IF_STOPPING = 2, 4
 """A learning curve enters the model at no more than so many points below its end, under early termination at
