@@ -31,8 +31,9 @@ from litsweep.launch.devices import cpu_count
 
 PROGRAM = """
 import os, sys, time
-import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
+import litsweep.pipeline.arguments, litsweep.pipeline.experiment, sklearn.datasets  # as main() does
+import wandb.sdk.launch.inputs.internal
 from litsweep.pipeline import main
 
 def stamp(word):

@@ -1,5 +1,6 @@
 """Errors for users: what is wrong, where (path and value), and how to fix it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,3 +37,12 @@ class ConfigError(LitsweepError):
 def count(n: int, noun: str) -> str:
     """Return the number with its noun, such as `1 fault` or `2 faults`."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def shortened(n: int) -> str:
+    """An integer in full up to nine digits, else as `1.23e20`, however large it is."""
+    if abs(n) < 10**9:
+        return str(n)
+    shift = max(0, math.floor(math.log10(abs(n))) - 15)
+    mantissa, exponent = f"{n / 10**shift:.2e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent) + shift}"

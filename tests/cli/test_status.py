@@ -85,9 +85,9 @@ def at_server(swept: Swept, monkeypatch: pytest.MonkeyPatch) -> Swept:
 def test_all_sweeps_are_listed_in_80_columns(at_server: Swept, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"Team X/{'q' * 50}/{at_server.other}  running"
+    assert lines[0] == f"Team X/{'q' * 50}/{at_server.other}  pending"
     assert lines[1] == "  random: no runs yet"
-    assert lines[2] == f"local/p/{at_server.all_states}  running  best val_acc 0.5"
+    assert lines[2] == f"local/p/{at_server.all_states}  pending  best val_acc 0.5"
     assert " ".join(line.strip() for line in lines[3:]) == f"a sweep, random: {WORDS}"
     assert max(map(len, lines)) <= 80
 
@@ -170,8 +170,8 @@ def test_every_state_has_one_word_everywhere(swept: Swept, tmp_path: Path) -> No
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     said = " ".join(done.stdout.split())
-    assert f"local/p/{swept.all_states} running {WORDS} best val_acc 0.5 (finished)" in said
-    assert f"Sweep local/p/{swept.all_states} (running): {WORDS}" in done.stdout
+    assert f"local/p/{swept.all_states} pending {WORDS} best val_acc 0.5 (finished)" in said
+    assert f"Sweep local/p/{swept.all_states} (pending): {WORDS}" in done.stdout
     assert json.loads((tmp_path / "out.json").read_text())["runs"] == dict.fromkeys(STATES, 1)
 
 

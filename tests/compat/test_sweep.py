@@ -2,7 +2,10 @@
 
 import json
 import time
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -181,3 +184,137 @@ def test_function_agent(client_env: dict[str, str], tmp_path: Path) -> None:
     done = python(code, client_env, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[1, 2] {'finished'}"
+
+
+UNREPORTED = """
+import os, sys
+import wandb
+import yaml
+from wandb.agents import pyagent
+pyagent.Agent.HEARTBEAT_SLEEP_SECONDS = {seconds}
+
+def offline():
+    with wandb.init(mode="offline") as run:
+        return run.config.a
+
+def disabled():
+    with wandb.init(mode="disabled") as run:
+        return run.config.a
+
+def no_init():
+    with open(os.environ["WANDB_SWEEP_PARAM_PATH"]) as file:
+        return yaml.safe_load(file)["a"]["value"]
+
+for work in (offline, disabled, no_init):
+    sweep = wandb.sweep({{"method": "grid", "parameters": {{"a": {{"values": [1, 2, 3]}}}}}}, project="p")
+    seen = []
+    before = wandb.Api().sweep(f"local/p/{{sweep}}").state
+    wandb.agent(sweep, function=lambda: seen.append(work()), count=3, project="p")
+    found = wandb.Api().sweep(f"local/p/{{sweep}}")
+    print("told:", before, seen, found.state, [dict(run.summary) for run in found.runs])
+"""
+TOLD = "told: PENDING [1, 2, 3] RUNNING [{'failure': 'unreported'}, {'failure': 'unreported'}, {}]"
+
+
+@pytest.mark.parametrize("seconds", [0.5, pytest.param(5, marks=pytest.mark.slow)])
+def test_a_function_that_reports_nothing_gets_each_config_once(
+    module_env: dict[str, str], tmp_path: Path, seconds: float
+) -> None:
+    """Also, a sweep is pending until its first agent."""
+    done = python(UNREPORTED.format(seconds=seconds), module_env, tmp_path)
+    told = [line for line in done.stdout.splitlines() if line.startswith("told:")]
+    assert told == [TOLD] * 3, done.stderr
+
+
+# The stock command's agent, with shorter waits.
+FAST_AGENT = """
+import sys
+from wandb import wandb_agent
+wandb_agent.Agent.POLL_INTERVAL = 0.4
+wandb_agent.run_agent(sys.argv[1])
+"""
+
+
+def test_a_program_that_reports_nothing_gets_each_config_once(
+    module_env: dict[str, str], tmp_path: Path
+) -> None:
+    """One that is named by its agent before it ends, and one that crashes at once."""
+    (tmp_path / "agent.py").write_text(FAST_AGENT)
+    (tmp_path / "train.py").write_text(
+        "import sys, time\nprint(sys.argv[1:], flush=True)\ntime.sleep(1.5) if '--a=1' in sys.argv else 1 / 0"
+    )
+    sweep = create_sweep(GRID.format(a=[1, 2], b=[0]), module_env, tmp_path)
+    assert start(["agent.py", sweep], module_env, tmp_path).wait(timeout=60) == 0
+    output = (tmp_path / "out-0").read_text()
+    assert [output.count(f"['--a={a}', '--b=0']") for a in (1, 2)] == [1, 1]
+    found = read(sweep, module_env, tmp_path)
+    assert found["state"] == "FINISHED" and [run["state"] for run in found["runs"]] == ["finished"] * 2
+
+
+LARGE = """
+import time
+import wandb
+parameters = {f"p{i}": {"values": list(range(100))} for i in range(10)}
+sweep = wandb.sweep({"method": "grid", "parameters": parameters, "run_cap": 10**40}, project="p")
+wandb.agent(sweep, function=lambda: wandb.init().finish(), count=1, project="p")
+found = wandb.Api().sweep(f"local/p/{sweep}")
+print(found.state, found.expected_run_count, [run.state for run in found.runs])
+"""
+
+
+def test_a_grid_of_more_configs_than_an_integer_column_holds(
+    module_env: dict[str, str], tmp_path: Path
+) -> None:
+    done = python(LARGE, module_env, tmp_path)
+    assert done.stdout.splitlines()[-1] == "RUNNING 100000000000000000000 ['finished']", done.stderr
+
+
+class Lossy(ThreadingHTTPServer):
+    """Passes requests on to a server, but not its answers with a run, the first `losses` times."""
+
+    daemon_threads = True
+
+    def __init__(self, server: LiveServer, losses: int) -> None:
+        super().__init__(("127.0.0.1", 0), LossyHandler)
+        self.target, self.losses = server.url, losses
+
+
+class LossyHandler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        assert isinstance(self.server, Lossy)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        headers = {name: self.headers[name] for name in ("Authorization", "Content-Type", "User-Agent")}
+        request = urllib.request.Request(self.server.target + self.path, body, headers)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer = response.read()
+        if b"agentHeartbeat" in answer and b"run_id" in answer and self.server.losses:
+            self.server.losses -= 1
+            return  # and the connection is closed
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.slow
+def test_a_command_lost_four_times_is_run_once(
+    module_server: LiveServer, module_env: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "agent.py").write_text(FAST_AGENT.replace("0.4", "5").replace("argv[1]", "argv[1], count=2"))
+    (tmp_path / "train.py").write_text(TRAIN)
+    sweep = create_sweep(GRID.format(a=[1, 2], b=[0]), module_env, tmp_path)
+    with Lossy(module_server, losses=4) as lossy:
+        Thread(target=lossy.serve_forever, daemon=True).start()
+        env = {**module_env, "WANDB_BASE_URL": f"http://127.0.0.1:{lossy.server_port}"}
+        assert start(["agent.py", sweep], env, tmp_path).wait(timeout=120) == 0
+        lossy.shutdown()
+    assert lossy.losses == 0
+    runs = read(sweep, module_env, tmp_path)["runs"]
+    assert [(run["state"], run["config"]["a"], run["rows"]) for run in runs] == [
+        ("finished", 1, 3),
+        ("finished", 2, 3),
+    ]

@@ -141,7 +141,7 @@ def test_any_history_will_do(method: str, history: tuple[dict[str, float], ...])
     proposals = METHODS[method](config, [], 10, 1)
     odd = [
         Run(f"odd{i}", p.parameters, RunState.FAILED if i % 2 else RunState.FINISHED, history, failure)
-        for i, (p, failure) in enumerate(zip(proposals, [*Failure, None, None, None, None], strict=True))
+        for i, (p, failure) in enumerate(zip(proposals, [*Failure, None, None, None], strict=True))
     ]
     for known in (odd[:1], odd, [*runs, *odd[:4]]):
         (proposal,) = METHODS[method](config, known, 1, 0)

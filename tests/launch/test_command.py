@@ -88,8 +88,9 @@ def test_the_args_file_holds_the_values(tmp_path: Path) -> None:
 def test_only_a_plain_python_file_is_a_script(
     template: list[str] | None, script: tuple[str, ...] | None, tmp_path: Path
 ) -> None:
+    environ = {"PATH": str(Path(sys.executable).parent)}
     args: dict[str, dict[str, object]] = {"lr": {"value": 0.1}}
-    assert invocation(template, "train.py", args, tmp_path / "args.json").script == script
+    assert invocation(template, "train.py", args, tmp_path / "args.json", environ).script == script
 
 
 ODD: dict[str, dict[str, object]] = {
@@ -140,3 +141,13 @@ def test_starts_what_the_stock_agent_itself_would_start(
     own = invocation(EVERY_MACRO, "pkg.main", args, args_file)
     assert list(own.argv) == [sys.executable if word == "python" else word for word in started[0]]
     assert args_file.read_text() == stock_file
+
+
+def test_the_python_of_another_environment_runs_its_scripts_itself(tmp_path: Path) -> None:
+    """It has other packages. The same binary may be the Python of two environments."""
+    for name in ("python", "python3"):
+        (tmp_path / name).symlink_to(Path(sys.executable).resolve())
+    environ = {"PATH": f"{tmp_path}:{Path(sys.executable).parent}"}
+    for word in ("python", "python3", str(tmp_path / "python")):
+        assert invocation([word, "train.py"], "train.py", {}, tmp_path, environ).script is None
+    assert invocation([sys.executable, "train.py"], "train.py", {}, tmp_path, environ).script == ("train.py",)

@@ -216,3 +216,14 @@ def test_ctrl_c(bench: MakeBench, presses: int, state: str, exit_code: int) -> N
         (made.folder / "stubborn").unlink(missing_ok=True)
         assert made.launch(agents=2).exit_code == 0
         assert made.states() == {"finished": 2}
+
+
+@pytest.mark.parametrize("agent", ["warm", pytest.param("stock", marks=pytest.mark.slow)])
+def test_programs_that_start_no_run_close_the_slot(bench: MakeBench, agent: str) -> None:
+    """Their runs are not repeated, and the sweep is not used up."""
+    made = bench("print('worked')")
+    outcome = made.launch(gpus="none", agent=agent)
+    (slot,) = outcome.closed
+    assert "it has to call wandb.init" in slot.reason and "worked" in slot.reason
+    found = [(run["state"], run["summary"]["failure"]) for run in made.runs()]
+    assert found == [("finished", "unreported")] * 3 and not made.left_over()

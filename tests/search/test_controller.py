@@ -14,7 +14,7 @@ import torch
 
 from litsweep import Controller, parse_sweep
 from litsweep.sweep.reasons import DesignReason, RandomReason
-from litsweep.sweep.run import Failure, RunState
+from litsweep.sweep.run import Failure, RunState, unreported_warning
 
 METRIC = {"name": "loss", "goal": "minimize"}
 GRID = {"a": {"values": [1, 2, 3]}}
@@ -249,6 +249,20 @@ def test_runs_that_never_log_the_metric_are_a_warning() -> None:
     assert search.warnings == ("1 finished run logged no finite loss, but epoch, val/loss",)
     search.add({"x": 0.4}, history=[{"val/acc": 1.0}, {"epoch": 0.0}])
     assert search.warnings == ("2 finished runs logged no finite loss, but epoch, val/acc, val/loss",)
+
+
+@pytest.mark.parametrize("method", ["grid", "random", "bayes"])
+def test_runs_that_report_nothing_are_a_warning_and_are_not_repeated(method: str) -> None:
+    metric = {"name": "loss", "goal": "minimize"}
+    parameters = {"a": {"values": list(range(20))}}
+    search = Controller(parse_sweep({"method": method, "metric": metric, "parameters": parameters}), seed=0)
+    asked = []
+    for _ in range(8):
+        (suggestion,) = search.ask()
+        search.tell(suggestion.id, state="finished", failure="unreported")
+        asked.append(suggestion.parameters["a"])
+    assert len(set(asked)) == 8 and search.best() is None
+    assert search.warnings == (unreported_warning(8),)
 
 
 @pytest.mark.parametrize(

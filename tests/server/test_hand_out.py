@@ -135,9 +135,12 @@ def test_a_run_whose_command_got_lost_is_handed_out_again(grid: Sweep) -> None:
     assert first == again and len(grid.states) == 1
 
 
-def test_a_run_that_never_starts_is_given_up(grid: Sweep) -> None:
-    agent = grid.agent()
-    runs = [grid.beat(agent)[0]["run_id"] for _ in range(hand_out.MAX_HANDOUTS + 1)]
+def test_a_run_is_given_up_once_several_agents_have_vanished_with_it(grid: Sweep, clock: Clock) -> None:
+    runs = []
+    for _ in range(hand_out.MAX_HANDOUTS + 1):
+        agent = grid.agent()
+        runs.append(grid.beat(agent)[0]["run_id"])
+        clock.now += hand_out.AGENT_GONE_AFTER + 1
     assert len(set(runs[:-1])) == 1 and runs[-1] != runs[0]
     assert grid.states[runs[0]] == "failed"
 

@@ -10,7 +10,8 @@ def test_every_state_has_its_word() -> None:
     assert set(STATE_WORDS) == {*RunState, STOPPED_EARLY}
     assert state_word(RunState.FINISHED, stopped_early=True) == "stopped early"
     assert state_word(RunState.RUNNING, stopped_early=True) == "running"  # it was asked to, and has not ended
-    assert state_word(RunState.KILLED, stopped_early=False) == "killed"
+    assert state_word(RunState.KILLED, stopped_early=False, failure="signal") == "killed"
+    assert state_word(RunState.FINISHED, stopped_early=False, failure="unreported") == "failed"
 
 
 def test_runs_are_counted_in_the_order_of_the_words() -> None:

@@ -12,6 +12,7 @@ from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.errors import count
 from litsweep.launch.result import NOT_FINITE, BestRun, Result, result_of
 from litsweep.sweep.metric import Goal
+from litsweep.sweep.run import unreported_warning
 from litsweep.sweep.summary import is_aggregated
 from litsweep.sweep.values import show
 
@@ -44,6 +45,8 @@ def show_result(result: Result) -> int:
     console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
     states = ", ".join(f"{n} {state}" for state, n in result.runs.items()) or "no runs yet"
     console.print(f"Sweep {result.sweep} ({result.state.lower()}): {states}")
+    if result.unreported:
+        console.print(unreported_warning(result.unreported))
     if result.front:
         console.print(_front_table(result), soft_wrap=False)
     if result.best is None:

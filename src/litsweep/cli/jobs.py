@@ -14,6 +14,7 @@ from litsweep.cli.options import add_data_dir, add_sweep
 from litsweep.errors import LitsweepError, count
 from litsweep.launch.directory import SweepEntry, directory
 from litsweep.launch.slurm import Task
+from litsweep.sweep.run import unreported_warning
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -70,6 +71,8 @@ def _show_sweep(sweep: str, console: Console) -> None:
     status = SweepWatch(sweep).read()
     line = f"{status.path}  {status.state.lower()}  {_runs(status.count())}"
     console.print(line, highlight=False, markup=False, overflow="fold")
+    if status.unreported:
+        console.print(unreported_warning(status.unreported), highlight=False, overflow="fold")
     if (best := status.best()) and status.metric:
         line = f"best {status.metric.name} {best.best:.6g} ({best.id})"
         console.print(line, highlight=False, markup=False, overflow="fold")

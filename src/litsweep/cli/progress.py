@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from litsweep.cli.time_left import TimeLeft, Workload, duration
-from litsweep.errors import LitsweepError
+from litsweep.errors import LitsweepError, shortened
 from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.result import missing_metrics
 from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
-from litsweep.sweep.run import RunState
+from litsweep.sweep.run import RunState, unreported_warning
 
 POLL_SECONDS = 2.0
 LINE_SECONDS = 30.0
@@ -95,7 +95,7 @@ class Progress:
 
 
 class MetricCheck:
-    """Says once that finished runs lack a metric of the sweep, as soon as the first has ended."""
+    """Warns once as soon as a finished run lacks a metric of the sweep, or a run ended without a W&B run."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -103,9 +103,14 @@ class MetricCheck:
 
     def tell(self, status: SweepStatus) -> None:
         for metric, what in missing_metrics(status).items():
-            if metric not in self._told:
-                self._told.add(metric)
-                self._console.print(f"warning: {what}", highlight=False, markup=False, soft_wrap=True)
+            self._warn_once(metric, what)
+        if status.unreported:
+            self._warn_once("", unreported_warning(status.unreported))
+
+    def _warn_once(self, subject: str, what: str) -> None:
+        if subject not in self._told:
+            self._told.add(subject)
+            self._console.print(f"warning: {what}", highlight=False, markup=False, soft_wrap=True)
 
 
 class SummaryLine:
@@ -130,7 +135,7 @@ class SummaryLine:
         done = len(status.runs) - len(status.alive)
         states = status.count()
         words = [word for word in states if word not in (*_ALWAYS, RunState.FINISHED)]
-        parts = [f"{done}/{total} done" if total else f"{done} done"]
+        parts = [f"{done}/{shortened(total)} done" if total else f"{done} done"]
         parts += [f"{states[word]} {word}" for word in (*_ALWAYS, *words)]
         best = status.best()
         if best is not None and status.metric is not None:
@@ -160,7 +165,8 @@ def _panel(status: SweepStatus, line: str, total: int | None) -> RenderableType:
     done = len(status.runs) - len(status.alive)
     head: list[RenderableType] = [Text(status.url, style="blue", overflow="fold")]
     if total:
-        head.append(Columns([ProgressBar(total=total, completed=done, width=40), Text(f"{done}/{total}")]))
+        bar = ProgressBar(total=1.0, completed=done / total, width=40)
+        head.append(Columns([bar, Text(f"{done}/{shortened(total)}")]))
     # The empty line takes the ^C that a terminal echoes: after a full line it would shift all that follows.
     return Group(*head, Text(line), runs_table(status), Text())
 

@@ -11,6 +11,7 @@ from litsweep.launch.watch import RunStatus
 from litsweep.sweep.run import STOPPED_EARLY, RunState
 
 MOST_SIMULATED = 10_000
+_LONGEST = 365 * 24 * 3600.0
 _TELLING = (RunState.FINISHED, STOPPED_EARLY, RunState.FAILED)
 _STEPS = ((60.0, 10.0), (600.0, 30.0), (3600.0, 60.0), (36_000.0, 600.0), (math.inf, 3600.0))
 """Below a number of seconds, what a time is rounded to."""
@@ -57,7 +58,8 @@ class Workload:
         simulated = min(self.waiting, MOST_SIMULATED)
         for _ in range(simulated):
             heapq.heapreplace(free, free[0] + mean)
-        return max(free) + (self.waiting - simulated) * mean / self.agents
+        rest = self.waiting - simulated
+        return math.inf if rest > _LONGEST else max(free) + rest * mean / self.agents
 
     def _rest(self, age: float, mean: float) -> float:
         if age < mean:
@@ -82,6 +84,8 @@ class TimeLeft:
         if runs_left == 0:
             return "all runs have ended"
         left = work.seconds_left()
+        if left is not None and left > _LONGEST:
+            return "more than a year left"
         if runs_left is None or left is None:
             return "time left not known yet" if work.agents else "no agent is left"
         news = (len(work.durations), runs_left, work.agents)

@@ -17,6 +17,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -29,6 +30,7 @@ from litsweep.launch.retry import Retries
 from litsweep.launch.runner import Runner, RunProcess
 from litsweep.launch.variables import failures_allowed
 from litsweep.lifetime import die_with_parent
+from litsweep.sweep.run import Failure
 
 HEARTBEAT_SECONDS = 5.0
 SOONEST_SECONDS = 0.25  # first wait when the server has no run for an idle agent; doubles up to the heartbeat
@@ -131,13 +133,24 @@ class Agent:
     def _reap(self) -> None:
         if self._run is None or (end := self._run.poll()) is None:
             return
+        is_wanted = not self._run.is_unwanted
         self._run = None
+        if end.exit_code == 0 and is_wanted and not self._has_reported(end.run_id):
+            end = replace(end, failure=Failure.UNREPORTED)
         log.info(
             "run %s ended with %d%s", end.run_id, end.exit_code, f" ({end.failure})" if end.failure else ""
         )
         self._link.send(event="ended", run=end.run_id, exit=end.exit_code, failure=end.failure, tail=end.tail)
         self._idle_wait = SOONEST_SECONDS
         self._obey_link()
+
+    def _has_reported(self, run_id: str) -> bool:
+        """True if the run has reached the server, and where the server does not answer."""
+        try:
+            return self._api.has_started(run_id)
+        except LitsweepError as error:
+            log.warning("cannot tell whether run %s has started a W&B run: %s", run_id, error)
+            return True
 
     def _take_next(self) -> None:
         if not self._may_take and not self._asked:
@@ -162,9 +175,11 @@ class Agent:
                 raise
             log.warning("%s; trying again", error)
             commands = []
+        was_idle = self._run is None
         for command in commands:
             self._execute(command)
-        self._next_beat = time.monotonic() + self._pause()
+        has_just_started = was_idle and self._run is not None  # the next heartbeat names it at once
+        self._next_beat = 0.0 if has_just_started else time.monotonic() + self._pause()
 
     def _pause(self) -> float:
         if self._run:
@@ -195,7 +210,6 @@ class Agent:
         self._link.send(event="started", run=command.run_id, pid=self._run.pid)
         if self._is_stopped:  # by a SIGTERM that came while the run was on its way
             self._preempt()
-        self._runner.learn()
 
     def _wait(self) -> None:
         """Sleep until a signal, a child's end, a word of the supervisor, or the next heartbeat."""
@@ -220,7 +234,7 @@ def _nothing(signum: int, frame: FrameType | None) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Be the agent of one slot."""
     args = parse(argv)
-    return be_agent(args, lambda api, link: Agent(api, link, Runner(api, Path.cwd(), link, args.log)).run())
+    return be_agent(args, lambda api, link: Agent(api, link, Runner(api, Path.cwd(), args.log)).run())
 
 
 def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) -> int:
@@ -229,6 +243,7 @@ def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) ->
     supervisor: Link | None = None
     if args.supervisor is not None:
         die_with_parent(signal.SIGHUP)
+        os.set_inheritable(args.supervisor, False)
         supervisor = LineSocket(socket.socket(fileno=args.supervisor))
     try:
         api = connect(args.sweep)

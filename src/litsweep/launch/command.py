@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ def invocation(
         args_file.write_text(args_json(values))
     macros = filled_macros(program, values, args_file)
     parts = [macros.get(word[2:-1], []) if is_macro(word) else [word] for word in words]
-    return Invocation(tuple(_flat(parts)), _script(words, parts, program))
+    return Invocation(tuple(_flat(parts)), _script(words, parts, environ))
 
 
 def _flat(parts: Sequence[Sequence[str]]) -> list[str]:
@@ -59,13 +60,22 @@ def fill_environment(word: str, environ: Mapping[str, str]) -> str:
     return ENVIRONMENT_MACRO.sub(lambda found: environ.get(found[1], found[1]), word)
 
 
-def _script(words: Sequence[str], parts: Sequence[Sequence[str]], program: str) -> tuple[str, ...] | None:
+def _script(
+    words: Sequence[str], parts: Sequence[Sequence[str]], environ: Mapping[str, str]
+) -> tuple[str, ...] | None:
     """What follows the interpreter, when the command is `[${env}] ${interpreter} PROGRAM.py …`."""
     skip = 1 if words[0] == "${env}" else 0
-    if words[skip] not in ("${interpreter}", "python", "python3", sys.executable):
+    if words[skip] != "${interpreter}" and not _is_this_interpreter(words[skip], environ):
         return None
     rest = tuple(_flat(parts[skip + 1 :]))
     return rest if rest and rest[0].endswith(".py") else None
+
+
+def _is_this_interpreter(word: str, environ: Mapping[str, str]) -> bool:
+    """False for a Python of another environment, which has other packages."""
+    found = shutil.which(word, path=environ.get("PATH"))
+    ours = Path(sys.executable)
+    return found is not None and Path(found).parent == ours.parent and Path(found).samefile(ours)
 
 
 def filled_macros(program: str, values: Mapping[str, Any], args_file: Path) -> dict[str, list[str]]:

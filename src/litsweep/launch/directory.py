@@ -25,7 +25,7 @@ _SWEEPS = """query Sweeps($entity: String, $project: String, $after: String) {
   project(name: $project, entityName: $entity) {
     sweeps(first: 100, after: $after) {
       edges { node { name displayName state config bestLoss createdAt
-        runs { edges { node { state stopped } } } } }
+        runs { edges { node { state stopped failed } } } } }
       pageInfo { hasNextPage endCursor } } } }"""
 
 
@@ -155,4 +155,5 @@ def _parsed(config: str) -> SweepConfig | None:
 def _word(run: Mapping[str, Any]) -> str:
     if run["state"] not in tuple(RunState):
         return str(run["state"])
-    return state_word(RunState(run["state"]), run["state"] == RunState.FINISHED and bool(run["stopped"]))
+    stopped_early = run["state"] == RunState.FINISHED and bool(run["stopped"])
+    return state_word(RunState(run["state"]), stopped_early, run["failed"])

@@ -31,7 +31,7 @@ _SIGNS: tuple[tuple[Failure, str], ...] = (
         r"|error: (the following arguments|unrecognized arguments|Parser key|argument )",
     ),
 )  # fmt: skip
-_TRACEBACK = "Traceback (most recent call last):"
+TRACEBACK = "Traceback (most recent call last):"
 _WANDB_LINE = re.compile(r"^wandb:| - wandb\.wandb_agent - INFO - ")
 
 
@@ -65,7 +65,7 @@ def classify(exit_code: int, tail: str, out_of_host_memory: bool = False) -> Fai
         return Failure.OUT_OF_MEMORY if out_of_host_memory else Failure.SIGNAL
     if named := _NAMED.search(tail):
         return Failure(named[1])
-    last = tail.rpartition(_TRACEBACK)[2]
+    last = tail.rpartition(TRACEBACK)[2]
     for failure, sign in _SIGNS:
         if re.search(sign, last, re.MULTILINE):
             return failure

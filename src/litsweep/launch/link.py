@@ -14,12 +14,18 @@ from litsweep.launch.disk import Cleaner, lack_of_room
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.options import LaunchOptions
 from litsweep.launch.retry import Retries
-from litsweep.sweep.run import Failure
+from litsweep.sweep.run import UNREPORTED_WHY, Failure
 
 Message = Mapping[str, Any]
 
 # A diverged run is the config's fault and not the slot's.
-_FAULTS_OF_A_SLOT = (Failure.ERROR, Failure.OUT_OF_MEMORY, Failure.SIGNAL, Failure.LOST)
+_FAULTS_OF_A_SLOT = (
+    Failure.ERROR,
+    Failure.OUT_OF_MEMORY,
+    Failure.SIGNAL,
+    Failure.LOST,
+    Failure.UNREPORTED,
+)
 
 
 @dataclass
@@ -37,9 +43,10 @@ class Streak:
     def is_over(self) -> bool:
         return self.length >= self.limit
 
-    def reason(self, tail: str) -> str:
-        """Why the slot closes, with the last run's last lines."""
-        return f"{self.length} runs in a row failed; the last one printed:\n{tail}"
+    def reason(self, end: RunEnd) -> str:
+        """Why the slot closes after `end`, with the last run's last lines."""
+        why = f". Of the last one, {UNREPORTED_WHY}" if end.failure is Failure.UNREPORTED else ""
+        return f"{self.length} runs in a row failed{why}; the last one printed:\n{end.tail}"
 
 
 class Link(Protocol):
@@ -115,7 +122,7 @@ class Autonomous:
                 if end.failure is Failure.CONFIG:
                     self._orders.append({"order": "leave", "reason": end.tail})
                 elif self.streak.is_over:
-                    self._orders.append({"order": "leave", "reason": self.streak.reason(end.tail)})
+                    self._orders.append({"order": "leave", "reason": self.streak.reason(end)})
 
     def _verdict(self) -> Message:
         if self.count is not None and self._taken >= self.count:

@@ -150,7 +150,7 @@ class Supervisor:
             self._error = self._error or end.tail
         elif agent.streak.is_over:
             log.warning("slot %d closes", agent.index)
-            agent.close(agent.streak.reason(end.tail))
+            agent.close(agent.streak.reason(end))
 
     def _give_back(self) -> None:
         """Another run may be started for one that came to nothing."""

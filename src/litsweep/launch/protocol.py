@@ -18,7 +18,7 @@ import yaml
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.variables import Http, check_folder, check_values, client_settings
-from litsweep.sweep.run import RunState
+from litsweep.sweep.run import AGENT_NAME, RunState
 
 CREDENTIALS = ("WANDB_BASE_URL", "WANDB_API_KEY")
 
@@ -92,7 +92,7 @@ class GraphqlApi:
         self.base_url = base_url.rstrip("/")
         self._http = Http(environ)
         token = base64.b64encode(f"api:{api_key}".encode()).decode()
-        self._http.session.headers["Authorization"] = f"Basic {token}"
+        self._http.session.headers.update({"Authorization": f"Basic {token}", "User-Agent": AGENT_NAME})
 
     def _call(self, query: str, **variables: Any) -> dict[str, Any]:
         body = self._post(f"{self.base_url}/graphql", {"query": query, "variables": variables})
@@ -197,6 +197,10 @@ class AgentApi(GraphqlApi):
         """Storage id, name, state and summary of a run; empty when the server has none of that name."""
         answer = self._call(_RUN, entity=self.path.entity, project=self.path.project, name=run_id)
         return dict((answer.get("project") or {}).get("run") or {})
+
+    def has_started(self, run_id: str) -> bool:
+        """True if the run's program has called `wandb.init` and reached the server."""
+        return bool(self.run(run_id).get("state", RunState.PENDING) != RunState.PENDING)
 
     def summary(self, run_id: str) -> dict[str, Any]:
         """The run's summary metrics."""

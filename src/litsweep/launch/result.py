@@ -43,6 +43,7 @@ class Result:
 
     `logged` names the metrics of all runs, and `is_over` says that no run is left to come. With several
     metrics `best` goes by the first, `goals` has the goal of each, and `front` the runs of the Pareto front.
+    `unreported` counts the runs whose program started no W&B run.
     """
 
     sweep: str
@@ -57,6 +58,7 @@ class Result:
     goals: Mapping[str, str]
     front: tuple[BestRun, ...]
     unusable: object = None
+    unreported: int = 0
 
     def as_dict(self) -> dict[str, object]:
         """What `--json` writes."""
@@ -78,6 +80,7 @@ def result_of(status: SweepStatus) -> Result:
         goals={metric.name: metric.goal.value for metric in status.config.metrics},
         front=tuple(_best_run(run, status.config) for run in status.front()),
         unusable=None if best or status.metric is None else _unusable(status.runs, status.metric.name),
+        unreported=status.unreported,
     )
 
 

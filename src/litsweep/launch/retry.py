@@ -17,6 +17,13 @@ _NOT_ITS_OWN_FAULT = (Failure.SIGNAL, Failure.LOST)
 log = logging.getLogger("litsweep.launch")
 
 
+def _exit_code(failure: Failure) -> int:
+    """What the server is told, as a run's own client would tell it."""
+    if failure is Failure.UNREPORTED:
+        return 0
+    return _KILLED if failure in _NOT_ITS_OWN_FAULT else 1
+
+
 class Retries:
     """Writes failures on their runs (summary `failure`, `attempts`) and requeues, MOST_ATTEMPTS at most."""
 
@@ -67,5 +74,5 @@ class Retries:
             return True
         named = summary.get(FAILURE) or failure
         self._api.update_summary(end.run_id, {**summary, FAILURE: named, ATTEMPTS: attempts})
-        self._api.end(end.run_id, _KILLED if failure in _NOT_ITS_OWN_FAULT else 1)
+        self._api.end(end.run_id, _exit_code(failure))
         return False

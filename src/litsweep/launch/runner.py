@@ -14,10 +14,10 @@ import yaml
 from litsweep.launch import process
 from litsweep.launch.command import Invocation, invocation
 from litsweep.launch.failure import EXIT_PREEMPTED, RunEnd, classify, host_memory_kills, last_lines
-from litsweep.launch.link import Link
+from litsweep.launch.fresh import flush, leave_parent
 from litsweep.launch.protocol import AgentApi, Command
 from litsweep.launch.variables import kill_delay
-from litsweep.launch.warm import WarmParent, leave_parent, unsafe_to_fork
+from litsweep.launch.warm import WarmParent
 from litsweep.sweep.run import Failure
 
 TAIL_BYTES = 16384
@@ -26,7 +26,10 @@ log = logging.getLogger("litsweep.agent")
 
 
 class RunProcess:
-    """A running run. `pid` leads the session of all its processes."""
+    """A running run. `pid` leads the session of all its processes.
+
+    `is_unwanted` once the search or the end of the sweep has ended it: nobody waits for its result.
+    """
 
     def __init__(self, run_id: str, pid: int, output: Path) -> None:
         self.run_id = run_id
@@ -35,13 +38,13 @@ class RunProcess:
         self._from = output.stat().st_size if output.exists() else 0
         self._memory_kills = host_memory_kills()
         self._asked = False
-        self._unwanted = False
+        self.is_unwanted = False
         self._preempted = False
         self._deadline: float | None = None
 
     def stop(self) -> None:
         """The search stops it early: interrupt it, as W&B's own stop does; kill it when it does not end."""
-        self._unwanted = True
+        self.is_unwanted = True
         self._ask(signal.SIGINT)
 
     def preempt(self) -> None:
@@ -58,7 +61,7 @@ class RunProcess:
 
     def discard(self) -> None:
         """The sweep is over: kill it, and nobody needs to try it again."""
-        self._unwanted = True
+        self.is_unwanted = True
         self.kill()
 
     def kill(self) -> None:
@@ -89,7 +92,7 @@ class RunProcess:
         return RunEnd(self.run_id, EXIT_PREEMPTED if taken_away else code, failure, tail)
 
     def _failure(self, code: int, tail: str) -> Failure | None:
-        if self._unwanted:
+        if self.is_unwanted:
             return None
         if self._preempted and code != 0:  # also 1: a cluster ends wandb's process too
             return Failure.SIGNAL
@@ -107,14 +110,13 @@ class RunProcess:
 class Runner:
     """Starts runs: forked from this process once it is warm, as new processes where that cannot be."""
 
-    def __init__(self, api: AgentApi, cwd: Path, link: Link, output: Path) -> None:
+    def __init__(self, api: AgentApi, cwd: Path, output: Path) -> None:
         self._api = api
         self._template = api.command()
         self._cwd = cwd
-        self._link = link
         self._output = output
-        self._may_fork = True
         self._warm: WarmParent | None = None
+        self._said = ""
 
     def start(self, command: Command) -> RunProcess:
         """Start the run that `command` describes."""
@@ -125,11 +127,8 @@ class Runner:
         how = invocation(
             self._template, command.program, command.args or {}, params.with_suffix(".json"), environ
         )
-        parent = self._warm_parent(how)
-        if parent and how.script:
-            pid = parent.fork(how.script, environ, self._forget)
-        else:
-            pid = self._exec(how, environ)
+        parent = self._warm_parent(how, environ)
+        pid = parent.fork(how.script, environ) if parent and how.script else self._exec(how, environ)
         return RunProcess(command.run_id, pid, self._output)
 
     def _environment(self, run_id: str) -> dict[str, str]:
@@ -142,38 +141,35 @@ class Runner:
         environ["WANDB_SWEEP_PARAM_PATH"] = f"{folder}/wandb/sweep-{path.id}/config-{run_id}.yaml"
         return environ
 
-    def learn(self) -> None:
-        """Use the time of a run to get ready for the next."""
-        if self._warm and (modules := self._warm.learn()):
-            log.info("imported %d modules more for the runs to come", modules)
-
-    def _warm_parent(self, how: Invocation) -> WarmParent | None:
+    def _warm_parent(self, how: Invocation, environ: Mapping[str, str]) -> WarmParent | None:
         """What to fork from, warmed up at the first run; None when the run needs a new process."""
-        if not self._may_fork or how.script is None:
+        if how.script is None:
             return None
         program = Path(how.script[0])
-        if self._warm is None or self._warm.program != program:
-            began = time.monotonic()
-            self._warm = WarmParent(program)
-            log.info("warm in %.1f s", time.monotonic() - began)
-        if reason := unsafe_to_fork():
-            log.warning("every run starts cold: %s", reason)
-            self._may_fork = False
-        return self._warm if self._may_fork else None
-
-    def _forget(self) -> None:
-        if (link := self._link.fileno()) is not None:
-            os.close(link)
+        self._warm = self._warm or _warmed_up(program, environ)
+        reason = self._warm.prepare(environ) if self._warm.program == program else "the program is another"
+        if reason and reason != self._said:
+            log.warning("runs start as new processes: %s", reason)
+        self._said = reason
+        return None if reason else self._warm
 
     def _exec(self, how: Invocation, environ: Mapping[str, str]) -> int:
         """A new process for `how`, which dies with this one. No thread runs here, so a fork is safe."""
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush()
         if pid := os.fork():
             return pid
         try:
-            leave_parent(self._forget)
+            leave_parent()
             os.execvpe(how.argv[0], how.argv, environ)
         except OSError as error:
             print(f"cannot start {how.argv[0]}: {error.strerror}", file=sys.stderr, flush=True)
         os._exit(127)
+
+
+def _warmed_up(program: Path, environ: Mapping[str, str]) -> WarmParent:
+    began = time.monotonic()
+    parent = WarmParent(program, environ)
+    log.info("warm in %.1f s", time.monotonic() - began)
+    if parent.end:
+        log.info("what the program imports after %s is left to each run", parent.end)
+    return parent

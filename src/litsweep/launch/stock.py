@@ -21,7 +21,7 @@ from typing import NoReturn
 from litsweep.errors import LitsweepError
 from litsweep.launch import process
 from litsweep.launch.agent import be_agent, parse
-from litsweep.launch.failure import RunEnd, classify, last_lines
+from litsweep.launch.failure import TRACEBACK, RunEnd, classify, last_lines
 from litsweep.launch.link import Link
 from litsweep.launch.protocol import AgentApi
 from litsweep.sweep.run import Failure, RunState
@@ -135,11 +135,21 @@ class StockAgent:
             self._leaving = self._leaving or "the sweep is done"
             return
         run_id = found[1].decode()
-        state = self._api.run(run_id).get("state", RunState.FAILED)
+        state = self._api.run(run_id).get("state", RunState.PENDING)
         tail = last_lines(text)
-        failure = None if state in _WELL else Failure.SIGNAL if self._told_to_end else classify(1, tail)
+        failure = self._failure(state, tail)
         end = RunEnd(run_id, int(state not in _WELL), failure, tail)
         self._link.send(event="ended", run=end.run_id, exit=end.exit_code, failure=end.failure, tail=end.tail)
+
+    def _failure(self, state: str, tail: str) -> Failure | None:
+        """Why the run failed; a program that never started its run printed a reason, or ended well."""
+        if state in _WELL:
+            return None
+        if self._told_to_end:
+            return Failure.SIGNAL
+        failure = classify(1, tail)
+        has_crashed = failure is not Failure.ERROR or TRACEBACK in tail
+        return Failure.UNREPORTED if state == RunState.PENDING and not has_crashed else failure
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,124 +1,235 @@
-"""A warm start: this process imports what the program imports, once, and each run is forked from it.
+"""A warm start: this process makes imports of the program, once, and each run is forked from it.
 
 A fork costs milliseconds where a cold start imports torch and Lightning anew for seconds. It is safe while
-the parent has no other thread and has not touched CUDA; `unsafe_to_fork` looks.
+the parent has no other thread and has not touched CUDA; `unsafe_to_fork` looks. preload.py says which imports
+can be made beforehand, fresh.py makes the fork like a new process.
 """
 
-import ast
 import atexit
 import contextlib
+import contextvars
 import gc
 import importlib
-import importlib.machinery
-import logging
-import multiprocessing.util
 import os
 import signal
 import sys
-import tempfile
 import threading
 import traceback
-import types
-import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from litsweep.lifetime import die_with_parent
+from litsweep.launch.fresh import (
+    Cleanup,
+    descriptors,
+    finish,
+    flush,
+    leave_parent,
+    main_module,
+    renew,
+    run_as_main,
+)
+from litsweep.launch.preload import Import, plan, replaced_modules, run_path
 
-# What these import at first use only. A name is no import: the launcher runs without the pipeline.
-_LAZY_PARTS = {
-    "litsweep.pipeline": ("litsweep.pipeline.arguments", "litsweep.pipeline.experiment"),
-    "wandb": ("wandb.apis.public",),
-}
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+OWN_VARIABLES = ("WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH")
+"""The environment variables that differ between the runs of an agent."""
 
 
 class WarmParent:
-    """Forks the runs of one program, and imports beforehand what they will need.
+    """Forks the runs of one program, and makes beforehand the imports that `preload.plan` allows.
 
-    At first that is what `program` imports at its top level; then also what a run turned out to import later.
-    Modules beside the program are left to the runs: a person may edit them between two runs. What cannot be
-    imported is left to the run too, where the error belongs.
+    Modules that are not installed are left to the runs: a person may edit them between two runs. What cannot
+    be imported is left to the run too, where the error belongs.
     """
 
-    def __init__(self, program: Path) -> None:
-        os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # is_available() without starting CUDA
+    def __init__(self, program: Path, environ: Mapping[str, str] = os.environ) -> None:
         self.program = program
-        # A run writes the names of its late imports. The file has no name and goes with the last process.
-        self._notes = tempfile.TemporaryFile("w+")  # noqa: SIM115
-        names = ["wandb", *_imports_of(program)]
-        self.load(part for name in names for part in (name, *_LAZY_PARTS.get(name, ())))
+        self.end = ""  # the line from which on the runs make the imports themselves
+        self._made: list[Import] = []
+        self._is_broken = False
+        self._changes: dict[str, str | None] = {}
+        self._read: set[str] = set()
+        self._cleanups: list[Cleanup] = []
+        self._files: set[int] = set()
+        self._path = run_path(program)
+        self._context = contextvars.Context()
+        self._handlers: dict[int, Any] = {}
+        self.prepare(environ)
 
-    def load(self, names: Iterable[str]) -> list[str]:
-        """Import `names`; returns those that could be."""
-        loaded = []
-        for name in names:
-            with contextlib.suppress(Exception, SystemExit):
-                if not _is_beside(name, self.program):
-                    importlib.import_module(name)
-                    loaded.append(name)
+    def prepare(self, environ: Mapping[str, str]) -> str:
+        """Make the imports that the program as it is now allows; returns why it must not be forked, if so."""
+        importlib.invalidate_caches()
+        try:
+            wanted = plan(self.program)
+        except OSError as error:
+            return f"cannot read {error.filename}: {error.strerror}"
+        self.end = wanted.end
+        if list(wanted.imports[: len(self._made)]) != self._made:
+            return f"{self.program} now has other imports"
+        if replaced := replaced_modules(self.program):
+            return f"the agent has loaded another module {replaced[0]} than the program's"
+        if not self._is_broken:
+            self._context.run(self._load, wanted.imports[len(self._made) :], environ)
+        if self._read:
+            return f"importing the program reads {', '.join(sorted(self._read))}"
+        return unsafe_to_fork()
+
+    def _load(self, imports: Sequence[Import], environ: Mapping[str, str]) -> None:
+        failed = 0
+        open_before = descriptors()
+        with self._as_the_program(), self._watched(environ), self._noting_cleanups():
+            for wanted in imports:
+                if not (failed and wanted.attempt == failed):
+                    failed = self._make(wanted)
+                self._made.append(wanted)
+                if self._is_broken:
+                    break
+        self._files |= descriptors() - open_before
         gc.collect()
         gc.freeze()
-        return loaded
 
-    def learn(self) -> int:
-        """Import what the last run imported late; returns how many modules that were."""
-        self._notes.seek(0)
-        names = [name for name in self._notes.read().split() if name not in sys.modules]
-        self._notes.truncate(0)
-        return len(self.load(names)) if names else 0
+    def _make(self, wanted: Import) -> int:
+        """Returns the attempt that has failed, if any."""
+        try:
+            __import__(wanted.module, fromlist=wanted.names)
+        except ModuleNotFoundError as error:
+            if wanted.attempt and error.name == wanted.module.partition(".")[0]:
+                return wanted.attempt
+            self._is_broken = True
+        except (Exception, SystemExit):
+            self._is_broken = True
+        return 0
 
-    def fork(self, script: Sequence[str], environ: Mapping[str, str], forget: Callable[[], None]) -> int:
+    @contextlib.contextmanager
+    def _as_the_program(self) -> Iterator[None]:
+        """Be the program, and keep for its runs what imports change."""
+        path, argv, main = list(sys.path), sys.argv, sys.modules["__main__"]
+        handlers = {signum: signal.getsignal(signum) for signum in signal.valid_signals()}
+        sys.path[:] = self._path
+        sys.argv = _WatchedArguments([str(self.program)], self._read)
+        sys.modules["__main__"] = main_module(str(self.program))
+        try:
+            yield
+        finally:
+            self._path = list(sys.path)
+            sys.path[:], sys.argv, sys.modules["__main__"] = path, argv, main
+            for signum, handler in handlers.items():
+                if (changed := signal.getsignal(signum)) != handler:
+                    self._handlers[signum] = changed
+                    signal.signal(signum, handler)
+
+    @contextlib.contextmanager
+    def _watched(self, environ: Mapping[str, str]) -> Iterator[None]:
+        """Have a run's environment, but for the variables that are its own."""
+        before = dict(os.environ)
+        _replace_environment({name: value for name, value in environ.items() if name not in OWN_VARIABLES})
+        _apply(self._changes)
+        os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # is_available() without starting CUDA
+        vars(os.environ).update(changes=self._changes, read=self._read)
+        plain = os.environ.__class__
+        os.environ.__class__ = _WatchedEnviron
+        try:
+            yield
+        finally:
+            os.environ.__class__ = plain
+            _replace_environment(before)
+
+    @contextlib.contextmanager
+    def _noting_cleanups(self) -> Iterator[None]:
+        register = atexit.register
+
+        def note(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+            self._cleanups.append((function, args, kwargs))
+            return register(function, *args, **kwargs)
+
+        atexit.register = note
+        try:
+            yield
+        finally:
+            atexit.register = register
+
+    def fork(self, script: Sequence[str], environ: Mapping[str, str]) -> int:
         """Fork a child that runs `script`, a file and its arguments, as Python would; returns its pid.
 
-        The child leads a session of its own and dies with this process. `forget` closes what is the parent's.
+        The child leads a session of its own and dies with this process.
         """
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush()
         if (pid := os.fork()) == 0:
-            self._be_the_run(script, environ, forget)
+            self._be_the_run(script, environ)
         return pid
 
-    def _be_the_run(
-        self, script: Sequence[str], environ: Mapping[str, str], forget: Callable[[], None]
-    ) -> NoReturn:
+    def _be_the_run(self, script: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
         code = 1
-        known = set(sys.modules)
+        inherited = set(sys.modules)
         try:
-            leave_parent(forget)
-            _disown_cleanups()
-            _take_environment(environ)
-            code = _run_as_main(script)
-            self._notes.write("\n".join(sys.modules.keys() - known))
-            self._notes.flush()
+            leave_parent()
+            renew(environ, self._cleanups, self._files)
+            _apply(self._changes)
+            sys.path[:] = self._path
+            for signum, handler in self._handlers.items():
+                signal.signal(signum, handler)
+            code = self._context.run(run_as_main, script)
         except BaseException:
             traceback.print_exc()
-        _finish(code)
+        finish(code, inherited)
 
 
-def _imports_of(program: Path) -> list[str]:
-    try:
-        tree = ast.parse(program.read_bytes())
-    except (OSError, SyntaxError):
-        return []
-    names: list[str] = []
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.append(node.module)
-    return list(dict.fromkeys(names))
+class _WatchedArguments(list[str]):
+    """Notes that imports read more of `sys.argv` than the program's name: every run has its own."""
+
+    def __init__(self, arguments: list[str], read: set[str]) -> None:
+        super().__init__(arguments)
+        self._read = read
+
+    def __getitem__(self, key: Any) -> Any:
+        if key != 0:
+            self._read.add("sys.argv")
+        return super().__getitem__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        self._read.add("sys.argv")
+        return super().__iter__()
+
+    def __len__(self) -> int:
+        self._read.add("sys.argv")
+        return super().__len__()
+
+    def __contains__(self, value: object) -> bool:
+        self._read.add("sys.argv")
+        return super().__contains__(value)
 
 
-def _is_beside(name: str, program: Path) -> bool:
-    """As Python would find it: a folder without `__init__.py` gives way to an installed package."""
-    folder = program.resolve().parent
-    spec = importlib.machinery.PathFinder.find_spec(name.partition(".")[0], [str(folder), *sys.path])
-    if spec is None:
-        return False
-    places = spec.submodule_search_locations or [spec.origin or ""]
-    return any(Path(place).resolve().parent == folder for place in places)
+class _WatchedEnviron(os._Environ[str]):
+    """Notes what imports read of a run's own variables, and what they change."""
+
+    changes: dict[str, str | None]
+    read: set[str]
+
+    def __getitem__(self, key: str) -> str:
+        if key in OWN_VARIABLES:
+            self.read.add(key)
+        return super().__getitem__(key)
+
+    def __setitem__(self, key: str, value: str) -> None:
+        super().__setitem__(key, value)
+        self.changes[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        self.changes[key] = None
+
+
+def _replace_environment(environ: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environ)
+
+
+def _apply(changes: Mapping[str, str | None]) -> None:
+    for name, value in changes.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def unsafe_to_fork() -> str:
@@ -137,76 +248,3 @@ def _holds_gpu() -> bool:
     with contextlib.suppress(OSError):
         return any("/dev/nvidia" in str(entry.readlink()) for entry in descriptors.iterdir())
     return False
-
-
-def leave_parent(forget: Callable[[], None]) -> None:
-    """In a forked child: a session of its own, default signals, death with the parent."""
-    signal.set_wakeup_fd(-1)
-    for signum in _SIGNALS:
-        signal.signal(signum, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.setsid()
-    die_with_parent()
-    forget()
-
-
-def _disown_cleanups() -> None:
-    """Leave to the parent what is the parent's, such as temporary folders that later runs need too.
-
-    As in multiprocessing's own children, only what is registered from here on runs at exit.
-    """
-    atexit._clear()
-    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
-        finalizer.atexit = False
-    multiprocessing.util._finalizer_registry.clear()  # type: ignore[attr-defined]
-    for function in (
-        logging.shutdown,
-        multiprocessing.util._exit_function,  # type: ignore[attr-defined]
-        weakref.finalize._exitfunc,  # type: ignore[attr-defined]
-    ):
-        atexit.register(function)
-
-
-def _take_environment(environ: Mapping[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(environ)
-    if numpy := sys.modules.get("numpy"):
-        numpy.random.seed()  # else every run would inherit one and the same global state
-    if (torch := sys.modules.get("torch")) and (threads := environ.get("OMP_NUM_THREADS", "")).isdigit():
-        torch.set_num_threads(int(threads))
-
-
-def _run_as_main(script: Sequence[str]) -> int:
-    """Execute the file as `__main__`; returns the exit code Python would give."""
-    sys.argv = list(script)
-    sys.path[0] = str(Path(script[0]).resolve().parent)
-    main = types.ModuleType("__main__")
-    main.__dict__.update(__file__=script[0], __builtins__=__builtins__)
-    sys.modules["__main__"] = main
-    try:
-        exec(compile(Path(script[0]).read_bytes(), script[0], "exec"), main.__dict__)
-    except SystemExit as stop:
-        return _exit_code(stop.code)
-    except BaseException as error:
-        shown = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
-        sys.excepthook(type(shown), shown, shown.__traceback__)
-        return 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
-    return 0
-
-
-def _exit_code(code: object) -> int:
-    if code is None or isinstance(code, int):
-        return code or 0
-    print(code, file=sys.stderr)
-    return 1
-
-
-def _finish(code: int) -> NoReturn:
-    """What the interpreter does at exit, without tearing modules down one by one."""
-    try:
-        threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        os._exit(code & 0xFF)

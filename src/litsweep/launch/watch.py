@@ -14,7 +14,7 @@ from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value, metric_values, objective_value
 from litsweep.sweep.pareto import front_of_sweep, ranked_by
-from litsweep.sweep.run import Run, RunState, count_words, state_word
+from litsweep.sweep.run import Failure, Run, RunState, count_words, state_word
 
 PAGE = 500
 
@@ -46,7 +46,7 @@ class RunStatus:
     @property
     def word(self) -> str:
         """The word for its state."""
-        return state_word(self.state, self.stopped_early)
+        return state_word(self.state, self.stopped_early, self.summary.get("failure"))
 
     @property
     def is_broken(self) -> bool:
@@ -86,6 +86,11 @@ class SweepStatus:
     @property
     def _broken(self) -> list[bool]:
         return [run.is_broken for run in self.runs]
+
+    @property
+    def unreported(self) -> int:
+        """How many runs ended without starting a W&B run."""
+        return sum(run.summary.get("failure") == Failure.UNREPORTED for run in self.runs)
 
     def count(self) -> Counter[str]:
         """Runs by the word for their state."""

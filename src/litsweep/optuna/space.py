@@ -54,7 +54,7 @@ def is_exhausted_by(space: SearchSpace, trials: Iterable[FrozenTrial]) -> bool:
 
     It is False if an ended trial has unknown parameters. Trials without parameters are ignored.
     """
-    if not space.parameters or math.isinf(space.size):
+    if not space.parameters or space.size == math.inf:
         return False
     tried: set[Hashable] = set()
     for trial in trials:

@@ -14,7 +14,16 @@ from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import objective, objective_value
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
 from litsweep.sweep.reason import Reason, SuggestionReason, UnknownReason
-from litsweep.sweep.run import Failure, History, Run, RunState, Suggestion, parse_history, parse_summary
+from litsweep.sweep.run import (
+    Failure,
+    History,
+    Run,
+    RunState,
+    Suggestion,
+    parse_history,
+    parse_summary,
+    unreported_warning,
+)
 from litsweep.sweep.summary import entries, is_aggregated
 from litsweep.sweep.values import checked_seed, is_number, show
 
@@ -174,9 +183,9 @@ class Controller:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings for the user: how often which fallback occurred, and runs that never logged the metric."""
+        """Warnings for the user: fallbacks, runs that reported nothing, runs that never logged the metric."""
         fallbacks = [f"{what} ({count(times, 'time')})" for what, times in self._fallbacks.items()]
-        return (*fallbacks, *self._warn_of_missing_metric())
+        return (*fallbacks, *self._warn_of_unreported_runs(), *self._warn_of_missing_metric())
 
     @property
     def _own_runs(self) -> list[Run]:
@@ -204,13 +213,18 @@ class Controller:
         else:
             self._on_target.discard(run.id)
 
+    def _warn_of_unreported_runs(self) -> list[str]:
+        unreported = sum(run.failure is Failure.UNREPORTED for run in self._own_runs)
+        return [unreported_warning(unreported)] if unreported else []
+
     def _warn_of_missing_metric(self) -> list[str]:
         """Return a warning if finished runs have no value of the metric, whose name may be misspelt."""
         metric = self.config.metric
         if metric is None:
             return []
         finished = [run for run in self._own_runs if run.state is RunState.FINISHED and not run.stopped_early]
-        without = [run for run in finished if self._objectives[run.id] is None]
+        reported = [run for run in finished if run.failure is not Failure.UNREPORTED]
+        without = [run for run in reported if self._objectives[run.id] is None]
         if not without:
             return []
         logged = {name: value for run in without for name, value in _logged(run, metric)}

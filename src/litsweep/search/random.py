@@ -50,7 +50,7 @@ class RandomSearch(Searcher):
         draws = (space.sample(rng) for _ in range(_MOST_DRAWS))
         candidates = itertools.chain(draws, configs(space, support))
         new = next((config for config in candidates if not is_taken(space.key(config))), None)
-        may_repeat = new is None and math.isinf(space.size)
+        may_repeat = new is None and space.size == math.inf
         return space.sample(rng) if may_repeat else new
 
 

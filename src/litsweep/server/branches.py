@@ -56,7 +56,7 @@ def rewind(connection: Connection, run: RunRecord, step: float) -> None:
         LitsweepError: the run has no such step.
     """
     _check_step(run, step, "rewound")
-    begun_again = life_cycle.rewound(time.time())
+    begun_again = life_cycle.rewound(run, time.time())
     runs.change(connection, run.id, **begun_again, **_take_rows(connection, run, run.id, step))
 
 

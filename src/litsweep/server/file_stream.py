@@ -25,7 +25,7 @@ from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.wire_json import dumps, number
-from litsweep.sweep.run import RunState
+from litsweep.sweep.run import AGENT_NAME, RunState
 
 Changes = dict[str, Any]
 
@@ -53,7 +53,7 @@ def receive(
         run = runs.find_by_path(connection, *path)
         if run is None:
             return _refusal(404, f"run {'/'.join(path)} does not exist")
-        apply(connection, run, chunk)
+        apply(connection, run, chunk, by_launcher=headers.get("user-agent") == AGENT_NAME)
     if run.sweep_id is not None:
         backend.sweeps.touch(run.sweep_id)
     return JSONResponse({"stopped": run.stopped_by is not None})
@@ -63,8 +63,11 @@ def _refusal(status: int, message: str) -> Response:
     return JSONResponse({"errors": [{"message": message}]}, status_code=status)
 
 
-def apply(connection: Connection, run: RunRecord, chunk: Chunk) -> None:
-    """Write a chunk's lines, and what follows from it for the run."""
+def apply(connection: Connection, run: RunRecord, chunk: Chunk, by_launcher: bool = False) -> None:
+    """Write a chunk's lines, and what follows from it for the run.
+
+    `by_launcher` if an agent of `litsweep launch` sent it in place of the run's own client.
+    """
     now = time.time()
     changes: Changes = {}
     stale = set(filter(None, run.stale_streams.split(",")))
@@ -76,7 +79,11 @@ def apply(connection: Connection, run: RunRecord, chunk: Chunk) -> None:
     run = replace(run, summary=_summary(connection, run, chunk))
     changes |= {"stale_streams": ",".join(sorted(stale))}
     changes |= {"started_at": run.started_at, "summary": run.summary}
-    changes |= _state(run, chunk, now)
+    is_of_another = run.state == RunState.PENDING and run.started_at is not None
+    if not is_of_another or (by_launcher and run.is_named):  # else last words of the process before this one
+        changes |= _state(run, chunk, now)
+    else:
+        changes["heartbeat_at"] = now
     runs.change(connection, run.id, **changes)
 
 
@@ -124,8 +131,6 @@ def _step(row: Row, line: int) -> int:
 
 
 def _state(run: RunRecord, chunk: Chunk, now: float) -> Changes:
-    if run.state == RunState.PENDING and run.started_at is not None:
-        return {"heartbeat_at": now}  # last words of a process whose run waits for another one
     if chunk.is_preempting:
         run = replace(run, state=RunState.PREEMPTING)
     if chunk.exit_code is not None:

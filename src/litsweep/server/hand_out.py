@@ -1,4 +1,19 @@
-"""Work for agents: what the answer to a heartbeat tells an agent to do."""
+"""Work for agents: what the answer to a heartbeat tells an agent to do.
+
+A program may end without starting a W&B run: offline, disabled, no `wandb.init`, or a crash before it. No
+agent gets such a run again. A run whose command was lost on its way to the agent is handed out again. In both
+cases the agent asks for work while its run is pending. These facts tell them apart (measured, wandb 0.31):
+
+* A stock agent sends a heartbeat 5 s after it has read an answer, and names the programs that it runs then.
+  A run that was named, and is not any more, has ended. A run that ends sooner is never named: the agent asks
+  5 s after the answer, or up to 2 s later if it restarts its client first.
+* wandb-core repeats a heartbeat without an answer 2 to 2.5 s after the connection broke, then after 4 to 5,
+  8 to 10, 16 to 20 s and so on; if the answer timed out, after more than 30 s. Never after 5 to 8 s, and
+  never before 2 s: an agent that asks then was made to send its heartbeats faster.
+* An agent of `litsweep launch` names each run that it starts, and reports its end; its User-Agent says so.
+
+A run in doubt counts as lost on the way: a config that runs twice is better than one that never ran.
+"""
 
 import json
 import time
@@ -26,13 +41,18 @@ STOP_GRACE = 40.0
 LOST_AFTER = 45.0
 # Agents beat every 5 s.
 AGENT_GONE_AFTER = 60.0
+# Agents that may have vanished with a run that never started.
 MAX_HANDOUTS = 3
+# Seconds from the answer with a run to the next question of a stock agent that has read it (see above).
+ASKS_AGAIN_AFTER = ((0.25, 1.9), (4.99, 8.0))
 # Another agent's heartbeat is waiting for a suggestion: do not pile up threads, the agent asks again in 5 s.
 SEARCH_WAIT = 2.0
 
 
-def heartbeat(backend: Backend, agent_id: int, named: frozenset[str]) -> list[Command]:
-    """What the agent is to do, whose live runs are `named`.
+def heartbeat(
+    backend: Backend, agent_id: int, named: frozenset[str], reports_ends: bool = False
+) -> list[Command]:
+    """What the agent is to do, whose live runs are `named`; `reports_ends` where it reports every run's end.
 
     Raises:
         NotFoundError: the agent or its sweep is not (or no longer) there.
@@ -42,7 +62,9 @@ def heartbeat(backend: Backend, agent_id: int, named: frozenset[str]) -> list[Co
         agent, sweep = _beat(connection, agent_id, now)
         mine = runs.alive_of_agent(connection, agent.id)
         runs.change_all(connection, [run.id for run in mine if run.name in named], heartbeat_at=now)
-        _bury(connection, mine, named, now)
+        unnamed = [run for run in mine if run.name not in named]
+        if _bury(connection, agent, unnamed, now, reports_ends):
+            backend.sweeps.touch(sweep.id)
         if sweep.state == "CANCELED":
             return _dismiss(connection, agent, mine, now)
         if named:
@@ -58,11 +80,14 @@ def heartbeat(backend: Backend, agent_id: int, named: frozenset[str]) -> list[Co
         waiting = _take_waiting(connection, agent, sweep, now, only_again=is_capped)
         if waiting is not None:
             return [_run_command(sweep, waiting)]
-    return [] if sweep.scheduler else _new_run(backend, agent, sweep)
+    return [] if sweep.scheduler else _new_run(backend, agent, sweep, now)
 
 
 def _beat(connection: Connection, agent_id: int, now: float) -> tuple[AgentRecord, SweepRecord]:
+    """The agent, with the time of its last heartbeat before this one, and its sweep."""
     agent = sweeps.get_agent(connection, agent_id)
+    if agent is not None:
+        sweeps.begin(connection, agent.sweep_id)
     sweep = sweeps.get(connection, agent.sweep_id) if agent else None
     if agent is None or sweep is None:
         raise NotFoundError(f"agent {agent_id} does not exist, or its sweep was deleted")
@@ -70,12 +95,32 @@ def _beat(connection: Connection, agent_id: int, now: float) -> tuple[AgentRecor
     return agent, sweep
 
 
-def _bury(connection: Connection, mine: Sequence[RunRecord], named: frozenset[str], now: float) -> None:
-    """Runs whose process is gone, and that have not said so for a while."""
-    for run in mine:
+def _bury(
+    connection: Connection, agent: AgentRecord, unnamed: Sequence[RunRecord], now: float, reports_ends: bool
+) -> bool:
+    """End the agent's runs whose process is gone: those silent for LOST_AFTER, and those that never reported.
+
+    Returns True if there were any.
+    """
+    ended = False
+    for run in unnamed:
         silent = now - run.heartbeat_at > LOST_AFTER
-        if silent and run.name not in named and run.state in (RunState.RUNNING, RunState.PREEMPTING):
+        if silent and run.state in (RunState.RUNNING, RunState.PREEMPTING):
             runs.change(connection, run.id, **life_cycle.lost(run, now))
+        elif run.is_named or (not reports_ends and _has_had(agent, run, now)):
+            runs.change(connection, run.id, **life_cycle.unreported(run, now))
+        else:
+            continue
+        ended = True
+    return ended
+
+
+def _has_had(agent: AgentRecord, run: RunRecord, now: float) -> bool:
+    """True if the stock agent, which asks for work with this run pending, has read the command to run it."""
+    if run.state != RunState.PENDING or run.handed_out_at is None or agent.heartbeat_at > run.handed_out_at:
+        return False  # not its first question since
+    passed = now - run.handed_out_at
+    return any(first <= passed < last for first, last in ASKS_AGAIN_AFTER)
 
 
 def _dismiss(
@@ -106,11 +151,13 @@ def _take_waiting(
     for run in runs.alive_in_sweep(connection, sweep.id):
         if (only_again and not run.handouts) or not _is_free(connection, run, agent, now):
             continue
-        if run.handouts >= MAX_HANDOUTS and run.started_at is None:
+        is_lost_command = run.state == RunState.PENDING and run.agent_id == agent.id
+        if run.handouts >= MAX_HANDOUTS and run.started_at is None and not is_lost_command:
             runs.change(connection, run.id, state=RunState.FAILED, failure=Failure.ERROR, ended_at=now)
             continue
+        handouts = run.handouts if is_lost_command else run.handouts + 1
         taken = {"state": RunState.PENDING, "agent_id": agent.id, "handed_out_at": now, "heartbeat_at": now}
-        runs.change(connection, run.id, **taken, handouts=run.handouts + 1)
+        runs.change(connection, run.id, **taken, handouts=handouts)
         return run
     return None
 
@@ -133,8 +180,11 @@ def _may_be_given_back(connection: Connection, sweep: SweepRecord) -> bool:
     return any(run.handouts and run.state != RunState.RUNNING for run in alive)
 
 
-def _new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord) -> list[Command]:
-    """A suggestion of the search, stored as a pending run before it is handed out."""
+def _new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float) -> list[Command]:
+    """A suggestion of the search, stored as a pending run before it is handed out.
+
+    `now` is when the agent asked.
+    """
     live = backend.sweeps.get(sweep)
     if not live.lock.acquire(timeout=SEARCH_WAIT):
         return []
@@ -145,7 +195,9 @@ def _new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord) -> list[C
         with backend.database.write() as connection:
             if suggestion is None:
                 return _nothing_to_do(connection, agent, sweep, live)
-            return _store(connection, agent, sweep, live, suggestion)
+            latest = sweeps.get_agent(connection, agent.id)
+            still_asks = latest is not None and latest.heartbeat_at <= now
+            return _store(connection, agent if still_asks else None, sweep, live, suggestion)
     except BaseException:
         backend.sweeps.forget(sweep.id)  # it may know of a suggestion that the database does not
         raise
@@ -154,17 +206,24 @@ def _new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord) -> list[C
 
 
 def _store(
-    connection: Connection, agent: AgentRecord, sweep: SweepRecord, live: LiveSweep, suggestion: Suggestion
+    connection: Connection,
+    agent: AgentRecord | None,
+    sweep: SweepRecord,
+    live: LiveSweep,
+    suggestion: Suggestion,
 ) -> list[Command]:
-    """If the sweep was paused or ended meanwhile, the run waits, or is dropped."""
+    """The run goes to `agent`; None where the agent has asked again, and nobody reads this answer: it waits.
+
+    If the sweep was paused or ended meanwhile, the run waits, or is dropped.
+    """
     now = time.time()
     current = sweeps.get(connection, sweep.id)
     state = current.state if current else "CANCELED"
-    handed_out = state == "RUNNING"
+    handed_out = state == "RUNNING" and agent is not None
     args = dumps({key: {"value": value} for key, value in live.config.nest(suggestion.parameters).items()})
     values = {
         "sweep_id": sweep.id,
-        "agent_id": agent.id if handed_out else None,
+        "agent_id": agent.id if agent and handed_out else None,
         "state": RunState.PENDING if state in ("RUNNING", "PAUSED") else RunState.KILLED,
         "config": args,
         "args": args,
@@ -172,6 +231,7 @@ def _store(
         "reason": dumps(suggestion.reason.to_json()),
         "handouts": int(handed_out),
         "handed_out_at": now if handed_out else None,
+        "heartbeat_at": now,
     }
     run = runs.add(connection, sweep.project_id, suggestion.id, values)
     return [_run_command(sweep, run)] if handed_out else []

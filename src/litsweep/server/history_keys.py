@@ -1,11 +1,11 @@
 """Which metrics a run has logged, and what kind of values: kept up row by row, so that none is read again."""
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from litsweep.server.wire_json import NAMES, dumps
+from litsweep.sweep.values import is_finite
 
 # metric (nested ones dotted) -> {"types": {type: count}, "monotonic": bool, "last": value}
 Keys = dict[str, dict[str, Any]]
@@ -25,7 +25,7 @@ def add_row(keys: Keys, row: Mapping[str, Any]) -> None:
         known = keys.setdefault(name, {"types": {}, "monotonic": True, "last": None})
         kind = _type(value)
         known["types"][kind] = known["types"].get(kind, 0) + 1
-        if kind == "number" and isinstance(value, int | float) and math.isfinite(value):
+        if kind == "number" and is_finite(value):
             known["monotonic"] = known["monotonic"] and (known["last"] is None or value >= known["last"])
             known["last"] = value
 

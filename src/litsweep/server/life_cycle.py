@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from litsweep.server.store import runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG
 from litsweep.server.store.runs import RunRecord
+from litsweep.server.wire_json import dumps
 from litsweep.sweep.run import Failure, RunState
 
 # Ctrl-C as wandb reports it, and 128 + SIGINT, SIGKILL, SIGTERM.
@@ -20,18 +21,18 @@ def started(run: RunRecord, now: float) -> dict[str, Any]:
     if run.state in (RunState.RUNNING, RunState.PREEMPTING):
         return {"heartbeat_at": now}
     stale = "" if run.started_at is None else ALL_STREAMS
-    return _running(now) | {"started_at": run.started_at or now, "stale_streams": stale}
+    return _running(run, now) | {"started_at": run.started_at or now, "stale_streams": stale}
 
 
-def rewound(now: float) -> dict[str, Any]:
+def rewound(run: RunRecord, now: float) -> dict[str, Any]:
     """What changes when the client takes a run back to an earlier step.
 
     The client goes on behind the rows that are left, but counts system metrics and console lines from 0.
     """
-    return _running(now) | {"started_at": now, "stale_streams": f"{EVENTS},{LOG}"}
+    return _running(run, now) | {"started_at": now, "stale_streams": f"{EVENTS},{LOG}"}
 
 
-def _running(now: float) -> dict[str, Any]:
+def _running(run: RunRecord, now: float) -> dict[str, Any]:
     return {
         "state": RunState.RUNNING,
         "heartbeat_at": now,
@@ -41,11 +42,37 @@ def _running(now: float) -> dict[str, Any]:
         "stopped_by": None,
         "stop_asked_at": None,
         "stop_reason": None,
+        **_without_unreported(run),
+    }
+
+
+def _without_unreported(run: RunRecord) -> dict[str, Any]:
+    """The change of the summary once a run that was taken for `unreported` reports after all."""
+    summary = run.summary_values
+    if summary.get("failure") != Failure.UNREPORTED:
+        return {}
+    return {"summary": dumps({key: value for key, value in summary.items() if key != "failure"})}
+
+
+def unreported(run: RunRecord, now: float, exitcode: int | None = None) -> dict[str, Any]:
+    """Changes for a run whose program ended without starting it (again) on this server.
+
+    The run counts as finished: its program may have done its work well, offline for example. Its failure says
+    that there is no result, also to clients (in the summary).
+    """
+    return {
+        "state": RunState.FINISHED,
+        "failure": Failure.UNREPORTED,
+        "summary": dumps(run.summary_values | {"failure": Failure.UNREPORTED}),
+        "exitcode": exitcode,
+        "ended_at": now,
     }
 
 
 def ended(run: RunRecord, exitcode: int, now: float) -> dict[str, Any]:
-    """What changes when the client says that the run is over."""
+    """What changes when the client, or the launcher in its place, says that the run is over."""
+    if run.state == RunState.PENDING and exitcode == 0:
+        return unreported(run, now, exitcode)
     state = _final_state(run, exitcode)
     failure = _failure(run, state)
     return {"state": state, "exitcode": exitcode, "failure": failure, "ended_at": now, "heartbeat_at": now}

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two rounds: at least, so that a busy sweep does not keep it going all the time, and at most.
 PAUSE, PERIOD = 0.3, 5.0
+# Seconds that an agent is silent; shorter than hand_out.AGENT_GONE_AFTER, when another agent gets its run.
+LEFT_BEHIND_AFTER = 50.0
 
 
 class Monitor:
@@ -53,6 +55,7 @@ class Monitor:
     def look(self) -> None:
         """One round. A sweep at which it fails is tried again in the next: its news are not lost."""
         self._guarded(self._find_crashed)
+        self._guarded(self._find_left_behind)
         for sweep_id in self._backend.sweeps.touched() | self._failed:
             if self._ended.is_set():
                 return
@@ -84,6 +87,21 @@ class Monitor:
                     runs.change(connection, run.id, **life_cycle.lost(current, time.time()))
             if run.sweep_id is not None:
                 self._backend.sweeps.touch(run.sweep_id)
+
+    def _find_left_behind(self) -> None:
+        """End the last run of each agent that is gone and whose programs report nothing: it ended as well."""
+        limit = time.time() - LEFT_BEHIND_AFTER
+        if self._started_at > limit:
+            return
+        with self._backend.database.read() as connection:
+            if not runs.left_behind(connection, limit):
+                return
+        with self._backend.database.write() as connection:
+            left = runs.left_behind(connection, limit)
+            for run in left:
+                runs.change(connection, run.id, **life_cycle.unreported(run, time.time()))
+        for sweep_id in {run.sweep_id for run in left if run.sweep_id is not None}:
+            self._backend.sweeps.touch(sweep_id)
 
     def _advance(self, sweep_id: int) -> None:
         """Tell the search the news of one sweep, and do what it says."""

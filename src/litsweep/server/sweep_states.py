@@ -1,6 +1,7 @@
 """What a person can make of a sweep: pause, resume, stop, cancel."""
 
 import json
+import sys
 import time
 
 from sqlalchemy import Connection
@@ -9,10 +10,18 @@ from litsweep.errors import LitsweepError
 from litsweep.server import life_cycle
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.sweeps import SweepRecord
+from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.reason import RequestReason
 from litsweep.sweep.run import RunState
 
+# What a person can ask for; a new sweep is PENDING until its first agent.
 STATES = ("RUNNING", "PAUSED", "FINISHED", "CANCELED")
+
+
+def expected_runs(config: SweepConfig) -> int | None:
+    """How many runs there will be at most; None where nothing bounds them, and beyond what a double holds."""
+    most = config.max_runs
+    return most if most is not None and most <= sys.float_info.max else None
 
 
 def enter(connection: Connection, sweep: SweepRecord, state: str) -> None:

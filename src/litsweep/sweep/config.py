@@ -68,7 +68,7 @@ class SweepConfig:
         """The largest number of runs; None if it is unlimited."""
         size = self.space.grid_size if self.method is Method.GRID else math.inf
         most = size if self.run_cap is None else min(size, self.run_cap)
-        return None if math.isinf(most) else int(most)
+        return None if most == math.inf else int(most)
 
     def nest(self, parameters: Mapping[str, object]) -> dict[str, object]:
         """Return a run's config, nested as in the sweep config, without W&B's `value` wrappers.
@@ -140,7 +140,7 @@ def _parse(top: Section) -> SweepConfig:
         space=parse_space(top, litsweep) if _needs_parameters(top) else SearchSpace(()),
         metrics=parse_metrics(top),
         early_terminate=parse_early_terminate(top, litsweep),
-        run_cap=top.integer("run_cap", at_least=1) if "run_cap" in top else None,
+        run_cap=top.count("run_cap", at_least=1) if "run_cap" in top else None,
         program=text.get("program"),
         command=parse_command(top),
         name=text.get("name"),

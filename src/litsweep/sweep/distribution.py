@@ -2,8 +2,10 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import overload
 
 import numpy as np
 
@@ -126,3 +128,35 @@ def number(value: object) -> float:
     if not is_number(value) or value != value:
         raise ValueError(f"{value!r} is not a number")
     return float(value)
+
+
+@dataclass(frozen=True)
+class Steps(Sequence[float]):
+    """The values of `np.arange(start, stop, step)`, computed on demand."""
+
+    start: float
+    stop: float
+    step: float
+
+    @property
+    def size(self) -> int:
+        """The number of values, which may be larger than `len` allows."""
+        return max(0, math.ceil((self.stop - self.start) / self.step))
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[float]:
+        return map(self._value, range(self.size))
+
+    @overload
+    def __getitem__(self, index: int) -> float: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[float]: ...
+    def __getitem__(self, index: int | slice) -> float | list[float]:
+        chosen = range(self.size)[index]
+        return self._value(chosen) if isinstance(chosen, int) else [self._value(n) for n in chosen]
+
+    def _value(self, n: int) -> float:
+        value = self.start + n * ((self.start + self.step) - self.start)
+        return value if isinstance(self.stop, int) else float(value)

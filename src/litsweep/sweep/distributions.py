@@ -18,6 +18,7 @@ from litsweep.sweep.distribution import (
     Distribution,
     EquallyLikely,
     Numeric,
+    Steps,
     clip,
     number,
     quantile,
@@ -282,12 +283,12 @@ class Quantized(Numeric):
         """For q_uniform: min, min + q, … below max, as in W&B."""
         if not isinstance(self.base, Uniform):
             return super().grid
-        return [value.item() for value in np.arange(self.base.min, self.base.max, self.q)]
+        return Steps(self.base.min, self.base.max, self.q)
 
     @property
     def grid_size(self) -> float:
         """The number of values of a grid search."""
-        return len(self.grid)
+        return self.grid.size if isinstance(self.grid, Steps) else super().grid_size
 
     @cached_property
     def probabilities(self) -> tuple[float, ...] | None:

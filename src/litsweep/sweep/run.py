@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NoReturn, TypeGuard
 
-from litsweep.errors import Fault
+from litsweep.errors import Fault, count
 from litsweep.sweep.reason import SuggestionReason
 from litsweep.sweep.values import show
 
@@ -67,9 +67,14 @@ STATE_WORDS = (
 """The words for a run's state, in the order in which the command line and the pages list them."""
 
 
-def state_word(state: RunState, stopped_early: bool) -> str:
-    """Return the word for a run's state: W&B's, or `stopped early` for a run that the search ended."""
-    return STOPPED_EARLY if stopped_early and not state.is_alive else str(state)
+def state_word(state: RunState, stopped_early: bool, failure: object = None) -> str:
+    """Return the word for a run's state: W&B's, or `stopped early` for a run that the search ended.
+
+    A finished run with a failure has failed.
+    """
+    if stopped_early and not state.is_alive:
+        return STOPPED_EARLY
+    return str(RunState.FAILED if state.is_broken_by(failure) and state is RunState.FINISHED else state)
 
 
 def count_words(words: Iterable[str]) -> Counter[str]:
@@ -88,6 +93,21 @@ class Failure(_Words):
     ERROR = "error"
     SIGNAL = "signal"
     LOST = "lost"
+    UNREPORTED = "unreported"
+
+
+AGENT_NAME = "litsweep-agent"
+"""User-Agent of the agents of `litsweep launch`: the server knows by it that they report each run's end."""
+
+UNREPORTED_WHY = (
+    "the program ended without starting a W&B run; it has to call wandb.init, with mode online (the default)"
+)
+"""What `Failure.UNREPORTED` means, and what to do about it."""
+
+
+def unreported_warning(runs: int) -> str:
+    """What to tell a person of `runs` runs that ended unreported."""
+    return f"{count(runs, 'run')} without a result: {UNREPORTED_WHY}"
 
 
 @dataclass(frozen=True)

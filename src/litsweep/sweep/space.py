@@ -1,7 +1,7 @@
 """The search space: the parameters of a sweep, and the conditions under which they are active."""
 
 import math
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -72,12 +72,12 @@ class SearchSpace:
     @cached_property
     def size(self) -> float:
         """The number of distinct configs; `math.inf` if any parameter is continuous."""
-        return math.prod(self._count(parameter) for parameter in self._roots)
+        return _product(self._count(parameter) for parameter in self._roots)
 
     @cached_property
     def grid_size(self) -> float:
         """The number of configs of a grid search."""
-        return math.prod(self._count(parameter, on_grid=True) for parameter in self._roots)
+        return _product(self._count(parameter, on_grid=True) for parameter in self._roots)
 
     def sample(self, rng: np.random.Generator) -> dict[str, object]:
         """Return a random config. Every parameter takes one number from `rng`, inactive ones too."""
@@ -134,11 +134,23 @@ class SearchSpace:
         values = distribution.grid if on_grid else distribution.support
         if values is None:
             return math.inf
-        return sum(
-            math.prod(
+        return _sum(
+            _product(
                 self._count(child, on_grid)
                 for child in children
                 if child.condition is not None and child.condition.holds({parameter.name: value})
             )
             for value in values
         )
+
+
+def _product(counts: Iterable[float]) -> float:
+    """The product of numbers of configs: exact, however large, unless one is infinite."""
+    factors = list(counts)
+    return math.inf if math.inf in factors else math.prod(int(factor) for factor in factors)
+
+
+def _sum(counts: Iterable[float]) -> float:
+    """The sum of numbers of configs: exact, however large, unless one is infinite."""
+    terms = list(counts)
+    return math.inf if math.inf in terms else sum(int(term) for term in terms)

@@ -14,7 +14,7 @@ from litsweep.sweep.objective import best_value, metric_values, objective_value
 from litsweep.sweep.run import Failure, Run, RunState
 from litsweep.sweep.summary import summary_values
 
-_NOT_DUE_TO_CONFIG = (Failure.SIGNAL, Failure.LOST)
+_NOT_DUE_TO_CONFIG = (Failure.SIGNAL, Failure.LOST, Failure.UNREPORTED)
 
 # The largest number of points of a learning curve before its end that the model observes. With early
 # termination it is larger, because most runs are compared by such points.

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from litsweep.server import sweep_states
 from litsweep.server.dashboard.curves import rounded
 from litsweep.server.dashboard.rows import Numbers, counts, head, summary_numbers
 from litsweep.server.dashboard.sweep_view import metric_row, parsed
@@ -46,7 +47,7 @@ def _sweep_row(sweep: SweepRecord, found: list[RunRecord]) -> dict[str, Any]:
         "method": config.method,
         "metrics": [metric_row(metric) for metric in config.metrics],
         "best": rounded(sweep.best_loss),
-        "expected": sweep.expected_runs,
+        "expected": sweep_states.expected_runs(config),
         "counts": counts([run for run in found if run.sweep_id == sweep.id]),
         "created": sweep.created_at,
     }

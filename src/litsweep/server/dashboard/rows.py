@@ -15,7 +15,7 @@ Numbers = dict[str, float]
 
 def state(run: RunRecord) -> str:
     """The word for the run's state."""
-    return state_word(RunState(run.state), run.is_stopped_early)
+    return state_word(RunState(run.state), run.is_stopped_early, run.failure)
 
 
 def counts(runs: list[RunRecord]) -> dict[str, int]:

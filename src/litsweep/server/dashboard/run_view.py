@@ -16,6 +16,7 @@ from litsweep.server.store.files import FileRecord
 from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value
+from litsweep.sweep.run import UNREPORTED_WHY, Failure
 from litsweep.sweep.summary import Summary, summary_values
 
 MOST_POINTS = 1_000
@@ -39,7 +40,7 @@ def run_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
             "program": run.program,
             "commit": run.commit,
             "exitcode": run.exitcode,
-            "failure": run.failure,
+            "failure": UNREPORTED_WHY if run.failure == Failure.UNREPORTED else run.failure,
             "lines": [run.history_lines, run.log_lines],
         },
         "metric": metric.name if metric else None,

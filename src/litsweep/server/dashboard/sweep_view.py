@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from litsweep.errors import shortened
+from litsweep.server import sweep_states
 from litsweep.server.dashboard.curves import CurveCache, finite, points, rounded
 from litsweep.server.dashboard.rows import brief, counts, head
 from litsweep.server.store import runs, sweeps
@@ -19,6 +21,7 @@ from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value, objective_value
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
 from litsweep.sweep.space import Parameter
+from litsweep.sweep.values import is_finite
 
 MOST_CURVES = 60
 MOST_CURVE_POINTS = 120
@@ -78,7 +81,7 @@ def _head(sweep: SweepRecord, config: SweepConfig, found: list[RunRecord], agent
         "why_done": sweep.done_because,
         "method": config.method,
         "early_terminate": config.early_terminate.label if config.early_terminate else None,
-        "expected": sweep.expected_runs,
+        "expected": sweep_states.expected_runs(config),
         "counts": counts(found),
         "agents": agents,
         "warnings": warnings,
@@ -134,7 +137,11 @@ def _shown(value: object) -> object:
     """Numbers as numbers, so that the page can format them; anything else as text."""
     if isinstance(value, bool | str) or value is None:
         return value
-    return rounded(float(value)) if isinstance(value, int | float) else json.dumps(value, default=str)
+    if not isinstance(value, int | float):
+        return json.dumps(value, default=str)
+    if isinstance(value, int) and not is_finite(value):
+        return shortened(value)
+    return rounded(float(value))
 
 
 def _row(result: Result, axes: Sequence[Parameter]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from litsweep.server.graphql.pages import page
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import AgentRecord
+from litsweep.sweep.run import AGENT_NAME
 
 mutation = MutationType()
 agent = ObjectType("Agent")
@@ -24,6 +25,7 @@ def create_agent(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, A
         sweep = sweeps.find(connection, input["sweep"])
         if sweep is None:
             raise NotFoundError(f"sweep {input['sweep']} does not exist")
+        sweeps.begin(connection, sweep.id)
         return {"agent": sweeps.add_agent(connection, sweep.id, input.get("host") or "")}
 
 
@@ -32,7 +34,8 @@ def agent_heartbeat(_: object, info: Info, *, input: dict[str, Any]) -> dict[str
     state: dict[str, bool] = json.loads(input.get("run_state") or "{}")
     named = frozenset(name for name, is_live in state.items() if is_live)
     agent_id = int(input["id"]) if input["id"].isdigit() else 0
-    commands = hand_out.heartbeat(info.context.backend, agent_id, named)
+    reports_ends = info.context.user_agent == AGENT_NAME
+    commands = hand_out.heartbeat(info.context.backend, agent_id, named, reports_ends)
     return {"agent": {"id": agent_id}, "commands": json.dumps(commands)}
 
 

@@ -13,6 +13,7 @@ class Context:
 
     backend: Backend
     base_url: str
+    user_agent: str = ""
 
 
 Info = GraphQLResolveInfo[Context]

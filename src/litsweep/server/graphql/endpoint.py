@@ -28,7 +28,8 @@ async def graphql(request: Request) -> Response:
         body = await request.json()
     except ValueError as error:
         return _refusal(f"not JSON: {error}")
-    context = Context(backend_of(request), str(request.base_url).rstrip("/"))
+    base_url = str(request.base_url).rstrip("/")
+    context = Context(backend_of(request), base_url, request.headers.get("user-agent", ""))
     return await run_in_threadpool(answer, body, context)
 
 

@@ -81,6 +81,8 @@ def _begin(connection: Connection, input: dict[str, Any], default_entity: str) -
         known = runs.add(connection, home.id, name, values)
     elif sweep_id is not None and known.sweep_id is None:
         runs.change(connection, known.id, sweep_id=sweep_id)
+    if sweep_id is not None:
+        sweeps.begin(connection, sweep_id)
     if input.get("state") != RunState.PENDING:  # a pending one is made for a client that comes later
         runs.change(connection, known.id, **life_cycle.started(known, time.time()))
     if point := _fork_point(name, input):
@@ -318,7 +320,7 @@ def resolve_stopped(parent: RunRecord, info: Info) -> bool:
 
 @run.field("failed")
 def resolve_failed(parent: RunRecord, _: Info) -> bool:
-    return RunState(parent.state).is_broken_by(None)
+    return parent.is_broken
 
 
 @run.field("running")

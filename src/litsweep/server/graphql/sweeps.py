@@ -17,6 +17,7 @@ from litsweep.server.graphql.projects import DEFAULT_PROJECT
 from litsweep.server.store import projects, runs, sweeps
 from litsweep.server.store.names import short_id
 from litsweep.server.store.projects import Project
+from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import AgentRecord, SweepRecord
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.config import SweepConfig, parse_sweep
@@ -78,11 +79,12 @@ def _check_prior_runs(connection: Connection, home: Project, filters: str | None
 
 def _from_config(input: dict[str, Any], config: SweepConfig) -> dict[str, Any]:
     scheduler = input.get("scheduler") or (dumps(config.scheduler) if config.scheduler else None)
+    most = config.max_runs
     return {
         "config": input["config"],
         "program": config.program,
         "scheduler": scheduler,
-        "expected_runs": config.max_runs,
+        "expected_runs": None if most is None else min(most, sweeps.MOST_EXPECTED),
     }
 
 
@@ -177,8 +179,10 @@ def resolve_run_count(parent: SweepRecord, info: Info) -> int:
 
 @sweep.field("runCountExpected")
 def resolve_run_count_expected(parent: SweepRecord, _: Info) -> int | None:
-    expected = parent.expected_runs
-    return expected if expected is None or expected < 2**31 else None
+    """None also where clients would have to read a number that no double holds."""
+    if parent.expected_runs != sweeps.MOST_EXPECTED:
+        return parent.expected_runs
+    return sweep_states.expected_runs(parse_sweep(parent.config))
 
 
 @sweep.field("heartbeatAt")
@@ -199,6 +203,25 @@ def resolve_runs(
     """Without `first` all of them: `wandb sweep --stop` and the agent ask that way."""
     with info.context.backend.database.read() as connection:
         found = run_filters.select(runs.of_sweep(connection, parent.id), filters, order)
+    return everything(found) if first is None else page(found, first, after)
+
+
+@sweep.field("priorRuns")
+def resolve_prior_runs(
+    parent: SweepRecord,
+    info: Info,
+    *,
+    filters: str | None = None,
+    first: int | None = None,
+    after: str | None = None,
+    order: str | None = None,
+) -> dict[str, Any]:
+    """The runs that `wandb sweep --prior_run` named."""
+    found: list[RunRecord] = []
+    if parent.prior_runs:
+        with info.context.backend.database.read() as connection:
+            prior = run_filters.select(runs.of_project(connection, parent.project_id), parent.prior_runs)
+        found = run_filters.select([run for run in prior if run.sweep_id != parent.id], filters, order)
     return everything(found) if first is None else page(found, first, after)
 
 

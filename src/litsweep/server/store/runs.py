@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from litsweep.server.store.tables import agents, projects, runs, sweeps
-from litsweep.sweep.run import RunState
+from litsweep.sweep.run import Failure, RunState
 
 Values = Mapping[str, Any]
 # The name of the run of a sweep's own scheduler is the sweep's and this.
@@ -81,6 +81,13 @@ class RunRecord:
     def is_stopped_early(self) -> bool:
         """True where the search ended it, or has asked it to end."""
         return self.stopped_by == "search"
+
+    @property
+    def is_named(self) -> bool:
+        """True for a pending run that its agent has named as live: it has started the run's program."""
+        if self.state != RunState.PENDING or self.handed_out_at is None:
+            return False
+        return self.heartbeat_at > self.handed_out_at
 
     @property
     def is_broken(self) -> bool:
@@ -198,6 +205,14 @@ def silent_since(connection: Connection, limit: float) -> Sequence[RunRecord]:
     """Runs said to be running of which nothing was heard since `limit`."""
     running = (RunState.RUNNING, RunState.PREEMPTING)
     return select_all(connection, runs.c.state.in_(running), runs.c.heartbeat_at <= limit)
+
+
+def left_behind(connection: Connection, limit: float) -> Sequence[RunRecord]:
+    """Pending runs of agents silent since `limit` of which another run ended unreported."""
+    other = runs.alias()
+    unreported = select(other.c.agent_id).where(other.c.failure == Failure.UNREPORTED)
+    is_gone = (agents.c.heartbeat_at < limit) | (agents.c.exited == 1)
+    return select_all(connection, runs.c.state == RunState.PENDING, is_gone, runs.c.agent_id.in_(unreported))
 
 
 def alive_in_sweep(connection: Connection, sweep_id: int) -> Sequence[RunRecord]:

@@ -10,10 +10,13 @@ from litsweep.server.store.names import short_id
 from litsweep.server.store.runs import ALIVE, SCHEDULER_SUFFIX
 from litsweep.server.store.tables import agents, runs, sweeps
 
+# The largest number that the column `expected_runs` holds; it stands for all that are larger.
+MOST_EXPECTED = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """A row of `sweeps`. `state` is W&B's (`RUNNING`, `PAUSED`, `FINISHED`, `CANCELED`)."""
+    """A row of `sweeps`. `state` is W&B's (`PENDING`, `RUNNING`, `PAUSED`, `FINISHED`, `CANCELED`)."""
 
     id: int
     project_id: int
@@ -53,10 +56,10 @@ def controller_run_name(sweep: SweepRecord) -> str:
 
 
 def add(connection: Connection, project_id: int, **values: object) -> SweepRecord:
-    """A new sweep, under a name of its own, running."""
+    """A new sweep, under a name of its own, pending."""
     now = time.time()
     name = short_id()
-    fixed = {"project_id": project_id, "name": name, "state": "RUNNING", "created_at": now, "updated_at": now}
+    fixed = {"project_id": project_id, "name": name, "state": "PENDING", "created_at": now, "updated_at": now}
     connection.execute(sweeps.insert().values(**fixed, **values))
     made = find(connection, name)
     assert made is not None
@@ -84,7 +87,8 @@ def of_project(connection: Connection, project_id: int) -> Sequence[SweepRecord]
 
 def unfinished(connection: Connection) -> Sequence[int]:
     """The ids of sweeps that go on, or will when somebody resumes them."""
-    return list(connection.scalars(select(sweeps.c.id).where(sweeps.c.state.in_(("RUNNING", "PAUSED")))))
+    states = ("PENDING", "RUNNING", "PAUSED")
+    return list(connection.scalars(select(sweeps.c.id).where(sweeps.c.state.in_(states))))
 
 
 def change(connection: Connection, sweep_id: int, **values: object) -> None:
@@ -104,6 +108,15 @@ def finish_if_done(connection: Connection, sweep_id: int) -> bool:
         .values(state="FINISHED", updated_at=time.time())
     )
     return ended.rowcount > 0
+
+
+def begin(connection: Connection, sweep_id: int) -> None:
+    """Put a pending sweep in state RUNNING: its first agent, or its first run, has come."""
+    connection.execute(
+        sweeps.update()
+        .where(sweeps.c.id == sweep_id, sweeps.c.state == "PENDING")
+        .values(state="RUNNING", updated_at=time.time())
+    )
 
 
 def count_runs(connection: Connection, sweep_id: int) -> int:

@@ -8,7 +8,7 @@ from typing import Final
 
 from litsweep.errors import Fault
 from litsweep.sweep.parse.yaml_text import write_yaml
-from litsweep.sweep.values import is_finite, show
+from litsweep.sweep.values import is_finite, is_number, show
 
 _SHORTEST_START: Final = 3
 _LETTERS_PER_EDIT: Final = 4
@@ -100,8 +100,17 @@ class Section:
 
     def integer(self, key: str, at_least: int) -> int | None:
         """Read an integer from `at_least` to 2^63. 3.0 counts as 3."""
+        value = self.count(key, at_least)
+        if value is None or value <= 2**63:
+            return value
+        self.fault(key, f"must be an integer from {at_least} to 2^63")
+        return None
+
+    def count(self, key: str, at_least: int) -> int | None:
+        """Read an integer of at least `at_least`, of any size. 3.0 counts as 3."""
         value = self.raw(key)
-        if is_finite(value) and int(value) == value and at_least <= value <= 2**63:
+        is_whole = is_number(value) and (isinstance(value, int) or (is_finite(value) and int(value) == value))
+        if is_number(value) and is_whole and value >= at_least:
             return int(value)
         self.fault(key, f"must be an integer of at least {at_least}", as_number_fix(value))
         return None

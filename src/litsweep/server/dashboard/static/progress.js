@@ -1,7 +1,7 @@
 // How far a sweep is.
 
 import { el } from "./dom.js";
-import { plural } from "./format.js";
+import { number, plural } from "./format.js";
 
 /** A bar of the runs by state, out of `expected` runs if that is known, with the numbers in words. */
 export function progress(counts, expected) {
@@ -12,7 +12,7 @@ export function progress(counts, expected) {
     el("span", { class: state.replaceAll(" ", "-"), style: `flex-basis:${(100 * count) / total}%` }),
   );
   const words = states.map(([state, count]) => `${count} ${state}`).join(", ");
-  const of = expected ? ` of ${expected}` : "";
+  const of = expected ? ` of ${Number.isSafeInteger(expected) ? expected : number(expected)}` : "";
   return el(
     "div",
     { class: "progress" },

@@ -1,0 +1,185 @@
+"""Makes a forked process like a new one that runs `python program.py`, and ends it as Python ends."""
+
+import atexit
+import builtins
+import contextlib
+import ctypes
+import gc
+import importlib
+import io
+import linecache
+import logging
+import multiprocessing.process
+import multiprocessing.util
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+import types
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from typing import NoReturn
+
+from litsweep.lifetime import die_with_parent
+
+Cleanup = tuple[Callable[..., object], tuple[object, ...], dict[str, object]]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+_REMOVES_FILES = {"tempfile", "shutil", "os", "posix", "pathlib"}
+
+
+def leave_parent() -> None:
+    """In a forked child: a session of its own, default signals, death with the parent."""
+    signal.set_wakeup_fd(-1)
+    for signum in _SIGNALS:
+        signal.signal(signum, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.setsid()
+    die_with_parent()
+
+
+def descriptors() -> set[int]:
+    """Return the open file descriptors, without the one that reads their list."""
+    listed = [int(entry.name) for entry in Path("/dev/fd").iterdir()]
+    return {descriptor for descriptor in listed if _is_open(descriptor)}
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def flush() -> None:
+    """Write what is buffered, by Python or C, so that a fork does not write it twice or an exit lose it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    ctypes.CDLL(None).fflush(None)
+
+
+def renew(environ: Mapping[str, str], cleanups: Iterable[Cleanup], imported_files: set[int]) -> None:
+    """Replace what this process has inherited by what a new one would have.
+
+    `cleanups` are what imports have registered to be done at exit, `imported_files` the descriptors that they
+    have opened.
+    """
+    _close_files(imported_files)
+    _renew_cleanups(cleanups)
+    os.environ.clear()
+    os.environ.update(environ)
+    _renew_random_state()
+    _renew_standard_library()
+
+
+def _close_files(imported: set[int]) -> None:
+    """As exec does: what is not inheritable is the agent's, such as its connection to the server."""
+    for descriptor in descriptors() - imported - {0, 1, 2}:
+        with contextlib.suppress(OSError):
+            if not os.get_inheritable(descriptor):
+                os.close(descriptor)
+
+
+def _renew_cleanups(cleanups: Iterable[Cleanup]) -> None:
+    """Do at exit what imports have registered, but leave to the parent files that later runs need too."""
+    atexit._clear()
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False
+    multiprocessing.util._finalizer_registry.clear()  # type: ignore[attr-defined]
+    own: tuple[Callable[..., object], ...] = (
+        logging.shutdown,
+        multiprocessing.util._exit_function,  # type: ignore[attr-defined]
+        weakref.finalize._exitfunc,  # type: ignore[attr-defined]
+    )
+    for function in own:
+        atexit.register(function)
+    for function, args, kwargs in cleanups:
+        if function not in own and getattr(function, "__module__", None) not in _REMOVES_FILES:
+            atexit.register(function, *args, **kwargs)
+
+
+def _renew_random_state() -> None:
+    """Python renews its own at a fork."""
+    if numpy_random := sys.modules.get("numpy.random"):
+        numpy_random.seed()
+    if torch := sys.modules.get("torch"):
+        torch.default_generator.seed()
+    multiprocessing.process.current_process().authkey = os.urandom(32)
+
+
+def _renew_standard_library() -> None:
+    logging.getLogger("litsweep.agent").handlers.clear()
+    started = logging._startTime  # type: ignore[attr-defined]
+    logging._startTime = time.time_ns() if isinstance(started, int) else time.time()  # type: ignore[attr-defined]
+    threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
+    importlib.invalidate_caches()
+    linecache.clearcache()
+
+
+def main_module(script: str) -> types.ModuleType:
+    """Return what `__main__` is when Python starts a script."""
+    file = script if Path(script).is_absolute() else f"{Path.cwd()}/{script}"  # not normalized, as in Python
+    main = types.ModuleType("__main__")
+    loader = SourceFileLoader("__main__", file)
+    main.__dict__.update(__loader__=loader, __annotations__={}, __builtins__=builtins)
+    main.__dict__.update(__file__=file, __cached__=None)
+    return main
+
+
+def run_as_main(script: Sequence[str]) -> int:
+    """Execute the file as `__main__`; returns the exit code Python would give, of a signal its negative."""
+    sys.argv = list(script)
+    sys.orig_argv = [sys.executable, *script]
+    main = sys.modules["__main__"] = sys.modules["__mp_main__"] = main_module(script[0])
+    file = str(main.__file__)
+    try:
+        exec(compile(Path(file).read_bytes(), file, "exec", dont_inherit=True), main.__dict__)
+    except SystemExit as stop:
+        return _exit_code(stop.code)
+    except BaseException as error:
+        shown = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
+        sys.excepthook(type(shown), shown, shown.__traceback__)
+        return -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+    return 0
+
+
+def _exit_code(code: object) -> int:
+    if code is None or isinstance(code, int):
+        return (code or 0) & 0xFF
+    print(code, file=sys.stderr)
+    return 1
+
+
+def finish(code: int, inherited: set[str]) -> NoReturn:
+    """Do what the interpreter does at exit, except that the `inherited` modules stay."""
+    join_threads: Callable[[], None] = threading._shutdown  # type: ignore[attr-defined]
+    for step in (join_threads, atexit._run_exitfuncs, flush, partial(_release_modules, inherited), flush):
+        try:
+            step()
+        except BaseException:
+            traceback.print_exc()
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+def _release_modules(inherited: set[str]) -> None:
+    """Let go of what the run has made: a file that the program has not closed is written and closed."""
+    main = weakref.ref(sys.modules["__main__"])
+    for name in sys.modules.keys() - (inherited - {"__main__", "__mp_main__"}):
+        del sys.modules[name]
+    gc.collect()
+    if module := main():
+        module.__dict__.clear()
+        gc.collect()
+    for kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):  # those that inherited modules hold
+        for file in [found for found in gc.get_objects() if type(found) is kind]:
+            with contextlib.suppress(ValueError, OSError):  # it is closed
+                file.flush()

@@ -1,0 +1,305 @@
+"""The imports of a program that can be made before it runs.
+
+A package may read the environment while it is imported (KERAS_BACKEND, HF_HOME, OMP_NUM_THREADS), and also
+`sys.path`, the working directory or the random state. So only those imports are made beforehand that the
+program makes before any code that could have changed these: definitions and assignments of constants may come
+before them, a call may not.
+"""
+
+import ast
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NoReturn
+
+_PIPELINE_MAIN = "litsweep.pipeline.main"
+# What `main` imports when it is called. A name is no import: the launcher runs without the pipeline.
+_PIPELINE_PARTS = (
+    "litsweep.pipeline.arguments",
+    "litsweep.pipeline.experiment",
+    "wandb.sdk.launch.inputs.internal",
+    "sklearn.datasets",
+)
+_EXITS = ("sys.exit", "builtins.SystemExit", "builtins.exit")
+# Calls that cannot change what a later import does: functions, classes and whole modules.
+_INERT = (
+    *("abc", "collections", "dataclasses", "enum", "typing", "logging.getLogger", "re.compile"),
+    *("functools.cache", "functools.cached_property", "functools.lru_cache", "functools.partial"),
+    *("functools.total_ordering", "functools.wraps", "builtins.classmethod", "builtins.dict"),
+    *("builtins.float", "builtins.frozenset", "builtins.int", "builtins.len", "builtins.list"),
+    *("builtins.object", "builtins.property", "builtins.range", "builtins.set", "builtins.staticmethod"),
+    *("builtins.str", "builtins.tuple"),
+)
+_PATH = "pathlib.Path"
+_PATH_CALLS = {_PATH, *(f"{_PATH}.{name}" for name in ("absolute", "cwd", "expanduser", "home", "resolve"))}
+
+
+@dataclass(frozen=True)
+class Import:
+    """`import module`, or `from module import names`.
+
+    Imports of one `attempt` (a number, 0 for none) stand in one `try`: where one is not installed, the
+    program goes on after the last.
+    """
+
+    module: str
+    names: tuple[str, ...] = ()
+    attempt: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The imports to make beforehand, in order, and the line after which others are not (`FILE:LINE`)."""
+
+    imports: tuple[Import, ...]
+    end: str = ""
+
+
+def run_path(program: Path) -> list[str]:
+    """Return `sys.path` as a new process that runs `program` has it."""
+    if sys.flags.safe_path:
+        return list(sys.path)
+    return [str(program.resolve().parent), *sys.path[1:]]
+
+
+def plan(program: Path) -> Plan:
+    """Read `program`, and the local modules that it imports, up to the first code that may have effects.
+
+    Raises OSError if it cannot be read. A program with a syntax error has no imports.
+    """
+    reader = _Reader(run_path(program))
+    try:
+        _File(reader, program, package="", is_main=True).read(program.read_bytes())
+    except _EffectError as effect:
+        return Plan(tuple(reader.imports), str(effect))
+    return Plan(tuple(reader.imports))
+
+
+def replaced_modules(program: Path) -> list[str]:
+    """Return loaded top-level modules that a new process would import from another file."""
+    path = run_path(program)
+    found = []
+    for name, module in list(sys.modules.items()):
+        spec = getattr(module, "__spec__", None)
+        if "." in name or spec is None or spec.name != name or not spec.has_location:
+            continue
+        there = PathFinder.find_spec(name, path)
+        if there and there.has_location and there.origin != spec.origin:
+            found.append(name)
+    return found
+
+
+class _EffectError(Exception):
+    """The program comes to code that may have effects; the text is its place, none for the pipeline's."""
+
+
+@dataclass
+class _Reader:
+    path: list[str]
+    imports: list[Import] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    def find(self, name: str, within: Sequence[str] | None = None) -> ModuleSpec | None:
+        if within is not None:
+            return PathFinder.find_spec(name, within)
+        for finder in (BuiltinImporter, FrozenImporter):
+            if spec := finder.find_spec(name):
+                return spec
+        return PathFinder.find_spec(name, self.path) or _found_otherwise(name)
+
+    def is_local(self, name: str) -> bool:
+        """True if a person may edit the module between two runs: it is not installed."""
+        top = name.partition(".")[0]
+        spec = self.find(top)
+        if top == "litsweep" or spec is None or not (spec.has_location or spec.submodule_search_locations):
+            return False
+        return not _is_installed(spec)
+
+
+def _found_otherwise(name: str) -> ModuleSpec | None:
+    """As found by what editable installs add to `sys.meta_path`."""
+    try:
+        return find_spec(name)
+    except (ImportError, ValueError, AttributeError):
+        return None
+
+
+def _is_installed(spec: ModuleSpec) -> bool:
+    places = spec.submodule_search_locations or [spec.origin or ""]
+    library = Path(ast.__file__).parent
+    return all(
+        {"site-packages", "dist-packages"} & set(Path(place).parts) or library in Path(place).parents
+        for place in places
+    )
+
+
+@dataclass
+class _File:
+    """One file of the program. `names` maps its names to what they stand for, as `logging.getLogger`."""
+
+    reader: _Reader
+    file: Path
+    package: str
+    is_main: bool = False
+    names: dict[str, str] = field(default_factory=dict)
+
+    def read(self, source: bytes) -> None:
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError):
+            self._stop(None)
+        self._run(tree.body)
+
+    def _stop(self, node: ast.stmt | None) -> NoReturn:
+        raise _EffectError(f"{self.file.name}:{node.lineno if node else 1}")
+
+    def _run(self, statements: Iterable[ast.stmt], attempt: int = 0) -> None:
+        for node in statements:
+            self._statement(node, attempt)
+
+    def _statement(self, node: ast.stmt, attempt: int) -> None:
+        match node:
+            case ast.Import():
+                for alias in node.names:
+                    self._import(node, alias.name, (), attempt)
+                    bound = alias.name if alias.asname else alias.name.partition(".")[0]
+                    self.names[alias.asname or bound] = bound
+            case ast.ImportFrom():
+                self._import_from(node, attempt)
+            case ast.If():
+                self._branch(node, attempt)
+            case ast.Try():
+                self._try(node, attempt)
+            case ast.ClassDef():
+                self._class(node, attempt)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self._require(node, _evaluated_by(node), node.decorator_list)
+                self.names[node.name] = ""
+            case ast.Expr() | ast.Assign() | ast.AnnAssign() | ast.Raise():
+                self._assign(node)
+            case ast.AugAssign(target=ast.Name(id="__all__")):
+                self._require(node, [node.value], [])
+            case _:
+                self._other(node)
+
+    def _other(self, node: ast.stmt) -> None:
+        if not isinstance(node, ast.Pass | ast.Global):
+            self._stop(node)
+
+    def _class(self, node: ast.ClassDef, attempt: int) -> None:
+        self._require(node, [*node.bases, *node.keywords], node.decorator_list)
+        outside = dict(self.names)
+        self._run(node.body, attempt)
+        self.names = outside | {node.name: ""}
+
+    def _assign(self, node: ast.Expr | ast.Assign | ast.AnnAssign | ast.Raise) -> None:
+        targets = [part for part in ast.walk(node) if isinstance(getattr(part, "ctx", None), ast.Store)]
+        if self._calls_pipeline(node):
+            self.reader.imports += [Import(part, attempt=node.lineno) for part in _PIPELINE_PARTS]
+            raise _EffectError
+        if not all(isinstance(target, ast.Name | ast.Tuple | ast.List | ast.Starred) for target in targets):
+            self._stop(node)
+        self._require(node, [node], [])
+        self.names |= {target.id: "" for target in targets if isinstance(target, ast.Name)}
+
+    def _calls_pipeline(self, node: ast.stmt) -> bool:
+        called = [self._meaning(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)]
+        return _PIPELINE_MAIN in called and all(
+            name == _PIPELINE_MAIN or name in _EXITS or _is_inert(name) for name in called
+        )
+
+    def _require(self, node: ast.stmt, evaluated: Iterable[ast.AST], decorators: Iterable[ast.expr]) -> None:
+        """Stop unless these expressions call nothing but what is inert."""
+        called = [
+            part.func if isinstance(part, ast.Call) else part
+            for expression in [*evaluated, *decorators]
+            for part in ast.walk(expression)
+            if isinstance(part, ast.Call | ast.Await | ast.Yield | ast.YieldFrom)
+        ]
+        plain = [decorator for decorator in decorators if not isinstance(decorator, ast.Call)]
+        if not all(_is_inert(self._meaning(function)) for function in [*called, *plain]):
+            self._stop(node)
+
+    def _meaning(self, node: ast.AST) -> str:
+        match node:
+            case ast.Name():
+                return self.names.get(node.id, f"builtins.{node.id}")
+            case ast.Attribute():
+                value = self._meaning(node.value)
+                return _PATH if (value, node.attr) == (_PATH, "parent") else f"{value}.{node.attr}"
+            case ast.Call() if self._meaning(node.func) in _PATH_CALLS:  # Path(__file__).resolve()
+                return _PATH
+        return ""
+
+    def _branch(self, node: ast.If, attempt: int) -> None:
+        match node.test:
+            case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
+                self._run(node.orelse, attempt)
+            case ast.Compare(
+                left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[ast.Constant(value="__main__")]
+            ):
+                self._run(node.body if self.is_main else node.orelse, attempt)
+            case _:
+                self._stop(node)
+
+    def _try(self, node: ast.Try, attempt: int) -> None:
+        """Where a handler may do anything, only imports that succeed can be followed by more."""
+        handled = [statement for handler in node.handlers for statement in handler.body]
+        is_harmless = bool(node.handlers) and all(self._is_harmless(statement) for statement in handled)
+        self._run(node.body, node.lineno if is_harmless else attempt)
+        for statement in handled if is_harmless else ():
+            self.names |= {part.id: "" for part in ast.walk(statement) if isinstance(part, ast.Name)}
+        self._run([*node.orelse, *node.finalbody], attempt)
+
+    def _is_harmless(self, node: ast.stmt) -> bool:
+        if isinstance(node, ast.Raise | ast.Pass):
+            return True
+        return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+
+    def _import_from(self, node: ast.ImportFrom, attempt: int) -> None:
+        base = self.package.split(".") if node.level else []
+        base = base[: len(base) - node.level + 1] if node.level else []
+        module = ".".join([*(part for part in base if part), *([node.module] if node.module else [])])
+        names = tuple(alias.name for alias in node.names)
+        if module != "__future__":
+            self._import(node, module, names, attempt)
+        self.names |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in node.names}
+
+    def _import(self, node: ast.stmt, module: str, names: tuple[str, ...], attempt: int) -> None:
+        if not self.reader.is_local(module):
+            self.reader.imports.append(Import(module, names, attempt))
+            return
+        within = None
+        parts = module.split(".")
+        for depth in range(1, len(parts) + 1):
+            within = self._enter(node, ".".join(parts[:depth]), within)
+        for name in names if within else ():
+            if self.reader.find(f"{module}.{name}", within):
+                self._enter(node, f"{module}.{name}", within)
+
+    def _enter(self, node: ast.stmt, name: str, within: Sequence[str] | None) -> Sequence[str] | None:
+        """Read a local module, as an import of it would run it; returns where its submodules are."""
+        spec = self.reader.find(name, within)
+        if spec is None:
+            self._stop(node)
+        if name not in self.reader.seen and spec.has_location:
+            self.reader.seen.add(name)
+            file = Path(spec.origin or "")
+            if file.suffix != ".py":
+                self._stop(node)
+            is_package = spec.submodule_search_locations is not None
+            package = name if is_package else name.rpartition(".")[0]
+            _File(self.reader, file, package).read(file.read_bytes())
+        return spec.submodule_search_locations
+
+
+def _evaluated_by(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.AST]:
+    """What a definition evaluates: everything but the body."""
+    return [function.args, *([function.returns] if function.returns else [])]
+
+
+def _is_inert(name: str) -> bool:
+    return name in _PATH_CALLS or any(name == inert or name.startswith(f"{inert}.") for inert in _INERT)
