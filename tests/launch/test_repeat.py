@@ -124,7 +124,7 @@ def test_the_program_gets_what_the_agent_gave(name: str, environ: dict[str, str]
         assert made == ({"args-ab12.json"} if "${args_json_file}" in (command or ()) else set())
 
 
-@pytest.mark.parametrize("command", [PYTHON, None])
+@pytest.mark.parametrize("command", [PYTHON, None, [*PYTHON, "${args_json_file}"]])
 def test_a_program_that_reads_its_parameters_from_wandb_config(
     command: list[str] | None, environ: dict[str, str], tmp_path: Path
 ) -> None:

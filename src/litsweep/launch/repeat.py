@@ -49,10 +49,10 @@ def command_line(config: SweepConfig, parameters: Mapping[str, object], run_id: 
     macros["interpreter"] = [_python()]
     words = _without_needless_env([word for item in template for word in _shell_words(item, macros)])
     line = " ".join(_found_at_prompt(words))
-    if "${args_json_file}" in template:
-        line = f"{_writing(args_json(values), args_file)} && {line}"
     if values and (not _WITH_VALUES & set(template) or _reads_wandb_config(config.program)):
         line = _with_sweep_file(line, values, Path(f"config-{run_id}.yaml"))
+    if "${args_json_file}" in template:
+        line = f"{_writing(args_json(values), args_file)} && {line}"
     return line
 
 
