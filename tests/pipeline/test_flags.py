@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 import pytest
+from jsonargparse._typehints import Untyped
 
 from litsweep.pipeline.flags import Flag, describe, from_parameters, read, spell
 
@@ -52,6 +53,9 @@ def test_parameters_are_spelled_as_the_agent_does() -> None:
         ("words", int, "words"),
         ("None", int | None, "null"),
         ("None", str | None, "null"),
+        ("None", Literal["a", None], "null"),
+        ("None", Any, "null"),
+        ("None", Untyped, "null"),
         ("None", str, "None"),
         ("None", int, "None"),
     ],

@@ -71,7 +71,7 @@ def spell(flag: Flag, hint: Any) -> Flag:
     value = flag.value
     if value is None:
         return Flag(flag.name, "true") if bool in allowed else flag
-    if value == "None" and type(None) in allowed:
+    if value == "None" and any(map(_takes_none, allowed)):
         return Flag(flag.name, "null")
     if not {float, str, Any} & set(allowed):
         if any(_is_integer(member) for member in allowed):
@@ -156,6 +156,13 @@ def _is_of(base: type, value: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _takes_none(hint: Any) -> bool:
+    """True if None is a value of this type; jsonargparse calls a parameter without a hint `Untyped`."""
+    if typing.get_origin(hint) is Literal:
+        return None in typing.get_args(hint)
+    return hint in (type(None), Any) or str(hint) == "Untyped"
 
 
 def _is_integer(hint: Any) -> bool:
