@@ -125,6 +125,7 @@ def test_what_is_not_swept_is_written_as_plain_values() -> None:
         ({"model.folder": "./data/"}, "--model.folder=data"),
         ({"model.blocks": [2, 1, 1]}, "--model.blocks=[1, 2]"),
         ({"model.flag": 1}, "--model.flag=true"),
+        ({"model.shape": {}}, "--model.flag=true"),
         ({"model.flag": "yes"}, "--model.flag"),
         ({"model.number": "1e-4"}, "--model.number=0.0001"),
         ({"model.count": 4.0}, "--model.count=4"),

@@ -98,8 +98,10 @@ class Arguments:
         held, name = flags.spell(held, hints.get(held.name)), flags.root(held.name, hints)
         about = [flag for flag in self.flags if name and flags.root(flag.name, hints) == name]
         last = [flag for flag in about if flag.name == held.name or not flag.name.endswith("+")][-1:]
-        if last == [held] or name is None:
-            return name is not None
+        if name is None:
+            return held.value == "{}"  # no option of a group of flags
+        if last == [held]:
+            return True
         try:
             config = self.parser.parse_args([str(flag) for flag in (*self.flags, held)])
         except ArgumentError:
