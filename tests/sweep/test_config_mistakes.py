@@ -89,6 +89,8 @@ def test_all_faults_come_together_each_with_its_path() -> None:
         ({"distribution": "uniform", "min": 0, "max": 1, "q": 1}, ".q", "is not a key of a uniform"),
         ({"distribution": "categorical", "values": [1], "probabilities": [1]}, ".probabilities", "not a key"),
         ({"distribution": "int_uniform", "min": 0.5, "max": 2}, ".min", "64-bit integer"),
+        ({"min": 0, "max": 2**70}, ".max", "64-bit integer"),
+        ({"min": 0, "max": 2**70}, ".max", "use smaller bounds"),
         ({"distribution": "normal", "sigma": 0}, ".sigma", "greater than 0"),
         ({"distribution": "beta", "b": 0}, ".b", "greater than 0"),
         ({"distribution": "q_uniform", "min": 0, "max": 1, "q": 0}, ".q", "greater than 0"),

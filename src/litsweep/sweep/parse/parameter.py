@@ -178,6 +178,8 @@ def _int_uniform(section: Section) -> Distribution | None:
 
 
 def _integer_fix(bound: float) -> str:
+    if abs(bound) > 2**63:
+        return "use smaller bounds, or `distribution: uniform`"
     return f"write {bound:.0f}" if bound == int(bound) else "use uniform for decimal numbers"
 
 
