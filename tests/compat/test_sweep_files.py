@@ -78,7 +78,11 @@ def test_three_suggestions_are_like_those_of_wandb(path: Path) -> None:
     if config.method == "grid" and recorded:
         assert suggested == recorded[: config.run_cap]
     elif all(recorded) and recorded:  # W&B's engine raises for the others
-        assert [names(config, one) for one in suggested] == [names(config, one) for one in recorded]
+        # W&B's random search repeats the configs of a small space.
+        assert len(suggested) == min(3, config.space.size)
+        assert [names(config, one) for one in suggested] == [names(config, one) for one in recorded][
+            : len(suggested)
+        ]
     else:
         assert suggested
 
