@@ -120,7 +120,7 @@ def test_room_is_reckoned_while_folders_are_deleted(tmp_path: Path) -> None:
     thread = threading.Thread(target=come_and_go)
     thread.start()
     try:
-        assert [disk.lack_of_room(tmp_path, 1, 0.0) for _ in range(2000)] == [""] * 2000
+        assert [disk.disk_shortage(tmp_path, 1, 0.0) for _ in range(2000)] == [None] * 2000
     finally:
         done.set()
         thread.join()

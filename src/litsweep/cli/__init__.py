@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from litsweep.errors import LitsweepError
 
-_INTERRUPTED = 130
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0 only when its work was done.
@@ -24,8 +22,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"litsweep: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        from litsweep.sweep.contract import ExitCode
+
         print("litsweep: interrupted", file=sys.stderr)
-        return _INTERRUPTED
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:  # `litsweep status | head`: what is left unwritten goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

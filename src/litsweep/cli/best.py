@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from litsweep.cli.backend import find_sweep
 from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
+from litsweep.cli.server_address import find_sweep
 from litsweep.errors import count
-from litsweep.launch.result import NOT_FINITE, BestRun, Result, result_of
+from litsweep.launch.result import NOT_FINITE, BestRun, SweepResult, result_of
 from litsweep.sweep.metric import Goal
 from litsweep.sweep.run import unreported_warning
 from litsweep.sweep.section import show
@@ -40,7 +40,7 @@ def execute(args: argparse.Namespace) -> int:
     return shown
 
 
-def show_result(result: Result) -> int:
+def show_result(result: SweepResult) -> int:
     """Print `result` on stdout, names and values as they are; 0 if it has a best run, else 1."""
     console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
     states = ", ".join(f"{n} {state}" for state, n in result.runs.items()) or "no runs yet"
@@ -67,7 +67,7 @@ def _how_to_repeat(best: BestRun) -> str:
     return f"The sweep names no program: to repeat it, call your function with {dict(best.parameters)}"
 
 
-def _lack(result: Result) -> str:
+def _lack(result: SweepResult) -> str:
     if result.metric is None:
         return "the sweep declares no metric"
     if result.unusable in NOT_FINITE or is_aggregated(result.unusable):
@@ -80,7 +80,7 @@ def _lack(result: Result) -> str:
     return f"no run logged {result.metric}; what they logged: {logged} (metric.name in the sweep's YAML)"
 
 
-def _front_table(result: Result) -> Table:
+def _front_table(result: SweepResult) -> Table:
     """One row per run of the front; of the parameters those in which the runs differ."""
     runs = sorted(result.front, key=lambda run: run.best, reverse=result.goal == Goal.MAXIMIZE)
     table = Table(
@@ -103,14 +103,14 @@ def _varies(name: str, runs: Sequence[BestRun]) -> bool:
     return len({repr(run.parameters.get(name)) for run in runs}) > 1
 
 
-def _best_lines(result: Result, best: BestRun) -> Iterator[Text]:
+def _best_lines(result: SweepResult, best: BestRun) -> Iterator[Text]:
     """Whole lines however narrow the terminal is: paths and addresses are there to be copied."""
     rows = list(_best_rows(result, best))
     width = min(max(len(name) for name, _ in rows), _WIDEST_NAME)
     return (Text.assemble(" ", (f"{name:<{width}}", "bold"), f"  {value}") for name, value in rows)
 
 
-def _best_rows(result: Result, best: BestRun) -> Iterator[tuple[str, str]]:
+def _best_rows(result: SweepResult, best: BestRun) -> Iterator[tuple[str, str]]:
     yield from ((name, _text(value)) for name, value in best.parameters.items())
     yield from ((f"{name} (best)", _text(value)) for name, value in best.objectives.items())
     yield f"{result.metric} (last)", _text(best.last)

@@ -3,8 +3,8 @@
 import argparse
 import shlex
 
-from litsweep.cli.backend import running_backend
 from litsweep.cli.options import add_data_dir
+from litsweep.cli.server_address import running_server
 from litsweep.errors import LitsweepError
 
 
@@ -15,11 +15,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def execute(args: argparse.Namespace) -> int:
-    backend = running_backend(args.data_dir.expanduser())
-    if backend is None:
+    server = running_server(args.data_dir.expanduser())
+    if server is None:
         raise LitsweepError(
             f"no server is running on {args.data_dir}; start one with `litsweep serve` in another shell"
         )
-    for name, value in backend.environment().items():
+    for name, value in server.environment().items():
         print(f"export {name}={shlex.quote(value)}")
     return 0

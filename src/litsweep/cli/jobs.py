@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from litsweep.cli.backend import find_sweep, use_backend
 from litsweep.cli.options import add_data_dir, add_sweep
+from litsweep.cli.server_address import find_sweep, use_server
 from litsweep.errors import LitsweepError, count
 from litsweep.launch.directory import SweepEntry, directory
 from litsweep.launch.slurm import Task
@@ -35,7 +35,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def show_status(args: argparse.Namespace) -> int:
     data_dir: Path = args.data_dir.expanduser()
     if args.sweep is None:
-        use_backend(data_dir)
+        use_server(data_dir)
         _show_sweeps(Console())
     else:
         _show_sweep(find_sweep(args.sweep, data_dir), Console())

@@ -70,7 +70,7 @@ def add_port(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def say_other_port(asked: int | None, url: str) -> None:
+def show_other_port(asked: int | None, url: str) -> None:
     """Say on stderr that the default port is taken, where the server at `url` therefore has another one."""
     from litsweep.server.port_holder import port_holder
 
@@ -84,11 +84,4 @@ def port(text: str) -> int:
     """A flag's value that must be a TCP port, or 0 for a free one."""
     if not text.isdigit() or int(text) > HIGHEST_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: 1 to {HIGHEST_PORT}, or 0 for a free one")
-    return int(text)
-
-
-def positive(text: str) -> int:
-    """A flag's value that must be a whole number above 0."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)

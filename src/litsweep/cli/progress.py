@@ -16,24 +16,32 @@ from litsweep.cli.time_left import TimeLeft, Workload, duration
 from litsweep.errors import LitsweepError, shortened
 from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.result import missing_metrics
+from litsweep.launch.table import slot_table
 from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
 from litsweep.sweep.run import RunState, unreported_warning
 
 POLL_SECONDS = 2.0
+REDRAW_SECONDS = 0.5
 LINE_SECONDS = 30.0
 """How often a line is written where the view cannot be redrawn."""
 _ALWAYS = (str(RunState.RUNNING), str(RunState.FAILED))
 
 
 class Progress:
-    """Shows a sweep on stderr while the block runs: redrawn in a terminal, now and then a line elsewhere.
+    """Shows a sweep on stderr while the block runs: redrawn in a terminal, elsewhere a line now and then.
 
-    `count` bounds the runs that are added to those that have ended before. As the `display` of `launch` it
-    learns how many agents there are.
+    `count` limits the runs that are added to those that have ended before. It is a `Display` for `launch`:
+    the slots give the number of agents. With `shows_slots` a terminal shows the slots instead of the runs.
     """
 
     def __init__(
-        self, watch: SweepWatch, console: Console, count: int | None = None, agents: int = 1
+        self,
+        watch: SweepWatch,
+        console: Console,
+        count: int | None = None,
+        agents: int = 1,
+        *,
+        shows_slots: bool = False,
     ) -> None:
         self._watch = watch
         self._console = console
@@ -44,11 +52,17 @@ class Progress:
         self._live = (
             Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         )
+        self._shows_slots = shows_slots
+        self._slots: tuple[SlotView, ...] = ()
+        self._drawn: tuple[SweepStatus | None, str] = (None, "")
+        self._drawn_at = self._shown_at = float("-inf")
         self._shown = ""
-        self._shown_at = float("-inf")
 
     def __call__(self, slots: tuple[SlotView, ...]) -> None:
         self._line.count_agents(slots)
+        self._slots = slots
+        if self._live and self._shows_slots and time.monotonic() - self._drawn_at >= REDRAW_SECONDS:
+            self._draw(self._live)
 
     def __enter__(self) -> "Progress":
         if self._live:
@@ -66,7 +80,7 @@ class Progress:
         if kind is None:
             self._live = None
             self._shown_at = float("-inf")
-            self._read()  # the last runs ended after the last look
+            self._read()  # the last runs ended after the last read
 
     def _follow(self) -> None:
         while not self._over.is_set():
@@ -80,12 +94,20 @@ class Progress:
             self._show_line(f"progress is not available: {error}")
 
     def _show(self, status: SweepStatus) -> None:
-        self._metrics.tell(status)
-        line = self._line.of(status)
+        self._metrics.warn(status)
+        self._drawn = (status, self._line.text(status))
         if self._live:
-            self._live.update(_panel(status, line, self._line.total(status)), refresh=True)
+            self._draw(self._live)
         else:
-            self._show_line(line)
+            self._show_line(self._drawn[1])
+
+    def _draw(self, live: Live) -> None:
+        self._drawn_at = time.monotonic()
+        status, line = self._drawn
+        if self._shows_slots:
+            live.update(Group(slot_table(self._slots, status), Text(line)), refresh=True)
+        elif status:
+            live.update(_panel(status, line, self._line.total(status)), refresh=True)
 
     def _show_line(self, line: str) -> None:
         is_news = line.split(" · ")[:-1] != self._shown.split(" · ")[:-1] or " · " not in line
@@ -99,17 +121,17 @@ class MetricCheck:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
-    def tell(self, status: SweepStatus) -> None:
+    def warn(self, status: SweepStatus) -> None:
         for metric, what in missing_metrics(status).items():
             self._warn_once(metric, what)
         if status.unreported:
             self._warn_once("", unreported_warning(status.unreported))
 
     def _warn_once(self, subject: str, what: str) -> None:
-        if subject not in self._told:
-            self._told.add(subject)
+        if subject not in self._warned:
+            self._warned.add(subject)
             self._console.print(f"warning: {what}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -130,7 +152,7 @@ class SummaryLine:
         """Take the number of agents from a launch's slots."""
         self.agents = sum(slot.state not in (SlotState.DONE, SlotState.CLOSED) for slot in slots)
 
-    def of(self, status: SweepStatus) -> str:
+    def text(self, status: SweepStatus) -> str:
         total = self.total(status)
         done = len(status.runs) - len(status.alive)
         states = status.count()

@@ -12,7 +12,6 @@ from urllib.parse import quote, urlsplit
 import yaml
 from rich.console import Console
 
-from litsweep.cli.backend import Backend
 from litsweep.cli.best import show_result
 from litsweep.cli.check import check_config, check_parameters, show_warnings, uses_pipeline
 from litsweep.cli.launch import show_failures
@@ -22,12 +21,13 @@ from litsweep.cli.options import (
     add_json,
     add_port,
     default_data_dir,
-    positive,
     write_json,
 )
+from litsweep.cli.server_address import ServerAddress
 from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError, count
-from litsweep.launch.result import Result
+from litsweep.launch.launcher import positive
+from litsweep.launch.result import SweepResult
 from litsweep.launch.variables import client_settings, failures_allowed
 from litsweep.sweep.config import SweepConfig
 
@@ -63,15 +63,15 @@ def execute(args: argparse.Namespace) -> int:
     if uses_pipeline(config):
         check_parameters(args.config, config)
     data_dir = args.data_dir.expanduser()
-    with shared_server(data_dir, args.port) as backend:
-        _say_which_server(backend, data_dir)
-        backend.use()
-        return _run_sweep(create_sweep(args.config, config), backend, args)
+    with shared_server(data_dir, args.port) as server:
+        _warn_of_other_server(server, data_dir)
+        server.use()
+        return _run_sweep(create_sweep(args.config, config), server, args)
 
 
-def _say_which_server(backend: Backend, data_dir: Path) -> None:
+def _warn_of_other_server(server: ServerAddress, data_dir: Path) -> None:
     named = os.environ.get("WANDB_BASE_URL", "").rstrip("/")
-    if named and named != backend.url:
+    if named and named != server.url:
         fix = "for the other use `wandb sweep` and `litsweep launch`"
         print(
             f"The sweep runs on the server of {data_dir}, not on WANDB_BASE_URL={named}; {fix}",
@@ -112,15 +112,16 @@ def _check_name(kind: str, name: str) -> None:
         raise LitsweepError(f"{kind}: must be a name without {' '.join(banned)}, got {name!r}; {fix}")
 
 
-def _run_sweep(sweep: str, backend: Backend, args: argparse.Namespace) -> int:
+def _run_sweep(sweep: str, server: ServerAddress, args: argparse.Namespace) -> int:
     from litsweep.cli.progress import Progress
-    from litsweep.launch.local import LaunchOptions, launch
+    from litsweep.launch.local import launch
+    from litsweep.launch.options import LaunchOptions
     from litsweep.launch.result import result_of
     from litsweep.launch.watch import SweepWatch
 
     errors = Console(stderr=True)
     errors.print(f"Sweep {sweep} on {count(args.agents, 'agent')}", highlight=False)
-    page = backend.page("/{}/{}/sweeps/{}".format(*map(quote, sweep.split("/"))))
+    page = server.page("/{}/{}/sweeps/{}".format(*map(quote, sweep.split("/"))))
     errors.print(f"Open its page: {page}", highlight=False, soft_wrap=True)
     options = LaunchOptions(
         gpus="none",
@@ -135,15 +136,15 @@ def _run_sweep(sweep: str, backend: Backend, args: argparse.Namespace) -> int:
     show_failures(outcome)
     result = result_of(watch.read())
     shown = show_result(result)
-    _say_how_to_go_on(result, backend, args)
+    _show_next_commands(result, server, args)
     write_json(args.json, result.as_dict())
     return outcome.exit_code or shown
 
 
-def _say_how_to_go_on(result: Result, backend: Backend, args: argparse.Namespace) -> None:
+def _show_next_commands(result: SweepResult, server: ServerAddress, args: argparse.Namespace) -> None:
     data_dir = [] if args.data_dir == default_data_dir() else ["--data-dir", str(args.data_dir)]
-    if not backend.stays:
-        used = urlsplit(backend.url).port
+    if not server.stays:
+        used = urlsplit(server.url).port
         port = [] if used == DEFAULT_PORT else ["--port", str(used)]
         serve = shlex.join(["litsweep", "serve", *data_dir, *port])
         print(f"The page is there while a server runs: {serve}", file=sys.stderr)

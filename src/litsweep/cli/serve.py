@@ -4,7 +4,7 @@ import argparse
 import shlex
 import sys
 
-from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_port, say_other_port
+from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_port, show_other_port
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -26,7 +26,7 @@ def execute(args: argparse.Namespace) -> int:
     from litsweep.server.settings import Settings
 
     def announce(info: ServerInfo) -> None:
-        say_other_port(args.port, info.url)
+        show_other_port(args.port, info.url)
         keyring = Keyring(api_key(settings.data_dir))
         print(f"export WANDB_BASE_URL={shlex.quote(info.url)}")
         print(f"export WANDB_API_KEY={shlex.quote(keyring.key)}", flush=True)

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
-from litsweep.cli.backend import Backend, running_backend
-from litsweep.cli.options import say_other_port
+from litsweep.cli.options import show_other_port
+from litsweep.cli.server_address import ServerAddress, running_server
 from litsweep.errors import LitsweepError
 
 START_TIMEOUT_SECONDS = 60.0
@@ -26,7 +26,7 @@ STOP_TIMEOUT_SECONDS = 10.0
 
 
 @contextlib.contextmanager
-def shared_server(data_dir: Path, port: int | None) -> Iterator[Backend]:
+def shared_server(data_dir: Path, port: int | None) -> Iterator[ServerAddress]:
     """The server of `data_dir` for the time of the block: the one that runs already, or one started for it.
 
     `port` is what the person asked for, 0 for any, None for the default one or any if that is taken. Raises
@@ -38,18 +38,18 @@ def shared_server(data_dir: Path, port: int | None) -> Iterator[Backend]:
     with (data_dir / "users").open("a+") as users:
         if not _is_alone(users):
             fcntl.flock(users, fcntl.LOCK_SH)  # after whoever is starting or ending the server
-        backend = running_backend(data_dir)
-        if backend is None:
-            backend = _start(data_dir, port, users)
-            say_other_port(port, backend.url)
-        elif port and urlsplit(backend.url).port != port:
+        server = running_server(data_dir)
+        if server is None:
+            server = _start(data_dir, port, users)
+            show_other_port(port, server.url)
+        elif port and urlsplit(server.url).port != port:
             raise LitsweepError(
-                f"--port {port}: a server runs on {data_dir} already, at {backend.url}; leave --port out to "
+                f"--port {port}: a server runs on {data_dir} already, at {server.url}; leave --port out to "
                 "use that one, stop it, or give another --data-dir"
             )
         fcntl.flock(users, fcntl.LOCK_SH)
         try:
-            yield replace(backend, stays=_shared_process(data_dir, users) is None)
+            yield replace(server, stays=_shared_process(data_dir, users) is None)
         finally:
             pid = _shared_process(data_dir, users)
             if pid is not None and _is_alone(users):
@@ -74,7 +74,7 @@ def _shared_process(data_dir: Path, users: TextIO) -> int | None:
     return info.pid if info and users.read().strip() == str(info.pid) else None
 
 
-def _start(data_dir: Path, port: int | None, users: TextIO) -> Backend:
+def _start(data_dir: Path, port: int | None, users: TextIO) -> ServerAddress:
     log = data_dir / "server.log"
     flags = ["--data-dir", str(data_dir)]
     if port is not None:
@@ -89,9 +89,9 @@ def _start(data_dir: Path, port: int | None, users: TextIO) -> Backend:
     users.truncate(0)
     users.write(str(process.pid))
     users.flush()
-    backend = _wait_until_ready(process, data_dir, log)
+    server = _wait_until_ready(process, data_dir, log)
     process.returncode = 0  # it may outlive this command: Popen need not wait for it, nor warn
-    return backend
+    return server
 
 
 def _check_port(data_dir: Path, port: int) -> None:
@@ -103,12 +103,12 @@ def _check_port(data_dir: Path, port: int) -> None:
         pass
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", data_dir: Path, log: Path) -> Backend:
+def _wait_until_ready(process: "subprocess.Popen[bytes]", data_dir: Path, log: Path) -> ServerAddress:
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        backend = running_backend(data_dir)
-        if backend is not None:
-            return backend
+        server = running_server(data_dir)
+        if server is not None:
+            return server
         time.sleep(0.1)
     last = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-5:]).strip()
     raise LitsweepError(f"the embedded server did not start; the end of {log}:\n{last}")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from litsweep.launch.result import ATTEMPTS
 from litsweep.launch.watch import RunStatus
+from litsweep.sweep.contract import ATTEMPTS
 from litsweep.sweep.run import STOPPED_EARLY, RunState
 
 MOST_SIMULATED = 10_000

@@ -23,13 +23,14 @@ from types import FrameType
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.disk import cleaner_for
-from litsweep.launch.link import Autonomous, LineSocket, Link, Message, Streak
+from litsweep.launch.link import FailureStreak, LineSocket, Link, Message, Unsupervised
 from litsweep.launch.options import LaunchOptions
 from litsweep.launch.protocol import AgentApi, Command, SweepGoneError, UnreachableError, connect
 from litsweep.launch.retry import Retries
 from litsweep.launch.runner import Runner, RunProcess
 from litsweep.launch.variables import failures_allowed
 from litsweep.lifetime import die_with_parent
+from litsweep.sweep.contract import ExitCode, Variable
 from litsweep.sweep.run import Failure
 
 HEARTBEAT_SECONDS = 5.0
@@ -111,7 +112,7 @@ class Agent:
 
     def _register(self) -> str:
         host = socket.gethostname()
-        slot = os.environ.get("LITSWEEP_SLOT", "").rpartition(":")[2]
+        slot = os.environ.get(Variable.SLOT, "").rpartition(":")[2]
         return self._api.register(f"{host}:{slot}" if slot else host)
 
     def _obey_link(self) -> None:
@@ -234,12 +235,13 @@ def _nothing(signum: int, frame: FrameType | None) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Be the agent of one slot."""
     args = parse(argv)
-    return be_agent(args, lambda api, link: Agent(api, link, Runner(api, Path.cwd(), args.log)).run())
+    return run_agent(args, lambda api, link: Agent(api, link, Runner(api, Path.cwd(), args.log)).run())
 
 
-def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) -> int:
+def run_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) -> int:
     """Connect to the sweep and to the supervisor, if there is one, and `work`; returns the exit code."""
     _log_to_stderr()
+    os.environ[Variable.FAILURE_FILE] = str(args.log.with_suffix(".failure").absolute())
     supervisor: Link | None = None
     if args.supervisor is not None:
         die_with_parent(signal.SIGHUP)
@@ -248,8 +250,8 @@ def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) ->
     try:
         api = connect(args.sweep)
         options = LaunchOptions(keep_checkpoints=args.keep_checkpoints, environ=os.environ)
-        own = Autonomous(
-            Streak(args.max_consecutive_failures),
+        own = Unsupervised(
+            FailureStreak(args.max_consecutive_failures),
             Retries(api),
             cleaner_for(api.path, options),
             args.count,
@@ -260,8 +262,8 @@ def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) ->
         if supervisor:
             supervisor.send(event="left", reason=str(error), broken=True)
         log.error("%s", error)
-        return 1
-    return 0
+        return ExitCode.FAILED
+    return ExitCode.OK
 
 
 def _log_to_stderr() -> None:

@@ -1,9 +1,11 @@
 """The GPUs of this machine, cut into slots: each slot has its devices and its share of the CPU."""
 
+import argparse
 import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -46,6 +48,25 @@ def devices_here(environ: Mapping[str, str], driver: Callable[[], str] = listed_
             name.strip() for name in allowed.split(",") if name.strip() not in ("", "-1", "NoDevFiles")
         )
     return _parse_listing(driver())
+
+
+def chosen_gpus(args: argparse.Namespace) -> str | tuple[str, ...]:
+    """Return the devices for `litsweep launch`. Without a GPU and an option that needs one, that is the CPU.
+
+    Raises ConfigError if `--gpus` names a GPU that is not there.
+    """
+    if args.gpus in ("all", "none"):
+        return str(args.gpus)
+    if args.gpus is not None:
+        names = tuple(name.strip() for name in args.gpus.split(","))
+        check_present(names)
+        return names
+    if devices_here(os.environ) or args.per_gpu > 1 or args.per_trial > 1:
+        return "all"
+    agents = "one agent" if args.agents == 1 else f"{args.agents} agents"
+    more = "" if args.agents > 1 else "; --agents N starts more"
+    print(f"No GPU found: {agents} on the CPU{more}", file=sys.stderr)
+    return "none"
 
 
 def check_present(

@@ -114,7 +114,7 @@ def full_path(sweep: str, environ: Mapping[str, str] = os.environ) -> str:
     """
     path = SweepPath.parse(sweep, {})
     if path.entity:
-        return f"{path.entity}/{path.project}/{path.id}"
+        return str(path)
     server = directory(environ)
     preferred = SweepPath.parse(sweep, environ)
     found = server.find(preferred) if preferred != path else []

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from litsweep.launch.options import LaunchOptions
 from litsweep.launch.protocol import SweepPath
+from litsweep.sweep.contract import Variable
 
 CLEANING_SECONDS = 20.0  # between the starts of two cleanings
 GIGABYTE = 1e9
 
 
-def lack_of_room(folder: Path, slots: int, min_free_gb: float) -> str:
+def disk_shortage(folder: Path, slots: int, min_free_gb: float) -> str | None:
     """Why no run should start: the disk under `folder` is nearly full; empty when there is room.
 
     Each slot's next run must find twice the largest run's checkpoints, and `min_free_gb` stay free beyond.
@@ -30,7 +31,7 @@ def lack_of_room(folder: Path, slots: int, min_free_gb: float) -> str:
     needed = min_free_gb * GIGABYTE + 2 * slots * max(sizes, default=0)
     free = shutil.disk_usage(there).free
     if free >= needed:
-        return ""
+        return None
     return (
         f"the disk of {there} has {free / GIGABYTE:.1f} GB free, and {needed / GIGABYTE:.1f} GB are wanted "
         "before a run starts: make room, or set --min-free-gb of litsweep launch"
@@ -49,8 +50,7 @@ def _size(folder: Path) -> int:
 
 def cleaner_for(path: SweepPath, options: LaunchOptions) -> "Cleaner":
     """The cleaner of a sweep's checkpoints, where agent.py keeps them."""
-    sweep = f"{path.entity}/{path.project}/{path.id}"
-    return Cleaner(sweep, options.checkpoints / path.id, options.keep_checkpoints, options.environ)
+    return Cleaner(str(path), options.checkpoints / path.id, options.keep_checkpoints, options.environ)
 
 
 class Cleaner:
@@ -59,16 +59,9 @@ class Cleaner:
     def __init__(self, sweep: str, folder: Path, keep: int, environ: Mapping[str, str]) -> None:
         self.folder = folder
         self._keep = keep
-        self._argv = [
-            sys.executable,
-            "-m",
-            "litsweep.launch.checkpoints",
-            sweep,
-            str(folder),
-            "--keep",
-            str(keep),
-        ]
-        self._environ = {name: value for name, value in environ.items() if name != "LITSWEEP_SLOT"}
+        module = "litsweep.launch.checkpoints"
+        self._argv = [sys.executable, "-m", module, sweep, str(folder), "--keep", str(keep)]
+        self._environ = {name: value for name, value in environ.items() if name != Variable.SLOT}
         self._process: subprocess.Popen[bytes] | None = None
         self._wanted = False
         self._next = 0.0

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from litsweep.launch.disk import Cleaner, lack_of_room
+from litsweep.launch.disk import Cleaner, disk_shortage
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.options import LaunchOptions
 from litsweep.launch.retry import Retries
@@ -29,7 +29,7 @@ _FAULTS_OF_A_SLOT = (
 
 
 @dataclass
-class Streak:
+class FailureStreak:
     """Counts a slot's failed runs in a row."""
 
     limit: int
@@ -96,10 +96,10 @@ class LineSocket:
 
 
 @dataclass
-class Autonomous:
+class Unsupervised:
     """An agent without a supervisor, as on a cluster: it counts its runs and its failures itself."""
 
-    streak: Streak
+    streak: FailureStreak
     retries: Retries
     cleaner: Cleaner
     count: int | None = None
@@ -127,7 +127,7 @@ class Autonomous:
     def _verdict(self) -> Message:
         if self.count is not None and self._taken >= self.count:
             return {"order": "leave", "reason": ""}
-        if reason := lack_of_room(self.cleaner.folder, 1, self.min_free_gb):
+        if reason := disk_shortage(self.cleaner.folder, 1, self.min_free_gb):
             return {"order": "leave", "reason": reason}
         return {"order": "go"}
 

@@ -4,6 +4,7 @@ The supervisor hands out permission to take a run, never the run itself: that co
 so the same launcher serves W&B's cloud and the embedded backend.
 """
 
+import argparse
 import logging
 import os
 import select
@@ -16,24 +17,44 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
-from litsweep.launch.devices import listed_by_driver, slots_for
-from litsweep.launch.disk import cleaner_for, lack_of_room
+from litsweep.launch.devices import chosen_gpus, listed_by_driver, slots_for
+from litsweep.launch.disk import cleaner_for, disk_shortage
 from litsweep.launch.failure import RunEnd
+from litsweep.launch.launcher import Display, Flag, Launcher, View, positive
 from litsweep.launch.link import Message, end_of
-from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, SlotView, log_folder
-from litsweep.launch.protocol import AgentApi, connect, credentials, require_online
+from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, log_folder
+from litsweep.launch.protocol import AgentApi, client_environment, connect
 from litsweep.launch.retry import Retries
 from litsweep.launch.slot import SlotAgent
 from litsweep.launch.variables import kill_delay
 from litsweep.sweep.run import Failure
 
-__all__ = ["LaunchOptions", "LaunchOutcome", "launch"]
-
-Display = Callable[[tuple[SlotView, ...]], None]
 LOOP_SECONDS = 0.25
 GRACE_SECONDS = 30.0  # after the kill delay: for agents to report how their runs ended
 
 log = logging.getLogger("litsweep.launch")
+
+
+def _launch(sweep: str, args: argparse.Namespace, view: View) -> LaunchOutcome:
+    options = LaunchOptions.of(args, gpus=chosen_gpus(args))
+    with view() as display:
+        return launch(sweep, options, display)
+
+
+LAUNCHER = Launcher(
+    "local",
+    "this machine",
+    (
+        Flag("--gpus", help="all, none, or devices such as 0,1,3 (default: all, or the CPU without a GPU)"),
+        Flag("--per-gpu", type=positive, default=1, metavar="K", help="agents that share a GPU"),
+        Flag("--per-trial", type=positive, default=1, metavar="N", help="GPUs for each run"),
+        Flag(
+            "--agent", choices=("warm", "stock"), default=LaunchOptions.agent,
+            help="warm: a process that has imported everything forks the runs; stock: `wandb agent`",
+        ),
+    ),
+    _launch,
+)  # fmt: skip
 
 
 def launch(
@@ -49,13 +70,11 @@ def launch(
     kill. SIGTERM and SIGHUP start at the second step. Whatever way it ends, no process stays behind.
     Raises LitsweepError when the sweep or the key is not there, or the options do not fit the machine.
     """
-    environ = {**os.environ, **options.environ}
-    require_online(environ)
-    environ |= credentials(environ)
+    environ = client_environment({**os.environ, **options.environ})
     slots = slots_for(options, environ, driver)
     api = connect(sweep, environ)
     logs = log_folder(options.log_dir, api.path.id)
-    Retries(api).take_up()
+    Retries(api).requeue_crashed()
     options = replace(options, environ=environ)
     launch_id = uuid.uuid4().hex[:12]
     agents = [SlotAgent(s, sweep, options, launch_id, logs / f"slot-{s.index}.log") for s in slots]
@@ -174,7 +193,7 @@ class Supervisor:
                 agent.leave("all runs are done")
 
     def _grant_if_room(self, agent: SlotAgent) -> None:
-        reason = lack_of_room(self._cleaner.folder, len(self._agents), self._min_free_gb)
+        reason = disk_shortage(self._cleaner.folder, len(self._agents), self._min_free_gb)
         if not reason:
             agent.go()
             self._left_to_start = None if self._left_to_start is None else self._left_to_start - 1

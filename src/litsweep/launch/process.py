@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-MARK = "LITSWEEP_SLOT"
-
 
 def start(
     argv: Sequence[str], environ: Mapping[str, str], log: IO[bytes], pass_fds: Sequence[int] = ()

@@ -18,7 +18,8 @@ import yaml
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.variables import Http, check_folder, check_values, client_settings
-from litsweep.sweep.run import AGENT_NAME, RunState
+from litsweep.sweep.contract import AGENT_NAME
+from litsweep.sweep.run import RunState
 
 CREDENTIALS = ("WANDB_BASE_URL", "WANDB_API_KEY")
 
@@ -73,6 +74,9 @@ class SweepPath:
         entity, project, sweep = [None] * (3 - len(parts)) + parts
         assert sweep is not None, "parts is not empty"
         return cls(entity or environ.get("WANDB_ENTITY"), project or environ.get("WANDB_PROJECT"), sweep)
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.entity, self.project, self.id) if part)
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,7 @@ class AgentApi(GraphqlApi):
         project = answer.get("project") or {}
         if not project.get("sweep"):
             raise LitsweepError(
-                f"there is no sweep {self._path_text()} on {self.base_url}: write ENTITY/PROJECT/ID as "
+                f"there is no sweep {self.path} on {self.base_url}: write ENTITY/PROJECT/ID as "
                 "`wandb sweep` printed it; `litsweep status` lists the sweeps"
             )
         self.path = SweepPath(project["entityName"], project["name"], project["sweep"]["name"])
@@ -229,10 +233,7 @@ class AgentApi(GraphqlApi):
         self._post(f"{self.base_url}/files/{path.entity}/{path.project}/{run_id}/file_stream", body)
 
     def _subject(self) -> str:
-        return f"sweep {self._path_text()} or its agent"
-
-    def _path_text(self) -> str:
-        return "/".join(part for part in (self.path.entity, self.path.project, self.path.id) if part)
+        return f"sweep {self.path} or its agent"
 
 
 def connect(sweep: str, environ: Mapping[str, str] = os.environ) -> AgentApi:
@@ -244,6 +245,15 @@ def connect(sweep: str, environ: Mapping[str, str] = os.environ) -> AgentApi:
     api = AgentApi(found["WANDB_BASE_URL"], found["WANDB_API_KEY"], SweepPath.parse(sweep, environ), environ)
     api.sweep()
     return api
+
+
+def client_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return `environ` with the address and the API key of the server for agents and runs.
+
+    Raises LitsweepError if there is no key, or if a variable keeps runs from starting (`require_online`).
+    """
+    require_online(environ)
+    return {**environ, **credentials(environ)}
 
 
 def require_online(environ: Mapping[str, str] = os.environ) -> None:

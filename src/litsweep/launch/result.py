@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass
 from litsweep.launch.repeat import command_line
 from litsweep.launch.watch import RunStatus, SweepStatus
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.contract import ATTEMPTS, CHECKPOINT, MODEL_ARTIFACT
 from litsweep.sweep.run import RunState
 from litsweep.sweep.summary import entries, find, is_aggregated
 
-__all__ = ["BestRun", "Result", "command_line", "result_of"]
+__all__ = ["BestRun", "SweepResult", "command_line", "result_of"]
 
-CHECKPOINT, ARTIFACT = "checkpoint", "model_artifact"
-ATTEMPTS = "attempts"  # the agents' count, not a metric
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as W&B's API has them
 
 
@@ -37,7 +36,7 @@ class BestRun:
 
 
 @dataclass(frozen=True)
-class Result:
+class SweepResult:
     """A sweep's outcome: `runs` counts them by state, `best` is None when no run has a finite value of the
     metric, in its history or summary. `unusable` is then what the last run has that has any.
 
@@ -65,9 +64,9 @@ class Result:
         return asdict(self)
 
 
-def result_of(status: SweepStatus) -> Result:
+def result_of(status: SweepStatus) -> SweepResult:
     best = status.best()
-    return Result(
+    return SweepResult(
         sweep=status.path,
         url=status.url,
         state=status.state,
@@ -95,7 +94,7 @@ def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
         last=run.last,
         test={key: value for key, value in run.summary.items() if _is_test_metric(key, value)},
         checkpoint=run.summary.get(CHECKPOINT),
-        artifact=run.summary.get(ARTIFACT),
+        artifact=run.summary.get(MODEL_ARTIFACT),
         command=command_line(config, run.parameters, run.id),
         objectives=run.objectives,
     )

@@ -4,24 +4,22 @@ import logging
 import signal
 
 from litsweep.errors import LitsweepError
-from litsweep.launch.failure import EXIT_PREEMPTED, RunEnd
+from litsweep.launch.failure import RunEnd
 from litsweep.launch.protocol import AgentApi
+from litsweep.sweep.contract import ATTEMPTS, FAILURE, ExitCode
 from litsweep.sweep.run import Failure, RunState
 
 MOST_ATTEMPTS = 3
-FAILURE = "failure"
-ATTEMPTS = "attempts"
-_KILLED = 128 + signal.SIGKILL
 _NOT_ITS_OWN_FAULT = (Failure.SIGNAL, Failure.LOST)
 
 log = logging.getLogger("litsweep.launch")
 
 
-def _exit_code(failure: Failure) -> int:
+def _exit_code(failure: Failure) -> ExitCode:
     """What the server is told, as a run's own client would tell it."""
     if failure is Failure.UNREPORTED:
-        return 0
-    return _KILLED if failure in _NOT_ITS_OWN_FAULT else 1
+        return ExitCode.OK
+    return ExitCode.KILLED if failure in _NOT_ITS_OWN_FAULT else ExitCode.FAILED
 
 
 class Retries:
@@ -41,7 +39,7 @@ class Retries:
             log.warning("cannot note that run %s ended by %s: %s", end.run_id, end.failure, error)
             return False
 
-    def take_up(self) -> None:
+    def requeue_crashed(self) -> None:
         """Have the runs tried again that a launch left behind which was killed, or whose machine died."""
         ends = [RunEnd(run_id, -signal.SIGKILL, Failure.LOST) for run_id in self._api.crashed()]
         again = [end.run_id for end in ends if self.record(end)]
@@ -54,14 +52,14 @@ class Retries:
     def abandon(self, run_id: str) -> None:
         """Tell the server of a run that the person had killed, rather than let it find out."""
         try:
-            self._api.end(run_id, _KILLED)
+            self._api.end(run_id, ExitCode.KILLED)
         except LitsweepError as error:
             log.warning("cannot note that run %s was killed: %s", run_id, error)
 
     def _settle(self, run_id: str) -> bool:
         """End a preempted run for its client, where that was killed before it could say the last word."""
         if self._api.run(run_id).get("state") == RunState.PREEMPTING:
-            self._api.end(run_id, EXIT_PREEMPTED)
+            self._api.end(run_id, ExitCode.PREEMPTED)
         return True
 
     def _record(self, end: RunEnd, failure: Failure) -> bool:

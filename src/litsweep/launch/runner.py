@@ -13,14 +13,13 @@ import yaml
 
 from litsweep.launch import process
 from litsweep.launch.command import Invocation, invocation
-from litsweep.launch.failure import EXIT_PREEMPTED, RunEnd, classify, host_memory_kills, last_lines
+from litsweep.launch.failure import TAIL_BYTES, RunEnd, classify, host_memory_kills, last_lines, output_from
 from litsweep.launch.fresh import flush, leave_parent
 from litsweep.launch.protocol import AgentApi, Command
 from litsweep.launch.variables import kill_delay
 from litsweep.launch.warm import WarmParent
+from litsweep.sweep.contract import ExitCode, Variable, reported_failure
 from litsweep.sweep.run import Failure
-
-TAIL_BYTES = 16384
 
 log = logging.getLogger("litsweep.agent")
 
@@ -35,7 +34,7 @@ class RunProcess:
         self.run_id = run_id
         self.pid = pid
         self._output = output
-        self._from = output.stat().st_size if output.exists() else 0
+        self._from = _size(output)
         self._memory_kills = host_memory_kills()
         self._asked = False
         self.is_unwanted = False
@@ -67,9 +66,8 @@ class RunProcess:
     def kill(self) -> None:
         """End all its processes now, those in other sessions too."""
         process.kill_group(self.pid)
-        mine = os.environ.get(process.MARK)
-        if mine:
-            process.kill_marked(f"{process.MARK}={mine}", f"WANDB_RUN_ID={self.run_id}")
+        if slot := os.environ.get(Variable.SLOT):
+            process.kill_marked(f"{Variable.SLOT}={slot}", f"{Variable.RUN_ID}={self.run_id}")
 
     def patience(self) -> float:
         """Seconds until it is killed for not ending; infinite when nobody asked it to."""
@@ -83,28 +81,25 @@ class RunProcess:
         if pid == 0:
             return None
         code = os.waitstatus_to_exitcode(status)
-        tail = self._tail()
+        tail = last_lines(output_from(self._output, max(self._from, _size(self._output) - TAIL_BYTES)))
         failure = self._failure(code, tail)
         process.kill_group(self.pid)
         if code < 0:
             self.kill()
         taken_away = self._preempted and code != 0
-        return RunEnd(self.run_id, EXIT_PREEMPTED if taken_away else code, failure, tail)
+        return RunEnd(self.run_id, ExitCode.PREEMPTED if taken_away else code, failure, tail)
 
     def _failure(self, code: int, tail: str) -> Failure | None:
         if self.is_unwanted:
             return None
         if self._preempted and code != 0:  # also 1: a cluster ends wandb's process too
             return Failure.SIGNAL
-        return classify(code, tail, host_memory_kills() > self._memory_kills)
+        reported = reported_failure(Path(os.environ[Variable.FAILURE_FILE]))
+        return classify(code, tail, reported, host_memory_kills() > self._memory_kills)
 
-    def _tail(self) -> str:
-        if not self._output.exists():
-            return ""
-        with self._output.open("rb") as output:
-            size = output.seek(0, os.SEEK_END)
-            output.seek(max(self._from, size - TAIL_BYTES))
-            return last_lines(output.read())
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 class Runner:
@@ -116,29 +111,30 @@ class Runner:
         self._cwd = cwd
         self._output = output
         self._warm: WarmParent | None = None
-        self._said = ""
+        self._warned: str | None = None
 
     def start(self, command: Command) -> RunProcess:
         """Start the run that `command` describes."""
         environ = self._environment(command.run_id)
-        params = Path(environ["WANDB_SWEEP_PARAM_PATH"])
+        params = Path(environ[Variable.PARAMETERS_FILE])
         params.parent.mkdir(parents=True, exist_ok=True)
         params.write_text(yaml.safe_dump({"wandb_version": 1, **(command.args or {})}))
         how = invocation(
             self._template, command.program, command.args or {}, params.with_suffix(".json"), environ
         )
+        Path(environ[Variable.FAILURE_FILE]).unlink(missing_ok=True)
         parent = self._warm_parent(how, environ)
         pid = parent.fork(how.script, environ) if parent and how.script else self._exec(how, environ)
         return RunProcess(command.run_id, pid, self._output)
 
     def _environment(self, run_id: str) -> dict[str, str]:
         path = self._api.path
-        environ = {**os.environ, "WANDB_RUN_ID": run_id, "WANDB_SWEEP_ID": path.id}
+        environ = {**os.environ, Variable.RUN_ID: run_id, Variable.SWEEP_ID: path.id}
         environ.pop("WANDB_SERVICE", None)
         environ["PATH"] = process.path_of_runs(os.environ)
         environ |= {"WANDB_ENTITY": path.entity or "", "WANDB_PROJECT": path.project or ""}
         folder = environ.setdefault("WANDB_DIR", str(self._cwd))
-        environ["WANDB_SWEEP_PARAM_PATH"] = f"{folder}/wandb/sweep-{path.id}/config-{run_id}.yaml"
+        environ[Variable.PARAMETERS_FILE] = f"{folder}/wandb/sweep-{path.id}/config-{run_id}.yaml"
         return environ
 
     def _warm_parent(self, how: Invocation, environ: Mapping[str, str]) -> WarmParent | None:
@@ -148,9 +144,9 @@ class Runner:
         program = Path(how.script[0])
         self._warm = self._warm or _warmed_up(program, environ)
         reason = self._warm.prepare(environ) if self._warm.program == program else "the program is another"
-        if reason and reason != self._said:
+        if reason and reason != self._warned:
             log.warning("runs start as new processes: %s", reason)
-        self._said = reason
+        self._warned = reason
         return None if reason else self._warm
 
     def _exec(self, how: Invocation, environ: Mapping[str, str]) -> int:

@@ -12,9 +12,9 @@ from pathlib import Path
 from litsweep.launch import process
 from litsweep.launch.devices import Slot
 from litsweep.launch.failure import RunEnd, last_lines
-from litsweep.launch.link import LineSocket, Message, Streak
+from litsweep.launch.link import FailureStreak, LineSocket, Message
 from litsweep.launch.options import LaunchOptions, SlotState, SlotView
-from litsweep.launch.process import MARK
+from litsweep.sweep.contract import Variable
 from litsweep.sweep.run import Failure
 
 FIRST_RESTART_SECONDS = 1.0
@@ -31,14 +31,14 @@ class SlotAgent:
         self.run: str | None = None
         self.wants_run = False
         self.has_turn = False  # from the permission to take a run until that run's end
-        self.streak = Streak(options.max_consecutive_failures)
+        self.streak = FailureStreak(options.max_consecutive_failures)
         self.done = self.failed = 0
         self.reason = ""
         self._slot = slot
-        self._mark = f"{MARK}={launch_id}:{slot.index}"
+        self._mark = f"{Variable.SLOT}={launch_id}:{slot.index}"
         self._argv = [sys.executable, "-m", MODULES[options.agent], sweep, "--log", str(log)]
         self._environ = {**options.environ, **slot.environment(options.environ)}
-        self._environ[MARK] = self._mark.partition("=")[2]
+        self._environ[Variable.SLOT] = self._mark.partition("=")[2]
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._link: LineSocket | None = None

@@ -20,10 +20,11 @@ from typing import NoReturn
 
 from litsweep.errors import LitsweepError
 from litsweep.launch import process
-from litsweep.launch.agent import be_agent, parse
-from litsweep.launch.failure import TRACEBACK, RunEnd, classify, last_lines
+from litsweep.launch.agent import parse, run_agent
+from litsweep.launch.failure import TRACEBACK, RunEnd, classify, last_lines, output_from
 from litsweep.launch.link import Link
 from litsweep.launch.protocol import AgentApi
+from litsweep.sweep.contract import Variable, reported_failure
 from litsweep.sweep.run import Failure, RunState
 
 POLL_SECONDS = 0.2
@@ -62,16 +63,19 @@ class StockAgent:
         self._leaving = self._leaving or "interrupted"
         self._told_to_end = True
         # Only the run itself: a W&B service that ends, the run's or the agent's, breaks whom it serves.
-        for pid in process.marked_roots(*self._run_marks(), "WANDB_RUN_ID"):
+        for pid in process.marked_roots(*self._run_marks(), Variable.RUN_ID):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
     def _abort(self, signum: int, frame: FrameType | None) -> NoReturn:
-        process.kill_marked(f"{process.MARK}={os.environ.get(process.MARK, '')}", patience=1.0)
+        process.kill_marked(f"{Variable.SLOT}={os.environ.get(Variable.SLOT, '')}", patience=1.0)
         os._exit(128 + signum)
 
     def _run_marks(self) -> list[str]:
-        return [f"{process.MARK}={os.environ.get(process.MARK, '')}", f"WANDB_SWEEP_ID={self._api.path.id}"]
+        return [
+            f"{Variable.SLOT}={os.environ.get(Variable.SLOT, '')}",
+            f"{Variable.SWEEP_ID}={self._api.path.id}",
+        ]
 
     def _may_go(self) -> bool:
         while not self._leaving:
@@ -91,16 +95,8 @@ class StockAgent:
 
     def _one_run(self) -> None:
         before = self._output.stat().st_size if self._output.exists() else 0
-        path = self._api.path
-        argv = [
-            sys.executable,
-            "-m",
-            "wandb",
-            "agent",
-            "--count",
-            "1",
-            f"{path.entity}/{path.project}/{path.id}",
-        ]
+        _failure_file().unlink(missing_ok=True)
+        argv = [sys.executable, "-m", "wandb", "agent", "--count", "1", str(self._api.path)]
         environ = {**os.environ, "PATH": process.path_of_runs(os.environ)}
         with self._output.open("ab") as output:
             self._agent = process.start(argv, environ, output)
@@ -113,18 +109,13 @@ class StockAgent:
 
     def _tell_start(self, before: int) -> bool:
         """Name the run once the agent's log does, within 5 s: if this process dies, it is tried again."""
-        found = _RUN_STARTED.search(self._printed(before))
+        found = _RUN_STARTED.search(output_from(self._output, before))
         if found:
             self._link.send(event="started", run=found[1].decode(), pid=0)
         return found is not None
 
-    def _printed(self, before: int) -> bytes:
-        with self._output.open("rb") as output:
-            output.seek(before)
-            return output.read()
-
     def _tell_end(self, before: int, exit_code: int) -> None:
-        text = self._printed(before)
+        text = output_from(self._output, before)
         found = _RUN_ENDED.search(text)
         if found is None:
             is_asked_to_end = self._leaving or self._told_to_end
@@ -147,15 +138,19 @@ class StockAgent:
             return None
         if self._told_to_end:
             return Failure.SIGNAL
-        failure = classify(1, tail)
+        failure = classify(1, tail, reported_failure(_failure_file()))
         has_crashed = failure is not Failure.ERROR or TRACEBACK in tail
         return Failure.UNREPORTED if state == RunState.PENDING and not has_crashed else failure
+
+
+def _failure_file() -> Path:
+    return Path(os.environ[Variable.FAILURE_FILE])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Be the agent of one slot."""
     args = parse(argv)
-    return be_agent(args, lambda api, link: StockAgent(api, link, args.log).run())
+    return run_agent(args, lambda api, link: StockAgent(api, link, args.log).run())
 
 
 if __name__ == "__main__":

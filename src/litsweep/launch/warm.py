@@ -30,8 +30,9 @@ from litsweep.launch.fresh import (
     run_as_main,
 )
 from litsweep.launch.preload import Import, plan, replaced_modules, run_path
+from litsweep.sweep.contract import Variable
 
-OWN_VARIABLES = ("WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH")
+OWN_VARIABLES = (Variable.RUN_ID, Variable.PARAMETERS_FILE)
 """The environment variables that differ between the runs of an agent."""
 
 
@@ -56,7 +57,7 @@ class WarmParent:
         self._handlers: dict[int, Any] = {}
         self.prepare(environ)
 
-    def prepare(self, environ: Mapping[str, str]) -> str:
+    def prepare(self, environ: Mapping[str, str]) -> str | None:
         """Make the imports that the program as it is now allows; returns why it must not be forked, if so."""
         importlib.invalidate_caches()
         try:
@@ -175,7 +176,7 @@ class WarmParent:
 
 
 class _WatchedArguments(list[str]):
-    """Notes that imports read more of `sys.argv` than the program's name: every run has its own."""
+    """Records that imports read more of `sys.argv` than the program's name: it differs between runs."""
 
     def __init__(self, arguments: list[str], read: set[str]) -> None:
         super().__init__(arguments)
@@ -232,7 +233,7 @@ def _apply(changes: Mapping[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def unsafe_to_fork() -> str:
+def unsafe_to_fork() -> str | None:
     """Why this process must not fork runs; empty when it may."""
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if others:
@@ -240,7 +241,7 @@ def unsafe_to_fork() -> str:
     torch = sys.modules.get("torch")
     if (torch is not None and torch.cuda.is_initialized()) or _holds_gpu():
         return "importing the program touched CUDA"
-    return ""
+    return None
 
 
 def _holds_gpu() -> bool:

@@ -11,6 +11,7 @@ import wandb
 from litsweep.errors import LitsweepError
 from litsweep.launch.protocol import AgentApi, SweepPath, credentials
 from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.contract import FAILURE
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_value, curve, last_value
 from litsweep.sweep.pareto import front_of_sweep, ranked_by
@@ -46,12 +47,12 @@ class RunStatus:
     @property
     def word(self) -> str:
         """The word for its state."""
-        return state_word(self.state, self.stopped_early, self.summary.get("failure"))
+        return state_word(self.state, self.stopped_early, self.summary.get(FAILURE))
 
     @property
     def is_broken(self) -> bool:
         """As `Run.is_broken`."""
-        return self.state.is_broken_by(self.summary.get("failure"))
+        return self.state.is_broken_by(self.summary.get(FAILURE))
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class SweepStatus:
     @property
     def unreported(self) -> int:
         """How many runs ended without starting a W&B run."""
-        return sum(run.summary.get("failure") == Failure.UNREPORTED for run in self.runs)
+        return sum(run.summary.get(FAILURE) == Failure.UNREPORTED for run in self.runs)
 
     def count(self) -> Counter[str]:
         """Runs by the word for their state."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from litsweep.errors import Fault, LitsweepError
+from litsweep.sweep.contract import ExitCode
 
 if TYPE_CHECKING:
     from litsweep.pipeline.classifier import ImageClassifier
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parse(sys.argv[1:] if argv is None else argv)
     except LitsweepError as error:
         print(f"agent.py: {error}", file=sys.stderr)
-        return 2
+        return ExitCode.CONFIG
     return run(arguments)
 
 

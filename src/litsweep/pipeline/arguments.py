@@ -23,6 +23,7 @@ from litsweep.pipeline.classifier import ImageClassifier
 from litsweep.pipeline.datamodule import ImageDataModule
 from litsweep.pipeline.flags import Flag, Hints
 from litsweep.pipeline.ranges import AtLeastZero, Seed
+from litsweep.sweep.contract import Variable
 
 DESCRIPTION = """Train and test one model. A sweep's parameters are these flags, with the same names.
 --model and --data take a class path (my_package.MyModule); the flags below are then those of that class."""
@@ -213,7 +214,7 @@ def _is_refused(parser: LightningArgumentParser, given: Sequence[Flag], name: st
 
 def sweep_parameters() -> dict[str, object]:
     """Return the parameters of the sweep's run that this process is; none when it is not under an agent."""
-    path = os.environ.get("WANDB_SWEEP_PARAM_PATH")
+    path = os.environ.get(Variable.PARAMETERS_FILE)
     if not path or not Path(path).exists():
         return {}
     written = yaml.safe_load(Path(path).read_text())

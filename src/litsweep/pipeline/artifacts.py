@@ -15,12 +15,12 @@ import wandb
 
 from litsweep.pipeline.callbacks import Checkpoints
 from litsweep.pipeline.tracking import ServerUnreachableError
+from litsweep.sweep.contract import MODEL_ARTIFACT
 
 T = TypeVar("T")
 
 BEST = "best"
 STEP = "global_step"
-MODEL = "model_artifact"
 _TYPE_OF_MODEL, _TYPE_OF_STATE = "model", "checkpoint"
 _ERRORS = (wandb.Error, ValueError, OSError)  # the client raises ValueError for an upload that failed
 
@@ -65,7 +65,7 @@ class Artifacts:
         name = self._try("the best checkpoint is only in its folder", self._log_model)
         if self._run.resumed:
             self._try(f"the artifact {self._state} stays", self._delete_state)
-        return {MODEL: name} if name else {}
+        return {MODEL_ARTIFACT: name} if name else {}
 
     def _try(self, otherwise: str, action: Callable[[], T]) -> T | None:
         """The training counts, whatever becomes of an upload."""

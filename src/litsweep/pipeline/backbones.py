@@ -1,6 +1,7 @@
 """The networks: a tutorial's four convolutions, a small residual net, torchvision's classification models."""
 
 import difflib
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +18,8 @@ def build(name: str, input_shape: Shape, classes: int, width: int, dropout: floa
     models have their own. `dropout` acts on the features before the last layer. Raises ConfigError for an
     unknown name and for a network that cannot take images of this shape.
     """
-    if name == "tutorial":
-        network: nn.Module = TutorialNet(input_shape, classes, width, dropout)
-    elif name == "resnet":
-        network = SmallResNet(input_shape, classes, width, dropout)
+    if own := BACKBONES.get(name):
+        network = own(input_shape, classes, width, dropout)
     else:
         network = _torchvision(name, input_shape, classes, dropout)
     _try_out(network, name, input_shape)
@@ -105,14 +104,21 @@ def _plain(channels_in: int, channels_out: int, stride: int) -> nn.Conv2d:
     return nn.Conv2d(channels_in, channels_out, kernel_size=3, stride=stride, padding=1, bias=False)
 
 
+BACKBONES: dict[str, Callable[[Shape, int, int, float], nn.Module]] = {
+    "tutorial": TutorialNet,
+    "resnet": SmallResNet,
+}
+"""The networks of this package. A new one is a class and its name here. See `build` for the arguments."""
+
+
 def _torchvision(name: str, input_shape: Shape, classes: int, dropout: float) -> nn.Module:
     from torchvision import models
 
     known = models.list_models(module=models)
     if name not in known:
-        near = difflib.get_close_matches(name, ["tutorial", "resnet", *known], n=3) or ["tutorial", "resnet"]
+        near = difflib.get_close_matches(name, [*BACKBONES, *known], n=3) or list(BACKBONES)
         fix = f"did you mean {' or '.join(near)}?"
-        rule = "must be tutorial, resnet or a torchvision classification model"
+        rule = f"must be {', '.join(BACKBONES)} or a torchvision classification model"
         raise ConfigError("the model", [Fault("model.backbone", rule, name, fix)])
     options: dict[str, object] = {}
     if name in ("googlenet", "inception_v3"):

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from litsweep.errors import ConfigError, Fault, LitsweepError
 from litsweep.pipeline.pictures import confusion_chart, prediction_grid
+from litsweep.sweep.contract import CHECKPOINT, best_key
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -97,9 +98,9 @@ class Checkpoints:
     def summary(self) -> dict[str, object]:
         summary: dict[str, object] = {}
         if self.path:
-            summary["checkpoint"] = str(self.path)
+            summary[CHECKPOINT] = str(self.path)
         if self.best.best_model_score is not None:
-            summary[f"best_{self.best.monitor}"] = float(self.best.best_model_score)
+            summary[best_key(str(self.best.monitor))] = float(self.best.best_model_score)
         return summary
 
 
@@ -168,10 +169,6 @@ class LogConfusionMatrix(Callback):
 def early_stopping(monitor: str, goal: Literal["min", "max"], patience: int) -> EarlyStopping:
     """Make the callback. Not strict and blind to NaN: BestCheckpoint and RunControl report those, by name."""
     return EarlyStopping(monitor, mode=goal, patience=patience, strict=False, check_finite=False)
-
-
-def learning_rate_monitor() -> LearningRateMonitor:
-    return LearningRateMonitor(logging_interval="epoch")
 
 
 def _classified(outputs: Any, batch: Any) -> tuple[Tensor, Tensor, Tensor] | None:

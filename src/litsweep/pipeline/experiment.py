@@ -16,6 +16,7 @@ import wandb
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.model_helpers import is_overridden
@@ -26,23 +27,30 @@ from litsweep.pipeline.arguments import Arguments, RunOptions, instantiate
 from litsweep.pipeline.artifacts import Artifacts
 from litsweep.pipeline.callbacks import Checkpoints
 from litsweep.pipeline.control import Interrupted, Request, RunControl
-from litsweep.pipeline.logger import SERVICE_GONE, RunLogger
+from litsweep.pipeline.tracking import SERVICE_GONE, RunLogger
+from litsweep.sweep.contract import (
+    FAILURE,
+    FAILURE_MESSAGE,
+    STOP_REASON,
+    ExitCode,
+    StopReason,
+    Variable,
+    report_failure,
+)
 from litsweep.sweep.run import Failure
-
-EXIT_FAILED, EXIT_CONFIG, EXIT_INTERRUPTED, EXIT_PREEMPTED = 1, 2, 130, 143
-RUN_ID = "LITSWEEP_RUN_ID"  # how rank 0 tells the ranks that it starts which run this is
 
 
 @dataclass
 class Outcome:
     """How a run went. `summary` goes into the W&B run's summary; docs/pipeline.md lists its keys."""
 
-    exit_code: int = 0
+    exit_code: ExitCode = ExitCode.OK
+    failure: Failure | None = None
     summary: dict[str, Any] = field(default_factory=dict)
 
-    def fail(self, failure: Failure, error: BaseException, exit_code: int = EXIT_FAILED) -> None:
-        self.exit_code = exit_code
-        self.summary |= {"failure": failure.value, "failure_message": str(error) or type(error).__name__}
+    def fail(self, failure: Failure, error: BaseException, exit_code: ExitCode = ExitCode.FAILED) -> None:
+        self.exit_code, self.failure = exit_code, failure
+        self.summary |= {FAILURE: failure.value, FAILURE_MESSAGE: str(error) or type(error).__name__}
 
 
 def run(arguments: Arguments) -> int:
@@ -56,13 +64,15 @@ def run(arguments: Arguments) -> int:
         if _rank() != 0:
             return _run_other_rank(arguments)
         outcome = _run_rank_zero(arguments)
+    if outcome.failure:
+        report_failure(outcome.failure)
     _print(outcome)
     return outcome.exit_code
 
 
 def checkpoint_folder(options: RunOptions, run_id: str) -> Path:
     """Return the folder of a run's checkpoints: by sweep, then by run id."""
-    return Path(options.checkpoints, os.environ.get("WANDB_SWEEP_ID") or "manual", run_id)
+    return Path(options.checkpoints, os.environ.get(Variable.SWEEP_ID) or "manual", run_id)
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -82,8 +92,8 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def _run_rank_zero(arguments: Arguments) -> Outcome:
-    run_id = os.environ.get("WANDB_RUN_ID") or secrets.token_hex(4)
-    os.environ[RUN_ID] = run_id
+    run_id = os.environ.get(Variable.RUN_ID) or secrets.token_hex(4)
+    os.environ[Variable.RANKS_RUN_ID] = run_id
     outcome = Outcome()
     wandb_run = artifacts = logger = None
     try:
@@ -96,13 +106,13 @@ def _run_rank_zero(arguments: Arguments) -> Outcome:
         logger = RunLogger(wandb_run, experiment.control.is_preempted)
         experiment.run(logger)
     except BaseException as error:
-        _judge(error, outcome)
-    with processes.deaf_to_sigterm():
+        _record_error(error, outcome)
+    with processes.ignoring_sigterm():
         try:
             if wandb_run is not None:
                 _finish(wandb_run, artifacts, outcome)
         except SERVICE_GONE:
-            if outcome.exit_code != EXIT_PREEMPTED or logger is None:
+            if outcome.exit_code != ExitCode.PREEMPTED or logger is None:
                 raise
             if again := _start_again(run_id, arguments, logger):
                 _finish(again, Artifacts(again, experiment.checkpoints) if artifacts else None, outcome)
@@ -130,11 +140,11 @@ def _artifacts(mode: tracking.Mode, run: wandb.Run, checkpoints: Checkpoints) ->
 
 def _finish(run: wandb.Run, artifacts: Artifacts | None, outcome: Outcome) -> None:
     """End the W&B run. A preempted one is to be gone on with; so may be an interrupted one."""
-    if outcome.exit_code == EXIT_PREEMPTED:
+    if outcome.exit_code == ExitCode.PREEMPTED:
         run.mark_preempting()
         if artifacts:
             artifacts.preempted()
-    elif artifacts and outcome.exit_code != EXIT_INTERRUPTED:
+    elif artifacts and outcome.exit_code != ExitCode.INTERRUPTED:
         outcome.summary |= artifacts.ended()
     tracking.finish(run, outcome.summary, outcome.exit_code)
 
@@ -143,12 +153,12 @@ def _run_other_rank(arguments: Arguments) -> int:
     """Take part in a distributed run. Who leaves by agreement exits 0: the run's exit code is rank 0's."""
     outcome = Outcome()
     try:
-        run_id = os.environ.get("WANDB_RUN_ID") or os.environ.get(RUN_ID, "unknown")
+        run_id = os.environ.get(Variable.RUN_ID) or os.environ.get(Variable.RANKS_RUN_ID, "unknown")
         Experiment(arguments, run_id, outcome).run(WandbLogger())
     except Interrupted:
         return 0
     except BaseException as error:
-        _judge(error, outcome)
+        _record_error(error, outcome)
     return outcome.exit_code
 
 
@@ -180,9 +190,8 @@ class Experiment:
             trainer.fit(model, data, ckpt_path=last if last.is_file() else None, weights_only=False)
         finally:
             self._outcome.summary |= self.checkpoints.summary()
-        self._outcome.summary["stop_reason"] = (
-            "early_stopping" if self._stopper.stopped_epoch else "completed"
-        )
+        reason = StopReason.EARLY_STOPPING if self._stopper.stopped_epoch else StopReason.COMPLETED
+        self._outcome.summary[STOP_REASON] = reason.value
         if not (is_overridden("test_step", model) and is_overridden("test_dataloader", data)):
             print("agent.py: not tested: the model has no test_step, or the data no test_dataloader")
             return
@@ -202,12 +211,8 @@ class Experiment:
             raise LitsweepError(f"the trainer refuses its options (trainer.*): {error}") from error
 
     def _make_callbacks(self) -> list[Callback]:
-        made: list[Callback] = [
-            self.control,
-            callbacks.learning_rate_monitor(),
-            callbacks.LogConfusionMatrix(),
-        ]
-        made += [self.checkpoints.best, self.checkpoints.last]
+        made: list[Callback] = [self.control, LearningRateMonitor(logging_interval="epoch")]
+        made += [callbacks.LogConfusionMatrix(), self.checkpoints.best, self.checkpoints.last]
         if self._options.patience:
             made.append(self._stopper)
         if self._options.images_every_n_epochs:
@@ -215,29 +220,29 @@ class Experiment:
         return made
 
 
-def _judge(error: BaseException, outcome: Outcome) -> None:
+def _record_error(error: BaseException, outcome: Outcome) -> None:
     """Note how the run ended by what was raised; explain it on stderr."""
     if isinstance(error, Interrupted) and error.request is Request.STOP:
-        outcome.summary["stop_reason"] = "requested"
+        outcome.summary[STOP_REASON] = StopReason.REQUESTED.value
     elif isinstance(error, Interrupted) and error.request is Request.DIVERGED:
         outcome.fail(Failure.DIVERGED, error)
     elif isinstance(error, Interrupted | SIGTERMException):
-        outcome.fail(Failure.SIGNAL, error, EXIT_PREEMPTED)
+        outcome.fail(Failure.SIGNAL, error, ExitCode.PREEMPTED)
     elif isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
-        outcome.fail(Failure.SIGNAL, KeyboardInterrupt("interrupted from the keyboard"), EXIT_INTERRUPTED)
+        outcome.fail(Failure.SIGNAL, KeyboardInterrupt("interrupted from the keyboard"), ExitCode.INTERRUPTED)
     else:
         failure = failure_of(error)
-        outcome.fail(failure, error, EXIT_CONFIG if failure is Failure.CONFIG else EXIT_FAILED)
+        outcome.fail(failure, error, ExitCode.CONFIG if failure is Failure.CONFIG else ExitCode.FAILED)
         if failure is Failure.ERROR:
             traceback.print_exception(error, file=sys.stderr)
-    message = outcome.summary.get("failure_message", error)
+    message = outcome.summary.get(FAILURE_MESSAGE, error)
     print(f"agent.py: {message}", file=sys.stderr)
 
 
 def _print(outcome: Outcome) -> None:
     width = max(map(len, outcome.summary), default=0)
     for name, value in outcome.summary.items():
-        if name != "failure_message":
+        if name != FAILURE_MESSAGE:
             print(f"{name:<{width}}  {f'{value:.4f}' if isinstance(value, float) else value}")
 
 

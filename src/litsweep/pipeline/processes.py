@@ -7,15 +7,14 @@ import threading
 from collections.abc import Iterator
 
 from litsweep.lifetime import die_with_parent
-
-PARENT = "LITSWEEP_PARENT_PID"  # set by rank 0 for the ranks that it starts
+from litsweep.sweep.contract import Variable
 
 
 def die_with_rank_zero() -> None:
     """Die with the parent if that is rank 0 of this very run (under torchrun or Slurm it is not)."""
-    if os.environ.get(PARENT) == str(os.getppid()):
+    if os.environ.get(Variable.RANK_ZERO_PID) == str(os.getppid()):
         die_with_parent()
-    os.environ[PARENT] = str(os.getpid())
+    os.environ[Variable.RANK_ZERO_PID] = str(os.getpid())
 
 
 def worker_dies_with_rank(worker_id: int) -> None:
@@ -24,7 +23,7 @@ def worker_dies_with_rank(worker_id: int) -> None:
 
 
 @contextlib.contextmanager
-def deaf_to_sigterm() -> Iterator[None]:
+def ignoring_sigterm() -> Iterator[None]:
     """Ignore SIGTERM: what is left takes a moment, and a run that has ended would be run anew without it."""
     if threading.current_thread() is not threading.main_thread():
         yield

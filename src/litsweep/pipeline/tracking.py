@@ -3,14 +3,21 @@
 import contextlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 import wandb
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.loggers import WandbLogger
+from wandb.sdk.mailbox import MailboxClosedError
 
 from litsweep.errors import ConfigError, LitsweepError
 from litsweep.pipeline.arguments import Arguments
-from litsweep.pipeline.logger import RunLogger
+from litsweep.sweep.contract import FAILURE, FAILURE_MESSAGE, Variable
+
+MOST_ROWS = 1000
+SERVICE_GONE = (ConnectionError, MailboxClosedError)
 
 Mode = Literal["online", "offline", "disabled"]
 
@@ -19,12 +26,39 @@ class ServerUnreachableError(LitsweepError):
     """The server did not answer: no fault of this run, which may succeed elsewhere or later."""
 
 
+class RunLogger(WandbLogger):
+    """Lightning's logger; once `is_preempted`, training goes on to its checkpoint without a service too."""
+
+    def __init__(self, run: wandb.Run, is_preempted: Callable[[], bool]) -> None:
+        super().__init__(experiment=run)
+        self._is_preempted = is_preempted
+        self._rows: deque[tuple[int | None, dict[str, Any]]] = deque(maxlen=MOST_ROWS)
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        place = None
+        try:
+            # A resumed run's step is 0 at first.
+            place = max(self.experiment.step, self.experiment.starting_step)
+            super().log_metrics(metrics, step)
+        except SERVICE_GONE:
+            if not self._is_preempted():
+                raise
+        numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+        if numbers:
+            self._rows.append((place, {**numbers, "trainer/global_step": step}))
+
+    def rows_from(self, first: int) -> Iterator[dict[str, Any]]:
+        """The rows that a server lacks whose next one is number `first`."""
+        return (row for place, row in self._rows if place is None or place >= first)
+
+
 def mode_of(asked: str) -> Mode:
     """Return the mode of the run; "auto" is what WANDB_MODE says, else online under an agent only."""
     wanted = os.environ.get("WANDB_MODE", "") if asked == "auto" else asked
     if wanted in ("online", "offline", "disabled"):
         return wanted  # type: ignore[return-value]
-    return "online" if os.environ.get("WANDB_SWEEP_ID") else "disabled"
+    return "online" if os.environ.get(Variable.SWEEP_ID) else "disabled"
 
 
 def start(
@@ -79,7 +113,7 @@ def check_config(config: Mapping[str, Any], arguments: Arguments) -> None:
 
 def finish(run: wandb.Run, summary: Mapping[str, Any], exit_code: int) -> None:
     """Write the summary and end the run."""
-    if dict(run.summary).get("failure") and "failure" not in summary:  # of an earlier attempt
-        run.summary.update({"failure": None, "failure_message": None})
+    if dict(run.summary).get(FAILURE) and FAILURE not in summary:  # of an earlier attempt
+        run.summary.update({FAILURE: None, FAILURE_MESSAGE: None})
     run.summary.update(dict(summary))
     run.finish(exit_code=exit_code)

@@ -9,10 +9,9 @@ from litsweep.server.store import runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.wire_json import dumps
+from litsweep.sweep.contract import FAILURE, INTERRUPTED_CODES
 from litsweep.sweep.run import Failure, RunState
 
-# Ctrl-C as wandb reports it, and 128 + SIGINT, SIGKILL, SIGTERM.
-INTERRUPTED = (255, 130, 137, 143)
 ALL_STREAMS = f"{HISTORY},{EVENTS},{LOG}"
 
 
@@ -49,9 +48,9 @@ def _running(run: RunRecord, now: float) -> dict[str, Any]:
 def _without_unreported(run: RunRecord) -> dict[str, Any]:
     """The change of the summary once a run that was taken for `unreported` reports after all."""
     summary = run.summary_values
-    if summary.get("failure") != Failure.UNREPORTED:
+    if summary.get(FAILURE) != Failure.UNREPORTED:
         return {}
-    return {"summary": dumps({key: value for key, value in summary.items() if key != "failure"})}
+    return {"summary": dumps({key: value for key, value in summary.items() if key != FAILURE})}
 
 
 def unreported(run: RunRecord, now: float, exitcode: int | None = None) -> dict[str, Any]:
@@ -63,7 +62,7 @@ def unreported(run: RunRecord, now: float, exitcode: int | None = None) -> dict[
     return {
         "state": RunState.FINISHED,
         "failure": Failure.UNREPORTED,
-        "summary": dumps(run.summary_values | {"failure": Failure.UNREPORTED}),
+        "summary": dumps(run.summary_values | {FAILURE: Failure.UNREPORTED}),
         "exitcode": exitcode,
         "ended_at": now,
     }
@@ -84,7 +83,7 @@ def _final_state(run: RunRecord, exitcode: int) -> RunState:
         return RunState.FINISHED
     if run.state in (RunState.PREEMPTING, RunState.PREEMPTED):
         return RunState.PREEMPTED
-    if run.stopped_by == "person" or run.state == RunState.KILLED or exitcode in INTERRUPTED:
+    if run.stopped_by == "person" or run.state == RunState.KILLED or exitcode in INTERRUPTED_CODES:
         return RunState.KILLED
     return RunState.FAILED
 
@@ -102,7 +101,7 @@ def lost(run: RunRecord, now: float) -> dict[str, Any]:
 
 def _failure(run: RunRecord, state: RunState) -> Failure | None:
     """The reason the run gave itself (summary key `failure`), or the one its state tells."""
-    named = run.summary_values.get("failure")
+    named = run.summary_values.get(FAILURE)
     match state:
         case RunState.FAILED:
             return Failure(named) if named in tuple(Failure) else Failure.ERROR

@@ -88,9 +88,6 @@ class Failure(_Words):
     UNREPORTED = "unreported"
 
 
-AGENT_NAME = "litsweep-agent"
-"""User-Agent of the agents of `litsweep launch`: the server knows by it that they report each run's end."""
-
 UNREPORTED_WHY = (
     "the program ended without starting a W&B run; it has to call wandb.init, with mode online (the default)"
 )

@@ -13,7 +13,7 @@ from litsweep.server.graphql.pages import page
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import AgentRecord
-from litsweep.sweep.run import AGENT_NAME
+from litsweep.sweep.contract import AGENT_NAME
 
 mutation = MutationType()
 agent = ObjectType("Agent")

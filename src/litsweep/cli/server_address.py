@@ -14,7 +14,7 @@ ANSWER_TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Backend:
+class ServerAddress:
     """A running embedded server. `stays` is False when it ends with the last `litsweep run` that uses it."""
 
     url: str
@@ -38,7 +38,7 @@ class Backend:
         return {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": self.api_key}
 
 
-def running_backend(data_dir: Path) -> Backend | None:
+def running_server(data_dir: Path) -> ServerAddress | None:
     """The server that runs on `data_dir`, None when there is none."""
     from litsweep.server.auth import api_key
     from litsweep.server.serve import server_info
@@ -46,16 +46,16 @@ def running_backend(data_dir: Path) -> Backend | None:
     info = server_info(data_dir)
     if info is None:
         return None
-    backend = Backend(info.url, api_key(data_dir))
-    return backend if _takes_key(backend) else None
+    server = ServerAddress(info.url, api_key(data_dir))
+    return server if _takes_key(server) else None
 
 
-def _takes_key(backend: Backend) -> bool:
+def _takes_key(server: ServerAddress) -> bool:
     """False where no server answers, or that of another data folder, on the port of one that died."""
     question = {"query": "{ serverInfo { __typename } }"}
     try:
         answer = requests.post(
-            f"{backend.url}/graphql", json=question, auth=("api", backend.api_key), timeout=5
+            f"{server.url}/graphql", json=question, auth=("api", server.api_key), timeout=5
         )
         return answer.ok
     except requests.RequestException:
@@ -63,14 +63,14 @@ def _takes_key(backend: Backend) -> bool:
 
 
 def find_sweep(sweep: str, data_dir: Path) -> str:
-    """Point the stock client at the server, as `use_backend`, and return the full path of a sweep there."""
+    """Point the stock client at the server, as `use_server`, and return the full path of a sweep there."""
     from litsweep.launch.directory import full_path
 
-    use_backend(data_dir)
+    use_server(data_dir)
     return full_path(sweep)
 
 
-def use_backend(data_dir: Path) -> None:
+def use_server(data_dir: Path) -> None:
     """Point the stock client of this process at the server a command should talk to.
 
     An address in the environment wins, then the embedded server of `data_dir`, then W&B cloud where the
@@ -80,8 +80,8 @@ def use_backend(data_dir: Path) -> None:
     check_values(os.environ)
     if named := os.environ.get("WANDB_BASE_URL"):
         _see_that_it_answers(named, data_dir)
-    elif backend := running_backend(data_dir):
-        backend.use()
+    elif server := running_server(data_dir):
+        server.use()
     elif not _logged_in():
         raise LitsweepError(
             f"no server to ask: none runs on {data_dir} (start one with `litsweep serve`), WANDB_BASE_URL is "
@@ -98,7 +98,7 @@ def _see_that_it_answers(url: str, data_dir: Path) -> None:
     try:
         Http(os.environ).head(url, ANSWER_TIMEOUT_SECONDS)
     except requests.RequestException as error:
-        running = running_backend(data_dir)
+        running = running_server(data_dir)
         fix = "start that server (`litsweep serve`), correct the address, or unset the variable"
         if running is not None:
             fix = f'the server on {data_dir} is at {running.url}; run `eval "$(litsweep env)"` again'
