@@ -19,13 +19,7 @@ from litsweep.sweep.run import UNREPORTED_WHY, Failure
 Message = Mapping[str, Any]
 
 # A diverged run is the config's fault and not the slot's.
-_FAULTS_OF_A_SLOT = (
-    Failure.ERROR,
-    Failure.OUT_OF_MEMORY,
-    Failure.SIGNAL,
-    Failure.LOST,
-    Failure.UNREPORTED,
-)
+_FAULTS_OF_A_SLOT = (Failure.ERROR, Failure.OUT_OF_MEMORY, Failure.SIGNAL, Failure.LOST, Failure.UNREPORTED)
 
 
 @dataclass

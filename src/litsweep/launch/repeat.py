@@ -9,13 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from litsweep.launch.command import (
-    DEFAULT_COMMAND,
-    ENVIRONMENT_MACRO,
-    args_json,
-    filled_macros,
-    is_macro,
-)
+from litsweep.launch.command import DEFAULT_COMMAND, ENVIRONMENT_MACRO, args_json, filled_macros, is_macro
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.distributions import Categorical
