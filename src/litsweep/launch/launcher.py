@@ -11,7 +11,11 @@ from importlib import import_module
 
 from litsweep.launch.options import LaunchOutcome, SlotView
 
-_MODULES = ("local", "slurm", "ray")
+_MODULES = (
+    "local",
+    "slurm",
+    "ray",
+)
 
 Display = Callable[[tuple[SlotView, ...]], None]
 """Shows the slots of a launch; called a few times a second."""
