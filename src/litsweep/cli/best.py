@@ -11,6 +11,7 @@ from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.cli.server_address import find_sweep
 from litsweep.errors import count
 from litsweep.launch.result import NOT_FINITE, BestRun, SweepResult, result_of
+from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.metric import Goal
 from litsweep.sweep.run import unreported_warning
 from litsweep.sweep.summary import is_aggregated
@@ -31,8 +32,6 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def execute(args: argparse.Namespace) -> int:
-    from litsweep.launch.watch import SweepWatch
-
     sweep = find_sweep(args.sweep, args.data_dir.expanduser())
     result = result_of(SweepWatch(sweep).read())
     shown = show_result(result)

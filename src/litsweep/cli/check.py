@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from litsweep import pipeline
 from litsweep.cli.options import add_json, write_json
 from litsweep.cli.program import program_faults, program_warnings, target_of
 from litsweep.errors import ConfigError, Fault, LitsweepError, count
@@ -104,8 +105,6 @@ def uses_pipeline(config: SweepConfig) -> bool:
 
 def check_parameters(path: Path, config: SweepConfig) -> None:
     """Every parameter is a flag of the program and every value of the space's corners fits its type."""
-    from litsweep import pipeline
-
     found: dict[Fault, list[str]] = {}
     for values in _corners(config):
         for fault in pipeline.check_parameters(values, fixed_arguments(config)):
@@ -118,8 +117,6 @@ def check_parameters(path: Path, config: SweepConfig) -> None:
 
 def check_values(path: Path, config: SweepConfig) -> None:
     """The model and the data can be made with every value."""
-    from litsweep import pipeline
-
     faults = pipeline.refused_values(_columns(config), fixed_arguments(config))
     if faults:
         raise ConfigError(str(path), [replace(fault, path=_place(fault.path, config)) for fault in faults])
@@ -127,8 +124,6 @@ def check_values(path: Path, config: SweepConfig) -> None:
 
 def _check_mode(path: Path, config: SweepConfig) -> None:
     """Checkpoints and early stopping look for what the sweep looks for, where they go by its metric."""
-    from litsweep import pipeline
-
     monitor, mode = pipeline.monitored(_first_flags(config))
     for metric in config.metrics:
         wanted = "max" if metric.is_maximized else "min"
@@ -185,8 +180,6 @@ def _first_flags(config: SweepConfig) -> list[str]:
 
 def check_metrics(path: Path, config: SweepConfig) -> None:
     """Train one batch and see that the metrics the sweep asks for come out, and the one that runs monitor."""
-    from litsweep import pipeline
-
     flags = _first_flags(config)
     logged = pipeline.logged_metrics(flags)
     monitor, _ = pipeline.monitored(flags)

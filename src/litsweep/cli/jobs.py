@@ -12,8 +12,9 @@ from rich.table import Table
 from litsweep.cli.options import add_data_dir, add_sweep
 from litsweep.cli.server_address import find_sweep, use_server
 from litsweep.errors import LitsweepError, count
+from litsweep.launch import slurm
 from litsweep.launch.directory import SweepEntry, directory
-from litsweep.launch.slurm import Task
+from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.run import unreported_warning
 
 
@@ -65,9 +66,6 @@ def _runs(counted: Mapping[str, int]) -> str:
 
 
 def _show_sweep(sweep: str, console: Console) -> None:
-    from litsweep.launch import slurm
-    from litsweep.launch.watch import SweepWatch
-
     status = SweepWatch(sweep).read()
     line = f"{status.path}  {status.state.lower()}  {_runs(status.count())}"
     console.print(line, highlight=False, markup=False, overflow="fold")
@@ -81,7 +79,7 @@ def _show_sweep(sweep: str, console: Console) -> None:
         console.print(_table(tasks) if tasks else "no agents on Slurm")
 
 
-def _table(tasks: list[Task]) -> Table:
+def _table(tasks: list[slurm.Task]) -> Table:
     """Agents and their states are whole in any terminal."""
     table = Table(box=None)
     for heading, cells in (("agent", [t.job for t in tasks]), ("state", [t.state for t in tasks])):
@@ -95,8 +93,6 @@ def _table(tasks: list[Task]) -> Table:
 
 def cancel(args: argparse.Namespace) -> int:
     """Ends jobs by the sweep's id alone, so that no server need run for it."""
-    from litsweep.launch import slurm
-
     ended = slurm.cancel(args.sweep)
     none = f"sweep {args.sweep} has no agents on Slurm; `litsweep status` lists the sweeps"
     print(f"{count(ended, 'agent')} told to end" if ended else none, file=sys.stderr)

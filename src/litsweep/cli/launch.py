@@ -4,22 +4,21 @@ import argparse
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
+from litsweep.cli.progress import Progress
 from litsweep.cli.server_address import find_sweep
 from litsweep.errors import count
 from litsweep.launch.launcher import Flag, Launcher, launchers, positive
 from litsweep.launch.options import AgentOptions, LaunchOutcome
+from litsweep.launch.result import SweepResult, result_of
+from litsweep.launch.table import slot_table
 from litsweep.launch.variables import failures_allowed
+from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.contract import ExitCode
 from litsweep.sweep.run import RunState
-
-if TYPE_CHECKING:
-    from litsweep.cli.progress import Progress
-    from litsweep.launch.result import SweepResult
 
 _COMMON = (
     Flag("--agents", type=positive, default=1, help="number of agents without GPUs (default: %(default)s)"),
@@ -72,23 +71,13 @@ def execute(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if fault := launcher.fault(args):
         parser.error(fault)
     sweep = find_sweep(args.sweep, args.data_dir.expanduser())
-    outcome = launcher.launch(sweep, args, partial(_progress, sweep, args.count))
+    watch, console = SweepWatch(sweep), Console(stderr=True)
+    outcome = launcher.launch(sweep, args, lambda: Progress(watch, console, args.count, shows_slots=True))
     return ExitCode.OK if outcome is None else _report(outcome, sweep, args.json)
-
-
-def _progress(sweep: str, maximum: int | None) -> "Progress":
-    from litsweep.cli.progress import Progress
-    from litsweep.launch.watch import SweepWatch
-
-    return Progress(SweepWatch(sweep), Console(stderr=True), maximum, shows_slots=True)
 
 
 def _report(outcome: LaunchOutcome, sweep: str, json: Path | None) -> int:
     """Show the slots and write the sweep's result. Return the exit code."""
-    from litsweep.launch.result import result_of
-    from litsweep.launch.table import slot_table
-    from litsweep.launch.watch import SweepWatch
-
     Console(stderr=True).print(slot_table(outcome.slots, None))
     show_failures(outcome)
     result = result_of(SweepWatch(sweep).read())
@@ -97,7 +86,7 @@ def _report(outcome: LaunchOutcome, sweep: str, json: Path | None) -> int:
     return outcome.exit_code
 
 
-def show_preempted(result: "SweepResult") -> None:
+def show_preempted(result: SweepResult) -> None:
     """Print the command that resumes preempted runs on stderr, if there are any."""
     if preempted := result.runs.get(RunState.PREEMPTED):
         again = f"`litsweep launch {result.sweep}` goes on"

@@ -9,6 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import wandb
 import yaml
 from rich.console import Console
 
@@ -16,12 +17,17 @@ from litsweep.cli.best import show_result
 from litsweep.cli.check import check_config, check_parameters, show_warnings, uses_pipeline
 from litsweep.cli.launch import show_failures
 from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_json, add_port, default_data_dir, write_json
+from litsweep.cli.progress import Progress
 from litsweep.cli.server_address import ServerAddress
 from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError, count
 from litsweep.launch.launcher import positive
-from litsweep.launch.result import SweepResult
+from litsweep.launch.local import launch
+from litsweep.launch.options import LaunchOptions
+from litsweep.launch.protocol import connect, require_online
+from litsweep.launch.result import SweepResult, result_of
 from litsweep.launch.variables import client_settings, failures_allowed
+from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.config import SweepConfig
 
 DEFAULT_PROJECT = "litsweep"
@@ -48,8 +54,6 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def execute(args: argparse.Namespace) -> int:
-    from litsweep.launch.protocol import require_online
-
     require_online()
     config = check_config(args.config)
     show_warnings(config.local_warnings)
@@ -77,10 +81,6 @@ def create_sweep(path: Path, config: SweepConfig) -> str:
 
     Entity and project are those that `wandb sweep` takes. Raises LitsweepError with the client's reason.
     """
-    import wandb
-
-    from litsweep.launch.protocol import connect
-
     environ, settings = os.environ, client_settings()
     entity = environ.get("WANDB_ENTITY") or config.entity or settings.entity
     project = environ.get("WANDB_PROJECT") or config.project or settings.project or DEFAULT_PROJECT
@@ -106,23 +106,11 @@ def _check_name(kind: str, name: str) -> None:
 
 
 def _run_sweep(sweep: str, server: ServerAddress, args: argparse.Namespace) -> int:
-    from litsweep.cli.progress import Progress
-    from litsweep.launch.local import launch
-    from litsweep.launch.options import LaunchOptions
-    from litsweep.launch.result import result_of
-    from litsweep.launch.watch import SweepWatch
-
     errors = Console(stderr=True)
     errors.print(f"Sweep {sweep} on {count(args.agents, 'agent')}", highlight=False)
     page = server.page("/{}/{}/sweeps/{}".format(*map(quote, sweep.split("/"))))
     errors.print(f"Open its page: {page}", highlight=False, soft_wrap=True)
-    options = LaunchOptions(
-        gpus="none",
-        agents=args.agents,
-        count=args.count,
-        agent=args.agent,
-        max_consecutive_failures=failures_allowed(),
-    )
+    options = LaunchOptions.of(args, gpus="none", max_consecutive_failures=failures_allowed())
     watch = SweepWatch(sweep)
     with Progress(watch, errors, args.count, args.agents) as progress:
         outcome = launch(sweep, options, progress)

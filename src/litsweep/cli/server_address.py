@@ -8,6 +8,8 @@ from pathlib import Path
 import requests
 
 from litsweep.errors import LitsweepError
+from litsweep.launch.directory import full_path
+from litsweep.launch.protocol import credentials
 from litsweep.launch.variables import Http, check_key, check_values, client_settings
 
 ANSWER_TIMEOUT_SECONDS = 10.0
@@ -64,8 +66,6 @@ def _takes_key(server: ServerAddress) -> bool:
 
 def find_sweep(sweep: str, data_dir: Path) -> str:
     """Point the stock client at the server, as `use_server`, and return the full path of a sweep there."""
-    from litsweep.launch.directory import full_path
-
     use_server(data_dir)
     return full_path(sweep)
 
@@ -113,8 +113,6 @@ def _cause(error: BaseException) -> str:
 
 
 def _logged_in() -> bool:
-    from litsweep.launch.protocol import credentials
-
     try:
         return bool(credentials())
     except LitsweepError:

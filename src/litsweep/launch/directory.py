@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from litsweep.errors import ConfigError, LitsweepError
-from litsweep.launch.protocol import GraphqlApi, SweepPath, credentials
+from litsweep.launch.protocol import GraphqlApi, SweepPath, credentials, no_sweep
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.run import RunState, count_words, state_word
 
@@ -122,10 +122,7 @@ def full_path(sweep: str, environ: Mapping[str, str] = os.environ) -> str:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise LitsweepError(
-            f"there is no sweep {sweep}: write ENTITY/PROJECT/ID as `wandb sweep` printed it; "
-            f"`litsweep status` lists the sweeps of {server.base_url}"
-        )
+        raise no_sweep(sweep, server.base_url)
     raise LitsweepError(f"sweep {sweep}: there are {len(found)} of that id; write one of {', '.join(found)}")
 
 

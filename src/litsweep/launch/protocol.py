@@ -55,6 +55,12 @@ class UnreachableError(LitsweepError):
     """The server did not answer this time; a later try may succeed."""
 
 
+def no_sweep(sweep: str, server: str | None = None) -> LitsweepError:
+    """Return the error for a sweep that does not exist."""
+    fix = "write ENTITY/PROJECT/ID as `wandb sweep` printed it; `litsweep status` lists the sweeps"
+    return LitsweepError(f"there is no sweep {sweep}: {fix}{f' of {server}' if server else ''}")
+
+
 @dataclass(frozen=True)
 class SweepPath:
     """`ENTITY/PROJECT/ID`; entity and project may be None, the server then takes the defaults."""
@@ -151,10 +157,7 @@ class AgentApi(GraphqlApi):
         answer = self._call(_SWEEP, entity=self.path.entity, project=self.path.project, sweep=self.path.id)
         project = answer.get("project") or {}
         if not project.get("sweep"):
-            raise LitsweepError(
-                f"there is no sweep {self.path} on {self.base_url}: write ENTITY/PROJECT/ID as "
-                "`wandb sweep` printed it; `litsweep status` lists the sweeps"
-            )
+            raise no_sweep(str(self.path), self.base_url)
         self.path = SweepPath(project["entityName"], project["name"], project["sweep"]["name"])
         return dict(project["sweep"])
 

@@ -9,7 +9,7 @@ from typing import Any
 import wandb
 
 from litsweep.errors import LitsweepError
-from litsweep.launch.protocol import AgentApi, SweepPath, credentials
+from litsweep.launch.protocol import AgentApi, SweepPath, credentials, no_sweep
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.contract import FAILURE
 from litsweep.sweep.metric import Metric
@@ -136,10 +136,7 @@ class SweepWatch:
         except (ValueError, wandb.Error) as error:
             said = str(error)
             if "Could not find sweep" in said or "Invalid path" in said:
-                raise LitsweepError(
-                    f"there is no sweep {self.path}: write ENTITY/PROJECT/ID as `wandb sweep` printed it; "
-                    "`litsweep status` lists the sweeps"
-                ) from None
+                raise no_sweep(self.path) from None
             if isinstance(error, ValueError):
                 raise
             raise LitsweepError(f"cannot read sweep {self.path}: {said}") from error

@@ -1,4 +1,4 @@
-"""agent.py's flags, made from the type hints of the model, the data, the trainer and the run."""
+"""The flags of agent.py, made from the type hints of the model, the data, the trainer and the run."""
 
 import difflib
 import importlib
@@ -28,7 +28,7 @@ from litsweep.sweep.contract import Variable
 DESCRIPTION = """Train and test one model. A sweep's parameters are these flags, with the same names.
 --model and --data take a class path (my_package.MyModule); the flags below are then those of that class."""
 
-LINKED = ("input_shape", "num_classes")  # what the model is told about the data
+LINKED = ("input_shape", "num_classes")  # arguments of the model that come from the data
 WHAT = "the command line of agent.py"
 _AGREE = "leave it out of the command, or out of the sweep's parameters"
 
@@ -40,14 +40,14 @@ class RunOptions:
     """Options of the run itself.
 
     Args:
-        seed: of weights, batches and augmentation; the same flags and seed give the same metrics on a CPU.
-        monitor: the metric that picks the best checkpoint and stops early: use the metric of the sweep.
-        mode: whether more or less of it is better; needed when monitor is not val_acc.
-        patience: epochs without a better monitor after which training stops; 0: never.
-        wandb: auto: what WANDB_MODE says, else online under an agent, else disabled.
+        seed: seed of weights, batches and augmentation; on a CPU equal flags and seed give equal metrics.
+        monitor: the metric that picks the best checkpoint and stops early; use the metric of the sweep.
+        mode: min or max, the better direction of monitor; needed if monitor is not val_acc.
+        patience: stop after this many epochs without a better monitor; 0: never.
+        wandb: auto: WANDB_MODE if it is set, else online under an agent, else disabled.
         checkpoints: best.ckpt and last.ckpt go to CHECKPOINTS/SWEEP (or "manual")/RUN ID/.
-        log_model: log checkpoints as W&B artifacts: the best of the sweep, and a preempted run's, which then
-            goes on where CHECKPOINTS is not seen.
+        log_model: log checkpoints as W&B artifacts: the best of the sweep, and those of a preempted run, so
+            that another machine can resume it.
         images_every_n_epochs: log a grid of validation images and predictions this often; 0: never.
     """
 
@@ -62,12 +62,13 @@ class RunOptions:
 
     @property
     def goal(self) -> Literal["min", "max"]:
+        """`max` or `min`: `mode`, or its default."""
         return self.mode or "max"
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """A command line that has been checked: its `flags`, and the class paths given for model and data."""
+    """A checked command line: its `flags`, and the class paths of the model and the data."""
 
     parser: LightningArgumentParser
     config: Namespace
@@ -76,16 +77,17 @@ class Arguments:
 
     @property
     def options(self) -> RunOptions:
+        """The options of the run itself."""
         return RunOptions(**{field.name: self.config[field.name] for field in fields(RunOptions)})
 
     @property
     def parameters(self) -> dict[str, object]:
-        """Every flag's value under its name; nested values are plain lists and dicts."""
+        """The value of every flag by its name; nested values are plain lists and dicts."""
         values = {name: _plain(value) for name, value in self.config.as_dict().items()}
         return {**self.classes, **flatten(values)}
 
     def differences(self, config: Mapping[str, object]) -> list[Fault]:
-        """Say which flags a run's `config` has other values of, as the parser reads both."""
+        """Return the flags for which the parser reads other values from a run's `config`."""
         hints, written = hints_of(self.parser), self.parameters
         held = [flag for flag in flags.from_parameters(config, hints) if _is_known(flag.name, hints)]
         return [
@@ -95,7 +97,7 @@ class Arguments:
         ]
 
     def _has(self, held: Flag, hints: Hints) -> bool:
-        """True if the command line means the same with `held` added to it."""
+        """Return True if adding `held` to the command line would not change its meaning."""
         held, name = flags.spell(held, hints.get(held.name)), flags.root(held.name, hints)
         about = [flag for flag in self.flags if name and flags.root(flag.name, hints) == name]
         last = [flag for flag in about if flag.name == held.name or not flag.name.endswith("+")][-1:]
@@ -113,9 +115,9 @@ class Arguments:
 
 
 def parse(argv: Sequence[str]) -> Arguments:
-    """Check a command line, to which the parameters of a sweep's agent are added where it lacks them.
+    """Return the checked command line. Parameters of a sweep's agent are added if it lacks them.
 
-    Raises ConfigError, naming each wrong flag. `--help` prints and exits.
+    Raises ConfigError with every wrong flag. `--help` prints the help and exits.
     """
     words, asked = ["--help" if word == "-h" else word for word in argv], sweep_parameters()
     classes = named_classes([*flags.from_parameters(asked), *flags.read(words)[0]])
@@ -143,12 +145,12 @@ def parse(argv: Sequence[str]) -> Arguments:
 
 
 def named_classes(given: Sequence[Flag]) -> dict[str, str]:
-    """Return the class paths that `--model` and `--data` have, the last of each."""
+    """Return the last class paths given for `--model` and `--data`."""
     return {flag.name: str(flag.value) for flag in given if _names_class(flag)}
 
 
 def make_parser(classes: Mapping[str, str]) -> LightningArgumentParser:
-    """Make the parser for these class paths of the model and the data; ours where there is none."""
+    """Return the parser for these class paths of the model and the data. Missing ones are our own."""
     model = _class_of("model", classes, ImageClassifier, LightningModule)
     data = _class_of("data", classes, ImageDataModule, LightningDataModule)
     parser = LightningArgumentParser(prog="agent.py", description=DESCRIPTION, exit_on_error=False)
@@ -174,16 +176,16 @@ def hints_of(parser: LightningArgumentParser) -> dict[str, Any]:
 
 
 def unknown_flags(given: Sequence[Flag], hints: Hints) -> list[Fault]:
-    """Say which flags do not exist, with the nearest that do."""
+    """Return a fault for each flag that does not exist, with the nearest one that does."""
     return [_unknown(flag, hints) for flag in given if not _is_known(flag.name, hints)]
 
 
 def ill_typed_flags(
     parser: LightningArgumentParser, given: Sequence[Flag], fixed: Sequence[Flag] = ()
 ) -> list[Fault]:
-    """Say which flags have a value that their type does not allow, given flags that are right (`fixed`).
+    """Return a fault for each flag whose type does not allow its value, given correct flags (`fixed`).
 
-    Each is tried without the others, except for those that it hangs on: options of a class need its path.
+    Each flag is parsed alone, with the flags it depends on: options of a class need its path.
     """
     hints, faults = hints_of(parser), []
     right: dict[str | None, list[Flag]] = {}
@@ -196,7 +198,7 @@ def ill_typed_flags(
             faults.append(Fault(flag.name, "needs a value", "none", f"write --{flag.name}=VALUE"))
         elif _is_refused(parser, [*before, flag], root or flag.name):
             hint = hints.get(flag.name)
-            rule = flags.rule(hint, flag.value or "") if hint else f"is nothing that {root} takes"
+            rule = flags.rule(hint, flag.value or "") if hint else f"is not an option of {root}"
             faults.append(Fault(flag.name, rule, repr(flag.value), _near_value(flag, hints)))
         else:
             before.append(flag)
@@ -204,7 +206,7 @@ def ill_typed_flags(
 
 
 def _is_refused(parser: LightningArgumentParser, given: Sequence[Flag], name: str) -> bool:
-    """True if the parser refuses the last of these flags, all of which are about the flag `name`."""
+    """Return True if the parser refuses the last of these flags, which all belong to the flag `name`."""
     try:
         parser.parse_args([str(flag) for flag in given])
     except ArgumentError as error:
@@ -213,7 +215,7 @@ def _is_refused(parser: LightningArgumentParser, given: Sequence[Flag], name: st
 
 
 def sweep_parameters() -> dict[str, object]:
-    """Return the parameters of the sweep's run that this process is; none when it is not under an agent."""
+    """Return the sweep parameters of this run; empty if no agent started it."""
     path = os.environ.get(Variable.PARAMETERS_FILE)
     if not path or not Path(path).exists():
         return {}
@@ -237,7 +239,7 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON can hold it; a class or function is the name that it is imported by."""
+    """Return a value that JSON can hold. Classes and functions become their import path."""
     if isinstance(value, Mapping | Namespace):
         items = value.as_dict() if isinstance(value, Namespace) else value
         return {name: _plain(inner) for name, inner in items.items()}
@@ -292,7 +294,7 @@ def _unknown(flag: Flag, hints: Hints) -> Fault:
 
 
 def _initials(name: str) -> str:
-    """Return `lr` for `learning_rate`: how people abbreviate."""
+    """Return the abbreviation of a name, such as `lr` for `learning_rate`."""
     return "".join(word[:1] for word in name.split("_"))
 
 
@@ -310,6 +312,6 @@ def _unexplained(error: ArgumentError) -> Fault:
 
 
 def instantiate(arguments: Arguments) -> tuple[LightningModule, LightningDataModule, dict[str, Any]]:
-    """Make the model and the data module; return them and the arguments of the Trainer."""
+    """Return the model, the data module, and the arguments of the Trainer."""
     made = arguments.parser.instantiate(arguments.config)
     return made.model, made.data, made.trainer.as_dict()

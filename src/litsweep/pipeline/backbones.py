@@ -1,4 +1,4 @@
-"""The networks: a tutorial's four convolutions, a small residual net, torchvision's classification models."""
+"""Networks: a tutorial's four convolutions, a small residual net, and torchvision's classifiers."""
 
 import difflib
 from collections.abc import Callable
@@ -12,11 +12,11 @@ Shape = tuple[int, int, int]  # channels, height, width
 
 
 def build(name: str, input_shape: Shape, classes: int, width: int, dropout: float) -> nn.Module:
-    """Make the network `name`: images (n x c x h x w) in, logits (n x classes) out.
+    """Return the network `name`: images (n x c x h x w) in, logits (n x classes) out.
 
-    `width` is the number of channels of the first convolution of `tutorial` and `resnet`; torchvision's
-    models have their own. `dropout` acts on the features before the last layer. Raises ConfigError for an
-    unknown name and for a network that cannot take images of this shape.
+    `width` is the number of channels of the first convolution of our own networks; torchvision's have their
+    own. `dropout` acts on the features before the last layer. Raises ConfigError for an unknown name and for
+    a network that cannot take images of this shape.
     """
     if own := BACKBONES.get(name):
         network = own(input_shape, classes, width, dropout)
@@ -48,6 +48,7 @@ class TutorialNet(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the logits."""
         logits: Tensor = self.head(self.features(images))
         return logits
 
@@ -75,11 +76,14 @@ class SmallResNet(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the logits."""
         logits: Tensor = self.head(self.stages(self.stem(images)))
         return logits
 
 
 class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions and a shortcut, which is a 1 x 1 convolution if the shape changes."""
+
     def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
         super().__init__()
         self.residual = nn.Sequential(
@@ -97,6 +101,7 @@ class ResidualBlock(nn.Module):
             )
 
     def forward(self, features: Tensor) -> Tensor:
+        """Return the features with the residual added."""
         return torch.relu(self.residual(features) + self.shortcut(features))
 
 
@@ -132,9 +137,10 @@ def _torchvision(name: str, input_shape: Shape, classes: int, dropout: float) ->
 
 
 class ToColor(nn.Module):
-    """Grey images as three equal channels, which torchvision's models expect."""
+    """Turns grey images into three equal channels, which torchvision's models expect."""
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the images with three channels."""
         return images.expand(-1, 3, -1, -1)
 
 

@@ -1,4 +1,4 @@
-"""What watches a run: checkpoints, early stopping, learning rate, pictures of rights and wrongs."""
+"""Lightning callbacks of a run: checkpoints, early stopping, and images of its predictions."""
 
 import difflib
 from collections.abc import Mapping
@@ -18,9 +18,10 @@ from litsweep.sweep.contract import CHECKPOINT, best_key
 
 
 class LastCheckpoint(ModelCheckpoint):
-    """A checkpoint whose folder may have moved since it was saved: to another node, say."""
+    """A checkpoint whose folder may have moved since it was saved, for example to another node."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load the state with all paths moved to the present folder."""
         here = dict(state_dict, dirpath=self.dirpath)
         for name in ("best_model_path", "kth_best_model_path", "last_model_path"):
             here[name] = self._moved(state_dict[name])
@@ -32,15 +33,17 @@ class LastCheckpoint(ModelCheckpoint):
 
 
 class BestCheckpoint(LastCheckpoint):
-    """Keeps the checkpoint with the best monitored metric, and insists that the metric is logged."""
+    """Keeps the checkpoint with the best monitored metric. Raises ConfigError if it is never logged."""
 
     _validated = False
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Check that the metric is logged, and save."""
         self._require_monitor(trainer)
         super().on_train_epoch_end(trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save, and note that a validation has ended."""
         self._validated = not trainer.sanity_checking
         super().on_validation_end(trainer, pl_module)
 
@@ -59,7 +62,7 @@ class BestCheckpoint(LastCheckpoint):
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """best.ckpt and last.ckpt in `folder`: two callbacks, as Lightning's `save_last` follows the best one."""
+    """best.ckpt and last.ckpt in `folder`. Lightning's `save_last` saves only when the best one does."""
 
     folder: Path
     best: BestCheckpoint
@@ -67,6 +70,7 @@ class Checkpoints:
 
     @classmethod
     def make(cls, folder: Path, monitor: str, goal: Literal["min", "max"]) -> "Checkpoints":
+        """Return the two callbacks that save the best epoch and the last one."""
         best = BestCheckpoint(
             folder, filename="best", monitor=monitor, mode=goal, enable_version_counter=False
         )
@@ -76,7 +80,7 @@ class Checkpoints:
         return cls(folder, best, last)
 
     def make_folder(self) -> None:
-        """Make the folder before training rather than after an epoch of it. Raises LitsweepError."""
+        """Make the folder before training, so that a mistake shows at once. Raises LitsweepError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -87,15 +91,17 @@ class Checkpoints:
 
     @property
     def last_path(self) -> Path:
+        """The path of last.ckpt."""
         return self.folder / "last.ckpt"
 
     @property
     def path(self) -> Path | None:
-        """The best checkpoint; the last one when no epoch was finished; None when nothing was saved."""
+        """The best checkpoint, the last one if no epoch was finished, or None if none was saved."""
         best = Path(self.best.best_model_path) if self.best.best_model_path else self.last_path
         return best.resolve() if best.is_file() else None
 
     def summary(self) -> dict[str, object]:
+        """Return the summary entries: the checkpoint's path and the best value of the monitor."""
         summary: dict[str, object] = {}
         if self.path:
             summary[CHECKPOINT] = str(self.path)
@@ -105,10 +111,10 @@ class Checkpoints:
 
 
 class LogPredictions(Callback):
-    """Every few epochs, logs a grid of validation images with prediction and label.
+    """Logs a grid of validation images with prediction and label, every few epochs.
 
-    Works for any module whose `validation_step` returns a mapping with `logits` (n x classes) for a batch of
-    images and labels.
+    The module's `validation_step` has to return a mapping with `logits` (n x classes), for batches of images
+    and labels.
     """
 
     IMAGES = 32
@@ -125,6 +131,7 @@ class LogPredictions(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
+        """Log the first batch if an image is due in this epoch."""
         due = self._every_n_epochs and (trainer.current_epoch + 1) % self._every_n_epochs == 0
         if batch_idx or dataloader_idx or not due or trainer.sanity_checking or not trainer.is_global_zero:
             return
@@ -135,7 +142,7 @@ class LogPredictions(Callback):
 
 
 class LogConfusionMatrix(Callback):
-    """At the test's end, logs how often each class is taken for another (needs `logits` of `test_step`)."""
+    """Logs the confusion matrix of the test set (needs `logits` from `test_step`)."""
 
     def __init__(self) -> None:
         self._matrix: MulticlassConfusionMatrix | None = None
@@ -149,6 +156,7 @@ class LogConfusionMatrix(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
+        """Add a batch to the matrix."""
         if classified := _classified(outputs, batch):
             _, logits, labels = classified
             if self._matrix is None:
@@ -158,6 +166,7 @@ class LogConfusionMatrix(Callback):
             self._matrix.update(logits.argmax(1), labels)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the matrix."""
         if self._matrix is None:
             return
         counts = self._matrix.compute()  # on every rank: it adds up their counts
@@ -167,12 +176,12 @@ class LogConfusionMatrix(Callback):
 
 
 def early_stopping(monitor: str, goal: Literal["min", "max"], patience: int) -> EarlyStopping:
-    """Make the callback. Not strict and blind to NaN: BestCheckpoint and RunControl report those, by name."""
+    """Return the callback. BestCheckpoint reports a missing metric and RunControl NaN, so it does not."""
     return EarlyStopping(monitor, mode=goal, patience=patience, strict=False, check_finite=False)
 
 
 def _classified(outputs: Any, batch: Any) -> tuple[Tensor, Tensor, Tensor] | None:
-    """Return images, logits and labels when a step's outputs and batch hold them."""
+    """Return images, logits and labels if a step's outputs and batch hold them, else None."""
     logits = outputs.get("logits") if isinstance(outputs, Mapping) else None
     if (
         not isinstance(logits, Tensor)

@@ -1,4 +1,4 @@
-"""The data module for images: prepares, loads, splits and transforms them."""
+"""The data module for images: it prepares, loads, splits and transforms them."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -83,7 +83,7 @@ class ImageDataModule(LightningDataModule):
         self._source.prepare(self.cache)
 
     def setup(self, stage: str) -> None:
-        """Load and split the images, whatever the `stage`: loading is a memory map."""
+        """Load and split the images for every `stage`. Loading is a memory map."""
         self.loaded = self._source.load(self.cache)
         self.train, self.val = self._split(self.loaded)
         self._mean, self._std = self.loaded.mean, self.loaded.std
@@ -151,9 +151,9 @@ def _source(dataset: str, root: str | None, image_size: int | None) -> ImageSour
 
 
 class EpochOrder(Sampler[int]):
-    """A random order of `n` examples for each epoch, determined by the seed and the epoch alone.
+    """A random order of `n` examples for each epoch, which depends only on the seed and the epoch.
 
-    A run resumed in epoch 7 therefore sees the same batches as an uninterrupted one.
+    A run resumed in epoch 7 therefore gets the same batches as an uninterrupted one.
     """
 
     def __init__(self, n: int, epoch: Callable[[], int]) -> None:

@@ -42,19 +42,20 @@ from litsweep.sweep.run import Failure
 
 @dataclass
 class Outcome:
-    """How a run went. `summary` goes into the W&B run's summary; docs/pipeline.md lists its keys."""
+    """How a run ended. `summary` goes into the W&B run's summary (docs/pipeline.md lists its keys)."""
 
     exit_code: ExitCode = ExitCode.OK
     failure: Failure | None = None
     summary: dict[str, Any] = field(default_factory=dict)
 
     def fail(self, failure: Failure, error: BaseException, exit_code: ExitCode = ExitCode.FAILED) -> None:
+        """Record a failure, with its message for the summary."""
         self.exit_code, self.failure = exit_code, failure
         self.summary |= {FAILURE: failure.value, FAILURE_MESSAGE: str(error) or type(error).__name__}
 
 
 def run(arguments: Arguments) -> int:
-    """Train and test as the command line says; return the exit code.
+    """Train and test with the given flags. Return the exit code.
 
     The result goes to stdout, everything else to stderr.
     """
@@ -76,7 +77,7 @@ def checkpoint_folder(options: RunOptions, run_id: str) -> Path:
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Say what kind of failure an exception is."""
+    """Return the kind of failure that an exception is."""
     if isinstance(error, tracking.ServerUnreachableError):
         return Failure.LOST
     if isinstance(error, LitsweepError | MisconfigurationException):
@@ -120,8 +121,8 @@ def _run_rank_zero(arguments: Arguments) -> Outcome:
 
 
 def _start_again(run_id: str, arguments: Arguments, logger: RunLogger) -> wandb.Run | None:
-    """The run by a new service, its last rows sent; None when that cannot be, and the agent must tell."""
-    print("agent.py: W&B's service was ended too; another sends what is left", file=sys.stderr)
+    """Reconnect the run through a new wandb service and send its last rows. Return None if that fails."""
+    print("agent.py: W&B's service was ended too; a new one sends the last rows", file=sys.stderr)
     try:
         return tracking.start_again(run_id, arguments.parameters, logger)
     except LitsweepError as error:
@@ -139,7 +140,7 @@ def _artifacts(mode: tracking.Mode, run: wandb.Run, checkpoints: Checkpoints) ->
 
 
 def _finish(run: wandb.Run, artifacts: Artifacts | None, outcome: Outcome) -> None:
-    """End the W&B run. A preempted one is to be gone on with; so may be an interrupted one."""
+    """End the W&B run. A preempted or interrupted run stays resumable."""
     if outcome.exit_code == ExitCode.PREEMPTED:
         run.mark_preempting()
         if artifacts:
@@ -150,7 +151,7 @@ def _finish(run: wandb.Run, artifacts: Artifacts | None, outcome: Outcome) -> No
 
 
 def _run_other_rank(arguments: Arguments) -> int:
-    """Take part in a distributed run. Who leaves by agreement exits 0: the run's exit code is rank 0's."""
+    """Take part in a distributed run. Exit 0 when rank 0 stops all ranks: only its exit code counts."""
     outcome = Outcome()
     try:
         run_id = os.environ.get(Variable.RUN_ID) or os.environ.get(Variable.RANKS_RUN_ID, "unknown")
@@ -163,7 +164,7 @@ def _run_other_rank(arguments: Arguments) -> int:
 
 
 class Experiment:
-    """The training and testing that each rank takes part in. Fills `outcome.summary` as it goes."""
+    """The training and testing of each rank. It fills `outcome.summary`."""
 
     def __init__(self, arguments: Arguments, run_id: str, outcome: Outcome) -> None:
         self._arguments = arguments
@@ -177,7 +178,7 @@ class Experiment:
         self.control = RunControl(self.checkpoints.last_path, self._options.monitor, self._options.seed)
 
     def run(self, logger: WandbLogger) -> None:
-        """Train, from last.ckpt if there is one, then test once with the best checkpoint.
+        """Train, from last.ckpt if it exists, then test once with the best checkpoint.
 
         A module or data module without a test is not tested.
         """
@@ -221,7 +222,7 @@ class Experiment:
 
 
 def _record_error(error: BaseException, outcome: Outcome) -> None:
-    """Note how the run ended by what was raised; explain it on stderr."""
+    """Record the end of a run that raised an exception, and explain it on stderr."""
     if isinstance(error, Interrupted) and error.request is Request.STOP:
         outcome.summary[STOP_REASON] = StopReason.REQUESTED.value
     elif isinstance(error, Interrupted) and error.request is Request.DIVERGED:
@@ -257,10 +258,10 @@ def _is_no_advertisement(record: logging.LogRecord) -> bool:
 
 
 def _silence_advice() -> None:
-    """Drop Lightning's advice that does not apply.
+    """Suppress Lightning's advice that does not apply here.
 
-    Batches come from memory, metrics are logged per epoch, and a run that was preempted within an epoch draws
-    the rest of that epoch's batches anew.
+    Batches come from memory and metrics are logged per epoch. A run that was preempted within an epoch draws
+    new batches for the rest of it.
     """
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
     warnings.filterwarnings("ignore", message="The '.*_dataloader' does not have many workers")

@@ -73,7 +73,7 @@ class Loaded:
 
 
 class ImageTensors(Dataset[tuple[Tensor, Tensor]]):
-    """Images in memory. `__getitems__` returns a whole batch at once: one gather, no collating."""
+    """Images in memory. `__getitems__` returns a whole batch at once, without collating."""
 
     def __init__(self, images: Images) -> None:
         self.images = images
@@ -133,8 +133,8 @@ def load(path: Path) -> Loaded:
 def prepare_once(path: Path, make: Callable[[Path], Prepared]) -> None:
     """Save what `make` returns as `path`, unless the file exists. `make` gets a scratch folder.
 
-    One process works at a time. The file appears whole or not at all, so an interrupted download is
-    never used. Raises LitsweepError if the folder cannot be made.
+    One process works at a time. The file is complete or missing, so an interrupted download is never used.
+    Raises LitsweepError if the folder cannot be made.
     """
     if path.exists():
         return

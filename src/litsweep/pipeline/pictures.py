@@ -1,4 +1,4 @@
-"""Pictures for the W&B run."""
+"""Images for the W&B run."""
 
 import math
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ RIGHT, WRONG = (0, 120, 60), (200, 0, 30)
 def prediction_grid(
     images: Tensor, predictions: Tensor, labels: Tensor, classes: Sequence[str]
 ) -> Image.Image:
-    """Draw images (n x c x h x w, any scale) with what the model takes them for over what they are.
+    """Return a grid of images (n x c x h x w, any scale), each with its prediction above its label.
 
-    A right prediction is green, a wrong one red.
+    A correct prediction is green, a wrong one red.
     """
     rows = math.ceil(len(images) / COLUMNS)
     grid = Image.new("RGB", (COLUMNS * TILE, rows * (TILE + CAPTION)), "white")
@@ -52,7 +52,7 @@ def confusion_chart(counts: Tensor, classes: Sequence[str]) -> Any:
 
 
 def _tile(image: Tensor) -> Image.Image:
-    """Stretch one image to the full range of grey and to the tile's size."""
+    """Return one image, stretched to the full range of grey and to the tile's size."""
     pixels = image.detach().float().cpu()
     low, high = pixels.min(), pixels.max()
     pixels = (pixels - low) / (high - low).clamp_min(1e-8) * 255

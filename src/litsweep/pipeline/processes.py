@@ -1,4 +1,4 @@
-"""Ranks never outlive rank 0, nor loader workers their rank; and a run's last words are not cut short."""
+"""Lifetimes of processes: ranks end with rank 0, loader workers with their rank."""
 
 import contextlib
 import os
@@ -11,20 +11,20 @@ from litsweep.sweep.contract import Variable
 
 
 def die_with_rank_zero() -> None:
-    """Die with the parent if that is rank 0 of this very run (under torchrun or Slurm it is not)."""
+    """Die with the parent if that is rank 0 of this run (under torchrun or Slurm it is not)."""
     if os.environ.get(Variable.RANK_ZERO_PID) == str(os.getppid()):
         die_with_parent()
     os.environ[Variable.RANK_ZERO_PID] = str(os.getpid())
 
 
 def worker_dies_with_rank(worker_id: int) -> None:
-    """The `worker_init_fn` of a DataLoader."""
+    """Die with the rank that started this loader worker. The `worker_init_fn` of a DataLoader."""
     die_with_parent()
 
 
 @contextlib.contextmanager
 def ignoring_sigterm() -> Iterator[None]:
-    """Ignore SIGTERM: what is left takes a moment, and a run that has ended would be run anew without it."""
+    """Ignore SIGTERM while the run is finishing, so that a finished run is not restarted."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""The W&B run: when there is one, what its config says, what its summary tells."""
+"""The W&B run: its mode, start, config, logger, summary and end."""
 
 import contextlib
 import os
@@ -16,26 +16,31 @@ from litsweep.errors import ConfigError, LitsweepError
 from litsweep.pipeline.arguments import Arguments
 from litsweep.sweep.contract import FAILURE, FAILURE_MESSAGE, Variable
 
-MOST_ROWS = 1000
+MAX_ROWS = 1000
 SERVICE_GONE = (ConnectionError, MailboxClosedError)
 
 Mode = Literal["online", "offline", "disabled"]
 
 
 class ServerUnreachableError(LitsweepError):
-    """The server did not answer: no fault of this run, which may succeed elsewhere or later."""
+    """The server did not answer. The run itself is not at fault and may succeed later."""
 
 
 class RunLogger(WandbLogger):
-    """Lightning's logger; once `is_preempted`, training goes on to its checkpoint without a service too."""
+    """Lightning's logger. After a preemption it also works without W&B's service, and keeps the last rows.
+
+    The service sends rows every 15 s. A cluster that takes a job back signals all its processes, so the
+    service ends before the run does.
+    """
 
     def __init__(self, run: wandb.Run, is_preempted: Callable[[], bool]) -> None:
         super().__init__(experiment=run)
         self._is_preempted = is_preempted
-        self._rows: deque[tuple[int | None, dict[str, Any]]] = deque(maxlen=MOST_ROWS)
+        self._rows: deque[tuple[int | None, dict[str, Any]]] = deque(maxlen=MAX_ROWS)
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log one row and keep it."""
         place = None
         try:
             # A resumed run's step is 0 at first.
@@ -49,12 +54,12 @@ class RunLogger(WandbLogger):
             self._rows.append((place, {**numbers, "trainer/global_step": step}))
 
     def rows_from(self, first: int) -> Iterator[dict[str, Any]]:
-        """The rows that a server lacks whose next one is number `first`."""
+        """Return the rows from number `first` on, which the server lacks."""
         return (row for place, row in self._rows if place is None or place >= first)
 
 
 def mode_of(asked: str) -> Mode:
-    """Return the mode of the run; "auto" is what WANDB_MODE says, else online under an agent only."""
+    """Return the mode of the run. "auto" means WANDB_MODE, else online under an agent only."""
     wanted = os.environ.get("WANDB_MODE", "") if asked == "auto" else asked
     if wanted in ("online", "offline", "disabled"):
         return wanted  # type: ignore[return-value]
@@ -69,11 +74,11 @@ def start(
     *,
     beside_another: bool = False,
 ) -> wandb.Run:
-    """Start the run, or go on with it where it broke off, and write `parameters` into its config.
+    """Start or resume the run, and write `parameters` into its config.
 
-    `beside_another` leaves a run that this process has begun as it is. `on_stop` is called, in a thread of
-    W&B's, when the server asks the run to stop. Raises ServerUnreachableError when no answer comes, and
-    LitsweepError when the server refuses.
+    `beside_another` leaves an earlier run of this process untouched. A thread of W&B's calls `on_stop` when
+    the server asks the run to stop. Raises ServerUnreachableError if no answer comes, and LitsweepError if
+    the server refuses.
     """
     try:
         run = wandb.init(
@@ -95,7 +100,7 @@ def start(
 
 
 def start_again(run_id: str, parameters: Mapping[str, object], logger: RunLogger) -> wandb.Run:
-    """Go on with a run whose service is gone, and log what that had not sent."""
+    """Resume a run whose service is gone, and log the rows that it had not sent."""
     with contextlib.suppress(Exception):  # it says that the service is gone
         wandb.teardown()
     run = start("online", run_id, parameters, lambda: None, beside_another=True)
@@ -105,7 +110,7 @@ def start_again(run_id: str, parameters: Mapping[str, object], logger: RunLogger
 
 
 def check_config(config: Mapping[str, Any], arguments: Arguments) -> None:
-    """Raise ConfigError unless every parameter that W&B holds is the one the model got."""
+    """Raise ConfigError unless the model got every parameter that W&B holds."""
     faults = arguments.differences(config)
     if faults:
         raise ConfigError("the run's config", faults)
