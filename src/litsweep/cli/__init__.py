@@ -1,4 +1,4 @@
-"""The commands. Each is one module with `add_parser` (its flags) and a function that runs it."""
+"""The commands. Each is a module with `add_parser`, which adds its flags and sets its `execute`."""
 
 import os
 import sys
@@ -8,9 +8,10 @@ from litsweep.errors import LitsweepError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is 0 only when its work was done.
+    """Run one command. Return the exit code, which is 0 only if the command did its work.
 
-    A person's mistake gives one paragraph. Importing the commands takes a second, and Ctrl-C may come then.
+    A user's mistake is reported in one paragraph. Ctrl-C is also handled during the imports, which take a
+    second.
     """
     try:
         from litsweep.cli.commands import execute

@@ -17,11 +17,12 @@ from litsweep.sweep.run import unreported_warning
 from litsweep.sweep.summary import is_aggregated
 from litsweep.sweep.values import show
 
-_WIDEST_NAME = 40
-"""Values stand below each other, but behind a longer name."""
+_MAX_NAME_WIDTH = 40
+"""Values are aligned behind names up to this width."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's parser."""
     parser = commands.add_parser(
         "best", help="show a sweep's best run or Pareto front: config, metrics, command"
     )
@@ -32,6 +33,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def execute(args: argparse.Namespace) -> int:
+    """Show the result of the sweep. Return 0 if it has a best run, else 1."""
     sweep = find_sweep(args.sweep, args.data_dir.expanduser())
     result = result_of(SweepWatch(sweep).read())
     shown = show_result(result)
@@ -40,7 +42,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def show_result(result: SweepResult) -> int:
-    """Print `result` on stdout, names and values as they are; 0 if it has a best run, else 1."""
+    """Print `result` on stdout. Return 0 if it has a best run, else 1."""
     console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
     states = ", ".join(f"{n} {state}" for state, n in result.runs.items()) or "no runs yet"
     console.print(f"Sweep {result.sweep} ({result.state.lower()}): {states}")
@@ -49,7 +51,7 @@ def show_result(result: SweepResult) -> int:
     if result.front:
         console.print(_front_table(result), soft_wrap=False)
     if result.best is None:
-        console.print(f"No best run: {_lack(result)}.")
+        console.print(f"No best run: {_missing_reason(result)}.")
     else:
         by = f" by {result.metric}" if len(result.goals) > 1 else ""
         console.print(f"Best run{by}: {result.best.name} ({result.best.id})")
@@ -66,7 +68,7 @@ def _how_to_repeat(best: BestRun) -> str:
     return f"The sweep names no program: to repeat it, call your function with {dict(best.parameters)}"
 
 
-def _lack(result: SweepResult) -> str:
+def _missing_reason(result: SweepResult) -> str:
     if result.metric is None:
         return "the sweep declares no metric"
     if result.unusable in NOT_FINITE or is_aggregated(result.unusable):
@@ -80,7 +82,7 @@ def _lack(result: SweepResult) -> str:
 
 
 def _front_table(result: SweepResult) -> Table:
-    """One row per run of the front; of the parameters those in which the runs differ."""
+    """Return one row per run of the front, with the parameters in which the runs differ."""
     runs = sorted(result.front, key=lambda run: run.best, reverse=result.goal == Goal.MAXIMIZE)
     table = Table(
         title=f"Pareto front: {count(len(runs), 'run')} that no other dominates",
@@ -103,9 +105,9 @@ def _varies(name: str, runs: Sequence[BestRun]) -> bool:
 
 
 def _best_lines(result: SweepResult, best: BestRun) -> Iterator[Text]:
-    """Whole lines however narrow the terminal is: paths and addresses are there to be copied."""
+    """Return whole lines in any terminal, because users copy paths and addresses."""
     rows = list(_best_rows(result, best))
-    width = min(max(len(name) for name, _ in rows), _WIDEST_NAME)
+    width = min(max(len(name) for name, _ in rows), _MAX_NAME_WIDTH)
     return (Text.assemble(" ", (f"{name:<{width}}", "bold"), f"  {value}") for name, value in rows)
 
 

@@ -1,4 +1,4 @@
-"""`litsweep env`: the two exports that point the stock client at the embedded backend."""
+"""`litsweep env`: the two exports that connect the stock client to the embedded backend."""
 
 import argparse
 import shlex
@@ -9,12 +9,14 @@ from litsweep.errors import LitsweepError
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's parser."""
     parser = commands.add_parser("env", help='print the exports for a shell: eval "$(litsweep env)"')
     add_data_dir(parser)
     parser.set_defaults(execute=execute)
 
 
 def execute(args: argparse.Namespace) -> int:
+    """Print the exports of the running server. Raises LitsweepError if none runs."""
     server = running_server(args.data_dir.expanduser())
     if server is None:
         raise LitsweepError(

@@ -1,4 +1,4 @@
-"""`litsweep status` and `litsweep cancel`: the sweeps, a sweep's runs, and its agents on Slurm."""
+"""`litsweep status` and `litsweep cancel`: all sweeps, one sweep's runs, and its agents on Slurm."""
 
 import argparse
 import contextlib
@@ -19,6 +19,7 @@ from litsweep.sweep.run import unreported_warning
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the parsers of both commands."""
     purpose = "all sweeps; or of one its runs by state, its best run, and its agents on Slurm"
     status = commands.add_parser("status", help=purpose, description=purpose)
     status.add_argument(
@@ -34,6 +35,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def show_status(args: argparse.Namespace) -> int:
+    """List all sweeps, or show one."""
     data_dir: Path = args.data_dir.expanduser()
     if args.sweep is None:
         use_server(data_dir)
@@ -55,7 +57,7 @@ def _show_sweeps(console: Console) -> None:
 
 
 def _lines(sweep: SweepEntry) -> tuple[str, str]:
-    """Two lines: what a person looks for, and what describes it."""
+    """Return two lines: path, state and best value; then name, method and runs."""
     best = f"  best {sweep.metric} {sweep.best:.4g}" if sweep.metric and sweep.best is not None else ""
     described = ", ".join(word for word in (sweep.name, sweep.method) if word)
     return f"{sweep.path}  {sweep.state}{best}", f"  {described or 'no name'}: {_runs(sweep.runs)}"
@@ -80,7 +82,7 @@ def _show_sweep(sweep: str, console: Console) -> None:
 
 
 def _table(tasks: list[slurm.Task]) -> Table:
-    """Agents and their states are whole in any terminal."""
+    """Return the table of agents. No terminal cuts agents and states."""
     table = Table(box=None)
     for heading, cells in (("agent", [t.job for t in tasks]), ("state", [t.state for t in tasks])):
         table.add_column(heading, no_wrap=True, min_width=max(map(len, cells)))
@@ -92,7 +94,7 @@ def _table(tasks: list[slurm.Task]) -> Table:
 
 
 def cancel(args: argparse.Namespace) -> int:
-    """Ends jobs by the sweep's id alone, so that no server need run for it."""
+    """Cancel the sweep's agents on Slurm. This needs only the sweep's id and no server."""
     ended = slurm.cancel(args.sweep)
     none = f"sweep {args.sweep} has no agents on Slurm; `litsweep status` lists the sweeps"
     print(f"{count(ended, 'agent')} told to end" if ended else none, file=sys.stderr)

@@ -8,13 +8,12 @@ from pathlib import Path
 from rich.console import Console
 
 from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
-from litsweep.cli.progress import Progress
+from litsweep.cli.progress import Progress, slot_table
 from litsweep.cli.server_address import find_sweep
 from litsweep.errors import count
 from litsweep.launch.launcher import Flag, Launcher, launchers, positive
 from litsweep.launch.options import AgentOptions, LaunchOutcome
 from litsweep.launch.result import SweepResult, result_of
-from litsweep.launch.table import slot_table
 from litsweep.launch.variables import failures_allowed
 from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.contract import ExitCode

@@ -1,4 +1,4 @@
-"""The live view of a sweep: runs done, running and by other states, best so far, time left."""
+"""The live view of a sweep: runs by state, best value so far, time left."""
 
 import threading
 import time
@@ -16,14 +16,15 @@ from litsweep.cli.time_left import TimeLeft, Workload, duration
 from litsweep.errors import LitsweepError, shortened
 from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.result import missing_metrics
-from litsweep.launch.table import slot_table
 from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
 from litsweep.sweep.run import RunState, unreported_warning
 
 POLL_SECONDS = 2.0
 REDRAW_SECONDS = 0.5
 LINE_SECONDS = 30.0
-"""How often a line is written where the view cannot be redrawn."""
+"""The time between two lines if the view cannot be redrawn."""
+_WHOLE = ("slot", "state", "run", "done", "failed")
+_STYLES = {SlotState.RUNNING: "green", SlotState.CLOSED: "red", SlotState.RESTARTING: "yellow"}
 _ALWAYS = (str(RunState.RUNNING), str(RunState.FAILED))
 
 
@@ -117,13 +118,14 @@ class Progress:
 
 
 class MetricCheck:
-    """Warns once as soon as a finished run lacks a metric of the sweep, or a run ended without a W&B run."""
+    """Warns once if a finished run lacks a metric of the sweep, or if a run started no W&B run."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._warned: set[str] = set()
 
     def warn(self, status: SweepStatus) -> None:
+        """Print the warnings that are new."""
         for metric, what in missing_metrics(status).items():
             self._warn_once(metric, what)
         if status.unreported:
@@ -136,9 +138,9 @@ class MetricCheck:
 
 
 class SummaryLine:
-    """One line on a sweep: `5/12 done · 2 running · 0 failed · best val_acc 0.971 (id) · about 2 min left`.
+    """A line about a sweep: `5/12 done · 2 running · 0 failed · best val_acc 0.971 (id) · about 2 min left`.
 
-    `agents` is how many of them there are.
+    `agents` is their number.
     """
 
     def __init__(self, count: int | None, agents: int = 1) -> None:
@@ -153,6 +155,7 @@ class SummaryLine:
         self.agents = sum(slot.state not in (SlotState.DONE, SlotState.CLOSED) for slot in slots)
 
     def text(self, status: SweepStatus) -> str:
+        """Return the line."""
         total = self.total(status)
         done = len(status.runs) - len(status.alive)
         states = status.count()
@@ -165,7 +168,7 @@ class SummaryLine:
         return " · ".join([*parts, self._tail(status, total)])
 
     def total(self, status: SweepStatus) -> int | None:
-        """How many runs there will be at most, None when nothing bounds them."""
+        """Return the maximum number of runs, or None without a limit."""
         ended = len(status.runs) - len(status.alive)
         self._before = ended if self._before is None else self._before
         counted = None if self._count is None else self._before + self._count
@@ -194,7 +197,7 @@ def _panel(status: SweepStatus, line: str, total: int | None) -> RenderableType:
 
 
 def runs_table(status: SweepStatus) -> Table:
-    """The runs that ended last, and those that have not; ids and states are whole in any terminal."""
+    """Return a table of the latest ended runs and of all others. No terminal cuts ids and states."""
     shown = [*_recent(status), *status.alive]
     bests = ["" if run.best is None else f"{run.best:.4g}" for run in shown]
     columns = {"run": [run.id for run in shown], "state": [run.word for run in shown], "best": bests}
@@ -208,7 +211,7 @@ def runs_table(status: SweepStatus) -> Table:
 
 
 def _varied(run: RunStatus, status: SweepStatus) -> str:
-    """The parameters in which the runs of the sweep may differ."""
+    """Return the parameters in which the runs of the sweep may differ."""
     parameters = status.config.space.parameters
     names = [p.name for p in parameters if len(p.distribution.support or (0, 0)) > 1]
     values = {name: run.parameters[name] for name in names if name in run.parameters}
@@ -221,3 +224,43 @@ def _recent(status: SweepStatus, n: int = 5) -> list[RunStatus]:
 
 def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def slot_table(slots: Sequence[SlotView], status: SweepStatus | None) -> Table:
+    """Return one row per slot with the numbers of its run. No terminal cuts states and ids."""
+    runs = {run.id: run for run in status.runs} if status else {}
+    metric = status.metric.name if status and status.metric else "metric"
+    rows = [_cells(slot, runs.get(slot.run or "")) for slot in slots]
+    headings = ("slot", "devices", "state", "run", "epoch", metric, "best", "done", "failed")
+    table = Table(caption=Text(_caption(slots, status)))
+    for heading, *cells in zip(headings, *rows, strict=True):
+        is_whole = heading in _WHOLE  # a state or an id cut short is of no use
+        width = max(map(len, [heading, *cells])) if is_whole else None
+        table.add_column(Text(heading), no_wrap=is_whole, min_width=width, overflow="fold")
+    for slot, cells in zip(slots, rows, strict=True):
+        table.add_row(*cells, style=_STYLES.get(slot.state, ""))
+    return table
+
+
+def _cells(slot: SlotView, run: RunStatus | None) -> list[str]:
+    numbers = ["", "", ""]
+    if run is not None:
+        numbers = [_text(run.summary.get("epoch")), _text(run.last), _text(run.best)]
+    devices = ",".join(_brief(name) for name in slot.devices) or "cpu"
+    return [str(slot.index), devices, slot.state, slot.run or "", *numbers, str(slot.done), str(slot.failed)]
+
+
+def _brief(device: str) -> str:
+    """Return a number, or the first part of a UUID, which CUDA accepts too."""
+    return "-".join(device.split("-")[:2])
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else ""
+
+
+def _caption(slots: Sequence[SlotView], status: SweepStatus | None) -> str:
+    done, failed = sum(slot.done for slot in slots), sum(slot.failed for slot in slots)
+    best = status.best() if status else None
+    tail = f", best {_text(best.best)} ({best.id})" if best else ""
+    return f"{done} done, {failed} failed{tail}"

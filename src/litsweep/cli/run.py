@@ -35,6 +35,7 @@ _NOT_IN_NAMES = {"entity": "/", "project": "/\\#?%:"}  # the second is the clien
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's parser."""
     parser = commands.add_parser(
         "run", help="run a whole sweep on this machine, with no account and no network"
     )
@@ -54,6 +55,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def execute(args: argparse.Namespace) -> int:
+    """Check the sweep, run it on the server of the data folder, and return the exit code."""
     require_online()
     config = check_config(args.config)
     show_warnings(config.local_warnings)
@@ -77,9 +79,9 @@ def _warn_of_other_server(server: ServerAddress, data_dir: Path) -> None:
 
 
 def create_sweep(path: Path, config: SweepConfig) -> str:
-    """Create the sweep by the stock client, on the server of the environment; its path, ENTITY/PROJECT/ID.
+    """Create the sweep with the stock client. Return its path, ENTITY/PROJECT/ID.
 
-    Entity and project are those that `wandb sweep` takes. Raises LitsweepError with the client's reason.
+    Entity and project are those of `wandb sweep`. Raises LitsweepError with the client's reason.
     """
     environ, settings = os.environ, client_settings()
     entity = environ.get("WANDB_ENTITY") or config.entity or settings.entity
@@ -98,7 +100,7 @@ def create_sweep(path: Path, config: SweepConfig) -> str:
 
 
 def _check_name(kind: str, name: str) -> None:
-    """Raise LitsweepError where no run could be in a namespace of that name."""
+    """Raise LitsweepError if no run could be in an entity or project of that name."""
     banned = _NOT_IN_NAMES[kind]
     if not name.strip() or set(name) & set(banned):
         fix = f"change WANDB_{kind.upper()}, or `{kind}:` in the YAML"

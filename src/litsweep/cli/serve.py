@@ -8,6 +8,7 @@ from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_port, show_othe
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's parser."""
     parser = commands.add_parser("serve", help="run the embedded W&B-compatible backend in the foreground")
     add_data_dir(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -20,6 +21,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def execute(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C and return 0."""
     from litsweep.server.auth import Keyring, api_key
     from litsweep.server.dashboard.login import login_link
     from litsweep.server.serve import ServerInfo, serve

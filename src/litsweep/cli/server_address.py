@@ -1,4 +1,4 @@
-"""Which W&B server a command talks to: a data folder's embedded one, or the one the environment names."""
+"""The W&B server of a command: an embedded one of a data folder, or the one that the environment names."""
 
 import os
 from collections.abc import Mapping
@@ -17,31 +17,31 @@ ANSWER_TIMEOUT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """A running embedded server. `stays` is False when it ends with the last `litsweep run` that uses it."""
+    """A running embedded server. `stays` is False if it ends with the last `litsweep run` that uses it."""
 
     url: str
     api_key: str
     stays: bool = True
 
     def page(self, path: str) -> str:
-        """The address of a dashboard page that opens without asking for the key (once, for some minutes)."""
+        """Return a link to a dashboard page that needs no key. It works once, for some minutes."""
         from litsweep.server.auth import Keyring
         from litsweep.server.dashboard.login import login_link
 
         return self.url + login_link(Keyring(self.api_key), path)
 
     def use(self) -> None:
-        """Point the stock client of this process, and of those it starts, at this server."""
+        """Connect the stock client of this process and of its children to this server."""
         os.environ.update(self.environment())
         os.environ.pop("WANDB_IDENTITY_TOKEN_FILE", None)  # the client refuses it beside a key
 
     def environment(self) -> Mapping[str, str]:
-        """The two variables that the stock client needs."""
+        """Return the two variables that the stock client needs."""
         return {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": self.api_key}
 
 
 def running_server(data_dir: Path) -> ServerAddress | None:
-    """The server that runs on `data_dir`, None when there is none."""
+    """Return the server that runs on `data_dir`, or None."""
     from litsweep.server.auth import api_key
     from litsweep.server.serve import server_info
 
@@ -49,11 +49,11 @@ def running_server(data_dir: Path) -> ServerAddress | None:
     if info is None:
         return None
     server = ServerAddress(info.url, api_key(data_dir))
-    return server if _takes_key(server) else None
+    return server if _accepts_key(server) else None
 
 
-def _takes_key(server: ServerAddress) -> bool:
-    """False where no server answers, or that of another data folder, on the port of one that died."""
+def _accepts_key(server: ServerAddress) -> bool:
+    """Return False if no server answers, or another one that took over the port."""
     question = {"query": "{ serverInfo { __typename } }"}
     try:
         answer = requests.post(
@@ -65,21 +65,20 @@ def _takes_key(server: ServerAddress) -> bool:
 
 
 def find_sweep(sweep: str, data_dir: Path) -> str:
-    """Point the stock client at the server, as `use_server`, and return the full path of a sweep there."""
+    """Connect the stock client as `use_server` does. Return the full path of a sweep there."""
     use_server(data_dir)
     return full_path(sweep)
 
 
 def use_server(data_dir: Path) -> None:
-    """Point the stock client of this process at the server a command should talk to.
+    """Connect the stock client of this process to the server for a command.
 
-    An address in the environment wins, then the embedded server of `data_dir`, then W&B cloud where the
-    person is logged in. Raises LitsweepError when there is none of the three, or W&B's variables have values
-    that the client refuses.
+    An address in the environment comes first, then the embedded server of `data_dir`, then W&B cloud after a
+    login. Raises LitsweepError if there is none, or if the client refuses the values of W&B's variables.
     """
     check_values(os.environ)
     if named := os.environ.get("WANDB_BASE_URL"):
-        _see_that_it_answers(named, data_dir)
+        _check_answers(named, data_dir)
     elif server := running_server(data_dir):
         server.use()
     elif not _logged_in():
@@ -91,8 +90,8 @@ def use_server(data_dir: Path) -> None:
     client_settings()
 
 
-def _see_that_it_answers(url: str, data_dir: Path) -> None:
-    """Ask once: the stock client tries a server that is not there for minutes before it says so."""
+def _check_answers(url: str, data_dir: Path) -> None:
+    """Raise LitsweepError unless the server answers once. The stock client would try for minutes."""
     if not url.startswith(("http://", "https://")):
         raise LitsweepError(f"WANDB_BASE_URL: must begin with http:// or https://, got {url!r}")
     try:
@@ -106,7 +105,7 @@ def _see_that_it_answers(url: str, data_dir: Path) -> None:
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason: `Connection refused` rather than the names of three libraries' exceptions."""
+    """Return the innermost reason, such as `Connection refused`, without the exceptions around it."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     text = str(reason or error)
     return text.rpartition("] ")[2].rstrip(">)'") or type(error).__name__

@@ -1,7 +1,7 @@
-"""The server of `litsweep run`: shared by all that run on a data folder, ended with the last of them.
+"""The server that all `litsweep run` on a data folder share. It ends with the last of them.
 
-Each holds a lock on the file `users` of the folder, which also names the process of a server that one of them
-started; a server that a person started is left alone.
+Each holds a lock on the file `users` of the folder. That file also names the process of a server that one of
+them started. A server that the user started is left alone.
 """
 
 import contextlib
@@ -27,10 +27,10 @@ STOP_TIMEOUT_SECONDS = 10.0
 
 @contextlib.contextmanager
 def shared_server(data_dir: Path, port: int | None) -> Iterator[ServerAddress]:
-    """The server of `data_dir` for the time of the block: the one that runs already, or one started for it.
+    """Yield the server of `data_dir`: a running one, or one started for the time of the block.
 
-    `port` is what the person asked for, 0 for any, None for the default one or any if that is taken. Raises
-    LitsweepError when the folder cannot be used, its server runs on another port, or none starts.
+    `port` is the user's: 0 for any, None for the default one or any if that is taken. Raises LitsweepError if
+    the folder cannot be used, if its server runs on another port, or if none starts.
     """
     from litsweep.server.serve import make_data_dir
 
@@ -57,7 +57,7 @@ def shared_server(data_dir: Path, port: int | None) -> Iterator[ServerAddress]:
 
 
 def _is_alone(users: TextIO) -> bool:
-    """Take the lock for itself if no other command holds it."""
+    """Take the exclusive lock. Return False if another command holds it."""
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -66,7 +66,7 @@ def _is_alone(users: TextIO) -> bool:
 
 
 def _shared_process(data_dir: Path, users: TextIO) -> int | None:
-    """The process of the running server, if one of the commands that share it started it."""
+    """Return the process of the running server if one of the commands that share it started it."""
     from litsweep.server.serve import server_info
 
     users.seek(0)
@@ -95,7 +95,7 @@ def _start(data_dir: Path, port: int | None, users: TextIO) -> ServerAddress:
 
 
 def _check_port(data_dir: Path, port: int) -> None:
-    """Refuse a taken port: the server itself would say so in its log only."""
+    """Raise LitsweepError for a taken port: the server itself would report it only in its log."""
     from litsweep.server.serve import listening
     from litsweep.server.settings import Settings
 

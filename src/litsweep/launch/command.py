@@ -1,4 +1,4 @@
-"""The sweep's `command` filled in for one run, with the macros of the stock agent."""
+"""The sweep's `command` with the macros of the stock agent filled in for one run."""
 
 import json
 import os
@@ -18,7 +18,7 @@ ENVIRONMENT_MACRO = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
 class Invocation:
     """How to start a run: `argv` for a new process.
 
-    `script` is the part of it after the interpreter, when that is a Python file for this very interpreter.
+    `script` is the part after the interpreter if this very interpreter runs a Python file, else None.
     """
 
     argv: tuple[str, ...]
@@ -34,8 +34,8 @@ def invocation(
 ) -> Invocation:
     """Fill in `template` (None: W&B's default command).
 
-    `args_file` is written when the command asks for `${args_json_file}`. Macros nobody knows vanish, as with
-    the stock agent.
+    Writes `args_file` if the command has `${args_json_file}`. Unknown macros are removed, as by the stock
+    agent.
     """
     words = [fill_environment(str(word), environ) for word in template or DEFAULT_COMMAND]
     values = {name: argument["value"] for name, argument in args.items()}
@@ -51,19 +51,19 @@ def _flat(parts: Sequence[Sequence[str]]) -> list[str]:
 
 
 def is_macro(word: str) -> bool:
-    """True for an item of `command` that the agent replaces as a whole."""
+    """Return True for an item of `command` that the agent replaces as a whole."""
     return word.startswith("${") and word.endswith("}")
 
 
 def fill_environment(word: str, environ: Mapping[str, str]) -> str:
-    """Return `word` with each `${envvar:X}` replaced by the variable, or by its name where it is not set."""
+    """Return `word` with each `${envvar:X}` replaced by the variable, or by its name if it is not set."""
     return ENVIRONMENT_MACRO.sub(lambda found: environ.get(found[1], found[1]), word)
 
 
 def _script(
     words: Sequence[str], parts: Sequence[Sequence[str]], environ: Mapping[str, str]
 ) -> tuple[str, ...] | None:
-    """What follows the interpreter, when the command is `[${env}] ${interpreter} PROGRAM.py …`."""
+    """Return the part after the interpreter if the command is `[${env}] ${interpreter} PROGRAM.py …`."""
     skip = 1 if words[0] == "${env}" else 0
     if words[skip] != "${interpreter}" and not _is_this_interpreter(words[skip], environ):
         return None
@@ -72,14 +72,14 @@ def _script(
 
 
 def _is_this_interpreter(word: str, environ: Mapping[str, str]) -> bool:
-    """False for a Python of another environment, which has other packages."""
+    """Return False for the Python of another environment, which has other packages."""
     found = shutil.which(word, path=environ.get("PATH"))
     ours = Path(sys.executable)
     return found is not None and Path(found).parent == ours.parent and Path(found).samefile(ours)
 
 
 def filled_macros(program: str, values: Mapping[str, Any], args_file: Path) -> dict[str, list[str]]:
-    """The words that stand for each macro, by its name. `${args_dict}` gives the names alone, as in W&B."""
+    """Return the words for each macro. `${args_dict}` gives only the names, as in W&B."""
     flags = [f"{name}={value}" for name, value in values.items()]
     return {
         "env": ["/usr/bin/env"],
@@ -100,7 +100,7 @@ def filled_macros(program: str, values: Mapping[str, Any], args_file: Path) -> d
 
 
 def args_json(values: Mapping[str, Any]) -> str:
-    """The parameters as the JSON object of `${args_json}` and `${args_json_file}`."""
+    """Return the parameters as the JSON object of `${args_json}` and `${args_json_file}`."""
     return json.dumps(dict(values))
 
 

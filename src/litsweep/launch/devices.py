@@ -1,4 +1,4 @@
-"""The GPUs of this machine, cut into slots: each slot has its devices and its share of the CPU."""
+"""The GPUs of this machine, divided into slots. Each slot has its devices and its share of the CPU."""
 
 import argparse
 import os
@@ -17,30 +17,31 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 @dataclass(frozen=True)
 class Slot:
-    """A place for one agent. `devices` are CUDA names: numbers, `GPU-…` or `MIG-…`; none means CPU only."""
+    """A place for one agent. `devices` are CUDA names (numbers, `GPU-…` or `MIG-…`), empty for the CPU."""
 
     index: int
     devices: tuple[str, ...]
     threads: int
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """What the slot's agent gets on top of `environ`; thread counts a person has set stay as they are."""
+        """Return the variables to add to `environ` for the slot's agent. Existing thread counts stay."""
         added = {"CUDA_VISIBLE_DEVICES": ",".join(self.devices)}
         added |= {name: str(self.threads) for name in THREAD_VARIABLES if name not in environ}
         return added
 
 
 def listed_by_driver() -> str:
-    """What `nvidia-smi -L` prints; empty where there is no NVIDIA driver."""
+    """Return the output of `nvidia-smi -L`, empty without an NVIDIA driver."""
     if shutil.which("nvidia-smi") is None:
         return ""
     return subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
 
 
 def devices_here(environ: Mapping[str, str], driver: Callable[[], str] = listed_by_driver) -> tuple[str, ...]:
-    """All devices this process may use: what CUDA_VISIBLE_DEVICES allows, else every GPU or MIG slice.
+    """Return all devices that this process may use: those in CUDA_VISIBLE_DEVICES, else every GPU or MIG
+    slice.
 
-    A GPU cut into MIG slices is named by its slices' UUIDs, the only names under which CUDA takes them.
+    CUDA takes a GPU that is divided into MIG slices only by the UUIDs of its slices.
     """
     allowed = environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is not None:
@@ -74,9 +75,9 @@ def check_present(
     environ: Mapping[str, str] = os.environ,
     driver: Callable[[], str] = listed_by_driver,
 ) -> None:
-    """Raise ConfigError where `names` has a device that this machine lacks or this process may not use.
+    """Raise ConfigError if `names` has a device that this machine lacks or this process may not use.
 
-    CUDA takes a UUID by its first letters, too.
+    CUDA also takes a UUID by its first characters.
     """
     listing = driver()
     numbers = re.findall(r"^GPU (\d+):", listing, re.MULTILINE)
@@ -112,9 +113,9 @@ def slots_for(
     environ: Mapping[str, str] = os.environ,
     driver: Callable[[], str] = listed_by_driver,
 ) -> tuple[Slot, ...]:
-    """The slots `options` asks for.
+    """Return the slots for `options`.
 
-    Raises ConfigError when the numbers do not fit each other or the machine.
+    Raises ConfigError if the numbers contradict each other or the machine.
     """
     groups = _device_groups(options, environ, driver)
     threads = max(1, cpu_count() // len(groups))
@@ -122,7 +123,7 @@ def slots_for(
 
 
 def cpu_count() -> int:
-    """CPUs this process may run on."""
+    """Return the number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,4 +1,4 @@
-"""The sweeps of a server: found by a part of their path, and listed."""
+"""The sweeps of a server: a list of all, and the full path of one."""
 
 import os
 from collections import Counter
@@ -47,10 +47,10 @@ class SweepEntry:
 
 
 class Directory(GraphqlApi):
-    """All that the person can reach on a server."""
+    """All sweeps of a server that the user can reach."""
 
     def sweeps(self) -> list[SweepEntry]:
-        """Every sweep of every project, the newest first."""
+        """Return the sweeps of all projects, the newest first."""
         places = ((entity, project) for entity in self.entities() for project in self._projects(entity))
         found = (
             _entry(entity, project, node) for entity, project in places for node in self._of(entity, project)
@@ -58,7 +58,7 @@ class Directory(GraphqlApi):
         return sorted(found, key=lambda sweep: sweep.created_at, reverse=True)
 
     def find(self, path: SweepPath) -> list[str]:
-        """The full paths of the sweeps with an id, in the entity and project of `path` if it has them."""
+        """Return the full paths of the sweeps with an id, in the entity and project of `path` if given."""
         entities = [path.entity] if path.entity else self.entities()
         if path.project:
             return [found for entity in entities for found in self._in_project(entity, path.project, path.id)]
@@ -70,7 +70,7 @@ class Directory(GraphqlApi):
         ]
 
     def entities(self) -> list[str]:
-        """The person's own entity, and those of their teams."""
+        """Return the user's own entity and those of their teams."""
         viewer = self._call(_ENTITIES).get("viewer") or {}
         teams = [edge["node"]["name"] for edge in (viewer.get("teams") or {}).get("edges", ())]
         return list(dict.fromkeys([viewer["entity"]] * bool(viewer.get("entity")) + teams))
@@ -87,7 +87,7 @@ class Directory(GraphqlApi):
         return [f"{home['entityName']}/{home['name']}/{sweep}"] if home.get("sweep") else []
 
     def _pages(self, query: str, keys: Sequence[str], **variables: str) -> Iterator[Mapping[str, Any]]:
-        """The nodes of a connection, which is at `keys` of the answer, page after page."""
+        """Yield the nodes of a connection from all its pages. `keys` lead to it in the answer."""
         after: str | None = None
         while True:
             connection: Any = self._call(query, after=after, **variables)
@@ -102,15 +102,15 @@ class Directory(GraphqlApi):
 
 
 def directory(environ: Mapping[str, str] = os.environ) -> Directory:
-    """The directory of the server that `environ` names. Raises LitsweepError when there is no key."""
+    """Return the directory of the server that `environ` names. Raises LitsweepError without a key."""
     found = credentials(environ)
     return Directory(found["WANDB_BASE_URL"], found["WANDB_API_KEY"])
 
 
 def full_path(sweep: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Return ENTITY/PROJECT/ID of a sweep that is named so, or by PROJECT/ID or ID where that is enough.
+    """Return ENTITY/PROJECT/ID of a sweep given in this form, or as PROJECT/ID or ID if that is unique.
 
-    WANDB_ENTITY and WANDB_PROJECT decide between several. Raises LitsweepError for none, and for several.
+    WANDB_ENTITY and WANDB_PROJECT decide between several. Raises LitsweepError if none or several match.
     """
     path = SweepPath.parse(sweep, {})
     if path.entity:
@@ -142,7 +142,7 @@ def _entry(entity: str, project: str, node: Mapping[str, Any]) -> SweepEntry:
 
 
 def _parsed(config: str) -> SweepConfig | None:
-    """None for a sweep that this version cannot read: it is listed all the same."""
+    """Return the config, or None if this version cannot read it. The sweep is listed all the same."""
     try:
         return parse_sweep(config)
     except ConfigError:

@@ -1,7 +1,7 @@
 """`litsweep launch` on this machine: a supervised agent on every slot, until the sweep is done.
 
-The supervisor hands out permission to take a run, never the run itself: that comes from the sweep's server,
-so the same launcher serves W&B's cloud and the embedded backend.
+The supervisor permits agents to take runs. The runs themselves come from the sweep's server, so the same
+launcher works with W&B's cloud and the embedded backend.
 """
 
 import argparse
@@ -63,12 +63,12 @@ def launch(
     display: Display | None = None,
     driver: Callable[[], str] = listed_by_driver,
 ) -> LaunchOutcome:
-    """Run `sweep` (ENTITY/PROJECT/ID) on the slots that `options` asks for, and return when all have ended.
+    """Run `sweep` (ENTITY/PROJECT/ID) on the slots of `options`. Return when all have ended.
 
-    `display` gets the slots' views a few times a second. `driver` lists the GPUs, as `nvidia-smi -L`.
-    In the main thread SIGINT means: once, finish the running runs; twice, end them gracefully; three times,
-    kill. SIGTERM and SIGHUP start at the second step. Whatever way it ends, no process stays behind.
-    Raises LitsweepError when the sweep or the key is not there, or the options do not fit the machine.
+    `display` gets the slots' views a few times a second. `driver` lists the GPUs like `nvidia-smi -L`. In the
+    main thread the first SIGINT finishes the running runs, the second ends them gracefully, the third kills
+    them. SIGTERM and SIGHUP begin with the second step. No process is left behind in any case. Raises
+    LitsweepError if the sweep or the key is missing, or if the options do not fit the machine.
     """
     environ = client_environment({**os.environ, **options.environ})
     slots = slots_for(options, environ, driver)
@@ -82,7 +82,7 @@ def launch(
 
 
 class Supervisor:
-    """Keeps the agents going and decides who may take a run."""
+    """Keeps the agents alive and decides which of them may take a run."""
 
     def __init__(
         self, agents: list[SlotAgent], api: AgentApi, options: LaunchOptions, display: Display | None
@@ -95,7 +95,7 @@ class Supervisor:
         self._display = display
         self._interrupts = 0
         self._deadline = float("inf")
-        self._patience = kill_delay(options.environ) + GRACE_SECONDS
+        self._kill_after = kill_delay(options.environ) + GRACE_SECONDS
         self._killed = False
         self._error = ""
 
@@ -119,7 +119,7 @@ class Supervisor:
             elif agent.fileno() is None and agent.is_open:
                 agent.state = SlotState.DONE
         self._listen()
-        self._grant()
+        self._grant_runs()
         self._cleaner.step()
         if time.monotonic() > self._deadline:
             self._kill_all()
@@ -131,48 +131,48 @@ class Supervisor:
         for agent in (wanted[fd] for fd in ready):
             try:
                 for message in agent.receive():
-                    self._hear(agent, message)
+                    self._handle(agent, message)
             except ConnectionError:
-                self._agent_gone(agent)
+                self._agent_died(agent)
 
-    def _hear(self, agent: SlotAgent, message: Message) -> None:
+    def _handle(self, agent: SlotAgent, message: Message) -> None:
         match message["event"]:
             case "ask":
                 agent.wants_run = True
             case "started":
-                agent.started(message["run"])
+                agent.run_started(message["run"])
             case "ended":
                 end = end_of(message)
-                agent.ended(end)
+                agent.run_ended(end)
                 self._run_ended(agent, end)
             case "left" if message.get("broken"):
                 agent.close(message["reason"])
             case "left" if agent.is_open:
                 agent.state = SlotState.DONE
 
-    def _agent_gone(self, agent: SlotAgent) -> None:
-        had_turn = agent.has_turn
-        lost = agent.gone()
+    def _agent_died(self, agent: SlotAgent) -> None:
+        had_permission = agent.has_permission
+        lost = agent.died()
         if lost:
             log.warning("slot %d: the agent died with run %s", agent.index, lost.run_id)
-            agent.ended(lost)
+            agent.run_ended(lost)
             agent.state = SlotState.RESTARTING if agent.is_open else agent.state
             self._run_ended(agent, lost)
-        elif had_turn:
-            self._give_back()
+        elif had_permission:
+            self._return_permission()
 
     def _run_ended(self, agent: SlotAgent, end: RunEnd) -> None:
         self._cleaner.run_ended()
         if self._retries.record(end):
-            self._give_back()
+            self._return_permission()
         if end.failure is Failure.CONFIG:
             self._error = self._error or end.tail
         elif agent.streak.is_over:
             log.warning("slot %d closes", agent.index)
             agent.close(agent.streak.reason(end))
 
-    def _give_back(self) -> None:
-        """Another run may be started for one that came to nothing."""
+    def _return_permission(self) -> None:
+        """Allow a replacement for a run that never started or will be retried."""
         if self._left_to_start is not None:
             self._left_to_start += 1
 
@@ -180,19 +180,19 @@ class Supervisor:
     def _is_ending(self) -> bool:
         return bool(self._interrupts or self._error)
 
-    def _grant(self) -> None:
-        """Answer the agents that ask for a run; the last ones wait, since a killed run must go somewhere."""
+    def _grant_runs(self) -> None:
+        """Answer agents that ask for a run. The last ones wait, in case a killed run returns."""
         for agent in self._agents:
             if not agent.wants_run:
                 continue
             if self._is_ending or not agent.is_open:
                 agent.leave("the launch is ending")
             elif self._left_to_start is None or self._left_to_start > 0:
-                self._grant_if_room(agent)
+                self._grant_run(agent)
             elif not any(other.is_busy for other in self._agents):
                 agent.leave("all runs are done")
 
-    def _grant_if_room(self, agent: SlotAgent) -> None:
+    def _grant_run(self, agent: SlotAgent) -> None:
         reason = disk_shortage(self._cleaner.folder, len(self._agents), self._min_free_gb)
         if not reason:
             agent.go()
@@ -225,7 +225,7 @@ class Supervisor:
             self._signal_all(signal.SIGINT)
         elif self._interrupts == 2:
             log.warning("ending the runs gracefully (again: kill them)")
-            self._deadline = time.monotonic() + self._patience
+            self._deadline = time.monotonic() + self._kill_after
             self._signal_all(signal.SIGTERM)
         else:
             self._deadline = 0.0  # the loop kills them: this may have interrupted it anywhere
@@ -240,7 +240,7 @@ class Supervisor:
             agent.kill()
             self._killed |= run is not None
             if run:
-                self._retries.abandon(run)
+                self._retries.report_killed(run)
             agent.run = None
             if agent.is_open:
                 agent.state = SlotState.DONE

@@ -1,7 +1,7 @@
-"""W&B's agent protocol, as the stock `wandb agent` speaks it, over GraphQL.
+"""W&B's agent protocol over GraphQL, as the stock `wandb agent` speaks it.
 
-The stock client's own functions for it are private and bring up a service process, which a parent that forks
-must not have; the wire format is what servers keep stable.
+The stock client's own functions for it are private. They start a service process, which a parent that forks
+must not have. Servers keep the wire format stable.
 """
 
 import base64
@@ -52,7 +52,7 @@ class SweepGoneError(LitsweepError):
 
 
 class UnreachableError(LitsweepError):
-    """The server did not answer this time; a later try may succeed."""
+    """The server did not answer. A later attempt may succeed."""
 
 
 def no_sweep(sweep: str, server: str | None = None) -> LitsweepError:
@@ -63,7 +63,7 @@ def no_sweep(sweep: str, server: str | None = None) -> LitsweepError:
 
 @dataclass(frozen=True)
 class SweepPath:
-    """`ENTITY/PROJECT/ID`; entity and project may be None, the server then takes the defaults."""
+    """`ENTITY/PROJECT/ID`. The server has defaults if entity or project is None."""
 
     entity: str | None
     project: str | None
@@ -71,7 +71,7 @@ class SweepPath:
 
     @classmethod
     def parse(cls, text: str, environ: Mapping[str, str] = os.environ) -> "SweepPath":
-        """Read `ID`, `PROJECT/ID` or `ENTITY/PROJECT/ID`, the rest from WANDB_ENTITY and WANDB_PROJECT."""
+        """Read `ID`, `PROJECT/ID` or `ENTITY/PROJECT/ID`. WANDB_ENTITY and WANDB_PROJECT fill the rest."""
         parts = text.strip("/").split("/")
         if len(parts) > 3 or not all(parts):
             raise LitsweepError(
@@ -87,7 +87,7 @@ class SweepPath:
 
 @dataclass(frozen=True)
 class Command:
-    """One order of the server: `run`, `resume`, `stop` or `exit`. `args` maps a parameter to {"value": …}."""
+    """A command of the server: `run`, `resume`, `stop` or `exit`. `args` maps a parameter to {"value": …}."""
 
     type: str
     run_id: str = ""
@@ -132,12 +132,12 @@ class GraphqlApi:
             raise UnreachableError(f"{self.base_url} answered no JSON object: {answer.text[:300]}") from None
 
     def _subject(self) -> str:
-        """What a request is about, in a message."""
+        """Return what a request is about, for messages."""
         return "what was asked for"
 
 
 class AgentApi(GraphqlApi):
-    """The calls an agent makes."""
+    """The requests of an agent."""
 
     def __init__(
         self, base_url: str, api_key: str, path: SweepPath, environ: Mapping[str, str] = os.environ
@@ -146,14 +146,14 @@ class AgentApi(GraphqlApi):
         self.path = path
 
     def command(self) -> list[str] | None:
-        """The sweep's `command`, None when it has none of its own."""
+        """Return the sweep's `command`, or None for the default."""
         config = self.sweep()["config"]
         parsed = yaml.safe_load(config) if isinstance(config, str) else config
         command = (parsed or {}).get("command")
         return [str(word) for word in command] if command else None
 
     def sweep(self) -> dict[str, Any]:
-        """Storage id, name, state and config; fills in entity and project where they were left out."""
+        """Return storage id, name, state and config of the sweep. Completes `path`."""
         answer = self._call(_SWEEP, entity=self.path.entity, project=self.path.project, sweep=self.path.id)
         project = answer.get("project") or {}
         if not project.get("sweep"):
@@ -162,17 +162,17 @@ class AgentApi(GraphqlApi):
         return dict(project["sweep"])
 
     def resume(self, storage_id: str) -> None:
-        """Have the sweep hand out runs again, where it is over."""
+        """Reopen a finished sweep."""
         self._call(_RESUME, id=storage_id)
 
     def crashed(self) -> list[str]:
-        """The runs of the sweep that went silent."""
+        """Return the crashed runs of the sweep."""
         filters = json.dumps({"$and": [{"sweep": self.path.id}, {"state": RunState.CRASHED}]})
         answer = self._call(_CRASHED, entity=self.path.entity, project=self.path.project, filters=filters)
         return [edge["node"]["name"] for edge in answer["project"]["runs"]["edges"]]
 
     def stopped(self) -> frozenset[str]:
-        """The runs of the sweep that were asked to stop, also after their end."""
+        """Return the runs of the sweep that were asked to stop, ended ones included."""
         path = self.path
         answer = self._call(_STOPPED, entity=path.entity, project=path.project, sweep=path.id)
         sweep = (answer.get("project") or {}).get("sweep") or {"runs": {"edges": []}}
@@ -180,7 +180,7 @@ class AgentApi(GraphqlApi):
         return frozenset(node["name"] for node in nodes if node["stopped"])
 
     def register(self, host: str) -> str:
-        """Become an agent of the sweep; returns the agent's id."""
+        """Register an agent of the sweep. Return the agent's id."""
         answer = self._call(
             _REGISTER,
             host=host,
@@ -191,7 +191,7 @@ class AgentApi(GraphqlApi):
         return str(answer["createAgent"]["agent"]["id"])
 
     def heartbeat(self, agent: str, running: Sequence[str]) -> list[Command]:
-        """Say which runs are alive and get the next orders."""
+        """Report the running runs. Return the server's commands."""
         state = json.dumps(dict.fromkeys(running, True))
         answer = self._call(_HEARTBEAT, id=agent, metrics="{}", runState=state)
         orders = json.loads((answer["agentHeartbeat"] or {}).get("commands") or "[]")
@@ -201,34 +201,34 @@ class AgentApi(GraphqlApi):
         ]
 
     def run(self, run_id: str) -> dict[str, Any]:
-        """Storage id, name, state and summary of a run; empty when the server has none of that name."""
+        """Return storage id, name, state and summary of a run; empty if the server does not have it."""
         answer = self._call(_RUN, entity=self.path.entity, project=self.path.project, name=run_id)
         return dict((answer.get("project") or {}).get("run") or {})
 
     def has_started(self, run_id: str) -> bool:
-        """True if the run's program has called `wandb.init` and reached the server."""
+        """Return True if the run's program has called `wandb.init` and reached the server."""
         return bool(self.run(run_id).get("state", RunState.PENDING) != RunState.PENDING)
 
     def summary(self, run_id: str) -> dict[str, Any]:
-        """The run's summary metrics."""
+        """Return the run's summary metrics."""
         return dict(json.loads(self.run(run_id).get("summaryMetrics") or "{}"))
 
     def update_summary(self, run_id: str, summary: Mapping[str, Any]) -> None:
-        """Replace the run's summary metrics; nothing happens to a run that never reached the server."""
+        """Replace the run's summary metrics, unless the run never reached the server."""
         if found := self.run(run_id):
             self._call(_UPSERT, id=found["id"], summaryMetrics=json.dumps(summary))
 
     def requeue(self, run_id: str) -> None:
-        """Have the server hand the run out again: tell it, as its client would, that it was preempted."""
+        """Make the server offer the run again, by reporting a preemption as its client would."""
         self.preempting(run_id)
         self.end(run_id, 1)
 
     def preempting(self, run_id: str) -> None:
-        """Tell the server that the run is about to be taken off its slot: a failure is none of its own."""
+        """Report that the run is about to lose its slot, so that the server does not count a failure."""
         self._stream(run_id, {"preempting": True})
 
     def end(self, run_id: str, exit_code: int) -> None:
-        """Tell the server that the run is over, in place of a client that died before it could."""
+        """Report the run's end in place of a client that died before it could."""
         self._stream(run_id, {"complete": True, "exitcode": exit_code})
 
     def _stream(self, run_id: str, body: Mapping[str, Any]) -> None:
@@ -240,9 +240,9 @@ class AgentApi(GraphqlApi):
 
 
 def connect(sweep: str, environ: Mapping[str, str] = os.environ) -> AgentApi:
-    """The API of `sweep`, its path complete, at the server and with the key of `environ` (`credentials`).
+    """Return the API of `sweep` with its complete path, at the server of `environ` (see `credentials`).
 
-    Raises LitsweepError where there is no such sweep.
+    Raises LitsweepError if the sweep does not exist.
     """
     found = credentials(environ)
     api = AgentApi(found["WANDB_BASE_URL"], found["WANDB_API_KEY"], SweepPath.parse(sweep, environ), environ)
@@ -260,9 +260,9 @@ def client_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str
 
 
 def require_online(environ: Mapping[str, str] = os.environ) -> None:
-    """Raises LitsweepError where W&B's variables keep every run from starting, or from reaching the server.
+    """Raise LitsweepError if W&B's variables keep runs from starting or from reaching the server.
 
-    The server would take runs that WANDB_MODE keeps from it for failed ones.
+    The server would count runs that WANDB_MODE keeps from it as failed.
     """
     mode = environ.get("WANDB_MODE", "")
     if mode not in ("", "online", "run", "shared"):
@@ -272,9 +272,9 @@ def require_online(environ: Mapping[str, str] = os.environ) -> None:
 
 
 def credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """WANDB_BASE_URL and WANDB_API_KEY, from where the stock client has them: environment, settings, netrc.
+    """Return WANDB_BASE_URL and WANDB_API_KEY from the environment, the client's settings, or netrc.
 
-    Starts a thread of the client's unless both are in `environ`. Raises LitsweepError when there is no key.
+    Starts a thread of the client unless both are in `environ`. Raises LitsweepError if there is no key.
     """
     if all(environ.get(name) for name in CREDENTIALS):
         return {name: environ[name] for name in CREDENTIALS}

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 import wandb
 
-from litsweep.pipeline.callbacks import Checkpoints
+from litsweep.pipeline.checkpoints import Checkpoints
 from litsweep.pipeline.tracking import ServerUnreachableError
 from litsweep.sweep.contract import MODEL_ARTIFACT
 

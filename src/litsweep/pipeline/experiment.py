@@ -16,16 +16,16 @@ import wandb
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Callback, Trainer, seed_everything
-from lightning.pytorch.callbacks import LearningRateMonitor
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from litsweep.errors import LitsweepError
-from litsweep.pipeline import callbacks, processes, tracking
+from litsweep.pipeline import pictures, processes, tracking
 from litsweep.pipeline.arguments import Arguments, RunOptions, instantiate
 from litsweep.pipeline.artifacts import Artifacts
-from litsweep.pipeline.callbacks import Checkpoints
+from litsweep.pipeline.checkpoints import Checkpoints
 from litsweep.pipeline.control import Interrupted, Request, RunControl
 from litsweep.pipeline.tracking import SERVICE_GONE, RunLogger
 from litsweep.sweep.contract import (
@@ -172,8 +172,13 @@ class Experiment:
         self._outcome = outcome
         folder = checkpoint_folder(self._options, run_id)
         self.checkpoints = Checkpoints.make(folder, self._options.monitor, self._options.goal)
-        self._stopper = callbacks.early_stopping(
-            self._options.monitor, self._options.goal, self._options.patience
+        # BestCheckpoint reports a metric that is missing and RunControl one that is not finite.
+        self._stopper = EarlyStopping(
+            self._options.monitor,
+            mode=self._options.goal,
+            patience=self._options.patience,
+            strict=False,
+            check_finite=False,
         )
         self.control = RunControl(self.checkpoints.last_path, self._options.monitor, self._options.seed)
 
@@ -213,11 +218,11 @@ class Experiment:
 
     def _make_callbacks(self) -> list[Callback]:
         made: list[Callback] = [self.control, LearningRateMonitor(logging_interval="epoch")]
-        made += [callbacks.LogConfusionMatrix(), self.checkpoints.best, self.checkpoints.last]
+        made += [pictures.LogConfusionMatrix(), self.checkpoints.best, self.checkpoints.last]
         if self._options.patience:
             made.append(self._stopper)
         if self._options.images_every_n_epochs:
-            made.append(callbacks.LogPredictions(self._options.images_every_n_epochs))
+            made.append(pictures.LogPredictions(self._options.images_every_n_epochs))
         return made
 
 

@@ -8,10 +8,9 @@ import pytest
 from rich.console import Console
 
 from litsweep.cli.best import show_result
-from litsweep.cli.progress import Progress, runs_table
+from litsweep.cli.progress import Progress, runs_table, slot_table
 from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.result import BestRun, SweepResult
-from litsweep.launch.table import slot_table
 from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.run import RunState

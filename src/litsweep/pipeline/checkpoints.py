@@ -1,19 +1,14 @@
-"""Lightning callbacks of a run: checkpoints, early stopping, and images of its predictions."""
+"""The checkpoints of a run: the best epoch and the last one."""
 
 import difflib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from lightning.pytorch.loggers import WandbLogger
-from torch import Tensor
-from torchmetrics.classification import MulticlassConfusionMatrix
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from litsweep.errors import ConfigError, Fault, LitsweepError
-from litsweep.pipeline.pictures import confusion_chart, prediction_grid
 from litsweep.sweep.contract import CHECKPOINT, best_key
 
 
@@ -108,95 +103,3 @@ class Checkpoints:
         if self.best.best_model_score is not None:
             summary[best_key(str(self.best.monitor))] = float(self.best.best_model_score)
         return summary
-
-
-class LogPredictions(Callback):
-    """Logs a grid of validation images with prediction and label, every few epochs.
-
-    The module's `validation_step` has to return a mapping with `logits` (n x classes), for batches of images
-    and labels.
-    """
-
-    IMAGES = 32
-
-    def __init__(self, every_n_epochs: int) -> None:
-        self._every_n_epochs = every_n_epochs
-
-    def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Log the first batch if an image is due in this epoch."""
-        due = self._every_n_epochs and (trainer.current_epoch + 1) % self._every_n_epochs == 0
-        if batch_idx or dataloader_idx or not due or trainer.sanity_checking or not trainer.is_global_zero:
-            return
-        if (classified := _classified(outputs, batch)) and isinstance(trainer.logger, WandbLogger):
-            images, logits, labels = (tensor[: self.IMAGES] for tensor in classified)
-            grid = prediction_grid(images, logits.argmax(1), labels, _class_names(trainer, logits.shape[1]))
-            trainer.logger.log_image("val_predictions", [grid])
-
-
-class LogConfusionMatrix(Callback):
-    """Logs the confusion matrix of the test set (needs `logits` from `test_step`)."""
-
-    def __init__(self) -> None:
-        self._matrix: MulticlassConfusionMatrix | None = None
-
-    def on_test_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Add a batch to the matrix."""
-        if classified := _classified(outputs, batch):
-            _, logits, labels = classified
-            if self._matrix is None:
-                self._matrix = MulticlassConfusionMatrix(logits.shape[1], validate_args=False).to(
-                    logits.device
-                )
-            self._matrix.update(logits.argmax(1), labels)
-
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log the matrix."""
-        if self._matrix is None:
-            return
-        counts = self._matrix.compute()  # on every rank: it adds up their counts
-        if trainer.is_global_zero and isinstance(trainer.logger, WandbLogger):
-            chart = confusion_chart(counts, _class_names(trainer, len(counts)))
-            trainer.logger.experiment.log({"confusion_matrix": chart})
-
-
-def early_stopping(monitor: str, goal: Literal["min", "max"], patience: int) -> EarlyStopping:
-    """Return the callback. BestCheckpoint reports a missing metric and RunControl NaN, so it does not."""
-    return EarlyStopping(monitor, mode=goal, patience=patience, strict=False, check_finite=False)
-
-
-def _classified(outputs: Any, batch: Any) -> tuple[Tensor, Tensor, Tensor] | None:
-    """Return images, logits and labels if a step's outputs and batch hold them, else None."""
-    logits = outputs.get("logits") if isinstance(outputs, Mapping) else None
-    if (
-        not isinstance(logits, Tensor)
-        or logits.ndim != 2
-        or not isinstance(batch, list | tuple)
-        or len(batch) != 2
-    ):
-        return None
-    images, labels = batch
-    is_pair = (
-        isinstance(images, Tensor) and isinstance(labels, Tensor) and images.ndim == 4 and labels.ndim == 1
-    )
-    return (images, logits, labels) if is_pair else None
-
-
-def _class_names(trainer: Trainer, classes: int) -> tuple[str, ...]:
-    names = getattr(trainer.datamodule, "class_names", None)  # type: ignore[attr-defined]
-    return tuple(names) if names and len(names) == classes else tuple(str(label) for label in range(classes))
