@@ -1,7 +1,7 @@
 """`litsweep best`: the best run of a sweep, or its Pareto front, and how to repeat it."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.table import Table
@@ -57,15 +57,10 @@ def show_result(result: SweepResult) -> int:
         console.print(f"Best run{by}: {result.best.name} ({result.best.id})")
         for line in _best_lines(result, result.best):
             console.print(line)
-        console.print(_how_to_repeat(result.best))
+        call = f"The sweep names no program: to repeat it, call your function with {result.best.parameters}"
+        console.print(f"Repeat it: {result.best.command}" if result.best.command else call)
     console.print(f"Sweep page: {result.url}")
     return 0 if result.best else 1
-
-
-def _how_to_repeat(best: BestRun) -> str:
-    if best.command:
-        return f"Repeat it: {best.command}"
-    return f"The sweep names no program: to repeat it, call your function with {dict(best.parameters)}"
 
 
 def _missing_reason(result: SweepResult) -> str:
@@ -93,15 +88,13 @@ def _front_table(result: SweepResult) -> Table:
     for name, goal in result.goals.items():
         table.add_column(Text(f"{name} ({goal})"), overflow="fold")
     table.add_column("parameters", overflow="fold")
+    names = {name for run in runs for name in run.parameters}
+    different = {name for name in names if len({repr(run.parameters.get(name)) for run in runs}) > 1}
     for run in runs:
         values = [_text(run.objectives[name]) for name in result.goals]
-        varied = [f"{name}={_text(run.parameters[name])}" for name in run.parameters if _varies(name, runs)]
+        varied = [f"{name}={_text(run.parameters[name])}" for name in run.parameters if name in different]
         table.add_row(run.id, *values, Text(", ".join(varied)))  # no markup: a name may be `x[0]`
     return table
-
-
-def _varies(name: str, runs: Sequence[BestRun]) -> bool:
-    return len({repr(run.parameters.get(name)) for run in runs}) > 1
 
 
 def _best_lines(result: SweepResult, best: BestRun) -> Iterator[Text]:

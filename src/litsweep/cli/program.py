@@ -17,8 +17,8 @@ from litsweep.launch.command import DEFAULT_COMMAND
 from litsweep.launch.process import path_of_runs
 from litsweep.sweep.config import SweepConfig
 
-PROGRAM = "${program}"
-_OWN_PYTHON = ("${interpreter}", "python", "python3")
+PROGRAM, PYTHON = "${program}", "${interpreter}"
+_OWN_PYTHON = (PYTHON, "python", "python3")
 _PYTHON = re.compile(r"python[0-9.]*")
 _ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
 _TAKES_A_VALUE = ("-W", "-X", "--check-hash-based-pycs")
@@ -74,7 +74,8 @@ def target_of(config: SweepConfig) -> Target | None:
     """Return what the command runs, or None if only another program in it (bash, docker) knows."""
     items = list(config.command or DEFAULT_COMMAND)
     start = _first_word(items)
-    python = next((i for i, item in enumerate(items) if i >= start and _is_python(item)), None)
+    pythons = (i for i, item in enumerate(items) if item == PYTHON or _PYTHON.fullmatch(Path(item).name))
+    python = next((i for i in pythons if i >= start), None)
     if python is not None:
         found = _after_python(items, python)
         is_here = python == start and items[python] in (*_OWN_PYTHON, sys.executable)
@@ -99,10 +100,6 @@ def _first_word(items: Sequence[str]) -> int:
     if items[:1] not in (["${env}"], ["env"], ["/usr/bin/env"]):
         return 0
     return next((i for i, item in enumerate(items) if i > 0 and not _ASSIGNMENT.fullmatch(item)), len(items))
-
-
-def _is_python(item: str) -> bool:
-    return item == "${interpreter}" or _PYTHON.fullmatch(Path(item).name) is not None
 
 
 def _after_python(items: Sequence[str], python: int) -> tuple[Kind, int] | None:

@@ -198,7 +198,7 @@ def _panel(status: SweepStatus, line: str, total: int | None) -> RenderableType:
 
 def runs_table(status: SweepStatus) -> Table:
     """Return a table of the latest ended runs and of all others. No terminal cuts ids and states."""
-    shown = [*_recent(status), *status.alive]
+    shown = [*[run for run in status.runs if not run.state.is_alive][-5:], *status.alive]
     bests = ["" if run.best is None else f"{run.best:.4g}" for run in shown]
     columns = {"run": [run.id for run in shown], "state": [run.word for run in shown], "best": bests}
     table = Table(box=None, pad_edge=False, expand=True)  # so that `parameters` gives way, not the others
@@ -215,15 +215,9 @@ def _varied(run: RunStatus, status: SweepStatus) -> str:
     parameters = status.config.space.parameters
     names = [p.name for p in parameters if len(p.distribution.support or (0, 0)) > 1]
     values = {name: run.parameters[name] for name in names if name in run.parameters}
-    return ", ".join(f"{k.split('.')[-1]}={_short(v)}" for k, v in values.items())
-
-
-def _recent(status: SweepStatus, n: int = 5) -> list[RunStatus]:
-    return [run for run in status.runs if not run.state.is_alive][-n:]
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return ", ".join(
+        f"{k.split('.')[-1]}={f'{v:.3g}' if isinstance(v, float) else v}" for k, v in values.items()
+    )
 
 
 def slot_table(slots: Sequence[SlotView], status: SweepStatus | None) -> Table:
@@ -246,13 +240,9 @@ def _cells(slot: SlotView, run: RunStatus | None) -> list[str]:
     numbers = ["", "", ""]
     if run is not None:
         numbers = [_text(run.summary.get("epoch")), _text(run.last), _text(run.best)]
-    devices = ",".join(_brief(name) for name in slot.devices) or "cpu"
+    # CUDA accepts the first part of a UUID too.
+    devices = ",".join("-".join(name.split("-")[:2]) for name in slot.devices) or "cpu"
     return [str(slot.index), devices, slot.state, slot.run or "", *numbers, str(slot.done), str(slot.failed)]
-
-
-def _brief(device: str) -> str:
-    """Return a number, or the first part of a UUID, which CUDA accepts too."""
-    return "-".join(device.split("-")[:2])
 
 
 def _text(value: object) -> str:

@@ -81,11 +81,14 @@ def use_server(data_dir: Path) -> None:
         _check_answers(named, data_dir)
     elif server := running_server(data_dir):
         server.use()
-    elif not _logged_in():
-        raise LitsweepError(
-            f"no server to ask: none runs on {data_dir} (start one with `litsweep serve`), WANDB_BASE_URL is "
-            "not set, and there is no W&B login (`wandb login`)"
-        )
+    else:
+        try:
+            credentials()
+        except LitsweepError:
+            raise LitsweepError(
+                f"no server to ask: none runs on {data_dir} (start one with `litsweep serve`), "
+                "WANDB_BASE_URL is not set, and there is no W&B login (`wandb login`)"
+            ) from None
     check_key(os.environ)
     client_settings()
 
@@ -109,10 +112,3 @@ def _cause(error: BaseException) -> str:
     reason = getattr(error.args[0], "reason", None) if error.args else None
     text = str(reason or error)
     return text.rpartition("] ")[2].rstrip(">)'") or type(error).__name__
-
-
-def _logged_in() -> bool:
-    try:
-        return bool(credentials())
-    except LitsweepError:
-        return False

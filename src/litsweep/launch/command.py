@@ -89,7 +89,9 @@ def filled_macros(program: str, values: Mapping[str, Any], args_file: Path) -> d
         "args_no_equals": [word for name, value in values.items() for word in (f"--{name}", str(value))],
         "args_no_hyphens": flags,
         "args_no_boolean_flags": [
-            _bare_boolean(name, value) for name, value in values.items() if value is not False
+            f"--{name}" if value is True else f"--{name}={value}"
+            for name, value in values.items()
+            if value is not False
         ],
         "args_json": [args_json(values)],
         "args_json_file": [str(args_file)],
@@ -102,7 +104,3 @@ def filled_macros(program: str, values: Mapping[str, Any], args_file: Path) -> d
 def args_json(values: Mapping[str, Any]) -> str:
     """Return the parameters as the JSON object of `${args_json}` and `${args_json_file}`."""
     return json.dumps(dict(values))
-
-
-def _bare_boolean(name: str, value: object) -> str:
-    return f"--{name}" if value is True else f"--{name}={value}"

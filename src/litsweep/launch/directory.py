@@ -1,5 +1,6 @@
 """The sweeps of a server: a list of all, and the full path of one."""
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 from litsweep.errors import ConfigError, LitsweepError
 from litsweep.launch.protocol import GraphqlApi, SweepPath, credentials, no_sweep
-from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.run import RunState, count_words, state_word
 
 _ENTITIES = "query Entities { viewer { entity teams { edges { node { name } } } } }"
@@ -51,10 +52,12 @@ class Directory(GraphqlApi):
 
     def sweeps(self) -> list[SweepEntry]:
         """Return the sweeps of all projects, the newest first."""
-        places = ((entity, project) for entity in self.entities() for project in self._projects(entity))
-        found = (
-            _entry(entity, project, node) for entity, project in places for node in self._of(entity, project)
-        )
+        found = [
+            _entry(entity, project["name"], node)
+            for entity in self.entities()
+            for project in self._pages(_PROJECTS, ("models",), entity=entity)
+            for node in self._pages(_SWEEPS, ("project", "sweeps"), entity=entity, project=project["name"])
+        ]
         return sorted(found, key=lambda sweep: sweep.created_at, reverse=True)
 
     def find(self, path: SweepPath) -> list[str]:
@@ -74,12 +77,6 @@ class Directory(GraphqlApi):
         viewer = self._call(_ENTITIES).get("viewer") or {}
         teams = [edge["node"]["name"] for edge in (viewer.get("teams") or {}).get("edges", ())]
         return list(dict.fromkeys([viewer["entity"]] * bool(viewer.get("entity")) + teams))
-
-    def _projects(self, entity: str) -> list[str]:
-        return [node["name"] for node in self._pages(_PROJECTS, ("models",), entity=entity)]
-
-    def _of(self, entity: str, project: str) -> Iterator[Mapping[str, Any]]:
-        return self._pages(_SWEEPS, ("project", "sweeps"), entity=entity, project=project)
 
     def _in_project(self, entity: str, project: str, sweep: str) -> list[str]:
         answer = self._call(_FIND_IN_PROJECT, entity=entity, project=project, sweep=sweep)
@@ -127,7 +124,9 @@ def full_path(sweep: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def _entry(entity: str, project: str, node: Mapping[str, Any]) -> SweepEntry:
-    config = _parsed(node["config"])
+    config = None  # for a sweep that this version cannot read
+    with contextlib.suppress(ConfigError):
+        config = parse_sweep(node["config"])
     metric = config.metric if config else None
     return SweepEntry(
         path=f"{entity}/{project}/{node['name']}",
@@ -139,14 +138,6 @@ def _entry(entity: str, project: str, node: Mapping[str, Any]) -> SweepEntry:
         runs=count_words(_word(edge["node"]) for edge in node["runs"]["edges"]),
         created_at=datetime.fromisoformat(node["createdAt"]).replace(tzinfo=UTC).timestamp(),
     )
-
-
-def _parsed(config: str) -> SweepConfig | None:
-    """Return the config, or None if this version cannot read it. The sweep is listed all the same."""
-    try:
-        return parse_sweep(config)
-    except ConfigError:
-        return None
 
 
 def _word(run: Mapping[str, Any]) -> str:

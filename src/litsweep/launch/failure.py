@@ -62,16 +62,10 @@ def classify(
         return None
     if exit_code < 0 or 128 < exit_code <= 128 + LAST_SIGNAL:
         return Failure.OUT_OF_MEMORY if out_of_host_memory else Failure.SIGNAL
-    return (
-        reported
-        or _failure_in_output(tail)
-        or (Failure.CONFIG if exit_code == ExitCode.CONFIG else Failure.ERROR)
-    )
-
-
-def _failure_in_output(tail: str) -> Failure | None:
     last = tail.rpartition(TRACEBACK)[2]
-    return next((failure for failure, sign in _PATTERNS if re.search(sign, last, re.MULTILINE)), None)
+    printed = (failure for failure, sign in _PATTERNS if re.search(sign, last, re.MULTILINE))
+    other = Failure.CONFIG if exit_code == ExitCode.CONFIG else Failure.ERROR
+    return reported or next(printed, other)
 
 
 def last_lines(output: bytes, lines: int = TAIL_LINES) -> str:

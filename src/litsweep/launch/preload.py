@@ -177,7 +177,7 @@ class _File:
             case ast.ClassDef():
                 self._class(node, attempt)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                self._require(node, _evaluated_by(node), node.decorator_list)
+                self._require(node, [node.args, *filter(None, [node.returns])], node.decorator_list)
                 self.names[node.name] = ""
             case ast.Expr() | ast.Assign() | ast.AnnAssign() | ast.Raise():
                 self._assign(node)
@@ -295,11 +295,6 @@ class _File:
             package = name if is_package else name.rpartition(".")[0]
             _File(self.reader, file, package).read(file.read_bytes())
         return spec.submodule_search_locations
-
-
-def _evaluated_by(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.AST]:
-    """Return what a definition evaluates: everything except the body."""
-    return [function.args, *([function.returns] if function.returns else [])]
 
 
 def _is_inert(name: str) -> bool:

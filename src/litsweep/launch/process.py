@@ -56,20 +56,15 @@ def marked(*marks: str) -> list[int]:
     wanted = {mark.encode() for mark in marks}
     return [
         pid
-        for pid in _pids()
-        if pid != os.getpid() and wanted <= _environment_of(pid) and not _is_zombie(pid)
+        for pid in (int(entry.name) for entry in Path("/proc").glob("[0-9]*"))
+        if pid != os.getpid() and wanted <= _environment_of(pid) and _status_of(pid)[:1] not in ([], ["Z"])
     ]
 
 
 def marked_roots(*marks: str) -> list[int]:
     """Return the `marked` processes that no other one started: the runs without their helpers."""
     found = set(marked(*marks))
-    return [pid for pid in sorted(found) if _parent_of(pid) not in found]
-
-
-def _pids() -> list[int]:
-    proc = Path("/proc")
-    return [int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()] if proc.exists() else []
+    return [pid for pid in sorted(found) if not {int(parent) for parent in _status_of(pid)[1:2]} & found]
 
 
 def _environment_of(pid: int) -> set[bytes]:
@@ -78,16 +73,6 @@ def _environment_of(pid: int) -> set[bytes]:
     except OSError:
         return set()
     return entries | {entry.partition(b"=")[0] for entry in entries}
-
-
-def _is_zombie(pid: int) -> bool:
-    status = _status_of(pid)
-    return not status or status[0] == "Z"
-
-
-def _parent_of(pid: int) -> int | None:
-    status = _status_of(pid)
-    return int(status[1]) if status else None
 
 
 def _status_of(pid: int) -> list[str]:

@@ -11,6 +11,7 @@ import yaml
 
 from litsweep.launch.command import DEFAULT_COMMAND, ENVIRONMENT_MACRO, args_json, filled_macros, is_macro
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.contract import Variable
 from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.distributions import Categorical
 from litsweep.sweep.values import identity
@@ -37,10 +38,13 @@ def command_line(config: SweepConfig, parameters: Mapping[str, object], run_id: 
     template = config.command or DEFAULT_COMMAND
     if config.program is None and "${program}" in template:
         return None
-    values = config.nest(as_sent(config, parameters))
+    known = config.space.by_name
+    sent = {name: _value_sent(known[name].distribution, value) for name, value in parameters.items()}
+    values = config.nest(sent)
     args_file = Path(f"args-{run_id}.json")
     macros = filled_macros(config.program or "", values, args_file)
-    macros["interpreter"] = [_python()]
+    same = shutil.which("python") == sys.executable
+    macros["interpreter"] = ["python" if same else _relative(Path(sys.executable))]
     words = _without_needless_env([word for item in template for word in _shell_words(item, macros)])
     line = " ".join(_with_full_path(words))
     if "${args_json_file}" in template:
@@ -50,13 +54,8 @@ def command_line(config: SweepConfig, parameters: Mapping[str, object], run_id: 
     return line
 
 
-def as_sent(config: SweepConfig, parameters: Mapping[str, object]) -> dict[str, object]:
-    """Return the parameters with the types that the sweep sent: a run's config has 1 for 1.0."""
-    known = config.space.by_name
-    return {name: _value_sent(known[name].distribution, value) for name, value in parameters.items()}
-
-
 def _value_sent(distribution: Distribution, value: object) -> object:
+    """Return a value with the type that the sweep sent: a run's config has 1 for 1.0."""
     if isinstance(distribution, Categorical):
         same = (option for option in distribution.support if identity(option) == identity(value))
         return next(same, value)
@@ -113,7 +112,7 @@ def _with_sweep_file(line: str, values: Mapping[str, object], file: Path) -> str
     """Pass the parameters as the agent does beside the command: wandb.init reads them from a file."""
     wrapped = {name: {"value": value} for name, value in values.items()}
     text = yaml.safe_dump({"wandb_version": 1, **wrapped}, default_flow_style=True, width=float("inf"))
-    return f"{_write_command(text.strip(), file)} && WANDB_SWEEP_PARAM_PATH={_quoted(str(file))} {line}"
+    return f"{_write_command(text.strip(), file)} && {Variable.PARAMETERS_FILE}={_quoted(str(file))} {line}"
 
 
 def _with_full_path(words: list[str]) -> list[str]:
@@ -134,13 +133,6 @@ def _reads_wandb_config(program: str | None) -> bool:
             source = path.read_bytes().decode(errors="replace")
             return "wandb" in source and _READS_CONFIG.search(source) is not None
     return False
-
-
-def _python() -> str:
-    """Return the user's name for this interpreter: `python` only if that is the same one."""
-    if shutil.which("python") == sys.executable:
-        return "python"
-    return _relative(Path(sys.executable))
 
 
 def _relative(path: Path) -> str:

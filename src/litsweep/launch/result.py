@@ -91,7 +91,11 @@ def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
         parameters=run.parameters,
         best=run.best,
         last=run.last,
-        test={key: value for key, value in run.summary.items() if _is_test_metric(key, value)},
+        test={
+            key: value
+            for key, value in run.summary.items()
+            if key.startswith(("test_", "test/")) and isinstance(value, (int, float))
+        },
         checkpoint=run.summary.get(CHECKPOINT),
         artifact=run.summary.get(MODEL_ARTIFACT),
         command=command_line(config, run.parameters, run.id),
@@ -125,7 +129,3 @@ def _logged(run: RunStatus) -> Iterator[str]:
 def _last_unusable(runs: Sequence[RunStatus], metric: str) -> object:
     found = [find(run.summary, metric) for run in runs]
     return next((value for value in reversed(found) if value is not None), None)
-
-
-def _is_test_metric(key: str, value: object) -> bool:
-    return key.startswith(("test_", "test/")) and isinstance(value, (int, float))

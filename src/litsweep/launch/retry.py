@@ -33,7 +33,10 @@ class Retries:
         """Record the end on the server. Return True if any agent will try the run again."""
         try:
             if end.is_preempted:
-                return self._end_preempted(end.run_id)
+                # Its client may have been killed before it could report the end.
+                if self._api.run(end.run_id).get("state") == RunState.PREEMPTING:
+                    self._api.end(end.run_id, ExitCode.PREEMPTED)
+                return True
             return end.failure is not None and self._record(end, end.failure)
         except LitsweepError as error:
             log.warning("cannot note that run %s ended by %s: %s", end.run_id, end.failure, error)
@@ -55,12 +58,6 @@ class Retries:
             self._api.end(run_id, ExitCode.KILLED)
         except LitsweepError as error:
             log.warning("cannot note that run %s was killed: %s", run_id, error)
-
-    def _end_preempted(self, run_id: str) -> bool:
-        """End a preempted run whose client was killed before it could report the end."""
-        if self._api.run(run_id).get("state") == RunState.PREEMPTING:
-            self._api.end(run_id, ExitCode.PREEMPTED)
-        return True
 
     def _record(self, end: RunEnd, failure: Failure) -> bool:
         summary = self._api.summary(end.run_id)

@@ -30,6 +30,7 @@ DESCRIPTION = """Train and test one model. A sweep's parameters are these flags,
 
 LINKED = ("input_shape", "num_classes")  # arguments of the model that come from the data
 WHAT = "the command line of agent.py"
+_STRAY = "is neither a flag nor a flag's value"
 _AGREE = "leave it out of the command, or out of the sweep's parameters"
 
 T = TypeVar("T")
@@ -127,7 +128,8 @@ def parse(argv: Sequence[str]) -> Arguments:
     names = {flag.name for flag in given}
     given += [flag for flag in flags.from_parameters(asked, hints) if flag.name not in names]
     spelled = [flags.spell(flag, hints.get(flag.name)) for flag in given if not _names_class(flag)]
-    faults = [_stray(word) for word in others] + unknown_flags(spelled, hints)
+    faults = [Fault(word, _STRAY, "", "write --name value or --name=value") for word in others]
+    faults += unknown_flags(spelled, hints)
     if faults:
         known = [flag for flag in spelled if _is_known(flag.name, hints)]
         raise ConfigError(WHAT, [*faults, *ill_typed_flags(parser, known)])
@@ -135,7 +137,8 @@ def parse(argv: Sequence[str]) -> Arguments:
         config = parser.parse_args([str(flag) for flag in spelled])
     except ArgumentError as error:
         faults = ill_typed_flags(parser, spelled)
-        raise ConfigError(WHAT, faults or [_unexplained(error)]) from None
+        unexplained = Fault("agent.py", " ".join(str(error).split()), "", "")
+        raise ConfigError(WHAT, faults or [unexplained]) from None
     if config.monitor != RunOptions.monitor and config.mode is None:
         fix = "add --mode max or --mode min"
         raise ConfigError(
@@ -285,7 +288,8 @@ def _unknown(flag: Flag, hints: Hints) -> Fault:
     name = flag.name
     ending = name.rpartition(".")[2]
     endings = {known: known.rpartition(".")[2] for known in hints}
-    same = [known for known, its in endings.items() if ending in (its, _initials(its))]
+    initials = {name: "".join(word[:1] for word in its.split("_")) for name, its in endings.items()}
+    same = [known for known, its in endings.items() if ending in (its, initials[known])]
     guess = (same or difflib.get_close_matches(name, hints, n=1, cutoff=0.5))[:1]
     fix = f"did you mean {guess[0]}? " if guess else ""
     return Fault(
@@ -293,22 +297,9 @@ def _unknown(flag: Flag, hints: Hints) -> Fault:
     )
 
 
-def _initials(name: str) -> str:
-    """Return the abbreviation of a name, such as `lr` for `learning_rate`."""
-    return "".join(word[:1] for word in name.split("_"))
-
-
 def _near_value(flag: Flag, hints: Hints) -> str:
     near = difflib.get_close_matches(str(flag.value), flags.choices(hints.get(flag.name)), n=1)
     return f"did you mean {near[0]}?" if near else ""
-
-
-def _stray(word: str) -> Fault:
-    return Fault(word, "is neither a flag nor a flag's value", "", "write --name value or --name=value")
-
-
-def _unexplained(error: ArgumentError) -> Fault:
-    return Fault("agent.py", " ".join(str(error).split()), "", "")
 
 
 def instantiate(arguments: Arguments) -> tuple[LightningModule, LightningDataModule, dict[str, Any]]:

@@ -130,13 +130,7 @@ class RunControl(Callback):
         done = max(1, trainer.fit_loop.epoch_loop.batch_progress.current.ready)
         left = (now - self._epoch_began) / done * (trainer.num_training_batches - done)
         too_late = now + left + self._validation_seconds > (self._deadline or now + FINISH_SECONDS)
-        return not self._any_rank(trainer, too_late)
-
-    def _any_rank(self, trainer: Trainer, value: bool) -> bool:
-        if trainer.world_size == 1:
-            return value
-        shared = torch.tensor(int(value), device=trainer.strategy.root_device)
-        return bool(trainer.strategy.reduce(shared, reduce_op="max"))
+        return not _highest(trainer, too_late)
 
     def _note(self, finite: Tensor) -> None:
         """Record whether all numbers so far were finite, without waiting for the device."""
@@ -164,11 +158,15 @@ class RunControl(Callback):
 
     def _agreed_request(self, trainer: Trainer) -> Request:
         finite = self._finite is None or bool(self._finite)
-        request = self._request if finite else Request.DIVERGED
-        if trainer.world_size == 1:
-            return request
-        shared = torch.tensor(int(request), device=trainer.strategy.root_device)
-        return Request(int(trainer.strategy.reduce(shared, reduce_op="max")))
+        return Request(_highest(trainer, self._request if finite else Request.DIVERGED))
+
+
+def _highest(trainer: Trainer, value: int) -> int:
+    """Return the highest value of all ranks."""
+    if trainer.world_size == 1:
+        return value
+    shared = torch.tensor(int(value), device=trainer.strategy.root_device)
+    return int(trainer.strategy.reduce(shared, reduce_op="max"))
 
 
 def _redraw_batches(trainer: Trainer) -> None:

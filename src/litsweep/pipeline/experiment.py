@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import secrets
 import sys
 import traceback
@@ -62,7 +63,7 @@ def run(arguments: Arguments) -> int:
     processes.die_with_rank_zero()
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         _silence_advice()
-        if _rank() != 0:
+        if rank_zero_only.rank != 0:  # type: ignore[attr-defined]  # Lightning sets it from the environment
             return _run_other_rank(arguments)
         outcome = _run_rank_zero(arguments)
     if outcome.failure:
@@ -252,16 +253,6 @@ def _print(outcome: Outcome) -> None:
             print(f"{name:<{width}}  {f'{value:.4f}' if isinstance(value, float) else value}")
 
 
-def _rank() -> int:
-    """Return the rank that the launcher's environment gives this process; 0 when there is none."""
-    rank: int = rank_zero_only.rank  # type: ignore[attr-defined]
-    return rank
-
-
-def _is_no_advertisement(record: logging.LogRecord) -> bool:
-    return "litlogger" not in str(record.msg) and "litmodels" not in str(record.msg)
-
-
 def _silence_advice() -> None:
     """Suppress Lightning's advice that does not apply here.
 
@@ -274,5 +265,7 @@ def _silence_advice() -> None:
         "ignore", message="The number of training batches .* is smaller than the logging interval"
     )
     warnings.filterwarnings("ignore", message=".*LeafSpec", module="lightning")
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
+        lambda record: not re.search("litlogger|litmodels", str(record.msg))
+    )
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
