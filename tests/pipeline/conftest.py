@@ -33,7 +33,7 @@ def one_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No W&B settings, nothing of an earlier run, and a working directory of the test's own."""
     for name in [*os.environ]:
         if name.startswith(("WANDB_", "LITSWEEP_", "PL_")):
@@ -42,6 +42,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(name, "")  # so that what a run sets is taken back
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    yield
+    wandb.teardown()  # the client keeps the settings of its first run, a sweep's parameters among them
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from litsweep.cli.commands import execute
 
         status = execute(argv)
-        sys.stdout.flush()  # here, where a reader that has gone is expected
+        sys.stdout.flush()  # here, because the reader may have closed the pipe
         return status
     except LitsweepError as error:
         print(f"litsweep: {error}", file=sys.stderr)
@@ -27,6 +27,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print("litsweep: interrupted", file=sys.stderr)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:  # `litsweep status | head`: what is left unwritten goes nowhere
+    except BrokenPipeError:  # `litsweep status | head`: drop the rest of the output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -130,7 +130,7 @@ def _check_mode(path: Path, config: SweepConfig) -> None:
     for metric in config.metrics:
         wanted = "max" if metric.is_maximized else "min"
         if metric.name in (monitor, f"best_{monitor}") and mode != wanted:
-            rule = f"must be {wanted} with `goal: {metric.goal}` of {monitor}: the worst epoch would be kept"
+            rule = f"must be {wanted} with `goal: {metric.goal}` of {monitor}: else the worst epoch is kept"
             raise ConfigError(str(path), [Fault(_path_of("mode", config), rule, mode, f"write {wanted}")])
 
 

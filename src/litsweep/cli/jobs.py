@@ -20,14 +20,14 @@ from litsweep.sweep.run import unreported_warning
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the parsers of both commands."""
-    purpose = "all sweeps; or of one its runs by state, its best run, and its agents on Slurm"
+    purpose = "list all sweeps, or show one: runs by state, best run, agents on Slurm"
     status = commands.add_parser("status", help=purpose, description=purpose)
     status.add_argument(
-        "sweep", nargs="?", help="ENTITY/PROJECT/ID, or ID where it is unique (default: list all sweeps)"
+        "sweep", nargs="?", help="ENTITY/PROJECT/ID, or ID if it is unique (default: list all sweeps)"
     )
     add_data_dir(status)
     status.set_defaults(execute=show_status)
-    purpose = "end a sweep's agents on Slurm; their runs keep a checkpoint and can go on later"
+    purpose = "end a sweep's agents on Slurm; their runs keep a checkpoint and can be resumed"
     parser = commands.add_parser("cancel", help=purpose, description=purpose)
     add_sweep(parser)
     add_data_dir(parser)
@@ -76,7 +76,7 @@ def _show_sweep(sweep: str, console: Console) -> None:
     if (best := status.best()) and status.metric:
         line = f"best {status.metric.name} {best.best:.6g} ({best.id})"
         console.print(line, highlight=False, markup=False, overflow="fold")
-    with contextlib.suppress(LitsweepError):  # no Slurm here, or none that answers: the runs are what matters
+    with contextlib.suppress(LitsweepError):  # without Slurm the runs are still shown
         tasks = slurm.status(sweep)
         console.print(_table(tasks) if tasks else "no agents on Slurm")
 
@@ -97,5 +97,5 @@ def cancel(args: argparse.Namespace) -> int:
     """Cancel the sweep's agents on Slurm. This needs only the sweep's id and no server."""
     ended = slurm.cancel(args.sweep)
     none = f"sweep {args.sweep} has no agents on Slurm; `litsweep status` lists the sweeps"
-    print(f"{count(ended, 'agent')} told to end" if ended else none, file=sys.stderr)
+    print(f"{count(ended, 'agent')} asked to end" if ended else none, file=sys.stderr)
     return 0

@@ -61,7 +61,7 @@ def _add(parser: "argparse._ActionsContainer", flag: Flag) -> None:
 
 
 def execute(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
-    """Launch at the place asked for and return the exit code. Exit for flags without effect there."""
+    """Launch at the requested place and return the exit code. Exit for flags without effect there."""
     places = launchers()
     for flag, names in _flags_of(places):
         if args.on not in names and getattr(args, flag.attribute) != parser.get_default(flag.attribute):
@@ -88,7 +88,7 @@ def _report(outcome: LaunchOutcome, sweep: str, json: Path | None) -> int:
 def show_preempted(result: SweepResult) -> None:
     """Print the command that resumes preempted runs on stderr, if there are any."""
     if preempted := result.runs.get(RunState.PREEMPTED):
-        again = f"`litsweep launch {result.sweep}` goes on"
+        again = f"`litsweep launch {result.sweep}` resumes them"
         print(f"{count(preempted, 'run')} preempted, with checkpoint: {again}", file=sys.stderr)
 
 

@@ -25,15 +25,13 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
         "--data-dir",
         type=Path,
         default=default_data_dir(),
-        help="where the embedded backend keeps its state (default: $LITSWEEP_HOME or ~/.litsweep)",
+        help="folder of the embedded backend's state (default: $LITSWEEP_HOME or ~/.litsweep)",
     )
 
 
 def add_sweep(parser: argparse.ArgumentParser) -> None:
     """Add the argument for a sweep's path."""
-    parser.add_argument(
-        "sweep", help="ENTITY/PROJECT/ID as `wandb sweep` printed it, or ID where it is unique"
-    )
+    parser.add_argument("sweep", help="ENTITY/PROJECT/ID as `wandb sweep` printed it, or ID if it is unique")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -123,7 +123,9 @@ def program_faults(config: SweepConfig) -> list[Fault]:
         return []
     if target.source():
         return []
-    return [Fault("program", "must be a file, seen from where agents start", repr(target.name), _fix(target))]
+    return [
+        Fault("program", "must be a file in the folder where agents start", repr(target.name), _fix(target))
+    ]
 
 
 def _fix(target: Target) -> str:
@@ -166,7 +168,7 @@ def _module(name: str) -> ModuleSpec | None:
     spec = PathFinder.find_spec(name, [str(Path.cwd()), *sys.path])
     if spec and spec.origin:
         return spec
-    with contextlib.suppress(ImportError, ValueError):  # a bare folder gives way to an editable install
+    with contextlib.suppress(ImportError, ValueError):  # an editable install has priority over a bare folder
         installed = find_spec(name)
         return installed if installed and installed.origin else spec
     return spec

@@ -192,7 +192,7 @@ def _panel(status: SweepStatus, line: str, total: int | None) -> RenderableType:
     if total:
         bar = ProgressBar(total=1.0, completed=done / total, width=40)
         head.append(Columns([bar, Text(f"{done}/{shortened(total)}")]))
-    # The empty line takes the ^C that a terminal echoes: after a full line it would shift all that follows.
+    # The terminal echoes ^C into the empty line. After a full line it would shift the rest.
     return Group(*head, Text(line), runs_table(status), Text())
 
 
@@ -201,7 +201,7 @@ def runs_table(status: SweepStatus) -> Table:
     shown = [*[run for run in status.runs if not run.state.is_alive][-5:], *status.alive]
     bests = ["" if run.best is None else f"{run.best:.4g}" for run in shown]
     columns = {"run": [run.id for run in shown], "state": [run.word for run in shown], "best": bests}
-    table = Table(box=None, pad_edge=False, expand=True)  # so that `parameters` gives way, not the others
+    table = Table(box=None, pad_edge=False, expand=True)  # so that only `parameters` shrinks
     for heading, cells in columns.items():
         table.add_column(heading, no_wrap=True, width=max(map(len, [heading, *cells])))
     table.add_column("parameters", overflow="ellipsis", no_wrap=True, ratio=1)
@@ -228,7 +228,7 @@ def slot_table(slots: Sequence[SlotView], status: SweepStatus | None) -> Table:
     headings = ("slot", "devices", "state", "run", "epoch", metric, "best", "done", "failed")
     table = Table(caption=Text(_caption(slots, status)))
     for heading, *cells in zip(headings, *rows, strict=True):
-        is_whole = heading in _WHOLE  # a state or an id cut short is of no use
+        is_whole = heading in _WHOLE  # never cut a state or an id
         width = max(map(len, [heading, *cells])) if is_whole else None
         table.add_column(Text(heading), no_wrap=is_whole, min_width=width, overflow="fold")
     for slot, cells in zip(slots, rows, strict=True):

@@ -31,7 +31,7 @@ from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.config import SweepConfig
 
 DEFAULT_PROJECT = "litsweep"
-_NOT_IN_NAMES = {"entity": "/", "project": "/\\#?%:"}  # the second is the client's own rule
+_NOT_IN_NAMES = {"entity": "/", "project": "/\\#?%:"}  # the second is the client's rule
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -93,7 +93,7 @@ def create_sweep(path: Path, config: SweepConfig) -> str:
     try:
         with redirect_stdout(said), redirect_stderr(said):
             sweep = wandb.sweep(yaml.safe_load(path.read_text()), entity=entity, project=project)
-    except Exception as error:  # the client's own, its transport's, and its checks' have no type in common
+    except Exception as error:  # the client's errors have no common type
         raise LitsweepError(f"`wandb sweep {path}` failed: {str(error) or type(error).__name__}") from error
     made = connect(sweep).path
     return f"{made.entity}/{made.project}/{made.id}"
@@ -130,8 +130,8 @@ def _show_next_commands(result: SweepResult, server: ServerAddress, args: argpar
         used = urlsplit(server.url).port
         port = [] if used == DEFAULT_PORT else ["--port", str(used)]
         serve = shlex.join(["litsweep", "serve", *data_dir, *port])
-        print(f"The page is there while a server runs: {serve}", file=sys.stderr)
+        print(f"The page needs a running server: {serve}", file=sys.stderr)
     if not result.is_over:
         command = ["litsweep", "launch", result.sweep, "--gpus", "none", "--agents", str(args.agents)]
         more = shlex.join([*command, *data_dir])
-        print(f"The sweep is not finished. While a server runs, go on by: {more}", file=sys.stderr)
+        print(f"The sweep is not finished. To continue with a running server: {more}", file=sys.stderr)

@@ -45,9 +45,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Write the sweep and its scheduler beside the config. Raises ConfigError if W&B's scheduler cannot run
-    it.
-    """
+    """Write the sweep and its scheduler beside the config. Raises ConfigError for unsupported sweeps."""
     config = check_config(args.config)
     faults = list(_faults(config))
     if faults:
@@ -59,7 +57,7 @@ def execute(args: argparse.Namespace) -> int:
     parse_sweep(scheduled, str(target))
     _check_overwritable(target)
     _check_overwritable(source)
-    _write(target, f"# {_MARK} from {path.name}: edit that one and write this anew.\n{scheduled}")
+    _write(target, f"# {_MARK} from {path.name}: edit that file and run the command again.\n{scheduled}")
     _write(source, _SOURCE.format(mark=_MARK, name=target.name))
     if find_spec("optuna") is None:
         print("warning: the scheduler needs Optuna here: pip install 'litsweep[optuna]'", file=sys.stderr)
@@ -81,7 +79,7 @@ def scheduled_sweep(config: SweepConfig, source: str) -> dict[str, object]:
 def _faults(config: SweepConfig) -> Iterator[Fault]:
     """Yield what a sweep with a scheduler cannot have."""
     if config.scheduler is not None:
-        yield Fault("scheduler", "is there already", "", "name the file that has none")
+        yield Fault("scheduler", "exists already", "", "name the file without one")
     elif config.method is not Method.BAYES:
         fix = "`wandb sweep` alone does the others; for ours write `method: bayes`"
         yield Fault("method", "must be bayes", str(config.method), fix)

@@ -37,7 +37,7 @@ def shared_server(data_dir: Path, port: int | None) -> Iterator[ServerAddress]:
     make_data_dir(data_dir)
     with (data_dir / "users").open("a+") as users:
         if not _is_alone(users):
-            fcntl.flock(users, fcntl.LOCK_SH)  # after whoever is starting or ending the server
+            fcntl.flock(users, fcntl.LOCK_SH)  # waits until no command starts or ends the server
         server = running_server(data_dir)
         if server is None:
             server = _start(data_dir, port, users)
@@ -84,13 +84,13 @@ def _start(data_dir: Path, port: int | None, users: TextIO) -> ServerAddress:
     log.touch()
     log.chmod(0o600)  # the server prints its key; an older log may be readable by all
     with log.open("ab") as output:
-        # Its own session: Ctrl-C in the terminal is for the agents, which need the server to end well.
+        # A new session, so that Ctrl-C in the terminal ends only the agents. They need the server until then.
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     users.truncate(0)
     users.write(str(process.pid))
     users.flush()
     server = _wait_until_ready(process, data_dir, log)
-    process.returncode = 0  # it may outlive this command: Popen need not wait for it, nor warn
+    process.returncode = 0  # the server may outlive this command: Popen must not warn
     return server
 
 

@@ -35,9 +35,7 @@ from litsweep.sweep.contract import ExitCode, Variable
 from litsweep.sweep.run import Failure
 
 HEARTBEAT_SECONDS = 5.0
-FIRST_WAIT_SECONDS = (
-    0.25  # first wait when the server has no run for an idle agent; doubles up to the heartbeat
-)
+FIRST_WAIT_SECONDS = 0.25  # wait of an idle agent without a run; doubles up to the heartbeat
 
 log = logging.getLogger("litsweep.agent")
 
@@ -110,7 +108,7 @@ class Agent:
             try:
                 self._api.preempting(self._preempted_run)
             except LitsweepError as error:
-                log.warning("cannot tell that run %s is preempted: %s", self._preempted_run, error)
+                log.warning("cannot report that run %s is preempted: %s", self._preempted_run, error)
             self._preempted_run = ""
 
     def _register(self) -> str:
@@ -132,7 +130,7 @@ class Agent:
             self._may_take = True
             self._next_beat = 0.0
         else:
-            self._leaving = order["reason"] or "no more runs wanted"
+            self._leaving = order["reason"] or "no more runs are needed"
 
     def _reap(self) -> None:
         if self._run is None or (end := self._run.poll()) is None:
@@ -153,7 +151,7 @@ class Agent:
         try:
             return self._api.has_started(run_id)
         except LitsweepError as error:
-            log.warning("cannot tell whether run %s has started a W&B run: %s", run_id, error)
+            log.warning("cannot find out whether run %s has started a W&B run: %s", run_id, error)
             return True
 
     def _take_next(self) -> None:
@@ -212,7 +210,7 @@ class Agent:
         self._run = self._runner.start(command)
         log.info("run %s started, pid %d", command.run_id, self._run.pid)
         self._link.send(event="started", run=command.run_id, pid=self._run.pid)
-        if self._is_terminated:  # by a SIGTERM that came while the run was on its way
+        if self._is_terminated:  # by a SIGTERM during the start
             self._preempt()
 
     def _wait(self) -> None:

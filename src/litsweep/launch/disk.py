@@ -33,7 +33,7 @@ def disk_shortage(folder: Path, slots: int, min_free_gb: float) -> str | None:
     if free >= needed:
         return None
     return (
-        f"the disk of {there} has {free / GIGABYTE:.1f} GB free, and {needed / GIGABYTE:.1f} GB are wanted "
+        f"the disk of {there} has {free / GIGABYTE:.1f} GB free, and {needed / GIGABYTE:.1f} GB are needed "
         "before a run starts: make room, or set --min-free-gb of litsweep launch"
     )
 

@@ -181,7 +181,7 @@ def _release_modules(inherited: set[str]) -> None:
     if module := main():
         module.__dict__.clear()
         gc.collect()
-    for kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):  # those that inherited modules hold
+    for kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):  # files of inherited modules
         for file in [found for found in gc.get_objects() if type(found) is kind]:
-            with contextlib.suppress(ValueError, OSError):  # it is closed
+            with contextlib.suppress(ValueError, OSError):  # the file is closed
                 file.flush()

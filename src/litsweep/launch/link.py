@@ -69,7 +69,7 @@ class LineSocket:
         self._buffer = b""
 
     def send(self, **message: object) -> None:
-        """Send a message. It is dropped if the other end is gone."""
+        """Send a message. It is dropped if the other end has closed."""
         self._socket.setblocking(True)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._socket.sendall(json.dumps(message).encode() + b"\n")
@@ -84,7 +84,7 @@ class LineSocket:
             closed = True
         *lines, self._buffer = self._buffer.split(b"\n")
         if closed and not lines:
-            raise ConnectionError("the other end is gone")
+            raise ConnectionError("the other end has closed")
         return [json.loads(line) for line in lines]
 
     def fileno(self) -> int:
@@ -98,7 +98,7 @@ class LineSocket:
 
 @dataclass
 class Unsupervised:
-    """The link of an agent without a supervisor, as on a cluster: it counts runs and failures itself."""
+    """The link of an agent without a supervisor, as on a cluster. It counts runs and failures."""
 
     streak: FailureStreak
     retries: Retries

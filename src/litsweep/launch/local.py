@@ -30,7 +30,7 @@ from litsweep.launch.variables import kill_delay
 from litsweep.sweep.run import Failure
 
 LOOP_SECONDS = 0.25
-GRACE_SECONDS = 30.0  # after the kill delay: for agents to report how their runs ended
+GRACE_SECONDS = 30.0  # after the kill delay, for the agents' last reports
 
 log = logging.getLogger("litsweep.launch")
 
@@ -228,7 +228,7 @@ class Supervisor:
             self._deadline = time.monotonic() + self._kill_after
             self._signal_all(signal.SIGTERM)
         else:
-            self._deadline = 0.0  # the loop kills them: this may have interrupted it anywhere
+            self._deadline = 0.0  # the loop kills them; this handler may interrupt it anywhere
 
     def _signal_all(self, signum: signal.Signals) -> None:
         for agent in self._agents:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 _PIPELINE_MAIN = "litsweep.pipeline.main"
-# What `main` imports when it is called. A name is no import: the launcher runs without the pipeline.
+# What `main` imports. These are names only: the launcher must not import the pipeline.
 _PIPELINE_PARTS = (
     "litsweep.pipeline.arguments",
     "litsweep.pipeline.experiment",

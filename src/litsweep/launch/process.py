@@ -1,4 +1,4 @@
-"""Processes that leave nothing behind: each has its own session and a mark, by which all are killed."""
+"""Starting and killing processes. Each has a session and a mark, so that none is left behind."""
 
 import contextlib
 import os

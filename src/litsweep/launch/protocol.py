@@ -133,7 +133,7 @@ class GraphqlApi:
 
     def _subject(self) -> str:
         """Return what a request is about, for messages."""
-        return "what was asked for"
+        return "the requested object"
 
 
 class AgentApi(GraphqlApi):

@@ -27,7 +27,7 @@ class Retries:
 
     def __init__(self, api: AgentApi) -> None:
         self._api = api
-        self._attempts: dict[str, int] = {}  # a program that starts its run anew wipes the summary's count
+        self._attempts: dict[str, int] = {}  # a restarted program overwrites the summary's count
 
     def record(self, end: RunEnd) -> bool:
         """Record the end on the server. Return True if any agent will try the run again."""

@@ -93,7 +93,7 @@ class RunProcess:
     def _failure(self, code: int, tail: str) -> Failure | None:
         if self.is_unwanted:
             return None
-        if self._preempted and code != 0:  # also 1: a cluster ends wandb's process too
+        if self._preempted and code != 0:  # also exit code 1: a cluster ends wandb's process too
             return Failure.SIGNAL
         reported = reported_failure(Path(os.environ[Variable.FAILURE_FILE]))
         return classify(code, tail, reported, host_memory_kills() > self._memory_kills)

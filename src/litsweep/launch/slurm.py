@@ -45,7 +45,7 @@ class SlurmOptions(AgentOptions):
 
 @dataclass(frozen=True)
 class Task:
-    """One agent as squeue lists it: `state` is Slurm's, `where` its node or the reason why it waits."""
+    """One agent as squeue lists it: `state` is Slurm's, `where` its node or its reason for waiting."""
 
     job: str
     state: str

@@ -30,7 +30,7 @@ from litsweep.sweep.run import Failure, RunState
 POLL_SECONDS = 0.2
 _RUN_STARTED = re.compile(rb"Running runs: \['(\S+)'\]")
 _RUN_ENDED = re.compile(rb"Cleaning up finished run: (\S+)")
-_SUCCESSFUL = (RunState.FINISHED, RunState.RUNNING)  # running: the server has yet to digest the end
+_SUCCESSFUL = (RunState.FINISHED, RunState.RUNNING)  # running: the server has not processed the end yet
 
 
 class StockAgent:
@@ -62,7 +62,7 @@ class StockAgent:
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         self._leaving = self._leaving or "interrupted"
         self._is_terminated = True
-        # Only the run itself: a W&B service that ends, the run's or the agent's, breaks whom it serves.
+        # Only the run gets the signal. If a W&B service ends, its clients fail.
         for pid in process.marked_roots(*self._run_marks(), Variable.RUN_ID):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
@@ -82,7 +82,7 @@ class StockAgent:
             for order in self._receive():
                 if order == "go":
                     return True
-                self._leaving = "no more runs wanted"
+                self._leaving = "no more runs are needed"
             if (fd := self._link.fileno()) is not None:
                 select.select([fd], [], [], POLL_SECONDS)
         return False
@@ -119,7 +119,7 @@ class StockAgent:
         found = _RUN_ENDED.search(text)
         if found is None:
             is_asked_to_end = self._leaving or self._is_terminated
-            if exit_code < 0 and not is_asked_to_end:  # its run may live on: the supervisor cleans up
+            if exit_code < 0 and not is_asked_to_end:  # the run may still live; the supervisor kills it
                 self._abort(-exit_code, None)
             if exit_code and not is_asked_to_end:
                 raise LitsweepError(f"wandb agent ended with {exit_code}:\n{last_lines(text)}")

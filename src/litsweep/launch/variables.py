@@ -18,7 +18,7 @@ KILL_DELAY_SECONDS = 30
 SHORTEST_KEY = 40
 HTTP_TIMEOUT_SECONDS = 60
 FAILURES_IN_A_ROW = 3
-INITIAL_FAILURES = 5  # the stock agent's limit where its other rule, three in the first minute, is off
+INITIAL_FAILURES = 5  # the stock agent's limit without its other rule (three in the first minute)
 _TRUE = ("y", "yes", "t", "true", "on", "1")
 
 

@@ -45,7 +45,7 @@ class WarmParent:
 
     def __init__(self, program: Path, environ: Mapping[str, str] = os.environ) -> None:
         self.program = program
-        self.end = ""  # the line from which on the runs make the imports themselves
+        self.end = ""  # the line after which each run makes its own imports
         self._imported: list[Import] = []
         self._is_broken = False
         self._changes: dict[str, str | None] = {}

@@ -78,7 +78,7 @@ class Arguments:
 
     @property
     def options(self) -> RunOptions:
-        """The options of the run itself."""
+        """The options of the run, without those of model, data and trainer."""
         return RunOptions(**{field.name: self.config[field.name] for field in fields(RunOptions)})
 
     @property

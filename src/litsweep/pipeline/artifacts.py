@@ -80,7 +80,9 @@ class Artifacts:
         self._checkpoints.make_folder()
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             state.download(root=scratch, skip_cache=True)
-            for path in sorted(Path(scratch).iterdir()):  # best.ckpt before last.ckpt, which counts
+            for path in sorted(
+                Path(scratch).iterdir()
+            ):  # last.ckpt comes last: its presence means that both are there
                 path.replace(folder / path.name)
 
     def _log_state(self) -> None:

@@ -107,7 +107,7 @@ class ImageClassifier(LightningModule):
         warmup = self.hparams["warmup"]
         if self.hparams["schedule"] == "one_cycle":
             rate, total = self.hparams["learning_rate"], max(steps, 3)
-            rising = max(warmup, min(1.0, 2 / total))  # one rising step makes OneCycleLR divide by zero
+            rising = max(warmup, min(1.0, 2 / total))  # OneCycleLR divides by zero for one rising step
             return OneCycleLR(optimizer, max_lr=rate, total_steps=total, pct_start=rising)
         return LambdaLR(optimizer, lambda step: cosine_with_warmup(step, steps, round(warmup * steps)))
 

@@ -123,7 +123,7 @@ class ImageDataModule(LightningDataModule):
             part,
             batch_size=self.batch_size,
             sampler=EpochOrder(len(part), self._epoch) if shuffle else None,  # type: ignore[arg-type]
-            generator=torch.Generator(),  # else every iterator would take a number of the model's stream
+            generator=torch.Generator(),  # else each iterator would draw from the model's random stream
             drop_last=shuffle and len(part) >= self.batch_size,  # type: ignore[arg-type]
             num_workers=workers,
             persistent_workers=workers > 0,

@@ -173,7 +173,7 @@ class Experiment:
         self._outcome = outcome
         folder = checkpoint_folder(self._options, run_id)
         self.checkpoints = Checkpoints.make(folder, self._options.monitor, self._options.goal)
-        # BestCheckpoint reports a metric that is missing and RunControl one that is not finite.
+        # BestCheckpoint reports missing metrics and RunControl infinite ones.
         self._stopper = EarlyStopping(
             self._options.monitor,
             mode=self._options.goal,

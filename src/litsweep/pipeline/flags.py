@@ -1,7 +1,8 @@
-"""Flags in one form, name and value, however people and W&B agents spell them.
+"""Flags of a command line, parsed into names and values.
 
-The stock agent writes `--model.width=64.0` for a quantized float, `--model.bias=True`, `--model.size=None`,
-and a list or a nested parameter as Python does, `--model={'width': 64}`.
+People and agents spell values differently. The stock agent writes `--model.width=64.0` for a quantized float,
+`--model.bias=True`, `--model.size=None`, and a list or a nested parameter as Python does, `--model={'width':
+64}`.
 """
 
 import ast
@@ -83,7 +84,7 @@ def spell(flag: Flag, hint: Any) -> Flag:
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
-    """Return the types that a hint allows: the members of a union, or the hint itself."""
+    """Return the types that a hint allows: the members of a union, or only the hint."""
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is Union:
         return tuple(inner for member in typing.get_args(hint) for inner in alternatives(member))
     return (hint,)

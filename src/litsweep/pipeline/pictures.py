@@ -78,7 +78,7 @@ class LogConfusionMatrix(Callback):
         """Log the matrix."""
         if self._matrix is None:
             return
-        counts = self._matrix.compute()  # on every rank: it adds up their counts
+        counts = self._matrix.compute()  # on every rank, because it sums over ranks
         if trainer.is_global_zero and isinstance(trainer.logger, WandbLogger):
             chart = confusion_chart(counts, _class_names(trainer, len(counts)))
             trainer.logger.experiment.log({"confusion_matrix": chart})

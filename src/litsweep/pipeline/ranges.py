@@ -1,4 +1,4 @@
-"""Types of numbers within limits, for the arguments of our own classes.
+"""Number types with limits, for the constructors of this package.
 
 The flags, `litsweep check` and the constructors use the same limits. A value stays a plain int or float, so
 checkpoints do not depend on this module.

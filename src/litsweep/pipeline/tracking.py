@@ -23,7 +23,7 @@ Mode = Literal["online", "offline", "disabled"]
 
 
 class ServerUnreachableError(LitsweepError):
-    """The server did not answer. The run itself is not at fault and may succeed later."""
+    """The server did not answer. The run is not at fault and may succeed later."""
 
 
 class RunLogger(WandbLogger):
@@ -60,9 +60,9 @@ class RunLogger(WandbLogger):
 
 def mode_of(asked: str) -> Mode:
     """Return the mode of the run. "auto" means WANDB_MODE, else online under an agent only."""
-    wanted = os.environ.get("WANDB_MODE", "") if asked == "auto" else asked
-    if wanted in ("online", "offline", "disabled"):
-        return wanted  # type: ignore[return-value]
+    mode = os.environ.get("WANDB_MODE", "") if asked == "auto" else asked
+    if mode in ("online", "offline", "disabled"):
+        return mode  # type: ignore[return-value]  # mypy does not narrow to literals
     return "online" if os.environ.get(Variable.SWEEP_ID) else "disabled"
 
 
@@ -89,7 +89,7 @@ def start(
             settings=wandb.Settings(stop_fn=on_stop, reinit="create_new" if beside_another else "default"),
         )
     except wandb.Error as error:
-        # The client retries until its time is up when nobody answers, and has no exception of its own for it.
+        # Without an answer the client retries until a timeout. It has no exception for that case.
         unanswered = re.search("while retrying|timed out", str(error))
         kind = ServerUnreachableError if unanswered else LitsweepError
         fix = "check WANDB_BASE_URL and WANDB_API_KEY and that the server runs, or add --wandb offline"
@@ -101,7 +101,7 @@ def start(
 
 def start_again(run_id: str, parameters: Mapping[str, object], logger: RunLogger) -> wandb.Run:
     """Resume a run whose service is gone, and log the rows that it had not sent."""
-    with contextlib.suppress(Exception):  # it says that the service is gone
+    with contextlib.suppress(Exception):  # the service has ended
         wandb.teardown()
     run = start("online", run_id, parameters, lambda: None, beside_another=True)
     for row in logger.rows_from(run.starting_step):
@@ -118,7 +118,7 @@ def check_config(config: Mapping[str, Any], arguments: Arguments) -> None:
 
 def finish(run: wandb.Run, summary: Mapping[str, Any], exit_code: int) -> None:
     """Write the summary and end the run."""
-    if dict(run.summary).get(FAILURE) and FAILURE not in summary:  # of an earlier attempt
+    if dict(run.summary).get(FAILURE) and FAILURE not in summary:  # from an earlier attempt
         run.summary.update({FAILURE: None, FAILURE_MESSAGE: None})
     run.summary.update(dict(summary))
     run.finish(exit_code=exit_code)

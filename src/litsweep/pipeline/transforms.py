@@ -1,4 +1,4 @@
-"""Augmentation and normalization of whole batches, on the device where they are.
+"""Augmentation and normalization of whole batches on their device.
 
 A few tensor operations augment a batch of `uint8` images. One CPU core therefore feeds a GPU without loader
 workers.
