@@ -139,7 +139,7 @@ def test_each_slot_s_next_checkpoints_must_fit(tmp_path: Path, monkeypatch: pyte
     assert disk_shortage(tmp_path, slots=4, min_free_gb=1.0) is None
     disk_with(monkeypatch, free=8.9e9)
     reason = str(disk_shortage(tmp_path, slots=4, min_free_gb=1.0))
-    assert "has 8.9 GB free, and 9.0 GB are wanted" in reason
+    assert "has 8.9 GB free, and 9.0 GB are needed" in reason
     assert "--min-free-gb" in reason
 
 

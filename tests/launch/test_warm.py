@@ -176,3 +176,9 @@ def test_a_module_of_the_program_that_the_agent_has_from_elsewhere_is_the_run_s(
     (tmp_path / "sub" / "program.py").write_text("import linecache")
     with warm_runs(tmp_path) as parent:
         assert "another module linecache" in str(parent.run("sub/program.py").cold)
+
+
+def test_an_agent_loads_no_package_that_reads_the_environment_of_a_run() -> None:
+    """NumPy reads OMP_NUM_THREADS while it is imported; a program may set it before."""
+    loaded = "import sys, litsweep.launch.agent; print(*{'numpy', 'torch', 'wandb'} & sys.modules.keys())"
+    assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True).stdout == b"\n"

@@ -3,6 +3,7 @@
 import multiprocessing
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -75,7 +76,8 @@ def test_a_split_is_reproducible_whole_and_apart() -> None:
 
 def test_batches_are_the_images_asked_for() -> None:
     part = Subset(ImageTensors(some_images()), [9, 4, 7])
-    pixels, labels = part.__getitems__([2, 0])
+    batch: Any = part.__getitems__([2, 0])
+    pixels, labels = batch
     assert pixels[:, 0, 0, 0].tolist() == [7, 9]
     assert labels.tolist() == [1, 1]
     assert int(part[1][0][0, 0, 0]) == 4

@@ -57,7 +57,8 @@ def show_result(result: SweepResult) -> int:
         console.print(f"Best run{by}: {result.best.name} ({result.best.id})")
         for line in _best_lines(result, result.best):
             console.print(line)
-        call = f"The sweep names no program: to repeat it, call your function with {result.best.parameters}"
+        values = dict(result.best.parameters)
+        call = f"The sweep names no program: to repeat it, call your function with {values}"
         console.print(f"Repeat it: {result.best.command}" if result.best.command else call)
     console.print(f"Sweep page: {result.url}")
     return 0 if result.best else 1
@@ -79,11 +80,8 @@ def _missing_reason(result: SweepResult) -> str:
 def _front_table(result: SweepResult) -> Table:
     """Return one row per run of the front, with the parameters in which the runs differ."""
     runs = sorted(result.front, key=lambda run: run.best, reverse=result.goal == Goal.MAXIMIZE)
-    table = Table(
-        title=f"Pareto front: {count(len(runs), 'run')} that no other dominates",
-        title_justify="left",
-        box=None,
-    )
+    title = f"Pareto front: {count(len(runs), 'run')} that no other dominates"
+    table = Table(title=title, title_justify="left", box=None)
     table.add_column("run", no_wrap=True, min_width=max(len(run.id) for run in runs))
     for name, goal in result.goals.items():
         table.add_column(Text(f"{name} ({goal})"), overflow="fold")

@@ -23,11 +23,13 @@ PIPELINE = "litsweep.pipeline"
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's parser."""
     parser = commands.add_parser(
-        "check", help="preflight a sweep: schema, parameters against the pipeline, metric really logged"
+        "check", help="check a sweep: schema, parameters of the pipeline, logged metrics"
     )
     parser.add_argument("config", type=Path, help="the sweep's YAML file")
     parser.add_argument(
-        "--no-metric", action="store_true", help="leave out the one-batch run that logs metrics"
+        "--no-metric",
+        action="store_true",
+        help="skip the training of one batch that finds the logged metrics",
     )
     add_json(parser)
     parser.set_defaults(execute=execute)
@@ -53,14 +55,11 @@ def execute(args: argparse.Namespace) -> int:
     else:
         skipped.append(f"parameters and metric: {_name(config)} does not use {PIPELINE}")
     show_warnings(config.local_warnings)
-    for step in steps:
-        print(f"ok           {step}")
-    for step in skipped:
-        print(f"not checked  {step}")
+    print(
+        "\n".join([f"ok           {step}" for step in steps] + [f"not checked  {step}" for step in skipped])
+    )
     if config.cloud_warnings:
-        print("On W&B's cloud only:")
-        for note in config.cloud_warnings:
-            print(f"  {note}")
+        print("\n  ".join(["On W&B's cloud only:", *config.cloud_warnings]))
     result = {"config": str(args.config), "ok": steps, "not_checked": skipped}
     result |= {"warnings": list(config.local_warnings), "cloud_notes": list(config.cloud_warnings)}
     write_json(args.json, result)
@@ -79,8 +78,7 @@ def _name(config: SweepConfig) -> str:
 
 
 def check_config(path: Path) -> SweepConfig:
-    """Return the parsed YAML file. Agents can run its program; if that is uncertain, the config has a
-    warning.
+    """Return the parsed YAML file, with a warning if its program is perhaps not found.
 
     Raises LitsweepError (ConfigError with every fault) if the sweep cannot run.
     """

@@ -16,8 +16,7 @@ from litsweep.launch.options import AgentOptions, LaunchOutcome
 from litsweep.launch.result import SweepResult, result_of
 from litsweep.launch.variables import failures_allowed
 from litsweep.launch.watch import SweepWatch
-from litsweep.sweep.contract import ExitCode
-from litsweep.sweep.run import RunState
+from litsweep.sweep.contract import ExitCode, RunState
 
 _COMMON = (
     Flag("--agents", type=positive, default=1, help="number of agents without GPUs (default: %(default)s)"),

@@ -17,7 +17,8 @@ from litsweep.errors import LitsweepError, shortened
 from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.result import missing_metrics
 from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
-from litsweep.sweep.run import RunState, unreported_warning
+from litsweep.sweep.contract import RunState
+from litsweep.sweep.run import unreported_warning
 
 POLL_SECONDS = 2.0
 REDRAW_SECONDS = 0.5

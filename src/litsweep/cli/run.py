@@ -36,18 +36,16 @@ _NOT_IN_NAMES = {"entity": "/", "project": "/\\#?%:"}  # the second is the clien
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's parser."""
-    parser = commands.add_parser(
-        "run", help="run a whole sweep on this machine, with no account and no network"
-    )
+    parser = commands.add_parser("run", help="run a whole sweep on this machine, without account and network")
     parser.add_argument("config", type=Path, help="the sweep's YAML file")
-    parser.add_argument(
-        "--agents", type=positive, default=1, help="agents side by side (default: %(default)s)"
-    )
+    parser.add_argument("--agents", type=positive, default=1, help="number of agents (default: %(default)s)")
     parser.add_argument(
         "--agent", choices=("stock", "warm"), default="stock",
-        help="stock: `wandb agent`; warm: ours, which starts runs sooner (default: %(default)s)",
+        help="stock: `wandb agent`; warm: our own, which starts runs faster (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--count", type=positive, help="runs at most (default: until the sweep is finished)")
+    parser.add_argument(
+        "--count", type=positive, help="maximum number of runs (default: until the sweep is finished)"
+    )
     add_port(parser)
     add_data_dir(parser)
     add_json(parser)
@@ -95,8 +93,7 @@ def create_sweep(path: Path, config: SweepConfig) -> str:
             sweep = wandb.sweep(yaml.safe_load(path.read_text()), entity=entity, project=project)
     except Exception as error:  # the client's errors have no common type
         raise LitsweepError(f"`wandb sweep {path}` failed: {str(error) or type(error).__name__}") from error
-    made = connect(sweep).path
-    return f"{made.entity}/{made.project}/{made.id}"
+    return str(connect(sweep).path)
 
 
 def _check_name(kind: str, name: str) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from litsweep.launch.watch import RunStatus
-from litsweep.sweep.contract import ATTEMPTS
-from litsweep.sweep.run import STOPPED_EARLY, RunState
+from litsweep.sweep.contract import ATTEMPTS, RunState
+from litsweep.sweep.run import STOPPED_EARLY
 
 MAX_SIMULATED = 10_000
 _LONGEST = 365 * 24 * 3600.0

@@ -31,8 +31,7 @@ from litsweep.launch.retry import Retries
 from litsweep.launch.runner import Runner, RunProcess
 from litsweep.launch.variables import failures_allowed
 from litsweep.lifetime import die_with_parent
-from litsweep.sweep.contract import ExitCode, Variable
-from litsweep.sweep.run import Failure
+from litsweep.sweep.contract import ExitCode, Failure, Variable
 
 HEARTBEAT_SECONDS = 5.0
 FIRST_WAIT_SECONDS = 0.25  # wait of an idle agent without a run; doubles up to the heartbeat

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.watch import SweepStatus, SweepWatch
-from litsweep.sweep.run import RunState
+from litsweep.sweep.contract import RunState
 
 
 def kept_runs(status: SweepStatus, keep: int) -> set[str]:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 DEFAULT_COMMAND = ("${env}", "${interpreter}", "${program}", "${args}")
 ENVIRONMENT_MACRO = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
@@ -28,7 +27,7 @@ class Invocation:
 def invocation(
     template: Sequence[str] | None,
     program: str,
-    args: Mapping[str, Mapping[str, Any]],
+    args: Mapping[str, Mapping[str, object]],
     args_file: Path,
     environ: Mapping[str, str] = os.environ,
 ) -> Invocation:
@@ -78,7 +77,7 @@ def _is_this_interpreter(word: str, environ: Mapping[str, str]) -> bool:
     return found is not None and Path(found).parent == ours.parent and Path(found).samefile(ours)
 
 
-def filled_macros(program: str, values: Mapping[str, Any], args_file: Path) -> dict[str, list[str]]:
+def filled_macros(program: str, values: Mapping[str, object], args_file: Path) -> dict[str, list[str]]:
     """Return the words for each macro. `${args_dict}` gives only the names, as in W&B."""
     flags = [f"{name}={value}" for name, value in values.items()]
     return {
@@ -101,6 +100,6 @@ def filled_macros(program: str, values: Mapping[str, Any], args_file: Path) -> d
     }
 
 
-def args_json(values: Mapping[str, Any]) -> str:
+def args_json(values: Mapping[str, object]) -> str:
     """Return the parameters as the JSON object of `${args_json}` and `${args_json_file}`."""
     return json.dumps(dict(values))

@@ -38,23 +38,21 @@ def listed_by_driver() -> str:
 
 
 def devices_here(environ: Mapping[str, str], driver: Callable[[], str] = listed_by_driver) -> tuple[str, ...]:
-    """Return all devices that this process may use: those in CUDA_VISIBLE_DEVICES, else every GPU or MIG
-    slice.
+    """Return all devices of this process: those in CUDA_VISIBLE_DEVICES, else every GPU or MIG slice.
 
     CUDA takes a GPU that is divided into MIG slices only by the UUIDs of its slices.
     """
     allowed = environ.get("CUDA_VISIBLE_DEVICES")
-    if allowed is not None:
-        return tuple(
-            name.strip() for name in allowed.split(",") if name.strip() not in ("", "-1", "NoDevFiles")
-        )
-    return _parse_listing(driver())
+    if allowed is None:
+        return _parse_listing(driver())
+    names = (name.strip() for name in allowed.split(","))
+    return tuple(name for name in names if name not in ("", "-1", "NoDevFiles"))
 
 
 def chosen_gpus(args: argparse.Namespace) -> str | tuple[str, ...]:
-    """Return the devices for `litsweep launch`. Without a GPU and an option that needs one, that is the CPU.
+    """Return the devices for `litsweep launch`. On a machine without a GPU the default is the CPU.
 
-    Raises ConfigError if `--gpus` names a GPU that is not there.
+    Raises ConfigError if `--gpus` names a missing GPU.
     """
     if args.gpus in ("all", "none"):
         return str(args.gpus)
@@ -113,10 +111,7 @@ def slots_for(
     environ: Mapping[str, str] = os.environ,
     driver: Callable[[], str] = listed_by_driver,
 ) -> tuple[Slot, ...]:
-    """Return the slots for `options`.
-
-    Raises ConfigError if the numbers contradict each other or the machine.
-    """
+    """Return the slots for `options`. Raises ConfigError if they contradict each other or the machine."""
     groups = _device_groups(options, environ, driver)
     threads = max(1, cpu_count() // len(groups))
     return tuple(Slot(index, devices, threads) for index, devices in enumerate(groups))
@@ -146,13 +141,9 @@ def _device_groups(
 
 
 def _check_numbers(options: LaunchOptions) -> None:
-    for flag, value in (
-        ("--agents", options.agents),
-        ("--per-gpu", options.per_gpu),
-        ("--per-trial", options.per_trial),
-    ):
-        if value < 1:
-            _reject(flag, "must be at least 1", str(value), "")
+    for name in ("agents", "per_gpu", "per_trial"):
+        if (value := getattr(options, name)) < 1:
+            _reject(f"--{name.replace('_', '-')}", "must be at least 1", str(value), "")
     names: Sequence[str] = options.gpus if isinstance(options.gpus, tuple) else ()
     if len(set(names)) < len(names):
         _reject("--gpus", "must name each GPU once", ",".join(names), "use --per-gpu to share a GPU")

@@ -11,7 +11,8 @@ from typing import Any
 from litsweep.errors import ConfigError, LitsweepError
 from litsweep.launch.protocol import GraphqlApi, SweepPath, credentials, no_sweep
 from litsweep.sweep.config import parse_sweep
-from litsweep.sweep.run import RunState, count_words, state_word
+from litsweep.sweep.contract import RunState
+from litsweep.sweep.run import count_words, state_word
 
 _ENTITIES = "query Entities { viewer { entity teams { edges { node { name } } } } }"
 _PROJECTS = """query Projects($entity: String, $after: String) {

@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from litsweep.sweep.contract import ExitCode
-from litsweep.sweep.run import Failure
+from litsweep.sweep.contract import ExitCode, Failure
 
 TAIL_LINES = 15
 TAIL_BYTES = 16384

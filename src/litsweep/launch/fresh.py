@@ -91,13 +91,13 @@ def _close_files(imported: set[int]) -> None:
 def _reset_cleanups(cleanups: Iterable[Cleanup]) -> None:
     """Keep only exit functions of imports. Files that later runs need are left to the parent."""
     atexit._clear()
-    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]  # private
         finalizer.atexit = False
-    multiprocessing.util._finalizer_registry.clear()  # type: ignore[attr-defined]
+    multiprocessing.util._finalizer_registry.clear()  # type: ignore[attr-defined]  # private
     own: tuple[Callable[..., object], ...] = (
         logging.shutdown,
-        multiprocessing.util._exit_function,  # type: ignore[attr-defined]
-        weakref.finalize._exitfunc,  # type: ignore[attr-defined]
+        multiprocessing.util._exit_function,  # type: ignore[attr-defined]  # private
+        weakref.finalize._exitfunc,  # type: ignore[attr-defined]  # private
     )
     for function in own:
         atexit.register(function)
@@ -117,9 +117,9 @@ def _reset_random_state() -> None:
 
 def _reset_standard_library() -> None:
     logging.getLogger("litsweep.agent").handlers.clear()
-    started = logging._startTime  # type: ignore[attr-defined]
-    logging._startTime = time.time_ns() if isinstance(started, int) else time.time()  # type: ignore[attr-defined]
-    threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
+    started = logging._startTime  # type: ignore[attr-defined]  # private
+    logging._startTime = time.time_ns() if isinstance(started, int) else time.time()  # type: ignore[attr-defined]  # private
+    threading.main_thread()._set_native_id()  # type: ignore[attr-defined]  # private
     importlib.invalidate_caches()
     linecache.clearcache()
 
@@ -160,7 +160,7 @@ def _exit_code(code: object) -> int:
 
 def exit_process(code: int, inherited: set[str]) -> NoReturn:
     """End as the interpreter does, except that the `inherited` modules stay."""
-    join_threads: Callable[[], None] = threading._shutdown  # type: ignore[attr-defined]
+    join_threads: Callable[[], None] = threading._shutdown  # type: ignore[attr-defined]  # private
     for step in (join_threads, atexit._run_exitfuncs, flush, partial(_release_modules, inherited), flush):
         try:
             step()

@@ -14,7 +14,7 @@ from litsweep.launch.disk import Cleaner, disk_shortage
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.options import LaunchOptions
 from litsweep.launch.retry import Retries
-from litsweep.sweep.run import UNREPORTED_WHY, Failure
+from litsweep.sweep.contract import UNREPORTED_WHY, Failure
 
 Message = Mapping[str, Any]
 
@@ -46,7 +46,7 @@ class FailureStreak:
 
 
 class Link(Protocol):
-    """An agent's connection to what decides whether it continues."""
+    """An agent's connection to its supervisor, or a substitute for one."""
 
     def send(self, **message: object) -> None:
         """Send a message."""
@@ -140,10 +140,9 @@ class Unsupervised:
 
     def fileno(self) -> None:
         """Return None: orders only follow a `send`."""
-        return
 
 
-def end_of(message: Mapping[str, Any]) -> RunEnd:
+def end_of(message: Message) -> RunEnd:
     """Return the RunEnd in an `ended` message."""
     failure = message["failure"]
     return RunEnd(message["run"], message["exit"], Failure(failure) if failure else None, message["tail"])

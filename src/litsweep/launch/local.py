@@ -27,7 +27,7 @@ from litsweep.launch.protocol import AgentApi, client_environment, connect
 from litsweep.launch.retry import Retries
 from litsweep.launch.slot import SlotAgent
 from litsweep.launch.variables import kill_delay
-from litsweep.sweep.run import Failure
+from litsweep.sweep.contract import Failure
 
 LOOP_SECONDS = 0.25
 GRACE_SECONDS = 30.0  # after the kill delay, for the agents' last reports

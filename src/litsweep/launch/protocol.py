@@ -18,8 +18,7 @@ import yaml
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.variables import Http, check_folder, check_values, client_settings
-from litsweep.sweep.contract import AGENT_NAME
-from litsweep.sweep.run import RunState
+from litsweep.sweep.contract import AGENT_NAME, RunState
 
 CREDENTIALS = ("WANDB_BASE_URL", "WANDB_API_KEY")
 
@@ -32,7 +31,6 @@ mutation CreateAgent($host: String!, $projectName: String, $entityName: String, 
     agent { id } } }"""
 _HEARTBEAT = """mutation Heartbeat($id: ID!, $metrics: JSONString, $runState: JSONString) {
   agentHeartbeat(input: {id: $id, metrics: $metrics, runState: $runState}) { agent { id } commands } }"""
-
 
 _RUN = """query Run($entity: String!, $project: String!, $name: String!) {
   project(name: $project, entityName: $entity) { run(name: $name) { id name state summaryMetrics } } }"""
@@ -92,7 +90,7 @@ class Command:
     type: str
     run_id: str = ""
     program: str = ""
-    args: Mapping[str, Mapping[str, Any]] | None = None
+    args: Mapping[str, Mapping[str, object]] | None = None
 
 
 class GraphqlApi:
@@ -137,7 +135,7 @@ class GraphqlApi:
 
 
 class AgentApi(GraphqlApi):
-    """The requests of an agent."""
+    """The requests of an agent. `path` is the sweep."""
 
     def __init__(
         self, base_url: str, api_key: str, path: SweepPath, environ: Mapping[str, str] = os.environ
@@ -181,13 +179,9 @@ class AgentApi(GraphqlApi):
 
     def register(self, host: str) -> str:
         """Register an agent of the sweep. Return the agent's id."""
-        answer = self._call(
-            _REGISTER,
-            host=host,
-            projectName=self.path.project,
-            entityName=self.path.entity,
-            sweep=self.path.id,
-        )
+        path = self.path
+        home = {"entityName": path.entity, "projectName": path.project}
+        answer = self._call(_REGISTER, host=host, sweep=path.id, **home)
         return str(answer["createAgent"]["agent"]["id"])
 
     def heartbeat(self, agent: str, running: Sequence[str]) -> list[Command]:

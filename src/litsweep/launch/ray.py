@@ -22,7 +22,7 @@ from litsweep.launch.local import launch
 from litsweep.launch.options import AgentOptions, LaunchOptions, LaunchOutcome, SlotState, SlotView
 from litsweep.launch.protocol import client_environment, connect
 from litsweep.launch.retry import Retries
-from litsweep.sweep.run import Failure
+from litsweep.sweep.contract import Failure
 
 LOSSES_WITHOUT_A_RUN = 5
 POLL_SECONDS = 1.0

@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass
 from litsweep.launch.repeat import command_line
 from litsweep.launch.watch import RunStatus, SweepStatus
 from litsweep.sweep.config import SweepConfig
-from litsweep.sweep.contract import ATTEMPTS, CHECKPOINT, MODEL_ARTIFACT
-from litsweep.sweep.run import RunState
+from litsweep.sweep.contract import ATTEMPTS, CHECKPOINT, MODEL_ARTIFACT, RunState
 from litsweep.sweep.summary import entries, find, is_aggregated
 
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as W&B's API has them

@@ -6,8 +6,7 @@ import signal
 from litsweep.errors import LitsweepError
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.protocol import AgentApi
-from litsweep.sweep.contract import ATTEMPTS, FAILURE, ExitCode
-from litsweep.sweep.run import Failure, RunState
+from litsweep.sweep.contract import ATTEMPTS, FAILURE, ExitCode, Failure, RunState
 
 MAX_ATTEMPTS = 3
 _RETRIED = (Failure.SIGNAL, Failure.LOST)

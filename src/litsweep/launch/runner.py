@@ -18,8 +18,7 @@ from litsweep.launch.fresh import detach_from_parent, flush
 from litsweep.launch.protocol import AgentApi, Command
 from litsweep.launch.variables import kill_delay
 from litsweep.launch.warm import WarmParent
-from litsweep.sweep.contract import ExitCode, Variable, reported_failure
-from litsweep.sweep.run import Failure
+from litsweep.sweep.contract import ExitCode, Failure, Variable, reported_failure
 
 log = logging.getLogger("litsweep.agent")
 
@@ -27,8 +26,8 @@ log = logging.getLogger("litsweep.agent")
 class RunProcess:
     """The process of a run. `pid` leads the session of all its processes.
 
-    `is_unwanted` is True once the search or the end of the sweep has ended the run: its result does not
-    count.
+    `is_unwanted` is True once the search or the end of the sweep has ended the run. Its result is then
+    ignored.
     """
 
     def __init__(self, run_id: str, pid: int, output: Path) -> None:

@@ -11,11 +11,10 @@ from pathlib import Path
 
 from litsweep.launch import process
 from litsweep.launch.devices import Slot
-from litsweep.launch.failure import RunEnd, last_lines
+from litsweep.launch.failure import TAIL_BYTES, RunEnd, last_lines
 from litsweep.launch.link import FailureStreak, LineSocket, Message
 from litsweep.launch.options import LaunchOptions, SlotState, SlotView
-from litsweep.sweep.contract import Variable
-from litsweep.sweep.run import Failure
+from litsweep.sweep.contract import Failure, Variable
 
 FIRST_RESTART_SECONDS = 1.0
 RESTARTS_WITHOUT_A_RUN = 5
@@ -57,16 +56,8 @@ class SlotAgent:
 
     def view(self) -> SlotView:
         """Return the slot's row of a table."""
-        return SlotView(
-            self.index,
-            self._slot.devices,
-            self.state,
-            self._log,
-            self.run,
-            self.done,
-            self.failed,
-            self.reason,
-        )
+        counts = (self.done, self.failed)
+        return SlotView(self.index, self._slot.devices, self.state, self._log, self.run, *counts, self.reason)
 
     def start(self) -> None:
         """Start the agent if none runs and a restart is due."""
@@ -144,7 +135,7 @@ class SlotAgent:
         self.state = SlotState.RESTARTING
 
     def _tail(self) -> str:
-        return last_lines(self._log.read_bytes()[-16384:]) if self._log.exists() else ""
+        return last_lines(self._log.read_bytes()[-TAIL_BYTES:]) if self._log.exists() else ""
 
     def signal(self, signum: signal.Signals) -> None:
         """Send a signal to the agent, not to its run."""

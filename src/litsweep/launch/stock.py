@@ -1,8 +1,8 @@
-"""The agent of one slot that starts a stock `wandb agent` for each run.
+"""The agent of one slot that starts a stock `wandb agent` for each run, for users who prefer it.
 
-For users who want W&B's own agent. One for each run never counts failures across runs, which would shut it
-down after three, early-stopped runs included. Its end marks the end of the run. The price is its five seconds
-before each run. The server knows how the run ended.
+A new `wandb agent` for each run has no count of failures. A single one would shut down after three,
+early-stopped runs included. Its exit marks the end of the run. The price is its wait of five seconds before
+each run. The server knows how the run ended.
 """
 
 import contextlib
@@ -21,11 +21,10 @@ from typing import NoReturn
 from litsweep.errors import LitsweepError
 from litsweep.launch import process
 from litsweep.launch.agent import parse, run_agent
-from litsweep.launch.failure import TRACEBACK, RunEnd, classify, last_lines, output_from
+from litsweep.launch.failure import TRACEBACK, classify, last_lines, output_from
 from litsweep.launch.link import Link
 from litsweep.launch.protocol import AgentApi
-from litsweep.sweep.contract import Variable, reported_failure
-from litsweep.sweep.run import Failure, RunState
+from litsweep.sweep.contract import Failure, RunState, Variable, reported_failure
 
 POLL_SECONDS = 0.2
 _RUN_STARTED = re.compile(rb"Running runs: \['(\S+)'\]")
@@ -46,8 +45,8 @@ class StockAgent:
 
     def run(self) -> str:
         """Work until the sweep is done or an order to leave comes. Return why the agent left."""
-        for signum, handler in ((signal.SIGINT, self._drain), (signal.SIGTERM, self._stop)):
-            signal.signal(signum, handler)
+        signal.signal(signal.SIGINT, self._drain)
+        signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGHUP, self._abort)
         while not self._leaving:
             self._link.send(event="ask")
@@ -63,19 +62,14 @@ class StockAgent:
         self._leaving = self._leaving or "interrupted"
         self._is_terminated = True
         # Only the run gets the signal. If a W&B service ends, its clients fail.
-        for pid in process.marked_roots(*self._run_marks(), Variable.RUN_ID):
+        marks = (_slot_mark(), f"{Variable.SWEEP_ID}={self._api.path.id}", Variable.RUN_ID)
+        for pid in process.marked_roots(*marks):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
     def _abort(self, signum: int, frame: FrameType | None) -> NoReturn:
-        process.kill_marked(f"{Variable.SLOT}={os.environ.get(Variable.SLOT, '')}", patience=1.0)
+        process.kill_marked(_slot_mark(), patience=1.0)
         os._exit(128 + signum)
-
-    def _run_marks(self) -> list[str]:
-        return [
-            f"{Variable.SLOT}={os.environ.get(Variable.SLOT, '')}",
-            f"{Variable.SWEEP_ID}={self._api.path.id}",
-        ]
 
     def _wait_for_permission(self) -> bool:
         while not self._leaving:
@@ -129,8 +123,8 @@ class StockAgent:
         state = self._api.run(run_id).get("state", RunState.PENDING)
         tail = last_lines(text)
         failure = self._failure(state, tail)
-        end = RunEnd(run_id, int(state not in _SUCCESSFUL), failure, tail)
-        self._link.send(event="ended", run=end.run_id, exit=end.exit_code, failure=end.failure, tail=end.tail)
+        exit_code = int(state not in _SUCCESSFUL)
+        self._link.send(event="ended", run=run_id, exit=exit_code, failure=failure, tail=tail)
 
     def _failure(self, state: str, tail: str) -> Failure | None:
         """Return why the run failed. A program that never started its run may have printed the reason."""
@@ -141,6 +135,10 @@ class StockAgent:
         failure = classify(1, tail, reported_failure(_failure_file()))
         has_crashed = failure is not Failure.ERROR or TRACEBACK in tail
         return Failure.UNREPORTED if state == RunState.PENDING and not has_crashed else failure
+
+
+def _slot_mark() -> str:
+    return f"{Variable.SLOT}={os.environ.get(Variable.SLOT, '')}"
 
 
 def _failure_file() -> Path:

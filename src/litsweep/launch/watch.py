@@ -11,11 +11,11 @@ import wandb
 from litsweep.errors import LitsweepError
 from litsweep.launch.protocol import AgentApi, SweepPath, credentials, no_sweep
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.contract import FAILURE
+from litsweep.sweep.contract import FAILURE, Failure, RunState
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value, metric_values, objective_value
 from litsweep.sweep.pareto import front_of_sweep, ranked_by
-from litsweep.sweep.run import Failure, Run, RunState, count_words, state_word
+from litsweep.sweep.run import Run, count_words, state_word
 
 PAGE = 500
 
@@ -143,7 +143,7 @@ class SweepWatch:
             raise LitsweepError(f"cannot read sweep {self.path}: {said}") from error
 
     def _read(self, api: "wandb.Api") -> SweepStatus:
-        sweep = api.sweep(self.path)  # type: ignore[no-untyped-call]
+        sweep = api.sweep(self.path)  # type: ignore[no-untyped-call]  # wandb
         config = parse_sweep(sweep.config)
         home = f"{sweep.entity}/{sweep.project}"
         found = list(api.runs(home, filters={"sweep": sweep.id}, per_page=PAGE, lazy=False))

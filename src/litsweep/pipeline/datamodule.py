@@ -114,7 +114,7 @@ class ImageDataModule(LightningDataModule):
     def _split(self, loaded: images.Loaded) -> tuple[Dataset[Batch], Dataset[Batch]]:
         if loaded.val is not None:
             return loaded.train, loaded.val
-        n = len(loaded.train)  # type: ignore[arg-type]
+        n = len(loaded.train)  # type: ignore[arg-type]  # ours have a length
         return images.split(loaded.train, n, self.hparams["val_fraction"], self.hparams["split_seed"])
 
     def _loader(self, part: Dataset[Batch], shuffle: bool) -> DataLoader[Batch]:
@@ -122,9 +122,9 @@ class ImageDataModule(LightningDataModule):
         return DataLoader(
             part,
             batch_size=self.batch_size,
-            sampler=EpochOrder(len(part), self._epoch) if shuffle else None,  # type: ignore[arg-type]
+            sampler=EpochOrder(len(part), self._epoch) if shuffle else None,  # type: ignore[arg-type]  # ours have a length
             generator=torch.Generator(),  # else each iterator would draw from the model's random stream
-            drop_last=shuffle and len(part) >= self.batch_size,  # type: ignore[arg-type]
+            drop_last=shuffle and len(part) >= self.batch_size,  # type: ignore[arg-type]  # ours have a length
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),

@@ -34,11 +34,11 @@ from litsweep.sweep.contract import (
     FAILURE_MESSAGE,
     STOP_REASON,
     ExitCode,
+    Failure,
     StopReason,
     Variable,
     report_failure,
 )
-from litsweep.sweep.run import Failure
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Outcome:
 
     exit_code: ExitCode = ExitCode.OK
     failure: Failure | None = None
-    summary: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, object] = field(default_factory=dict)
 
     def fail(self, failure: Failure, error: BaseException, exit_code: ExitCode = ExitCode.FAILED) -> None:
         """Record a failure, with its message for the summary."""
@@ -202,7 +202,7 @@ class Experiment:
         if not (is_overridden("test_step", model) and is_overridden("test_dataloader", data)):
             print("agent.py: not tested: the model has no test_step, or the data no test_dataloader")
             return
-        best = None if trainer.fast_dev_run else self.checkpoints.path  # type: ignore[attr-defined]
+        best = None if trainer.fast_dev_run else self.checkpoints.path  # type: ignore[attr-defined]  # Lightning adds it
         trainer.test(model, data, ckpt_path=best, verbose=False, weights_only=False)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self._outcome.summary |= metrics

@@ -147,5 +147,5 @@ def _classified(outputs: Any, batch: Any) -> tuple[Tensor, Tensor, Tensor] | Non
 
 
 def _class_names(trainer: Trainer, classes: int) -> tuple[str, ...]:
-    names = getattr(trainer.datamodule, "class_names", None)  # type: ignore[attr-defined]
+    names = getattr(trainer.datamodule, "class_names", None)  # type: ignore[attr-defined]  # Lightning adds it
     return tuple(names) if names and len(names) == classes else tuple(str(label) for label in range(classes))

@@ -109,14 +109,14 @@ def start_again(run_id: str, parameters: Mapping[str, object], logger: RunLogger
     return run
 
 
-def check_config(config: Mapping[str, Any], arguments: Arguments) -> None:
+def check_config(config: Mapping[str, object], arguments: Arguments) -> None:
     """Raise ConfigError unless the model got every parameter that W&B holds."""
     faults = arguments.differences(config)
     if faults:
         raise ConfigError("the run's config", faults)
 
 
-def finish(run: wandb.Run, summary: Mapping[str, Any], exit_code: int) -> None:
+def finish(run: wandb.Run, summary: Mapping[str, object], exit_code: int) -> None:
     """Write the summary and end the run."""
     if dict(run.summary).get(FAILURE) and FAILURE not in summary:  # from an earlier attempt
         run.summary.update({FAILURE: None, FAILURE_MESSAGE: None})

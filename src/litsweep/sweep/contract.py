@@ -1,18 +1,71 @@
 """The run contract: what a run, its agent and the server agree on.
 
-A run is one process that trains once. An agent of `litsweep launch` or `wandb agent` starts it.
+A run is one process that trains once. An agent of `litsweep launch` or `wandb agent` starts it. Agents load
+this module before the program that they fork, so it imports only the standard library.
 """
 
+import contextlib
 import os
 import signal
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from pathlib import Path
-
-from litsweep.sweep.run import Failure
+from typing import NoReturn
 
 AGENT_NAME = "litsweep-agent"
 """User-Agent of the agents of `litsweep launch`. They report each run's end, so the server waits for it."""
+
+
+class _Words(StrEnum):
+    """A string enum whose ValueError lists the allowed names."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        noun = "state" if cls is RunState else "failure"
+        raise ValueError(f"{noun}: must be one of {', '.join(cls)}; got {value!r}")
+
+
+class RunState(_Words):
+    """W&B's run states."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    KILLED = "killed"
+    PREEMPTING = "preempting"
+    PREEMPTED = "preempted"
+
+    @property
+    def is_alive(self) -> bool:
+        """True while the run may still log metrics."""
+        return self in (RunState.PENDING, RunState.RUNNING, RunState.PREEMPTING, RunState.PREEMPTED)
+
+    def is_broken_by(self, failure: object) -> bool:
+        """Return True if a run with this `failure` ended with an error, its own or the machine's.
+
+        A killed run is not broken, whatever its failure: the values that it reached count.
+        """
+        return self in (RunState.FAILED, RunState.CRASHED) or (self is RunState.FINISHED and bool(failure))
+
+
+class Failure(_Words):
+    """Why a run ended without a usable result."""
+
+    OUT_OF_MEMORY = "out_of_memory"
+    DIVERGED = "diverged"
+    CONFIG = "config"
+    ERROR = "error"
+    SIGNAL = "signal"
+    LOST = "lost"
+    UNREPORTED = "unreported"
+
+
+UNREPORTED_WHY = (
+    "the program ended without starting a W&B run; it has to call wandb.init, with mode online (the default)"
+)
+"""What `Failure.UNREPORTED` means, and what to do about it."""
 
 
 class ExitCode(IntEnum):
@@ -69,10 +122,12 @@ class Variable(StrEnum):
 def report_failure(failure: Failure, environ: Mapping[str, str] = os.environ) -> None:
     """Write a run's failure into the file that its agent named, if there is one.
 
-    The file holds the value of `failure` and nothing else. Any program may write it.
+    The file holds the value of `failure` and nothing else. Any program may write it. If it cannot be
+    written, the agent classifies the run's output.
     """
     if name := environ.get(Variable.FAILURE_FILE):
-        Path(name).write_text(failure)
+        with contextlib.suppress(OSError):
+            Path(name).write_text(failure)
 
 
 def reported_failure(file: Path) -> Failure | None:
