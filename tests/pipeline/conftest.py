@@ -35,6 +35,7 @@ def one_thread() -> None:
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No W&B settings, nothing of an earlier run, and a working directory of the test's own."""
+    wandb.teardown()  # else the address of an ended service would be set again after the test
     for name in [*os.environ]:
         if name.startswith(("WANDB_", "LITSWEEP_", "PL_")):
             monkeypatch.delenv(name)
