@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from litsweep.server.artifacts import versions
 from litsweep.server.dashboard.curves import finite, points, rounded
 from litsweep.server.dashboard.rows import config, head, is_metric, reason, summary_numbers
 from litsweep.server.dashboard.sweep_view import parsed
 from litsweep.server.files import media_type
-from litsweep.server.store import artifacts, curves, files, lines, sweeps
+from litsweep.server.store import curves, files, lines, sweeps
 from litsweep.server.store.curves import Curve
 from litsweep.server.store.files import FileRecord
 from litsweep.server.store.runs import RunRecord
@@ -58,8 +59,8 @@ def _file(file: FileRecord) -> dict[str, Any]:
 
 
 def _artifacts(connection: Connection, run: RunRecord) -> list[dict[str, Any]]:
-    logged = [("output", record) for record in artifacts.outputs_of(connection, run.id)]
-    used = [("input", record) for record in artifacts.inputs_of(connection, run.id)]
+    logged = [("output", record) for record in versions.outputs_of(connection, run.id)]
+    used = [("input", record) for record in versions.inputs_of(connection, run.id)]
     return [
         {
             "role": role,

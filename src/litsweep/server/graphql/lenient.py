@@ -1,7 +1,7 @@
 """Tolerance for clients newer or older than this schema.
 
-A field that the schema lacks answers null instead of an error; an argument or input field that it lacks is
-dropped; a variable of an unknown type is taken as it comes. Each such gap is logged, once.
+A field that the schema lacks is null, not an error. An argument or input field that it lacks is dropped.
+A variable of an unknown type is a JSON value. Each such gap is logged once.
 """
 
 import logging
@@ -45,7 +45,7 @@ UNKNOWN = "_unknown"
 
 
 class LenientSchema:
-    """A schema that never refuses a well-formed document. `gaps` are the names it was asked for and lacks."""
+    """A schema that accepts every well-formed document. `gaps` are the names clients used that it lacks."""
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self.gaps: set[str] = set()
@@ -59,7 +59,7 @@ class LenientSchema:
         """Execute one operation of `query`.
 
         Raises:
-            GraphQLSyntaxError: the text is not GraphQL.
+            GraphQLSyntaxError: `query` is not GraphQL.
         """
         document = self._adapted(query)
         return execute_sync(
@@ -88,7 +88,7 @@ class LenientSchema:
         return known
 
     def _prune(self, value: Any, type_: Any) -> Any:
-        """`value` without the input fields that the schema lacks."""
+        """Return `value` without the input fields that the schema lacks."""
         named = get_named_type(type_)
         if isinstance(value, list):
             return [self._prune(item, named) for item in value]
@@ -105,7 +105,7 @@ class LenientSchema:
 
 
 def _accept_unknown_fields(schema: GraphQLSchema) -> None:
-    """Give every object type a field that is always null, for unknown ones to be replaced by."""
+    """Give every object type a field that is always null. It replaces unknown fields."""
     json_type = schema.type_map["JSON"]
     assert isinstance(json_type, GraphQLScalarType)
     for type_ in schema.type_map.values():
@@ -118,7 +118,7 @@ def _null(*_: object, **__: object) -> None:
 
 
 class _Adapter(Visitor):
-    """Rewrites a document so that it only asks for what the schema has."""
+    """Rewrites a document so that it asks only for what the schema has."""
 
     def __init__(self, schema: GraphQLSchema, types: TypeInfo, note: Callable[[str], None]) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ class _Adapter(Visitor):
         return REMOVE
 
     def enter_variable_definition(self, node: VariableDefinitionNode, *_: object) -> VariableDefinitionNode:
-        """Make every variable nullable, and one of an unknown type a JSON value."""
+        """Make every variable nullable. A variable of an unknown type becomes a JSON value."""
         wanted = node.type.type if isinstance(node.type, NonNullTypeNode) else node.type
         known: GraphQLInputType | None = type_from_ast(self._schema, wanted)  # type: ignore[assignment]
         if known is None or not is_input_type(known):

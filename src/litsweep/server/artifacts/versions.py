@@ -1,54 +1,27 @@
-"""Artifacts: versions of files that go together, known by the digest of their manifest."""
+"""Artifacts: how they are created, committed as versions, used and deleted."""
 
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
-from litsweep.server.store import artifact_collections as collection_store
-from litsweep.server.store import artifact_files
-from litsweep.server.store.artifact_collections import MembershipRecord
-from litsweep.server.store.artifact_files import Entry
-from litsweep.server.store.artifact_tables import artifacts, collections, memberships, repeats, uses
+from litsweep.server.artifacts import collections as collection_store
+from litsweep.server.artifacts import contents
+from litsweep.server.artifacts.contents import Entry
+from litsweep.server.artifacts.tables import (
+    ArtifactRecord,
+    artifacts,
+    collections,
+    memberships,
+    repeats,
+    uses,
+)
+from litsweep.server.store.runs import RunRecord, runs, select_all
+from litsweep.server.store.tables import read_all, read_one
 
 PENDING = "PENDING"
 COMMITTED = "COMMITTED"
-
-
-@dataclass(frozen=True)
-class ArtifactRecord:
-    """A row of `artifacts`, with its type and its version in the sequence that it was logged to."""
-
-    id: int
-    collection_id: int
-    run_id: int | None
-    state: str
-    digest: str
-    description: str | None
-    metadata: str | None
-    tags: str
-    aliases: str
-    history_step: int | None
-    ttl_seconds: int | None
-    client_id: str | None
-    distributed_id: str | None
-    size: int
-    file_count: int
-    created_at: float
-    updated_at: float
-    type: str
-    collection: str
-    project_id: int
-    version_index: int | None
-
-    @property
-    def tag_names(self) -> list[str]:
-        names: list[str] = json.loads(self.tags)
-        return names
-
 
 _JOINED = (
     select(
@@ -66,30 +39,29 @@ _JOINED = (
 )
 
 
-def _records(connection: Connection, query: Select[Any]) -> list[ArtifactRecord]:
-    return [ArtifactRecord(**row._mapping) for row in connection.execute(query)]
-
-
 def _newest(connection: Connection, *conditions: ColumnElement[bool]) -> ArtifactRecord | None:
-    found = _records(connection, _JOINED.where(*conditions).order_by(artifacts.c.id.desc()).limit(1))
-    return found[0] if found else None
+    query = _JOINED.where(*conditions).order_by(artifacts.c.id.desc()).limit(1)
+    return read_one(connection, query, ArtifactRecord)
 
 
 def get(connection: Connection, artifact_id: int) -> ArtifactRecord | None:
+    """Return the artifact with this id, or None."""
     return _newest(connection, artifacts.c.id == artifact_id)
 
 
 def one(connection: Connection, artifact_id: int) -> ArtifactRecord:
-    return _records(connection, _JOINED.where(artifacts.c.id == artifact_id))[0]
+    """Return the artifact with this id, which must exist."""
+    (found,) = read_all(connection, _JOINED.where(artifacts.c.id == artifact_id), ArtifactRecord)
+    return found
 
 
 def find_by_client_id(connection: Connection, client_id: str) -> ArtifactRecord | None:
-    """The artifact that a client made under an id of its own."""
+    """Return the artifact that a client created under this id of its own."""
     return _newest(connection, artifacts.c.client_id == client_id)
 
 
 def find_committed(connection: Connection, collection_id: int, digest: str) -> ArtifactRecord | None:
-    """The version of a sequence with just this content."""
+    """Return the version of a sequence that has exactly this content."""
     return _newest(
         connection,
         artifacts.c.collection_id == collection_id,
@@ -99,7 +71,7 @@ def find_committed(connection: Connection, collection_id: int, digest: str) -> A
 
 
 def find_distributed(connection: Connection, collection_id: int, shared_id: str) -> ArtifactRecord | None:
-    """The pending artifact that several processes are writing together."""
+    """Return the pending artifact that several processes write together."""
     return _newest(
         connection,
         artifacts.c.collection_id == collection_id,
@@ -109,7 +81,7 @@ def find_distributed(connection: Connection, collection_id: int, shared_id: str)
 
 
 def add(connection: Connection, collection_id: int, **values: object) -> ArtifactRecord:
-    """A pending artifact; it becomes a version when it is committed."""
+    """Add a pending artifact. It becomes a version when it is committed."""
     now = time.time()
     fixed = {"collection_id": collection_id, "state": PENDING, "created_at": now, "updated_at": now}
     made = connection.execute(artifacts.insert().values(**fixed, **values).returning(artifacts.c.id))
@@ -117,46 +89,48 @@ def add(connection: Connection, collection_id: int, **values: object) -> Artifac
 
 
 def change(connection: Connection, artifact_id: int, **values: object) -> None:
+    """Set columns of an artifact."""
     wanted = artifacts.update().where(artifacts.c.id == artifact_id)
     connection.execute(wanted.values(**values, updated_at=time.time()))
 
 
-def commit(connection: Connection, artifact_id: int, entries: Sequence[Entry]) -> MembershipRecord:
-    """Make a pending artifact the newest version of its sequence. Committing twice changes nothing.
+def commit(connection: Connection, artifact_id: int, entries: Sequence[Entry]) -> None:
+    """Make a pending artifact the newest version of its sequence. A second commit changes nothing.
 
     Raises:
-        LitsweepError: the content of an entry never arrived.
+        LitsweepError: the content of an entry was never uploaded.
     """
     artifact = one(connection, artifact_id)
     if artifact.state == PENDING:
-        artifact_files.set_entries(connection, artifact_id, entries)
+        contents.set_entries(connection, artifact_id, entries)
         size = sum(entry.size or 0 for entry in entries)
         change(connection, artifact_id, state=COMMITTED, size=size, file_count=len(entries))
     version = collection_store.add_version(connection, artifact.collection_id, artifact_id)
     if artifact.state == PENDING:
-        collection_store.point(connection, version, json.loads(artifact.aliases))
-    return version
+        collection_store.set_aliases(connection, version, json.loads(artifact.aliases))
 
 
 def delete(connection: Connection, artifact_id: int) -> None:
+    """Delete an artifact, and its versions in all collections."""
     for place in collection_store.memberships_of(connection, artifact_id):
         collection_store.remove_version(connection, place)
     connection.execute(artifacts.delete().where(artifacts.c.id == artifact_id))
 
 
-def note_use(connection: Connection, run_id: int, artifact_id: int, used_as: str | None) -> None:
+def record_use(connection: Connection, run_id: int, artifact_id: int, used_as: str | None) -> None:
+    """Record that a run uses an artifact."""
     connection.execute(uses.delete().where(uses.c.run_id == run_id, uses.c.artifact_id == artifact_id))
     connection.execute(uses.insert().values(run_id=run_id, artifact_id=artifact_id, used_as=used_as))
 
 
-def users_of(connection: Connection, artifact_id: int) -> Sequence[int]:
-    """The ids of the runs that used the artifact."""
-    query = select(uses.c.run_id).where(uses.c.artifact_id == artifact_id)
-    return connection.scalars(query.order_by(uses.c.run_id)).all()
+def users_of(connection: Connection, artifact_id: int) -> Sequence[RunRecord]:
+    """Return the runs that used the artifact, oldest first."""
+    users = select(uses.c.run_id).where(uses.c.artifact_id == artifact_id)
+    return select_all(connection, runs.c.id.in_(users))
 
 
-def note_output(connection: Connection, run_id: int, artifact: ArtifactRecord) -> None:
-    """Say that a run logged the artifact too. Doing it twice, or for its first run, changes nothing."""
+def record_output(connection: Connection, run_id: int, artifact: ArtifactRecord) -> None:
+    """Record that a run logged the artifact too. Nothing changes if that is known."""
     if run_id == artifact.run_id:
         return
     wanted = (repeats.c.run_id == run_id, repeats.c.artifact_id == artifact.id)
@@ -165,15 +139,15 @@ def note_output(connection: Connection, run_id: int, artifact: ArtifactRecord) -
 
 
 def outputs_of(connection: Connection, run_id: int) -> Sequence[ArtifactRecord]:
-    """What a run logged, in order."""
+    """Return the artifacts that a run logged, oldest first."""
     again = select(repeats.c.artifact_id).where(repeats.c.run_id == run_id)
     is_logged = (artifacts.c.run_id == run_id) | artifacts.c.id.in_(again)
     wanted = _JOINED.where(is_logged, artifacts.c.state == COMMITTED)
-    return _records(connection, wanted.order_by(artifacts.c.id))
+    return read_all(connection, wanted.order_by(artifacts.c.id), ArtifactRecord)
 
 
 def delete_outputs(connection: Connection, run_id: int) -> None:
-    """Delete what a run logged, but for the versions that another run logged too."""
+    """Delete the artifacts that only this run logged."""
     for logged in outputs_of(connection, run_id):
         others = select(repeats.c.run_id).where(
             repeats.c.artifact_id == logged.id, repeats.c.run_id != run_id
@@ -184,6 +158,6 @@ def delete_outputs(connection: Connection, run_id: int) -> None:
 
 
 def inputs_of(connection: Connection, run_id: int) -> Sequence[ArtifactRecord]:
-    """What a run used."""
+    """Return the artifacts that a run used, oldest first."""
     used = _JOINED.join(uses, uses.c.artifact_id == artifacts.c.id).where(uses.c.run_id == run_id)
-    return _records(connection, used.order_by(artifacts.c.id))
+    return read_all(connection, used.order_by(artifacts.c.id), ArtifactRecord)

@@ -1,0 +1,67 @@
+"""GraphQL: the parts of resolvers. Pages of lists, and resolvers made from queries."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypedDict
+
+from sqlalchemy import Connection
+
+from litsweep.server import run_filters
+from litsweep.server.graphql.context import Info
+from litsweep.server.store.runs import RunRecord
+
+Resolver = Callable[..., object]
+
+
+class Listing(TypedDict, total=False):
+    """The arguments of a list. Each list uses some of them."""
+
+    filters: str | None
+    order: str | None
+    first: int | None
+    after: str | None
+
+
+def page(
+    items: Sequence[object], first: int | None = None, after: str | None = None, **_: object
+) -> dict[str, Any]:
+    """Return the `first` items (default 50) after the cursor `after`, a number of items."""
+    start = int(after) if after else 0
+    stop = start + (50 if first is None else first)
+    shown = items[start:stop]
+    return {
+        "total_count": len(items),
+        "edges": [{"cursor": str(n), "node": item} for n, item in enumerate(shown, start=start + 1)],
+        "page_info": {"has_next_page": stop < len(items), "end_cursor": str(start + len(shown))},
+    }
+
+
+def whole(
+    items: Sequence[object], first: int | None = None, after: str | None = None, **_: object
+) -> dict[str, Any]:
+    """Return all items in one page, unless `first` limits it."""
+    return page(items, len(items)) if first is None else page(items, first, after)
+
+
+def select_runs(found: Sequence[RunRecord], wanted: Listing) -> list[RunRecord]:
+    """Return the runs that the filters of a list select, in its order."""
+    return run_filters.select(found, wanted.get("filters"), wanted.get("order"))
+
+
+def constant(value: object) -> Resolver:
+    """Return a resolver that returns `value`."""
+    return lambda *_, **__: value
+
+
+def result(query: Callable[[Connection, int], object], column: str = "id") -> Resolver:
+    """Return a resolver that runs `query` with the id in a column of the parent. It is None without an id."""
+
+    def resolve(parent: object, info: Info, **_: object) -> object:
+        id = getattr(parent, column)
+        return None if id is None else info.context.read(query, id)
+
+    return resolve
+
+
+def pages(query: Callable[[Connection, int], Sequence[object]]) -> Resolver:
+    """Return a resolver that runs `query` with the parent's id and returns a page of the result."""
+    return lambda parent, info, **arguments: page(info.context.read(query, parent.id), **arguments)
