@@ -11,9 +11,8 @@ from litsweep.errors import LitsweepError
 from litsweep.server.backend import Backend
 from litsweep.server.database import Database
 from litsweep.server.store import projects
-from litsweep.server.store.runs import RunRecord
-from litsweep.server.store.tables import projects as table
-from litsweep.server.store.tables import runs
+from litsweep.server.store.projects import projects as table
+from litsweep.server.store.runs import RunRecord, runs
 
 
 def count(backend: Backend) -> int:

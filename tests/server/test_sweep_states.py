@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from litsweep.server import hand_out
+from litsweep.server import dispatch
 from litsweep.server.backend import Backend
 from litsweep.server.dashboard.curves import CurveCache
 from litsweep.server.dashboard.project_view import project_view
@@ -14,7 +14,7 @@ from litsweep.server.monitor import Monitor
 from litsweep.server.store import projects, sweeps
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import UPSERT_RUN
-from tests.server.test_hand_out import GRID, RANDOM, Sweep
+from tests.server.test_dispatch import GRID, RANDOM, Sweep
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def grid(graphql: GraphQL, stream: Stream) -> Sweep:
 
 def test_a_sweep_is_pending_until_its_first_agent(grid: Sweep, backend: Backend) -> None:
     assert grid.read["state"] == "PENDING"
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     assert grid.read["state"] == "PENDING"
     agent = grid.agent()
     assert grid.read["state"] == "RUNNING" and grid.beat(agent)[0]["type"] == "run"
@@ -35,7 +35,7 @@ def test_a_run_started_by_hand_begins_its_sweep(grid: Sweep) -> None:
     assert grid.read["state"] == "RUNNING"
 
 
-@pytest.mark.parametrize(("state", "told"), [("PAUSED", []), ("FINISHED", [hand_out.EXIT])])
+@pytest.mark.parametrize(("state", "told"), [("PAUSED", []), ("FINISHED", [dispatch.EXIT])])
 def test_a_person_s_word_on_a_pending_sweep_stands(grid: Sweep, state: str, told: list[Any]) -> None:
     grid.become(state)
     agent = grid.agent()
@@ -67,7 +67,7 @@ def test_sweeps_of_any_size(
     assert sweep.read["runCountExpected"] == runs
     run = sweep.start(sweep.agent())
     sweep.log(run, 0, 1.0)
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     with backend.database.read() as connection:
         record = sweeps.get(connection, int(sweep.id))
         assert record is not None
@@ -82,7 +82,7 @@ def test_integers_of_400_digits_in_metrics_and_steps(grid: Sweep, backend: Backe
     run = grid.start(grid.agent())
     rows = [json.dumps({"_step": 10**400, "loss": 10**400}), json.dumps({"_step": 2, "loss": 1.0})]
     assert grid.stream(run, files={"wandb-history.jsonl": {"offset": 0, "content": rows}})["status"] == 200
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     assert grid.read["bestLoss"] == 1.0
 
 

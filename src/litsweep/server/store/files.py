@@ -1,4 +1,4 @@
-"""The files of a run: a name for each, and the blob with its content."""
+"""The files of a run. Each has a name, and a blob with the content."""
 
 import posixpath
 from collections.abc import Sequence
@@ -20,22 +20,23 @@ from sqlalchemy import (
 
 from litsweep.server.store import blobs as blob_store
 from litsweep.server.store.blobs import blobs
-from litsweep.server.store.tables import metadata
+from litsweep.server.store.runs import runs
+from litsweep.server.store.tables import metadata, read_all
 
 run_files = Table(
     "run_files",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("run_id", ForeignKey(runs.c.id, ondelete="CASCADE"), nullable=False),
     Column("name", Text, nullable=False),
-    Column("blob", String(32), ForeignKey("blobs.key"), nullable=False, index=True),
+    Column("blob", String(32), ForeignKey(blobs.c.key), nullable=False, index=True),
     UniqueConstraint("run_id", "name"),
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FileRecord:
-    """A file whose content is there."""
+    """A file of a run, with its stored content."""
 
     id: int
     name: str
@@ -53,12 +54,12 @@ _STORED = (
 
 
 def normal(name: str) -> str:
-    """`./a/../b c.txt` is `b c.txt`: one name for each file."""
+    """Return the one name of a file: `b c.txt` for `./a/../b c.txt`."""
     return posixpath.normpath(name.replace("\\", "/")).lstrip("/")
 
 
 def declare(connection: Connection, run_id: int, name: str, fresh_key: str) -> str:
-    """The key of the blob for this file's content: `fresh_key` if the run has no such file yet."""
+    """Return the key of the blob for this file. A new file gets a blob with `fresh_key`."""
     wanted = (run_files.c.run_id == run_id, run_files.c.name == name)
     known: str | None = connection.scalar(select(run_files.c.blob).where(*wanted))
     if known is not None:
@@ -69,6 +70,7 @@ def declare(connection: Connection, run_id: int, name: str, fresh_key: str) -> s
 
 
 def count(connection: Connection, run_id: int) -> int:
+    """Return the number of stored files of a run."""
     stored = _STORED.where(run_files.c.run_id == run_id).subquery()
     return connection.scalar(select(func.count()).select_from(stored)) or 0
 
@@ -81,7 +83,10 @@ def page(
     after: str | None = None,
     limit: int = 50,
 ) -> Sequence[FileRecord]:
-    """Files by name: those of `names`, or like the SQL `pattern`, or all; those behind `after`."""
+    """Return stored files, sorted by name and starting after the name `after`.
+
+    `names` and the SQL `pattern` select some of the run's files.
+    """
     conditions: list[ColumnElement[bool]] = [run_files.c.run_id == run_id]
     if names:
         conditions.append(run_files.c.name.in_([normal(name) for name in names]))
@@ -89,9 +94,10 @@ def page(
         conditions.append(run_files.c.name.ilike(pattern))
     if after:
         conditions.append(run_files.c.name > after)
-    rows = connection.execute(_STORED.where(*conditions).order_by(run_files.c.name).limit(limit))
-    return [FileRecord(**row._mapping) for row in rows]
+    wanted = _STORED.where(*conditions).order_by(run_files.c.name).limit(limit)
+    return read_all(connection, wanted, FileRecord)
 
 
 def delete(connection: Connection, ids: Sequence[int]) -> None:
+    """Delete files by id."""
     connection.execute(run_files.delete().where(run_files.c.id.in_(ids)))
