@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
-from litsweep.server import history_keys, life_cycle
+from litsweep.server import history_keys, run_states
 from litsweep.server.errors import NotFoundError
 from litsweep.server.history_keys import flat
 from litsweep.server.store import lines, runs
@@ -56,8 +56,8 @@ def rewind(connection: Connection, run: RunRecord, step: float) -> None:
         LitsweepError: the run has no such step.
     """
     _check_step(run, step, "rewound")
-    begun_again = life_cycle.rewound(run, time.time())
-    runs.change(connection, run.id, **begun_again, **_take_rows(connection, run, run.id, step))
+    run_states.rewind(connection, run)
+    runs.change(connection, run.id, **_take_rows(connection, run, run.id, step))
 
 
 def fork(connection: Connection, run: RunRecord, point: BranchPoint) -> None:
@@ -93,7 +93,7 @@ def _take_rows(connection: Connection, source: RunRecord, run_id: int, step: flo
     found = lines.read(connection, source.id, HISTORY)
     kept = [line for line in found if line.step is not None and line.step <= step]
     kept = [replace(line, number=n) for n, line in enumerate(kept)]
-    lines.forget_from(connection, run_id, HISTORY, 0)
+    lines.delete_from(connection, run_id, HISTORY, 0)
     lines.put(connection, run_id, HISTORY, kept)
     return {"summary": dumps(summary_of(kept, source.config_values)), **history_of(kept)}
 

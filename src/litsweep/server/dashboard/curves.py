@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.server.store import curves
-from litsweep.server.store.curves import Curve
+from litsweep.server.store.curves import Series
 from litsweep.server.store.runs import RunRecord
 
 MOST_POINTS_IN_MEMORY = 5_000_000
@@ -20,7 +20,7 @@ MOST_POINTS_IN_MEMORY = 5_000_000
 class _Known:
     started_at: float | None
     lines: int = 0
-    curve: Curve = field(default_factory=Curve)
+    curve: Series = field(default_factory=Series)
 
 
 class CurveCache:
@@ -31,7 +31,7 @@ class CurveCache:
         self._points = 0
         self._lock = threading.Lock()
 
-    def get(self, connection: Connection, run: RunRecord, metric: str) -> Curve:
+    def get(self, connection: Connection, run: RunRecord, metric: str) -> Series:
         """The whole curve of one metric."""
         with self._lock:
             if self._points > MOST_POINTS_IN_MEMORY:
@@ -51,12 +51,12 @@ class CurveCache:
         self._points += len(known.curve.values) - before
 
 
-def finite(curve: Curve) -> list[float]:
+def finite(curve: Series) -> list[float]:
     """The values that are numbers one can compare."""
     return [value for value in curve.values if math.isfinite(value)]
 
 
-def points(curve: Curve, most: int) -> list[Any]:
+def points(curve: Series, most: int) -> list[Any]:
     """`[steps, values]`, at most about `most` of each, with the extremes of each stretch kept.
 
     A gap (None) stands where a value is not finite.

@@ -10,7 +10,7 @@ from litsweep.server import sweep_states
 from litsweep.server.dashboard.curves import rounded
 from litsweep.server.dashboard.rows import Numbers, counts, head, summary_numbers
 from litsweep.server.dashboard.sweep_view import metric_row, parsed
-from litsweep.server.store import overview, runs, sweeps
+from litsweep.server.store import runs, sweeps
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
@@ -21,7 +21,7 @@ MOST_METRICS = 8
 
 def projects_view(connection: Connection) -> dict[str, Any]:
     """Every project, the one with the latest news first."""
-    return {"projects": [asdict(activity) for activity in overview.activities(connection)]}
+    return {"projects": [asdict(activity) for activity in runs.activities(connection)]}
 
 
 def project_view(connection: Connection, project: Project) -> dict[str, Any]:

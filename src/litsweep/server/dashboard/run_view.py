@@ -12,7 +12,7 @@ from litsweep.server.dashboard.rows import config, head, is_metric, reason, summ
 from litsweep.server.dashboard.sweep_view import parsed
 from litsweep.server.files import media_type
 from litsweep.server.store import curves, files, lines, sweeps
-from litsweep.server.store.curves import Curve
+from litsweep.server.store.curves import Series
 from litsweep.server.store.files import FileRecord
 from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.metric import Metric
@@ -78,7 +78,7 @@ def history_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
 
     The summary counts for the sweep's metrics as it does for the search.
     """
-    found: dict[str, Curve] = {}
+    found: dict[str, Series] = {}
     curves.extend(connection, run.id, found)
     sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
     metrics = {metric.name: metric for metric in parsed(sweep.config).metrics} if sweep else {}
@@ -86,7 +86,7 @@ def history_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
     return {
         "curves": {name: points(curve, MOST_POINTS) for name, curve in shown.items()},
         "extremes": {
-            name: _extremes(found.get(name, Curve()), run.summary_values, name, metrics.get(name))
+            name: _extremes(found.get(name, Series()), run.summary_values, name, metrics.get(name))
             for name in sorted({*shown, *_summarized(run, metrics)})
         },
     }
@@ -97,7 +97,7 @@ def _summarized(run: RunRecord, metrics: Iterable[str]) -> list[str]:
     return [name for name in metrics if summary_values(run.summary_values, name)]
 
 
-def _extremes(curve: Curve, summary: Summary, name: str, metric: Metric | None) -> dict[str, Any]:
+def _extremes(curve: Series, summary: Summary, name: str, metric: Metric | None) -> dict[str, Any]:
     values = [*finite(curve), *(summary_values(summary, name) if metric else ())]
     low, high = rounded(min(values, default=None)), rounded(max(values, default=None))
     best = None if metric is None else high if metric.is_maximized else low

@@ -13,7 +13,7 @@ from litsweep.server import sweep_states
 from litsweep.server.dashboard.curves import CurveCache, finite, points, rounded
 from litsweep.server.dashboard.rows import counts, head, reason
 from litsweep.server.store import runs, sweeps
-from litsweep.server.store.curves import Curve
+from litsweep.server.store.curves import Series
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.config import SweepConfig, parse_sweep
@@ -45,7 +45,7 @@ class Result:
     parameters: Mapping[str, object]
     bests: Sequence[float | None]
     last: float | None
-    curves: Sequence[Curve]
+    curves: Sequence[Series]
 
     @property
     def best(self) -> float | None:

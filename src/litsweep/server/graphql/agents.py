@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 from ariadne import MutationType, ObjectType
 
-from litsweep.server import hand_out
+from litsweep.server import dispatch, sweep_states
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Info
 from litsweep.server.graphql.resolvers import Listing, page, select_runs
@@ -25,7 +25,7 @@ def _create_agent(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[st
         sweep = sweeps.find(connection, input["sweep"])
         if sweep is None:
             raise NotFoundError(f"sweep {input['sweep']} does not exist")
-        sweeps.begin(connection, sweep.id)
+        sweep_states.begin(connection, sweep.id)
         return {"agent": sweeps.add_agent(connection, sweep.id, input.get("host") or "")}
 
 
@@ -36,7 +36,7 @@ def _agent_heartbeat(_: object, info: Info, *, input: Mapping[str, Any]) -> dict
     named = frozenset(name for name, is_live in state.items() if is_live)
     agent_id = int(input["id"]) if input["id"].isdigit() else 0
     reports_ends = info.context.user_agent == AGENT_NAME
-    commands = hand_out.heartbeat(info.context.backend, agent_id, named, reports_ends)
+    commands = dispatch.heartbeat(info.context.backend, agent_id, named, reports_ends)
     return {"agent": {"id": agent_id}, "commands": json.dumps(commands)}
 
 
@@ -44,7 +44,7 @@ def _agent_heartbeat(_: object, info: Info, *, input: Mapping[str, Any]) -> dict
 def _state(parent: AgentRecord, _: Info) -> str:
     if parent.exited:
         return "EXITED"
-    return "LOST" if time.time() - parent.heartbeat_at > hand_out.AGENT_GONE_AFTER else "RUNNING"
+    return "LOST" if time.time() - parent.heartbeat_at > dispatch.AGENT_GONE_AFTER else "RUNNING"
 
 
 @agent.field("totalRuns")

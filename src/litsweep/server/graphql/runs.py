@@ -10,7 +10,7 @@ from ariadne import MutationType, ObjectType
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
-from litsweep.server import branches, life_cycle, run_filters
+from litsweep.server import branches, run_filters, run_states, sweep_states
 from litsweep.server.artifacts import versions
 from litsweep.server.branches import BranchPoint
 from litsweep.server.errors import NotFoundError
@@ -20,9 +20,9 @@ from litsweep.server.graphql.files import named_run
 from litsweep.server.graphql.resolvers import Listing, constant, page, result, select_runs
 from litsweep.server.store import lines, projects, runs, sweeps
 from litsweep.server.store.lines import HISTORY
-from litsweep.server.store.names import short_id
 from litsweep.server.store.projects import Project
-from litsweep.server.store.runs import RunRecord, plain_config
+from litsweep.server.store.runs import RunRecord, StoppedBy, plain_config
+from litsweep.server.store.sweeps import short_id
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.run import RunState
 
@@ -63,7 +63,7 @@ def _upsert_run(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str,
         if not input.get("id"):
             bucket = replace(bucket, history_lines=_first_line(connection, bucket))
     if known.sweep_id is not None:
-        info.context.backend.sweeps.touch(known.sweep_id)
+        info.context.backend.sweeps.mark_changed(known.sweep_id)
     return {"bucket": bucket, "inserted": inserted}
 
 
@@ -76,14 +76,14 @@ def _start(connection: Connection, context: Context, input: Mapping[str, Any]) -
     inserted = known is None or known.started_at is None
     sweep_id = _sweep_id(connection, home, input.get("sweep"), name)
     if known is None:
-        values = {"sweep_id": sweep_id, "state": RunState.PENDING, "display_name": input.get("display_name")}
-        known = runs.add(connection, home.id, name, values)
+        values = {"sweep_id": sweep_id, "display_name": input.get("display_name")}
+        known = run_states.create(connection, home.id, name, values)
     elif sweep_id is not None and known.sweep_id is None:
         runs.change(connection, known.id, sweep_id=sweep_id)
     if sweep_id is not None:
-        sweeps.begin(connection, sweep_id)
+        sweep_states.begin(connection, sweep_id)
     if input.get("state") != RunState.PENDING:  # a pending run is created for a client that comes later
-        runs.change(connection, known.id, **life_cycle.started(known, time.time()))
+        run_states.start(connection, known)
     if point := _fork_point(name, input):
         branches.fork(connection, known, point)
     return _required(connection, known.id), inserted
@@ -151,7 +151,7 @@ def _rewind_run(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str,
         branches.rewind(connection, known, input["metric_value"])
         rewound = _required(connection, known.id)
     if known.sweep_id is not None:
-        info.context.backend.sweeps.touch(known.sweep_id)
+        info.context.backend.sweeps.mark_changed(known.sweep_id)
     return {"rewound_run": rewound}
 
 
@@ -161,8 +161,8 @@ def _stop_run(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str, b
     with info.context.write() as connection:
         known = _existing(connection, input["id"])
         sweep = sweeps.get(connection, known.sweep_id) if known.sweep_id else None
-        by = "search" if sweep and sweep.scheduler else "person"
-        life_cycle.ask_to_stop(connection, known, by, json.dumps({"by": "stopRun"}))
+        by = StoppedBy.SEARCH if sweep and sweep.scheduler else StoppedBy.PERSON
+        run_states.request_stop(connection, known, by, json.dumps({"by": "stopRun"}))
     return {"success": True}
 
 
@@ -176,19 +176,14 @@ def _delete_run(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str,
     collect_garbage(info.context.backend)
     if known.sweep_id is not None:
         info.context.backend.sweeps.forget(known.sweep_id)
-        info.context.backend.sweeps.touch(known.sweep_id)
+        info.context.backend.sweeps.mark_changed(known.sweep_id)
     return {"success": True}
 
 
 @mutation.field("updateRunState")
 def _update_run_state(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str, bool]:
-    """Set a run to `pending`, so that it runs again, or to `failed`."""
-    state = input["state"]
-    if state not in (RunState.PENDING, RunState.FAILED):
-        raise LitsweepError(f"state: a run can be set to pending or failed, not to {state}")
     with info.context.write() as connection:
-        known = _existing(connection, input["id"])
-        runs.change(connection, known.id, state=state, agent_id=None, stopped_by=None, stop_asked_at=None)
+        run_states.set_state(connection, _existing(connection, input["id"]), input["state"])
     return {"success": True}
 
 

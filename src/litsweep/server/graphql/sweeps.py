@@ -9,15 +9,14 @@ from ariadne import MutationType, ObjectType
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
-from litsweep.server import run_filters, sweep_states
+from litsweep.server import run_filters, run_states, sweep_states
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.resolvers import Listing, constant, pages, result, select_runs, whole
 from litsweep.server.store import projects, runs, sweeps
-from litsweep.server.store.names import short_id
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.store.sweeps import AgentRecord, SweepRecord
+from litsweep.server.store.sweeps import AgentRecord, SweepRecord, short_id
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.config import SweepConfig, parse_sweep
 
@@ -28,7 +27,7 @@ sweep = ObjectType("Sweep")
 sweep.set_alias("heartbeatAt", "updated_at")
 sweep.set_field("earlyStopJobRunning", constant(False))
 sweep.set_field("project", result(projects.get, "project_id"))
-sweep.set_field("runCount", result(sweeps.count_runs))
+sweep.set_field("runCount", result(runs.count))
 project.set_field("sweeps", pages(sweeps.of_project))
 
 
@@ -45,7 +44,7 @@ def _upsert_sweep(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[st
         else:
             raise LitsweepError("upsertSweep needs a config, or the id of a sweep to change")
         if input.get("state"):
-            sweep_states.enter(connection, known, input["state"].upper())
+            sweep_states.set_state(connection, known, input["state"].upper())
         fresh = sweeps.get(connection, known.id)
     if input.get("id"):
         info.context.backend.sweeps.forget(known.id)
@@ -65,7 +64,7 @@ def _create(
         "display_name": input.get("display_name") or config.name,
         "description": input.get("description") or config.description,
     }
-    return sweeps.add(connection, home.id, **values, **_from_config(input, config))
+    return sweep_states.create(connection, home.id, **values, **_from_config(input, config))
 
 
 def _check_prior_runs(connection: Connection, home: Project, filters: str | None) -> None:
@@ -88,20 +87,16 @@ def _from_config(input: Mapping[str, Any], config: SweepConfig) -> dict[str, Any
         "config": input["config"],
         "program": config.program,
         "scheduler": scheduler,
-        "expected_runs": None if most is None else min(most, sweeps.MOST_EXPECTED),
+        "expected_runs": None if most is None else min(most, sweeps.MAX_EXPECTED_RUNS),
     }
 
 
 def _change(
     connection: Connection, known: SweepRecord, input: Mapping[str, Any], config: SweepConfig | None
 ) -> None:
-    """Change a sweep. A new config may allow more runs, so the search decides again whether it is done."""
-    values: dict[str, Any] = {}
     if config is not None:
-        values |= _from_config(input, config) | {"done_because": None}
-        if known.state == "FINISHED" and known.done_because is not None:
-            values["state"] = "RUNNING"
-    values |= {key: input[key] for key in ("display_name", "description") if input.get(key) is not None}
+        sweep_states.change_config(connection, known, **_from_config(input, config))
+    values = {key: input[key] for key in ("display_name", "description") if input.get(key) is not None}
     sweeps.change(connection, known.id, **values)
 
 
@@ -111,10 +106,9 @@ def _enqueue_run(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str
     with info.context.write() as connection:
         known = _existing(connection, input["id"])
         args = dumps(_wrapped(json.loads(input["config"])))
-        values = {"sweep_id": known.id, "state": "pending", "config": args, "args": args}
-        made = runs.add(
-            connection, known.project_id, short_id(), {**values, "display_name": input.get("display_name")}
-        )
+        label = input.get("display_name")
+        values = {"sweep_id": known.id, "config": args, "args": args, "display_name": label}
+        made = run_states.create(connection, known.project_id, short_id(), values)
     return {"id": made.name, "run_queue_item_id": str(made.id)}
 
 
@@ -157,7 +151,7 @@ def _controller_run_name(parent: SweepRecord, _: Info) -> str:
 @sweep.field("runCountExpected")
 def _run_count_expected(parent: SweepRecord, _: Info) -> int | None:
     """Return None also for a number that is too large for a double, which clients would read it as."""
-    if parent.expected_runs != sweeps.MOST_EXPECTED:
+    if parent.expected_runs != sweeps.MAX_EXPECTED_RUNS:
         return parent.expected_runs
     return sweep_states.expected_runs(parse_sweep(parent.config))
 
