@@ -150,13 +150,15 @@ def lose(connection: Connection, run: RunRecord) -> None:
     """End a running run that stopped without reporting an exit code."""
     if run.state not in _RUNNING:
         return
-    state, failure = RunState.CRASHED, Failure.LOST
+    failure = run.failure
     if run.state is RunState.PREEMPTING:
-        state, failure = RunState.PREEMPTED, run.failure
+        state = RunState.PREEMPTED
     elif run.stopped_by is StoppedBy.SEARCH:
-        state, failure = RunState.FINISHED, run.failure
+        state = RunState.FINISHED
     elif run.stopped_by is StoppedBy.PERSON:
         state, failure = RunState.KILLED, Failure.SIGNAL
+    else:
+        state, failure = RunState.CRASHED, Failure.LOST
     _change(connection, run, state=state, failure=failure, ended_at=time.time())
 
 

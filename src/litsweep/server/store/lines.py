@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -62,7 +63,7 @@ def put(connection: Connection, run_id: int, stream: str, lines: Sequence[Line])
     connection.execute(stream_lines.insert(), rows)
 
 
-def _read(connection: Connection, query: Select[tuple[int, str, int | None]]) -> list[Line]:
+def _read(connection: Connection, query: Select[Any]) -> list[Line]:
     return [Line(number, body, step) for number, body, step in connection.execute(query)]
 
 
