@@ -6,10 +6,8 @@ To log an artifact, a client creates it, declares the manifest and the files, up
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from ariadne import MutationType
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
@@ -26,13 +24,11 @@ from litsweep.server.errors import NotFoundError
 from litsweep.server.files import collect_garbage
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.files import File, file_page, named_run
+from litsweep.server.graphql.resolvers import Input, Mutations, Payload
 from litsweep.server.store import projects, runs
 from litsweep.server.store.projects import Project
 
-Input = Mapping[str, Any]
-Payload = dict[str, object]
-
-mutation = MutationType()
+mutation = Mutations()
 
 
 def _named_project(connection: Connection, context: Context, input: Input) -> Project:
@@ -82,22 +78,21 @@ def _changed_tags(tags: Iterable[str], added: Iterable[str] = (), removed: Itera
     return [tag for tag in dict.fromkeys([*tags, *added]) if tag not in gone]
 
 
-@mutation.field("createArtifact")
-def _create(_: object, info: Info, *, input: Input) -> Payload:
+@mutation.change("createArtifact")
+def _create(connection: Connection, context: Context, input: Input) -> Payload:
     """Return a pending artifact, or the committed one with the same content, which needs no upload."""
     names = input.get("artifact_collection_names") or [input["artifact_collection_name"]]
     name = names[0].partition(":")[0]  # a used version that is logged again has a name such as `name:v3`
-    with info.context.write() as connection:
-        project = _named_project(connection, info.context, input)
-        run = runs.find(connection, project.id, input.get("run_name") or "")
-        sequence = collections.ensure(connection, project.id, name, input["artifact_type_name"])
-        known = _known(connection, sequence, input)
-        if known is None:
-            values = _columns(input)
-            return {"artifact": versions.add(connection, sequence.id, run_id=run and run.id, **values)}
-        if run is not None:
-            versions.record_output(connection, run.id, known)
-        return {"artifact": versions.get(connection, known.id)}
+    project = _named_project(connection, context, input)
+    run = runs.find(connection, project.id, input.get("run_name") or "")
+    sequence = collections.ensure(connection, project.id, name, input["artifact_type_name"])
+    known = _known(connection, sequence, input)
+    if known is None:
+        values = _columns(input)
+        return {"artifact": versions.add(connection, sequence.id, run_id=run and run.id, **values)}
+    if run is not None:
+        versions.record_output(connection, run.id, known)
+    return {"artifact": versions.get(connection, known.id)}
 
 
 def _known(connection: Connection, sequence: CollectionRecord, input: Input) -> ArtifactRecord | None:
@@ -127,29 +122,26 @@ def _columns(input: Input) -> Payload:
     }
 
 
-@mutation.field("createArtifactManifest")
-def _create_manifest(_: object, info: Info, *, input: Input) -> Payload:
+@mutation.change("createArtifactManifest")
+def _create_manifest(connection: Connection, context: Context, input: Input) -> Payload:
     artifact_id, base = private_id(input["artifact_id"]), input.get("base_artifact_id")
     base_id = private_id(base) if base else None
     type = input.get("type") or contents.FULL
-    with info.context.write() as connection:
-        made = contents.declare_manifest(connection, artifact_id, type, input["digest"], base_id)
+    made = contents.declare_manifest(connection, artifact_id, type, input["digest"], base_id)
     return {"artifact_manifest": made}
 
 
-@mutation.field("updateArtifactManifest")
-def _update_manifest(_: object, info: Info, *, input: Input) -> Payload:
+@mutation.change("updateArtifactManifest")
+def _update_manifest(connection: Connection, context: Context, input: Input) -> Payload:
     manifest_id = int(input["artifact_manifest_id"])
-    with info.context.write() as connection:
-        changed = contents.change_manifest(connection, manifest_id, input.get("digest") or "")
+    changed = contents.change_manifest(connection, manifest_id, input.get("digest") or "")
     return {"artifact_manifest": changed}
 
 
-@mutation.field("createArtifactFiles")
-def _create_files(_: object, info: Info, *, input: Input) -> Payload:
+@mutation.change("createArtifactFiles")
+def _create_files(connection: Connection, context: Context, input: Input) -> Payload:
     """Return the files. A file whose content is not stored has a link for its upload."""
-    with info.context.write() as connection:
-        files = [_declare(connection, spec) for spec in input["artifact_files"]]
+    files = [_declare(connection, spec) for spec in input["artifact_files"]]
     return {"files": file_page(files, len(files), len(files))}
 
 
@@ -179,32 +171,30 @@ def _commit(_: object, info: Info, *, input: Input) -> Payload:
         return {"artifact": versions.get(connection, artifact_id)}
 
 
-@mutation.field("useArtifact")
-def _use(_: object, info: Info, *, input: Input) -> Payload:
-    with info.context.write() as connection:
-        used = _existing(connection, input["artifact_id"])
-        run = named_run(connection, info.context, input)
-        versions.record_use(connection, run.id, used.id, input.get("used_as"))
+@mutation.change("useArtifact")
+def _use(connection: Connection, context: Context, input: Input) -> Payload:
+    used = _existing(connection, input["artifact_id"])
+    run = named_run(connection, context, input)
+    versions.record_use(connection, run.id, used.id, input.get("used_as"))
     return {"artifact": used}
 
 
-@mutation.field("updateArtifact")
-def _update(_: object, info: Info, *, input: Input) -> Payload:
-    with info.context.write() as connection:
-        known = _existing(connection, input["artifact_id"])
-        added, removed = _tags(input.get("tags_to_add")), _tags(input.get("tags_to_delete"))
-        changes = {
-            "description": input.get("description"),
-            "metadata": input.get("metadata"),
-            "ttl_seconds": input.get("ttl_duration_seconds"),
-            "tags": json.dumps(_changed_tags(known.tag_names, added, removed)),
-        }
-        given = {name: value for name, value in changes.items() if value is not None}
-        versions.change(connection, known.id, **given)
-        if aliases := _aliases(input):
-            version = _version(connection, known.id, known.collection_id, known.collection)
-            collections.set_aliases(connection, version, aliases)
-        return {"artifact": versions.get(connection, known.id)}
+@mutation.change("updateArtifact")
+def _update(connection: Connection, context: Context, input: Input) -> Payload:
+    known = _existing(connection, input["artifact_id"])
+    added, removed = _tags(input.get("tags_to_add")), _tags(input.get("tags_to_delete"))
+    changes = {
+        "description": input.get("description"),
+        "metadata": input.get("metadata"),
+        "ttl_seconds": input.get("ttl_duration_seconds"),
+        "tags": json.dumps(_changed_tags(known.tag_names, added, removed)),
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    versions.change(connection, known.id, **given)
+    if aliases := _aliases(input):
+        version = _version(connection, known.id, known.collection_id, known.collection)
+        collections.set_aliases(connection, version, aliases)
+    return {"artifact": versions.get(connection, known.id)}
 
 
 @mutation.field("deleteArtifact")
@@ -221,20 +211,18 @@ def _delete(_: object, info: Info, *, input: Input) -> Payload:
     return {"artifact": doomed}
 
 
-@mutation.field("addAliases")
-def _add_aliases(_: object, info: Info, *, input: Input) -> Payload:
-    with info.context.write() as connection:
-        for place, alias in _named_versions(connection, info.context, input):
-            collections.set_aliases(connection, place, [alias])
+@mutation.change("addAliases")
+def _add_aliases(connection: Connection, context: Context, input: Input) -> Payload:
+    for place, alias in _named_versions(connection, context, input):
+        collections.set_aliases(connection, place, [alias])
     return {"success": True}
 
 
-@mutation.field("deleteAliases")
-def _delete_aliases(_: object, info: Info, *, input: Input) -> Payload:
-    with info.context.write() as connection:
-        for place, alias in _named_versions(connection, info.context, input):
-            if collections.version(connection, place.collection_id, alias) == place:
-                collections.delete_aliases(connection, place.collection_id, [alias])
+@mutation.change("deleteAliases")
+def _delete_aliases(connection: Connection, context: Context, input: Input) -> Payload:
+    for place, alias in _named_versions(connection, context, input):
+        if collections.version(connection, place.collection_id, alias) == place:
+            collections.delete_aliases(connection, place.collection_id, [alias])
     return {"success": True}
 
 
@@ -248,50 +236,46 @@ def _named_versions(
         yield _version(connection, artifact_id, collection.id, collection.name), alias["alias"]
 
 
-@mutation.field("linkArtifact")
-def _link(_: object, info: Info, *, input: Input) -> Payload:
+@mutation.change("linkArtifact")
+def _link(connection: Connection, context: Context, input: Input) -> Payload:
     """Make an artifact a version of a portfolio too. Create the portfolio if it does not exist."""
-    with info.context.write() as connection:
-        if input.get("artifact_id"):
-            artifact = versions.get(connection, private_id(input["artifact_id"]))
-        else:
-            artifact = versions.find_by_client_id(connection, input.get("client_id") or "")
-        if artifact is None or artifact.state != versions.COMMITTED:
-            raise LitsweepError("only an artifact that has been logged can be linked")
-        project = _named_project(connection, info.context, input)
-        name = input["artifact_portfolio_name"]
-        portfolio = collections.ensure(connection, project.id, name, artifact.type, is_portfolio=True)
-        place = collections.add_version(connection, portfolio.id, artifact.id)
-        collections.set_aliases(connection, place, _aliases(input))
+    if input.get("artifact_id"):
+        artifact = versions.get(connection, private_id(input["artifact_id"]))
+    else:
+        artifact = versions.find_by_client_id(connection, input.get("client_id") or "")
+    if artifact is None or artifact.state != versions.COMMITTED:
+        raise LitsweepError("only an artifact that has been logged can be linked")
+    project = _named_project(connection, context, input)
+    name = input["artifact_portfolio_name"]
+    portfolio = collections.ensure(connection, project.id, name, artifact.type, is_portfolio=True)
+    place = collections.add_version(connection, portfolio.id, artifact.id)
+    collections.set_aliases(connection, place, _aliases(input))
     return {"version_index": place.version_index, "artifact_membership": place}
 
 
-@mutation.field("unlinkArtifact")
-def _unlink(_: object, info: Info, *, input: Input) -> Payload:
+@mutation.change("unlinkArtifact")
+def _unlink(connection: Connection, context: Context, input: Input) -> Payload:
     portfolio_id = int(input["artifact_portfolio_id"])
-    with info.context.write() as connection:
-        for place in collections.memberships_of(connection, private_id(input["artifact_id"])):
-            if place.collection_id == portfolio_id:
-                collections.remove_version(connection, place)
+    for place in collections.memberships_of(connection, private_id(input["artifact_id"])):
+        if place.collection_id == portfolio_id:
+            collections.remove_version(connection, place)
     return {"success": True}
 
 
-@mutation.field("updateArtifactSequence")
-@mutation.field("updateArtifactPortfolio")
-def _update_collection(_: object, info: Info, *, input: Input) -> Payload:
+@mutation.change("updateArtifactSequence", "updateArtifactPortfolio")
+def _update_collection(connection: Connection, context: Context, input: Input) -> Payload:
     changes = {name: input[name] for name in ("name", "description") if input.get(name) is not None}
-    return _change_collection(info, input, **changes)
+    return _change_collection(connection, input, **changes)
 
 
-@mutation.field("moveArtifactSequence")
-def _move_sequence(_: object, info: Info, *, input: Input) -> Payload:
-    return _change_collection(info, input, type=input["destination_artifact_type_name"])
+@mutation.change("moveArtifactSequence")
+def _move_sequence(connection: Connection, context: Context, input: Input) -> Payload:
+    return _change_collection(connection, input, type=input["destination_artifact_type_name"])
 
 
-def _change_collection(info: Info, input: Input, **changes: object) -> Payload:
-    with info.context.write() as connection:
-        collections.change(connection, _collection_id(input), **changes)
-        return {"artifact_collection": collections.get(connection, _collection_id(input))}
+def _change_collection(connection: Connection, input: Input, **changes: object) -> Payload:
+    collections.change(connection, _collection_id(input), **changes)
+    return {"artifact_collection": collections.get(connection, _collection_id(input))}
 
 
 def _collection_id(input: Input) -> int:
@@ -310,25 +294,28 @@ def _delete_collection(_: object, info: Info, *, input: Input) -> Payload:
     return {"artifact_collection": DeletedCollection(**vars(doomed))}
 
 
-@mutation.field("createArtifactCollectionTagAssignments")
-def _add_tags(_: object, info: Info, *, input: Input) -> Payload:
-    tags = _change_tags(info, input, added=_tags(input["tags"]))
+@mutation.change("createArtifactCollectionTagAssignments")
+def _add_tags(connection: Connection, context: Context, input: Input) -> Payload:
+    tags = _change_tags(connection, context, input, added=_tags(input["tags"]))
     return {"tags": [{"id": tag, "name": tag} for tag in tags]}
 
 
-@mutation.field("deleteArtifactCollectionTagAssignments")
-def _remove_tags(_: object, info: Info, *, input: Input) -> Payload:
-    _change_tags(info, input, removed=_tags(input["tags"]))
+@mutation.change("deleteArtifactCollectionTagAssignments")
+def _remove_tags(connection: Connection, context: Context, input: Input) -> Payload:
+    _change_tags(connection, context, input, removed=_tags(input["tags"]))
     return {"success": True}
 
 
 def _change_tags(
-    info: Info, input: Input, added: Iterable[str] = (), removed: Iterable[str] = ()
+    connection: Connection,
+    context: Context,
+    input: Input,
+    added: Iterable[str] = (),
+    removed: Iterable[str] = (),
 ) -> list[str]:
-    with info.context.write() as connection:
-        collection = _named_collection(connection, info.context, input)
-        tags = _changed_tags(collection.tag_names, added, removed)
-        collections.change(connection, collection.id, tags=json.dumps(tags))
+    collection = _named_collection(connection, context, input)
+    tags = _changed_tags(collection.tag_names, added, removed)
+    collections.change(connection, collection.id, tags=json.dumps(tags))
     return tags
 
 

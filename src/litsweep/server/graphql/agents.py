@@ -2,35 +2,34 @@
 
 import json
 import time
-from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Unpack
 
-from ariadne import MutationType, ObjectType
+from ariadne import ObjectType
+from sqlalchemy import Connection
 
 from litsweep.server import dispatch, sweep_states
 from litsweep.server.errors import NotFoundError
-from litsweep.server.graphql.context import Info
-from litsweep.server.graphql.resolvers import Listing, page, select_runs
+from litsweep.server.graphql.context import Context, Info
+from litsweep.server.graphql.resolvers import Input, Listing, Mutations, Payload, page, select_runs
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.sweeps import AgentRecord
 from litsweep.sweep.run import AGENT_NAME
 
-mutation = MutationType()
+mutation = Mutations()
 agent = ObjectType("Agent")
 
 
-@mutation.field("createAgent")
-def _create_agent(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str, AgentRecord]:
-    with info.context.write() as connection:
-        sweep = sweeps.find(connection, input["sweep"])
-        if sweep is None:
-            raise NotFoundError(f"sweep {input['sweep']} does not exist")
-        sweep_states.begin(connection, sweep.id)
-        return {"agent": sweeps.add_agent(connection, sweep.id, input.get("host") or "")}
+@mutation.change("createAgent")
+def _create_agent(connection: Connection, context: Context, input: Input) -> Payload:
+    sweep = sweeps.find(connection, input["sweep"])
+    if sweep is None:
+        raise NotFoundError(f"sweep {input['sweep']} does not exist")
+    sweep_states.begin(connection, sweep.id)
+    return {"agent": sweeps.add_agent(connection, sweep.id, input.get("host") or "")}
 
 
 @mutation.field("agentHeartbeat")
-def _agent_heartbeat(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str, object]:
+def _agent_heartbeat(_: object, info: Info, *, input: Input) -> Payload:
     info.context.close()  # the heartbeat writes
     state: dict[str, bool] = json.loads(input.get("run_state") or "{}")
     named = frozenset(name for name, is_live in state.items() if is_live)
@@ -53,7 +52,7 @@ def _total_runs(parent: AgentRecord, info: Info) -> int:
 
 
 @agent.field("runs")
-def _runs(parent: AgentRecord, info: Info, **wanted: Unpack[Listing]) -> dict[str, object]:
+def _runs(parent: AgentRecord, info: Info, **wanted: Unpack[Listing]) -> Payload:
     return page(select_runs(info.context.read(runs.of_agent, parent.id), wanted), **wanted)
 
 

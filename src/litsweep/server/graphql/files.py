@@ -1,17 +1,16 @@
 """GraphQL: the files of a run, with signed links to their content."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from ariadne import MutationType, ObjectType
+from ariadne import ObjectType
 from sqlalchemy import Connection
 
 from litsweep.server.blobs import BlobStore
 from litsweep.server.errors import NotFoundError
 from litsweep.server.files import collect_garbage, link, media_type
 from litsweep.server.graphql.context import Context, Info
-from litsweep.server.graphql.resolvers import constant, result
+from litsweep.server.graphql.resolvers import Input, Mutations, Payload, constant, result
 from litsweep.server.store import files, runs
 from litsweep.server.store.runs import RunRecord
 
@@ -19,7 +18,7 @@ MAX_FILES = 5_000
 
 run_type = ObjectType("Run")
 file_type = ObjectType("File")
-mutation = MutationType()
+mutation = Mutations()
 
 run_type.set_field("fileCount", result(files.count))
 file_type.set_alias("displayName", "name")
@@ -43,7 +42,7 @@ class File:
     wants_upload: bool = True
 
 
-def file_page(files: Sequence[File], first: int, total: int) -> dict[str, object]:
+def file_page(files: Sequence[File], first: int, total: int) -> Payload:
     """Return a page of the `first` files, which are sorted by name. A cursor is a name."""
     shown = files[:first]
     return {
@@ -97,14 +96,14 @@ def _files(
     pattern: str | None = None,
     first: int | None = None,
     after: str | None = None,
-) -> dict[str, object]:
+) -> Payload:
     size = page_size(first)
     found = files.page(info.context.connection, run.id, names or (), pattern, after, size + 1)
     shown = [File(str(file.id), file.name, file.blob, file.size, file.stored_at, file.md5) for file in found]
     return file_page(shown, size, info.context.read(files.count, run.id))
 
 
-def named_run(connection: Connection, context: Context, input: Mapping[str, Any]) -> RunRecord:
+def named_run(connection: Connection, context: Context, input: Input) -> RunRecord:
     """Return the run that an input names by `entityName`, `projectName` and `runName`.
 
     Raises:
@@ -117,25 +116,24 @@ def named_run(connection: Connection, context: Context, input: Mapping[str, Any]
     return run
 
 
-@mutation.field("createRunFiles")
-def _create_run_files(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str, object]:
-    with info.context.write() as connection:
-        run = named_run(connection, info.context, input)
-        declared = [
-            File("", name, files.declare(connection, run.id, files.normal(name), BlobStore.new_key()))
-            for name in input["files"]
-        ]
+@mutation.change("createRunFiles")
+def _create_run_files(connection: Connection, context: Context, input: Input) -> Payload:
+    run = named_run(connection, context, input)
+    declared = [
+        File("", name, files.declare(connection, run.id, files.normal(name), BlobStore.new_key()))
+        for name in input["files"]
+    ]
     return {"run_id": run.id, "upload_headers": [], "files": declared}
 
 
 @mutation.field("markRunFilesUploaded")
-def _mark_run_files_uploaded(_: object, __: Info, *, input: Mapping[str, Any]) -> dict[str, bool]:
+def _mark_run_files_uploaded(_: object, __: Info, *, input: Input) -> dict[str, bool]:
     """Do nothing: the server marked the files when it received them."""
     return {"success": True}
 
 
 @mutation.field("deleteFiles")
-def _delete_files(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str, bool]:
+def _delete_files(_: object, info: Info, *, input: Input) -> dict[str, bool]:
     with info.context.write() as connection:
         files.delete(connection, [int(id) for id in input["files"]])
     collect_garbage(info.context.backend)

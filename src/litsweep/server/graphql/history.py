@@ -28,19 +28,17 @@ run.set_alias("logLineCount", "log_lines")
 run.set_field("parquetHistory", constant({"parquet_urls": [], "live_data": None}))
 
 
-@run.field("historyTail")
-def _history_tail(parent: RunRecord, info: Info) -> str:
-    return _tail(parent, info, HISTORY)
+def _set_tail(field: str, stream: str) -> None:
+    """The field is a JSON list of the stream's last row. The row itself is a JSON string."""
+
+    def tail(parent: RunRecord, info: Info) -> str:
+        return json.dumps([line.body for line in lines.tail(info.context.connection, parent.id, stream, 1)])
+
+    run.set_field(field, tail)
 
 
-@run.field("eventsTail")
-def _events_tail(parent: RunRecord, info: Info) -> str:
-    return _tail(parent, info, EVENTS)
-
-
-def _tail(parent: RunRecord, info: Info, stream: str) -> str:
-    """Return the last row in a JSON list. The row itself is a JSON string."""
-    return json.dumps([line.body for line in lines.tail(info.context.connection, parent.id, stream, 1)])
+_set_tail("historyTail", HISTORY)
+_set_tail("eventsTail", EVENTS)
 
 
 @run.field("historyKeys")

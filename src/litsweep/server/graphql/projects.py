@@ -1,17 +1,17 @@
 """GraphQL: projects."""
 
-from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Unpack
 
-from ariadne import MutationType, ObjectType, QueryType
+from ariadne import ObjectType, QueryType
+from sqlalchemy import Connection
 
-from litsweep.server.graphql.context import Info
-from litsweep.server.graphql.resolvers import Listing, constant, page
+from litsweep.server.graphql.context import Context, Info
+from litsweep.server.graphql.resolvers import Input, Listing, Mutations, Payload, constant, page
 from litsweep.server.store import projects
 from litsweep.server.store.projects import Project
 
 query = QueryType()
-mutation = MutationType()
+mutation = Mutations()
 project = ObjectType("Project")
 
 project.set_alias("internalId", "id")
@@ -30,22 +30,19 @@ def _project(
 
 
 @query.field("models")
-def _projects(
-    _: object, info: Info, *, entity_name: str | None = None, **wanted: Unpack[Listing]
-) -> dict[str, object]:
+def _projects(_: object, info: Info, *, entity_name: str | None = None, **wanted: Unpack[Listing]) -> Payload:
     entity = entity_name or info.context.backend.settings.default_entity
     return page(projects.of_entity(info.context.connection, entity), **wanted)
 
 
-@mutation.field("upsertModel")
-def _upsert_project(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str, object]:
-    path = info.context.project_path(input.get("entity_name"), input.get("name"))
-    with info.context.write() as connection:
-        inserted = projects.find(connection, *path) is None
-        made = projects.ensure(connection, *path)
-        if input.get("description") is not None:
-            projects.describe(connection, made.id, input["description"])
-        made = projects.get(connection, made.id)
+@mutation.change("upsertModel")
+def _upsert_project(connection: Connection, context: Context, input: Input) -> Payload:
+    path = context.project_path(input.get("entity_name"), input.get("name"))
+    inserted = projects.find(connection, *path) is None
+    made = projects.ensure(connection, *path)
+    if input.get("description") is not None:
+        projects.describe(connection, made.id, input["description"])
+    made = projects.get(connection, made.id)
     return {"project": made, "model": made, "inserted": inserted}
 
 

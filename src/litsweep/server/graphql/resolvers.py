@@ -1,15 +1,19 @@
 """GraphQL: the parts of resolvers. Pages of lists, and resolvers made from queries."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
+from ariadne import MutationType
 from sqlalchemy import Connection
 
 from litsweep.server import run_filters
-from litsweep.server.graphql.context import Info
+from litsweep.server.graphql.context import Context, Info
 from litsweep.server.store.runs import RunRecord
 
 Resolver = Callable[..., object]
+Input = Mapping[str, Any]
+Payload = dict[str, object]
+Change = Callable[[Connection, Context, Input], Payload]
 
 
 class Listing(TypedDict, total=False):
@@ -65,3 +69,21 @@ def result(query: Callable[[Connection, int], object], column: str = "id") -> Re
 def pages(query: Callable[[Connection, int], Sequence[object]]) -> Resolver:
     """Return a resolver that runs `query` with the parent's id and returns a page of the result."""
     return lambda parent, info, **arguments: page(info.context.read(query, parent.id), **arguments)
+
+
+class Mutations(MutationType):
+    """Resolvers of mutations."""
+
+    def change(self, *names: str) -> Callable[[Change], Change]:
+        """Register a function as a mutation that runs in one write transaction."""
+
+        def register(function: Change) -> Change:
+            def resolve(_: object, info: Info, *, input: Input) -> Payload:
+                with info.context.write() as connection:
+                    return function(connection, info.context, input)
+
+            for name in names:
+                self.set_field(name, resolve)
+            return function
+
+        return register

@@ -2,11 +2,11 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
-from ariadne import MutationType, ObjectType
+from ariadne import ObjectType
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
@@ -17,7 +17,16 @@ from litsweep.server.errors import NotFoundError
 from litsweep.server.files import collect_garbage
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.files import named_run
-from litsweep.server.graphql.resolvers import Listing, constant, page, result, select_runs
+from litsweep.server.graphql.resolvers import (
+    Input,
+    Listing,
+    Mutations,
+    Payload,
+    constant,
+    page,
+    result,
+    select_runs,
+)
 from litsweep.server.store import lines, projects, runs, sweeps
 from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.projects import Project
@@ -33,7 +42,7 @@ EDITABLE = {name: name for name in _SAME_NAME} | {"program": "job_program", "rep
 SHARED_MODE = 67
 """The number of this feature in W&B's telemetry, which is part of the config."""
 
-mutation = MutationType()
+mutation = Mutations()
 project = ObjectType("Project")
 run = ObjectType("Run")
 
@@ -48,7 +57,7 @@ run.set_field("agent", result(sweeps.get_agent, "agent_id"))
 
 
 @mutation.field("upsertBucket")
-def _upsert_run(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str, object]:
+def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
     """With `id`, change a run: the public API or a resumed run does. With `name` only, start or update a run.
 
     The answer's line count is the number of the next history line that the client sends.
@@ -67,7 +76,7 @@ def _upsert_run(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str,
     return {"bucket": bucket, "inserted": inserted}
 
 
-def _start(connection: Connection, context: Context, input: Mapping[str, Any]) -> tuple[RunRecord, bool]:
+def _start(connection: Connection, context: Context, input: Input) -> tuple[RunRecord, bool]:
     """Start a run, which may exist. Return it, and whether it is new to the client."""
     path = context.project_path(input.get("entity_name"), input.get("model_name"))
     home = projects.ensure(connection, *path)
@@ -95,7 +104,7 @@ def _required(connection: Connection, run_id: int) -> RunRecord:
     return run
 
 
-def _fork_point(name: str, input: Mapping[str, Any]) -> BranchPoint | None:
+def _fork_point(name: str, input: Input) -> BranchPoint | None:
     """Return the point of another run at which this run says that it branched off."""
     point = branches.branch_point(plain_config(input.get("config") or "{}"))
     return None if point is None or point.run == name else point
@@ -124,7 +133,7 @@ def _sweep_id(connection: Connection, home: Project, name: str | None, run_name:
     return None if sweep is None or run_name == sweeps.controller_run_name(sweep) else sweep.id
 
 
-def _edits(known: RunRecord, input: Mapping[str, Any]) -> dict[str, Any]:
+def _edits(known: RunRecord, input: Input) -> dict[str, Any]:
     edits = {column: input[key] for column, key in EDITABLE.items() if input.get(key) is not None}
     if input.get("tags") is not None:
         edits["tags"] = json.dumps(input["tags"])
@@ -140,7 +149,7 @@ def _edits(known: RunRecord, input: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @mutation.field("rewindRun")
-def _rewind_run(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str, RunRecord]:
+def _rewind_run(_: object, info: Info, *, input: Input) -> dict[str, RunRecord]:
     if input["metric_name"] != "_step":
         raise LitsweepError(f"metricName: a run is rewound to a _step, not to a {input['metric_name']}")
     with info.context.write() as connection:
@@ -155,19 +164,18 @@ def _rewind_run(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str,
     return {"rewound_run": rewound}
 
 
-@mutation.field("stopRun")
-def _stop_run(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str, bool]:
+@mutation.change("stopRun")
+def _stop_run(connection: Connection, context: Context, input: Input) -> Payload:
     """Stop a run: for the search if its sweep has its own scheduler, else for a person."""
-    with info.context.write() as connection:
-        known = _existing(connection, input["id"])
-        sweep = sweeps.get(connection, known.sweep_id) if known.sweep_id else None
-        by = StoppedBy.SEARCH if sweep and sweep.scheduler else StoppedBy.PERSON
-        run_states.request_stop(connection, known, by, json.dumps({"by": "stopRun"}))
+    known = _existing(connection, input["id"])
+    sweep = sweeps.get(connection, known.sweep_id) if known.sweep_id else None
+    by = StoppedBy.SEARCH if sweep and sweep.scheduler else StoppedBy.PERSON
+    run_states.request_stop(connection, known, by, json.dumps({"by": "stopRun"}))
     return {"success": True}
 
 
 @mutation.field("deleteRun")
-def _delete_run(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str, bool]:
+def _delete_run(_: object, info: Info, *, input: Input) -> dict[str, bool]:
     with info.context.write() as connection:
         known = _existing(connection, input["id"])
         if input.get("delete_artifacts"):
@@ -180,10 +188,9 @@ def _delete_run(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str,
     return {"success": True}
 
 
-@mutation.field("updateRunState")
-def _update_run_state(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str, bool]:
-    with info.context.write() as connection:
-        run_states.set_state(connection, _existing(connection, input["id"]), input["state"])
+@mutation.change("updateRunState")
+def _update_run_state(connection: Connection, context: Context, input: Input) -> Payload:
+    run_states.set_state(connection, _existing(connection, input["id"]), input["state"])
     return {"success": True}
 
 
@@ -201,7 +208,7 @@ def _run(parent: Project, info: Info, *, name: str, missing_ok: bool = True) -> 
 
 
 @project.field("runs")
-def _runs(parent: Project, info: Info, **wanted: Unpack[Listing]) -> dict[str, object]:
+def _runs(parent: Project, info: Info, **wanted: Unpack[Listing]) -> Payload:
     best = _best_run(parent, info, wanted) if wanted.get("first") == 1 else None
     found = select_runs(_in_project(parent, info, wanted), wanted)
     if best is not None:
@@ -246,7 +253,7 @@ def _in_project(parent: Project, info: Info, wanted: Listing) -> Sequence[RunRec
 
 
 @run.field("wandbConfig")
-def _wandb_config(parent: RunRecord, _: Info, *, keys: list[str] | None = None) -> dict[str, object]:
+def _wandb_config(parent: RunRecord, _: Info, *, keys: list[str] | None = None) -> Payload:
     recorded = parent.config_values.get("_wandb") or {}
     return {key: value for key, value in recorded.items() if keys is None or key in keys}
 

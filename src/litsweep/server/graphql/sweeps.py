@@ -1,18 +1,28 @@
 """GraphQL: sweeps."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import yaml
-from ariadne import MutationType, ObjectType
+from ariadne import ObjectType
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
 from litsweep.server import run_filters, run_states, sweep_states
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context, Info
-from litsweep.server.graphql.resolvers import Listing, constant, pages, result, select_runs, whole
+from litsweep.server.graphql.resolvers import (
+    Input,
+    Listing,
+    Mutations,
+    Payload,
+    constant,
+    pages,
+    result,
+    select_runs,
+    whole,
+)
 from litsweep.server.store import projects, runs, sweeps
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord
@@ -20,7 +30,7 @@ from litsweep.server.store.sweeps import AgentRecord, SweepRecord, short_id
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.config import SweepConfig, parse_sweep
 
-mutation = MutationType()
+mutation = Mutations()
 project = ObjectType("Project")
 sweep = ObjectType("Sweep")
 
@@ -32,7 +42,7 @@ project.set_field("sweeps", pages(sweeps.of_project))
 
 
 @mutation.field("upsertSweep")
-def _upsert_sweep(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str, object]:
+def _upsert_sweep(_: object, info: Info, *, input: Input) -> Payload:
     """Create a sweep, or with `id` change its config, state or name."""
     config = parse_sweep(input["config"]) if input.get("config") else None
     with info.context.write() as connection:
@@ -51,9 +61,7 @@ def _upsert_sweep(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[st
     return {"sweep": fresh, "config_validation_warnings": list(config.local_warnings) if config else []}
 
 
-def _create(
-    connection: Connection, context: Context, input: Mapping[str, Any], config: SweepConfig
-) -> SweepRecord:
+def _create(connection: Connection, context: Context, input: Input, config: SweepConfig) -> SweepRecord:
     """Add a sweep. Its project and entity are the request's, else those of the config."""
     entity, project = input.get("entity_name") or config.entity, input.get("project_name") or config.project
     home = projects.ensure(connection, *context.project_path(entity, project))
@@ -80,7 +88,7 @@ def _check_prior_runs(connection: Connection, home: Project, filters: str | None
         )
 
 
-def _from_config(input: Mapping[str, Any], config: SweepConfig) -> dict[str, Any]:
+def _from_config(input: Input, config: SweepConfig) -> dict[str, Any]:
     scheduler = input.get("scheduler") or (dumps(config.scheduler) if config.scheduler else None)
     most = config.most_runs
     return {
@@ -91,24 +99,21 @@ def _from_config(input: Mapping[str, Any], config: SweepConfig) -> dict[str, Any
     }
 
 
-def _change(
-    connection: Connection, known: SweepRecord, input: Mapping[str, Any], config: SweepConfig | None
-) -> None:
+def _change(connection: Connection, known: SweepRecord, input: Input, config: SweepConfig | None) -> None:
     if config is not None:
         sweep_states.change_config(connection, known, **_from_config(input, config))
     values = {key: input[key] for key in ("display_name", "description") if input.get(key) is not None}
     sweeps.change(connection, known.id, **values)
 
 
-@mutation.field("enqueueSweepRun")
-def _enqueue_run(_: object, info: Info, *, input: Mapping[str, Any]) -> dict[str, str]:
+@mutation.change("enqueueSweepRun")
+def _enqueue_run(connection: Connection, context: Context, input: Input) -> Payload:
     """Add a run for an external scheduler. The run waits for an agent."""
-    with info.context.write() as connection:
-        known = _existing(connection, input["id"])
-        args = dumps(_wrapped(json.loads(input["config"])))
-        label = input.get("display_name")
-        values = {"sweep_id": known.id, "config": args, "args": args, "display_name": label}
-        made = run_states.create(connection, known.project_id, short_id(), values)
+    known = _existing(connection, input["id"])
+    args = dumps(_wrapped(json.loads(input["config"])))
+    label = input.get("display_name")
+    values = {"sweep_id": known.id, "config": args, "args": args, "display_name": label}
+    made = run_states.create(connection, known.project_id, short_id(), values)
     return {"id": made.name, "run_queue_item_id": str(made.id)}
 
 
@@ -157,13 +162,13 @@ def _run_count_expected(parent: SweepRecord, _: Info) -> int | None:
 
 
 @sweep.field("runs")
-def _runs(parent: SweepRecord, info: Info, **wanted: Unpack[Listing]) -> dict[str, object]:
+def _runs(parent: SweepRecord, info: Info, **wanted: Unpack[Listing]) -> Payload:
     """Without `first`, return all runs: `wandb sweep --stop` and the agent ask that way."""
     return whole(select_runs(info.context.read(runs.of_sweep, parent.id), wanted), **wanted)
 
 
 @sweep.field("priorRuns")
-def _prior_runs(parent: SweepRecord, info: Info, **wanted: Unpack[Listing]) -> dict[str, object]:
+def _prior_runs(parent: SweepRecord, info: Info, **wanted: Unpack[Listing]) -> Payload:
     """Return the runs that `wandb sweep --prior_run` named."""
     found: Sequence[RunRecord] = []
     if parent.prior_runs:
@@ -178,7 +183,7 @@ def _agent(parent: SweepRecord, info: Info, *, agent_name: str) -> AgentRecord |
 
 
 @sweep.field("agents")
-def _agents(parent: SweepRecord, info: Info, **wanted: Unpack[Listing]) -> dict[str, object]:
+def _agents(parent: SweepRecord, info: Info, **wanted: Unpack[Listing]) -> Payload:
     return whole(info.context.read(sweeps.agents_of, parent.id), **wanted)
 
 
