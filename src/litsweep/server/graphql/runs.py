@@ -23,6 +23,7 @@ from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord, StoppedBy, plain_config
 from litsweep.server.store.sweeps import AgentRecord, SweepRecord, short_id
 from litsweep.server.wire_json import dumps
+from litsweep.sweep.reason import RequestReason
 from litsweep.sweep.run import RunState
 
 # What the client may write (input field to column), beside tags, config and summary.
@@ -165,7 +166,7 @@ def stop_run(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, bool]
         known = _get(connection, input["id"])
         sweep = sweeps.get(connection, known.sweep_id) if known.sweep_id else None
         by = StoppedBy.SEARCH if sweep and sweep.scheduler else StoppedBy.PERSON
-        run_states.request_stop(connection, known, by, json.dumps({"by": "stopRun"}))
+        run_states.request_stop(connection, known, by, RequestReason(by="stopRun"))
     return {"success": True}
 
 
