@@ -16,6 +16,7 @@ from litsweep.server.store.projects import Project
 from litsweep.server.store.projects import projects as table
 from litsweep.server.store.runs import RunRecord, StoppedBy, find, runs
 from litsweep.server.store.tables import read_all, read_one
+from litsweep.sweep.reason import RequestReason
 from litsweep.sweep.run import RunState
 
 
@@ -97,7 +98,7 @@ def test_a_state_that_was_stored_is_read_as_one(backend: Backend) -> None:
     with backend.database.write() as connection:
         home = projects.ensure(connection, "local", "p")
         made = run_states.create(connection, home.id, "a", {})
-        run_states.request_stop(connection, made, StoppedBy.PERSON, "{}")
+        run_states.request_stop(connection, made, StoppedBy.PERSON, RequestReason(by="stopRun"))
         stopped = find(connection, home.id, "a")
         assert stopped is not None and (stopped.state, stopped.stopped_by) == ("killed", "person")
         assert isinstance(stopped.state, RunState) and isinstance(stopped.stopped_by, StoppedBy)

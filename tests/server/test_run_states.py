@@ -11,10 +11,12 @@ from litsweep.server.backend import Backend
 from litsweep.server.store import projects, runs, sweeps
 from litsweep.server.store.runs import STATE_COLUMNS, RunRecord, StoppedBy
 from litsweep.server.store.sweeps import SweepState
+from litsweep.sweep.reason import RequestReason
 from litsweep.sweep.run import Failure, RunState
 from tests.server import transitions
 
 TABLE = transitions.table(run_states)
+REASON = RequestReason(by="stopRun")
 STOPS = {"search": StoppedBy.SEARCH, "person": StoppedBy.PERSON}
 
 EVENTS: dict[str, Callable[[Connection, RunRecord], None]] = {
@@ -22,7 +24,9 @@ EVENTS: dict[str, Callable[[Connection, RunRecord], None]] = {
     "end 0": lambda connection, run: run_states.end(connection, run, 0),
     "end 1": lambda connection, run: run_states.end(connection, run, 1),
     "end 143": lambda connection, run: run_states.end(connection, run, 143),
-    "request_stop": lambda connection, run: run_states.request_stop(connection, run, StoppedBy.PERSON, "{}"),
+    "request_stop": lambda connection, run: run_states.request_stop(
+        connection, run, StoppedBy.PERSON, REASON
+    ),
     "set_state pending": lambda connection, run: run_states.set_state(connection, run, "pending"),
     "set_state failed": lambda connection, run: run_states.set_state(connection, run, "failed"),
 }
@@ -133,9 +137,9 @@ def test_a_run_is_asked_to_stop_once(backend: Backend) -> None:
     with backend.database.write() as connection:
         run = made(connection, "a", state=RunState.RUNNING)
         for by in (StoppedBy.SEARCH, StoppedBy.PERSON):
-            run_states.request_stop(connection, read(connection, run), by, f'"{by}"')
+            run_states.request_stop(connection, read(connection, run), by, RequestReason(by=by))
         asked = read(connection, run)
-    assert (asked.stopped_by, asked.stop_reason) == (StoppedBy.SEARCH, '"search"')
+    assert (asked.stopped_by, asked.stop_reason) == (StoppedBy.SEARCH, '{"by":"search"}')
     assert asked.is_stopped_early and asked.stop_asked_at is not None
 
 

@@ -221,13 +221,13 @@ def _store(
     Without an agent the run waits for one, and likewise if the sweep was paused meanwhile. If the sweep is
     over, the run is dropped.
     """
-    args = dumps({key: {"value": value} for key, value in live.config.wire(suggestion.parameters).items()})
+    args = dumps({key: {"value": value} for key, value in live.config.nest(suggestion.parameters).items()})
     values = {
         "sweep_id": sweep.id,
         "config": args,
         "args": args,
         "parameters": dumps(suggestion.parameters),
-        "reason": dumps(suggestion.reason),
+        "reason": dumps(suggestion.reason.to_json()),
     }
     run = run_states.create(connection, sweep.project_id, suggestion.id, values)
     current = sweeps.get(connection, sweep.id)

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from litsweep.search.stopping import StopDecision
 from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.runs import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
+from litsweep.sweep.early_termination.rule import StopDecision
 from litsweep.sweep.run import RunState
 
 logger = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class Monitor:
             for decision in status.stops:
                 run = runs.find(connection, record.project_id, decision.id)
                 if run is not None and run.state is RunState.RUNNING:
-                    run_states.request_stop(connection, run, StoppedBy.SEARCH, dumps(decision.reason))
+                    run_states.request_stop(connection, run, StoppedBy.SEARCH, decision.reason)
             if news:
                 sweeps.change(connection, sweep_id, **news)
             if record.done_because is None and status.done_because is not None:

@@ -41,6 +41,7 @@ from litsweep.server.store import runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG
 from litsweep.server.store.runs import RunRecord, StoppedBy
 from litsweep.server.wire_json import dumps
+from litsweep.sweep.reason import Reason
 from litsweep.sweep.run import Failure, RunState
 
 # Ctrl-C as wandb reports it, and 128 + SIGINT, SIGKILL, SIGTERM.
@@ -180,15 +181,15 @@ def mark_unreported(connection: Connection, run: RunRecord, exitcode: int | None
         )
 
 
-def request_stop(connection: Connection, run: RunRecord, by: StoppedBy, reason: str) -> None:
+def request_stop(connection: Connection, run: RunRecord, by: StoppedBy, reason: Reason) -> None:
     """Ask a run to stop. The next answer on its file stream says so. A waiting run ends at once."""
     if not run.is_alive or run.stopped_by is not None:
         return
-    now = time.time()
+    asked: dict[str, Any] = {"stopped_by": by, "stop_reason": dumps(reason.to_json())}
     if run.state in _WAITING:
-        _change(connection, run, state=RunState.KILLED, ended_at=now, stopped_by=by, stop_reason=reason)
+        _change(connection, run, state=RunState.KILLED, ended_at=time.time(), **asked)
     else:
-        _change(connection, run, stopped_by=by, stop_asked_at=now, stop_reason=reason)
+        _change(connection, run, stop_asked_at=time.time(), **asked)
 
 
 def drop(connection: Connection, run: RunRecord) -> None:

@@ -19,7 +19,6 @@ the states before the event, and the cells the states after it; `-` stands for n
 of a sweep with its own scheduler, allows no more runs. It finishes once its last run has ended.
 """
 
-import json
 import sys
 from typing import Any
 
@@ -31,6 +30,7 @@ from litsweep.server.store import runs, sweeps
 from litsweep.server.store.runs import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.reason import RequestReason
 
 RUN_CAP = "run_cap"
 """The value of `done_because` for a sweep that has had as many runs as its `run_cap`."""
@@ -40,7 +40,7 @@ _ALLOWED = [state for state in SweepState if state is not SweepState.PENDING]
 
 def expected_runs(config: SweepConfig) -> int | None:
     """Return the largest number of runs that there can be, or None if it is unlimited or exceeds a double."""
-    most = config.most_runs
+    most = config.max_runs
     return most if most is not None and most <= sys.float_info.max else None
 
 
@@ -75,7 +75,7 @@ def set_state(connection: Connection, sweep: SweepRecord, state: str) -> None:
         _drop_waiting(connection, sweep)
     if state == SweepState.CANCELED:
         for run in runs.alive_in_sweep(connection, sweep.id):
-            run_states.request_stop(connection, run, StoppedBy.PERSON, json.dumps({"by": "cancel"}))
+            run_states.request_stop(connection, run, StoppedBy.PERSON, RequestReason(by="cancel"))
 
 
 def change_config(connection: Connection, sweep: SweepRecord, **values: Any) -> None:

@@ -33,6 +33,7 @@ from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord, StoppedBy, plain_config
 from litsweep.server.store.sweeps import short_id
 from litsweep.server.wire_json import dumps
+from litsweep.sweep.reason import RequestReason
 from litsweep.sweep.run import RunState
 
 # The columns that the client may write, besides tags, config and summary; and their input fields.
@@ -170,7 +171,7 @@ def _stop_run(connection: Connection, context: Context, input: Input) -> Payload
     known = _existing(connection, input["id"])
     sweep = sweeps.get(connection, known.sweep_id) if known.sweep_id else None
     by = StoppedBy.SEARCH if sweep and sweep.scheduler else StoppedBy.PERSON
-    run_states.request_stop(connection, known, by, json.dumps({"by": "stopRun"}))
+    run_states.request_stop(connection, known, by, RequestReason(by="stopRun"))
     return {"success": True}
 
 
