@@ -212,18 +212,16 @@ def _delete(_: object, info: Info, *, input: Input) -> Payload:
 
 
 @mutation.change("addAliases")
-def _add_aliases(connection: Connection, context: Context, input: Input) -> Payload:
+def _add_aliases(connection: Connection, context: Context, input: Input) -> None:
     for place, alias in _named_versions(connection, context, input):
         collections.set_aliases(connection, place, [alias])
-    return {"success": True}
 
 
 @mutation.change("deleteAliases")
-def _delete_aliases(connection: Connection, context: Context, input: Input) -> Payload:
+def _delete_aliases(connection: Connection, context: Context, input: Input) -> None:
     for place, alias in _named_versions(connection, context, input):
         if collections.version(connection, place.collection_id, alias) == place:
             collections.delete_aliases(connection, place.collection_id, [alias])
-    return {"success": True}
 
 
 def _named_versions(
@@ -254,12 +252,11 @@ def _link(connection: Connection, context: Context, input: Input) -> Payload:
 
 
 @mutation.change("unlinkArtifact")
-def _unlink(connection: Connection, context: Context, input: Input) -> Payload:
+def _unlink(connection: Connection, context: Context, input: Input) -> None:
     portfolio_id = int(input["artifact_portfolio_id"])
     for place in collections.memberships_of(connection, private_id(input["artifact_id"])):
         if place.collection_id == portfolio_id:
             collections.remove_version(connection, place)
-    return {"success": True}
 
 
 @mutation.change("updateArtifactSequence", "updateArtifactPortfolio")
@@ -301,9 +298,8 @@ def _add_tags(connection: Connection, context: Context, input: Input) -> Payload
 
 
 @mutation.change("deleteArtifactCollectionTagAssignments")
-def _remove_tags(connection: Connection, context: Context, input: Input) -> Payload:
+def _remove_tags(connection: Connection, context: Context, input: Input) -> None:
     _change_tags(connection, context, input, removed=_tags(input["tags"]))
-    return {"success": True}
 
 
 def _change_tags(
@@ -317,6 +313,3 @@ def _change_tags(
     tags = _changed_tags(collection.tag_names, added, removed)
     collections.change(connection, collection.id, tags=json.dumps(tags))
     return tags
-
-
-bindables = [mutation]

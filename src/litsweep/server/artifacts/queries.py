@@ -19,7 +19,7 @@ from litsweep.server.artifacts.tables import (
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Info
 from litsweep.server.graphql.files import File, file_page, page_size
-from litsweep.server.graphql.resolvers import Listing, constant, page, pages, result, whole
+from litsweep.server.graphql.resolvers import Listing, by_id, constant, page, paged, whole
 from litsweep.server.store import projects, runs
 from litsweep.server.store.projects import Project
 
@@ -39,20 +39,20 @@ manifest = ObjectType("ArtifactManifest")
 file = ObjectType("File")
 creator = UnionType("ArtifactCreator", lambda *_: "Run")
 
-run.set_field("outputArtifacts", pages(versions.outputs_of))
-run.set_field("inputArtifacts", pages(versions.inputs_of))
+run.set_field("outputArtifacts", paged(versions.outputs_of))
+run.set_field("inputArtifacts", paged(versions.inputs_of))
 artifact.set_field("digestAlgorithm", constant("MANIFEST_MD5"))
-artifact.set_field("artifactSequence", result(collections.get, "collection_id"))
-artifact.set_field("aliases", result(collections.aliases_of_artifact))
-artifact.set_field("createdBy", result(runs.get, "run_id"))
-membership.set_field("artifact", result(versions.get, "artifact_id"))
-membership.set_field("artifactCollection", result(collections.get, "collection_id"))
-membership.set_field("aliases", result(collections.aliases_of_membership))
-alias.set_field("artifactCollection", result(collections.get, "collection_id"))
-file.set_field("artifact", result(versions.get, "artifact_id"))
-project.set_field("artifactCollections", pages(collections.of_project))
-collection.set_field("project", result(projects.get, "project_id"))
-collection.set_field("aliases", pages(collections.aliases_of_collection))
+artifact.set_field("artifactSequence", by_id(collections.get, "collection_id"))
+artifact.set_field("aliases", by_id(collections.aliases_of_artifact))
+artifact.set_field("createdBy", by_id(runs.get, "run_id"))
+membership.set_field("artifact", by_id(versions.get, "artifact_id"))
+membership.set_field("artifactCollection", by_id(collections.get, "collection_id"))
+membership.set_field("aliases", by_id(collections.aliases_of_membership))
+alias.set_field("artifactCollection", by_id(collections.get, "collection_id"))
+file.set_field("artifact", by_id(versions.get, "artifact_id"))
+project.set_field("artifactCollections", paged(collections.of_project))
+collection.set_field("project", by_id(projects.get, "project_id"))
+collection.set_field("aliases", paged(collections.aliases_of_collection))
 
 
 @dataclass(frozen=True)
@@ -283,19 +283,3 @@ def _version(parent: CollectionRecord, info: Info, *, alias_name: str) -> Member
 def _latest(parent: CollectionRecord, info: Info) -> ArtifactRecord | None:
     latest = collections.version(info.context.connection, parent.id, collections.LATEST)
     return info.context.read(versions.get, latest.artifact_id) if latest else None
-
-
-bindables = [
-    query,
-    project,
-    run,
-    artifact,
-    kind,
-    collection,
-    sequence,
-    membership,
-    alias,
-    manifest,
-    file,
-    creator,
-]

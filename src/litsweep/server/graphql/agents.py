@@ -30,7 +30,7 @@ def _create_agent(connection: Connection, context: Context, input: Input) -> Pay
 
 @mutation.field("agentHeartbeat")
 def _agent_heartbeat(_: object, info: Info, *, input: Input) -> Payload:
-    info.context.close()  # the heartbeat writes
+    info.context.close()  # the heartbeat has a write transaction of its own
     state: dict[str, bool] = json.loads(input.get("run_state") or "{}")
     named = frozenset(name for name, is_live in state.items() if is_live)
     agent_id = int(input["id"]) if input["id"].isdigit() else 0
@@ -54,6 +54,3 @@ def _total_runs(parent: AgentRecord, info: Info) -> int:
 @agent.field("runs")
 def _runs(parent: AgentRecord, info: Info, **wanted: Unpack[Listing]) -> Payload:
     return page(select_runs(info.context.read(runs.of_agent, parent.id), wanted), **wanted)
-
-
-bindables = [mutation, agent]

@@ -10,7 +10,7 @@ from litsweep.server.blobs import BlobStore
 from litsweep.server.errors import NotFoundError
 from litsweep.server.files import collect_garbage, link, media_type
 from litsweep.server.graphql.context import Context, Info
-from litsweep.server.graphql.resolvers import Input, Mutations, Payload, constant, result
+from litsweep.server.graphql.resolvers import Input, Mutations, Payload, by_id, constant
 from litsweep.server.store import files, runs
 from litsweep.server.store.runs import RunRecord
 
@@ -20,7 +20,7 @@ run_type = ObjectType("Run")
 file_type = ObjectType("File")
 mutation = Mutations()
 
-run_type.set_field("fileCount", result(files.count))
+run_type.set_field("fileCount", by_id(files.count))
 file_type.set_alias("displayName", "name")
 file_type.set_alias("md5", "md5")
 file_type.set_field("uploadHeaders", constant([]))
@@ -138,6 +138,3 @@ def _delete_files(_: object, info: Info, *, input: Input) -> dict[str, bool]:
         files.delete(connection, [int(id) for id in input["files"]])
     collect_garbage(info.context.backend)
     return {"success": True}
-
-
-bindables = [run_type, file_type, mutation]

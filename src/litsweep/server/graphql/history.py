@@ -159,6 +159,3 @@ def _log_line(line: Line) -> LogLine:
 
 def _is_time(stamp: str) -> bool:
     return len(stamp) >= 19 and stamp[4:5] == "-" and stamp[10:11] == "T"
-
-
-bindables = [run]

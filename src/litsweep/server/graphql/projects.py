@@ -49,6 +49,3 @@ def _upsert_project(connection: Connection, context: Context, input: Input) -> P
 @project.field("entity")
 def _entity(parent: Project, _: Info) -> dict[str, str]:
     return {"id": parent.entity, "name": parent.entity}
-
-
-bindables = [query, mutation, project]

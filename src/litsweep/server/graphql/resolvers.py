@@ -13,7 +13,7 @@ from litsweep.server.store.runs import RunRecord
 Resolver = Callable[..., object]
 Input = Mapping[str, Any]
 Payload = dict[str, object]
-Change = Callable[[Connection, Context, Input], Payload]
+Change = Callable[[Connection, Context, Input], Payload | None]
 
 
 class Listing(TypedDict, total=False):
@@ -56,7 +56,7 @@ def constant(value: object) -> Resolver:
     return lambda *_, **__: value
 
 
-def result(query: Callable[[Connection, int], object], column: str = "id") -> Resolver:
+def by_id(query: Callable[[Connection, int], object], column: str = "id") -> Resolver:
     """Return a resolver that runs `query` with the id in a column of the parent. It is None without an id."""
 
     def resolve(parent: object, info: Info, **_: object) -> object:
@@ -66,7 +66,7 @@ def result(query: Callable[[Connection, int], object], column: str = "id") -> Re
     return resolve
 
 
-def pages(query: Callable[[Connection, int], Sequence[object]]) -> Resolver:
+def paged(query: Callable[[Connection, int], Sequence[object]]) -> Resolver:
     """Return a resolver that runs `query` with the parent's id and returns a page of the result."""
     return lambda parent, info, **arguments: page(info.context.read(query, parent.id), **arguments)
 
@@ -75,12 +75,12 @@ class Mutations(MutationType):
     """Resolvers of mutations."""
 
     def change(self, *names: str) -> Callable[[Change], Change]:
-        """Register a function as a mutation that runs in one write transaction."""
+        """Register a mutation that runs in one write transaction. Without a payload it returns `success`."""
 
         def register(function: Change) -> Change:
             def resolve(_: object, info: Info, *, input: Input) -> Payload:
                 with info.context.write() as connection:
-                    return function(connection, info.context, input)
+                    return function(connection, info.context, input) or {"success": True}
 
             for name in names:
                 self.set_field(name, resolve)

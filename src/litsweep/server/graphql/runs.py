@@ -22,9 +22,9 @@ from litsweep.server.graphql.resolvers import (
     Listing,
     Mutations,
     Payload,
+    by_id,
     constant,
     page,
-    result,
     select_runs,
 )
 from litsweep.server.store import lines, projects, runs, sweeps
@@ -52,9 +52,9 @@ run.set_alias("group", "group_name")
 run.set_alias("failed", "is_broken")
 run.set_alias("running", "is_alive")
 run.set_field("readOnly", constant(False))
-run.set_field("project", result(projects.get, "project_id"))
-run.set_field("sweep", result(sweeps.get, "sweep_id"))
-run.set_field("agent", result(sweeps.get_agent, "agent_id"))
+run.set_field("project", by_id(projects.get, "project_id"))
+run.set_field("sweep", by_id(sweeps.get, "sweep_id"))
+run.set_field("agent", by_id(sweeps.get_agent, "agent_id"))
 
 
 @mutation.field("upsertBucket")
@@ -166,13 +166,12 @@ def _rewind_run(_: object, info: Info, *, input: Input) -> dict[str, RunRecord]:
 
 
 @mutation.change("stopRun")
-def _stop_run(connection: Connection, context: Context, input: Input) -> Payload:
+def _stop_run(connection: Connection, context: Context, input: Input) -> None:
     """Stop a run: for the search if its sweep has its own scheduler, else for a person."""
     known = _existing(connection, input["id"])
     sweep = sweeps.get(connection, known.sweep_id) if known.sweep_id else None
     by = StoppedBy.SEARCH if sweep and sweep.scheduler else StoppedBy.PERSON
     run_states.request_stop(connection, known, by, RequestReason(by="stopRun"))
-    return {"success": True}
 
 
 @mutation.field("deleteRun")
@@ -190,9 +189,8 @@ def _delete_run(_: object, info: Info, *, input: Input) -> dict[str, bool]:
 
 
 @mutation.change("updateRunState")
-def _update_run_state(connection: Connection, context: Context, input: Input) -> Payload:
+def _update_run_state(connection: Connection, context: Context, input: Input) -> None:
     run_states.set_state(connection, _existing(connection, input["id"]), input["state"])
-    return {"success": True}
 
 
 def _existing(connection: Connection, storage_id: str) -> RunRecord:
@@ -274,6 +272,3 @@ def _should_stop(parent: RunRecord, _: Info) -> bool:
 def _stopped(parent: RunRecord, info: Info) -> bool:
     """True also after the end of a run that the search stopped: its state does not tell."""
     return _should_stop(parent, info) or parent.is_stopped_early
-
-
-bindables = [mutation, project, run]

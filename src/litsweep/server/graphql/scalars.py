@@ -22,6 +22,3 @@ def _json_text(value: object) -> str:
 def _iso(seconds: float) -> str:
     """Return a time such as `2026-11-23T12:00:00Z`."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-bindables = [json_string, json_value, int64, date_time]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ariadne import load_schema_from_path, make_executable_schema
+from ariadne import SchemaBindable, load_schema_from_path, make_executable_schema
 
 from litsweep.server.artifacts import mutations as artifact_mutations
 from litsweep.server.artifacts import queries as artifact_queries
@@ -24,7 +24,10 @@ MODULES = (
 
 
 def build_schema() -> LenientSchema:
-    """Return the executable schema."""
+    """Return the schema, with the resolvers that the modules define."""
     type_defs = load_schema_from_path(Path(__file__).parents[1])
-    bindables = [bindable for module in MODULES for bindable in module.bindables]
+    found = [value for module in MODULES for value in vars(module).values()]
+    bindables = [
+        value for value in found if isinstance(value, SchemaBindable) and not isinstance(value, type)
+    ]
     return LenientSchema(make_executable_schema(type_defs, *bindables, convert_names_case=True))

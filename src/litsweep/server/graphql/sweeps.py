@@ -17,9 +17,9 @@ from litsweep.server.graphql.resolvers import (
     Listing,
     Mutations,
     Payload,
+    by_id,
     constant,
-    pages,
-    result,
+    paged,
     select_runs,
     whole,
 )
@@ -36,9 +36,9 @@ sweep = ObjectType("Sweep")
 
 sweep.set_alias("heartbeatAt", "updated_at")
 sweep.set_field("earlyStopJobRunning", constant(False))
-sweep.set_field("project", result(projects.get, "project_id"))
-sweep.set_field("runCount", result(runs.count))
-project.set_field("sweeps", pages(sweeps.of_project))
+sweep.set_field("project", by_id(projects.get, "project_id"))
+sweep.set_field("runCount", by_id(runs.count))
+project.set_field("sweeps", paged(sweeps.of_project))
 
 
 @mutation.field("upsertSweep")
@@ -185,6 +185,3 @@ def _agent(parent: SweepRecord, info: Info, *, agent_name: str) -> AgentRecord |
 @sweep.field("agents")
 def _agents(parent: SweepRecord, info: Info, **wanted: Unpack[Listing]) -> Payload:
     return whole(info.context.read(sweeps.agents_of, parent.id), **wanted)
-
-
-bindables = [mutation, project, sweep]

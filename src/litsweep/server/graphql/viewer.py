@@ -16,7 +16,9 @@ CLI_VERSIONS = {"min_cli_version": "0.22.0", "max_cli_version": "999.0.0"}
 
 query = QueryType()
 user = ObjectType("User")
-owned = [ObjectType("Project"), ObjectType("Sweep"), ObjectType("Run")]
+project = ObjectType("Project")
+sweep = ObjectType("Sweep")
+run = ObjectType("Run")
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,11 @@ class User:
 
 
 @query.field("viewer")
+@project.field("user")
+@sweep.field("user")
+@run.field("user")
 def _viewer(_: object, info: Info) -> User:
     return User(info.context.backend.settings.default_entity)
-
-
-for owned_type in owned:
-    owned_type.set_field("user", _viewer)
 
 
 @user.field("teams")
@@ -65,6 +66,3 @@ def _users(_: object, info: Info, **__: object) -> dict[str, object]:
 def _server_info(_: object, __: Info) -> dict[str, object]:
     features = [{"name": name, "is_enabled": True} for name in FEATURES]
     return {"cli_version_info": CLI_VERSIONS, "features": features}
-
-
-bindables = [query, user, *owned]
