@@ -3,35 +3,26 @@
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    ForeignKey,
-    Integer,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-    func,
-    select,
-)
+from sqlalchemy import ColumnElement, Connection, ForeignKey, String, UniqueConstraint, func, select
 
 from litsweep.server.store import blobs as blob_store
 from litsweep.server.store.blobs import blobs
 from litsweep.server.store.runs import runs
-from litsweep.server.store.tables import metadata, read_all
+from litsweep.server.store.tables import INDEX, Id, read_all, table
 
-run_files = Table(
-    "run_files",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("run_id", ForeignKey(runs.c.id, ondelete="CASCADE"), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("blob", String(32), ForeignKey(blobs.c.key), nullable=False, index=True),
-    UniqueConstraint("run_id", "name"),
-)
+
+class _RunFile:
+    """A row of `run_files`."""
+
+    id: Id
+    run_id: Annotated[int, ForeignKey(runs.c.id, ondelete="CASCADE")]
+    name: str
+    blob: Annotated[str, String(32), ForeignKey(blobs.c.key), INDEX]
+
+
+run_files = table("run_files", _RunFile, UniqueConstraint("run_id", "name"))
 
 
 @dataclass(frozen=True, kw_only=True)
