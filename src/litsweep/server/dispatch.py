@@ -81,7 +81,7 @@ def heartbeat(
         if sweep.state is SweepState.CANCELED:
             return _exit_agent(connection, agent, mine)
         if named:
-            return [_stop(run) for run in mine if run.name in named and _is_overdue(run, now)]
+            return [_stop_command(run) for run in mine if run.name in named and _is_overdue(run, now)]
         if sweep.state is SweepState.FINISHED:
             return _exit_agent(connection, agent, [])
         if sweep.state is not SweepState.RUNNING:
@@ -141,10 +141,6 @@ def _exit_agent(connection: Connection, agent: AgentRecord, alive: Sequence[RunR
 
 def _is_overdue(run: RunRecord, now: float) -> bool:
     return run.stop_asked_at is not None and now - run.stop_asked_at > STOP_GRACE
-
-
-def _stop(run: RunRecord) -> Command:
-    return {"type": "stop", "run_id": run.name}
 
 
 def _dispatch_waiting(
@@ -250,6 +246,10 @@ def _nothing_to_do(
     if any(run.state is not RunState.RUNNING for run in alive):
         return []
     return _exit_agent(connection, agent, [])
+
+
+def _stop_command(run: RunRecord) -> Command:
+    return {"type": "stop", "run_id": run.name}
 
 
 def _run_command(sweep: SweepRecord, run: RunRecord) -> Command:

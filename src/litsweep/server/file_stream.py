@@ -132,8 +132,9 @@ def _change_state(connection: Connection, run: RunRecord, chunk: Chunk) -> None:
         run_states.preempt(connection, run)
     elif chunk.exit_code is None:
         run_states.reconnect(connection, run)
-    current = runs.get(connection, run.id) if chunk.exit_code is not None else None
-    if current is not None and chunk.exit_code is not None:
+    if chunk.exit_code is not None:
+        current = runs.get(connection, run.id)
+        assert current is not None  # the caller read it in the same transaction
         run_states.end(connection, current, chunk.exit_code)
 
 

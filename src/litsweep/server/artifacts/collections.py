@@ -33,8 +33,8 @@ def ensure(
     if known is None:
         values = {"project_id": project_id, "name": name, "type": type, "is_portfolio": is_portfolio}
         now = time.time()
-        connection.execute(collections.insert().values(**values, created_at=now, updated_at=now))
-        return _collections(connection, collections.c.project_id == project_id, collections.c.name == name)[0]
+        new = collections.insert().values(**values, created_at=now, updated_at=now).returning(collections)
+        return read_all(connection, new, CollectionRecord)[0]
     if known.is_portfolio != is_portfolio:
         kind = "only links to artifacts" if known.is_portfolio else "artifacts that were logged to it"
         raise LitsweepError(f"artifact collection {name!r} holds {kind}; use another name")
@@ -131,9 +131,9 @@ def add_version(connection: Connection, collection_id: int, artifact_id: int) ->
         return known[0]
     collection = _collections(connection, collections.c.id == collection_id)[0]
     values = {"collection_id": collection_id, "artifact_id": artifact_id, "created_at": time.time()}
-    connection.execute(memberships.insert().values(**values, version_index=collection.next_version))
+    new = memberships.insert().values(**values, version_index=collection.next_version).returning(memberships)
+    added = read_all(connection, new, MembershipRecord)[0]
     change(connection, collection_id, next_version=collection.next_version + 1)
-    added = _memberships(connection, *wanted)[0]
     set_aliases(connection, added, [LATEST])
     return added
 

@@ -16,7 +16,7 @@ from litsweep.server.artifacts.tables import ArtifactFileRecord, ManifestRecord,
 from litsweep.server.blobs import BlobStore
 from litsweep.server.store import blobs as blob_store
 from litsweep.server.store.blobs import blobs
-from litsweep.server.store.tables import read_all, read_one
+from litsweep.server.store.tables import read_all
 
 FULL = "FULL"
 PATCH = "PATCH"
@@ -127,15 +127,15 @@ def declare_manifest(
     key = BlobStore.new_key()
     blob_store.add(connection, key)
     values = {"artifact_id": artifact_id, "type": type, "digest": digest, "base_id": base_id}
-    connection.execute(manifests.insert().values(**values, blob=key))
-    return _manifests(connection, manifests.c.blob == key)[0]
+    new = manifests.insert().values(**values, blob=key).returning(manifests)
+    return read_all(connection, new, ManifestRecord)[0]
 
 
 def change_manifest(connection: Connection, manifest_id: int, digest: str) -> ManifestRecord | None:
     """Set the digest of a manifest and return it, or None if it does not exist."""
     wanted = manifests.c.id == manifest_id
-    connection.execute(manifests.update().where(wanted).values(digest=digest))
-    return read_one(connection, select(manifests).where(wanted), ManifestRecord)
+    changed = manifests.update().where(wanted).values(digest=digest).returning(manifests)
+    return next(iter(read_all(connection, changed, ManifestRecord)), None)
 
 
 def manifests_of(connection: Connection, artifact_id: int) -> Sequence[ManifestRecord]:

@@ -18,6 +18,7 @@ from litsweep.server.artifacts.tables import (
     CollectionRecord,
     DeletedCollection,
     MembershipRecord,
+    tags_of,
 )
 from litsweep.server.blobs import BlobStore
 from litsweep.server.errors import NotFoundError
@@ -104,8 +105,8 @@ def _known(connection: Connection, sequence: CollectionRecord, input: Input) -> 
     if known and input.get("enable_digest_deduplication"):
         version = _version(connection, known.id, sequence.id, sequence.name)
         collections.set_aliases(connection, version, _aliases(input))
-        tags = _changed_tags(known.tag_names, _tags(input.get("tags")))
-        if tags != known.tag_names:
+        tags = _changed_tags(tags_of(known), _tags(input.get("tags")))
+        if tags != tags_of(known):
             versions.change(connection, known.id, tags=json.dumps(tags))
         return known
     shared_id = input.get("distributed_id")
@@ -187,7 +188,7 @@ def _update(connection: Connection, context: Context, input: Input) -> Payload:
         "description": input.get("description"),
         "metadata": input.get("metadata"),
         "ttl_seconds": input.get("ttl_duration_seconds"),
-        "tags": json.dumps(_changed_tags(known.tag_names, added, removed)),
+        "tags": json.dumps(_changed_tags(tags_of(known), added, removed)),
     }
     given = {name: value for name, value in changes.items() if value is not None}
     versions.change(connection, known.id, **given)
@@ -310,6 +311,6 @@ def _change_tags(
     removed: Iterable[str] = (),
 ) -> list[str]:
     collection = _named_collection(connection, context, input)
-    tags = _changed_tags(collection.tag_names, added, removed)
+    tags = _changed_tags(tags_of(collection), added, removed)
     collections.change(connection, collection.id, tags=json.dumps(tags))
     return tags

@@ -15,6 +15,7 @@ from litsweep.server.artifacts.tables import (
     CollectionRecord,
     ManifestRecord,
     MembershipRecord,
+    tags_of,
 )
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Info
@@ -148,7 +149,7 @@ def _ttl_is_inherited(parent: ArtifactRecord, _: Info) -> bool:
 
 @artifact.field("tags")
 def _tags(parent: ArtifactRecord | CollectionRecord, _: Info) -> list[dict[str, str]]:
-    return [{"id": name, "name": name} for name in parent.tag_names]
+    return [{"id": name, "name": name} for name in tags_of(parent)]
 
 
 @artifact.field("commitHash")

@@ -7,38 +7,24 @@ portfolios too. It is an output of every run that logged it.
 
 import json
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from sqlalchemy import (
     BigInteger,
-    Column,
     ForeignKey,
     Index,
-    PrimaryKeyConstraint,
     String,
-    Table,
-    Text,
     UniqueConstraint,
 )
 
 from litsweep.server.store.blobs import blobs
 from litsweep.server.store.projects import projects
 from litsweep.server.store.runs import runs
-from litsweep.server.store.tables import INDEX, Id, Joined, metadata, table
-
-
-class _Tagged:
-    tags: str
-
-    @property
-    def tag_names(self) -> list[str]:
-        """The tags in the JSON list `tags`."""
-        names: list[str] = json.loads(self.tags)
-        return names
+from litsweep.server.store.tables import INDEX, PRIMARY_KEY, Id, Joined, table
 
 
 @dataclass(frozen=True, kw_only=True)
-class CollectionRecord(_Tagged):
+class CollectionRecord:
     """A sequence, to which runs log artifacts, or a portfolio, to which artifacts are linked.
 
     Version numbers count up in `next_version`: the number of a deleted version is not used again.
@@ -54,7 +40,7 @@ class CollectionRecord(_Tagged):
     next_version: int = 0
     created_at: float
     updated_at: float
-    state: ClassVar[str] = "READY"
+    state = "READY"
 
 
 class DeletedCollection(CollectionRecord):
@@ -67,7 +53,7 @@ collections = table("artifact_collections", CollectionRecord, UniqueConstraint("
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArtifactRecord(_Tagged):
+class ArtifactRecord:
     """An artifact, with the type of its sequence and its version there.
 
     `aliases` (a JSON list) are those of its creation. The artifact gets them at its commit. `run_id` is
@@ -100,6 +86,12 @@ class ArtifactRecord(_Tagged):
 artifacts = table("artifacts", ArtifactRecord, Index("artifacts_by_digest", "collection_id", "digest"))
 
 
+def tags_of(record: ArtifactRecord | CollectionRecord) -> list[str]:
+    """Return the tags of an artifact or a collection."""
+    tags: list[str] = json.loads(record.tags)
+    return tags
+
+
 @dataclass(frozen=True, kw_only=True)
 class ManifestRecord:
     """A manifest of an artifact, or a part of one.
@@ -126,8 +118,8 @@ class ArtifactFileRecord:
     `digest` is the base64 MD5 of the content, or another digest that the client computed.
     """
 
-    artifact_id: Annotated[int, ForeignKey(artifacts.c.id, ondelete="CASCADE")]
-    name: str
+    artifact_id: Annotated[int, ForeignKey(artifacts.c.id, ondelete="CASCADE"), PRIMARY_KEY]
+    name: Annotated[str, PRIMARY_KEY]
     digest: Annotated[str, INDEX]
     size: Annotated[int | None, BigInteger]
     ref: str | None
@@ -136,7 +128,7 @@ class ArtifactFileRecord:
     stored_at: Joined[float | None]
 
 
-files = table("artifact_files", ArtifactFileRecord, PrimaryKeyConstraint("artifact_id", "name"))
+files = table("artifact_files", ArtifactFileRecord)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,18 +162,20 @@ class AliasRecord:
 
 aliases = table("artifact_aliases", AliasRecord, UniqueConstraint("collection_id", "alias"))
 
-uses = Table(
-    "artifact_uses",
-    metadata,
-    Column("run_id", ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
-    Column("artifact_id", ForeignKey(artifacts.c.id, ondelete="CASCADE"), primary_key=True, index=True),
-    Column("used_as", Text),
-)
+
+class _Use:
+    run_id: Annotated[int, ForeignKey(runs.c.id, ondelete="CASCADE"), PRIMARY_KEY]
+    artifact_id: Annotated[int, ForeignKey(artifacts.c.id, ondelete="CASCADE"), PRIMARY_KEY, INDEX]
+    used_as: str | None
+
+
+uses = table("artifact_uses", _Use)
+
+
+class _Repeat:
+    run_id: Annotated[int, ForeignKey(runs.c.id, ondelete="CASCADE"), PRIMARY_KEY]
+    artifact_id: Annotated[int, ForeignKey(artifacts.c.id, ondelete="CASCADE"), PRIMARY_KEY, INDEX]
+
 
 # Further runs that logged the same content. `artifacts.run_id` is the first one.
-repeats = Table(
-    "artifact_repeats",
-    metadata,
-    Column("run_id", ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
-    Column("artifact_id", ForeignKey(artifacts.c.id, ondelete="CASCADE"), primary_key=True, index=True),
-)
+repeats = table("artifact_repeats", _Repeat)

@@ -2,40 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ColumnElement,
-    Connection,
-    ForeignKey,
-    Index,
-    Integer,
-    Select,
-    String,
-    Table,
-    Text,
-    func,
-    select,
-)
+from sqlalchemy import BigInteger, ColumnElement, Connection, ForeignKey, Index, Select, String, func, select
 
 from litsweep.server.store.runs import runs
-from litsweep.server.store.tables import metadata
+from litsweep.server.store.tables import PRIMARY_KEY, table
 
 HISTORY, EVENTS, LOG = "history", "events", "log"
 
-# Lines of wandb-history.jsonl, wandb-events.jsonl and output.log. Only history lines have a step.
-stream_lines = Table(
-    "stream_lines",
-    metadata,
-    Column("run_id", ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
-    Column("stream", String(8), primary_key=True),
-    Column("line", Integer, primary_key=True),
-    Column("step", BigInteger),
-    Column("body", Text, nullable=False),
-    sqlite_with_rowid=False,
-)
+
+class _StreamLine:
+    """A row of `stream_lines`: a line of wandb-history.jsonl, wandb-events.jsonl or output.log."""
+
+    run_id: Annotated[int, ForeignKey(runs.c.id, ondelete="CASCADE"), PRIMARY_KEY]
+    stream: Annotated[str, String(8), PRIMARY_KEY]
+    line: Annotated[int, PRIMARY_KEY]
+    step: Annotated[int | None, BigInteger()]
+    body: str
+
+
+stream_lines = table("stream_lines", _StreamLine, sqlite_with_rowid=False)
 Index("stream_lines_by_step", stream_lines.c.run_id, stream_lines.c.stream, stream_lines.c.step)
 
 _LINES = select(stream_lines.c.line, stream_lines.c.body, stream_lines.c.step)

@@ -26,15 +26,13 @@ projects = table("projects", Project, UniqueConstraint("entity", "name"))
 
 def find(connection: Connection, entity: str, name: str) -> Project | None:
     """Return the project with this name, or None."""
-    return read_one(
-        connection, select(projects).where(projects.c.entity == entity, projects.c.name == name), Project
-    )
+    wanted = select(projects).where(projects.c.entity == entity, projects.c.name == name)
+    return read_one(connection, wanted, Project)
 
 
 def get(connection: Connection, project_id: int) -> Project:
     """Return the project with this id, which must exist."""
-    (found,) = read_all(connection, select(projects).where(projects.c.id == project_id), Project)
-    return found
+    return read_all(connection, select(projects).where(projects.c.id == project_id), Project)[0]
 
 
 def ensure(connection: Connection, entity: str, name: str) -> Project:
@@ -42,17 +40,14 @@ def ensure(connection: Connection, entity: str, name: str) -> Project:
     known = find(connection, entity, name)
     if known is not None:
         return known
-    connection.execute(projects.insert().values(entity=entity, name=name, created_at=time.time()))
-    made = find(connection, entity, name)
-    assert made is not None
-    return made
+    new = projects.insert().values(entity=entity, name=name, created_at=time.time())
+    return read_all(connection, new.returning(projects), Project)[0]
 
 
 def of_entity(connection: Connection, entity: str) -> Sequence[Project]:
     """Return the projects of an entity, oldest first."""
-    return read_all(
-        connection, select(projects).where(projects.c.entity == entity).order_by(projects.c.id), Project
-    )
+    wanted = select(projects).where(projects.c.entity == entity).order_by(projects.c.id)
+    return read_all(connection, wanted, Project)
 
 
 def entities(connection: Connection) -> Sequence[str]:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     ForeignKey,
     String,
     UniqueConstraint,
-    case,
     func,
     select,
 )
@@ -28,18 +27,8 @@ from litsweep.sweep.run import Failure, RunState
 Values = Mapping[str, Any]
 ALIVE = tuple(state for state in RunState if state.is_alive)
 STATE_COLUMNS = frozenset(
-    {
-        "state",
-        "exitcode",
-        "failure",
-        "agent_id",
-        "handouts",
-        "handed_out_at",
-        "stopped_by",
-        "stop_asked_at",
-        "stop_reason",
-        "ended_at",
-    }
+    {"state", "exitcode", "failure", "agent_id", "handouts", "handed_out_at", "ended_at"}
+    | {"stopped_by", "stop_asked_at", "stop_reason"}
 )
 """The columns that only `change_state` writes."""
 
@@ -272,8 +261,8 @@ def count_dispatched(connection: Connection, sweep_id: int) -> int:
 
 def count_alive(connection: Connection, sweep_id: int, only_dispatched: bool) -> int:
     """Return the number of runs of a sweep that have not ended, of all or of those that an agent has had."""
-    least = 1 if only_dispatched else 0
-    return _count(connection, runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE), runs.c.handouts >= least)
+    is_counted = (runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE), runs.c.handouts >= only_dispatched)
+    return _count(connection, *is_counted)
 
 
 def _count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
@@ -284,7 +273,7 @@ def activities(connection: Connection) -> Sequence[Activity]:
     """Return all projects, the most recently active first."""
     swept = select(func.count()).where(sweeps.c.project_id == projects.c.id).scalar_subquery()
     latest = func.coalesce(func.max(runs.c.heartbeat_at), projects.c.created_at)
-    running = func.coalesce(func.sum(case((runs.c.state == RunState.RUNNING, 1), else_=0)), 0)
+    running = func.count(runs.c.id).filter(runs.c.state == RunState.RUNNING)
     query = (
         select(projects.c.entity, projects.c.name, swept, func.count(runs.c.id), running, latest)
         .outerjoin(runs, runs.c.project_id == projects.c.id)

@@ -92,12 +92,9 @@ def controller_run_name(sweep: SweepRecord) -> str:
 def add(connection: Connection, project_id: int, **values: object) -> SweepRecord:
     """Add a sweep with a new name. `sweep_states.create` calls this."""
     now = time.time()
-    name = short_id()
-    fixed = {"project_id": project_id, "name": name, "created_at": now, "updated_at": now}
-    connection.execute(sweeps.insert().values(**fixed, **values))
-    made = find(connection, name)
-    assert made is not None
-    return made
+    fixed = {"project_id": project_id, "name": short_id(), "created_at": now, "updated_at": now}
+    new = sweeps.insert().values(**fixed, **values).returning(sweeps)
+    return read_all(connection, new, SweepRecord)[0]
 
 
 def find(connection: Connection, name: str, project_id: int | None = None) -> SweepRecord | None:
@@ -140,12 +137,9 @@ def change_state(connection: Connection, sweep_id: int, **values: object) -> Non
 def add_agent(connection: Connection, sweep_id: int, host: str) -> AgentRecord:
     """Add an agent with a new name."""
     now = time.time()
-    name = short_id()
-    values = {"sweep_id": sweep_id, "name": name, "host": host, "created_at": now, "heartbeat_at": now}
-    connection.execute(agents.insert().values(**values))
-    made = find_agent(connection, sweep_id, name)
-    assert made is not None
-    return made
+    named = {"sweep_id": sweep_id, "name": short_id(), "host": host}
+    new = agents.insert().values(**named, created_at=now, heartbeat_at=now).returning(agents)
+    return read_all(connection, new, AgentRecord)[0]
 
 
 def find_agent(connection: Connection, sweep_id: int, name: str) -> AgentRecord | None:

@@ -17,7 +17,7 @@ The table has a column for each field of its record. `Annotated` adds what the t
 JSON is stored as text, and a time as seconds since 1970 (UTC). Both read the same on every database.
 """
 
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from enum import StrEnum
 from types import NoneType
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
@@ -36,6 +36,7 @@ from sqlalchemy import (
     Text,
 )
 from sqlalchemy.schema import SchemaItem
+from sqlalchemy.sql.selectable import TypedReturnsRows
 
 T = TypeVar("T")
 
@@ -49,23 +50,21 @@ Id = Annotated[int, PRIMARY_KEY]
 Joined = Annotated[T, _JOINED]
 
 
-def table(name: str, record: type, *constraints: SchemaItem) -> Table:
-    """Return the table of a record class. Opening a database creates the table there."""
+def table(name: str, record: type, *constraints: SchemaItem, **options: Any) -> Table:
+    """Return the table of a record class, with these options. Opening a database creates the table there."""
     hints = get_type_hints(record, include_extras=True)
     columns = [
-        _column(field.name, hints[field.name], field.default)
-        for field in fields(record)
-        if _JOINED not in get_args(hints[field.name])
+        _column(field, hint, getattr(record, field, None))
+        for field, hint in hints.items()
+        if _JOINED not in get_args(hint)
     ]
-    return Table(name, metadata, *columns, *constraints)
+    return Table(name, metadata, *columns, *constraints, **options)
 
 
 def _column(name: str, hint: Any, default: object) -> Column[Any]:
     hint, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     (kind,) = set(get_args(hint) or (hint,)) - {NoneType}
-    options: dict[str, Any] = {"nullable": hint is not kind}
-    if default is not MISSING:
-        options["default"] = default
+    options: dict[str, Any] = {"nullable": hint is not kind, "default": default}
     parts = []
     for extra in extras:
         if isinstance(extra, dict):
@@ -79,7 +78,7 @@ def _column(name: str, hint: Any, default: object) -> Column[Any]:
     return Column(name, *parts, **options)
 
 
-def read_all(connection: Connection, query: Select[Any], record: type[T]) -> list[T]:
+def read_all(connection: Connection, query: TypedReturnsRows[Any], record: type[T]) -> list[T]:
     """Return the rows of a query as records, filled by name.
 
     A call with 40 keywords takes five times as long as this update of the fields.
