@@ -74,17 +74,18 @@ def _content(backend: Backend, key: str, name: str) -> Response:
     return FileResponse(path, media_type=media_type(name), headers=INERT)
 
 
-async def artifact_file(request: Request) -> Response:
+def artifact_file(request: Request) -> Response:
     """Return the content of one file of an artifact, found by its digest."""
     backend = backend_of(request)
     try:
         digest = _digest_in(request.path_params["path"])
     except ValueError:
         raise HTTPException(404) from None
-    key = await run_in_threadpool(_key_of, backend, digest)
-    if key is None:
+    with backend.database.read() as connection:
+        keys = contents.stored_keys(connection, [digest])
+    if not keys:
         raise HTTPException(404)
-    return _content(backend, key, "")
+    return _content(backend, keys[digest], "")
 
 
 def _digest_in(path: str) -> str:
@@ -96,11 +97,6 @@ def _digest_in(path: str) -> str:
     parts = path.split("/")
     digest = parts[-1] if len(parts) == 4 else parts[-2:][0]
     return base64.b64encode(bytes.fromhex(digest)).decode()
-
-
-def _key_of(backend: Backend, digest: str) -> str | None:
-    with backend.database.read() as connection:
-        return contents.stored_keys(connection, [digest]).get(digest)
 
 
 async def blob(request: Request) -> Response:
