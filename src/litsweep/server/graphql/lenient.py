@@ -17,7 +17,7 @@ UNKNOWN = "_unknown"
 
 
 class LenientSchema:
-    """A schema that accepts every well-formed document. `gaps` are the names clients used that it lacks."""
+    """A schema that accepts every well-formed document. `gaps` has the names that it lacks."""
 
     def __init__(self, schema: gql.GraphQLSchema) -> None:
         self.gaps: set[str] = set()

@@ -1,4 +1,4 @@
-"""GraphQL: the parts of resolvers. Pages of lists, and resolvers made from queries."""
+"""GraphQL: parts of resolvers. Pages of lists, resolvers made from queries, and mutations."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
@@ -28,7 +28,7 @@ class Listing(TypedDict, total=False):
 def page(
     items: Sequence[object], first: int | None = None, after: str | None = None, **_: object
 ) -> dict[str, Any]:
-    """Return the `first` items (default 50) after the cursor `after`, a number of items."""
+    """Return the `first` items (default 50) after `after`. A cursor is the number of items up to its own."""
     start = int(after) if after else 0
     stop = start + (50 if first is None else first)
     shown = items[start:stop]
@@ -47,7 +47,7 @@ def whole(
 
 
 def select_runs(found: Sequence[RunRecord], wanted: Listing) -> list[RunRecord]:
-    """Return the runs that the filters of a list select, in its order."""
+    """Return the runs that match the filters of a list, in its order."""
     return run_filters.select(found, wanted.get("filters"), wanted.get("order"))
 
 
@@ -57,7 +57,7 @@ def constant(value: object) -> Resolver:
 
 
 def by_id(query: Callable[[Connection, int], object], column: str = "id") -> Resolver:
-    """Return a resolver that runs `query` with the id in a column of the parent. It is None without an id."""
+    """Return a resolver that runs `query` with the id in a column of the parent. Without an id, it returns None."""
 
     def resolve(parent: object, info: Info, **_: object) -> object:
         id = getattr(parent, column)
@@ -72,10 +72,10 @@ def paged(query: Callable[[Connection, int], Sequence[object]]) -> Resolver:
 
 
 class Mutations(MutationType):
-    """Resolvers of mutations."""
+    """The resolvers of mutations."""
 
     def change(self, *names: str) -> Callable[[Change], Change]:
-        """Register a mutation that runs in one write transaction. Without a payload it returns `success`."""
+        """Register a mutation that runs in one write transaction. Its payload is `success` by default."""
 
         def register(function: Change) -> Change:
             def resolve(_: object, info: Info, *, input: Input) -> Payload:

@@ -78,7 +78,7 @@ def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
 
 
 def _start(connection: Connection, context: Context, input: Input) -> tuple[RunRecord, bool]:
-    """Start a run, which may exist. Return it, and whether it is new to the client."""
+    """Start or resume a run. Return it, and whether it starts for the first time."""
     path = context.project_path(input.get("entity_name"), input.get("model_name"))
     home = projects.ensure(connection, *path)
     name = input.get("name") or short_id()
@@ -121,7 +121,7 @@ def _first_line(connection: Connection, run: RunRecord) -> int:
 
 
 def _is_shared(run: RunRecord) -> bool:
-    """Return True if several processes write the run (`mode="shared"`), perhaps one after another."""
+    """Return True for a shared run (`mode="shared"`): a process may start after another one ended."""
     match run.config_values.get("_wandb"):
         case {"t": {"3": [*features]}}:
             return SHARED_MODE in features
@@ -129,7 +129,7 @@ def _is_shared(run: RunRecord) -> bool:
 
 
 def _sweep_id(connection: Connection, home: Project, name: str | None, run_name: str) -> int | None:
-    """Return the sweep of a run. A sweep's scheduler is a run too, but not one of the sweep."""
+    """Return the id of a run's sweep. The run of a sweep's own scheduler is not part of the sweep."""
     sweep = sweeps.find(connection, name, home.id) if name else None
     return None if sweep is None or run_name == sweeps.controller_run_name(sweep) else sweep.id
 
@@ -144,7 +144,9 @@ def _edits(known: RunRecord, input: Input) -> dict[str, Any]:
         is_fork = not input.get("id") and _fork_point(known.name, input) is not None
         edits["config"] = dumps({**json.loads(known.config), **config} if is_fork else config)
     if input.get("summary_metrics") is not None:
-        edits["summary"] = dumps(json.loads(input["summary_metrics"]))  # whole: a missing key was deleted
+        edits["summary"] = dumps(
+            json.loads(input["summary_metrics"])
+        )  # the whole one: a missing key was deleted
         edits["heartbeat_at"] = time.time()  # tells the search that the summary is new
     return edits
 
@@ -216,9 +218,9 @@ def _runs(parent: Project, info: Info, **wanted: Unpack[Listing]) -> Payload:
 
 
 def _best_run(parent: Project, info: Info, wanted: Listing) -> str | None:
-    """Return the run that `Sweep.best_run()` wants: it asks for one run of a sweep in the metric's order.
+    """Return the best run for `Sweep.best_run()`, which asks for a sweep's first run in the metric's order.
 
-    The order by summary alone is not enough: a summary holds the last value of a metric by default.
+    Return None for any other query. The summary is not enough: by default it holds a metric's last value.
     """
     filters = wanted.get("filters")
     name = run_filters.sweep_of(filters)
@@ -270,5 +272,5 @@ def _should_stop(parent: RunRecord, _: Info) -> bool:
 
 @run.field("stopped")
 def _stopped(parent: RunRecord, info: Info) -> bool:
-    """True also after the end of a run that the search stopped: its state does not tell."""
+    """Return True also after the end of a run that the search stopped: its state does not tell."""
     return _should_stop(parent, info) or parent.is_stopped_early

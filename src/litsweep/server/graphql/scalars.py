@@ -14,7 +14,7 @@ date_time = ScalarType("DateTime")
 
 @json_string.serializer
 def _json_text(value: object) -> str:
-    """A string is JSON already."""
+    """Return JSON text. A string is JSON already."""
     return value if isinstance(value, str) else dumps(value)
 
 

@@ -62,7 +62,7 @@ def _upsert_sweep(_: object, info: Info, *, input: Input) -> Payload:
 
 
 def _create(connection: Connection, context: Context, input: Input, config: SweepConfig) -> SweepRecord:
-    """Add a sweep. Its project and entity are the request's, else those of the config."""
+    """Add a sweep. The project and entity of the request take precedence over those of the config."""
     entity, project = input.get("entity_name") or config.entity, input.get("project_name") or config.project
     home = projects.ensure(connection, *context.project_path(entity, project))
     _check_prior_runs(connection, home, input.get("prior_runs_filters"))
@@ -155,7 +155,7 @@ def _controller_run_name(parent: SweepRecord, _: Info) -> str:
 
 @sweep.field("runCountExpected")
 def _run_count_expected(parent: SweepRecord, _: Info) -> int | None:
-    """Return None also for a number that is too large for a double, which clients would read it as."""
+    """Return None also for a number too large for a double, because clients read it as one."""
     if parent.expected_runs != sweeps.MAX_EXPECTED_RUNS:
         return parent.expected_runs
     return sweep_states.expected_runs(parse_sweep(parent.config))
