@@ -57,7 +57,7 @@ def constant(value: object) -> Resolver:
 
 
 def by_id(query: Callable[[Connection, int], object], column: str = "id") -> Resolver:
-    """Return a resolver that runs `query` with the id in a column of the parent. Without an id, it returns None."""
+    """Return a resolver that runs `query` with an id from a column of the parent. None gives None."""
 
     def resolve(parent: object, info: Info, **_: object) -> object:
         id = getattr(parent, column)

@@ -144,9 +144,7 @@ def _edits(known: RunRecord, input: Input) -> dict[str, Any]:
         is_fork = not input.get("id") and _fork_point(known.name, input) is not None
         edits["config"] = dumps({**json.loads(known.config), **config} if is_fork else config)
     if input.get("summary_metrics") is not None:
-        edits["summary"] = dumps(
-            json.loads(input["summary_metrics"])
-        )  # the whole one: a missing key was deleted
+        edits["summary"] = dumps(json.loads(input["summary_metrics"]))  # a missing key was deleted
         edits["heartbeat_at"] = time.time()  # tells the search that the summary is new
     return edits
 
@@ -213,7 +211,7 @@ def _runs(parent: Project, info: Info, **wanted: Unpack[Listing]) -> Payload:
     best = _best_run(parent, info, wanted) if wanted.get("first") == 1 else None
     found = select_runs(_in_project(parent, info, wanted), wanted)
     if best is not None:
-        found.sort(key=lambda run: run.name != best)
+        found = sorted(found, key=lambda run: run.name != best)
     return page(found, **wanted)
 
 
