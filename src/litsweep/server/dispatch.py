@@ -72,7 +72,7 @@ def heartbeat(
     """
     now = time.time()
     with backend.database.write() as connection:
-        agent, sweep = _beat(connection, agent_id, now)
+        agent, sweep = _record_heartbeat(connection, agent_id, now)
         mine = runs.alive_of_agent(connection, agent.id)
         runs.set_heartbeat(connection, [run.id for run in mine if run.name in named], now)
         unnamed = [run for run in mine if run.name not in named]
@@ -96,7 +96,7 @@ def heartbeat(
     return [] if sweep.scheduler else _new_run(backend, agent, sweep, now)
 
 
-def _beat(connection: Connection, agent_id: int, now: float) -> tuple[AgentRecord, SweepRecord]:
+def _record_heartbeat(connection: Connection, agent_id: int, now: float) -> tuple[AgentRecord, SweepRecord]:
     """Note an agent's heartbeat. Return the agent as it was before, and its sweep."""
     agent = sweeps.get_agent(connection, agent_id)
     sweep = sweep_states.begin(connection, agent.sweep_id) if agent else None

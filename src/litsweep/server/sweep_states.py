@@ -46,7 +46,7 @@ def expected_runs(config: SweepConfig) -> int | None:
 
 def create(connection: Connection, project_id: int, **values: object) -> SweepRecord:
     """Add a pending sweep."""
-    return sweeps.add(connection, project_id, state=SweepState.PENDING, **values)
+    return sweeps.add(connection, project_id, **values)
 
 
 def begin(connection: Connection, sweep_id: int) -> SweepRecord | None:
