@@ -15,8 +15,8 @@ the states before the event, and the cells the states after it; `-` stands for n
     finish_if_done, done  -         FINISHED  -         -         -
     set_done              -         FINISHED  -         -         -
 
-`create` makes a PENDING sweep. A sweep is `done` if `done_because` has a reason: the search, or the `run_cap`
-of a sweep with its own scheduler, allows no more runs. It finishes once its last run has ended.
+`create` makes a PENDING sweep. A sweep is `done` if `done_because` has a reason: its search has no more
+suggestions, or its own scheduler has had its `run_cap`. The sweep finishes once its last run has ended.
 """
 
 import sys
