@@ -151,6 +151,8 @@ def test_a_person_cannot_put_a_run_in_any_state(backend: Backend) -> None:
 
 
 def test_only_run_states_writes_the_state_of_a_run(backend: Backend) -> None:
+    stores = {"store/runs.py", "store/sweeps.py"}
+    assert transitions.callers("change_state") == {"run_states.py", "sweep_states.py", *stores}
     assert transitions.callers("runs.change_state", "runs.add") == {"run_states.py"}
     assert transitions.table_writers("runs") == {"store/runs.py"}
     with backend.database.write() as connection:

@@ -31,12 +31,13 @@ def functions(module: ModuleType) -> set[str]:
 
 
 def callers(*names: str) -> set[str]:
-    """The files of the server that call a function such as `runs.change_state`."""
+    """The files of the server that call a function whose name ends like `runs.add` or `change_state`."""
     return {
         str(path.relative_to(SERVER))
         for path in SERVER.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in names
+        if isinstance(node, ast.Call)
+        and any(f".{ast.unparse(node.func)}".endswith(f".{name}") for name in names)
     }
 
 

@@ -95,10 +95,10 @@ def _take_rows(connection: Connection, source: RunRecord, run_id: int, step: flo
     kept = [replace(line, number=n) for n, line in enumerate(kept)]
     lines.delete_from(connection, run_id, HISTORY, 0)
     lines.put(connection, run_id, HISTORY, kept)
-    return {"summary": dumps(summary_of(kept, source.config_values)), **history_of(kept)}
+    return {"summary": dumps(summary_of(kept, source.config_values)), **history_columns(kept)}
 
 
-def history_of(kept: Sequence[Line]) -> dict[str, Any]:
+def history_columns(kept: Sequence[Line]) -> dict[str, Any]:
     """Return the columns that describe the history of a run with these lines."""
     return {
         "history_lines": len(kept),
@@ -116,7 +116,7 @@ def summary_of(kept: Sequence[Line], config: Values) -> dict[str, Any]:
     return _aggregated(last, rows, config)
 
 
-def continued(connection: Connection, run: RunRecord, sent: Values) -> dict[str, Any]:
+def merge_summary(connection: Connection, run: RunRecord, sent: Values) -> dict[str, Any]:
     """Return the summary of a fork or rewound run. Its client `sent` only what was logged since."""
     summary = merged(run.summary_values, sent)
     if not _wanted_aggregates(run.config_values):

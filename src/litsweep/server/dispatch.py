@@ -6,11 +6,11 @@ again. In both cases the agent asks for work while its run is pending. These fac
 (measured, wandb 0.31):
 
 * A stock agent sends a heartbeat 5 s after it has read an answer, with the names of its live programs. If a
-  run was named before and is not named now, its program has ended. A shorter program is never named: the
-  agent asks 5 s after the answer, or up to 2 s later if it restarts its client first.
-* wandb-core repeats a heartbeat without an answer 2 to 2.5 s after the connection broke, then after 4 to 5,
-  8 to 10, 16 to 20 s and so on. If the answer timed out, it repeats after more than 30 s. It never repeats
-  after 5 to 8 s, and never before 2 s: an agent that asks sooner is configured to send heartbeats faster.
+  run was named before and is not named now, its program has ended. A shorter program is never named. In that
+  case the agent asks 5 s after the answer, or up to 2 s later if it restarts its client first.
+* wandb-core repeats a heartbeat without an answer. If the connection broke, it repeats after 2 to 2.5 s, then
+  after 4 to 5, 8 to 10, 16 to 20 s and so on; if the answer timed out, after more than 30 s. It never repeats
+  after 5 to 8 s or before 2 s. An agent that asks sooner is configured to send heartbeats faster.
 * An agent of `litsweep launch` names each run that it starts, and reports its end. Its User-Agent says so.
 
 In doubt, the command counts as lost: a config that runs twice is better than one that never ran.
@@ -72,7 +72,7 @@ def heartbeat(
     """
     now = time.time()
     with backend.database.write() as connection:
-        agent, sweep = _beat(connection, agent_id, now)
+        agent, sweep = _record_heartbeat(connection, agent_id, now)
         mine = runs.alive_of_agent(connection, agent.id)
         runs.set_heartbeat(connection, [run.id for run in mine if run.name in named], now)
         unnamed = [run for run in mine if run.name not in named]
@@ -96,7 +96,7 @@ def heartbeat(
     return [] if sweep.scheduler else _new_run(backend, agent, sweep, now)
 
 
-def _beat(connection: Connection, agent_id: int, now: float) -> tuple[AgentRecord, SweepRecord]:
+def _record_heartbeat(connection: Connection, agent_id: int, now: float) -> tuple[AgentRecord, SweepRecord]:
     """Note an agent's heartbeat. Return the agent as it was before, and its sweep."""
     agent = sweeps.get_agent(connection, agent_id)
     sweep = sweep_states.begin(connection, agent.sweep_id) if agent else None

@@ -52,7 +52,7 @@ def receive(
         run = runs.find_by_path(connection, *path)
         if run is None:
             return _refusal(404, f"run {'/'.join(path)} does not exist")
-        apply(connection, run, chunk, by_launcher=headers.get("user-agent") == AGENT_NAME)
+        store_chunk(connection, run, chunk, by_launcher=headers.get("user-agent") == AGENT_NAME)
     if run.sweep_id is not None:
         backend.sweeps.mark_changed(run.sweep_id)
     return JSONResponse({"stopped": run.stopped_by is not None})
@@ -62,7 +62,7 @@ def _refusal(status: int, message: str) -> Response:
     return JSONResponse({"errors": [{"message": message}]}, status_code=status)
 
 
-def apply(connection: Connection, run: RunRecord, chunk: Chunk, by_launcher: bool = False) -> None:
+def store_chunk(connection: Connection, run: RunRecord, chunk: Chunk, by_launcher: bool = False) -> None:
     """Store a chunk's lines and summary, and change the run's state accordingly.
 
     `by_launcher` says that an agent of `litsweep launch` sent the chunk in place of the run's client.
@@ -87,7 +87,7 @@ def apply(connection: Connection, run: RunRecord, chunk: Chunk, by_launcher: boo
 def _summary(connection: Connection, run: RunRecord, chunk: Chunk) -> str:
     if chunk.summary is None or branches.branch_point(run.config_values) is None:
         return run.summary if chunk.summary is None else chunk.summary
-    return dumps(branches.continued(connection, run, json.loads(chunk.summary)))
+    return dumps(branches.merge_summary(connection, run, json.loads(chunk.summary)))
 
 
 def _start_over(connection: Connection, run: RunRecord, stream: str, offset: int, now: float) -> RunRecord:
@@ -100,10 +100,11 @@ def _start_over(connection: Connection, run: RunRecord, stream: str, offset: int
         return run
     lines.delete_from(connection, run.id, stream, offset)
     if stream != HISTORY:
-        return replace(run, **{COUNTS[stream]: offset})  # type: ignore[arg-type]
+        count: Changes = {COUNTS[stream]: offset}
+        return replace(run, **count)
     kept = lines.read(connection, run.id, HISTORY)
     summary = dumps(branches.summary_of(kept, run.config_values))
-    return replace(run, **branches.history_of(kept), summary=summary, started_at=now)
+    return replace(run, **branches.history_columns(kept), summary=summary, started_at=now)
 
 
 def _write(connection: Connection, run: RunRecord, stream: str, part: StreamPart) -> Changes:

@@ -25,7 +25,7 @@ LEFT_BEHIND_AFTER = 50.0
 
 @dataclass(frozen=True)
 class _SearchStatus:
-    """What the search of a sweep says: columns of the sweep, why it is done, and the runs to stop."""
+    """The answer of a sweep's search: new values of columns, why the sweep is done, and the runs to stop."""
 
     columns: Mapping[str, object] = field(default_factory=dict)
     done_because: str | None = None
@@ -84,7 +84,7 @@ class Monitor:
             action(*args)
         except Exception:
             if self._failed.isdisjoint(args):
-                logger.exception("the monitor failed at %s%s; it goes on", action.__name__, args)
+                logger.exception("the monitor failed in %s%s and continues", action.__name__, args)
             return False
         return True
 
@@ -119,7 +119,7 @@ class Monitor:
             self._backend.sweeps.mark_changed(sweep_id)
 
     def _advance(self, sweep_id: int) -> None:
-        """Pass one sweep's new results to its search. Store what the search says."""
+        """Pass one sweep's new results to its search. Store the answer of the search."""
         with self._backend.database.read() as connection:
             record = sweeps.get(connection, sweep_id)
         if record is None:

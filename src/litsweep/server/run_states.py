@@ -52,7 +52,7 @@ _RUNNING = (RunState.RUNNING, RunState.PREEMPTING)
 
 def create(connection: Connection, project_id: int, name: str, values: Mapping[str, Any]) -> RunRecord:
     """Add a pending run, which waits for an agent or for its client."""
-    return runs.add(connection, project_id, name, {**values, "state": RunState.PENDING})
+    return runs.add(connection, project_id, name, values)
 
 
 def dispatch(connection: Connection, run: RunRecord, agent_id: int) -> None:
@@ -74,19 +74,17 @@ def give_up(connection: Connection, run: RunRecord) -> None:
 
 def start(connection: Connection, run: RunRecord) -> None:
     """Note that the client starts or resumes the run."""
-    now = time.time()
     if run.state in _RUNNING:
-        _change(connection, run, heartbeat_at=now)
-        return
-    stale = () if run.started_at is None else (HISTORY, EVENTS, LOG)
-    _begin(connection, run, run.started_at or now, stale)
+        runs.set_heartbeat(connection, [run.id], time.time())
+    else:
+        stale = () if run.started_at is None else (HISTORY, EVENTS, LOG)
+        _begin(connection, run, run.started_at or time.time(), stale)
 
 
 def rewind(connection: Connection, run: RunRecord) -> None:
     """Note that the client continues the run from an earlier step.
 
-    The history continues behind the remaining lines. The client counts system metrics and console lines from
-    0.
+    The history continues behind the remaining lines. System metrics and console lines start at 0 again.
     """
     _begin(connection, run, time.time(), (EVENTS, LOG))
 
@@ -97,9 +95,8 @@ def _begin(connection: Connection, run: RunRecord, started_at: float, stale: Seq
     if summary.get("failure") == Failure.UNREPORTED:  # the run reports after all
         values["summary"] = dumps({key: value for key, value in summary.items() if key != "failure"})
     nulls = ("ended_at", "exitcode", "failure", "stopped_by", "stop_asked_at", "stop_reason")
-    _change(
-        connection, run, state=RunState.RUNNING, heartbeat_at=time.time(), **values, **dict.fromkeys(nulls)
-    )
+    values |= dict.fromkeys(nulls)
+    _change(connection, run, state=RunState.RUNNING, heartbeat_at=time.time(), **values)
 
 
 def reconnect(connection: Connection, run: RunRecord) -> None:
@@ -137,14 +134,12 @@ def _final_state(run: RunRecord, exitcode: int) -> RunState:
 
 def _failure(run: RunRecord, state: RunState) -> Failure | None:
     """Return the failure in the run's summary (key `failure`), or the one that follows from its state."""
+    if state is RunState.KILLED:
+        return Failure.SIGNAL
+    if state is not RunState.FAILED:
+        return None
     named = run.summary_values.get("failure")
-    match state:
-        case RunState.FAILED:
-            return Failure(named) if named in tuple(Failure) else Failure.ERROR
-        case RunState.KILLED:
-            return Failure.SIGNAL
-        case _:
-            return None
+    return Failure(named) if named in tuple(Failure) else Failure.ERROR
 
 
 def lose(connection: Connection, run: RunRecord) -> None:
@@ -199,7 +194,7 @@ def drop(connection: Connection, run: RunRecord) -> None:
 
 
 def kill(connection: Connection, run: RunRecord) -> None:
-    """End a run whose agent is told to exit: the agent kills it."""
+    """End a run that its agent kills because the server tells the agent to exit."""
     if run.is_alive:
         ended = {"failure": Failure.SIGNAL, "stopped_by": StoppedBy.PERSON, "ended_at": time.time()}
         _change(connection, run, state=RunState.KILLED, **ended)

@@ -15,8 +15,8 @@ the states before the event, and the cells the states after it; `-` stands for n
     finish_if_done, done  -         FINISHED  -         -         -
     set_done              -         FINISHED  -         -         -
 
-`create` makes a PENDING sweep. A sweep is `done` if `done_because` has a reason: the search, or the `run_cap`
-of a sweep with its own scheduler, allows no more runs. It finishes once its last run has ended.
+`create` makes a PENDING sweep. A sweep is `done` if `done_because` has a reason: its search has no more
+suggestions, or its own scheduler has had its `run_cap`. The sweep finishes once its last run has ended.
 """
 
 import sys
@@ -46,7 +46,7 @@ def expected_runs(config: SweepConfig) -> int | None:
 
 def create(connection: Connection, project_id: int, **values: object) -> SweepRecord:
     """Add a pending sweep."""
-    return sweeps.add(connection, project_id, state=SweepState.PENDING, **values)
+    return sweeps.add(connection, project_id, **values)
 
 
 def begin(connection: Connection, sweep_id: int) -> SweepRecord | None:

@@ -261,8 +261,8 @@ def count_dispatched(connection: Connection, sweep_id: int) -> int:
 
 def count_alive(connection: Connection, sweep_id: int, only_dispatched: bool) -> int:
     """Return the number of runs of a sweep that have not ended, of all or of those that an agent has had."""
-    is_counted = (runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE), runs.c.handouts >= only_dispatched)
-    return _count(connection, *is_counted)
+    least = int(only_dispatched)
+    return _count(connection, runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE), runs.c.handouts >= least)
 
 
 def _count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
@@ -271,27 +271,33 @@ def _count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
 
 def activities(connection: Connection) -> Sequence[Activity]:
     """Return all projects, the most recently active first."""
-    swept = select(func.count()).where(sweeps.c.project_id == projects.c.id).scalar_subquery()
     latest = func.coalesce(func.max(runs.c.heartbeat_at), projects.c.created_at)
-    running = func.count(runs.c.id).filter(runs.c.state == RunState.RUNNING)
     query = (
-        select(projects.c.entity, projects.c.name, swept, func.count(runs.c.id), running, latest)
+        select(
+            projects.c.entity,
+            projects.c.name,
+            select(func.count()).where(sweeps.c.project_id == projects.c.id).label("sweeps"),
+            func.count(runs.c.id).label("runs"),
+            func.count(runs.c.id).filter(runs.c.state == RunState.RUNNING).label("running"),
+            latest.label("updated_at"),
+        )
         .outerjoin(runs, runs.c.project_id == projects.c.id)
         .group_by(projects.c.id, projects.c.entity, projects.c.name, projects.c.created_at)
         .order_by(latest.desc())
     )
-    return [Activity(*row) for row in connection.execute(query)]
+    return read_all(connection, query, Activity)
 
 
 def add(connection: Connection, project_id: int, name: str, values: Values) -> RunRecord:
-    """Add a run. Without a `display_name` its number in its sweep or project names it.
+    """Add a pending run. Without a `display_name` its number in its sweep or project names it.
 
     Only `run_states` calls this.
     """
     now = time.time()
     label = values.get("display_name") or _label(connection, project_id, values.get("sweep_id"))
-    fixed = {"project_id": project_id, "name": name, "created_at": now, "heartbeat_at": now}
-    connection.execute(runs.insert().values({**fixed, **values, "display_name": label}))
+    named = {"project_id": project_id, "name": name, "state": RunState.PENDING}
+    dated = {"created_at": now, "heartbeat_at": now}
+    connection.execute(runs.insert().values({**named, **dated, **values, "display_name": label}))
     made = find(connection, project_id, name)
     assert made is not None
     return made
@@ -311,7 +317,8 @@ def change(connection: Connection, run_id: int, **values: Any) -> None:
 
 def set_heartbeat(connection: Connection, run_ids: Sequence[int], now: float) -> None:
     """Note that an agent has named these runs."""
-    change_state(connection, run_ids, {"heartbeat_at": now})
+    if run_ids:
+        change_state(connection, run_ids, {"heartbeat_at": now})
 
 
 def change_state(connection: Connection, run_ids: Sequence[int], values: Values) -> None:

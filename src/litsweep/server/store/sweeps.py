@@ -90,10 +90,10 @@ def controller_run_name(sweep: SweepRecord) -> str:
 
 
 def add(connection: Connection, project_id: int, **values: object) -> SweepRecord:
-    """Add a sweep with a new name. `sweep_states.create` calls this."""
+    """Add a pending sweep with a new name. Only `sweep_states` calls this."""
     now = time.time()
-    fixed = {"project_id": project_id, "name": short_id(), "created_at": now, "updated_at": now}
-    new = sweeps.insert().values(**fixed, **values).returning(sweeps)
+    named = {"project_id": project_id, "name": short_id(), "state": SweepState.PENDING}
+    new = sweeps.insert().values({**named, "created_at": now, "updated_at": now, **values}).returning(sweeps)
     return read_all(connection, new, SweepRecord)[0]
 
 
