@@ -45,6 +45,38 @@ def ranked_by(values: Sequence[float | None], broken: Sequence[bool], metric: Me
     return sorted(keys, key=keys.__getitem__)
 
 
+def percentile_ranks(
+    values: Sequence[float | None], broken: Sequence[bool], metric: Metric
+) -> list[float | None]:
+    """Return each run's rank from 0 (worst) to 1 (best), as `ranked_by` orders them; None without a value.
+
+    Equal runs share the higher rank.
+    """
+    ranked = ranked_by(values, broken, metric)
+    places: dict[tuple[bool, float | None], int] = {}
+    for place, i in enumerate(ranked):
+        places.setdefault((broken[i], values[i]), place)
+    last = max(1, len(ranked) - 1)
+    pairs = zip(broken, values, strict=True)
+    return [None if value is None else 1 - places[is_broken, value] / last for is_broken, value in pairs]
+
+
+def best_so_far(values: Sequence[float | None], broken: Sequence[bool], metric: Metric) -> list[float | None]:
+    """Return the best value after each run, in the order given; None before the first value.
+
+    Broken runs count only if no other run has a value.
+    """
+    usable = [None if is_broken else value for value, is_broken in zip(values, broken, strict=True)]
+    counted = values if all(value is None for value in usable) else usable
+    best: float | None = None
+    found: list[float | None] = []
+    for value in counted:
+        if value is not None and (best is None or metric.is_better(value, best)):
+            best = value
+        found.append(best)
+    return found
+
+
 def _losses(row: Values, signs: Sequence[float]) -> tuple[float, ...]:
     """Smaller is better; empty for a run that lacks a metric."""
     known = [value for value in row if value is not None]

@@ -1,0 +1,107 @@
+"""Results of a sweep's runs: the best value of each metric, the ranking and the Pareto front."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from sqlalchemy import Connection
+
+from litsweep.server.dashboard.curves import CurveCache, finite
+from litsweep.server.store import runs
+from litsweep.server.store.curves import Curve
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.sweeps import SweepRecord
+from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.objective import best_value, last_value
+from litsweep.sweep.pareto import best_of_sweep, best_so_far, front_of_sweep, percentile_ranks, ranked_by
+
+
+@lru_cache(maxsize=256)
+def parsed(config: str) -> SweepConfig:
+    """Return a stored sweep config."""
+    return parse_sweep(config)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The results of one run so far. `bests` and `curves` have one entry for each metric of the sweep."""
+
+    run: RunRecord
+    parameters: Mapping[str, object]
+    bests: Sequence[float | None]
+    last: float | None
+    curves: Sequence[Curve]
+
+    @property
+    def best(self) -> float | None:
+        """The best value of the first metric."""
+        return self.bests[0] if self.bests else None
+
+
+@dataclass(frozen=True)
+class SweepResults:
+    """The results of a sweep. Runs are in the order of their creation; rules refer to them by position."""
+
+    config: SweepConfig
+    runs: Sequence[RunResult]
+
+    @classmethod
+    def read(cls, connection: Connection, sweep: SweepRecord, cache: CurveCache) -> "SweepResults":
+        """Return the current results of a sweep."""
+        config = parsed(sweep.config)
+        found = runs.of_sweep(connection, sweep.id)
+        return cls(config, [_run_result(connection, run, config, cache) for run in found])
+
+    @cached_property
+    def ranked(self) -> Sequence[int]:
+        """The runs with a value of the first metric, the best first."""
+        return ranked_by(self._bests, self._broken, self.config.metric) if self.config.metric else []
+
+    @cached_property
+    def ranks(self) -> Sequence[float | None]:
+        """The rank of each run by the first metric, from 0 (worst) to 1 (best); None without a value."""
+        metric = self.config.metric
+        return percentile_ranks(self._bests, self._broken, metric) if metric else [None] * len(self.runs)
+
+    @cached_property
+    def best_so_far(self) -> Sequence[float | None]:
+        """The best value of the first metric after each run."""
+        metric = self.config.metric
+        return best_so_far(self._bests, self._broken, metric) if metric else [None] * len(self.runs)
+
+    @cached_property
+    def front(self) -> Sequence[int]:
+        """The Pareto front, the best run by the first metric first; empty for a single metric."""
+        if len(self.config.metrics) < 2:
+            return []
+        front = set(front_of_sweep([run.bests for run in self.runs], self._broken, self.config.metrics))
+        return [i for i in self.ranked if i in front]
+
+    @property
+    def best_runs(self) -> Sequence[int]:
+        """The Pareto front; for a single metric, the best run."""
+        return self.front if len(self.config.metrics) > 1 else self.ranked[:1]
+
+    def best_on_front(self, metric: int) -> int | None:
+        """Return the run on the front with the best value of one of the metrics."""
+        front = set(self.front)
+        values = [run.bests[metric] if i in front else None for i, run in enumerate(self.runs)]
+        return best_of_sweep(values, self._broken, self.config.metrics[metric])
+
+    @cached_property
+    def _bests(self) -> Sequence[float | None]:
+        return [run.best for run in self.runs]
+
+    @cached_property
+    def _broken(self) -> Sequence[bool]:
+        return [result.run.is_broken for result in self.runs]
+
+
+def _run_result(connection: Connection, run: RunRecord, config: SweepConfig, cache: CurveCache) -> RunResult:
+    parameters = json.loads(run.parameters) if run.parameters else config.flatten(run.config_values)
+    curves = [cache.get(connection, run, metric.name) for metric in config.metrics]
+    values, summary = [finite(curve) for curve in curves], run.summary_values
+    bests = [best_value(own, summary, metric) for own, metric in zip(values, config.metrics, strict=True)]
+    last = last_value(values[0], summary, config.metrics[0].name) if config.metrics else None
+    return RunResult(run, parameters, bests, last, curves)
