@@ -2,8 +2,8 @@
 
     python benchmarks/wandb_sweep_files.py --env /tmp/sweeps-env
 
-Writes `wandb.json` beside the files: the schema's objections to each file and the engine's first three configs.
-The engine lists a grid in memory, so the script skips configs of a grid that does not fit there.
+Writes `wandb.json` beside the files: the schema's objections to each file and the engine's first three
+configs. The engine lists a grid in memory, so the script skips configs of a grid that does not fit there.
 `--env` is the folder of the engine's environment, made on first use.
 """
 

@@ -13,7 +13,7 @@ from litsweep.server.store.curves import Curve
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.objective import best_value, last_value
+from litsweep.sweep.objective import last_value, objective_value
 from litsweep.sweep.pareto import best_of_sweep, best_so_far, front_of_sweep, percentile_ranks, ranked_by
 
 
@@ -102,6 +102,7 @@ def _run_result(connection: Connection, run: RunRecord, config: SweepConfig, cac
     parameters = json.loads(run.parameters) if run.parameters else config.flatten(run.config_values)
     curves = [cache.get(connection, run, metric.name) for metric in config.metrics]
     values, summary = [finite(curve) for curve in curves], run.summary_values
-    bests = [best_value(own, summary, metric) for own, metric in zip(values, config.metrics, strict=True)]
+    pairs = zip(values, config.metrics, strict=True)
+    bests = [objective_value(own, summary, metric) for own, metric in pairs]
     last = last_value(values[0], summary, config.metrics[0].name) if config.metrics else None
     return RunResult(run, parameters, bests, last, curves)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from litsweep.errors import shortened
@@ -11,6 +11,8 @@ from litsweep.server.history_keys import flat
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.wire_json import number
 from litsweep.sweep.metric import Metric
+from litsweep.sweep.reason import Reason, words
+from litsweep.sweep.reasons import reason_from_json
 from litsweep.sweep.run import RunState, count_words, state_word
 from litsweep.sweep.values import is_finite
 
@@ -83,7 +85,17 @@ def shown_value(value: object) -> object:
     return rounded(float(value))
 
 
-def reason(text: str | None) -> Mapping[str, Any]:
+def reason(text: str | None) -> Reason | None:
     """Return the stored reason for a suggestion or a stop."""
-    found: dict[str, Any] = json.loads(text) if text else {}
-    return found
+    return reason_from_json(json.loads(text)) if text else None
+
+
+def brief(text: str | None) -> str:
+    """Return a stored reason in a few words; empty if there is none."""
+    found = reason(text)
+    return found.brief if found else ""
+
+
+def failure(run: RunRecord) -> str | None:
+    """Return the failure of a run in words; None if it did not fail."""
+    return words(run.failure) if run.failure else None

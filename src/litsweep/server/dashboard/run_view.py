@@ -10,14 +10,23 @@ from sqlalchemy import Connection
 
 from litsweep.server.dashboard.curves import finite, points, rounded
 from litsweep.server.dashboard.results import parsed
-from litsweep.server.dashboard.rows import by_interest, config, head, is_metric, reason, summary_numbers
+from litsweep.server.dashboard.rows import (
+    brief,
+    by_interest,
+    config,
+    failure,
+    head,
+    is_metric,
+    reason,
+    summary_numbers,
+)
 from litsweep.server.files import media_type
 from litsweep.server.store import artifacts, curves, files, lines, sweeps
 from litsweep.server.store.curves import Curve
 from litsweep.server.store.files import FileRecord
 from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.objective import best_of, last_value
+from litsweep.sweep.objective import best_value, last_value
 from litsweep.sweep.run import UNREPORTED_WHY, Failure
 from litsweep.sweep.summary import summary_values
 
@@ -34,7 +43,7 @@ def run_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
     """Return everything about a run except its curves and its console output."""
     sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
     metric = parsed(sweep.config).metric if sweep else None
-    logged = config(run)
+    why, logged = reason(run.reason), config(run)
     swept = sorted(logged.keys() & json.loads(run.parameters)) if run.parameters else []
     stored = files.page(connection, run.id, limit=MAX_FILES)
     return {
@@ -47,12 +56,12 @@ def run_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
             "program": run.program,
             "commit": run.commit,
             "exitcode": run.exitcode,
-            "failure": UNREPORTED_WHY if run.failure == Failure.UNREPORTED else run.failure,
+            "failure": UNREPORTED_WHY if run.failure == Failure.UNREPORTED else failure(run),
             "lines": [run.history_lines, run.log_lines],
         },
         "metric": metric.name if metric else None,
-        "why": reason(run.reason),
-        "stop": {"by": run.stopped_by, "why": reason(run.stop_reason)} if run.stopped_by else None,
+        "reason": why.details() if why else [],
+        "stop": {"by": run.stopped_by, "reason": brief(run.stop_reason)} if run.stopped_by else None,
         "swept": swept,
         "config": {name: logged[name] for name in dict.fromkeys([*swept, *sorted(logged)])},
         "images": _images(stored),
@@ -119,7 +128,7 @@ def _summary(run: RunRecord, name: str, curve: Curve, metric: Metric | None) -> 
     return {
         "min": rounded(min(values, default=None)),
         "max": rounded(max(values, default=None)),
-        "best": rounded(best_of(values, metric)) if metric else None,
+        "best": rounded(best_value(values, metric)) if metric else None,
         "last": rounded(last),
     }
 

@@ -16,7 +16,7 @@ from litsweep.server.dashboard.charts import (
 )
 from litsweep.server.dashboard.curves import CurveCache, rounded
 from litsweep.server.dashboard.results import SweepResults
-from litsweep.server.dashboard.rows import counts, head, metric_row, reason, shown_value
+from litsweep.server.dashboard.rows import brief, counts, failure, head, metric_row, shown_value
 from litsweep.server.store import sweeps
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.space import Parameter
@@ -47,9 +47,9 @@ def _head(sweep: SweepRecord, results: SweepResults, agents: int) -> dict[str, A
         "title": sweep.display_name or config.name or sweep.name,
         "description": sweep.description or config.description,
         "state": sweep.state,
-        "why_done": sweep.done_because,
+        "done_because": sweep.done_because,
         "method": config.method,
-        "early_terminate": type(config.early_terminate).__name__ if config.early_terminate else None,
+        "early_terminate": config.early_terminate.label if config.early_terminate else None,
         "expected": sweep_states.expected_runs(config),
         "counts": counts([result.run for result in results.runs]),
         "agents": agents,
@@ -73,9 +73,9 @@ def _rows(results: SweepResults, axes: Sequence[Parameter]) -> list[dict[str, An
             "best_so_far": rounded(results.best_so_far[i]),
             "is_best": i in best_runs,
             "is_front": i in front,
-            "why": reason(result.run.reason),
-            "stop_why": reason(result.run.stop_reason),
-            "failure": result.run.failure,
+            "reason": brief(result.run.reason),
+            "stop_reason": brief(result.run.stop_reason),
+            "failure": failure(result.run),
         }
         for i, result in enumerate(results.runs)
     ]

@@ -6,7 +6,7 @@ import { consoleText } from "./console.js";
 import { badge, button, definitions, el, empty, fill, linkTo, list, soft } from "./dom.js";
 import { ago, bytes, duration, elapsed, number, plural, time, value } from "./format.js";
 import { get, poll } from "./poll.js";
-import { brief, full } from "./reason.js";
+import { details } from "./reason.js";
 
 const project = projectOf(location.pathname);
 const data = `/-/data${location.pathname}`;
@@ -34,13 +34,12 @@ function showNotices({ run, stop }) {
   // The values that a killed run reached count as its result.
   if (run.failure && run.state !== "killed") {
     const exit = run.exitcode === null ? "" : ` (exit code ${run.exitcode})`;
-    const text = `Ended without a result: ${run.failure.replaceAll("_", " ")}${exit}.`;
+    const text = `Ended without a result: ${run.failure}${exit}.`;
     notices.push(el("p", { class: "notice bad" }, text));
   }
   if (stop) {
     const by = stop.by === "search" ? "Stopped early by the search" : "Stopped by a user";
-    const why = brief(stop.why);
-    notices.push(el("p", { class: "notice" }, why ? `${by}: ${why}.` : `${by}.`));
+    notices.push(el("p", { class: "notice" }, stop.reason ? `${by}: ${stop.reason}.` : `${by}.`));
   }
   fill("notices", notices);
 }
@@ -73,9 +72,9 @@ function showConfig({ config, swept }) {
   return fill("config", pairs(swept), rest.length ? folded : null);
 }
 
-function showWhy({ why, run }) {
-  if (Object.keys(why).length) return fill("why", full(why, project.run));
-  return fill("why", empty(run.sweep ? "No reason is recorded." : "The run is not part of a sweep."));
+function showReason({ reason, run }) {
+  if (reason.length) return fill("reason", details(reason, project.run));
+  return fill("reason", empty(run.sweep ? "No reason is recorded." : "The run is not part of a sweep."));
 }
 
 const charts = new Map();
@@ -177,7 +176,7 @@ poll(data, async (view) => {
   showHead(view);
   showNotices(view);
   showConfig(view);
-  showWhy(view);
+  showReason(view);
   showImages(view.images);
   showFiles(view);
   const { curves, summary } = await get(`${data}/history`);

@@ -8,14 +8,13 @@ import { drawFront, frontTile } from "./front.js";
 import { drawParallel } from "./parallel.js";
 import { poll } from "./poll.js";
 import { progress } from "./progress.js";
-import { brief } from "./reason.js";
 import { table } from "./table.js";
 
 const project = projectOf(location.pathname);
 const href = (run) => project.run(run.name);
 const link = (run) => linkTo(href(run), run.title);
 
-const WHY_DONE = {
+const DONE_BECAUSE = {
   run_cap: "the run cap is reached",
   target: "a run has reached the target",
   exhausted: "every config of the search space has been tried",
@@ -40,10 +39,10 @@ function showHead({ sweep, metrics }) {
     sweep.description ? el("p", {}, sweep.description) : null,
   );
   const notices = sweep.warnings.map((warning) => el("p", { class: "notice warn" }, warning));
-  if (sweep.why_done) {
-    const why = WHY_DONE[sweep.why_done] ?? sweep.why_done;
-    const tone = sweep.why_done === "target" ? "notice good" : "notice";
-    notices.push(el("p", { class: tone }, `The search suggests no more runs: ${why}.`));
+  if (sweep.done_because) {
+    const reason = DONE_BECAUSE[sweep.done_because] ?? sweep.done_because;
+    const tone = sweep.done_because === "target" ? "notice good" : "notice";
+    notices.push(el("p", { class: tone }, `The search suggests no more runs: ${reason}.`));
   }
   fill("notices", notices);
   fill("config", sweep.config);
@@ -145,8 +144,8 @@ function drawCurves({ metric, runs, curves }, best) {
 let runTable = null;
 
 function stateCell(run) {
-  const failure = run.failure ? el("span", { class: "soft" }, ` ${run.failure.replaceAll("_", " ")}`) : null;
-  return el("span", { title: brief(run.stop_why) || run.failure }, badge(run.state), failure);
+  const failure = run.failure ? el("span", { class: "soft" }, ` ${run.failure}`) : null;
+  return el("span", { title: run.stop_reason || run.failure }, badge(run.state), failure);
 }
 
 const numeric = (title, key, show = number) => ({
@@ -178,8 +177,8 @@ function makeTable({ metric, metrics, parameters }) {
     numeric("Duration", elapsed, duration),
     {
       title: "Reason",
-      cell: (run) => el("span", { class: "soft clip", title: brief(run.why) }, brief(run.why)),
-      key: (run) => brief(run.why),
+      cell: (run) => el("span", { class: "soft clip", title: run.reason }, run.reason),
+      key: (run) => run.reason,
     },
   ];
   return table("Runs of the sweep", columns, {
