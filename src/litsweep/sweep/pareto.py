@@ -1,6 +1,7 @@
 """The best run of a sweep and, with several metrics, the Pareto front."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from litsweep.sweep.metric import Metric
 
@@ -52,12 +53,9 @@ def percentile_ranks(
     Equal runs share the higher rank.
     """
     ranked = ranked_by(values, broken, metric)
-    places: dict[tuple[bool, float | None], int] = {}
-    for place, i in enumerate(ranked):
-        places.setdefault((broken[i], values[i]), place)
     last = max(1, len(ranked) - 1)
-    pairs = zip(broken, values, strict=True)
-    return [None if value is None else 1 - places[is_broken, value] / last for is_broken, value in pairs]
+    ranks = {(broken[i], values[i]): 1 - place / last for place, i in reversed(list(enumerate(ranked)))}
+    return [ranks.get(key) for key in zip(broken, values, strict=True)]
 
 
 def best_so_far(values: Sequence[float | None], broken: Sequence[bool], metric: Metric) -> list[float | None]:
@@ -65,15 +63,14 @@ def best_so_far(values: Sequence[float | None], broken: Sequence[bool], metric: 
 
     Broken runs count only if no other run has a value.
     """
+
+    def better(best: float | None, value: float | None) -> float | None:
+        if best is None or value is None:
+            return value if best is None else best
+        return value if metric.is_better(value, best) else best
+
     usable = [None if is_broken else value for value, is_broken in zip(values, broken, strict=True)]
-    counted = values if all(value is None for value in usable) else usable
-    best: float | None = None
-    found: list[float | None] = []
-    for value in counted:
-        if value is not None and (best is None or metric.is_better(value, best)):
-            best = value
-        found.append(best)
-    return found
+    return list(accumulate(values if all(value is None for value in usable) else usable, better))
 
 
 def _losses(row: Values, metrics: Sequence[Metric]) -> tuple[float, ...]:

@@ -234,6 +234,7 @@ def test_nothing_new_is_not_sent_again(http: TestClient, sweep: str) -> None:
 def test_a_run(http: TestClient, sweep: str) -> None:
     found = data(http, "/local/p/runs/good")
     assert found["config"] == {"lr": 0.01, "optimizer": "adam", "epochs": 3}
+    assert found["last"] == {"val_acc": 0.8, "test_acc": 0.7}
     assert ["method", "random"] in found["reason"]
     assert found["files"] == [{"name": "media/images/a b_3_0f.png", "size": 4, "type": "image/png"}]
     assert found["images"] == [

@@ -1,7 +1,6 @@
 """HTML pages: templates, response headers and static files."""
 
 from pathlib import Path
-from typing import Any
 
 import plotly
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -27,7 +26,7 @@ _templates = Environment(
 )
 
 
-def page(request: Request, template: str, status: int = 200, **context: Any) -> Response:
+def page(request: Request, template: str, status: int = 200, **context: object) -> Response:
     """Return the HTML page of a template, with the headers that restrict what it can load."""
     text = _templates.get_template(template).render(path=request.url.path, **context)
     return HTMLResponse(text, status_code=status, headers=HEADERS)

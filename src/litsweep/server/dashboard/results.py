@@ -13,8 +13,9 @@ from litsweep.server.store.curves import Curve
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value, objective_value
-from litsweep.sweep.pareto import best_of_sweep, best_so_far, front_of_sweep, percentile_ranks, ranked_by
+from litsweep.sweep.pareto import best_so_far, front_of_sweep, percentile_ranks, ranked_by
 
 
 @lru_cache(maxsize=256)
@@ -54,48 +55,43 @@ class SweepResults:
         return cls(config, [_run_result(connection, run, config, cache) for run in found])
 
     @cached_property
+    def _first(self) -> tuple[Sequence[float | None], Sequence[bool], Metric]:
+        """The best values of the first metric, the broken runs, and the metric."""
+        metric = self.config.metric or Metric("")  # no run has a value of it
+        return [result.best for result in self.runs], [result.run.is_broken for result in self.runs], metric
+
+    @cached_property
     def ranked(self) -> Sequence[int]:
         """The runs with a value of the first metric, the best first."""
-        return ranked_by(self._bests, self._broken, self.config.metric) if self.config.metric else []
+        return ranked_by(*self._first)
 
     @cached_property
     def ranks(self) -> Sequence[float | None]:
         """The rank of each run by the first metric, from 0 (worst) to 1 (best); None without a value."""
-        metric = self.config.metric
-        return percentile_ranks(self._bests, self._broken, metric) if metric else [None] * len(self.runs)
+        return percentile_ranks(*self._first)
 
     @cached_property
     def best_so_far(self) -> Sequence[float | None]:
         """The best value of the first metric after each run."""
-        metric = self.config.metric
-        return best_so_far(self._bests, self._broken, metric) if metric else [None] * len(self.runs)
+        return best_so_far(*self._first)
 
     @cached_property
     def front(self) -> Sequence[int]:
         """The Pareto front, the best run by the first metric first; empty for a single metric."""
-        if len(self.config.metrics) < 2:
-            return []
-        front = set(front_of_sweep([run.bests for run in self.runs], self._broken, self.config.metrics))
-        return [i for i in self.ranked if i in front]
+        _, broken, _ = self._first
+        metrics = self.config.metrics
+        front = front_of_sweep([run.bests for run in self.runs], broken, metrics) if len(metrics) > 1 else ()
+        return sorted(front, key=lambda i: -(self.ranks[i] or 0.0))
 
     @property
     def best_runs(self) -> Sequence[int]:
         """The Pareto front; for a single metric, the best run."""
         return self.front if len(self.config.metrics) > 1 else self.ranked[:1]
 
-    def best_on_front(self, metric: int) -> int | None:
+    def best_on_front(self, metric: int) -> int:
         """Return the run on the front with the best value of one of the metrics."""
-        front = set(self.front)
-        values = [run.bests[metric] if i in front else None for i, run in enumerate(self.runs)]
-        return best_of_sweep(values, self._broken, self.config.metrics[metric])
-
-    @cached_property
-    def _bests(self) -> Sequence[float | None]:
-        return [run.best for run in self.runs]
-
-    @cached_property
-    def _broken(self) -> Sequence[bool]:
-        return [result.run.is_broken for result in self.runs]
+        sign = self.config.metrics[metric].sign
+        return max(self.front, key=lambda i: sign * (self.runs[i].bests[metric] or 0.0))
 
 
 def _run_result(connection: Connection, run: RunRecord, config: SweepConfig, cache: CurveCache) -> RunResult:

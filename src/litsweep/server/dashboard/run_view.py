@@ -8,18 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.curves import finite, points, rounded
 from litsweep.server.dashboard.results import parsed
-from litsweep.server.dashboard.rows import (
-    brief,
-    by_interest,
-    config,
-    failure,
-    head,
-    is_metric,
-    reason,
-    summary_numbers,
-)
 from litsweep.server.files import media_type
 from litsweep.server.store import artifacts, curves, files, lines, sweeps
 from litsweep.server.store.curves import Curve
@@ -28,7 +19,7 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_value, last_value
 from litsweep.sweep.run import UNREPORTED_WHY, Failure
-from litsweep.sweep.summary import summary_values
+from litsweep.sweep.summary import Summary, summary_values
 
 MAX_POINTS = 1_000
 MAX_FILES = 1_000
@@ -40,15 +31,18 @@ _IMAGE_FILE = re.compile(r"media/images/(.*)_(\d+)_[0-9a-f]+\.\w+")  # KEY_STEP_
 
 
 def run_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
-    """Return everything about a run except its curves and its console output."""
+    """Return everything about a run except its curves and its console output.
+
+    It changes with each new line and with the summary, so that the page then loads those too.
+    """
     sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
     metric = parsed(sweep.config).metric if sweep else None
-    why, logged = reason(run.reason), config(run)
+    why, logged = rows.reason(run.reason), rows.config(run)
     swept = sorted(logged.keys() & json.loads(run.parameters)) if run.parameters else []
     stored = files.page(connection, run.id, limit=MAX_FILES)
     return {
         "run": {
-            **head(run),
+            **rows.head(run),
             "sweep": {"name": sweep.name, "title": sweep.display_name or sweep.name} if sweep else None,
             "notes": run.notes,
             "tags": run.tags,
@@ -56,14 +50,15 @@ def run_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
             "program": run.program,
             "commit": run.commit,
             "exitcode": run.exitcode,
-            "failure": UNREPORTED_WHY if run.failure == Failure.UNREPORTED else failure(run),
+            "failure": UNREPORTED_WHY if run.failure == Failure.UNREPORTED else rows.failure(run),
             "lines": [run.history_lines, run.log_lines],
         },
         "metric": metric.name if metric else None,
         "reason": why.details() if why else [],
-        "stop": {"by": run.stopped_by, "reason": brief(run.stop_reason)} if run.stopped_by else None,
+        "stop": {"by": run.stopped_by, "reason": rows.brief(run.stop_reason)} if run.stopped_by else None,
         "swept": swept,
         "config": {name: logged[name] for name in dict.fromkeys([*swept, *sorted(logged)])},
+        "last": {name: rounded(value) for name, value in rows.summary_numbers(run).items()},
         "images": _images(stored),
         "files": [_file(file) for file in stored],
         "artifacts": _artifacts(connection, run),
@@ -112,19 +107,24 @@ def history_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
     sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
     metrics = {metric.name: metric for metric in parsed(sweep.config).metrics} if sweep else {}
     first = next(iter(metrics), None)
-    logged = [name for name in found if is_metric(name)]
+    logged = [name for name in found if rows.is_metric(name)]
     summarized = [name for name in metrics if summary_values(run.summary_values, name)]
-    names = by_interest({*logged, *summarized, *summary_numbers(run)}, first)
+    summary, last = run.summary_values, rows.summary_numbers(run)
     return {
-        "curves": {name: points(found[name], MAX_POINTS) for name in by_interest(logged, first)},
-        "summary": {name: _summary(run, name, found.get(name, Curve()), metrics.get(name)) for name in names},
+        "curves": {name: points(found[name], MAX_POINTS) for name in rows.by_interest(logged, first)},
+        "summary": {
+            name: _summary(found.get(name, Curve()), summary, name, metrics.get(name), last.get(name))
+            for name in rows.by_interest({*logged, *summarized, *last}, first)
+        },
     }
 
 
-def _summary(run: RunRecord, name: str, curve: Curve, metric: Metric | None) -> dict[str, float | None]:
-    summary = run.summary_values
+def _summary(
+    curve: Curve, summary: Summary, name: str, metric: Metric | None, last: float | None
+) -> dict[str, float | None]:
     values = [*finite(curve), *(summary_values(summary, name) if metric else ())]
-    last = summary_numbers(run).get(name, curve.values[-1] if curve.values else last_value([], summary, name))
+    if last is None:
+        last = curve.values[-1] if curve.values else last_value([], summary, name)
     return {
         "min": rounded(min(values, default=None)),
         "max": rounded(max(values, default=None)),
@@ -136,7 +136,7 @@ def _summary(run: RunRecord, name: str, curve: Curve, metric: Metric | None) -> 
 def system_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
     """Return the curves of the system metrics."""
     found = curves.system_curves(connection, run.id)
-    names = by_interest(name for name in found if is_metric(name))
+    names = rows.by_interest(name for name in found if rows.is_metric(name))
     return {"curves": {name: points(found[name], MAX_POINTS) for name in names}}
 
 

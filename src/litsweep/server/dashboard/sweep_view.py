@@ -7,16 +7,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.server import sweep_states
-from litsweep.server.dashboard.charts import (
-    axis_position,
-    front_chart,
-    learning_curves,
-    parallel_chart,
-    parameter_axis,
-)
+from litsweep.server.dashboard import charts, rows
 from litsweep.server.dashboard.curves import CurveCache, rounded
 from litsweep.server.dashboard.results import SweepResults
-from litsweep.server.dashboard.rows import brief, counts, failure, head, metric_row, shown_value
 from litsweep.server.store import sweeps
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.space import Parameter
@@ -29,14 +22,14 @@ def sweep_view(connection: Connection, sweep: SweepRecord, cache: CurveCache) ->
     axes = [parameter for parameter in config.space.parameters if parameter.distribution.size > 1]
     return {
         "sweep": _head(sweep, results, len(sweeps.agents_of(connection, sweep.id))),
-        "metric": metric_row(config.metric) if config.metric else None,
-        "metrics": [metric_row(metric) for metric in config.metrics],
-        "parameters": [parameter_axis(axis) for axis in axes],
+        "metric": rows.metric_row(config.metric) if config.metric else None,
+        "metrics": [rows.metric_row(metric) for metric in config.metrics],
+        "parameters": [charts.parameter_axis(axis) for axis in axes],
         "runs": _rows(results, axes),
         "best": results.runs[ranked[0]].run.name if ranked else None,
-        "front": front_chart(results),
-        "parallel": parallel_chart(results, axes),
-        "curves": learning_curves(results),
+        "front": charts.front_chart(results),
+        "parallel": charts.parallel_chart(results, axes),
+        "curves": charts.learning_curves(results),
     }
 
 
@@ -51,7 +44,7 @@ def _head(sweep: SweepRecord, results: SweepResults, agents: int) -> dict[str, A
         "method": config.method,
         "early_terminate": config.early_terminate.label if config.early_terminate else None,
         "expected": sweep_states.expected_runs(config),
-        "counts": counts([result.run for result in results.runs]),
+        "counts": rows.counts([result.run for result in results.runs]),
         "agents": agents,
         "warnings": warnings,
         "created": sweep.created_at,
@@ -63,9 +56,9 @@ def _rows(results: SweepResults, axes: Sequence[Parameter]) -> list[dict[str, An
     front, best_runs = set(results.front), set(results.best_runs)
     return [
         {
-            **head(result.run),
-            "values": [shown_value(result.parameters.get(axis.name)) for axis in axes],
-            "positions": [axis_position(axis, result.parameters) for axis in axes],
+            **rows.head(result.run),
+            "values": [rows.shown_value(result.parameters.get(axis.name)) for axis in axes],
+            "positions": [charts.axis_position(axis, result.parameters) for axis in axes],
             "best": rounded(result.best),
             "bests": [rounded(best) for best in result.bests],
             "last": rounded(result.last),
@@ -73,9 +66,9 @@ def _rows(results: SweepResults, axes: Sequence[Parameter]) -> list[dict[str, An
             "best_so_far": rounded(results.best_so_far[i]),
             "is_best": i in best_runs,
             "is_front": i in front,
-            "reason": brief(result.run.reason),
-            "stop_reason": brief(result.run.stop_reason),
-            "failure": failure(result.run),
+            "reason": rows.brief(result.run.reason),
+            "stop_reason": rows.brief(result.run.stop_reason),
+            "failure": rows.failure(result.run),
         }
         for i, result in enumerate(results.runs)
     ]

@@ -6,7 +6,7 @@ import { number, value } from "./format.js";
 const HEIGHT = 260;
 const TOP = 34;
 const BOTTOM = 16;
-const SIDE = 56;
+const SIDE = 64;
 
 const short = (text) => (text.length > 22 ? `…${text.slice(-21)}` : text);
 

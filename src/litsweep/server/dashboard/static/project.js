@@ -34,12 +34,14 @@ const sweepTile = (sweep) =>
     ),
   );
 
+const link = (run) => el("a", { href: project.run(run.name), title: run.title }, run.title);
+
 let runs = null;
 let shownMetrics = "";
 
 function runTable(metrics) {
   const columns = [
-    { title: "Run", cell: (run) => linkTo(project.run(run.name), run.title), key: (run) => run.title },
+    { title: "Run", cell: link, key: (run) => run.title },
     { title: "State", cell: (run) => badge(run.state), key: (run) => run.state },
     {
       title: "Sweep",

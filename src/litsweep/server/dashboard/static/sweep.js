@@ -2,7 +2,7 @@
 
 import { projectOf } from "./address.js";
 import { axis, colour, draw, sensibleRange } from "./charts.js";
-import { badge, definitions, el, empty, fill, linkTo, soft } from "./dom.js";
+import { badge, definitions, el, empty, fill, soft } from "./dom.js";
 import { ago, duration, elapsed, extreme, goals, number, plural, time, value } from "./format.js";
 import { drawFront, frontTile } from "./front.js";
 import { drawParallel } from "./parallel.js";
@@ -12,7 +12,7 @@ import { table } from "./table.js";
 
 const project = projectOf(location.pathname);
 const href = (run) => project.run(run.name);
-const link = (run) => linkTo(href(run), run.title);
+const link = (run) => el("a", { href: href(run), title: run.title }, run.title);
 
 const DONE_BECAUSE = {
   run_cap: "the run cap is reached",
@@ -131,7 +131,9 @@ function drawCurves({ metric, runs, curves }, best) {
   const range = sensibleRange(order.flatMap((run) => curves[run.name][1]));
   const isSample = order.length < runs.length;
   const hint = isSample ? ` ${order.length} of ${runs.length} runs: the running and the best ones` : "";
-  document.getElementById("curves-title").replaceChildren(metric.name, el("span", { class: "hint" }, hint));
+  document
+    .getElementById("curves-title")
+    .replaceChildren("Learning curves", el("span", { class: "hint" }, hint));
   return draw(document.getElementById("curves"), {
     traces: () => order.map(trace),
     more: () => ({ yaxis: axis(metric.name, range) }),
