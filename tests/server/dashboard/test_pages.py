@@ -1,4 +1,4 @@
-"""What the pages are made of."""
+"""The JSON data of the pages, and the pages as HTML."""
 
 import json
 import re
@@ -62,7 +62,7 @@ def test_a_sweep_here_is_not_warned_about_the_cloud(http: TestClient) -> None:
 
 
 def test_only_a_warning_looks_like_one() -> None:
-    """Facts and good news are notices without the tone of a warning."""
+    """A neutral or good notice does not have the colour of a warning."""
     warned = [line for script in STATIC.glob("*.js") for line in script.read_text().splitlines()
               if "notice warn" in line]  # fmt: skip
     assert len(warned) == 1 and "warnings.map" in warned[0]
@@ -196,8 +196,8 @@ def test_the_best_run_is_named_and_did_not_fail(http: TestClient, sweep: str) ->
     assert data(http, two)["best"] == "accurate"  # `broken` reached more
 
 
-def test_a_run_that_a_person_stopped_may_be_the_best(http: TestClient, sweep: str) -> None:
-    """As for `litsweep best`."""
+def test_a_run_that_a_user_stopped_can_be_the_best(http: TestClient, sweep: str) -> None:
+    """`litsweep best` has the same rule."""
     more = {"state": "killed", "failure": "signal", "stopped_by": "person", "exitcode": 255}
     with backend_of(http).database.write() as connection:
         project = projects.ensure(connection, "local", "p")
@@ -205,6 +205,8 @@ def test_a_run_that_a_person_stopped_may_be_the_best(http: TestClient, sweep: st
         assert made is not None
         add_run(connection, project.id, made.id, "killed", [0.95], more)
     assert data(http, sweep)["best"] == "killed"
+    assert not data(http, "/local/p/runs/killed")["run"]["is_broken"]
+    assert data(http, "/local/p/runs/diverged")["run"]["is_broken"]
 
 
 def test_parameters_stand_at_their_quantile(http: TestClient, sweep: str) -> None:

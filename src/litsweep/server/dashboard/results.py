@@ -42,7 +42,7 @@ class RunResult:
 
 @dataclass(frozen=True)
 class SweepResults:
-    """The results of a sweep. Runs are in the order of their creation; rules refer to them by position."""
+    """The results of a sweep. `runs` is in the order of creation; the rules return positions in it."""
 
     config: SweepConfig
     runs: Sequence[RunResult]

@@ -51,6 +51,7 @@ def run_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
             "commit": run.commit,
             "exitcode": run.exitcode,
             "failure": UNREPORTED_WHY if run.failure == Failure.UNREPORTED else rows.failure(run),
+            "is_broken": run.is_broken,
             "lines": [run.history_lines, run.log_lines],
         },
         "metric": metric.name if metric else None,

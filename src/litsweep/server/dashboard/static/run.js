@@ -31,8 +31,7 @@ function showHead({ run }) {
 
 function showNotices({ run, stop }) {
   const notices = [];
-  // The values that a killed run reached count as its result.
-  if (run.failure && run.state !== "killed") {
+  if (run.failure && run.is_broken) {
     const exit = run.exitcode === null ? "" : ` (exit code ${run.exitcode})`;
     const text = `Ended without a result: ${run.failure}${exit}.`;
     notices.push(el("p", { class: "notice bad" }, text));
