@@ -1,11 +1,10 @@
 """Routes of the dashboard: pages, their JSON data, and files."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -25,7 +24,8 @@ from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
 
 Record = TypeVar("Record")
-Endpoint = Callable[[Request], Awaitable[Response]]
+Endpoint = Callable[[Request], Response]
+"""Starlette calls it in a thread, because it is not async."""
 View = Callable[[Connection, Request], dict[str, Any] | None]
 """Returns the data of a page, or None if what its URL names does not exist."""
 
@@ -57,10 +57,6 @@ def _of(
     return view
 
 
-def _projects_data(connection: Connection, _: Request) -> dict[str, Any]:
-    return projects_view(connection)
-
-
 def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
     return sweep_view(connection, sweep, state_of(request).curves)
 
@@ -73,10 +69,7 @@ def _log_data(connection: Connection, run: RunRecord, request: Request) -> dict[
 def _json(view: View) -> Endpoint:
     """Return an endpoint for the data of a view. It answers 304 if the browser already has this data."""
 
-    async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(answer, request)
-
-    def answer(request: Request) -> Response:
+    def endpoint(request: Request) -> Response:
         with backend_of(request).database.read() as connection:
             found = view(connection, request)
         if found is None:
@@ -94,10 +87,7 @@ def _json(view: View) -> Endpoint:
 def _html(template: str, find: Callable[[Connection, Request], object] | None = None) -> Endpoint:
     """Return an endpoint for an HTML page, whose script then loads the data."""
 
-    async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(answer, request)
-
-    def answer(request: Request) -> Response:
+    def endpoint(request: Request) -> Response:
         if find is not None:
             with backend_of(request).database.read() as connection:
                 if find(connection, request) is None:
@@ -126,7 +116,7 @@ _PROJECT = "/{entity}/{project}"
 _SWEEP = _PROJECT + "/sweeps/{sweep}"
 _RUN = _PROJECT + "/runs/{run}"
 _DATA: dict[str, View] = {
-    "/projects": _projects_data,
+    "/projects": lambda connection, _: projects_view(connection),
     _PROJECT: _of(_project, lambda connection, project, _: project_view(connection, project)),
     _SWEEP: _of(_sweep, _sweep_data),
     _RUN: _of(_run, lambda connection, run, _: run_view(connection, run)),
