@@ -87,8 +87,8 @@ class Keyring:
 def has_key(connection: HTTPConnection, keyring: Keyring) -> bool:
     """Return True if a request carries the key, or if it reads and carries a session.
 
-    A session must not write. A page of another program on this host is the same site, so the browser sends the
-    cookie with what that page posts.
+    A session must not write. A page of another program on this host is the same site, so the browser sends
+    the cookie with what that page posts.
     """
     scheme, _, credentials = connection.headers.get("authorization", "").partition(" ")
     match scheme.lower():
