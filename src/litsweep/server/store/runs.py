@@ -8,16 +8,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    ForeignKey,
-    String,
-    UniqueConstraint,
-    func,
-    select,
-)
+from sqlalchemy import BigInteger, ColumnElement, Connection, ForeignKey, String, func, select
+from sqlalchemy.schema import UniqueConstraint
 
 from litsweep.server.store.projects import projects
 from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, agents, sweeps

@@ -22,21 +22,9 @@ from enum import StrEnum
 from types import NoneType
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Connection,
-    Double,
-    Enum,
-    Integer,
-    MetaData,
-    Select,
-    String,
-    Table,
-    Text,
-)
+from sqlalchemy import Boolean, Column, Connection, Double, Enum, Integer, MetaData, String, Table, Text
 from sqlalchemy.schema import SchemaItem
-from sqlalchemy.sql.selectable import TypedReturnsRows
+from sqlalchemy.sql.selectable import Select, TypedReturnsRows
 
 T = TypeVar("T")
 
