@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import Connection, and_, select
 
 from litsweep.server.artifacts import collections as collection_store
 from litsweep.server.artifacts import contents
@@ -39,14 +39,16 @@ _JOINED = (
 )
 
 
-def _newest(connection: Connection, *conditions: ColumnElement[bool]) -> ArtifactRecord | None:
-    query = _JOINED.where(*conditions).order_by(artifacts.c.id.desc()).limit(1)
+def _newest(connection: Connection, **values: object) -> ArtifactRecord | None:
+    """Return the newest artifact with these values in its columns."""
+    conditions = [artifacts.c[name] == value for name, value in values.items()]
+    query = _JOINED.where(*conditions).order_by(artifacts.c.id.desc())
     return read_one(connection, query, ArtifactRecord)
 
 
 def get(connection: Connection, artifact_id: int) -> ArtifactRecord | None:
     """Return the artifact with this id, or None."""
-    return _newest(connection, artifacts.c.id == artifact_id)
+    return _newest(connection, id=artifact_id)
 
 
 def one(connection: Connection, artifact_id: int) -> ArtifactRecord:
@@ -57,27 +59,17 @@ def one(connection: Connection, artifact_id: int) -> ArtifactRecord:
 
 def find_by_client_id(connection: Connection, client_id: str) -> ArtifactRecord | None:
     """Return the artifact that a client created under this id of its own."""
-    return _newest(connection, artifacts.c.client_id == client_id)
+    return _newest(connection, client_id=client_id)
 
 
 def find_committed(connection: Connection, collection_id: int, digest: str) -> ArtifactRecord | None:
     """Return the version of a sequence that has exactly this content."""
-    return _newest(
-        connection,
-        artifacts.c.collection_id == collection_id,
-        artifacts.c.digest == digest,
-        artifacts.c.state == COMMITTED,
-    )
+    return _newest(connection, collection_id=collection_id, digest=digest, state=COMMITTED)
 
 
 def find_distributed(connection: Connection, collection_id: int, shared_id: str) -> ArtifactRecord | None:
     """Return the pending artifact that several processes write together."""
-    return _newest(
-        connection,
-        artifacts.c.collection_id == collection_id,
-        artifacts.c.distributed_id == shared_id,
-        artifacts.c.state == PENDING,
-    )
+    return _newest(connection, collection_id=collection_id, distributed_id=shared_id, state=PENDING)
 
 
 def add(connection: Connection, collection_id: int, **values: object) -> ArtifactRecord:
