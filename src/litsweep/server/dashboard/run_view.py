@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from litsweep.server.artifacts import versions
 from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.curves import finite, points, rounded
 from litsweep.server.dashboard.results import parsed
 from litsweep.server.files import media_type
-from litsweep.server.store import artifacts, curves, files, lines, sweeps
+from litsweep.server.store import curves, files, lines, sweeps
 from litsweep.server.store.curves import Series
 from litsweep.server.store.files import FileRecord
 from litsweep.server.store.runs import RunRecord
@@ -84,8 +85,8 @@ def _images(stored: Sequence[FileRecord]) -> list[dict[str, Any]]:
 
 
 def _artifacts(connection: Connection, run: RunRecord) -> list[dict[str, Any]]:
-    logged = [("output", record) for record in artifacts.outputs_of(connection, run.id)]
-    used = [("input", record) for record in artifacts.inputs_of(connection, run.id)]
+    logged = [("output", record) for record in versions.outputs_of(connection, run.id)]
+    used = [("input", record) for record in versions.inputs_of(connection, run.id)]
     return [
         {
             "role": role,

@@ -37,7 +37,7 @@ def get(connection: Connection, key: str) -> BlobRecord | None:
 
 
 def mark_stored(connection: Connection, key: str, size: int, md5: str) -> bool:
-    """Note that the content is on disk. Return False if the blob was deleted meanwhile."""
+    """Mark the content as stored. Return False if the blob was deleted meanwhile."""
     values = {"size": size, "md5": md5, "stored_at": time.time()}
     return connection.execute(blobs.update().where(blobs.c.key == key).values(values)).rowcount == 1
 

@@ -10,35 +10,26 @@ from sqlalchemy import ColumnElement, Connection, ForeignKey, String, UniqueCons
 from litsweep.server.store import blobs as blob_store
 from litsweep.server.store.blobs import blobs
 from litsweep.server.store.runs import runs
-from litsweep.server.store.tables import INDEX, Id, read_all, table
-
-
-class _RunFile:
-    """A row of `run_files`."""
-
-    id: Id
-    run_id: Annotated[int, ForeignKey(runs.c.id, ondelete="CASCADE")]
-    name: str
-    blob: Annotated[str, String(32), ForeignKey(blobs.c.key), INDEX]
-
-
-run_files = table("run_files", _RunFile, UniqueConstraint("run_id", "name"))
+from litsweep.server.store.tables import INDEX, Id, Joined, read_all, table
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileRecord:
     """A file of a run, with its stored content."""
 
-    id: int
+    id: Id
+    run_id: Annotated[int, ForeignKey(runs.c.id, ondelete="CASCADE")]
     name: str
-    blob: str
-    size: int
-    md5: str
-    stored_at: float
+    blob: Annotated[str, String(32), ForeignKey(blobs.c.key), INDEX]
+    size: Joined[int]
+    md5: Joined[str]
+    stored_at: Joined[float]
 
+
+run_files = table("run_files", FileRecord, UniqueConstraint("run_id", "name"))
 
 _STORED = (
-    select(run_files.c.id, run_files.c.name, run_files.c.blob, blobs.c.size, blobs.c.md5, blobs.c.stored_at)
+    select(run_files, blobs.c.size, blobs.c.md5, blobs.c.stored_at)
     .join(blobs)
     .where(blobs.c.stored_at.is_not(None))
 )
