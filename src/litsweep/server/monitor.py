@@ -6,14 +6,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import Connection
+
 from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.store import runs, sweeps
-from litsweep.server.store.runs import StoppedBy
+from litsweep.server.store.runs import RunRecord, StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.early_termination.rule import StopDecision
 from litsweep.sweep.run import RunState
+
+FindRuns = Callable[[Connection, float], Sequence[RunRecord]]
+EndRun = Callable[[Connection, RunRecord], None]
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +38,7 @@ class _SearchStatus:
 
 
 class Monitor:
-    """Works from `start` to `stop`.
+    """The thread, which works from `start` to `stop`.
 
     It measures silence from its own start, so that an outage of the server ends no run.
     """
@@ -65,8 +70,9 @@ class Monitor:
 
     def run_once(self) -> None:
         """Run one round. A sweep that raises is retried in the next round."""
-        self._guarded(self._end_silent)
-        self._guarded(self._end_left_behind)
+        crash_after = self._backend.settings.crash_after
+        self._guarded(self._end_gone, runs.silent_since, crash_after, run_states.lose)
+        self._guarded(self._end_gone, runs.left_behind, LEFT_BEHIND_AFTER, run_states.mark_unreported)
         for sweep_id in self._backend.sweeps.take_changed() | self._failed:
             if self._ended.is_set():
                 return
@@ -75,7 +81,7 @@ class Monitor:
             else:
                 self._failed.add(sweep_id)
 
-    def _guarded(self, action: Callable[..., None], *args: int) -> bool:
+    def _guarded(self, action: Callable[..., None], *args: object) -> bool:
         """Run an action. If it raises, log that once and return False.
 
         One broken sweep must not stop the monitor for the others, or fill the log.
@@ -83,39 +89,24 @@ class Monitor:
         try:
             action(*args)
         except Exception:
-            if self._failed.isdisjoint(args):
+            if args[0] not in self._failed:
                 logger.exception("the monitor failed in %s%s and continues", action.__name__, args)
             return False
         return True
 
-    def _end_silent(self) -> None:
-        """End the running runs that have sent nothing for `crash_after` seconds."""
-        limit = time.time() - self._backend.settings.crash_after
+    def _end_gone(self, find: FindRuns, silence: float, end: EndRun) -> None:
+        """End the runs that `find` returns for the time `silence` seconds ago."""
+        limit = time.time() - silence
         if self._started_at > limit:
             return
         with self._backend.database.read() as connection:
-            silent = runs.silent_since(connection, limit)
-        for run in silent:
-            with self._backend.database.write() as connection:
-                current = runs.get(connection, run.id)
-                if current is not None and current.heartbeat_at <= limit:
-                    run_states.lose(connection, current)
-            if run.sweep_id is not None:
-                self._backend.sweeps.mark_changed(run.sweep_id)
-
-    def _end_left_behind(self) -> None:
-        """End the last run of each agent that is gone and whose programs report nothing."""
-        limit = time.time() - LEFT_BEHIND_AFTER
-        if self._started_at > limit:
-            return
-        with self._backend.database.read() as connection:
-            if not runs.left_behind(connection, limit):
+            if not find(connection, limit):
                 return
         with self._backend.database.write() as connection:
-            left = runs.left_behind(connection, limit)
-            for run in left:
-                run_states.mark_unreported(connection, run)
-        for sweep_id in {run.sweep_id for run in left if run.sweep_id is not None}:
+            gone = find(connection, limit)
+            for run in gone:
+                end(connection, run)
+        for sweep_id in {run.sweep_id for run in gone if run.sweep_id is not None}:
             self._backend.sweeps.mark_changed(sweep_id)
 
     def _advance(self, sweep_id: int) -> None:
