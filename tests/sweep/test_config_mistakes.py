@@ -132,7 +132,6 @@ def test_a_parameter(entry: object, path: str, words: str) -> None:
         ({"program": 3}, "program", 'write it in quotes: program: "3"'),
         ({"command": "python train.py"}, "command", "must be a list"),
         ({"command": ["a", 1, None]}, "command[2]", "must be text or a number, got None"),
-        ({"seed": 7}, "seed", "did you mean seed under `litsweep:`?"),
         ({"condition": {}}, "condition", "did you mean conditions under `litsweep:`?"),
         ({"parameters": {}}, "parameters", "at least one parameter, got {}; write for example `lr: {min"),
         ({"parameters": [1]}, "parameters", "must be a mapping"),

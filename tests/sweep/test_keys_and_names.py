@@ -20,6 +20,12 @@ def test_a_key_of_somebody_elses_is_left_alone(key: Any) -> None:
     assert config.warnings == (f"{key}: is not a key of a sweep config, and is ignored",)
 
 
+@pytest.mark.parametrize("key", ["seed", "conditions"])
+def test_a_key_of_ours_at_the_top_is_ignored_with_its_right_place(key: str) -> None:
+    (warning,) = parse_sweep({**with_keys(), key: 7}).warnings
+    assert warning == f"{key}: is not a key of a sweep config, and is ignored; write {key} under `litsweep:`"
+
+
 def test_a_key_that_is_not_of_a_section_is_a_fault() -> None:
     """W&B's engine fails when it validates the section; which keys there are is told."""
     found = faults(

@@ -162,18 +162,17 @@ class Section:
     ) -> None:
         """Report each misspelt key. Warn of any other unknown key, which W&B ignores.
 
-        `moved` maps each key that belongs elsewhere to its place. Such a key counts as misspelt.
+        `moved` maps each key that belongs elsewhere to its place.
         """
         moved = moved or {}
         for key in self.content:
-            if key in allowed:
-                continue
-            near = misspelt(key, (*allowed, *moved))
-            if near:
+            near = None if key in moved else misspelt(key, (*allowed, *moved))
+            if near and key not in allowed:
                 fix = f"did you mean {moved.get(near, near)}?"
                 self.report.fault(self.path_of(key), f"is not a key of {where}", "", fix)
-            else:
-                self.report.warn(self.path_of(key), f"is not a key of {where}, and is ignored")
+            elif key not in allowed:
+                place = f"; write {moved[key]}" if key in moved else ""
+                self.report.warn(self.path_of(key), f"is not a key of {where}, and is ignored{place}")
 
 
 def did_you_mean(word: object, allowed: Collection[str], renamed: Mapping[str, str] | None = None) -> str:
