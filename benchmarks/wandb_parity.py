@@ -27,12 +27,10 @@ from scipy import stats
 from wandb_cases import distribution_case, grid_case, schema_case, stop_case, tried_runs
 
 from litsweep.errors import ConfigError
-from litsweep.search.curve import Curve
-from litsweep.search.grid import suggest
-from litsweep.search.hyperband import brackets, thresholds
-from litsweep.search.stopping import decide
+from litsweep.search.grid import GridSearch
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.early_terminate import Hyperband
+from litsweep.sweep.early_termination.curve import LearningCurve
+from litsweep.sweep.early_termination.hyperband import Hyperband, brackets, thresholds
 from litsweep.sweep.run import Run, RunState
 from litsweep.sweep.values import is_number
 
@@ -76,7 +74,9 @@ def compare_grid(case: Json, theirs: Json) -> str:
     except ConfigError as error:
         return BOTH_REFUSE if "error" in theirs else f"ours refuses: {error}"
     runs = [as_run(config, run) for run in case["runs"]]
-    ours = [config.wire(proposal.parameters) for proposal in suggest(config, runs, case["n"])]
+    tried = {config.space.key(run.parameters) for run in runs}
+    points = GridSearch(config, 0).suggest(runs, tried, case["n"])
+    ours = [config.nest(point.parameters) for point in points]
     if "error" in theirs:
         return f"theirs fails: {theirs['error']}"
     if ours == theirs["answer"]:
@@ -100,14 +100,14 @@ def compare_stop(case: Json, theirs: Json) -> str:
     rule, metric = config.early_terminate, config.metric
     assert isinstance(rule, Hyperband)
     assert metric is not None
-    curves = [Curve.of(as_run(config, run), metric) for run in case["runs"]]
+    curves = [LearningCurve.of(as_run(config, run), metric) for run in case["runs"]]
     bands = [band for band in theirs["answer"]["bands"] if band <= 1e15]
     limits = dict(zip(theirs["answer"]["bands"], theirs["answer"]["thresholds"], strict=True))
     reached = {band: limit for band, limit in limits.items() if limit < math.inf}
     ours = (brackets(rule), {band: limit for band, (limit, _) in thresholds(rule, curves).items()})
     if ours != (bands, reached):
         return f"ours {ours}, theirs {(bands, reached)}"
-    stops = [decision.id for decision in decide(rule, curves)]
+    stops = [decision.id for decision in rule.decide(curves)]
     return SAME if stops == theirs["answer"]["stopped"] else f"ours stops {stops}, theirs {theirs['answer']}"
 
 

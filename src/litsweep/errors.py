@@ -1,4 +1,4 @@
-"""What a person sees when something is wrong: what, where (path and value), and how to fix it."""
+"""Errors for users: what is wrong, where (path and value), and how to fix it."""
 
 import math
 from collections.abc import Sequence
@@ -7,11 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong in something a person wrote.
-
-    `path` is where (`parameters.lr.min`), `rule` what must hold there, `got` the value found, and
-    `fix` what to write instead.
-    """
+    """One fault in a user's input: where, the rule that is broken, the value found, and what to write."""
 
     path: str
     rule: str
@@ -25,11 +21,11 @@ class Fault:
 
 
 class LitsweepError(Exception):
-    """A mistake or a circumstance that the person can mend: shown as one paragraph, never as a traceback."""
+    """An error that the user can fix. It is shown as one paragraph, without a traceback."""
 
 
 class ConfigError(LitsweepError):
-    """Everything wrong in one config, reported together."""
+    """All faults of one config."""
 
     def __init__(self, what: str, faults: Sequence[Fault]) -> None:
         self.what = what
@@ -39,7 +35,7 @@ class ConfigError(LitsweepError):
 
 
 def count(n: int, noun: str) -> str:
-    """`1 fault`, `2 faults`."""
+    """Return the number with its noun, such as `1 fault` or `2 faults`."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 

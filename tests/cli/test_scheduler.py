@@ -8,7 +8,7 @@ import yaml
 
 from litsweep.cli import main
 from litsweep.sweep.config import parse_sweep
-from litsweep.sweep.method import Method
+from litsweep.sweep.parse.method import Method
 
 SWEEP: dict[str, Any] = {
     "program": "train.py",

@@ -109,7 +109,7 @@ def test_our_search_by_the_stock_scheduler(client_env: dict[str, str], tmp_path:
         (expected,) = controller.ask()
         assert run["config"] == expected.parameters
         controller.tell(expected.id, [{"loss": loss} for loss in run["losses"]], "finished")
-    assert expected.reason["method"] == "bayes"
+    assert expected.reason.name == "bayes"
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ def test_check_takes_it(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_three_suggestions_are_like_those_of_wandb(path: Path) -> None:
     config = parse_sweep(path.read_text())
-    suggested = [config.wire(suggestion.parameters) for suggestion in Controller(config).ask(3)]
+    suggested = [config.nest(suggestion.parameters) for suggestion in Controller(config).ask(3)]
     recorded = RECORDED[path.name]["configs"].get("answer", [])
     if config.method == "grid" and recorded:
         assert suggested == recorded[: config.run_cap]
@@ -106,7 +106,7 @@ def test_one_run_each(sweeps: Mapping[str, str], folder: Path, module_env: Env) 
         (run,) = found[path]["runs"]
         config = parse_sweep((FOLDER / name).read_text())
         assert run["state"] == "finished", name
-        assert run["config"] == config.wire(config.flatten(run["config"])), name
+        assert run["config"] == config.nest(config.flatten(run["config"])), name
         assert run["config"], name
         if config.metric:
             assert found[path]["best"], name

@@ -9,14 +9,20 @@ import numpy as np
 import pytest
 import torch
 
-from litsweep.search import grid, random
-from litsweep.search.bayes import suggest as bayes_suggest
-from litsweep.search.proposal import Proposal
+from litsweep.search.searcher import searcher
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.run import Failure, Run, RunState
+from litsweep.sweep.run import Failure, Run, RunState, Suggestion
 
-Suggest = Callable[[SweepConfig, Sequence[Run], int, int], list[Proposal]]
-METHODS: dict[str, Suggest] = {"grid": grid.suggest, "random": random.suggest, "bayes": bayes_suggest}
+Suggest = Callable[[SweepConfig, Sequence[Run], int, int], list[Suggestion]]
+
+
+def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list[Suggestion]:
+    """What a new searcher of the config's method suggests."""
+    tried = {config.space.key(run.parameters) for run in runs}
+    return searcher(config, seed).suggest(runs, tried, n)
+
+
+METHODS: dict[str, Suggest] = {"grid": suggest, "random": suggest, "bayes": suggest}
 FINITE = {
     "flag": {"values": [True, False]},
     "depth": {"min": 1, "max": 2},
@@ -135,7 +141,7 @@ def test_any_history_will_do(method: str, history: tuple[dict[str, float], ...])
     proposals = METHODS[method](config, [], 10, 1)
     odd = [
         Run(f"odd{i}", p.parameters, RunState.FAILED if i % 2 else RunState.FINISHED, history, failure)
-        for i, (p, failure) in enumerate(zip(proposals, [*Failure, None, None, None, None], strict=True))
+        for i, (p, failure) in enumerate(zip(proposals, [*Failure, None, None, None], strict=True))
     ]
     for known in (odd[:1], odd, [*runs, *odd[:4]]):
         (proposal,) = METHODS[method](config, known, 1, 0)
@@ -157,7 +163,7 @@ def test_runs_from_elsewhere_do_no_harm(method: str) -> None:
 
 def test_every_proposal_says_why(method: str) -> None:
     for proposal in METHODS[method](config_of(method, FINITE), [], 4, 0):
-        assert isinstance(proposal.reason["method"], str)
+        assert isinstance(proposal.reason.to_json()["method"], str)
 
 
 @pytest.mark.parametrize("goal", ["minimize", "maximize"])

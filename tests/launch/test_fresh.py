@@ -36,6 +36,7 @@ def as_new_process(made: Bench, run: dict[str, Any]) -> dict[str, Any]:
     cpus = str(cpu_count())
     slot = {"CUDA_VISIBLE_DEVICES": "", "MKL_NUM_THREADS": cpus, "OPENBLAS_NUM_THREADS": cpus}
     environ = {**slot, **os.environ, **made.environ, **given, "WANDB_RUN_ID": "new"}
+    environ.pop("WANDB_SERVICE", None)  # of a client that this process has used
     environ["WANDB_SWEEP_PARAM_PATH"] = run["environ"]["WANDB_SWEEP_PARAM_PATH"]
     environ["PATH"] = path_of_runs(environ)
     argv = ["/usr/bin/env", sys.executable, "train.py", "--fixed"]

@@ -75,7 +75,7 @@ def stored() -> dict[str, object]:
 
 def sent(config: SweepConfig) -> dict[str, dict[str, object]]:
     """What the agent gets from the sweep."""
-    return {k: {"value": v} for k, v in config.wire({**stored(), **VALUES, "model.width": 64.0}).items()}
+    return {k: {"value": v} for k, v in config.nest({**stored(), **VALUES, "model.width": 64.0}).items()}
 
 
 @pytest.fixture

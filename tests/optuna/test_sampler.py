@@ -292,10 +292,10 @@ def test_what_is_no_seed_is_refused_at_once(seed: Any) -> None:
 
 def test_a_search_space_of_anything_else_is_refused() -> None:
     with pytest.raises(
-        TypeError, match=r"search_space\['x'\]: is no distribution, got \(0, 1\); write one of"
+        TypeError, match=r"search_space\['x'\]: must be a distribution, got \(0, 1\); write one of"
     ):
         LitsweepSampler({"x": (0, 1)})  # type: ignore[dict-item]
-    with pytest.raises(TypeError, match=r"search_space: is no mapping, got \['x'\]; write a mapping"):
+    with pytest.raises(TypeError, match=r"search_space: must be a mapping, got \['x'\]; write a mapping"):
         LitsweepSampler(["x"])  # type: ignore[arg-type]
 
 

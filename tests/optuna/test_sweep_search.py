@@ -76,7 +76,7 @@ def test_the_scheduler_hands_out_what_the_controller_suggests(folder: Path) -> N
         assert ("momentum" in config) == (config["optimizer"] == "sgd")
         optimizer.tell_run(suggestion.run_id, result(suggestion, *losses(config)))
         controller.tell(expected.id, [{"loss": loss} for loss in losses(config)], "finished")
-        kinds.add(expected.reason["method"])
+        kinds.add(expected.reason.name)
     assert kinds == {"initial design", "bayes"}
 
 

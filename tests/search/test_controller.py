@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from litsweep import Controller, parse_sweep
+from litsweep.sweep.reasons import DesignReason, RandomReason
 from litsweep.sweep.run import Failure, RunState, unreported_warning
 
 METRIC = {"name": "loss", "goal": "minimize"}
@@ -25,14 +26,14 @@ def controller(method: str = "random", seed: int = 0, namespace: str = "", **key
 
 
 def why_done(search: Controller) -> str | None:
-    return search.is_done
+    return search.done_because
 
 
 def test_ask_gives_parameters_an_id_and_a_reason() -> None:
     (suggestion,) = controller().ask()
     assert re.fullmatch("[a-z0-9]{8}", suggestion.id)
     assert 0.0 <= float(str(suggestion.parameters["x"])) <= 1.0
-    assert suggestion.reason == {"method": "random"}
+    assert suggestion.reason == RandomReason()
 
 
 def test_ids_depend_on_namespace_and_seed_the_search_on_the_seed_alone() -> None:
@@ -90,7 +91,7 @@ def test_a_replay_by_add_goes_on_as_if_nothing_had_happened(method: str) -> None
     assert replayed.runs == lived.runs
     suggestions = replayed.ask(2)
     assert suggestions == lived.ask(2)
-    assert {suggestion.reason["method"] for suggestion in suggestions} == {method}
+    assert {suggestion.reason.name for suggestion in suggestions} == {method}
 
 
 def test_tell_replaces_the_history_and_keeps_what_is_not_told() -> None:
@@ -141,7 +142,7 @@ def test_a_wrong_history_is_one_clear_error_that_leaves_no_trace(history: Any, w
     with pytest.raises(TypeError, match=re.escape(words)):
         search.tell(suggestion.id, history, "finished")
     with pytest.raises(TypeError, match=re.escape(words)):
-        search.add({"a": 2}, history, is_prior=True, reason={"fallback": "no model"})
+        search.add({"a": 2}, history, is_prior=True, reason=DesignReason(fallback="no model"))
     assert (search.runs, search.warnings, search.best()) == (untouched.runs, (), None)
     assert search.ask() == untouched.ask()
 
@@ -235,7 +236,7 @@ def test_runs_to_stop_names_each_with_its_reason_until_told() -> None:
     search.tell(running.id, history=[{"loss": 9.0}, {"loss": 3.0}])
     (decision,) = search.runs_to_stop()
     assert decision == decision.id == running.id
-    assert [decision.reason[key] for key in ("bracket", "threshold", "value")] == [2, 2.0, 3.0]
+    assert [getattr(decision.reason, key) for key in ("bracket", "threshold", "value")] == [2, 2.0, 3.0]
     search.tell(running.id, stopped_early=True)
     assert search.runs_to_stop() == []
 
@@ -280,7 +281,7 @@ def test_a_metric_that_is_never_a_finite_number_is_a_warning_that_says_what_it_i
 def test_fallbacks_are_counted_also_when_replayed() -> None:
     search = controller()
     for _ in range(2):
-        search.add({"x": 0.1}, state="running", reason={"fallback": "the model could not be fitted"})
+        search.add({"x": 0.1}, state="running", reason=DesignReason(fallback="the model could not be fitted"))
     assert search.warnings == ("the model could not be fitted (2 times)",)
 
 

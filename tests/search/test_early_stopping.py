@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from litsweep.search.curve import Curve
-from litsweep.search.hyperband import brackets
-from litsweep.search.stopping import StopDecision, decide
-from litsweep.search.successive_halving import rungs
-from litsweep.sweep.early_terminate import CurveRule, Hyperband, MedianStopping, SuccessiveHalving
+from litsweep.sweep.early_termination.curve import LearningCurve
+from litsweep.sweep.early_termination.hyperband import Hyperband, brackets
+from litsweep.sweep.early_termination.median import MedianStopping
+from litsweep.sweep.early_termination.rule import CurveRule, StopDecision
+from litsweep.sweep.early_termination.successive_halving import SuccessiveHalving, rungs
 from litsweep.sweep.metric import Goal, Metric
 from litsweep.sweep.run import Run, RunState
 
@@ -24,7 +24,7 @@ def run(
 
 
 def stopped(rule: CurveRule, *runs: Run, metric: Metric = LOSS) -> list[StopDecision]:
-    return decide(rule, [Curve.of(each, metric) for each in runs])
+    return list(rule.decide([LearningCurve.of(each, metric) for each in runs]))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_hyperband_keeps_those_at_or_below_the_threshold(last: float, stops: boo
 
 def test_hyperband_says_why() -> None:
     (decision,) = stopped(Hyperband(min_iter=3), *PEERS, run("me", [9, 8, 7, 6]))
-    assert decision.reason == {
+    assert decision.reason.to_json() == {
         "rule": "hyperband",
         "bracket": 3,
         "threshold": 2,
@@ -97,7 +97,7 @@ def test_maximizing_turns_the_comparison_around() -> None:
     best, worst = run("best", [1, 2, 30]), run("worst", [1, 2, 3])
     (decision,) = stopped(Hyperband(min_iter=3), *PEERS, best, worst, run("low", [9, 9, 0]), metric=metric)
     assert decision == "low"
-    assert (decision.reason["threshold"], decision.reason["value"]) == (3, 0)
+    assert (decision.reason.threshold, decision.reason.value) == (3, 0)
 
 
 def test_rows_without_a_finite_value_are_no_iterations() -> None:
@@ -122,8 +122,8 @@ def test_successive_halving_compares_bests_up_to_the_rung() -> None:
     rule = SuccessiveHalving(min_iter=2, eta=2)
     (decision,) = stopped(rule, run("a", [1, 5], FINISHED), run("b", [4, 3]))
     assert decision == "b"
-    assert decision.reason["rule"] == "successive_halving"
-    assert (decision.reason["bracket"], decision.reason["threshold"], decision.reason["value"]) == (2, 1, 3)
+    assert decision.reason.name == "successive_halving"
+    assert (decision.reason.bracket, decision.reason.threshold, decision.reason.value) == (2, 1, 3)
 
 
 def test_median_stopping_compares_the_best_with_the_median_running_average() -> None:
@@ -133,7 +133,7 @@ def test_median_stopping_compares_the_best_with_the_median_running_average() -> 
     assert stopped(rule, *finished[:2], run("me", [9, 9])) == [], "too few finished runs"
     assert stopped(rule, *finished, run("me", [9, 5])) == [], "5 is the median of the averages 3, 5, 7"
     (decision,) = stopped(rule, *finished, run("me", [9, 5.5]))
-    assert (decision.reason["threshold"], decision.reason["value"], decision.reason["compared_runs"]) == (
+    assert (decision.reason.threshold, decision.reason.value, decision.reason.to_json()["compared_runs"]) == (
         5,
         5.5,
         3,

@@ -4,9 +4,13 @@ from typing import Any
 
 import pytest
 
-from litsweep.search.grid import suggest
-from litsweep.sweep.config import parse_sweep
-from litsweep.sweep.run import Run
+from litsweep.search.grid import GridSearch
+from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.run import Run, Suggestion
+
+
+def suggest(config: SweepConfig, runs: list[Run], n: int) -> list[Suggestion]:
+    return GridSearch(config, 0).suggest(runs, {config.space.key(run.parameters) for run in runs}, n)
 
 
 def points(parameters: dict[str, Any], runs: list[Run] | None = None, **ours: Any) -> list[dict[str, object]]:

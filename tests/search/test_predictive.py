@@ -3,7 +3,7 @@
 import math
 
 from litsweep import Controller, parse_sweep
-from litsweep.search.predictive import rungs
+from litsweep.sweep.early_termination.predictive import ForecastReason, rungs
 
 EPOCHS = 20
 SWEEP = {
@@ -32,9 +32,9 @@ def test_a_run_that_is_behind_ends_and_one_ahead_goes_on() -> None:
     (decision,) = search.runs_to_stop()
     assert decision.id == behind
     reason = decision.reason
-    assert reason["rule"] == "predictive" and reason["bracket"] == 4
-    assert float(str(reason["chance"])) < 0.2
-    assert reason["threshold"] == curve(0.2, EPOCHS)[-1]["score"]
+    assert isinstance(reason, ForecastReason) and reason.bracket == 4
+    assert reason.chance < 0.2
+    assert reason.threshold == curve(0.2, EPOCHS)[-1]["score"]
     assert ahead not in search.runs_to_stop()
 
 

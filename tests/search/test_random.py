@@ -6,9 +6,14 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from litsweep.search.random import shuffled, suggest
+from litsweep.search.random import RandomSearch, shuffled
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.run import Run
+from litsweep.sweep.run import Run, Suggestion
+
+
+def suggest(config: SweepConfig, runs: list[Run], n: int, seed: int) -> list[Suggestion]:
+    tried = {config.space.key(run.parameters) for run in runs}
+    return RandomSearch(config, seed).suggest(runs, tried, n)
 
 
 def config_of(**parameters: Any) -> SweepConfig:

@@ -48,9 +48,9 @@ def test_a_target_reached_in_the_summary(summary: dict[str, Any]) -> None:
     search = controller(metric={**ACC, "target": 0.9})
     (run,) = search.ask()
     search.tell(run.id, [{"acc": 0.1}], summary={"acc": 0.1})
-    assert search.is_done is None
+    assert search.done_because is None
     search.tell(run.id, summary=summary)
-    assert search.is_done == "target"
+    assert search.done_because == "target"
 
 
 def test_the_summary_is_no_iteration() -> None:

@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 
 from litsweep.errors import ConfigError
-from litsweep.search.curve import Curve
-from litsweep.search.grid import suggest
-from litsweep.search.hyperband import brackets, thresholds
-from litsweep.search.stopping import decide
+from litsweep.search.grid import GridSearch
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.early_terminate import Hyperband
+from litsweep.sweep.early_termination.curve import LearningCurve
+from litsweep.sweep.early_termination.hyperband import Hyperband, brackets, thresholds
 from litsweep.sweep.run import Run, RunState
 
 Case = dict[str, Any]
@@ -44,8 +42,10 @@ def runs_of(config: SweepConfig, case: Case) -> list[Run]:
 def test_grid_points_and_their_order(case: Case) -> None:
     config = parse(case["config"], case["wandb"])
     if config is not None:
-        points = suggest(config, runs_of(config, case), case["n"])
-        assert [config.wire(point.parameters) for point in points] == case["wandb"]
+        runs = runs_of(config, case)
+        tried = {config.space.key(run.parameters) for run in runs}
+        points = GridSearch(config, 0).suggest(runs, tried, case["n"])
+        assert [config.nest(point.parameters) for point in points] == case["wandb"]
 
 
 @cases("stop")
@@ -56,10 +56,10 @@ def test_hyperband_brackets_thresholds_and_stops(case: Case) -> None:
     rule, metric = config.early_terminate, config.metric
     assert isinstance(rule, Hyperband)
     assert metric is not None
-    curves = [Curve.of(run, metric) for run in runs_of(config, case)]
+    curves = [LearningCurve.of(run, metric) for run in runs_of(config, case)]
     assert brackets(rule)[:9] == case["wandb"]["bands"]
     assert [limit for limit, _ in thresholds(rule, curves).values()] == case["wandb"]["thresholds"]
-    assert [decision.id for decision in decide(rule, curves)] == case["wandb"]["stopped"]
+    assert [decision.id for decision in rule.decide(curves)] == case["wandb"]["stopped"]
 
 
 @cases("distribution")

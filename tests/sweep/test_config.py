@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from litsweep.sweep.config import Goal, Impute, Method, Metric, SweepConfig, parse_sweep
+from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.distributions import (
     Beta,
     Categorical,
-    Distribution,
     IntUniform,
     LogNormal,
     LogUniform,
@@ -18,7 +18,10 @@ from litsweep.sweep.distributions import (
     Uniform,
     constant,
 )
-from litsweep.sweep.early_terminate import Hyperband, MedianStopping, PredictiveTermination, SuccessiveHalving
+from litsweep.sweep.early_termination.hyperband import Hyperband
+from litsweep.sweep.early_termination.median import MedianStopping
+from litsweep.sweep.early_termination.predictive import PredictiveTermination
+from litsweep.sweep.early_termination.successive_halving import SuccessiveHalving
 from litsweep.sweep.space import Condition
 
 METRIC = {"name": "val_loss"}
@@ -87,7 +90,7 @@ def test_the_wire_is_nested_and_comes_back_flat() -> None:
         }
     )
     flat = {"opt.lr": 0.5, "opt.kind": "a", "model.width": 8, "aug": {"flip": True}}
-    wire = config.wire(flat)
+    wire = config.nest(flat)
     assert wire == {"opt": {"lr": 0.5, "kind": "a"}, "model.width": 8, "aug": {"flip": True}}
     assert config.flatten(wire) == flat
     from_the_run = {
@@ -129,7 +132,7 @@ def test_the_most_runs_that_a_sweep_can_have(rest: dict[str, Any], most: int | N
     """A grid over q_uniform is W&B's: 1, 3, 5, 7, 9, where random search draws 0, 2, 4 and so on up to 10."""
     quantized = {"distribution": "q_uniform", "min": 1.0, "max": 10.0, "q": 2.0}
     config = parse_sweep({"parameters": {"a": quantized, "b": {"min": 1, "max": 2}}, **rest})
-    assert config.most_runs == most
+    assert config.max_runs == most
 
 
 def test_several_metrics() -> None:

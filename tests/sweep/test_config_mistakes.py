@@ -108,7 +108,7 @@ def test_a_parameter(entry: object, path: str, words: str) -> None:
     ("keys", "path", "words"),
     [
         ({"method": "bayess"}, "method", "did you mean bayes?"),
-        ({"method": "bayes"}, "metric", "method: bayes cannot do without"),
+        ({"method": "bayes"}, "metric", "method: bayes cannot work without it"),
         ({"metric": {"name": "a", "goal": "maximise"}}, "metric.goal", "did you mean maximize?"),
         ({"metric": {"name": "a", "goal": "max"}}, "metric.goal", "did you mean maximize?"),
         (
@@ -120,7 +120,7 @@ def test_a_parameter(entry: object, path: str, words: str) -> None:
         ({"metric": None}, "metric", "write `name: val_loss` under it"),
         ({"metric": {"goal": "minimize"}}, "metric.name", "is missing"),
         ({"metric": {"name": ""}}, "metric.name", "is missing; add the name that the run logs"),
-        ({"metric": METRIC, "metrics": [METRIC, {"name": "b"}]}, "metrics", "cannot stand beside metric"),
+        ({"metric": METRIC, "metrics": [METRIC, {"name": "b"}]}, "metrics", "cannot be combined with metric"),
         ({"metrics": [METRIC]}, "metrics", "two or more"),
         ({"metrics": [METRIC, METRIC]}, "metrics", "different names"),
         ({"metrics": [METRIC, "ms"]}, "metrics[1]", "write `name: ms` under it"),
@@ -150,16 +150,20 @@ def test_a_parameter(entry: object, path: str, words: str) -> None:
         (
             {"method": "grid", "parameters": {"a": {"values": [1, 2], "probabilities": [0.5, 0.5]}}},
             "parameters.a.probabilities",
-            "cannot be part of a grid; leave probabilities out",
+            "cannot be part of a grid; remove probabilities",
         ),
         ({"method": "custom"}, "scheduler", "is missing"),
         ({"scheduler": {"engine": "optuna"}}, "scheduler.engine", "write `method: custom`"),
         ({"scheduler": {**WANDB, "optimizer": "f"}}, "scheduler.optimizer", "needs source"),
-        ({"scheduler": WANDB, "controller": {"type": "local"}}, "controller.type", "beside a scheduler"),
+        (
+            {"scheduler": WANDB, "controller": {"type": "local"}},
+            "controller.type",
+            "in a sweep with a scheduler",
+        ),
         (
             {"scheduler": WANDB, "litsweep": {"early_terminate": {"type": "median"}}},
             "litsweep.early_terminate",
-            "is read by nobody beside this scheduler",
+            "has no effect with this scheduler",
         ),
         ({"litsweep": None}, "litsweep", "write for example `seed: 7` under it"),
         ({"litsweep": {"sed": 1}}, "litsweep.sed", "did you mean seed?"),
@@ -222,7 +226,7 @@ def test_successive_halving_without_a_rung(limits: dict[str, int], least: int) -
 
 def test_early_terminate_needs_a_metric() -> None:
     config = with_keys(early_terminate={"type": "hyperband", "min_iter": 3})
-    assert "early_terminate cannot do without" in faults(config)["metric"]
+    assert "early_terminate cannot work without it" in faults(config)["metric"]
 
 
 def test_no_early_termination_of_several_metrics() -> None:
@@ -239,15 +243,15 @@ def test_no_early_termination_of_several_metrics() -> None:
         (
             {"m": {"opt": ["sgd", "adma"]}},
             "m.opt",
-            "is never, got the text 'adma'; its values are ['sgd', 'adam']",
+            "never has this value, got the text 'adma'; its values are ['sgd', 'adam']",
         ),
         ({"m": {"optt": "sgd"}}, "m.optt", "did you mean opt?"),
         ({"n": {"opt": "sgd"}}, "n", "is not a parameter"),
         ({"m": "sgd"}, "m", "write for example `momentum: {optimizer: sgd}`"),
         ({"m": {"opt": "sgd", "x": 1}}, "m", "exactly one"),
-        ({"m": {"opt": []}}, "m.opt", "must give the values"),
-        ({"opt": {"opt": "sgd"}}, "opt", "in a circle"),
-        ({"opt": {"m": 0.9}}, "opt.m", "is never exactly one value, got 0.9; list those that m may have"),
+        ({"m": {"opt": []}}, "m.opt", "must list at least one value"),
+        ({"opt": {"opt": "sgd"}}, "opt", "depends on itself"),
+        ({"opt": {"m": 0.9}}, "opt.m", "it never equals one value, got 0.9; list the values of m"),
     ],
     ids=str,
 )
@@ -289,8 +293,8 @@ def test_unreadable_yaml_is_one_fault_with_its_place(text: str, words: str) -> N
         (None, "; a sweep config begins with lines such as `method: random`"),
         ([], ", got []; a sweep"),
         (b"method: random", ", got b'method: random'; a sweep"),
-        (Path("sweeps/x.yaml"), ", got PosixPath('sweeps/x.yaml'); that names a file: give the text in it"),
-        ("sweeps/x.yaml", ", got the text 'sweeps/x.yaml'; that names a file: give the text in it"),
+        (Path("sweeps/x.yaml"), ", got PosixPath('sweeps/x.yaml'); pass the text of the file"),
+        ("sweeps/x.yaml", ", got the text 'sweeps/x.yaml'; pass the text of the file"),
         ("sweep", ", got the text 'sweep'; a sweep"),
         ("- a.yaml", ", got ['a.yaml']; a sweep"),
     ],

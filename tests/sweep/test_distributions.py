@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.distributions import (
     Beta,
     Categorical,
-    Distribution,
     IntUniform,
     LogNormal,
     LogUniform,

@@ -95,8 +95,8 @@ def test_any_text_names_a_parameter(name: object) -> None:
     config = parse_sweep({"method": "grid", "parameters": parameters, "litsweep": ours})
     values = {str(name): 1, f"n.{name}": 2, "g.g": 1}
     assert set(config.space.by_name) == set(values)
-    wire = {str(name): 1, "n": {str(name): 2}, "g": {"g": 1}}
-    assert config.wire(values) == wire
-    assert config.flatten(wire) == values
+    sent = {str(name): 1, "n": {str(name): 2}, "g": {"g": 1}}
+    assert config.nest(values) == sent
+    assert config.flatten(sent) == values
     warned = [warning for warning in config.warnings if "W&B's schema has only letters" in warning]
     assert len(warned) == (0 if name == "a-b" else 2)

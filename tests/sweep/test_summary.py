@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from litsweep.sweep.metric import Goal, Metric
-from litsweep.sweep.objective import best_value, curve, last_value, objective
+from litsweep.sweep.objective import last_value, metric_values, objective, objective_value
 from litsweep.sweep.run import Run
 from litsweep.sweep.summary import entries, find, summary_values
 
@@ -61,19 +61,19 @@ def test_the_objective_is_the_best_of_history_and_summary() -> None:
     history = [{"acc": 0.5, "loss": 3.0}, {"acc": math.nan}, {"acc": 0.4, "loss": 2.0}]
     run = Run("a", {}, history=history, summary={"acc": {"min": 0.1, "max": 0.9}, "loss": 5.0})
     assert (objective(run, ACC), objective(run, LOSS)) == (0.9, 2.0)
-    assert curve(run, "acc") == [0.5, 0.4]
+    assert metric_values(run, "acc") == [0.5, 0.4]
 
 
 def test_the_last_value_is_the_last_logged() -> None:
     summary = {"acc": {"max": 0.9, "last": 0.3}}
     assert last_value([0.5, 0.4], summary, "acc") == 0.4
     assert last_value([], summary, "acc") == 0.3
-    assert last_value([], {}, "acc") is None and best_value([], {}, ACC) is None
+    assert last_value([], {}, "acc") is None and objective_value([], {}, ACC) is None
 
 
 def test_nested_rows_are_read_as_nested_summaries_are() -> None:
     run = Run("a", {}, history=[{"val": {"acc": 1}}, {"val.acc": 2}])  # type: ignore[dict-item]
-    assert curve(run, "val.acc") == [1.0, 2.0]
+    assert metric_values(run, "val.acc") == [1.0, 2.0]
 
 
 def test_aggregates_of_a_metric_are_one_entry() -> None:

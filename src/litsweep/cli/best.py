@@ -13,8 +13,8 @@ from litsweep.errors import count
 from litsweep.launch.result import NOT_FINITE, BestRun, Result, result_of
 from litsweep.sweep.metric import Goal
 from litsweep.sweep.run import unreported_warning
-from litsweep.sweep.section import show
 from litsweep.sweep.summary import is_aggregated
+from litsweep.sweep.values import show
 
 _WIDEST_NAME = 40
 """Values stand below each other, but behind a longer name."""

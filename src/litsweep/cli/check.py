@@ -13,7 +13,8 @@ from litsweep.cli.program import program_faults, program_warnings, target_of
 from litsweep.errors import ConfigError, Fault, LitsweepError, count
 from litsweep.launch.command import fill_environment, is_macro
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.distributions import Categorical, Distribution
+from litsweep.sweep.distribution import Distribution
+from litsweep.sweep.distributions import Categorical
 
 PIPELINE = "litsweep.pipeline"
 
@@ -140,7 +141,7 @@ def _place(flag: str, config: SweepConfig) -> str:
     """Where the sweep config has a flag, or the mapping that it is taken from; else the flag itself."""
     for parameter in config.space.parameters:
         if f"{flag}.".startswith(f"{parameter.name}."):
-            return parameter.place + flag.removeprefix(parameter.name)
+            return parameter.config_path + flag.removeprefix(parameter.name)
     return flag
 
 

@@ -147,7 +147,7 @@ class SummaryLine:
         ended = len(status.runs) - len(status.alive)
         self._before = ended if self._before is None else self._before
         counted = None if self._count is None else self._before + self._count
-        bounds = [n for n in (status.config.most_runs, counted) if n is not None]
+        bounds = [n for n in (status.config.max_runs, counted) if n is not None]
         return min(bounds) if bounds else None
 
     def _tail(self, status: SweepStatus, total: int | None) -> str:

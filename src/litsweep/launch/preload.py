@@ -174,21 +174,26 @@ class _File:
             case ast.Try():
                 self._try(node, attempt)
             case ast.ClassDef():
-                self._require(node, [*node.bases, *node.keywords], node.decorator_list)
-                outside = dict(self.names)
-                self._run(node.body, attempt)
-                self.names = outside | {node.name: ""}
+                self._class(node, attempt)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 self._require(node, _evaluated_by(node), node.decorator_list)
                 self.names[node.name] = ""
-            case ast.Pass() | ast.Global():
-                pass
             case ast.Expr() | ast.Assign() | ast.AnnAssign() | ast.Raise():
                 self._assign(node)
             case ast.AugAssign(target=ast.Name(id="__all__")):
                 self._require(node, [node.value], [])
             case _:
-                self._stop(node)
+                self._other(node)
+
+    def _other(self, node: ast.stmt) -> None:
+        if not isinstance(node, ast.Pass | ast.Global):
+            self._stop(node)
+
+    def _class(self, node: ast.ClassDef, attempt: int) -> None:
+        self._require(node, [*node.bases, *node.keywords], node.decorator_list)
+        outside = dict(self.names)
+        self._run(node.body, attempt)
+        self.names = outside | {node.name: ""}
 
     def _assign(self, node: ast.Expr | ast.Assign | ast.AnnAssign | ast.Raise) -> None:
         targets = [part for part in ast.walk(node) if isinstance(getattr(part, "ctx", None), ast.Store)]

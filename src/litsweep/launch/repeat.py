@@ -43,7 +43,7 @@ def command_line(config: SweepConfig, parameters: Mapping[str, object], run_id: 
     template = config.command or DEFAULT_COMMAND
     if config.program is None and "${program}" in template:
         return None
-    values = config.wire(as_sent(config, parameters))
+    values = config.nest(as_sent(config, parameters))
     args_file = Path(f"args-{run_id}.json")
     macros = filled_macros(config.program or "", values, args_file)
     macros["interpreter"] = [_python()]

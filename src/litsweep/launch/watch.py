@@ -12,7 +12,7 @@ from litsweep.errors import LitsweepError
 from litsweep.launch.protocol import AgentApi, SweepPath, credentials
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.objective import best_value, curve, last_value
+from litsweep.sweep.objective import last_value, metric_values, objective_value
 from litsweep.sweep.pareto import front_of_sweep, ranked_by
 from litsweep.sweep.run import Failure, Run, RunState, count_words, state_word
 
@@ -166,7 +166,7 @@ class SweepWatch:
         state = RunState(run.state)
         summary = dict(run.summary_metrics)
         logged = list(zip(self._curves(run, state, config.metrics), config.metrics, strict=True))
-        bests = {metric.name: best_value(values, summary, metric) for values, metric in logged}
+        bests = {metric.name: objective_value(values, summary, metric) for values, metric in logged}
         objectives = {name: best for name, best in bests.items() if best is not None}
         flat = config.flatten(run.config)
         return RunStatus(
@@ -204,5 +204,5 @@ def _curve(run: Any, metric: Metric) -> list[float]:
     One metric at a time: asked for several, the client leaves out the rows that lack any of them.
     """
     rows = list(run.scan_history(keys=[metric.name]))
-    values = curve(Run(run.id, {}, history=rows), metric.name)
+    values = metric_values(Run(run.id, {}, history=rows), metric.name)
     return [min(values), max(values), values[-1]] if values else []

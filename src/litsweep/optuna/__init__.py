@@ -1,8 +1,4 @@
-"""The Bayesian search as an Optuna sampler, and as the engine behind `wandb sweep-scheduler`.
-
-`LitsweepSampler` is for any Optuna study; `SweepSearch` is what a sweep's `scheduler.source` hands to the
-stock wandb client, as `litsweep scheduler` writes it.
-"""
+"""The Bayesian search as a sampler for any Optuna study, and as the optimizer of `wandb sweep-scheduler`."""
 
 try:
     import optuna as _optuna  # noqa: F401

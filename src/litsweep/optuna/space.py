@@ -1,4 +1,4 @@
-"""The search space of a study: as given, or as its trials show it."""
+"""The search space of a study, as observed in its trials."""
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -7,18 +7,18 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from litsweep.optuna.distributions import from_optuna
-from litsweep.optuna.trials import in_terms_of, parameters
+from litsweep.optuna.trials import on_steps, parameters
 from litsweep.sweep.space import Condition, Parameter, SearchSpace
 from litsweep.sweep.values import identity
 
 Distributions = Mapping[str, BaseDistribution]
 
+# A trial in one of these states has all of its parameters; a failed one may lack some.
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
-"""The states in which a trial shows all of its parameters; one that failed may have asked for a part."""
 
 
 def observed(trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
-    """The parameters of the ended trials, less those whose distribution varies from trial to trial."""
+    """Return the parameters of ended trials, without those whose distribution varies between trials."""
     found: dict[str, BaseDistribution] = {}
     varying: set[str] = set()
     for trial in _ended(trials):
@@ -29,10 +29,10 @@ def observed(trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
 
 
 def search_space(distributions: Distributions, trials: Sequence[FrozenTrial]) -> SearchSpace:
-    """What can be modelled of a define-by-run space.
+    """Return the part of a define-by-run space that can be modelled.
 
-    A parameter that some trials lack becomes a conditional one where a categorical parameter explains when it
-    is there; where none does, it is left out, to be sampled by itself.
+    A parameter that some trials lack becomes conditional if a categorical parameter explains its presence.
+    Otherwise it is left out and sampled at random.
     """
     ended = [trial.params for trial in _ended(trials)]
     presence = {name: sum(name in params for params in ended) for name in distributions}
@@ -49,16 +49,16 @@ def search_space(distributions: Distributions, trials: Sequence[FrozenTrial]) ->
     return SearchSpace(tuple(found[name] for name in sorted(found)))
 
 
-def is_tried_through(space: SearchSpace, trials: Iterable[FrozenTrial]) -> bool:
-    """True where the space is finite and each of its configs has a trial, ended or running.
+def is_exhausted_by(space: SearchSpace, trials: Iterable[FrozenTrial]) -> bool:
+    """Return True if the space is finite and each config has a trial, ended or running.
 
-    False as long as a trial has parameters that the space does not know. Those without any are left aside.
+    It is False if an ended trial has unknown parameters. Trials without parameters are ignored.
     """
     if not space.parameters or space.size == math.inf:
         return False
     tried: set[Hashable] = set()
     for trial in trials:
-        config = in_terms_of(space, parameters(trial))
+        config = on_steps(space, parameters(trial))
         if config.keys() == {parameter.name for parameter in space.active(config)} and space.contains(config):
             tried.add(space.key(config))
         elif config and trial.state in _ENDED:
@@ -67,14 +67,14 @@ def is_tried_through(space: SearchSpace, trials: Iterable[FrozenTrial]) -> bool:
 
 
 def _ended(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Those that say what the space is: one without parameters says nothing (it was refused, perhaps)."""
+    """Return the ended trials that have parameters."""
     return [trial for trial in trials if trial.state in _ENDED and trial.params]
 
 
 def _condition(
     name: str, categories: Sequence[str], configs: Sequence[Mapping[str, object]]
 ) -> Condition | None:
-    """The first category with values at which `name` always, and others at which it never is there."""
+    """Return the condition of the first category whose values separate the presence of `name`."""
     for parent in categories:
         present = {identity(c.get(parent)): c.get(parent) for c in configs if parent in c and name in c}
         absent = {identity(c[parent]) for c in configs if parent in c and name not in c}

@@ -1,4 +1,4 @@
-"""A study's trials as the runs that the search learns from."""
+"""Conversion of a study's trials to runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,14 +14,13 @@ from litsweep.sweep.run import Run, RunState
 from litsweep.sweep.space import Parameter, SearchSpace
 
 SAMPLED = "litsweep:sampled"
-"""The trial attribute with what was sampled for it: parameters show in a trial only once the objective has
-asked for them, and other trials may be sampled before that."""
+"""The trial attribute with the sampled config, since a trial has no parameter before its objective asks."""
 
 REASON = "litsweep:reason"
 """The trial attribute with the reason for its config."""
 
 STOPPED = "litsweep:stopped"
-"""The trial attribute with the reason for which it was pruned."""
+"""The trial attribute with the reason for pruning it."""
 
 _STATES = {
     TrialState.COMPLETE: RunState.FINISHED,
@@ -32,31 +31,30 @@ _STATES = {
 
 
 def metrics(study: Study) -> tuple[Metric, ...]:
-    """One metric for each of the study's directions."""
+    """Return one metric for each direction of the study."""
     goals = [Goal.MAXIMIZE if d is StudyDirection.MAXIMIZE else Goal.MINIMIZE for d in study.directions]
     return tuple(Metric(f"value {index}", goal) for index, goal in enumerate(goals))
 
 
 def parameters(trial: FrozenTrial) -> dict[str, Any]:
-    """What a trial has or, as far as its objective has not asked yet, is going to get."""
+    """Return a trial's parameters, with the sampled ones that its objective has not suggested yet."""
     sampled = trial.system_attrs.get(SAMPLED, {}) if trial.state is TrialState.RUNNING else {}
     return {**sampled, **trial.system_attrs.get("fixed_params", {}), **trial.params}
 
 
-def in_terms_of(space: SearchSpace, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The same parameters with a stepped 0.3 as the space writes it, which may be 0.30000000000000004."""
+def on_steps(space: SearchSpace, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with stepped values as the space computes them, such as 0.30000000000000004."""
     return {name: _on_step(space.by_name.get(name), value) for name, value in parameters.items()}
 
 
 def runs(trials: Sequence[FrozenTrial], config: SweepConfig, is_best_of_curve: bool = False) -> list[Run]:
-    """The runs, in order of number, that have parameters; trials that wait to be started have none yet.
+    """Return the runs of trials with parameters, in order of number. A waiting trial has none yet.
 
-    A trial's objective is the value that was told: intermediate values beyond it do not count, unless
-    `is_best_of_curve` says that they are the same metric, as in W&B: then the value is from a run's summary,
-    and the best of all is the objective.
+    A trial's objective is its final value. With `is_best_of_curve`, that is the metric in the run's summary,
+    and the objective is the best of the intermediate values and the summary, as in W&B.
     """
     started = [trial for trial in trials if trial.state in _STATES]
-    found = ((trial, in_terms_of(config.space, parameters(trial))) for trial in started)
+    found = ((trial, on_steps(config.space, parameters(trial))) for trial in started)
     return [
         Run(
             str(trial.number),
@@ -79,6 +77,7 @@ def _on_step(parameter: Parameter | None, value: object) -> object:
 
 
 def _summary(trial: FrozenTrial, metrics: Sequence[Metric]) -> dict[str, float]:
+    """Return the summary of the trial's run: the final value of each metric; empty if there is none."""
     names = [metric.name for metric in metrics]
     return dict(zip(names, trial.values, strict=True)) if trial.values else {}
 

@@ -1,1 +1,1 @@
-"""The search: what to try next, and what to stop."""
+"""The search: suggestions of the next configs, and decisions to stop runs."""

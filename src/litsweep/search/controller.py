@@ -1,4 +1,4 @@
-"""The search of one sweep: ask for configs, tell what became of them, hear which runs to stop."""
+"""The search of one sweep: suggest configs, record runs, decide which runs to stop."""
 
 import hashlib
 from collections import Counter
@@ -6,32 +6,41 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from litsweep.errors import count
-from litsweep.search.curve import Curve
 from litsweep.search.searcher import searcher
-from litsweep.search.stopping import StopDecision, Stopper
 from litsweep.sweep.config import SweepConfig
-from litsweep.sweep.history import History, rows_of, summary_of
+from litsweep.sweep.early_termination.curve import LearningCurve
+from litsweep.sweep.early_termination.rule import EarlyTerminationRule, Forecast, StopDecision, Stopper
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.objective import best_value, objective
+from litsweep.sweep.objective import objective, objective_value
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
-from litsweep.sweep.run import Failure, Run, RunState, Suggestion, unreported_warning
-from litsweep.sweep.section import show
+from litsweep.sweep.reason import Reason, SuggestionReason, UnknownReason
+from litsweep.sweep.run import (
+    Failure,
+    History,
+    Run,
+    RunState,
+    Suggestion,
+    parse_history,
+    parse_summary,
+    unreported_warning,
+)
 from litsweep.sweep.summary import entries, is_aggregated
-from litsweep.sweep.values import checked_seed, is_number
+from litsweep.sweep.values import checked_seed, is_number, show
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 8
 
 
 class Controller:
-    """What to run next and what to stop, from the runs so far.
+    """Suggests the configs of one sweep and decides which runs to stop.
 
-    Deterministic: the same config, runs (in order) and seed give the same suggestions and decisions, whether
-    the runs came by `ask` and `tell` or are replayed by `add`; only `predictive` termination depends on what
-    was known when a run reached the iterations at which it is judged. It keeps no clock, files or threads;
-    calls from several threads are the caller's to order. A seed in the config goes before `seed`; `namespace`
-    (the id of the sweep, say) makes run ids differ between sweeps and changes nothing else. Raises ValueError
-    where `seed` is no integer of at least 0, TypeError where `config` was not parsed.
+    It is deterministic: the same config, runs (in order) and seed give the same suggestions and decisions. It
+    does not matter whether the runs came by `ask` and `tell` or are replayed by `add`. The exception is
+    `predictive` termination, which depends on what was known when a run reached a rung. The controller has no
+    clock, files or threads, and is not thread-safe.
+
+    A seed in the config overrides `seed`. `namespace` (for example the sweep's id) makes run ids differ
+    between sweeps. Raises ValueError for a wrong `seed`, TypeError if `config` was not parsed.
     """
 
     def __init__(self, config: SweepConfig, seed: int = 0, namespace: str = "") -> None:
@@ -42,33 +51,30 @@ class Controller:
         self._namespace = namespace
         self._searcher = searcher(config, self.seed)
         rule = config.early_terminate
-        self._stopper = None if rule is None or config.scheduler else Stopper(config, rule, self.seed)
+        self._stopper = None if rule is None or config.scheduler else early_stopper(config, rule, self.seed)
         self._runs: dict[str, Run] = {}
-        self._curves: dict[str, Curve] = {}
+        self._curves: dict[str, LearningCurve] = {}
         self._objectives: dict[str, float | None] = {}
         self._priors: set[str] = set()
         self._on_target: set[str] = set()
         self._tried: set[Hashable] = set()
         self._fallbacks: Counter[str] = Counter()
-        self._ran_dry = False
+        self._is_exhausted = False
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """Every run it knows, in order: suggested, added and prior ones."""
+        """All runs in order: suggested, added and prior ones."""
         return tuple(self._runs.values())
 
     def ask(self, n: int = 1) -> list[Suggestion]:
-        """Up to `n` configs to run next; they count as running from here on.
-
-        Fewer, or none, once the sweep is done (`is_done` says why).
-        """
-        if self.is_done is not None:
+        """Return up to `n` configs and count them as running; none once the sweep is `done_because`."""
+        if self.done_because is not None:
             return []
         if self.config.run_cap is not None:
             n = min(n, self.config.run_cap - self._own_count)
-        proposals = self._searcher.propose(self.runs, self._tried, n)
-        self._ran_dry = len(proposals) < n and self.config.scheduler is None
-        return [self._launch(proposal.parameters, proposal.reason) for proposal in proposals]
+        suggestions = self._searcher.suggest(self.runs, self._tried, n)
+        self._is_exhausted = len(suggestions) < n and self.config.scheduler is None
+        return [self._start(suggestion) for suggestion in suggestions]
 
     def tell(
         self,
@@ -79,12 +85,12 @@ class Controller:
         stopped_early: bool | None = None,
         summary: Mapping[str, object] | None = None,
     ) -> None:
-        """What became of a run. `history` and `summary` replace what it had; what is None stays as it was.
+        """Update a run. `history` and `summary` replace what it had; an argument of None changes nothing.
 
-        A metric counts in the summary too: as a number, nested, or as `{"max": 0.9}` (W&B's `define_metric`).
-        A failure belongs to the state that it is told with: a later state without one takes it back.
-        Raises KeyError for an unknown id, TypeError for a history that does not consist of rows or a summary
-        that is no mapping. An error leaves everything as it was.
+        The summary counts too: it has a metric as a number, nested, or as `{"max": 0.9}` (W&B's
+        `define_metric`). A failure belongs to the state of the same call: a later state without a failure
+        removes it. Raises KeyError for an unknown id, TypeError for a history that does not consist of rows
+        or a summary that is not a mapping. After an error the controller is unchanged.
         """
         run = self._runs[id]
         if state is None and failure is None:
@@ -92,11 +98,11 @@ class Controller:
         self._record(
             replace(
                 run,
-                history=run.history if history is None else rows_of(history),
+                history=run.history if history is None else parse_history(history),
                 state=run.state if state is None else RunState(state),
                 failure=None if failure is None else Failure(failure),
                 stopped_early=run.stopped_early if stopped_early is None else stopped_early,
-                summary=run.summary if summary is None else summary_of(summary),
+                summary=run.summary if summary is None else parse_summary(summary),
             )
         )
 
@@ -109,92 +115,90 @@ class Controller:
         failure: Failure | str | None = None,
         stopped_early: bool = False,
         is_prior: bool = False,
-        reason: Mapping[str, object] | None = None,
+        reason: Reason | None = None,
         summary: Mapping[str, object] | None = None,
     ) -> str:
-        """A run it did not suggest, or one it did before a restart; returns its id.
+        """Add a run that it did not suggest, or that it suggested before a restart. Return the run's id.
 
-        `summary` is as in `tell`. `is_prior` marks a run of an earlier sweep: the search learns from it, but
-        it uses up no `run_cap`, reaches no `target` and is not the `best` of this sweep. `reason` is that of
-        the suggestion, so that fallbacks are counted across a restart. Raises ValueError for an id that is
-        taken, TypeError for a history that does not consist of rows or a summary that is no mapping. An error
-        leaves everything as it was.
+        `is_prior` marks a run of an earlier sweep. The search learns from it, but it does not count towards
+        `run_cap`, `target` or `best`. The fallback of the suggestion's `reason` is counted. Raises ValueError
+        for an id that exists. `summary` and other errors are as in `tell`.
         """
         run_id = self._new_id() if id is None else id
         if run_id in self._runs:
             raise ValueError(f"there is a run {run_id!r} already; use tell")
         state, failure = RunState(state), None if failure is None else Failure(failure)
-        told = summary_of({} if summary is None else summary)
-        run = Run(run_id, dict(parameters), state, rows_of(history), failure, stopped_early, told)
-        fallback = None if reason is None else reason.get("fallback")
+        rows, values = parse_history(history), parse_summary({} if summary is None else summary)
+        run = Run(run_id, dict(parameters), state, rows, failure, stopped_early, values)
+        fallback = reason.fallback if isinstance(reason, SuggestionReason | UnknownReason) else None
         self._tried.add(self.config.space.key(run.parameters))
         if fallback is not None:
-            self._fallbacks[str(fallback)] += 1
+            self._fallbacks[fallback] += 1
         if is_prior:
             self._priors.add(run_id)
         self._record(run)
         return run_id
 
     def runs_to_stop(self) -> list[StopDecision]:
-        """The running runs that early termination ends now, each with the reason.
+        """Return the running runs that early termination stops now, each with the reason.
 
-        A run for which `tell(stopped_early=True)` was called is not named again. A scheduler that chooses the
-        runs also stops them.
+        `tell(stopped_early=True)` removes a run from the list. In a sweep with a scheduler the list is empty.
         """
-        return [] if self._stopper is None else self._stopper.decide(self.runs, self._curves.values())
+        return [] if self._stopper is None else list(self._stopper(self.runs, [*self._curves.values()]))
 
     def best(self) -> Run | None:
-        """The run of this sweep with the best first metric; None while there is none.
+        """Return the run of this sweep with the best first metric; None if there is none.
 
-        Failed and crashed runs stand behind all others: what they reached may not be there to use.
+        Failed and crashed runs rank last, because their model may not exist.
         """
         if self.config.metric is None:
             return None
-        own = self._own
+        own = self._own_runs
         values = [self.objective(run.id) for run in own]
         best = best_of_sweep(values, [run.is_broken for run in own], self.config.metric)
         return None if best is None else own[best]
 
     def front(self) -> list[Run]:
-        """The runs of this sweep that no other dominates in all of its metrics; broken ones only if alone."""
-        own = self._own
+        """Return the Pareto front of this sweep's runs. Broken runs are on it only if all are broken."""
+        own = self._own_runs
         values = [[objective(run, metric) for metric in self.config.metrics] for run in own]
         front = front_of_sweep(values, [run.is_broken for run in own], self.config.metrics)
         return [own[i] for i in front]
 
     def objective(self, id: str) -> float | None:
-        """The best value of the first metric in a run's history or summary; None where it has none.
+        """Return the best value of the first metric in a run's history or summary; None if it has none.
 
         Raises KeyError for an unknown id.
         """
         return self._objectives[id]
 
     @property
-    def is_done(self) -> str | None:
-        """Why no more runs will be suggested: `run_cap`, `target` or `exhausted`; None while it goes on."""
+    def done_because(self) -> str | None:
+        """Why there are no more suggestions: `run_cap`, `target` or `exhausted`; None if there are."""
         if self.config.run_cap is not None and self._own_count >= self.config.run_cap:
             return "run_cap"
         if self._on_target:
             return "target"
-        return "exhausted" if self._ran_dry or self._searcher.is_exhausted(self._tried) else None
+        return "exhausted" if self._is_exhausted or self._searcher.is_exhausted(self._tried) else None
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should know: fallbacks and how often, runs that never logged the metric."""
-        told = [f"{what} ({count(times, 'time')})" for what, times in self._fallbacks.items()]
-        return (*told, *self._unreported_runs(), *self._silent_runs())
+        """Warnings for the user: fallbacks, runs that reported nothing, runs that never logged the metric."""
+        fallbacks = [f"{what} ({count(times, 'time')})" for what, times in self._fallbacks.items()]
+        return (*fallbacks, *self._warn_of_unreported_runs(), *self._warn_of_missing_metric())
 
     @property
-    def _own(self) -> list[Run]:
+    def _own_runs(self) -> list[Run]:
         return [run for run in self._runs.values() if run.id not in self._priors]
 
     @property
     def _own_count(self) -> int:
         return len(self._runs) - len(self._priors)
 
-    def _launch(self, parameters: Mapping[str, object], reason: Mapping[str, object]) -> Suggestion:
-        run_id = self.add(parameters, state=RunState.RUNNING, reason=reason)
-        return Suggestion(run_id, dict(parameters), reason)
+    def _start(self, suggestion: Suggestion) -> Suggestion:
+        """Add the run of a suggestion and return the suggestion with the run's id."""
+        run_id = self.add(suggestion.parameters, state=RunState.RUNNING, reason=suggestion.reason)
+        return replace(suggestion, id=run_id, parameters=dict(suggestion.parameters))
 
     def _record(self, run: Run) -> None:
         self._runs[run.id] = run
@@ -202,34 +206,34 @@ class Controller:
         self._objectives[run.id] = None
         if metric is None:
             return
-        self._curves[run.id] = Curve.of(run, metric)
-        self._objectives[run.id] = best_value(self._curves[run.id].values, run.summary, metric)
+        self._curves[run.id] = LearningCurve.of(run, metric)
+        self._objectives[run.id] = objective_value(self._curves[run.id].values, run.summary, metric)
         if run.id not in self._priors and reaches_targets(run, self.config.metrics):
             self._on_target.add(run.id)
         else:
             self._on_target.discard(run.id)
 
-    def _unreported_runs(self) -> list[str]:
-        unreported = sum(run.failure is Failure.UNREPORTED for run in self._own)
+    def _warn_of_unreported_runs(self) -> list[str]:
+        unreported = sum(run.failure is Failure.UNREPORTED for run in self._own_runs)
         return [unreported_warning(unreported)] if unreported else []
 
-    def _silent_runs(self) -> list[str]:
-        """Finished runs without a value of the metric: a misspelt name would make the search blind."""
+    def _warn_of_missing_metric(self) -> list[str]:
+        """Return a warning if finished runs have no value of the metric, whose name may be misspelt."""
         metric = self.config.metric
         if metric is None:
             return []
-        finished = [run for run in self._own if run.state is RunState.FINISHED and not run.stopped_early]
+        finished = [run for run in self._own_runs if run.state is RunState.FINISHED and not run.stopped_early]
         reported = [run for run in finished if run.failure is not Failure.UNREPORTED]
-        silent = [run for run in reported if self._objectives[run.id] is None]
-        if not silent:
+        without = [run for run in reported if self._objectives[run.id] is None]
+        if not without:
             return []
-        logged = {name: value for run in silent for name, value in _logged(run, metric)}
+        logged = {name: value for run in without for name, value in _logged(run, metric)}
         last = f" (the last was {show(logged.pop(metric.name))})" if metric.name in logged else ""
         others = f", but {', '.join(sorted(logged))}" if logged else ""
-        return [f"{count(len(silent), 'finished run')} logged no finite {metric.name}{last}{others}"]
+        return [f"{count(len(without), 'finished run')} logged no finite {metric.name}{last}{others}"]
 
     def _new_id(self) -> str:
-        """The next id that no run has: a hash, so that it is the same after a replay."""
+        """Return the next id that no run has: a hash, so that a replay gives the same ids."""
         for attempt in range(len(self._runs) + 1):
             text = f"{self._namespace}/{self.seed}/{len(self._runs)}/{attempt}"
             digest = hashlib.sha256(text.encode()).digest()
@@ -240,12 +244,12 @@ class Controller:
 
 
 def seed_for_sweep(sweep_id: str) -> int:
-    """A seed for a sweep that gives none, the same each time."""
+    """Return the seed of a sweep whose config has none: always the same for the same id."""
     return int.from_bytes(hashlib.sha256(sweep_id.encode()).digest()[:4])
 
 
 def _logged(run: Run, metric: Metric) -> Iterator[tuple[str, object]]:
-    """What a run has logged, and the numbers of its summary; of the metric whatever is there."""
+    """Yield what a run logged and the numbers of its summary; the metric also if it is not a number."""
     for row in run.history:
         yield from ((str(name), value) for name, value in row.items())
     for name, value in entries(run.summary):
@@ -254,9 +258,20 @@ def _logged(run: Run, metric: Metric) -> Iterator[tuple[str, object]]:
 
 
 def reaches_targets(run: Run, metrics: Sequence[Metric]) -> bool:
-    """True where there are targets and the run has reached them all, each at some time."""
+    """Return True if there are targets and the run has reached each of them at some time."""
     aims = [metric for metric in metrics if metric.target is not None]
     values = [(metric, objective(run, metric)) for metric in aims]
     return len(aims) > 0 and all(
         value is not None and metric.reaches_target(value) for metric, value in values
     )
+
+
+def early_stopper(config: SweepConfig, rule: EarlyTerminationRule, seed: int) -> Stopper:
+    """Return the decision function of a sweep's early-termination rule."""
+
+    def forecast(runs: Sequence[Run], run_ids: Sequence[str]) -> Iterator[Forecast]:
+        from litsweep.search.bayes.forecast import forecasts  # torch takes seconds to import
+
+        return forecasts(config, runs, run_ids, seed)
+
+    return rule.stopper(forecast)

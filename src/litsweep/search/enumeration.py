@@ -1,22 +1,24 @@
-"""Going through a finite space config by config, each once."""
+"""The base class of search methods, and the enumeration of a finite space."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
-from litsweep.search.proposal import Proposal
-from litsweep.sweep.distributions import Distribution
-from litsweep.sweep.run import Run
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.distribution import Distribution
+from litsweep.sweep.reason import SuggestionReason
+from litsweep.sweep.run import Run, Suggestion
 from litsweep.sweep.space import SearchSpace
 
-Levels = Callable[[Distribution], Sequence[object]]
-"""The values to go through of one parameter, in order."""
 
-
-def configs(space: SearchSpace, levels: Levels) -> Iterator[dict[str, object]]:
-    """Every config in product order, the last parameter fastest; conditional ones only where they exist.
+def configs(
+    space: SearchSpace, values_of: Callable[[Distribution], Sequence[object]]
+) -> Iterator[dict[str, object]]:
+    """Return the product of all parameters' values, the last parameter fastest, without inactive parameters.
 
     Without conditions this is W&B's grid order (names sorted, values as listed).
     """
-    parameters = [(parameter, levels(parameter.distribution)) for parameter in space.parents_first]
+    parameters = [(parameter, values_of(parameter.distribution)) for parameter in space.parents_first]
 
     def below(depth: int, chosen: dict[str, object]) -> Iterator[dict[str, object]]:
         if depth == len(parameters):
@@ -33,19 +35,14 @@ def configs(space: SearchSpace, levels: Levels) -> Iterator[dict[str, object]]:
 
 
 def support(distribution: Distribution) -> Sequence[object]:
-    """The levels of a parameter of a finite space: all of its values."""
+    """Return all values of a discrete distribution."""
     return distribution.support or ()
 
 
-def tried(space: SearchSpace, runs: Iterable[Run]) -> set[Hashable]:
-    """The identities of the configs that some run has."""
-    return {space.key(run.parameters) for run in runs}
+class Enumerator:
+    """Configs in a fixed order, without those already tried.
 
-
-class Walk:
-    """Configs in a fixed order, skipping those already tried.
-
-    What was tried once stays tried, so the walk never goes back and n steps cost O(n) in all.
+    A tried config stays tried, so the enumeration never goes back, and n steps cost O(n) in all.
     """
 
     def __init__(self, space: SearchSpace, order: Iterable[Mapping[str, object]]) -> None:
@@ -54,15 +51,36 @@ class Walk:
         self._head = next(self._rest, None)
 
     def peek(self, tried: Container[Hashable]) -> Mapping[str, object] | None:
-        """The first config not in `tried`; None where there is none left."""
+        """Return the first config that is not in `tried`; None if none is left."""
         while self._head is not None and self._space.key(self._head) in tried:
             self._head = next(self._rest, None)
         return self._head
 
-    def propose(self, tried: Container[Hashable], n: int, reason: Mapping[str, object]) -> list[Proposal]:
-        """Up to `n` configs that were not tried, all for the same reason; the caller is to try them."""
-        proposals: list[Proposal] = []
-        while len(proposals) < n and (head := self.peek(tried)) is not None:
-            proposals.append(Proposal(head, reason))
+    def suggest(self, tried: Container[Hashable], n: int, reason: SuggestionReason) -> list[Suggestion]:
+        """Return up to `n` configs that are not in `tried`. The caller must run them."""
+        suggestions: list[Suggestion] = []
+        while len(suggestions) < n and (head := self.peek(tried)) is not None:
+            suggestions.append(Suggestion(head, reason))
             self._head = next(self._rest, None)
-        return proposals
+        return suggestions
+
+
+class Searcher(ABC):
+    """Suggests configs. Equal arguments give equal suggestions; state between calls only saves time."""
+
+    def __init__(self, config: SweepConfig, seed: int) -> None:
+        self._config, self._seed = config, seed
+        order = self._order()
+        self._enumerator = None if order is None else Enumerator(config.space, order)
+
+    @abstractmethod
+    def suggest(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Suggestion]:
+        """Return up to `n` configs, given all runs and their config keys. The caller must run them."""
+
+    def is_exhausted(self, tried: AbstractSet[Hashable]) -> bool:
+        """Return True if every config of an enumerated space has been tried."""
+        return self._enumerator is not None and self._enumerator.peek(tried) is None
+
+    def _order(self) -> Iterator[Mapping[str, object]] | None:
+        """Return the configs to enumerate; None to enumerate nothing."""
+        return None

@@ -1,4 +1,4 @@
-"""Random search: independent draws, reproducible, without repeats where the space is finite."""
+"""Random search: independent, reproducible draws, without repeats in a finite space."""
 
 import itertools
 import math
@@ -7,70 +7,57 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 
-from litsweep.search.enumeration import Walk, configs, support, tried
-from litsweep.search.proposal import Proposal
-from litsweep.sweep.config import SweepConfig
-from litsweep.sweep.run import Run
+from litsweep.search.enumeration import Searcher, configs, support
+from litsweep.sweep.reasons import RandomReason
+from litsweep.sweep.run import Run, Suggestion
 from litsweep.sweep.space import Parameter, SearchSpace
 from litsweep.sweep.values import identity
 
 SHUFFLED_SIZE = 10_000
-"""A space up to this size is shuffled whole; a larger one is drawn from, and a repeat drawn again."""
+"""A space up to this size is shuffled as a whole. A larger one is sampled, and a repeat is drawn again."""
 
-_DRAWS = 100
-"""Draws before an untried config is taken from the enumeration; only a very uneven space gets there."""
+# Draws before an untried config is enumerated. Only a space with very unequal probabilities needs so many.
+_MOST_DRAWS = 100
 
 
-class RandomSearch:
-    """The i-th config of a sweep depends on the seed and on i (how many runs there are) alone."""
+class RandomSearch(Searcher):
+    """Random draws. The i-th config of a sweep depends only on the seed and on i, the number of runs."""
 
-    def __init__(self, config: SweepConfig, seed: int) -> None:
-        self._space = config.space
-        self._seed = seed
-        self._walk: Walk | None = None
-        if self._space.size <= SHUFFLED_SIZE:
-            self._walk = Walk(self._space, shuffled(self._space, seed))
-
-    def propose(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Proposal]:
-        """`n` draws that are not in `tried`; fewer where a finite space has no more."""
-        reason = {"method": "random"}
-        if self._walk is not None:
-            return self._walk.propose(tried, n, reason)
+    def suggest(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Suggestion]:
+        """Return `n` draws that are not in `tried`; fewer if a finite space has no more."""
+        reason, space = RandomReason(), self._config.space
+        if self._enumerator is not None:
+            return self._enumerator.suggest(tried, n, reason)
         drawn: set[Hashable] = set()
-        proposals = []
+        suggestions = []
         for index in range(len(runs), len(runs) + n):
             config = self._draw(index, lambda key: key in tried or key in drawn)
             if config is not None:
-                drawn.add(self._space.key(config))
-                proposals.append(Proposal(config, reason))
-        return proposals
+                drawn.add(space.key(config))
+                suggestions.append(Suggestion(config, reason))
+        return suggestions
 
-    def is_exhausted(self, tried: AbstractSet[Hashable]) -> bool:
-        """True where a finite space has been tried through."""
-        return self._walk is not None and self._walk.peek(tried) is None
+    def _order(self) -> Iterator[Mapping[str, object]] | None:
+        space = self._config.space
+        return shuffled(space, self._seed) if space.size <= SHUFFLED_SIZE else None
 
     def _draw(self, index: int, is_taken: Callable[[Hashable], bool]) -> Mapping[str, object] | None:
-        """A config that is not taken; None where a finite space has no more.
+        """Return a config that is not taken; None if a finite space has no more.
 
-        An infinite one of which a few configs have nearly all of the mass (`q_normal`) repeats them.
+        An infinite space may repeat a config, if few configs have nearly all probability (`q_normal`).
         """
-        rng = np.random.default_rng((self._seed, index))
-        draws = (self._space.sample(rng) for _ in range(_DRAWS))
-        candidates = itertools.chain(draws, configs(self._space, support))
-        new = next((config for config in candidates if not is_taken(self._space.key(config))), None)
-        is_drawn_again = new is None and self._space.size == math.inf
-        return self._space.sample(rng) if is_drawn_again else new
-
-
-def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list[Proposal]:
-    """`n` random configs; on a finite space none that a run has, and fewer where there are no more."""
-    return RandomSearch(config, seed).propose(runs, tried(config.space, runs), n)
+        rng, space = np.random.default_rng((self._seed, index)), self._config.space
+        draws = (space.sample(rng) for _ in range(_MOST_DRAWS))
+        candidates = itertools.chain(draws, configs(space, support))
+        new = next((config for config in candidates if not is_taken(space.key(config))), None)
+        may_repeat = new is None and space.size == math.inf
+        return space.sample(rng) if may_repeat else new
 
 
 def shuffled(space: SearchSpace, seed: int) -> Iterator[Mapping[str, object]]:
-    """A finite space in random order: successive draws without replacement, each by its probability.
+    """Return the configs of a finite space in random order: successive weighted draws without replacement.
 
-    The order of log p + Gumbel noise is that of such draws (Yellott 1977; "Gumbel top-k").
+    Sorting by log p + Gumbel noise gives this order (Yellott 1977; "Gumbel top-k").
     """
     everything = list(configs(space, support))
     log_probability = {parameter.name: _log_probabilities(parameter) for parameter in space.parameters}

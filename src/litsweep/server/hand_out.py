@@ -220,7 +220,7 @@ def _store(
     current = sweeps.get(connection, sweep.id)
     state = current.state if current else "CANCELED"
     handed_out = state == "RUNNING" and agent is not None
-    args = dumps({key: {"value": value} for key, value in live.config.wire(suggestion.parameters).items()})
+    args = dumps({key: {"value": value} for key, value in live.config.nest(suggestion.parameters).items()})
     values = {
         "sweep_id": sweep.id,
         "agent_id": agent.id if agent and handed_out else None,
@@ -228,7 +228,7 @@ def _store(
         "config": args,
         "args": args,
         "parameters": dumps(suggestion.parameters),
-        "reason": dumps(suggestion.reason),
+        "reason": dumps(suggestion.reason.to_json()),
         "handouts": int(handed_out),
         "handed_out_at": now if handed_out else None,
         "heartbeat_at": now,
@@ -241,9 +241,9 @@ def _nothing_to_do(
     connection: Connection, agent: AgentRecord, sweep: SweepRecord, live: LiveSweep
 ) -> list[Command]:
     """The sweep is done once its last run is; agents stay as long as one may be given back."""
-    if live.is_done is None:
+    if live.done_because is None:
         return []
-    sweeps.change(connection, sweep.id, done_because=live.is_done)
+    sweeps.change(connection, sweep.id, done_because=live.done_because)
     sweep_states.finish_if_done(connection, sweep)
     alive = runs.alive_in_sweep(connection, sweep.id)
     if any(run.state != RunState.RUNNING for run in alive):

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from litsweep.search.controller import Controller, seed_for_sweep
-from litsweep.search.stopping import StopDecision
 from litsweep.server import run_filters
 from litsweep.server.history_keys import Keys, flat
 from litsweep.server.store import lines, runs
@@ -23,6 +22,8 @@ from litsweep.server.store.runs import RunMark, RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import number, with_numbers
 from litsweep.sweep.config import parse_sweep
+from litsweep.sweep.early_termination.rule import StopDecision
+from litsweep.sweep.reasons import reason_from_json
 from litsweep.sweep.run import Failure, RunState, Suggestion
 from litsweep.sweep.summary import find
 from litsweep.sweep.values import is_finite
@@ -76,7 +77,7 @@ class LiveSweep:
                 self._hear(connection, mark, heard)
 
     def suggest(self) -> Suggestion | None:
-        """What to run next; None if there is nothing (see `is_done`)."""
+        """What to run next; None if there is nothing (see `done_because`)."""
         suggestions = self._controller.ask()
         for suggestion in suggestions:
             self._heard[suggestion.id] = Heard(Told(RunState.PENDING))
@@ -87,9 +88,9 @@ class LiveSweep:
         return self._controller.runs_to_stop()
 
     @property
-    def is_done(self) -> str | None:
+    def done_because(self) -> str | None:
         """Why there will be no more suggestions."""
-        return self._controller.is_done
+        return self._controller.done_because
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -133,7 +134,7 @@ class LiveSweep:
         history = heard.history or [self._other_values(run)]
         outcome = _outcome(run, told)
         if before is None:
-            reason = json.loads(run.reason) if run.reason else None
+            reason = reason_from_json(json.loads(run.reason)) if run.reason else None
             self._controller.add(self._parameters(run), history, id=run.name, reason=reason, **outcome)
         else:
             self._controller.tell(run.name, history, **outcome)

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from litsweep.search.stopping import StopDecision
 from litsweep.server import life_cycle, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
+from litsweep.sweep.early_termination.rule import StopDecision
 from litsweep.sweep.run import RunState
 
 logger = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ class Monitor:
             found = {
                 "best_loss": live.best_loss(),
                 "warnings": dumps(list(live.warnings)),
-                "done_because": record.done_because or live.is_done,
+                "done_because": record.done_because or live.done_because,
             }
             return found, live.to_stop()
 
@@ -137,4 +137,4 @@ class Monitor:
         for decision in decisions:
             run = runs.find(connection, record.project_id, decision.id)
             if run is not None and run.state == RunState.RUNNING:
-                life_cycle.ask_to_stop(connection, run, "search", dumps(decision.reason))
+                life_cycle.ask_to_stop(connection, run, "search", dumps(decision.reason.to_json()))

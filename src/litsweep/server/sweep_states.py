@@ -11,6 +11,7 @@ from litsweep.server import life_cycle
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.reason import RequestReason
 from litsweep.sweep.run import RunState
 
 # What a person can ask for; a new sweep is PENDING until its first agent.
@@ -19,7 +20,7 @@ STATES = ("RUNNING", "PAUSED", "FINISHED", "CANCELED")
 
 def expected_runs(config: SweepConfig) -> int | None:
     """How many runs there will be at most; None where nothing bounds them, and beyond what a double holds."""
-    most = config.most_runs
+    most = config.max_runs
     return most if most is not None and most <= sys.float_info.max else None
 
 
@@ -37,7 +38,9 @@ def enter(connection: Connection, sweep: SweepRecord, state: str) -> None:
         _drop_waiting(connection, sweep)
     if state == "CANCELED":
         for run in runs.alive_in_sweep(connection, sweep.id):
-            life_cycle.ask_to_stop(connection, run, "person", json.dumps({"by": "cancel"}))
+            life_cycle.ask_to_stop(
+                connection, run, "person", json.dumps(RequestReason(by="cancel").to_json())
+            )
 
 
 def is_capped(connection: Connection, sweep: SweepRecord) -> bool:

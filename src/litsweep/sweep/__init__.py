@@ -1,1 +1,1 @@
-"""What a sweep is: its config, its parameters and their distributions, its runs."""
+"""A sweep: its config, its parameters and their distributions, its runs, and the rules that stop them."""

@@ -1,4 +1,4 @@
-"""One number for a run: what its history and its summary say of a metric."""
+"""The objective of a run: the best value of a metric in its history and summary."""
 
 from collections.abc import Sequence
 
@@ -8,34 +8,34 @@ from litsweep.sweep.summary import Summary, find, summary_values
 from litsweep.sweep.values import is_finite
 
 
-def curve(run: Run, metric: str) -> list[float]:
-    """The finite values of `metric` in the order logged; the n-th is what W&B calls iteration n."""
+def metric_values(run: Run, metric: str) -> list[float]:
+    """Return the finite values of `metric` in the order logged. The n-th one is W&B's iteration n."""
     is_path = "." in metric
     found = (find(row, metric) if is_path else row.get(metric) for row in run.history)
     return [float(value) for value in found if is_finite(value)]
 
 
-def best_of(values: Sequence[float], metric: Metric) -> float | None:
-    """The best of some finite values in the direction of the metric's goal; None where there are none."""
+def best_value(values: Sequence[float], metric: Metric) -> float | None:
+    """Return the best of some finite values; None if there are none."""
     if not values:
         return None
     return max(values) if metric.is_maximized else min(values)
 
 
-def best_value(curve: Sequence[float], summary: Summary, metric: Metric) -> float | None:
-    """A run's objective: the best of what it logged and what its summary says, as W&B's engine takes it.
+def objective_value(values: Sequence[float], summary: Summary, metric: Metric) -> float | None:
+    """Return the best of the logged values and the summary, as W&B does; None if there is no finite value.
 
-    None where there is no finite value. The summary adds no point to the curve, so no iteration either.
+    The summary is not part of the learning curve: it adds no iteration.
     """
-    return best_of([*curve, *summary_values(summary, metric.name)], metric)
+    return best_value([*values, *summary_values(summary, metric.name)], metric)
 
 
-def last_value(curve: Sequence[float], summary: Summary, metric: str) -> float | None:
-    """The last value that a run logged; what its summary says where it logged none."""
-    values = curve or summary_values(summary, metric)
+def last_value(values: Sequence[float], summary: Summary, metric: str) -> float | None:
+    """Return the last logged value; without one, the value in the summary; None if there is neither."""
+    values = values or summary_values(summary, metric)
     return values[-1] if values else None
 
 
 def objective(run: Run, metric: Metric) -> float | None:
-    """The `best_value` of a run."""
-    return best_value(curve(run, metric.name), run.summary, metric)
+    """Return the `objective_value` of a run."""
+    return objective_value(metric_values(run, metric.name), run.summary, metric)

@@ -1,4 +1,4 @@
-"""The best run of a sweep and, with several objectives, the Pareto front."""
+"""The best run of a sweep and, with several metrics, the Pareto front."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,14 @@ Values = Sequence[float | None]
 
 
 def non_dominated(values: Sequence[Values], metrics: Sequence[Metric]) -> list[int]:
-    """The positions, in order, of the runs that no other dominates; runs that lack a metric are left out.
+    """Return the positions, ascending, of the runs that no other run dominates.
 
-    A run dominates another if its value is at least as good in every metric and better in one.
+    A run dominates another if its value is at least as good in every metric and better in one. Runs that lack
+    a metric are left out.
     """
-    signs = [-1.0 if metric.is_maximized else 1.0 for metric in metrics]
-    losses = {i: loss for i, row in enumerate(values) if (loss := _losses(row, signs))}
+    losses = {i: loss for i, row in enumerate(values) if (loss := _losses(row, metrics))}
     front: list[int] = []
-    # What dominates a run comes before it in this order, and something on the front does it too.
+    # In this order a run comes after all that dominate it, and one of those is on the front.
     for i in sorted(losses, key=losses.__getitem__):
         if not any(_dominates(losses[other], losses[i]) for other in front):
             front.append(i)
@@ -24,32 +24,32 @@ def non_dominated(values: Sequence[Values], metrics: Sequence[Metric]) -> list[i
 
 
 def front_of_sweep(values: Sequence[Values], broken: Sequence[bool], metrics: Sequence[Metric]) -> list[int]:
-    """As `non_dominated`, of the runs that are not `broken` (`Run.is_broken`); of all, if they all are."""
+    """Return the Pareto front of the runs that are not `broken` (`Run.is_broken`); of all if all are."""
     usable = [() if is_broken else row for row, is_broken in zip(values, broken, strict=True)]
     return non_dominated(usable, metrics) or non_dominated(values, metrics)
 
 
 def best_of_sweep(values: Sequence[float | None], broken: Sequence[bool], metric: Metric) -> int | None:
-    """The position of the run with the best value of one metric, the first of equals; None if none has one.
+    """Return the position of the run with the best value of one metric; None if no run has a value.
 
-    Broken runs stand behind, as in `front_of_sweep`.
+    The first of equal runs wins. Broken runs rank last.
     """
     ranked = ranked_by(values, broken, metric)
     return ranked[0] if ranked else None
 
 
 def ranked_by(values: Sequence[float | None], broken: Sequence[bool], metric: Metric) -> list[int]:
-    """The positions of the runs that have a value of one metric, the best first; broken runs stand behind."""
-    sign = -1.0 if metric.is_maximized else 1.0
-    keys = {i: (broken[i], sign * value) for i, value in enumerate(values) if value is not None}
+    """Return the positions of the runs that have a value, the best first. Broken runs rank last."""
+    keys = {i: (broken[i], -metric.sign * value) for i, value in enumerate(values) if value is not None}
     return sorted(keys, key=keys.__getitem__)
 
 
-def _losses(row: Values, signs: Sequence[float]) -> tuple[float, ...]:
-    """Smaller is better; empty for a run that lacks a metric."""
+def _losses(row: Values, metrics: Sequence[Metric]) -> tuple[float, ...]:
+    """Return the values with smaller as better; empty for a run that lacks a metric."""
     known = [value for value in row if value is not None]
-    complete = len(known) == len(signs)
-    return tuple(sign * value for sign, value in zip(signs, known, strict=True)) if complete else ()
+    if len(known) != len(metrics):
+        return ()
+    return tuple(-metric.sign * value for metric, value in zip(metrics, known, strict=True))
 
 
 def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

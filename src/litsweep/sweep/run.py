@@ -1,18 +1,26 @@
-"""A run: one training of one configuration, as the search sees it."""
+"""A run: one training of one config, as the search sees it, with its history, summary and suggestion."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NoReturn
+from typing import Any, NoReturn, TypeGuard
 
-from litsweep.errors import count
+from litsweep.errors import Fault, count
+from litsweep.sweep.reason import SuggestionReason
+from litsweep.sweep.values import show
+
+History = Iterable[Mapping[str, Any]]
+"""The rows that a run has logged, as a program passes them."""
+
+_HISTORY_FIX = 'write for example [{"val_loss": 0.5}], one row for each time that the run logged'
+_SUMMARY_FIX = 'write for example {"val_loss": 0.5}, or dict(run.summary)'
 
 STOPPED_EARLY = "stopped early"
 
 
 class _Words(StrEnum):
-    """Names that are listed where another one is given."""
+    """A string enum whose ValueError lists the allowed names."""
 
     @classmethod
     def _missing_(cls, value: object) -> NoReturn:
@@ -38,9 +46,9 @@ class RunState(_Words):
         return self in (RunState.PENDING, RunState.RUNNING, RunState.PREEMPTING, RunState.PREEMPTED)
 
     def is_broken_by(self, failure: object) -> bool:
-        """True where a run with this `failure`, if any, has ended by a fault, its own or a machine's.
+        """Return True if a run with this `failure` ended with an error, its own or the machine's.
 
-        A killed run has not, whatever is written on it: what it reached counts.
+        A killed run is not broken, whatever its failure: the values that it reached count.
         """
         return self in (RunState.FAILED, RunState.CRASHED) or (self is RunState.FINISHED and bool(failure))
 
@@ -107,8 +115,8 @@ class Run:
     """One run of a sweep.
 
     `parameters` maps the full parameter name (nested ones dotted) to its value. `history` holds the logged
-    rows in order, each a mapping of metric name to number; rows may lack any metric and numbers may be NaN.
-    `stopped_early` says that the search asked it to end. `summary` is W&B's: it may hold a metric as a
+    rows in order. Each row maps metric names to numbers; it may lack any metric, and numbers may be NaN.
+    `stopped_early` says that the search stopped the run. `summary` is W&B's: it may hold a metric as a
     number, nested, or as aggregates (`{"acc": {"max": 0.9}}`).
     """
 
@@ -122,14 +130,60 @@ class Run:
 
     @property
     def is_broken(self) -> bool:
-        """True where it ended by a fault: what it logged before may come of a model that is not there."""
+        """True if the run ended with an error. The model behind its logged values may not exist."""
         return self.state.is_broken_by(self.failure)
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What to run next. `reason` explains the choice: `method`, and for bayes the prediction behind it."""
+    """A config to run next and the reason for it. The controller sets the `id` of the run."""
 
-    id: str
     parameters: Mapping[str, object]
-    reason: Mapping[str, object]
+    reason: SuggestionReason
+    id: str = ""
+
+
+def parse_history(history: History) -> tuple[Mapping[str, float], ...]:
+    """Return the rows, with each zero-dimensional array or tensor replaced by its number.
+
+    Raises TypeError if `history` does not consist of rows.
+    """
+    if not isinstance(history, Iterable) or isinstance(history, Mapping):
+        raise TypeError(str(Fault("history", "must be a list of rows", show(history), _HISTORY_FIX)))
+    return tuple(_parse_row(index, row) for index, row in enumerate(history))
+
+
+def parse_summary(summary: object) -> Mapping[str, object]:
+    """Return the summary as a dict, with each zero-dimensional array or tensor replaced by its number.
+
+    Raises TypeError if `summary` is not a mapping.
+    """
+    if not _is_mapping(summary):
+        raise TypeError(str(Fault("summary", "must map metrics to numbers", show(summary), _SUMMARY_FIX)))
+    return {str(name): _parse_entry(summary[name]) for name in summary.keys()}  # noqa: SIM118
+
+
+def _parse_entry(value: object) -> object:
+    if _is_mapping(value):
+        return parse_summary(value)
+    return value.item() if _is_scalar_array(value) else value
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[str, object]]:
+    """Return True also for the wandb client's `run.summary`, which is not a `Mapping`."""
+    return isinstance(value, Mapping) or hasattr(type(value), "keys")
+
+
+def _parse_row(index: int, row: Mapping[str, Any]) -> Mapping[str, float]:
+    if not isinstance(row, Mapping):
+        raise TypeError(
+            str(Fault(f"history[{index}]", "must map metrics to numbers", show(row), _HISTORY_FIX))
+        )
+    if any(_is_scalar_array(value) for value in row.values()):
+        return {name: value.item() if _is_scalar_array(value) else value for name, value in row.items()}
+    return row  # copies of all rows would double a server's memory
+
+
+def _is_scalar_array(value: object) -> TypeGuard[Any]:
+    """Return True for a zero-dimensional array or tensor. Importing PyTorch would take seconds."""
+    return getattr(value, "shape", None) == () and hasattr(value, "item")

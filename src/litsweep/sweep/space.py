@@ -1,4 +1,4 @@
-"""The search space: the parameters of a sweep, and which of them a given config has."""
+"""The search space: the parameters of a sweep, and the conditions under which they are active."""
 
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from litsweep.sweep.distributions import Distribution
+from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.values import identity
 
 _MISSING = object()
@@ -15,7 +15,7 @@ _MISSING = object()
 
 @dataclass(frozen=True)
 class Condition:
-    """A parameter exists only where `parent` does and has one of `values`."""
+    """The condition that `parent` is active and has one of `values`."""
 
     parent: str
     values: tuple[object, ...]
@@ -25,13 +25,13 @@ class Condition:
         return frozenset(identity(value) for value in self.values)
 
     def holds(self, parameters: Mapping[str, object]) -> bool:
-        """True where these parameter values call for the conditional one."""
+        """Return True if these parameter values meet the condition."""
         return self.parent in parameters and identity(parameters[self.parent]) in self._identities
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter. `path` are the keys that lead to it in the config, `name` is those joined by dots."""
+    """One parameter. `path` are its keys in a nested config; `name` is the path joined by dots."""
 
     name: str
     distribution: Distribution
@@ -40,12 +40,12 @@ class Parameter:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Where the value stands in a nested config."""
+        """The keys of the value in a nested config."""
         return self.path or (self.name,)
 
     @property
-    def place(self) -> str:
-        """Where it is described in the sweep config: `parameters.model.parameters.lr` for a nested `lr`."""
+    def config_path(self) -> str:
+        """The path of its entry in the sweep config, such as `parameters.model.parameters.lr`."""
         return ".".join(f"parameters.{key}" for key in self.keys)
 
 
@@ -57,35 +57,35 @@ class SearchSpace:
 
     @cached_property
     def by_name(self) -> Mapping[str, Parameter]:
-        """Each parameter under its dotted name."""
+        """Each parameter by its dotted name."""
         return {parameter.name: parameter for parameter in self.parameters}
 
     @cached_property
     def parents_first(self) -> tuple[Parameter, ...]:
-        """The same parameters, each after the one its condition names; otherwise in order."""
+        """The parameters in order, but each after the parent of its condition."""
         ordered: dict[str, Parameter] = {}
         for parameter in self.parameters:
-            for ancestor in reversed(list(self._lineage(parameter))):
+            for ancestor in reversed(list(self._with_ancestors(parameter))):
                 ordered.setdefault(ancestor.name, ancestor)
         return tuple(ordered.values())
 
     @cached_property
     def size(self) -> float:
-        """How many distinct configs there are; `math.inf` where any parameter is a continuum."""
+        """The number of distinct configs; `math.inf` if any parameter is continuous."""
         return _product(self._count(parameter) for parameter in self._roots)
 
     @cached_property
     def grid_size(self) -> float:
-        """How many configs a grid search takes."""
+        """The number of configs of a grid search."""
         return _product(self._count(parameter, on_grid=True) for parameter in self._roots)
 
     def sample(self, rng: np.random.Generator) -> dict[str, object]:
-        """One random config; every parameter takes one number from `rng`, also those then left out."""
+        """Return a random config. Every parameter takes one number from `rng`, inactive ones too."""
         drawn = {parameter.name: parameter.distribution.sample(rng) for parameter in self.parameters}
         return {parameter.name: drawn[parameter.name] for parameter in self.active(drawn)}
 
     def active(self, parameters: Mapping[str, object]) -> tuple[Parameter, ...]:
-        """The parameters that a config has, going by the values that conditions ask for."""
+        """Return the parameters whose conditions a config meets."""
         if not self._is_conditional:
             return self.parameters
         present: dict[str, object] = {}
@@ -95,14 +95,14 @@ class SearchSpace:
         return tuple(parameter for parameter in self.parameters if parameter.name in present)
 
     def contains(self, parameters: Mapping[str, object]) -> bool:
-        """True where every active parameter is there with a value of its distribution."""
+        """Return True if the config has every active parameter, with a value of its distribution."""
         return all(
             parameter.name in parameters and parameter.distribution.contains(parameters[parameter.name])
             for parameter in self.active(parameters)
         )
 
     def key(self, parameters: Mapping[str, object]) -> Hashable:
-        """What makes two configs the same; what is not active or not of this space plays no part."""
+        """Return a key that is equal for equal configs. Inactive and unknown parameters are ignored."""
         names = [parameter.name for parameter in self.active(parameters)]
         return tuple((name, identity(parameters[name]) if name in parameters else None) for name in names)
 
@@ -114,15 +114,15 @@ class SearchSpace:
     def _roots(self) -> list[Parameter]:
         return [parameter for parameter in self.parameters if parameter.condition is None]
 
-    def _lineage(self, parameter: Parameter) -> Iterator[Parameter]:
-        """The parameter, its condition's parent, and so on up."""
+    def _with_ancestors(self, parameter: Parameter) -> Iterator[Parameter]:
+        """Yield the parameter, the parent of its condition, and so on."""
         yield parameter
         while parameter.condition is not None:
             parameter = self.by_name[parameter.condition.parent]
             yield parameter
 
     def _count(self, parameter: Parameter, on_grid: bool = False) -> float:
-        """Distinct settings of a parameter together with those that hang on it."""
+        """Return the number of distinct values of a parameter and its conditional parameters."""
         children = [
             child
             for child in self.parameters

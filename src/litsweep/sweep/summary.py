@@ -1,4 +1,4 @@
-"""A metric in a run's summary: a number, nested, or an aggregate by `define_metric("acc", summary="max")`."""
+"""A metric in a run's summary: a number, nested, or aggregates of `define_metric("acc", summary="max")`."""
 
 from collections.abc import Iterator, Mapping
 from typing import TypeGuard
@@ -6,13 +6,13 @@ from typing import TypeGuard
 from litsweep.sweep.values import is_finite
 
 AGGREGATES = ("min", "max", "mean", "best", "first", "last")
-"""The keys that `define_metric(…, summary=…)` writes below the name of a metric."""
+"""The keys that `define_metric(…, summary=…)` writes under a metric's name."""
 
 Summary = Mapping[str, object]
 
 
 def find(values: Summary, name: str, default: object = None) -> object:
-    """The entry called `name`, else `default`. A dot is part of a key, or leads into a nested mapping."""
+    """Return the entry `name`, else `default`. A dot is part of a key, or leads into a nested mapping."""
     if name in values:
         return values[name]
     for at in range(name.count(".")):
@@ -25,9 +25,9 @@ def find(values: Summary, name: str, default: object = None) -> object:
 
 
 def entries(summary: Summary, prefix: str = "") -> Iterator[tuple[str, object]]:
-    """The entries by dotted name, without W&B's own (`_step`).
+    """Yield the entries by dotted name, without W&B's own (`_step`).
 
-    The aggregates of one metric are one entry, and so is media (`{"_type": …}`).
+    The aggregates of a metric are one entry. So is a media object (`{"_type": …}`).
     """
     for key, value in summary.items():
         if str(key).startswith("_"):
@@ -39,12 +39,12 @@ def entries(summary: Summary, prefix: str = "") -> Iterator[tuple[str, object]]:
 
 
 def is_aggregated(value: object) -> TypeGuard[Summary]:
-    """True for a mapping such as `{"max": 0.9}`, which holds aggregates of one metric."""
+    """Return True for a mapping such as `{"max": 0.9}`, which holds the aggregates of one metric."""
     return isinstance(value, Mapping) and len(value) > 0 and all(key in AGGREGATES for key in value)
 
 
 def summary_values(summary: Summary, metric: str) -> list[float]:
-    """The finite values that a summary has of a metric; of several aggregates, the last value comes last."""
+    """Return the finite values of a metric in a summary. Of several aggregates, the last value comes last."""
     found = find(summary, metric)
     values = [found.get(key) for key in AGGREGATES] if is_aggregated(found) else [found]
     return [float(value) for value in values if is_finite(value)]

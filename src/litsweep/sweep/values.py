@@ -1,4 +1,4 @@
-"""Parameter values: what is a number, and when two values are the same."""
+"""Parameter values: what is a number, when two values are the same, and how a message shows one."""
 
 import math
 from collections.abc import Hashable
@@ -9,14 +9,16 @@ import numpy as np
 
 from litsweep.errors import Fault
 
+_LONGEST_SHOWN = 80
+
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """True for an int or float (numpy's included), not for a bool."""
+    """Return True for an int or float (numpy's included), but not for a bool."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 def is_finite(value: object) -> TypeGuard[int | float]:
-    """True for a number that a double can hold: not infinite, not NaN, no integer of 400 digits."""
+    """Return True for a number that a double can hold: not infinite, not NaN, no integer of 400 digits."""
     try:
         return is_number(value) and math.isfinite(value)
     except OverflowError:
@@ -24,7 +26,7 @@ def is_finite(value: object) -> TypeGuard[int | float]:
 
 
 def checked_seed(seed: object) -> int:
-    """`seed` as an int. Raises ValueError where it is not an integer (numpy's included) of at least 0."""
+    """Return `seed` as an int. Raises ValueError if it is not an integer (numpy's included) of at least 0."""
     if isinstance(seed, (int, np.integer)) and seed >= 0:
         return int(seed)
     raise ValueError(
@@ -33,7 +35,7 @@ def checked_seed(seed: object) -> int:
 
 
 def identity(value: object) -> Hashable:
-    """What makes two values the same: 3.0 is 3 (as after a trip through JSON), but True is not 1."""
+    """Return a key that is equal for equal values. 3.0 equals 3, as in JSON, but True is not 1."""
     if is_number(value):
         return ("number", value if value == value else None)
     if isinstance(value, dict):
@@ -43,10 +45,18 @@ def identity(value: object) -> Hashable:
     return (type(value).__name__, value if isinstance(value, Hashable) else repr(value))
 
 
-def is_scale(values: tuple[object, ...]) -> bool:
-    """True for two or more numbers that only rise or only fall."""
+def is_monotonic(values: tuple[object, ...]) -> bool:
+    """Return True for two or more numbers that only rise or only fall."""
     numbers = [value for value in values if is_number(value)]
     steps = [b - a for a, b in pairwise(numbers)]
     return len(numbers) == len(values) > 1 and (
         all(step > 0 for step in steps) or all(step < 0 for step in steps)
     )
+
+
+def show(value: object) -> str:
+    """Return a value as a message shows it: shortened, and text marked as text."""
+    shown = repr(value)
+    if len(shown) > _LONGEST_SHOWN:
+        shown = shown[: _LONGEST_SHOWN - 1] + "…"
+    return f"the text {shown}" if isinstance(value, str) else shown

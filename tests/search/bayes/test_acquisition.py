@@ -14,7 +14,7 @@ INPUTS = Inputs(torch.tensor([False]), ())
 def process(noise: float = 1e-6) -> GaussianProcess:
     x = torch.tensor([[0.1], [0.4], [0.9]], dtype=torch.double)
     z = torch.tensor([-1.0, 0.7, 0.3], dtype=torch.double)
-    theta = Hyperparameters.unpack(torch.tensor(Hyperparameters.start(INPUTS, OBJECTIVE)), INPUTS)
+    theta = Hyperparameters.unpack(torch.tensor(Hyperparameters.prior_mode(INPUTS, OBJECTIVE)), INPUTS)
     return GaussianProcess(x, z, torch.tensor([noise], dtype=torch.double), theta, INPUTS, OBJECTIVE.kernel)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from litsweep.search.bayes.design import Design
+from litsweep.search.bayes.design import InitialDesign
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.sweep.config import parse_sweep
 
@@ -18,10 +18,10 @@ def encoded(parameters: dict[str, Any]) -> Encoding:
 
 def start(encoding: Encoding, n: int, ended: int = 0) -> Tensor:
     """What the design gives one after another, while so many runs have ended."""
-    design, rows = Design(encoding, seed=0), []
+    design, rows = InitialDesign(encoding, seed=0), []
     tried: set[tuple[float, ...]] = set()
     for position in range(n):
-        x = design.next(position, tried, ended)
+        x = design.next_config(position, tried, ended)
         assert x is not None
         tried.add(encoding.identity(x))
         rows.append(x)

@@ -31,7 +31,7 @@ ENCODING = Encoding(
 
 def configs(n: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
-    return ENCODING.from_unit(torch.rand(n, ENCODING.d, generator=generator, dtype=torch.double))
+    return ENCODING.from_quantiles(torch.rand(n, ENCODING.d, generator=generator, dtype=torch.double))
 
 
 def test_every_config_comes_back_from_its_row() -> None:

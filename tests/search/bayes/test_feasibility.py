@@ -56,5 +56,5 @@ def test_an_untried_category_gets_a_trial_that_grows_rare() -> None:
 
 def test_failures_at_random_weigh_nothing() -> None:
     feasibility = fitted(rows(SPREAD, "relu"), rows(SPREAD[::4], "relu"))
-    assert feasibility.is_luck
+    assert feasibility.looks_random
     assert feasibility.log_weight(rows([0.3], "relu"), position=30) == 0

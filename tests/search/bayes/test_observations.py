@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from litsweep.search.bayes import suggest
 from litsweep.search.bayes.encoding import Encoding
+from litsweep.search.bayes.engine import suggest
 from litsweep.search.bayes.model import Model
 from litsweep.search.bayes.observations import Observations, as_tensor, observe
 from litsweep.sweep.config import SweepConfig, parse_sweep
@@ -116,6 +116,6 @@ def test_what_begins_badly_is_expected_to_end_badly() -> None:
     for end in (0.05, 0.4):
         under_way = [running(f"{x}", curve(end)[:4], x) for x in (0.75, 0.85)]
         model = Model(Encoding(config.space), config.metrics[0], read(config, *known, *under_way), 0)
-        (edge, between), _ = model.expected(as_tensor([[0.65], [0.8]]))
+        (edge, between), _ = model.predict(as_tensor([[0.65], [0.8]]))
         is_better[end] = bool(between > edge)
     assert is_better == {0.05: True, 0.4: False}

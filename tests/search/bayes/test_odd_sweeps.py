@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from litsweep import Controller, parse_sweep
+from litsweep.sweep.reasons import DesignReason
 
 FALSY = {"flag": {"values": [True, False]}, "count": {"values": [0, 1, 2]}, "name": {"values": ["", "a"]}}
 LINE = {"x": {"min": 0.0, "max": 1.0}}
@@ -31,7 +32,7 @@ def test_false_zero_and_empty_text_are_values_like_others() -> None:
     search = controller(FALSY)
     tried = advance(search, 24, lambda p: p["flag"] + p["count"] + len(p["name"]))
     assert len({repr(sorted(p.items())) for p in tried}) == len(tried) == 12
-    assert search.is_done == "exhausted"
+    assert search.done_because == "exhausted"
     best = search.best()
     assert best is not None
     assert best.parameters == {"flag": False, "count": 0, "name": ""}
@@ -53,7 +54,7 @@ def test_one_run_is_followed_by_the_design_and_no_warning() -> None:
     search = controller(LINE)
     advance(search, 1, lambda p: 1.0)
     (second,) = search.ask()
-    assert second.reason == {"method": "initial design"}
+    assert second.reason == DesignReason()
     assert search.warnings == ()
 
 
@@ -74,7 +75,7 @@ def test_a_metric_from_1e_minus_30_to_1e30_in_one_sweep_is_no_obstacle(goal: str
     assert best is not None
     assert best.parameters == min(tried, key=lambda p: abs(p["x"] - 0.3))
     (suggestion,) = search.ask()
-    reason: Mapping[str, Any] = suggestion.reason
+    reason: Mapping[str, Any] = suggestion.reason.to_json()
     assert reason["method"] == "bayes"
     assert math.isfinite(reason["predicted_mean"])
     assert math.isfinite(reason["expected_improvement"])
@@ -88,7 +89,7 @@ def test_a_prediction_has_the_size_of_the_metric_whatever_that_is(size: float, g
     search = controller(LINE, goal)
     advance(search, 6, lambda p: size * (1 + abs(p["x"] - 0.3)))
     (suggestion,) = search.ask()
-    reason: Mapping[str, Any] = suggestion.reason
+    reason: Mapping[str, Any] = suggestion.reason.to_json()
     assert 0.5 < reason["predicted_mean"] / size < 2.5
     assert 0 < reason["predicted_deviation"] / size < 1
     assert 0 <= reason["expected_improvement"] / size < 1

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botorch.acquisition.multi_objective import logei
 
-from litsweep.search.bayes import suggest
+from litsweep.search.bayes.engine import suggest
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.run import Run, RunState
 
@@ -42,7 +42,7 @@ def test_the_reason_predicts_every_metric() -> None:
     design = suggest(CONFIG, [], 6, seed=0)
     runs = [run(index, proposal.parameters) for index, proposal in enumerate(design)]
     first, second = suggest(CONFIG, runs, 2, seed=0)
-    reason: Mapping[str, Any] = first.reason
+    reason: Mapping[str, Any] = first.reason.to_json()
     assert set(reason["predicted"]) == {"loss", "speed"}
     assert first.parameters != second.parameters
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from litsweep.search.bayes import suggest
+from litsweep.search.bayes.engine import suggest
 from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.reasons import DesignReason
 from litsweep.sweep.run import Failure, Run, RunState
 
 Parameters = Mapping[str, Any]
@@ -104,11 +105,13 @@ def test_the_unit_of_the_metric_does_not_matter(scale: float) -> None:
 
 def test_equal_metrics_and_a_single_run_are_no_obstacle() -> None:
     runs = [finished(run.parameters, 1.0, index) for index, run in enumerate(eight())]
-    assert suggest(sweep(), runs, 1, 0)[0].reason["method"] == "bayes"
+    assert suggest(sweep(), runs, 1, 0)[0].reason.to_json()["method"] == "bayes"
     alone = [finished(runs[0].parameters, 1.0, 0)] + [
         Run(str(i), runs[i].parameters, RunState.FAILED) for i in range(1, 8)
     ]
-    assert "fewer than two runs have logged loss" in str(suggest(sweep(), alone, 1, 0)[0].reason["fallback"])
+    assert "fewer than two runs have logged loss" in str(
+        suggest(sweep(), alone, 1, 0)[0].reason.to_json()["fallback"]
+    )
 
 
 def test_nan_and_infinite_metrics_are_failures_not_numbers() -> None:
@@ -116,9 +119,9 @@ def test_nan_and_infinite_metrics_are_failures_not_numbers() -> None:
     for index, value in enumerate((math.nan, math.inf, -math.inf)):
         runs.append(Run(f"bad{index}", runs[index].parameters, RunState.FINISHED, [{"loss": value}]))
     (proposal,) = suggest(sweep(), runs, 1, 0)
-    assert proposal.reason["method"] == "bayes"
-    assert math.isfinite(proposal.reason["predicted_mean"])  # type: ignore[arg-type]
-    assert 0 < proposal.reason["success_probability"] < 1  # type: ignore[operator]
+    assert proposal.reason.to_json()["method"] == "bayes"
+    assert math.isfinite(proposal.reason.to_json()["predicted_mean"])
+    assert 0 < proposal.reason.to_json()["success_probability"] < 1
 
 
 def test_stays_out_of_a_region_that_crashes() -> None:
@@ -140,21 +143,21 @@ def test_stays_out_of_a_region_that_crashes() -> None:
 
 def test_agents_that_start_together_get_the_design_and_no_warning() -> None:
     proposals = suggest(sweep(), [], 8, 0)
-    assert [proposal.reason for proposal in proposals] == [{"method": "initial design"}] * 8
+    assert [proposal.reason for proposal in proposals] == [DesignReason()] * 8
 
 
 def test_with_many_agents_the_model_starts_after_the_second_result() -> None:
     started = [proposal.parameters for proposal in suggest(sweep(), [], 8, 0)]
     running = [Run(str(i), p, RunState.RUNNING) for i, p in enumerate(started)]
     one = [finished(started[0], 1.0, 0), *running[1:]]
-    assert suggest(sweep(), one, 1, 0)[0].reason == {"method": "initial design"}
+    assert suggest(sweep(), one, 1, 0)[0].reason == DesignReason()
     two = [one[0], finished(started[1], 2.0, 1), *running[2:]]
-    assert suggest(sweep(), two, 1, 0)[0].reason["method"] == "bayes"
+    assert suggest(sweep(), two, 1, 0)[0].reason.to_json()["method"] == "bayes"
 
 
 def test_the_model_waits_until_five_runs_are_spread_over_the_space() -> None:
     runs = [finished(proposal.parameters, 1.0, i) for i, proposal in enumerate(suggest(sweep(), [], 2, 0))]
-    methods = [proposal.reason["method"] for proposal in suggest(sweep(), runs, 4, 0)]
+    methods = [proposal.reason.to_json()["method"] for proposal in suggest(sweep(), runs, 4, 0)]
     assert methods == ["initial design"] * 3 + ["bayes"]
 
 
@@ -165,13 +168,13 @@ def test_a_first_failure_is_no_reason_for_a_warning() -> None:
         Run("0", started[0], RunState.FAILED, failure=Failure.OUT_OF_MEMORY),
         finished(started[1], 1.0, 1),
     ]
-    assert suggest(sweep(), runs, 1, 0)[0].reason == {"method": "initial design"}
+    assert suggest(sweep(), runs, 1, 0)[0].reason == DesignReason()
 
 
 def test_a_lost_machine_is_not_held_against_the_config() -> None:
     runs = [*eight()]
     lost = [*runs, Run("lost", {**runs[0].parameters, "p": 0.31}, RunState.CRASHED, failure=Failure.LOST)]
-    assert "success_probability" not in suggest(sweep(), lost, 1, 0)[0].reason
+    assert "success_probability" not in suggest(sweep(), lost, 1, 0)[0].reason.to_json()
 
 
 def test_stopped_runs_teach_but_are_not_taken_for_finished() -> None:
@@ -186,7 +189,7 @@ def test_stopped_runs_teach_but_are_not_taken_for_finished() -> None:
         runs.append(Run(str(index), {"x": x}, RunState.FINISHED, rows, stopped_early=is_stopped))
     (proposal,) = suggest(config, runs, 1, 0)
     assert abs(proposal.parameters["x"] - 0.7) < 0.1  # type: ignore[operator]
-    assert proposal.reason["predicted_mean"] < 0.5  # type: ignore[operator]
+    assert proposal.reason.to_json()["predicted_mean"] < 0.5
 
 
 def test_imputes_as_the_person_says() -> None:
@@ -194,15 +197,15 @@ def test_imputes_as_the_person_says() -> None:
     runs = [*eight()]
     failed = Run("failed", {**runs[0].parameters, "p": 0.31}, RunState.FAILED, [{"loss": 5.0}, {"loss": 9.0}])
     stated = sweep(metric={"name": "loss", "impute": "best"})
-    reason = suggest(stated, [*runs, failed], 1, 0)[0].reason
+    reason = suggest(stated, [*runs, failed], 1, 0)[0].reason.to_json()
     assert "success_probability" not in reason
     assert reason["runs_used"] == 9
 
 
 def test_a_young_sweep_explores_every_second_time_and_an_older_one_every_fourth() -> None:
     """Four runs for each of the four parameters, it is young."""
-    turns = [proposal.reason["turn"] for proposal in suggest(sweep(), eight(), 14, 0)]
-    explored = [8 + index for index, turn in enumerate(turns) if turn == "exploration"]
+    strategies = [proposal.reason.to_json()["strategy"] for proposal in suggest(sweep(), eight(), 14, 0)]
+    explored = [8 + index for index, name in enumerate(strategies) if name == "exploration"]
     assert explored == [9, 11, 13, 15, 17, 21]
 
 
@@ -212,7 +215,10 @@ def test_exploration_leaves_where_exploitation_stays() -> None:
     known += [(0.1, 0.2), (0.8, 0.3)]
     runs = [finished({"x": x, "y": y}, (x - 0.5) ** 2, i) for i, (x, y) in enumerate(known)]
     proposals = suggest(plane, runs, 2, 0)
-    assert [proposal.reason["turn"] for proposal in proposals] == ["exploration", "exploitation"]
+    assert [proposal.reason.to_json()["strategy"] for proposal in proposals] == [
+        "exploration",
+        "exploitation",
+    ]
     places = [torch.tensor([*proposal.parameters.values()]) for proposal in proposals]
     away, near = (float((place - 0.5).abs().max()) for place in places)
     assert away > 0.4 > 0.2 > near
@@ -232,14 +238,14 @@ def test_a_prediction_is_near_the_metric_however_the_objective_is_warped() -> No
         Run("b", {"x": 0.6, "y": 0.97}, RunState.FAILED),
     ]
     for proposal in suggest(config, [*runs, *failed], 4, 0):
-        assert 0.5 < float(str(proposal.reason["predicted_mean"])) < 1.5
-        assert float(str(proposal.reason["predicted_deviation"])) < 0.5
+        assert 0.5 < float(str(proposal.reason.to_json()["predicted_mean"])) < 1.5
+        assert float(str(proposal.reason.to_json()["predicted_deviation"])) < 0.5
 
 
 def test_a_prior_run_of_another_space_is_counted_not_used() -> None:
     runs = [*eight()]
     foreign = Run("foreign", {**runs[0].parameters, "lr": 5.0}, RunState.FINISHED, [{"loss": 0.0}])
-    reason = suggest(sweep(), [*runs, foreign], 1, 0)[0].reason
+    reason = suggest(sweep(), [*runs, foreign], 1, 0)[0].reason.to_json()
     assert reason["runs_outside_the_space"] == 1
     assert reason["runs_used"] == 8
 
@@ -247,7 +253,7 @@ def test_a_prior_run_of_another_space_is_counted_not_used() -> None:
 def test_the_reason_is_in_the_metrics_own_units() -> None:
     runs = [finished(run.parameters, 1000 + 100 * bowl(run.parameters), i) for i, run in enumerate(eight())]
     (proposal,) = suggest(sweep(), runs, 1, 0)
-    reason: Mapping[str, Any] = proposal.reason
+    reason: Mapping[str, Any] = proposal.reason.to_json()
     assert reason["method"] == "bayes"
     assert 900 < reason["predicted_mean"] < 3000
     assert reason["predicted_deviation"] > 0
@@ -274,7 +280,7 @@ def test_failures_at_random_are_ignored() -> None:
         failed = Run(f"run{index}", p, RunState.FAILED, failure=Failure.ERROR)
         loss = (p["x"] - 0.3) ** 2 + (p["y"] - 0.7) ** 2
         runs.append(failed if index % 4 == 3 else finished(p, loss, index))
-    assert proposal.reason["failures_look_random"] is True
+    assert proposal.reason.to_json()["failures_look_random"] is True
     assert min(run.history[0]["loss"] for run in runs if run.history) < 1e-3
 
 
@@ -286,7 +292,7 @@ def test_failures_of_a_region_are_not_taken_for_bad_luck() -> None:
         p: Any = proposal.parameters
         failed = Run(f"run{index}", p, RunState.FAILED, failure=Failure.ERROR)
         runs.append(failed if p["x"] > 0.5 else finished(p, -p["x"], index))
-    assert proposal.reason["failures_look_random"] is False
+    assert proposal.reason.to_json()["failures_look_random"] is False
     assert sum(run.state is RunState.FAILED for run in runs[10:]) <= 2
 
 

@@ -10,7 +10,7 @@ from litsweep.search.bayes.surrogate import (
     GaussianProcess,
     Hyperparameters,
     Inputs,
-    Kind,
+    ModelSpec,
     fit,
     log_posterior,
 )
@@ -21,7 +21,7 @@ MIXED = Inputs(torch.tensor([False, True]), (3,))
 
 def hyperparameters(inputs: Inputs, seed: int = 0) -> Hyperparameters:
     generator = torch.Generator().manual_seed(seed)
-    start = torch.tensor(Hyperparameters.start(inputs, OBJECTIVE))
+    start = torch.tensor(Hyperparameters.prior_mode(inputs, OBJECTIVE))
     return Hyperparameters.unpack(
         start + 0.2 * torch.randn(start.shape, generator=generator, dtype=torch.double), inputs
     )
@@ -74,15 +74,15 @@ def test_evidence_of_an_output_warp_is_counted_in_the_objectives_units() -> None
     assert stretched.item() == pytest.approx(plain.item() - 8 * torch.tensor(10.0).log().item(), rel=1e-6)
 
 
-@pytest.mark.parametrize("kind", [OBJECTIVE, TREND])
+@pytest.mark.parametrize("spec", [OBJECTIVE, TREND])
 @pytest.mark.parametrize("inputs", [NUMBERS, MIXED])
-def test_slope_of_the_log_posterior(kind: Kind, inputs: Inputs) -> None:
+def test_slope_of_the_log_posterior(spec: ModelSpec, inputs: Inputs) -> None:
     x, s = uniform(7, 2), uniform(7, 1, seed=3).squeeze(-1)
     x[:, inputs.is_category] = (3 * x[:, inputs.is_category]).floor()
-    start = torch.tensor(Hyperparameters.start(inputs, kind)).add(0.1).requires_grad_()
+    start = torch.tensor(Hyperparameters.prior_mode(inputs, spec)).add(0.1).requires_grad_()
 
     def value(vector: torch.Tensor) -> torch.Tensor:
-        return log_posterior(x, s, Hyperparameters.unpack(vector, inputs), inputs, kind)
+        return log_posterior(x, s, Hyperparameters.unpack(vector, inputs), inputs, spec)
 
     assert torch.autograd.gradcheck(value, (start,))
 

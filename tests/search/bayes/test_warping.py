@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from litsweep.search.bayes.warping import (
-    Spread,
+    RobustScaler,
     inverse_yeo_johnson,
     kumaraswamy,
     log_slope,
@@ -51,36 +51,36 @@ def test_kumaraswamy_is_the_identity_at_one_and_rises_otherwise() -> None:
 @pytest.mark.parametrize("size", [1e-300, 1e-30, 1.0, 1e30, 1e307])
 def test_spread_does_not_depend_on_the_metrics_unit(size: float) -> None:
     y = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0], dtype=torch.double)
-    expected = Spread.of(y).scale(y)
-    assert torch.allclose(Spread.of(y * size).scale(y * size), expected)
+    expected = RobustScaler.of(y).scale(y)
+    assert torch.allclose(RobustScaler.of(y * size).scale(y * size), expected)
 
 
 def test_spread_of_equal_values_is_zero_everywhere() -> None:
     y = torch.full((4,), 7.5, dtype=torch.double)
-    assert torch.equal(Spread.of(y).scale(y), torch.zeros(4, dtype=torch.double))
+    assert torch.equal(RobustScaler.of(y).scale(y), torch.zeros(4, dtype=torch.double))
 
 
 def test_a_diverged_value_leaves_the_others_apart() -> None:
     y = torch.tensor([-1e30, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0], dtype=torch.double)
-    scaled = Spread.of(y).scale(y)
+    scaled = RobustScaler.of(y).scale(y)
     assert scaled[0] == -5.0
     assert (scaled[1:].diff() > 0.1).all()
 
 
 def test_losses_over_decades_are_told_apart_by_their_logarithms() -> None:
     y = -(10.0 ** torch.arange(-30.0, 31.0, 3.0, dtype=torch.double))
-    spread = Spread.of(y)
+    spread = RobustScaler.of(y)
     scaled = spread.scale(y)
     assert (scaled.diff() < -0.05).all()
     assert torch.allclose(spread.unscale(scaled), y, rtol=1e-6)
 
 
 def test_an_ordinary_loss_stays_on_its_linear_scale() -> None:
-    assert not Spread.of(-torch.tensor([0.3, 0.5, 0.7, 2.3, 1e30], dtype=torch.double)).is_log
+    assert not RobustScaler.of(-torch.tensor([0.3, 0.5, 0.7, 2.3, 1e30], dtype=torch.double)).is_log
 
 
 def test_a_third_of_the_runs_diverging_leaves_the_others_apart() -> None:
     y = -torch.tensor([0.01, 0.02, 0.1, 0.2, 1e30, 1e30], dtype=torch.double)
-    scaled = Spread.of(y).scale(y)
+    scaled = RobustScaler.of(y).scale(y)
     assert scaled[0] - scaled[3] > 0.4
     assert torch.equal(scaled[4:], torch.tensor([-5.0, -5.0], dtype=torch.double))

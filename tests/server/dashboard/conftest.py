@@ -78,15 +78,19 @@ metrics: [{name: val_acc, goal: maximize}, {name: latency_ms, goal: minimize}]
 parameters:
   lr: {distribution: log_uniform_values, min: 0.0001, max: 0.1}
 """
-PREDICTED = {"val_acc": {"predicted_mean": 0.8, "predicted_deviation": 0.1},
-             "latency_ms": {"predicted_mean": 5.5, "predicted_deviation": 2}}  # fmt: skip
+PREDICTED = {
+    "val_acc": {"predicted_mean": 0.8, "predicted_deviation": 0.1, "expected_improvement": 0.1},
+    "latency_ms": {"predicted_mean": 5.5, "predicted_deviation": 2, "expected_improvement": 0.2},
+}
+NEAREST = {"run": "accurate", "distance": 0.5, "differs": {"lr": [0.1, 0.01]}}
+WHY = {"method": "bayes", "predicted": PREDICTED, "nearest": NEAREST, "runs_used": 3, "front": 2}
 
 
 def fill_two_metrics(connection: Connection) -> str:
     """The address of a sweep of two metrics: two runs on the front, one behind, a failed and a half one."""
     project = projects.ensure(connection, "local", "two")
     made = sweeps.add(connection, project.id, config=TWO_METRICS, display_name="two", best_loss=0.9)
-    why = {"state": "finished", "reason": json.dumps({"method": "bayes", "predicted": PREDICTED})}
+    why = {"state": "finished", "reason": json.dumps(WHY)}
     for name, curve, more in (
         ("accurate", [{"val_acc": 0.5}, {"val_acc": 0.9}, {"latency_ms": 8}], why),
         ("fast", [{"val_acc": 0.6, "latency_ms": 2}], why),

@@ -1,5 +1,22 @@
-"""Bayesian optimization: what to try next, from a model of the runs so far."""
+"""Bayesian optimization. The engine is imported on first use, since torch takes seconds to import."""
 
-from litsweep.search.bayes.engine import suggest
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
-__all__ = ["suggest"]
+from litsweep.search.enumeration import Searcher, configs, support
+from litsweep.search.random import SHUFFLED_SIZE
+from litsweep.sweep.run import Run, Suggestion
+
+
+class BayesSearch(Searcher):
+    """Bayesian optimization of one metric or several."""
+
+    def suggest(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Suggestion]:
+        """Return the engine's suggestions."""
+        from litsweep.search.bayes.engine import suggest
+
+        return suggest(self._config, runs, n, self._seed)
+
+    def _order(self) -> Iterator[Mapping[str, object]] | None:
+        space = self._config.space
+        return configs(space, support) if space.size <= SHUFFLED_SIZE else None

@@ -1,9 +1,9 @@
-"""Noisy expected improvement, in logarithms.
+"""The log noisy expected improvement.
 
-Letham et al. (2019) integrate expected improvement over what the best value so far may really be: joint draws
-of the function at the configs tried (the base) and at those still running (pending) stand for it, each draw
-is conditioned on as if it were noiseless data, and the expected improvements are averaged. The logarithm
-keeps gradients alive where improvement is unlikely (Ament et al. 2023).
+Letham et al. (2019) integrate expected improvement over the unknown best value so far. They draw the function
+jointly at the best tried configs (the base) and at the running ones (pending). They condition on each draw as
+if it were noiseless data, and average the expected improvements. The logarithm keeps gradients nonzero where
+improvement is unlikely (Ament et al. 2023).
 """
 
 import math
@@ -15,15 +15,15 @@ from litsweep.search.bayes.surrogate import GaussianProcess, cholesky
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 _SQRT_HALF_PI = math.sqrt(math.pi / 2)
-_JITTER = 1e-6
-"""Noise variance of a draw that is conditioned on."""
+_JITTER = 1e-6  # the noise variance of a draw when the process is conditioned on it
 
 
 def log_h(z: Tensor) -> Tensor:
-    """log(φ(z) + z Φ(z)): the log expected improvement of a standard normal over -z.
+    """Return log(φ(z) + z Φ(z)): the log expected improvement of a standard normal over -z.
 
-    Ament et al. (2023, equation 9): above -1 as it stands; below, factored by φ(z), with the rest by the
-    scaled complementary error function, and below -1e5, where rounding eats that rest, by its limit z^-2.
+    This is equation 9 of Ament et al. (2023). Above -1 it is computed directly. Below, φ(z) is factored out
+    and the rest uses the scaled complementary error function. Below -1e5, where rounding destroys the rest,
+    its limit is z^-2.
     """
     near = z.clamp(min=-1)
     density = torch.exp(-0.5 * near * near - _LOG_SQRT_2PI)
@@ -37,8 +37,8 @@ def log_h(z: Tensor) -> Tensor:
 class LogNoisyExpectedImprovement:
     """log E[max(f(x) - max f(base and pending) - margin, 0)], in standardized targets.
 
-    `base`, shape `b x d`, are the configs that may be the best so far, and `pending`, `p x d`, those that are
-    running, both at the full budget. `normals`, shape `s x (b + p)`, are standard normal draws.
+    `base`, shape `b x d`, are the candidates for the best config so far, and `pending`, `p x d`, the running
+    configs. Both are at the full budget. `normals`, shape `s x (b + p)`, are standard normal draws.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class LogNoisyExpectedImprovement:
         )
         targets = torch.cat([draws, process.targets[kept].expand(len(draws), -1)], -1).T
         x = torch.cat([points, process.x[kept]])
-        self._process = process.given(x, targets, noise)
+        self._process = process.conditioned_on(x, targets, noise)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Shape `m` for `x` of shape `m x d`; differentiable."""
+        """Return the differentiable value, shape `m`, at `x`, shape `m x d`."""
         mean, variance = self._process.marginals(x)
         deviation = variance.sqrt().unsqueeze(-1)
         improvement = log_h((mean - self._goal) / deviation) + deviation.log()
@@ -68,9 +68,9 @@ class LogNoisyExpectedImprovement:
 
 
 def _others(x: Tensor, base: Tensor) -> Tensor:
-    """Indices of the rows of `x` that are not rows of `base`: a noiseless draw there says it all."""
+    """Return the indices of the rows of `x` that are not in `base`, whose observations the draws replace."""
     if not len(base):
         return torch.arange(len(x))
-    mode = "donot_use_mm_for_euclid_dist"  # the other rounds 0 to 1e-8
+    mode = "donot_use_mm_for_euclid_dist"  # matrix multiplication rounds 0 to 1e-8
     is_base = torch.cdist(x, base, compute_mode=mode).min(-1).values < 1e-12
     return (~is_base).nonzero().flatten()

@@ -1,4 +1,4 @@
-"""Where to start, before there is anything to learn from."""
+"""The initial design: the configs before the model has enough results."""
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
@@ -9,54 +9,57 @@ from torch import Tensor
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.optimize import maximize
 from litsweep.search.bayes.sequence import seed_for, sobol
-from litsweep.search.bayes.surrogate import TREND, Inputs, prior
+from litsweep.search.bayes.surrogate import TREND, Inputs, prior_process
 
-ENDED = 2
-"""So many runs must have ended before a model decides. Waiting for all under way would cost a sweep with
-many agents its second round."""
+MIN_ENDED = 2
+"""The model needs this many ended runs. Waiting for all running ones would delay a sweep with many agents."""
 
 _LOOK_AHEAD = 256
+
+# A finite space of up to this many configs is enumerated when no other candidate is untried.
 _ENUMERABLE = 100_000
-"""A finite space of up to this many configs is listed when nothing else has an untried one to offer."""
 
 
-class Design:
-    """Configs from inside the space, spread evenly by a Sobol sequence; with many agents some from its edges.
+class InitialDesign:
+    """Configs spread evenly inside the space by a Sobol sequence; with many agents also some at its edges.
 
-    Where more than two configs are asked for before anything is known, every second one lies at the edges:
-    they tell most about trends, as in screening designs with two levels for each factor (Plackett and Burman
-    1946). Here they are wherever the exploring model, with what it believes beforehand, is least certain
-    beside the configs that are there already; which goes for any mixture of parameters.
+    Every second config after the first two is at the edges, until two runs have ended. Such configs show
+    trends best, as in two-level screening designs (Plackett and Burman 1946). They maximize the prior
+    variance of the exploring model given the configs tried, which works for any mixture of parameters.
     """
 
     def __init__(self, encoding: Encoding, seed: int) -> None:
         self._encoding, self._seed = encoding, seed
 
-    def next(self, position: int, tried: AbstractSet[tuple[float, ...]], ended: int) -> Tensor | None:
-        """The config at `position`, shape `d`, or an untried one in its place; None if there is none.
+    def next_config(self, position: int, tried: AbstractSet[tuple[float, ...]], ended: int) -> Tensor | None:
+        """Return an untried config for `position`, shape `d`; None if there is none.
 
         `ended` is the number of runs that give an observation or a failure.
         """
-        offers = (row for offer in self._offers(position, tried, ended) for row in offer)
-        return next((row for row in offers if self._encoding.identity(row) not in tried), None)
+        candidates = (row for batch in self._candidates(position, tried, ended) for row in batch)
+        return next((row for row in candidates if self._encoding.identity(row) not in tried), None)
 
-    def _offers(self, position: int, tried: AbstractSet[tuple[float, ...]], ended: int) -> Iterator[Tensor]:
-        """Configs to choose from, each offer of shape `m x d`, the preferred ones first."""
+    def _candidates(
+        self, position: int, tried: AbstractSet[tuple[float, ...]], ended: int
+    ) -> Iterator[Tensor]:
+        """Yield batches of candidates, each of shape `m x d`, in order of preference."""
         encoding = self._encoding
         if not encoding.d:
             yield torch.zeros(1, 0, dtype=torch.double)
             return
-        if tried and ended < ENDED and position in range(2, 2 * encoding.d, 2):
-            yield self._edges(position, tried)
-        yield encoding.from_unit(sobol(encoding.d, _LOOK_AHEAD, seed_for(self._seed, 0), skip=position))
+        if tried and ended < MIN_ENDED and position in range(2, 2 * encoding.d, 2):
+            yield self._edge_configs(position, tried)
+        yield encoding.from_quantiles(sobol(encoding.d, _LOOK_AHEAD, seed_for(self._seed, 0), skip=position))
         if encoding.space.size <= _ENUMERABLE:
             yield encoding.all_configs()
         else:
-            yield encoding.evenly(sobol(encoding.d, _LOOK_AHEAD, seed_for(self._seed, 1), skip=position))
+            yield encoding.from_unweighted_quantiles(
+                sobol(encoding.d, _LOOK_AHEAD, seed_for(self._seed, 1), skip=position)
+            )
 
-    def _edges(self, position: int, tried: AbstractSet[tuple[float, ...]]) -> Tensor:
-        """Configs by falling variance of a trend of which nothing but the configs tried is known."""
+    def _edge_configs(self, position: int, tried: AbstractSet[tuple[float, ...]]) -> Tensor:
+        """Return configs by descending prior variance of the exploring model, given the configs tried."""
         x = torch.tensor(sorted(tried), dtype=torch.double)
-        process = prior(x, Inputs.of(self._encoding), TREND)
+        process = prior_process(x, Inputs.of(self._encoding), TREND)
         seed = seed_for(self._seed, position)
         return maximize(lambda at: process.marginals(at)[1], self._encoding, x, seed)

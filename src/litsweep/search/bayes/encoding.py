@@ -1,9 +1,9 @@
-"""Parameter values as numbers in the unit cube, and back.
+"""The encoding of configs as rows of numbers, and the decoding.
 
-A config is one row of length d, the number of free parameters. A number is encoded by its quantile under
-what the user wrote: a log-uniform learning rate is on a log scale, and a normal prior gets most of the axis
-where it has most of its mass. A category is encoded by its index. A conditional parameter that is inactive
-stands at the middle of its axis: its parent's value already tells the two configs apart.
+A config is one row of length d, the number of free parameters. The code of a number is its quantile under the
+configured distribution: a log-uniform learning rate is on a log scale, and a normal prior takes most of the
+axis where its mass is. The code of a category is its index. An inactive conditional parameter has the middle
+of its axis, since its parent's value already distinguishes the configs.
 """
 
 from collections.abc import Hashable, Mapping
@@ -17,42 +17,43 @@ from litsweep.search.enumeration import configs, support
 from litsweep.sweep.space import Condition, Parameter, SearchSpace
 from litsweep.sweep.values import identity
 
-FINEST_GRID = 2_000
-"""A number with more values than this is searched as a continuum and rounded at the end."""
+_MOST_CODES = 2_000  # a number with more values than this is searched as a continuum and rounded at the end
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """One free parameter. `levels`, ascending, are the encoded values of a discrete one, else None."""
+    """One free parameter. `codes` are those of a discrete one's values, ascending; None for a continuum."""
 
     parameter: Parameter
     is_category: bool
-    levels: Tensor | None
+    codes: Tensor | None
 
     @property
     def name(self) -> str:
+        """The dotted name of the parameter."""
         return self.parameter.name
 
     @property
-    def inactive(self) -> float:
-        """Where this parameter stands in configs that do not use it."""
+    def inactive_code(self) -> float:
+        """The code of this parameter in configs where it is inactive."""
         return 0.0 if self.is_category else 0.5
 
     def encode(self, value: object) -> float | None:
-        """None for a value that is not of this parameter."""
+        """Return the code of a value; None if the parameter cannot have it."""
         distribution = self.parameter.distribution
-        if self.levels is not None:
-            return self._codes.get(identity(value))
+        if self.codes is not None:
+            return self._code_by_value.get(identity(value))
         return distribution.cdf(value) if distribution.contains(value) else None
 
     def decode(self, code: float) -> object:
+        """Return the value whose code is nearest."""
         distribution = self.parameter.distribution
-        if self.levels is None:
+        if self.codes is None:
             return distribution.ppf(min(max(code, 0.0), 1.0))
-        return self._values[int((self.levels - code).abs().argmin())]
+        return self._values[int((self.codes - code).abs().argmin())]
 
     @cached_property
-    def _codes(self) -> Mapping[Hashable, float]:
+    def _code_by_value(self) -> Mapping[Hashable, float]:
         if not self.is_category:
             return self.parameter.distribution.quantiles
         support = self.parameter.distribution.support or ()
@@ -60,47 +61,49 @@ class Dimension:
 
     @cached_property
     def _values(self) -> tuple[object, ...]:
-        """The value at each level."""
+        """The value of each code."""
         return tuple(
-            sorted(self.parameter.distribution.support or (), key=lambda v: self._codes[identity(v)])
+            sorted(self.parameter.distribution.support or (), key=lambda v: self._code_by_value[identity(v)])
         )
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """The free parameters of a space, in its order; constants have no dimension."""
+    """The encoding of a space. It has one dimension for each parameter that is not constant, in order."""
 
     space: SearchSpace
 
     @cached_property
     def dimensions(self) -> tuple[Dimension, ...]:
+        """The free parameters."""
         free = (p for p in self.space.parameters if p.distribution.size > 1)
         return tuple(_dimension(parameter) for parameter in free)
 
     @property
     def d(self) -> int:
+        """The number of free parameters."""
         return len(self.dimensions)
 
     @cached_property
     def is_category(self) -> Tensor:
-        """Shape `d`, bool."""
+        """Which dimensions are categories: bool, shape `d`."""
         return torch.tensor([dim.is_category for dim in self.dimensions], dtype=torch.bool)
 
     def encode(self, parameters: Mapping[str, object]) -> tuple[float, ...] | None:
-        """One row; None for a config that is not of this space."""
+        """Return the row of a config; None if it is not in this space."""
         active = {parameter.name for parameter in self.space.active(parameters)}
         if not all(self._is_constant(name, parameters) for name in active - self._index.keys()):
             return None
         row = []
         for dim in self.dimensions:
-            code = dim.inactive if dim.name not in active else dim.encode(parameters.get(dim.name))
+            code = dim.inactive_code if dim.name not in active else dim.encode(parameters.get(dim.name))
             if code is None:
                 return None
             row.append(code)
         return tuple(row)
 
     def identity(self, x: Tensor) -> tuple[float, ...]:
-        """The row that the config at `x`, shape `d`, has once it is a run: equal rows are equal configs."""
+        """Return the row of the decoded config at `x`, shape `d`. Equal configs have equal rows."""
         row = self.encode(self.decode(x))
         assert row is not None
         return row
@@ -109,24 +112,24 @@ class Encoding:
         return self.space.by_name[name].distribution.contains(parameters.get(name))
 
     def decode(self, row: Tensor) -> dict[str, object]:
-        """The config at `row`, shape `d`: every active parameter by name, constants included."""
+        """Return the config at `row`, shape `d`: its active parameters by name, constants included."""
         codes = {dim.name: dim.decode(code) for dim, code in zip(self.dimensions, row.tolist(), strict=True)}
         values = {p.name: codes.get(p.name, p.distribution.ppf(0.5)) for p in self.space.parameters}
         return {parameter.name: values[parameter.name] for parameter in self.space.active(values)}
 
     def snap(self, x: Tensor) -> Tensor:
-        """`x`, shape `m x d`, with each discrete number moved to its nearest value; categories are kept."""
+        """Return `x`, shape `m x d`, with each discrete number rounded to its nearest code."""
         x = x.clone()
         for j, dim in enumerate(self.dimensions):
             if dim.is_category:
                 continue
             x[:, j] = x[:, j].clamp(0.0, 1.0)
-            if dim.levels is not None:
-                x[:, j] = _nearest(dim.levels, x[:, j])
-        return self._at_rest(x)
+            if dim.codes is not None:
+                x[:, j] = _nearest(dim.codes, x[:, j])
+        return self._reset_inactive(x)
 
-    def from_unit(self, u: Tensor) -> Tensor:
-        """Quantiles, shape `m x d`, as configs: what sampling each distribution at `u` gives."""
+    def from_quantiles(self, u: Tensor) -> Tensor:
+        """Return the configs at quantiles `u` of the distributions, shape `m x d`."""
         x = u.clone()
         for j, dim in enumerate(self.dimensions):
             if dim.is_category:
@@ -134,21 +137,21 @@ class Encoding:
                 x[:, j] = torch.bucketize(u[:, j].contiguous(), edges, right=True).to(u.dtype)
         return self.snap(x)
 
-    def evenly(self, u: Tensor) -> Tensor:
-        """Configs at `u` in [0, 1], shape `m x d`, where all values of a parameter are equally likely."""
+    def from_unweighted_quantiles(self, u: Tensor) -> Tensor:
+        """Return the configs at quantiles `u`, shape `m x d`, as if all values were equally likely."""
         x = u.clone()
         for j, dim in enumerate(self.dimensions):
-            if dim.levels is not None:
-                x[:, j] = dim.levels[(u[:, j] * len(dim.levels)).long().clamp(max=len(dim.levels) - 1)]
+            if dim.codes is not None:
+                x[:, j] = dim.codes[(u[:, j] * len(dim.codes)).long().clamp(max=len(dim.codes) - 1)]
         return self.snap(x)
 
     def all_configs(self) -> Tensor:
-        """Every config of a finite space, shape `size x d`."""
+        """Return every config of a finite space, shape `size x d`."""
         rows = [self.encode(config) for config in configs(self.space, support)]
         return distinct(torch.tensor(rows, dtype=torch.double))
 
     def active(self, x: Tensor) -> Tensor:
-        """Which dimensions each config of `x`, shape `m x d`, uses: bool, shape `m x d`."""
+        """Return which dimensions are active in each config of `x`, shape `m x d`: bool, same shape."""
         masks: dict[str, Tensor] = {}
         for parameter in self.space.parents_first:
             condition = parameter.condition
@@ -168,12 +171,12 @@ class Encoding:
         holds = [condition.holds({condition.parent: decode(code)}) for code in codes.tolist()]
         return torch.tensor(holds, dtype=torch.bool)[rows]
 
-    def _at_rest(self, x: Tensor) -> Tensor:
-        """`x` with every inactive conditional parameter at its resting place."""
+    def _reset_inactive(self, x: Tensor) -> Tensor:
+        """Return `x` with the inactive code for every inactive parameter."""
         if all(parameter.condition is None for parameter in self.space.parameters):
             return x
-        rest = torch.tensor([dim.inactive for dim in self.dimensions], dtype=x.dtype)
-        return torch.where(self.active(x), x, rest)
+        codes = torch.tensor([dim.inactive_code for dim in self.dimensions], dtype=x.dtype)
+        return torch.where(self.active(x), x, codes)
 
     @cached_property
     def _index(self) -> dict[str, int]:
@@ -187,19 +190,19 @@ def _dimension(parameter: Parameter) -> Dimension:
         return Dimension(parameter, False, None)
     if not distribution.is_ordinal:
         return Dimension(parameter, True, torch.arange(len(support), dtype=torch.double))
-    if len(support) > FINEST_GRID:
+    if len(support) > _MOST_CODES:
         return Dimension(parameter, False, None)
     middles = sorted(distribution.quantiles.values())
     return Dimension(parameter, False, torch.tensor(middles, dtype=torch.double))
 
 
-def _nearest(levels: Tensor, x: Tensor) -> Tensor:
-    right = torch.bucketize(x.contiguous(), levels).clamp(1, len(levels) - 1)
-    lower, upper = levels[right - 1], levels[right]
+def _nearest(codes: Tensor, x: Tensor) -> Tensor:
+    right = torch.bucketize(x.contiguous(), codes).clamp(1, len(codes) - 1)
+    lower, upper = codes[right - 1], codes[right]
     return torch.where(x - lower <= upper - x, lower, upper)
 
 
 def distinct(x: Tensor) -> Tensor:
-    """The different rows of `x`, in ascending order."""
+    """Return the distinct rows of `x`, in ascending order."""
     found: Tensor = torch.unique(x, dim=0)
     return found

@@ -1,102 +1,100 @@
-"""One suggestion after another: the design first, then the model."""
+"""Suggestions of the Bayesian search: configs of the initial design first, then of the model."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from litsweep.search.bayes.design import ENDED, Design
+from litsweep.search.bayes.design import MIN_ENDED, InitialDesign
 from litsweep.search.bayes.encoding import Encoding
-from litsweep.search.bayes.model import EXPLOITATION, EXPLORATION, Model, Turn
+from litsweep.search.bayes.model import EXPLOITATION, EXPLORATION, Model, Strategy
 from litsweep.search.bayes.observations import observe
 from litsweep.search.bayes.surrogate import FitError
-from litsweep.search.proposal import Proposal
 from litsweep.sweep.config import SweepConfig
-from litsweep.sweep.run import Run
+from litsweep.sweep.reason import SuggestionReason
+from litsweep.sweep.reasons import DesignReason
+from litsweep.sweep.run import Run, Suggestion
 
 if TYPE_CHECKING:
     from litsweep.search.bayes.pareto import ParetoModel
 
-_INITIAL = 5
-"""So many runs, ended or under way, are spread over the space before a model decides."""
-
-_YOUNG = 4
-"""So many runs for each parameter, and it is known where the good regions lie."""
+_DESIGN_SIZE = 5  # the design gives this many configs (of ended or running runs) before the model is used
+_YOUNG_RUNS_PER_PARAMETER = 4  # a sweep is young, and explores more, up to this many runs for each parameter
 
 
-def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list[Proposal]:
-    """Up to `n` configs to run next, fewer when the space has no more.
+def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list[Suggestion]:
+    """Return up to `n` configs to run next; fewer if the space has no more.
 
-    Pure: the same arguments give the same answer. One thread: the matrices are small, and several threads
-    would wait for each other at every step where training keeps the processors busy (six times as long, seen
-    on two). Raises ValueError for a sweep without a metric.
+    The function is pure: equal arguments give equal results. It uses one thread; with several, on processors
+    that are busy with training, it takes six times as long. Raises ValueError for a sweep without a metric.
     """
     if config.metric is None:
         raise ValueError("Bayesian search needs a metric")
     encoding = Encoding(config.space)
     observed = [(metric, observe(encoding, config, metric, runs)) for metric in config.metrics]
     models = {
-        turn: tuple(Model(encoding, metric, seen, seed, turn) for metric, seen in observed)
-        for turn in (EXPLOITATION, EXPLORATION)
+        strategy: tuple(Model(encoding, metric, seen, seed, strategy) for metric, seen in observed)
+        for strategy in (EXPLOITATION, EXPLORATION)
     }
-    seen, design = observed[0][1], Design(encoding, seed)
+    seen, design = observed[0][1], InitialDesign(encoding, seed)
     pending, tried = list(seen.pending), set(seen.tried)
-    proposals: list[Proposal] = []
+    suggestions: list[Suggestion] = []
     for position in range(len(runs), len(runs) + n):
         with threadpool_limits(limits=1):
-            turn = _turn(encoding.d, len(observed), position)
-            x, reason = _next(design, models[turn], pending, tried, position)
+            strategy = _strategy(encoding.d, len(observed), position)
+            x, reason = _next_config(design, models[strategy], pending, tried, position)
         if x is None:
             break
         row = encoding.identity(x)
         tried.add(row)
         pending.append(row)
-        proposals.append(Proposal(encoding.decode(x), reason))
-    return proposals
+        suggestions.append(Suggestion(encoding.decode(x), reason))
+    return suggestions
 
 
-def _turn(d: int, metrics: int, position: int) -> Turn:
-    """Exploration at every second position of a young sweep, then every fourth; not with several metrics.
+def _strategy(d: int, metrics: int, position: int) -> Strategy:
+    """Return exploration at every second position of a young sweep, later at every fourth.
 
-    Exploitation alone can spend dozens of runs around a local optimum: what little there is to gain close by
-    is more certain than what there may be elsewhere. The trials of `feasibility` are at positions where this
-    is exploration's turn at any age.
+    Exploitation alone can spend dozens of runs around a local optimum, where the expected improvement is
+    small but certain. With several metrics there is no exploration.
     """
-    is_young = position < _YOUNG * d
+    is_young = position < _YOUNG_RUNS_PER_PARAMETER * d
     explores = metrics == 1 and position % (2 if is_young else 4) == 1
     return EXPLORATION if explores else EXPLOITATION
 
 
-def _next(
-    design: Design,
+def _next_config(
+    design: InitialDesign,
     models: tuple[Model, ...],
     pending: Sequence[Sequence[float]],
     tried: AbstractSet[tuple[float, ...]],
     position: int,
-) -> tuple[Tensor | None, dict[str, object]]:
-    """One config and the reason for it; the design steps in where the model cannot, and says so."""
-    seen = models[0].seen
-    aside: dict[str, object] = {"runs_outside_the_space": seen.foreign} if seen.foreign else {}
-    is_spread = seen.ended + len(pending) >= _INITIAL
-    if is_spread and seen.ended >= ENDED and models[0].encoding.d:
-        silent = [model.metric.name for model in models if model.seen.runs_used < 2]
-        if silent and seen.ended >= _INITIAL:  # with fewer ended, the next may be the second to log
-            aside["fallback"] = f"fewer than two runs have logged {', '.join(silent)}"
-        elif not silent:
+) -> tuple[Tensor | None, SuggestionReason]:
+    """Return one config and its reason. The design replaces the model when the model cannot give a config."""
+    seen, fallback = models[0].seen, None
+    outside = seen.outside_space or None
+    is_design_complete = seen.ended + len(pending) >= _DESIGN_SIZE
+    if is_design_complete and seen.ended >= MIN_ENDED and models[0].encoding.d:
+        unlogged = [model.metric.name for model in models if model.seen.runs_used < 2]
+        if unlogged and seen.ended >= _DESIGN_SIZE:  # with fewer, the next run may be the second to log
+            fallback = f"fewer than two runs have logged {', '.join(unlogged)}"
+        elif not unlogged:
             try:
-                proposed = _joined(models).propose(pending, tried, position)
+                suggested = _joint_model(models).next_config(pending, tried, position)
             except FitError as error:
-                aside["fallback"] = f"the model could not be fitted: {error}"
+                fallback = f"the model could not be fitted: {error}"
             else:
-                if proposed is not None:
-                    return proposed[0], {**proposed[1], **aside}
-                aside["fallback"] = "the model proposed only configs that were tried"
-    return design.next(position, tried, seen.ended), {"method": "initial design", **aside}
+                if suggested is not None:
+                    return suggested[0], replace(suggested[1], runs_outside_the_space=outside)
+                fallback = "the model proposed only configs that were tried"
+    reason = DesignReason(fallback=fallback, runs_outside_the_space=outside)
+    return design.next_config(position, tried, seen.ended), reason
 
 
-def _joined(models: tuple[Model, ...]) -> "Model | ParetoModel":
+def _joint_model(models: tuple[Model, ...]) -> "Model | ParetoModel":
     if len(models) == 1:
         return models[0]
     from litsweep.search.bayes.pareto import ParetoModel  # BoTorch takes more than a second to import

@@ -1,64 +1,53 @@
-"""Which configs run to the end: a model of the failures, beside that of the objective."""
+"""The model of success: which configs are likely to give a result."""
 
 import torch
 from torch import Tensor
 
 from litsweep.search.bayes.surrogate import GaussianProcess
 
-_WANTED = 0.95
-"""Only configs that succeed with about this probability are worth a run."""
+_REQUIRED = 0.95  # a config must succeed with about this probability
+_TOP = 0.9  # the requirement is at most this quantile of the successful configs' scores
 
-_TOP = 0.9
-"""Where runs fail at random, the bar is no higher than what a tenth of the successful configs reach."""
-
+# With more failures than `_PRESUMED`, they look random unless the configs predict them. The evidence must be
+# at least `_EVIDENCE` nats for each failure (or each success, if those are fewer).
 _PRESUMED, _EVIDENCE = 2, 0.35
-"""More failures than this are ignored, as bad luck, unless the configs tell them from successes by so many
-nats for each failure (or each success, if those are fewer)."""
 
+# If this share of the prior variance is left, little is known, for example about a rarely tried category.
 _UNKNOWN = 0.4
-"""With this share of the prior variance left little is known: the case of a category hardly tried yet."""
 
-_TRIAL = 12
-"""After so many runs, and each time they have doubled, an even chance will do where little is known."""
-
-_STEEPNESS = 1000.0
-"""Nats of log expected improvement that a config loses for each deviation it is below the bar."""
+_TRIAL_INTERVAL = 12  # here and at each doubling, an even chance suffices where little is known
+_STEEPNESS = 1000.0  # the log acquisition loses this many nats for each deviation below the requirement
 
 
 class Feasibility:
-    """How likely a config is to give a result.
+    """The probability that a config gives a result, and the weight of an acquisition function.
 
-    `is_luck` is true where failures depend on the config in no way that can be told; then they weigh nothing.
+    A Gaussian process regresses 1 for runs with a result and -1 for failures; its sign is the class. Such
+    least squares come close to a proper classifier, in closed form (Rasmussen and Williams 2006, section
+    6.5). If failures look random (`looks_random`), they have no weight.
 
-    A Gaussian process regresses 1 for runs with a result and -1 for failures; its sign is the class. Least
-    squares on labels come close to a classifier proper with everything in closed form (Rasmussen and Williams
-    2006, section 6.5).
-
-    Expected improvement times this probability would try failing regions forever: their predicted gains stay
-    high, since no result ever comes to correct them. So the probability works as a bar.
+    Expected improvement times this probability would suggest failing regions forever: no result ever lowers
+    their predicted gains. So the probability is a requirement.
     """
 
     def __init__(self, process: GaussianProcess, succeeded: Tensor) -> None:
         self._process = process
-        wanted = torch.special.ndtri(torch.tensor(_WANTED, dtype=torch.double))
+        required = torch.special.ndtri(torch.tensor(_REQUIRED, dtype=torch.double))
         with torch.no_grad():
-            self.is_luck = is_luck(process)
-            self._bar = torch.minimum(wanted, self._score(succeeded)[0].quantile(_TOP))
+            self.looks_random = looks_random(process)
+            self._requirement = torch.minimum(required, self._score(succeeded)[0].quantile(_TOP))
 
     def probability(self, x: Tensor) -> Tensor:
-        """P(config gives a result), shape `m` for `x` of shape `m x d`."""
+        """Return the probability of a result, shape `m`, at `x`, shape `m x d`."""
         probability: Tensor = torch.special.ndtr(self._score(x)[0])
         return probability
 
     def log_weight(self, x: Tensor, position: int) -> Tensor:
-        """What to add to a log acquisition, shape `m`: near 0 where a config may be run, else ever lower.
-
-        `position` is that of the suggestion in the sweep.
-        """
-        if self.is_luck:
+        """Return the term to add to the log acquisition of the `position`-th suggestion, shape `m`."""
+        if self.looks_random:
             return torch.zeros_like(x[..., 0])
         score, variance = self._score(x)
-        margin = score - self._bar
+        margin = score - self._requirement
         if _is_trial(position):
             margin = torch.maximum(margin, torch.minimum(score, variance - _UNKNOWN))
         over: Tensor = torch.nn.functional.logsigmoid(_STEEPNESS * margin)
@@ -66,21 +55,21 @@ class Feasibility:
         return chance + over
 
     def _score(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Deviations by which the predicted label is positive, and the variance left there."""
+        """Return the predicted label over its deviation, and the posterior variance."""
         mean, variance = self._process.marginals(x)
         return mean.squeeze(-1) / (variance + self._process.noise).sqrt(), variance
 
 
 def _is_trial(position: int) -> bool:
-    """True for positions 13, 25, 49 and so on; it is exploration's turn then."""
-    doublings, rest = divmod(position - 1, _TRIAL)
+    """Return True for positions 13, 25, 49 and so on, which are exploration's."""
+    doublings, rest = divmod(position - 1, _TRIAL_INTERVAL)
     return rest == 0 and doublings.bit_count() == 1
 
 
-def is_luck(process: GaussianProcess) -> bool:
-    """Whether failures look random: foretold no better by the configs than by how often runs fail.
+def looks_random(process: GaussianProcess) -> bool:
+    """Return True if the configs predict failures no better than the frequency of failures does.
 
-    Each label is foretold from all others, by the model and by the rule of succession.
+    Each label is predicted from all others, by the model and by the rule of succession.
     """
     labels, (mean, variance) = process.targets, process.leave_one_out()
     failures = int((labels < 0).sum())

@@ -1,7 +1,6 @@
-"""What a run that is still going will come to."""
+"""Forecasts of a running run's final objective."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from threadpoolctl import threadpool_limits
@@ -13,42 +12,27 @@ from litsweep.search.bayes.model import Model
 from litsweep.search.bayes.observations import as_tensor, observe
 from litsweep.search.bayes.surrogate import FitError
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.early_termination.rule import Forecast
 from litsweep.sweep.run import Run
 
-_COMPLETE = 4
-"""So many complete runs there must be before the model is trusted with the end of others."""
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """The first metric at the end of a full training, in its units, for a run as far as it has come.
-
-    `best` is the best value of a complete run, `chance` the probability of getting beyond what the model
-    takes the best complete run for.
-    """
-
-    run_id: str
-    mean: float
-    deviation: float
-    best: float
-    chance: float
+_MIN_COMPLETE = 4  # the model needs this many complete runs to forecast others
 
 
 def forecasts(
     config: SweepConfig, runs: Sequence[Run], run_ids: Sequence[str], seed: int
 ) -> Iterator[Forecast]:
-    """A forecast for each of `run_ids` that the model can speak for; none while too few runs are complete."""
+    """Return a forecast for each of `run_ids` in the space; none if too few runs are complete."""
     encoding, metric = Encoding(config.space), config.metrics[0]
     seen = observe(encoding, config, metric, runs)
     complete = [o for o in seen.observed if o.budget == 1 and o.run not in run_ids]
-    if len(complete) < _COMPLETE:
+    if len(complete) < _MIN_COMPLETE:
         return
     model = Model(encoding, metric, seen, seed)
     best = max(observation.value for observation in complete)
     rows = {run.id: encoding.encode(run.parameters) for run in runs if run.id in run_ids}
     with threadpool_limits(limits=1):
         try:
-            level = model.expected(as_tensor([observation.row for observation in complete]))[0].max()
+            level = model.predict(as_tensor([observation.row for observation in complete]))[0].max()
         except FitError:
             return
         for run_id, row in rows.items():
@@ -57,8 +41,9 @@ def forecasts(
 
 
 def _forecast(model: Model, run_id: str, x: Tensor, level: Tensor, best: float) -> Forecast:
-    mean, variance = model.expected(x)
+    """Return the forecast at `x`. `level` is the best prediction for a complete run, in targets."""
+    mean, variance = model.predict(x)
     chance = torch.special.ndtr((mean.squeeze() - level) / variance.squeeze().sqrt()).item()
-    expected = explain.prediction(model.surrogate, model.at_full_budget(x), best, model.metric)
-    sign = 1.0 if model.metric.is_maximized else -1.0
-    return Forecast(run_id, expected["predicted_mean"], expected["predicted_deviation"], sign * best, chance)
+    predicted = explain.prediction(model.surrogate, model.at_full_budget(x), best, model.metric)
+    best_complete = model.metric.sign * best
+    return Forecast(run_id, predicted.predicted_mean, predicted.predicted_deviation, best_complete, chance)

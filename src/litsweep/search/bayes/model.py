@@ -1,4 +1,4 @@
-"""What the runs so far make us believe, and the config that promises most under it."""
+"""The model of one metric, and its choice of the next config."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -13,80 +13,77 @@ from litsweep.search.bayes.acquisition import LogNoisyExpectedImprovement
 from litsweep.search.bayes.encoding import Encoding, distinct
 from litsweep.search.bayes.feasibility import Feasibility
 from litsweep.search.bayes.observations import Observations, as_tensor
-from litsweep.search.bayes.optimize import first_new, maximize
+from litsweep.search.bayes.optimize import first_untried, maximize
 from litsweep.search.bayes.sequence import seed_for
-from litsweep.search.bayes.surrogate import OBJECTIVE, TREND, Inputs, Kind, Surrogate, fit, fit_labels
+from litsweep.search.bayes.surrogate import OBJECTIVE, TREND, Inputs, ModelSpec, Surrogate, fit, fit_labels
 from litsweep.sweep.metric import Metric
+from litsweep.sweep.reasons import ModelReason
 
 _DRAWS = 32
-_BASE = 64
-"""So many configs, those of highest posterior mean, compete for being the best so far."""
+_BASE = 64  # this many configs, those of highest posterior mean, are candidates for the best so far
+_PARENTS = 5  # the next config is searched near this many of them
 
-_PARENTS = 5
-"""So many of them are varied in the search for the next."""
-
+# The largest numbers of observations for the fit of hyperparameters and for predictions. Their cost is cubic.
 _FIT_TO, _CONDITION_ON = 250, 1000
-"""Most observations that hyperparameters are fitted to, and that predictions rest on: their cost is cubic."""
 
 
 @dataclass(frozen=True)
-class Turn:
-    """One of the ways to choose a config.
+class Strategy:
+    """A way to choose a config: the model of the objective, and the margin of the acquisition function.
 
-    `kind` is what is believed of the objective. Only what a config gains beyond `margin` over the best counts
-    (in deviations of the model's targets).
+    The improvement must exceed `margin`, in standard deviations of the model's targets.
     """
 
     name: str
-    kind: Kind
+    spec: ModelSpec
     margin: float
 
 
-EXPLOITATION = Turn("exploitation", OBJECTIVE, 0.0)
-EXPLORATION = Turn("exploration", TREND, 1.0)
+EXPLOITATION = Strategy("exploitation", OBJECTIVE, 0.0)
+EXPLORATION = Strategy("exploration", TREND, 1.0)
 
 
 @dataclass(frozen=True)
 class Model:
-    """The objective and, where runs have failed, the chance of success, as functions of an encoded config.
+    """The models of the objective and, if runs have failed, of success, as functions of an encoded config.
 
-    Fitted on first use. Where unfinished runs are observed, the objective's model has the budget as one more
-    input, as in BOCA (Kandasamy et al. 2017), and improvement counts at the full budget alone.
+    They are fitted on first use. If partial runs are observed, the objective's model has the budget as one
+    more input, as in BOCA (Kandasamy et al. 2017). Only improvement at the full budget counts.
     """
 
     encoding: Encoding
     metric: Metric
     seen: Observations
     seed: int
-    turn: Turn = EXPLOITATION
+    strategy: Strategy = EXPLOITATION
 
-    def propose(
+    def next_config(
         self, pending: Sequence[Sequence[float]], tried: AbstractSet[tuple[float, ...]], position: int
-    ) -> tuple[Tensor, dict[str, object]] | None:
-        """The next config, shape `d`, and why; None if the search met only tried ones. Raises FitError."""
+    ) -> tuple[Tensor, ModelReason] | None:
+        """Return the next config, shape `d`, and its reason; None if no candidate is new. Raises FitError."""
         seed = seed_for(self.seed, position)
         running = as_tensor(pending).reshape(-1, self.encoding.d)
-        gain = self._gain(running, seed)
+        improvement = self._improvement(running, seed)
 
         def acquisition(x: Tensor) -> Tensor:
-            value = gain(self.at_full_budget(x))
+            value = improvement(self.at_full_budget(x))
             return value if self.feasibility is None else value + self.feasibility.log_weight(x, position)
 
         ranked = maximize(acquisition, self.encoding, self.base[:_PARENTS], seed)
-        x = first_new(ranked, self.encoding, tried, running)
+        x = first_untried(ranked, self.encoding, tried, running)
         return None if x is None else (x, self._reason(x))
 
     @cached_property
     def surrogate(self) -> Surrogate:
-        """The model of the objective."""
+        """The fitted model of the objective."""
         x = torch.cat([self.seen.x, self.seen.budget.unsqueeze(-1)], -1) if self._has_budget else self.seen.x
         inputs = self._inputs.with_number() if self._has_budget else self._inputs
         y = self.seen.y[self._kept]
-        return fit(x[self._kept], y, inputs, subset(y, _FIT_TO, self.seed), self.turn.kind)
+        return fit(x[self._kept], y, inputs, subset(y, _FIT_TO, self.seed), self.strategy.spec)
 
     @cached_property
     def feasibility(self) -> Feasibility | None:
-        """The model of success; None while nothing has failed."""
+        """The fitted model of success; None if no run has failed."""
         if not self.seen.failed:
             return None
         succeeded, failed = self.configs, as_tensor(self.seen.failed)
@@ -98,8 +95,8 @@ class Model:
 
     @cached_property
     def base(self) -> Tensor:
-        """The configs that may be the best so far, by falling posterior mean at the full budget."""
-        mean, _ = self.expected(self.configs)
+        """The candidates for the best config so far, by descending posterior mean at the full budget."""
+        mean, _ = self.predict(self.configs)
         return self.configs[mean.squeeze(-1).argsort(descending=True, stable=True)[:_BASE]]
 
     @cached_property
@@ -108,7 +105,7 @@ class Model:
 
     @cached_property
     def configs(self) -> Tensor:
-        """The different configs that the objective's model rests on."""
+        """The distinct configs behind the predictions of the objective."""
         return distinct(self.seen.x[self._kept])
 
     @cached_property
@@ -119,46 +116,45 @@ class Model:
     def _has_budget(self) -> bool:
         return self.seen.has_partial
 
-    def expected(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Posterior means, shape `m x 1`, and variances, shape `m`, of the target at the full budget."""
+    def predict(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return posterior means, `m x 1`, and variances, `m`, of the target at the full budget."""
         with torch.no_grad():
             return self.surrogate.process.marginals(self.at_full_budget(x))
 
     def at_full_budget(self, x: Tensor) -> Tensor:
-        """`x`, shape `... d`, as inputs of the objective's model."""
+        """Return configs `x`, shape `... d`, as inputs of the objective's model."""
         if not self._has_budget:
             return x
         return torch.cat([x, torch.ones_like(x[..., :1])], -1)
 
-    def _gain(self, pending: Tensor, seed: int) -> LogNoisyExpectedImprovement:
+    def _improvement(self, pending: Tensor, seed: int) -> LogNoisyExpectedImprovement:
         generator = torch.Generator().manual_seed(seed)
         size = (_DRAWS, len(self.base) + len(pending))
         normals = torch.randn(size, generator=generator, dtype=torch.double)
         base, running = self.at_full_budget(self.base), self.at_full_budget(pending)
         with torch.no_grad():
             return LogNoisyExpectedImprovement(
-                self.surrogate.process, base, running, normals, self.turn.margin
+                self.surrogate.process, base, running, normals, self.strategy.margin
             )
 
-    def _reason(self, x: Tensor) -> dict[str, object]:
+    def _reason(self, x: Tensor) -> ModelReason:
         at = self.at_full_budget(x.unsqueeze(0))
         best = max(observation.value for observation in self.seen.observed)
-        reason: dict[str, object] = {
-            "method": "bayes",
-            "turn": self.turn.name,
-            **explain.prediction(self.surrogate, at, best, self.metric),
-            "nearest": explain.nearest(self.encoding, self.seen, self.surrogate, at),
-            "runs_used": self.seen.runs_used,
-            "warping": explain.warping(self.encoding, self.surrogate),
-        }
-        if self.feasibility is not None:
-            reason["success_probability"] = self.feasibility.probability(x.unsqueeze(0)).item()
-            reason["failures_look_random"] = self.feasibility.is_luck
-        return reason
+        feasibility = self.feasibility
+        probability = None if feasibility is None else feasibility.probability(x.unsqueeze(0)).item()
+        return ModelReason(
+            **vars(explain.prediction(self.surrogate, at, best, self.metric)),
+            strategy=self.strategy.name,
+            nearest=explain.nearest(self.encoding, self.seen, self.surrogate, at),
+            runs_used=self.seen.runs_used,
+            warping=explain.warping(self.encoding, self.surrogate),
+            success_probability=probability,
+            failures_look_random=None if feasibility is None else feasibility.looks_random,
+        )
 
 
 def subset(y: Tensor, size: int, seed: int) -> Tensor:
-    """Indices, ascending, of at most `size` observations: half the best ones, half a sample of the rest."""
+    """Return the indices of at most `size` observations: half the best, half a sample of the rest."""
     if len(y) <= size:
         return torch.arange(len(y))
     order = y.argsort(descending=True, stable=True)

@@ -1,4 +1,4 @@
-"""What the runs so far tell the models."""
+"""Observations: the part of the runs so far that the models learn from."""
 
 import math
 from collections.abc import Sequence
@@ -10,21 +10,20 @@ from torch import Tensor
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Impute, Metric
-from litsweep.sweep.objective import best_of, best_value, curve
+from litsweep.sweep.objective import best_value, metric_values, objective_value
 from litsweep.sweep.run import Failure, Run, RunState
 from litsweep.sweep.summary import summary_values
 
-_NOT_THE_CONFIGS_FAULT = (Failure.SIGNAL, Failure.LOST, Failure.UNREPORTED)
+_NOT_DUE_TO_CONFIG = (Failure.SIGNAL, Failure.LOST, Failure.UNREPORTED)
 
-_LEVELS, _LEVELS_IF_STOPPING = 2, 4
-"""A learning curve enters the model at no more than so many points below its end, under early termination at
-more: there most runs are compared by them."""
+# The largest number of points of a learning curve before its end that the model observes. With early
+# termination it is larger, because most runs are compared by such points.
+_PARTIAL_LENGTHS, _PARTIAL_LENGTHS_IF_STOPPING = 2, 4
 
 
 @dataclass(frozen=True)
 class Observation:
-    """One value of the objective. `budget` in (0, 1] says how much of a full training stands behind it, on a
-    logarithmic scale of iterations; 1 is all."""
+    """One value of the objective. `budget` in (0, 1] is its share of a full training, on a log scale."""
 
     run: str
     row: tuple[float, ...]
@@ -34,55 +33,55 @@ class Observation:
 
 @dataclass(frozen=True)
 class Observations:
-    """Runs sorted by what they tell. Values have higher as better: the metric, negated where it is minimized.
+    """The runs sorted by what they contribute. Higher values are better: `Metric.sign` is applied.
 
-    `pending` and `failed` hold encoded configs; `tried` all of them; `foreign` counts the runs that have no
-    place in the space. `ended` counts runs that give an observation or a failure.
+    `pending` and `failed` hold encoded configs, and `tried` all of them. `outside_space` counts the runs
+    whose config is not in the space, `ended` those that give an observation or a failure.
     """
 
     observed: tuple[Observation, ...]
     pending: tuple[tuple[float, ...], ...]
     failed: tuple[tuple[float, ...], ...]
     tried: frozenset[tuple[float, ...]]
-    foreign: int
+    outside_space: int
     ended: int
 
     @property
     def x(self) -> Tensor:
-        """Shape `n x d`."""
+        """The encoded configs, shape `n x d`."""
         return as_tensor([observation.row for observation in self.observed])
 
     @property
     def y(self) -> Tensor:
-        """Shape `n`."""
+        """The objectives, shape `n`."""
         return as_tensor([observation.value for observation in self.observed])
 
     @property
     def budget(self) -> Tensor:
-        """Shape `n`."""
+        """The budgets, shape `n`."""
         return as_tensor([observation.budget for observation in self.observed])
 
     @property
     def runs_used(self) -> int:
-        """How many runs the observations come from."""
+        """The number of runs behind the observations."""
         return len({observation.run for observation in self.observed})
 
     @property
     def has_partial(self) -> bool:
-        """True where some runs were ended or are observed before they were done."""
+        """True if some observations are of less than a full training."""
         return any(observation.budget < 1 for observation in self.observed)
 
 
 def as_tensor(rows: Sequence[object]) -> Tensor:
-    """Doubles."""
+    """Return a tensor of doubles."""
     return torch.tensor(rows, dtype=torch.double)
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A run, its encoded config, and the finite values it logged of the metric, in order.
+class EncodedRun:
+    """A run, its encoded config, and the finite values of the metric in the order logged.
 
-    A metric that stands in the summary alone counts as logged once. `best` is the run's objective.
+    A metric that is only in the summary counts as logged once. `best` is the run's objective.
     """
 
     run: Run
@@ -91,134 +90,127 @@ class Trial:
     best: float | None
 
     @classmethod
-    def of(cls, run: Run, row: tuple[float, ...], metric: Metric) -> "Trial":
-        """What a run tells of a metric."""
-        logged = curve(run, metric.name)
+    def of(cls, run: Run, row: tuple[float, ...], metric: Metric) -> "EncodedRun":
+        """Return the run with its values of a metric."""
+        logged = metric_values(run, metric.name)
         values = logged or summary_values(run.summary, metric.name)[-1:]
-        return cls(run, row, values, best_value(logged, run.summary, metric))
+        return cls(run, row, values, objective_value(logged, run.summary, metric))
 
     @property
     def is_alive(self) -> bool:
+        """True while the run may still log values."""
         return self.run.state.is_alive
 
     @property
     def is_complete(self) -> bool:
-        """Ended by itself, with a value."""
+        """True if the run finished by itself, with a value."""
         is_over = self.run.state is RunState.FINISHED and not self.run.stopped_early
         return is_over and self.run.failure is None and len(self.values) > 0
 
     @property
     def is_failure(self) -> bool:
-        """The config is to blame that the run has no usable result.
-
-        A run that the machine lost or a person killed says nothing about its config. One that diverged does,
-        whatever it logged before.
-        """
+        """True if the run has no usable result because of its config; not for a lost or killed run."""
         run = self.run
-        if self.is_alive or run.state is RunState.KILLED or run.failure in _NOT_THE_CONFIGS_FAULT:
+        if self.is_alive or run.state is RunState.KILLED or run.failure in _NOT_DUE_TO_CONFIG:
             return False
         return run.is_broken or not self.values
 
     @property
     def is_partial(self) -> bool:
-        """Ended before its time, by early termination, a person or a machine: its curve counts as far as it
-        goes."""
+        """True if early termination, a person or a machine ended the run, with a value."""
         return not (self.is_alive or self.is_complete or self.is_failure) and len(self.values) > 0
 
 
 def observe(encoding: Encoding, config: SweepConfig, metric: Metric, runs: Sequence[Run]) -> Observations:
-    """Sort the runs into observations, configs that may still give one, and failures."""
-    rows = [encoding.encode(run.parameters) for run in runs]
-    trials = [Trial.of(run, row, metric) for run, row in zip(runs, rows, strict=True) if row is not None]
-    reading = Reading.of(config, metric, trials)
-    observed = [observation for trial in trials for observation in reading.observations(trial)]
+    """Sort the runs into observations, running configs and failures."""
+    rows = ((run, encoding.encode(run.parameters)) for run in runs)
+    encoded = [EncodedRun.of(run, row, metric) for run, row in rows if row is not None]
+    reader = ObjectiveReader.of(config, metric, encoded)
+    observed = [observation for each in encoded for observation in reader.observations(each)]
     imputed = {observation.run for observation in observed if metric.impute_while_running}
     return Observations(
         observed=tuple(observed),
-        pending=tuple(trial.row for trial in trials if trial.is_alive and trial.run.id not in imputed),
-        failed=tuple(trial.row for trial in trials if trial.is_failure and not metric.impute),
-        tried=frozenset(trial.row for trial in trials),
-        foreign=len(runs) - len(trials),
-        ended=sum(trial.is_failure or trial.is_complete or trial.is_partial for trial in trials),
+        pending=tuple(each.row for each in encoded if each.is_alive and each.run.id not in imputed),
+        failed=tuple(each.row for each in encoded if each.is_failure and not metric.impute),
+        tried=frozenset(each.row for each in encoded),
+        outside_space=len(runs) - len(encoded),
+        ended=sum(each.is_failure or each.is_complete or each.is_partial for each in encoded),
     )
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How to read an objective off a run.
+class ObjectiveReader:
+    """The way to read the objective from a run.
 
-    `length` is the iterations of a full training, `levels` the shorter lengths at which learning curves are
-    compared: those of runs that were ended early, or are read while they run (`reads_running`). `worst` is
-    what the metric's rule of this name imputes.
+    `length` is the number of iterations of a full training. Learning curves are compared at the shorter
+    `partial_lengths`. `worst` is the value that `impute: worst` gives.
     """
 
     metric: Metric
     length: int
-    levels: tuple[int, ...]
+    partial_lengths: tuple[int, ...]
     reads_running: bool
     worst: float
 
     @classmethod
-    def of(cls, config: SweepConfig, metric: Metric, trials: Sequence[Trial]) -> "Reading":
-        """The rule for these runs.
+    def of(cls, config: SweepConfig, metric: Metric, encoded: Sequence[EncodedRun]) -> "ObjectiveReader":
+        """Return the reader for these runs.
 
-        Running runs are read once a complete one shows how far there is to go. Under early termination they
-        are read at once, and the stopped runs alone give the lengths to compare at.
+        Running runs are read as soon as a complete run shows the full length. With early termination they are
+        always read, and only the lengths of stopped runs are compared.
         """
-        complete = [len(trial.values) for trial in trials if trial.is_complete]
-        partial = [len(trial.values) for trial in trials if trial.is_partial]
-        running = [len(trial.values) for trial in trials if trial.is_alive and trial.values]
+        complete = [len(each.values) for each in encoded if each.is_complete]
+        partial = [len(each.values) for each in encoded if each.is_partial]
+        running = [len(each.values) for each in encoded if each.is_alive and each.values]
         length = max(complete or partial or [1])
         is_stopping = config.early_terminate is not None
-        shorter = {level for level in (partial if is_stopping else partial + running) if level < length}
-        values = [_sign(metric) * trial.best for trial in trials if trial.best is not None]
+        shorter = {n for n in (partial if is_stopping else partial + running) if n < length}
+        values = [metric.sign * each.best for each in encoded if each.best is not None]
         return cls(
             metric,
             length,
-            _spaced(sorted(shorter), _LEVELS_IF_STOPPING if is_stopping else _LEVELS),
+            _evenly_chosen(
+                sorted(shorter), _PARTIAL_LENGTHS_IF_STOPPING if is_stopping else _PARTIAL_LENGTHS
+            ),
             is_stopping or bool(complete),
             min(values, default=0.0),
         )
 
-    def observations(self, trial: Trial) -> list[Observation]:
-        """What one run tells of the objective: nothing, one value, or points of its learning curve."""
-        rule = self._imputation(trial)
+    def observations(self, encoded: EncodedRun) -> list[Observation]:
+        """Return the observations of one run: none, one value, or points of its learning curve."""
+        rule = self._imputation(encoded)
         if rule is not None:
-            return [Observation(trial.run.id, trial.row, self._imputed(trial, rule))]
-        is_read = trial.is_complete or trial.is_partial or (trial.is_alive and self.reads_running)
-        if not is_read or trial.best is None:
+            return [Observation(encoded.run.id, encoded.row, self._imputed(encoded, rule))]
+        is_read = encoded.is_complete or encoded.is_partial or (encoded.is_alive and self.reads_running)
+        if not is_read or encoded.best is None:
             return []
-        end = len(trial.values)
-        shorter = [self._at(trial, level) for level in self.levels if level < end]
-        budget = 1.0 if trial.is_complete else self._budget(end)
-        return [*shorter, Observation(trial.run.id, trial.row, _sign(self.metric) * trial.best, budget)]
+        end = len(encoded.values)
+        shorter = [self._at(encoded, n) for n in self.partial_lengths if n < end]
+        budget = 1.0 if encoded.is_complete else self._budget(end)
+        return [*shorter, Observation(encoded.run.id, encoded.row, self.metric.sign * encoded.best, budget)]
 
-    def _imputation(self, trial: Trial) -> Impute | None:
-        if trial.is_alive:
-            return self.metric.impute_while_running if trial.values else None
-        return self.metric.impute if trial.is_failure else None
+    def _imputation(self, encoded: EncodedRun) -> Impute | None:
+        if encoded.is_alive:
+            return self.metric.impute_while_running if encoded.values else None
+        return self.metric.impute if encoded.is_failure else None
 
-    def _imputed(self, trial: Trial, rule: Impute) -> float:
-        if rule is Impute.WORST or trial.best is None:
+    def _imputed(self, encoded: EncodedRun, rule: Impute) -> float:
+        if rule is Impute.WORST or encoded.best is None:
             return self.worst
-        return _sign(self.metric) * (trial.values[-1] if rule is Impute.LATEST else trial.best)
+        return self.metric.sign * (encoded.values[-1] if rule is Impute.LATEST else encoded.best)
 
     def _budget(self, iterations: int) -> float:
         return min(math.log1p(iterations) / math.log1p(self.length), 1.0)
 
-    def _at(self, trial: Trial, iterations: int) -> Observation:
-        """The best value so far at an iteration before the last."""
-        best = best_of(list(trial.values[:iterations]), self.metric)
+    def _at(self, encoded: EncodedRun, iterations: int) -> Observation:
+        """Return the observation of the best value in the first iterations, which are not all."""
+        best = best_value(encoded.values[:iterations], self.metric)
         assert best is not None
-        return Observation(trial.run.id, trial.row, _sign(self.metric) * best, self._budget(iterations))
+        return Observation(encoded.run.id, encoded.row, self.metric.sign * best, self._budget(iterations))
 
 
-def _spaced(levels: list[int], most: int) -> tuple[int, ...]:
-    """At most so many of the levels, evenly over their ranks."""
-    if len(levels) <= most:
-        return tuple(levels)
-    return tuple(levels[round(i * (len(levels) - 1) / (most - 1))] for i in range(most))
-
-
-def _sign(metric: Metric) -> float:
-    return 1.0 if metric.is_maximized else -1.0
+def _evenly_chosen(lengths: list[int], most: int) -> tuple[int, ...]:
+    """Return at most `most` of the lengths, evenly spaced by rank."""
+    if len(lengths) <= most:
+        return tuple(lengths)
+    return tuple(lengths[round(i * (len(lengths) - 1) / (most - 1))] for i in range(most))

@@ -1,8 +1,8 @@
-"""The config of highest acquisition: exact over categories and discrete numbers.
+"""Maximization of the acquisition function, exact over categories and discrete numbers.
 
-Quasi-random configs and variations of the best tried ones give the starts. From each, two moves alternate:
-the numbers climb together by L-BFGS-B, then each discrete parameter in turn takes the best of its values with
-the others held. Configs are always compared as what they are, never before rounding.
+The starts are quasi-random configs and perturbations of the best tried ones. From each start two steps
+alternate. L-BFGS-B moves all numbers together, then a coordinate search sets each discrete parameter to its
+best value. Configs are compared only after rounding.
 """
 
 from collections.abc import Callable
@@ -18,59 +18,50 @@ from litsweep.search.bayes.surrogate import with_gradient
 
 Acquisition = Callable[[Tensor], Tensor]
 
-_ENUMERABLE = 2_000
-"""A finite space of up to this many configs is searched whole."""
+_ENUMERABLE = 2_000  # a finite space of up to this many configs is enumerated
+_QUASI_RANDOM, _PERTURBATIONS, _STARTS, _ROUNDS, _CLIMB_STEPS = 1024, 512, 8, 2, 30
 
-_QUASI_RANDOM, _VARIATIONS, _STARTS, _ROUNDS, _CLIMB_STEPS = 1024, 512, 8, 2, 30
+_FEW_VALUES = 16  # a number with more values than this moves as a continuum, then to neighbours
+_NEIGHBOURS = 3  # the number of neighbours on either side of a value that are tried
 
-_FEW = 16
-"""Up to this many values of a number are all tried; among more, it climbs as a continuum, then steps to
-neighbours."""
-
-_REACH = 3
-"""Neighbours on either side of a value that are tried."""
-
-_SAME = 1e-3
-"""Configs that differ by less in every parameter are one config, seen by the person who pays for two runs."""
-
-_APART = 0.05
-"""No two starts are closer than this in all parameters."""
+_SAME_CONFIG = 1e-3  # a config that differs by less in every parameter counts as equal to a running one
+_START_DISTANCE = 0.05  # the least distance between two starts, in the parameter where they differ most
 
 
 def maximize(acquisition: Acquisition, encoding: Encoding, best: Tensor, seed: int) -> Tensor:
-    """Configs by falling acquisition, shape `m x d`; `best`, shape `k x d`, are the best ones tried."""
+    """Return configs by descending acquisition, shape `m x d`. `best`, `k x d`, are the best ones tried."""
     if encoding.space.size <= _ENUMERABLE:
-        return _ranked(acquisition, encoding.all_configs())
-    spread = encoding.from_unit(sobol(encoding.d, _QUASI_RANDOM, seed))
-    pool = _ranked(acquisition, torch.cat([spread, variations(encoding, best, seed)]))
-    x = _distant(pool)
+        return _by_acquisition(acquisition, encoding.all_configs())
+    spread = encoding.from_quantiles(sobol(encoding.d, _QUASI_RANDOM, seed))
+    pool = _by_acquisition(acquisition, torch.cat([spread, perturbations(encoding, best, seed)]))
+    x = _separated_starts(pool)
     for _ in range(_ROUNDS):
-        x = climb(acquisition, encoding, x)
-        x = step(acquisition, encoding, x)
-    return torch.cat([_ranked(acquisition, x), pool])
+        x = gradient_ascent(acquisition, encoding, x)
+        x = coordinate_search(acquisition, encoding, x)
+    return torch.cat([_by_acquisition(acquisition, x), pool])
 
 
-def first_new(
+def first_untried(
     ranked: Tensor, encoding: Encoding, tried: AbstractSet[tuple[float, ...]], running: Tensor
 ) -> Tensor | None:
-    """The first row of `ranked`, `m x d`, that is no tried config and not nearly one of `running`."""
+    """Return the first row of `ranked`, `m x d`, that is neither tried nor close to one of `running`."""
     return next((x for x in ranked if _differs(x, running) and encoding.identity(x) not in tried), None)
 
 
 def _differs(x: Tensor, running: Tensor) -> bool:
-    """Whether `x`, shape `d`, is not nearly one of `running`, shape `p x d`."""
-    return bool(((x - running).abs() > _SAME).any(-1).all())
+    """Return True if `x`, shape `d`, is not close to any of `running`, shape `p x d`."""
+    return bool(((x - running).abs() > _SAME_CONFIG).any(-1).all())
 
 
-def variations(encoding: Encoding, best: Tensor, seed: int) -> Tensor:
-    """Configs near the `best`: some parameters of each moved, numbers by steps of all sizes."""
+def perturbations(encoding: Encoding, best: Tensor, seed: int) -> Tensor:
+    """Return configs near the `best`: some parameters of each are moved, numbers by steps of all sizes."""
     generator = torch.Generator().manual_seed(seed)
 
     def uniform(columns: int) -> Tensor:
-        return torch.rand(_VARIATIONS, columns, generator=generator, dtype=torch.double)
+        return torch.rand(_PERTURBATIONS, columns, generator=generator, dtype=torch.double)
 
-    parents = best[torch.arange(_VARIATIONS) % len(best)]
-    fresh = encoding.from_unit(uniform(encoding.d))
+    parents = best[torch.arange(_PERTURBATIONS) % len(best)]
+    fresh = encoding.from_quantiles(uniform(encoding.d))
     size = 0.5 * 10 ** (-2.5 * uniform(1))
     moved = parents + size * torch.special.ndtri(uniform(encoding.d).clamp(1e-12, 1 - 1e-12))
     moved = torch.where(encoding.is_category, fresh, moved)
@@ -78,8 +69,8 @@ def variations(encoding: Encoding, best: Tensor, seed: int) -> Tensor:
     return encoding.snap(torch.where(is_moved, moved, parents))
 
 
-def climb(acquisition: Acquisition, encoding: Encoding, x: Tensor) -> Tensor:
-    """Each row of `x` with its numbers moved uphill, by one L-BFGS-B run on the sum over rows."""
+def gradient_ascent(acquisition: Acquisition, encoding: Encoding, x: Tensor) -> Tensor:
+    """Return the rows of `x` after one L-BFGS-B run over their numbers, on the sum over rows."""
     smooth = torch.tensor([_is_smooth(dim) for dim in encoding.dimensions])
     if not smooth.any():
         return x
@@ -101,14 +92,14 @@ def climb(acquisition: Acquisition, encoding: Encoding, x: Tensor) -> Tensor:
     return torch.where(is_better.unsqueeze(-1), moved, x)
 
 
-def step(acquisition: Acquisition, encoding: Encoding, x: Tensor) -> Tensor:
-    """Each row of `x` with each discrete parameter in turn at the best of its values."""
+def coordinate_search(acquisition: Acquisition, encoding: Encoding, x: Tensor) -> Tensor:
+    """Return the rows of `x` after setting each discrete parameter in turn to its best value."""
     for j, dim in enumerate(encoding.dimensions):
-        if dim.levels is None:
+        if dim.codes is None:
             continue
-        levels = torch.stack([_choices(dim.levels, value) for value in x[:, j]])
-        tried = x.unsqueeze(1).repeat(1, levels.shape[1], 1)
-        tried[:, :, j] = levels
+        codes = torch.stack([_codes_to_try(dim.codes, value) for value in x[:, j]])
+        tried = x.unsqueeze(1).repeat(1, codes.shape[1], 1)
+        tried[:, :, j] = codes
         flat = encoding.snap(tried.reshape(-1, encoding.d))
         with torch.no_grad():
             values = acquisition(flat).reshape(len(x), -1)
@@ -116,29 +107,29 @@ def step(acquisition: Acquisition, encoding: Encoding, x: Tensor) -> Tensor:
     return x
 
 
-def _ranked(acquisition: Acquisition, x: Tensor) -> Tensor:
+def _by_acquisition(acquisition: Acquisition, x: Tensor) -> Tensor:
     with torch.no_grad():
         return x[acquisition(x).argsort(descending=True, stable=True)]
 
 
-def _distant(ranked: Tensor) -> Tensor:
-    """The first of the ranked configs that lie apart from those before them."""
+def _separated_starts(ranked: Tensor) -> Tensor:
+    """Return the first ranked configs that are far enough from those before them."""
     chosen = ranked[:1]
     for x in ranked[1:256]:
         if len(chosen) == _STARTS:
             break
-        if ((chosen - x).abs().max(-1).values > _APART).all():
+        if ((chosen - x).abs().max(-1).values > _START_DISTANCE).all():
             chosen = torch.cat([chosen, x.unsqueeze(0)])
     return chosen
 
 
 def _is_smooth(dim: Dimension) -> bool:
-    return dim.levels is None or (not dim.is_category and len(dim.levels) > _FEW)
+    return dim.codes is None or (not dim.is_category and len(dim.codes) > _FEW_VALUES)
 
 
-def _choices(levels: Tensor, value: Tensor) -> Tensor:
-    if len(levels) <= _FEW:
-        return levels
-    at = int((levels - value).abs().argmin())
-    first = min(max(at - _REACH, 0), len(levels) - 2 * _REACH - 1)
-    return levels[first : first + 2 * _REACH + 1]
+def _codes_to_try(codes: Tensor, value: Tensor) -> Tensor:
+    if len(codes) <= _FEW_VALUES:
+        return codes
+    at = int((codes - value).abs().argmin())
+    first = min(max(at - _NEIGHBOURS, 0), len(codes) - 2 * _NEIGHBOURS - 1)
+    return codes[first : first + 2 * _NEIGHBOURS + 1]

@@ -1,4 +1,4 @@
-"""Several metrics at once: the config that promises most new hypervolume under the Pareto front.
+"""The model of several metrics: its next config maximizes the expected hypervolume improvement.
 
 The acquisition function is BoTorch's log noisy expected hypervolume improvement (Daulton et al. 2021, Ament
 et al. 2023), over one model for each metric.
@@ -23,62 +23,61 @@ from litsweep.search.bayes import explain
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.model import Model
 from litsweep.search.bayes.observations import as_tensor
-from litsweep.search.bayes.optimize import first_new, maximize
+from litsweep.search.bayes.optimize import first_untried, maximize
 from litsweep.search.bayes.sequence import seed_for
+from litsweep.sweep.reasons import ParetoReason, Prediction
 
-logei._load_attempted = (
-    True  # else BoTorch stops at the first suggestion to compile a kernel: half a minute or more
-)
+# Without this BoTorch compiles a kernel at the first suggestion, which takes half a minute or more.
+logei._load_attempted = True
 
 _DRAWS = 16
-_FRONT = 16
-"""Most configs of the front that improvement is counted over: hypervolume grows costly with them."""
 
-_AT_ONCE = 256
-"""Configs whose acquisition is computed together, to bound memory."""
+_FRONT = 16  # the largest number of front configs in the acquisition function; its cost grows with it
+_BATCH = 256  # the number of configs in one batch of the acquisition function, to bound memory
 
 
 @dataclass(frozen=True)
 class ParetoModel:
-    """One model of each metric; the first one's failures are those of all."""
+    """One model for each metric. The failures of the first metric count for all."""
 
     models: tuple[Model, ...]
 
     @property
     def encoding(self) -> Encoding:
+        """The encoding that all models share."""
         return self.models[0].encoding
 
-    def propose(
+    def next_config(
         self, pending: Sequence[Sequence[float]], tried: AbstractSet[tuple[float, ...]], position: int
-    ) -> tuple[Tensor, dict[str, object]] | None:
-        """As `Model.propose`."""
+    ) -> tuple[Tensor, ParetoReason] | None:
+        """Return the next config and its reason, as `Model.next_config` does."""
         seed = seed_for(self.models[0].seed, position)
         running = as_tensor(pending).reshape(-1, self.encoding.d)
-        gain = self._gain(running, seed)
+        improvement = self._improvement(running, seed)
         feasibility = self.models[0].feasibility
 
         def acquisition(x: Tensor) -> Tensor:
-            value = torch.cat([gain(part.unsqueeze(-2)) for part in torch.split(x, _AT_ONCE)])
+            value = torch.cat([improvement(part.unsqueeze(-2)) for part in torch.split(x, _BATCH)])
             return value if feasibility is None else value + feasibility.log_weight(x, position)
 
         ranked = maximize(acquisition, self.encoding, self.front, seed)
-        x = first_new(ranked, self.encoding, tried, running)
+        x = first_untried(ranked, self.encoding, tried, running)
         return None if x is None else (x, self._reason(x))
 
     @cached_property
     def front(self) -> Tensor:
-        """The configs that no other one is expected to beat in every metric, shape `f x d`."""
+        """The configs whose predictions no other dominates, shape `f x d`."""
         x = self.models[0].configs
         return x[is_non_dominated(self._means(x))][:_FRONT]
 
     def _means(self, x: Tensor) -> Tensor:
-        return torch.cat([model.expected(x)[0] for model in self.models], -1)
+        return torch.cat([model.predict(x)[0] for model in self.models], -1)
 
     def _reference(self) -> Tensor:
-        """The worst of each metric so far: a young front does not show yet how far its ends reach."""
+        """Return the worst prediction for each metric: the ends of a small front would be too close."""
         return self._means(self.models[0].configs).min(0).values
 
-    def _gain(self, pending: Tensor, seed: int) -> logei.qLogNoisyExpectedHypervolumeImprovement:
+    def _improvement(self, pending: Tensor, seed: int) -> logei.qLogNoisyExpectedHypervolumeImprovement:
         return logei.qLogNoisyExpectedHypervolumeImprovement(
             model=_Joint(self.models),
             ref_point=self._reference(),
@@ -88,25 +87,24 @@ class ParetoModel:
             cache_root=False,
         )
 
-    def _reason(self, x: Tensor) -> dict[str, object]:
+    def _reason(self, x: Tensor) -> ParetoReason:
         first = self.models[0]
         at = first.at_full_budget(x.unsqueeze(0))
-        return {
-            "method": "bayes",
-            "predicted": {m.metric.name: _prediction(m, x) for m in self.models},
-            "nearest": explain.nearest(self.encoding, first.seen, first.surrogate, at),
-            "runs_used": first.seen.runs_used,
-            "front": len(self.front),
-        }
+        return ParetoReason(
+            predicted={model.metric.name: _prediction(model, x) for model in self.models},
+            nearest=explain.nearest(self.encoding, first.seen, first.surrogate, at),
+            runs_used=first.seen.runs_used,
+            front=len(self.front),
+        )
 
 
-def _prediction(model: Model, x: Tensor) -> dict[str, float]:
+def _prediction(model: Model, x: Tensor) -> Prediction:
     best = max(observation.value for observation in model.seen.observed)
     return explain.prediction(model.surrogate, model.at_full_budget(x.unsqueeze(0)), best, model.metric)
 
 
 class _Joint(BotorchModel):
-    """Independent models as one of BoTorch's."""
+    """Independent models as one BoTorch model."""
 
     def __init__(self, models: Sequence[Model]) -> None:
         super().__init__()
@@ -114,14 +112,16 @@ class _Joint(BotorchModel):
 
     @property
     def num_outputs(self) -> int:
+        """The number of metrics."""
         return len(self._models)
 
     @property
     def batch_shape(self) -> torch.Size:
+        """The empty shape: the models are not batched."""
         return torch.Size([])
 
     def posterior(self, X: Tensor, *args: Any, **kwargs: Any) -> GPyTorchPosterior:  # noqa: N803
-        """Of all metrics' targets at `X`, shape `... q x d`."""
+        """Return the joint posterior of all metrics' targets at `X`, shape `... q x d`."""
         moments = [m.surrogate.process.joint(m.at_full_budget(X)) for m in self._models]
         eye = torch.eye(X.shape[-2], dtype=X.dtype)
         normals = [MultivariateNormal(mean, covariance + 1e-8 * eye) for mean, covariance in moments]

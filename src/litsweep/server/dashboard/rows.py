@@ -1,12 +1,13 @@
 """A run as one row of a table."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from litsweep.server.history_keys import flat
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.wire_json import number
+from litsweep.sweep.reason import Reason
+from litsweep.sweep.reasons import reason_from_json
 from litsweep.sweep.run import RunState, count_words, state_word
 
 Numbers = dict[str, float]
@@ -50,7 +51,12 @@ def config(run: RunRecord) -> dict[str, Any]:
     return {name: value for name, value in flat(run.config_values) if is_metric(name)}
 
 
-def reason(text: str | None) -> Mapping[str, Any]:
-    """Why something was done, as recorded."""
-    found: dict[str, Any] = json.loads(text) if text else {}
-    return found
+def reason(text: str | None) -> Reason | None:
+    """Return the stored reason for a suggestion or a stop."""
+    return reason_from_json(json.loads(text)) if text else None
+
+
+def brief(text: str | None) -> str:
+    """Return a stored reason in a few words; empty if there is none."""
+    found = reason(text)
+    return found.brief if found else ""

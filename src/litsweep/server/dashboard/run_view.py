@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.server.dashboard.curves import finite, points, rounded
-from litsweep.server.dashboard.rows import config, head, is_metric, reason, summary_numbers
+from litsweep.server.dashboard.rows import brief, config, head, is_metric, reason, summary_numbers
 from litsweep.server.dashboard.sweep_view import parsed
 from litsweep.server.files import media_type
 from litsweep.server.store import artifacts, curves, files, lines, sweeps
@@ -29,6 +29,7 @@ def run_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
     """Everything about a run but its curves and its console output."""
     sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
     metric = parsed(sweep.config).metric if sweep else None
+    why = reason(run.reason)
     return {
         "run": {
             **head(run),
@@ -43,8 +44,8 @@ def run_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
             "lines": [run.history_lines, run.log_lines],
         },
         "metric": metric.name if metric else None,
-        "why": reason(run.reason),
-        "stop": {"by": run.stopped_by, "why": reason(run.stop_reason)} if run.stopped_by else None,
+        "why": why.details() if why else [],
+        "stop": {"by": run.stopped_by, "why": brief(run.stop_reason)} if run.stopped_by else None,
         "swept": sorted(json.loads(run.parameters)) if run.parameters else [],
         "config": config(run),
         "last": {name: rounded(value) for name, value in summary_numbers(run).items()},

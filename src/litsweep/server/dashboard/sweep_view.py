@@ -11,14 +11,14 @@ from sqlalchemy import Connection
 from litsweep.errors import shortened
 from litsweep.server import sweep_states
 from litsweep.server.dashboard.curves import CurveCache, finite, points, rounded
-from litsweep.server.dashboard.rows import counts, head, reason
+from litsweep.server.dashboard.rows import brief, counts, head
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.curves import Curve
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.objective import best_value, last_value
+from litsweep.sweep.objective import last_value, objective_value
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
 from litsweep.sweep.space import Parameter
 from litsweep.sweep.values import is_finite
@@ -80,7 +80,7 @@ def _head(sweep: SweepRecord, config: SweepConfig, found: list[RunRecord], agent
         "state": sweep.state,
         "why_done": sweep.done_because,
         "method": config.method,
-        "early_terminate": type(config.early_terminate).__name__ if config.early_terminate else None,
+        "early_terminate": config.early_terminate.label if config.early_terminate else None,
         "expected": sweep_states.expected_runs(config),
         "counts": counts(found),
         "agents": agents,
@@ -99,7 +99,8 @@ def _result(connection: Connection, run: RunRecord, config: SweepConfig, cache: 
     parameters = json.loads(run.parameters) if run.parameters else config.flatten(run.config_values)
     curves = [cache.get(connection, run, metric.name) for metric in config.metrics]
     values, summary = [finite(curve) for curve in curves], run.summary_values
-    bests = [best_value(own, summary, metric) for own, metric in zip(values, config.metrics, strict=True)]
+    pairs = zip(values, config.metrics, strict=True)
+    bests = [objective_value(own, summary, metric) for own, metric in pairs]
     last = last_value(values[0], summary, config.metrics[0].name) if config.metrics else None
     return Result(run, parameters, bests, last, curves)
 
@@ -152,8 +153,8 @@ def _row(result: Result, axes: Sequence[Parameter]) -> dict[str, Any]:
         "bests": [rounded(best) for best in result.bests],
         "last": rounded(result.last),
         "is_broken": result.run.is_broken,
-        "why": reason(result.run.reason),
-        "stop_why": reason(result.run.stop_reason),
+        "why": brief(result.run.reason),
+        "stop_why": brief(result.run.stop_reason),
         "failure": result.run.failure,
     }
 
@@ -170,7 +171,7 @@ def _position(axis: Parameter, parameters: Mapping[str, object]) -> float | None
 
 def _curves(results: Sequence[Result], metric: Metric) -> dict[str, list[Any]]:
     """The curves that a person wants to see, by run: of those that are running, then of the best."""
-    sign = -1 if metric.is_maximized else 1
+    sign = -metric.sign
     drawable = [result for result in results if result.best is not None and result.curves[0].values]
     order = sorted(drawable, key=lambda result: (not result.run.is_alive, sign * (result.best or 0.0)))
     return {r.run.name: points(r.curves[0], MOST_CURVE_POINTS) for r in order[:MOST_CURVES]}

@@ -24,6 +24,7 @@ from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord, plain_config
 from litsweep.server.store.sweeps import AgentRecord, SweepRecord
 from litsweep.server.wire_json import dumps
+from litsweep.sweep.reason import RequestReason
 from litsweep.sweep.run import RunState
 
 # What the client may write (input field to column), beside tags, config and summary.
@@ -166,7 +167,7 @@ def stop_run(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, bool]
         known = _get(connection, input["id"])
         sweep = sweeps.get(connection, known.sweep_id) if known.sweep_id else None
         by = "search" if sweep and sweep.scheduler else "person"
-        life_cycle.ask_to_stop(connection, known, by, json.dumps({"by": "stopRun"}))
+        life_cycle.ask_to_stop(connection, known, by, json.dumps(RequestReason(by="stopRun").to_json()))
     return {"success": True}
 
 

@@ -79,7 +79,7 @@ def _check_prior_runs(connection: Connection, home: Project, filters: str | None
 
 def _from_config(input: dict[str, Any], config: SweepConfig) -> dict[str, Any]:
     scheduler = input.get("scheduler") or (dumps(config.scheduler) if config.scheduler else None)
-    most = config.most_runs
+    most = config.max_runs
     return {
         "config": input["config"],
         "program": config.program,

@@ -3,7 +3,7 @@ import { consoleText } from "./console.js";
 import { address, badge, definitions, el, empty, fill } from "./dom.js";
 import { ago, bytes, duration, elapsed, inOrder, number, plural, time, value } from "./format.js";
 import { get, poll } from "./poll.js";
-import { brief, full } from "./reason.js";
+import { full } from "./reason.js";
 
 const [, entity, project] = location.pathname.split("/").map(decodeURIComponent);
 const data = `/-/data${location.pathname}`;
@@ -42,7 +42,7 @@ function showHead({ run, stop }) {
       el(
         "p",
         { class: "notice" },
-        `${stop.by === "search" ? "Stopped early by the search" : "Stopped by a person"}${brief(stop.why) ? `: ${brief(stop.why)}` : ""}.`,
+        `${stop.by === "search" ? "Stopped early by the search" : "Stopped by a person"}${stop.why ? `: ${stop.why}` : ""}.`,
       ),
     );
   fill("notices", notices);
@@ -112,7 +112,7 @@ function showConfig(config, swept) {
 }
 
 function showWhy({ why, run }) {
-  if (Object.keys(why).length)
+  if (why.length)
     return fill(
       "why",
       full(why, (other) => address(entity, project, "runs", other)),

@@ -5,7 +5,6 @@ import { drawFront, frontTile } from "./front.js";
 import { parallel } from "./parallel.js";
 import { poll } from "./poll.js";
 import { progress } from "./progress.js";
-import { brief } from "./reason.js";
 import { table } from "./table.js";
 
 const [, entity, project] = location.pathname.split("/").map(decodeURIComponent);
@@ -234,7 +233,7 @@ function makeTable({ metric, metrics, parameters }) {
       cell: (run) =>
         el(
           "span",
-          { title: brief(run.stop_why) || run.failure },
+          { title: run.stop_why || run.failure },
           badge(run.state),
           run.failure ? el("span", { class: "soft" }, ` ${run.failure.replaceAll("_", " ")}`) : null,
         ),
@@ -243,8 +242,8 @@ function makeTable({ metric, metrics, parameters }) {
     { title: "Duration", numeric: true, cell: (run) => duration(elapsed(run)), key: elapsed },
     {
       title: "Why",
-      cell: (run) => el("span", { class: "soft clip", title: brief(run.why) }, brief(run.why)),
-      key: (run) => brief(run.why),
+      cell: (run) => el("span", { class: "soft clip", title: run.why }, run.why),
+      key: (run) => run.why,
     },
   ];
   const sorting = metric

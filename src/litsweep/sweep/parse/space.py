@@ -1,22 +1,23 @@
-"""`parameters:` of a sweep config, nested ones too, and the conditions that go with them."""
+"""Parser of `parameters:`, nested ones included, and of their conditions."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from litsweep.sweep.distributions import Continuous, Quantized
-from litsweep.sweep.parameter_schema import parse_distribution
-from litsweep.sweep.section import Section, did_you_mean, show
+from litsweep.sweep.parse.parameter import parse_distribution
+from litsweep.sweep.parse.section import Section, did_you_mean
+from litsweep.sweep.parse.yaml_text import write_yaml
 from litsweep.sweep.space import Condition, Parameter, SearchSpace
-from litsweep.sweep.yaml_text import write_yaml
+from litsweep.sweep.values import show
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _NAMING = "write a name there; one that YAML reads as true, false or null (on, no, ~) goes in quotes"
 _CONDITION = "write for example `momentum: {optimizer: sgd}`"
 
 
-def parse_space(top: Section, ours: Section | None) -> SearchSpace:
-    """The search space, with what of it has no fault; the faults are in the report."""
+def parse_space(top: Section, litsweep: Section | None) -> SearchSpace:
+    """Return the search space of the parameters without faults. The report has the faults."""
     section = _group(top)
     if section is None:
         return SearchSpace(())
@@ -24,10 +25,10 @@ def parse_space(top: Section, ours: Section | None) -> SearchSpace:
     for parameter in _parameters(section, ()):
         if parameter.name in parameters:
             section.report.fault(
-                section.at(parameter.name), "is there twice, once nested and once with a dot", "", "keep one"
+                section.path_of(parameter.name), "is there twice, nested and with a dot", "", "keep one"
             )
         parameters[parameter.name] = parameter
-    conditions = ours.section("conditions", _CONDITION) if ours and "conditions" in ours else None
+    conditions = litsweep.section("conditions", _CONDITION) if litsweep and "conditions" in litsweep else None
     if conditions is not None:
         _add_conditions(conditions, parameters)
     return SearchSpace(tuple(parameters.values()))
@@ -42,23 +43,23 @@ def _group(above: Section) -> Section | None:
 
 
 def _parameters(section: Section, path: tuple[str, ...]) -> Iterator[Parameter]:
-    """In W&B's order: sorted by name at each level, a nested group in the place of its own name."""
+    """Return the parameters in W&B's order: sorted by name at each level of nesting."""
     for key in sorted(section.content, key=str):
         name = str(key)
-        rule = _unusable(key)
+        rule = _name_rule(key)
         if rule:
-            section.report.fault(section.at(show(key)), rule, "", _NAMING)
+            section.report.fault(section.path_of(show(key)), rule, "", _NAMING)
             continue
         if not _NAME.fullmatch(name):
             words = "W&B's schema has only letters, digits, `_`, `.` and `-` in a name, no digit at the start"
-            section.report.warn(section.at(name), f"{words}; it takes this one all the same")
-        entry = section.section(name, _as_entry(section.raw(name)))
+            section.report.warn(section.path_of(name), f"{words}; it takes this one all the same")
+        entry = section.section(name, _entry_fix(section.raw(name)))
         if entry is not None:
             yield from _entry(entry, (*path, name))
 
 
-def _unusable(key: object) -> str:
-    """Why a parameter cannot have this name; nothing if it can."""
+def _name_rule(key: object) -> str:
+    """Return the rule that a parameter's name breaks; empty if the name is valid."""
     if not isinstance(key, str):
         return "must be named by text"
     if not key.strip():
@@ -66,7 +67,7 @@ def _unusable(key: object) -> str:
     return "" if key.isprintable() else "must be named without line breaks and control characters"
 
 
-def _as_entry(value: object) -> str:
+def _entry_fix(value: object) -> str:
     key = "values" if isinstance(value, list) else "value"
     return f"write `{key}: {write_yaml(value)}` under it"
 
@@ -84,18 +85,20 @@ def _entry(entry: Section, path: tuple[str, ...]) -> Iterator[Parameter]:
 
 
 def _add_conditions(section: Section, parameters: dict[str, Parameter]) -> None:
-    """`conditions: {momentum: {optimizer: sgd}}`: momentum exists only where optimizer is sgd."""
+    """Add conditions such as `momentum: {optimizer: sgd}`: momentum is active only if optimizer is sgd."""
     for key in section.content:
         name = str(key)
         if name not in parameters:
-            section.report.fault(section.at(name), "is not a parameter", "", did_you_mean(name, parameters))
+            section.report.fault(
+                section.path_of(name), "is not a parameter", "", did_you_mean(name, parameters)
+            )
             continue
         condition = _condition(section, name, parameters)
         if condition is not None:
             parameters[name] = replace(parameters[name], condition=condition)
     for name, parameter in parameters.items():
-        if _is_circular(parameter, parameters):
-            section.fault(name, "depends on itself in a circle", "leave out a condition of that circle")
+        if _is_cyclic(parameter, parameters):
+            section.fault(name, "depends on itself", "remove one condition of the cycle")
             parameters[name] = replace(parameter, condition=None)
 
 
@@ -111,30 +114,32 @@ def _condition(section: Section, name: str, parameters: Mapping[str, Parameter])
     ((parent, values),) = entry.content.items()
     if parent not in parameters:
         fix = did_you_mean(parent, parameters)
-        entry.report.fault(entry.at(parent), "is not a parameter", "", fix)
+        entry.report.fault(entry.path_of(parent), "is not a parameter", "", fix)
         return None
     wanted = values if isinstance(values, list) else [values]
     if not wanted:
-        entry.fault(str(parent), "must give the values it takes")
-    return Condition(str(parent), tuple(_taken(entry, parameters[str(parent)], value) for value in wanted))
+        entry.fault(str(parent), "must list at least one value")
+    return Condition(
+        str(parent), tuple(_checked_value(entry, parameters[str(parent)], value) for value in wanted)
+    )
 
 
-def _taken(entry: Section, parent: Parameter, value: object) -> object:
-    """A value that the parent can have, as its distribution gives it; a fault where it has it never."""
+def _checked_value(entry: Section, parent: Parameter, value: object) -> object:
+    """Return the value as the parent generates it. Report a value that the parent never has."""
     distribution = parent.distribution
     if not distribution.contains(value):
         fix = f"its values are {show(list(distribution.support))}" if distribution.support else ""
-        entry.report.fault(entry.at(parent.name), "is never", show(value), fix)
+        entry.report.fault(entry.path_of(parent.name), "never has this value", show(value), fix)
     elif isinstance(distribution, Continuous):
-        rule = "varies continuously, and is never exactly one value"
-        fix = f"list those that {parent.name} may have with `values:`, or quantize it with q"
-        entry.report.fault(entry.at(parent.name), rule, show(value), fix)
+        rule = "is continuous, so it never equals one value"
+        fix = f"list the values of {parent.name} with `values:`, or quantize it with q"
+        entry.report.fault(entry.path_of(parent.name), rule, show(value), fix)
     elif isinstance(distribution, Quantized):
         return distribution.nearest(value)
     return value
 
 
-def _is_circular(parameter: Parameter, parameters: Mapping[str, Parameter]) -> bool:
+def _is_cyclic(parameter: Parameter, parameters: Mapping[str, Parameter]) -> bool:
     above = parameter
     for _ in parameters:
         if above.condition is None:

@@ -1,4 +1,4 @@
-"""The text of a sweep config, read as YAML 1.1 by the same loader as the wandb client's."""
+"""Reader and writer of YAML 1.1, with the wandb client's loader."""
 
 import math
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from litsweep.errors import ConfigError, Fault
 
 
 def read_yaml(text: str, what: str) -> object:
-    """What `text` holds; raises ConfigError, with line and column, where it is not YAML."""
+    """Return the content of a YAML text. Raises ConfigError, with line and column, if it is not YAML."""
     try:
         repeated = list(_repeated_keys(yaml.compose(text, Loader=yaml.SafeLoader)))
         content = yaml.safe_load(text)
@@ -18,7 +18,7 @@ def read_yaml(text: str, what: str) -> object:
     except RecursionError:
         raise ConfigError(what, [Fault("YAML", "is nested too deeply, or contains itself", "", "")]) from None
     except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
-        # The loader leaks these for an explicit tag or a date that it cannot build.
+        # The loader raises these for an explicit tag or a date that it cannot construct.
         raise ConfigError(
             what, [Fault("YAML", f"cannot be read ({error})", "", "put the value in quotes")]
         ) from None
@@ -28,10 +28,10 @@ def read_yaml(text: str, what: str) -> object:
 
 
 def write_yaml(value: object) -> str:
-    """`value` as a person writes it on one line: Python's None is text in YAML, and so is its 1e-05."""
+    """Return `value` as YAML on one line. Python's spelling would be text for None and 1e-05."""
     try:
         text: str = yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True)
-    except yaml.YAMLError:  # of a type that no YAML file holds
+    except yaml.YAMLError:  # YAML has no such type
         return repr(value)
     return text.removesuffix("...\n").strip()
 
@@ -45,7 +45,7 @@ def _fault(error: yaml.YAMLError) -> Fault:
 
 
 def _repeated_keys(node: yaml.Node | None) -> Iterator[Fault]:
-    """YAML keeps the last of two equal keys without a word, so half of what was written would be lost."""
+    """Return a fault for each repeated key. YAML silently keeps only the last value."""
     if isinstance(node, yaml.MappingNode):
         seen = set()
         for key, value in node.value:

@@ -1,13 +1,14 @@
-"""One entry of `parameters:` in a sweep config, parsed into its distribution."""
+"""Parser of one entry of `parameters:`, which describes a distribution."""
 
 import math
 from collections.abc import Callable
+from functools import partial
 
+from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.distributions import (
     Beta,
     Categorical,
     Continuous,
-    Distribution,
     IntUniform,
     LogNormal,
     LogUniform,
@@ -16,18 +17,16 @@ from litsweep.sweep.distributions import (
     Uniform,
     constant,
 )
-from litsweep.sweep.section import Section, misspelt, show, yaml_number
-from litsweep.sweep.values import is_finite, is_number
-from litsweep.sweep.yaml_text import write_yaml
+from litsweep.sweep.parse.section import Section, misspelt, yaml_number
+from litsweep.sweep.parse.yaml_text import write_yaml
+from litsweep.sweep.values import is_finite, is_number, show
 
-_MOST_STEPS = 2.0**53
-"""Beyond this many steps of q a double no longer tells neighbours apart."""
-
+_MOST_STEPS = 2.0**53  # with more steps of q, a double cannot distinguish neighbours
 _LARGEST_EXPONENT = 700.0
 
 
 def parse_distribution(section: Section, is_nested: bool) -> Distribution | None:
-    """The distribution that a parameter's mapping describes; None where it has a fault (reported)."""
+    """Return the distribution that a parameter's mapping describes; None if it has a fault (reported)."""
     name = _distribution_name(section, is_nested)
     if name is None:
         return None
@@ -66,7 +65,7 @@ def _missing_key(section: Section) -> str:
 
 
 def _name_by_bounds(section: Section, is_nested: bool) -> str:
-    """As the wandb client fills it in: by the types of the bounds, which must agree unless nested."""
+    """Infer the distribution from the types of the bounds, as the wandb client does."""
     low, high = section.raw("min"), section.raw("max")
     if isinstance(low, int) and isinstance(high, int):
         return "int_uniform"
@@ -124,13 +123,15 @@ def _normalized(weights: list[float] | tuple[float, ...]) -> str:
 
 
 def _check_value(section: Section, key: str, value: object) -> None:
-    """A value must survive the trip to the agent as JSON, and should be no number that YAML took for text."""
+    """Report a value that JSON cannot represent, and warn of a number that YAML reads as text."""
     if not _is_json(value):
         rule = "must be a number, text, true, false, null, a list or a mapping"
-        section.report.fault(section.at(key), rule, show(value), "put it in quotes")
+        section.report.fault(section.path_of(key), rule, show(value), "put it in quotes")
     spelled = yaml_number(value)
     if spelled is not None and isinstance(value, str) and "e" in value.lower():
-        section.report.warn(section.at(key), f"YAML reads {value} as text: write {spelled} for the number")
+        section.report.warn(
+            section.path_of(key), f"YAML reads {value} as text: write {spelled} for the number"
+        )
 
 
 def _is_json(value: object) -> bool:
@@ -190,16 +191,8 @@ def _log_uniform_values(section: Section) -> Continuous | None:
     return None if bounds is None else LogUniform(*bounds)
 
 
-def _log_uniform(section: Section) -> Continuous | None:
-    return _from_exponents(section, inverse=False)
-
-
-def _inv_log_uniform(section: Section) -> Continuous | None:
-    return _from_exponents(section, inverse=True)
-
-
-def _from_exponents(section: Section, inverse: bool) -> Continuous | None:
-    """Bounds given as logarithms of the value or (`inverse`) of 1/value: deprecated in W&B, and a trap."""
+def _log_uniform(section: Section, inverse: bool = False) -> Continuous | None:
+    """Parse bounds that are logarithms of the value or (`inverse`) of 1/value. W&B deprecates them."""
     name = _name(section, "")
     bounds = _bounds(section, name)
     if bounds is None:
@@ -218,42 +211,34 @@ def _from_exponents(section: Section, inverse: bool) -> Continuous | None:
     return LogUniform(math.exp(low), math.exp(high))
 
 
-def _normal(section: Section) -> Continuous | None:
-    mu, sigma = section.number("mu", 0.0), _sigma(section)
-    return None if mu is None or sigma is None else Normal(mu, sigma)
-
-
-def _log_normal(section: Section) -> Continuous | None:
-    mu, sigma = section.number("mu", 0.0), _sigma(section)
-    return None if mu is None or sigma is None else LogNormal(mu, sigma)
-
-
-def _sigma(section: Section) -> float | None:
-    return section.above("sigma", 0, 1.0, "use `value:` for a parameter that does not vary")
+def _normal(section: Section, kind: type[Normal] = Normal) -> Continuous | None:
+    fix = "use `value:` for a parameter that does not vary"
+    mu, sigma = section.number("mu", 0.0), section.number_above("sigma", 0, 1.0, fix)
+    return None if mu is None or sigma is None else kind(mu, sigma)
 
 
 def _beta(section: Section) -> Continuous | None:
-    a, b = section.above("a", 0, 1.0), section.above("b", 0, 1.0)
+    a, b = section.number_above("a", 0, 1.0), section.number_above("b", 0, 1.0)
     return None if a is None or b is None else Beta(a, b)
 
 
 def _quantized(build: Callable[[Section], Continuous | None]) -> Callable[[Section], Distribution | None]:
     def parse(section: Section) -> Distribution | None:
-        q, base = section.above("q", 0, 1.0), build(section)
+        q, base = section.number_above("q", 0, 1.0), build(section)
         if q is None or base is None:
             return None
         edges = [abs(edge) for edge in (base.low, base.high) if math.isfinite(edge)]
         if max(edges, default=0.0) / q > _MOST_STEPS:
             section.fault("q", "is too fine for these bounds", "leave quantization out")
             return None
-        _warn_of_overhang(section, base, q)
+        _warn_of_exceeded_bounds(section, base, q)
         return Quantized(base, q)
 
     return parse
 
 
-def _warn_of_overhang(section: Section, base: Continuous, q: float) -> None:
-    """Rounding to multiples of q can pass the bounds, as in W&B: to a batch size of 0, say."""
+def _warn_of_exceeded_bounds(section: Section, base: Continuous, q: float) -> None:
+    """Warn if rounding to multiples of q exceeds the bounds, as in W&B: a batch size may become 0."""
     support = Quantized(base, q).support if "min" in section else None
     if not support:
         return
@@ -281,19 +266,19 @@ _DISTRIBUTIONS: dict[str, tuple[tuple[str, ...], _Build]] = {
     "q_uniform": (_BOUNDS + _Q, _quantized(_uniform)),
     "log_uniform": (_BOUNDS, _log_uniform),
     "log_uniform_values": (_BOUNDS, _log_uniform_values),
-    "inv_log_uniform": (_BOUNDS, _inv_log_uniform),
+    "inv_log_uniform": (_BOUNDS, partial(_log_uniform, inverse=True)),
     "inv_log_uniform_values": (_BOUNDS, _log_uniform_values),
     "q_log_uniform": (_BOUNDS + _Q, _quantized(_log_uniform)),
     "q_log_uniform_values": (_BOUNDS + _Q, _quantized(_log_uniform_values)),
     "normal": (("mu", "sigma"), _normal),
     "q_normal": (("mu", "sigma", "q"), _quantized(_normal)),
-    "log_normal": (("mu", "sigma"), _log_normal),
-    "q_log_normal": (("mu", "sigma", "q"), _quantized(_log_normal)),
+    "log_normal": (("mu", "sigma"), partial(_normal, kind=LogNormal)),
+    "q_log_normal": (("mu", "sigma", "q"), _quantized(partial(_normal, kind=LogNormal))),
     "beta": (("a", "b"), _beta),
     "q_beta": (("a", "b", "q"), _quantized(_beta)),
 }
+# A misspelt `loguniform` means limits of the value, not the exponents of the deprecated distributions.
 _RENAMED = {
     **{name: f"{name}_values" for name in ("log_uniform", "inv_log_uniform", "q_log_uniform")},
     "choice": "categorical",
 }
-"""Whoever writes `loguniform` means limits of the value, not the exponents that the deprecated names take."""

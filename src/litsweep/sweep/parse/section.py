@@ -1,4 +1,4 @@
-"""Reading one mapping of a config key by key, keeping every fault instead of stopping at the first."""
+"""Typed readers for one mapping of a config. A report collects all faults and warnings."""
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -7,39 +7,38 @@ from operator import itemgetter
 from typing import Final
 
 from litsweep.errors import Fault
-from litsweep.sweep.values import is_finite, is_number
-from litsweep.sweep.yaml_text import write_yaml
+from litsweep.sweep.parse.yaml_text import write_yaml
+from litsweep.sweep.values import is_finite, is_number, show
 
-_LONGEST_SHOWN: Final = 80
 _SHORTEST_START: Final = 3
-_LETTERS_PER_SLIP: Final = 4
+_LETTERS_PER_EDIT: Final = 4
 
 
 @dataclass
 class Report:
-    """What was found wrong (the config cannot run) and what is worth a warning (it can)."""
+    """The faults of a config (it cannot run) and the warnings (it can)."""
 
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     cloud_warnings: list[str] = field(default_factory=list)
 
     def fault(self, path: str, rule: str, got: str = "", fix: str = "") -> None:
-        """Something that cannot be run."""
+        """Add a fault."""
         self.faults.append(Fault(path, rule, got, fix))
 
     def warn(self, path: str, what: str) -> None:
-        """Something that runs, though perhaps not as meant."""
+        """Add a warning."""
         self.warnings.append(f"{path}: {what}")
 
     def warn_for_cloud(self, path: str, what: str) -> None:
-        """The same, where it matters on W&B's cloud only."""
+        """Add a warning that matters on W&B's cloud only."""
         self.warn(path, what)
         self.cloud_warnings.append(self.warnings[-1])
 
 
 @dataclass(frozen=True)
 class Section:
-    """One mapping at `path`; each reader reports a fault and answers None where the value breaks its rule."""
+    """The mapping at `path` of a config. A reader reports a value that breaks its rule, and returns None."""
 
     report: Report
     path: str
@@ -48,28 +47,30 @@ class Section:
     def __contains__(self, key: str) -> bool:
         return key in self.content
 
-    def at(self, key: object) -> str:
-        """The path of one of its keys."""
+    def path_of(self, key: object) -> str:
+        """Return the path of a key."""
         return f"{self.path}.{key}" if self.path else str(key)
 
     def raw(self, key: str) -> object:
-        """The value as it stands; None where it is missing."""
+        """Return the value as written; None if it is missing."""
         return self.content.get(key)
 
     def fault(self, key: str, rule: str, fix: str = "") -> None:
-        """The value of `key` breaks a rule."""
-        self.report.fault(self.at(key), rule, show(self.content[key]) if key in self.content else "", fix)
+        """Report that the value of `key` breaks a rule."""
+        self.report.fault(
+            self.path_of(key), rule, show(self.content[key]) if key in self.content else "", fix
+        )
 
     def section(self, key: str, fix: str) -> "Section | None":
-        """A mapping inside this one; `fix` is for whoever wrote something else."""
+        """Read a mapping. `fix` says what to write instead of any other value."""
         value = self.raw(key)
         if isinstance(value, Mapping):
-            return Section(self.report, self.at(key), value)
+            return Section(self.report, self.path_of(key), value)
         self.fault(key, "must be a mapping (`key: value` lines)" if key in self else "is missing", fix)
         return None
 
     def number(self, key: str, default: float | None = None) -> float | None:
-        """A finite number."""
+        """Read a finite number."""
         value = self.content.get(key, default)
         if is_finite(value):
             return value
@@ -79,16 +80,18 @@ class Section:
             self.fault(key, "must be a number", as_number_fix(value))
         return None
 
-    def above(self, key: str, bound: float, default: float | None = None, fix: str = "") -> float | None:
-        """A finite number greater than `bound`."""
+    def number_above(
+        self, key: str, bound: float, default: float | None = None, fix: str = ""
+    ) -> float | None:
+        """Read a finite number greater than `bound`."""
         value = self.number(key, default)
         if value is None or value > bound:
             return value
         self.fault(key, f"must be greater than {bound:g}", fix)
         return None
 
-    def share(self, key: str, default: float) -> float | None:
-        """A number between 0 and 1, neither included."""
+    def fraction(self, key: str, default: float) -> float | None:
+        """Read a number between 0 and 1, both excluded."""
         value = self.number(key, default)
         if value is None or 0 < value < 1:
             return value
@@ -96,7 +99,7 @@ class Section:
         return None
 
     def integer(self, key: str, at_least: int) -> int | None:
-        """An integer from `at_least` to 2^63; 3.0 counts as 3."""
+        """Read an integer from `at_least` to 2^63. 3.0 counts as 3."""
         value = self.count(key, at_least)
         if value is None or value <= 2**63:
             return value
@@ -104,7 +107,7 @@ class Section:
         return None
 
     def count(self, key: str, at_least: int) -> int | None:
-        """An integer of at least `at_least`, however large; 3.0 counts as 3."""
+        """Read an integer of at least `at_least`, of any size. 3.0 counts as 3."""
         value = self.raw(key)
         is_whole = is_number(value) and (isinstance(value, int) or (is_finite(value) and int(value) == value))
         if is_number(value) and is_whole and value >= at_least:
@@ -112,8 +115,12 @@ class Section:
         self.fault(key, f"must be an integer of at least {at_least}", as_number_fix(value))
         return None
 
+    def optional_integer(self, key: str) -> int | None:
+        """Read an integer of at least 1; None if the key is missing."""
+        return self.integer(key, at_least=1) if key in self else None
+
     def text(self, key: str) -> str | None:
-        """A text."""
+        """Read a text."""
         value = self.raw(key)
         if isinstance(value, str):
             return value
@@ -121,7 +128,7 @@ class Section:
         return None
 
     def boolean(self, key: str) -> bool | None:
-        """True or false."""
+        """Read a boolean."""
         value = self.raw(key)
         if isinstance(value, bool):
             return value
@@ -131,7 +138,7 @@ class Section:
     def choice(
         self, key: str, allowed: Collection[str], renamed: Mapping[str, str] | None = None
     ) -> str | None:
-        """One of some words; of those `renamed` a fix proposes the new name."""
+        """Read one of the allowed words. A fix proposes the new name of a word in `renamed`."""
         value, words = self.raw(key), ", ".join(allowed)
         if isinstance(value, str) and value in allowed:
             return value
@@ -143,19 +150,19 @@ class Section:
         return None
 
     def refuse_unknown_keys(self, allowed: Collection[str], where: str) -> None:
-        """A key that is not one of `allowed` is a fault, with the nearest name as its fix."""
+        """Report each key that is not allowed, with the nearest allowed name as the fix."""
         for key in self.content:
             if key not in allowed:
                 near = misspelt(key, [name for name in allowed if name not in self])
                 fix = f"did you mean {near}?" if near else f"the keys here are {', '.join(allowed)}"
-                self.report.fault(self.at(key), f"is not a key of {where}", "", fix)
+                self.report.fault(self.path_of(key), f"is not a key of {where}", "", fix)
 
     def check_keys(
         self, allowed: Collection[str], where: str, moved: Mapping[str, str] | None = None
     ) -> None:
-        """A misspelt key, or one that belongs elsewhere (`moved`), is a fault.
+        """Report each misspelt key. Warn of any other unknown key, which W&B ignores.
 
-        Any other is left alone with a warning, as W&B does.
+        `moved` maps each key that belongs elsewhere to its place. Such a key counts as misspelt.
         """
         moved = moved or {}
         for key in self.content:
@@ -164,27 +171,20 @@ class Section:
             near = misspelt(key, (*allowed, *moved))
             if near:
                 fix = f"did you mean {moved.get(near, near)}?"
-                self.report.fault(self.at(key), f"is not a key of {where}", "", fix)
+                self.report.fault(self.path_of(key), f"is not a key of {where}", "", fix)
             else:
-                self.report.warn(self.at(key), f"is not a key of {where}, and is ignored")
-
-
-def show(value: object) -> str:
-    """A value as it is told to a person, its type where that is the surprise."""
-    shown = repr(value)
-    if len(shown) > _LONGEST_SHOWN:
-        shown = shown[: _LONGEST_SHOWN - 1] + "…"
-    return f"the text {shown}" if isinstance(value, str) else shown
+                self.report.warn(self.path_of(key), f"is not a key of {where}, and is ignored")
 
 
 def did_you_mean(word: object, allowed: Collection[str], renamed: Mapping[str, str] | None = None) -> str:
-    """`did you mean …?` where an allowed word is near, or one begins with the other (`max`, `bayesian`)."""
+    """Return `did you mean …?` if an allowed word is similar or one begins with the other; otherwise ""."""
     renamed = renamed or {}
     near = misspelt(word, (*allowed, *renamed)) or _same_start(str(word).lower(), allowed)
     return f"did you mean {renamed.get(near, near)}?" if near else ""
 
 
 def _same_start(word: str, names: Collection[str]) -> str | None:
+    """Return the first name that begins with `word`, or with which `word` begins (`max`, `bayesian`)."""
     pairs = ((name, sorted((word, name), key=len)) for name in names)
     starts = (
         name for name, (short, long) in pairs if len(short) >= _SHORTEST_START and long.startswith(short)
@@ -193,17 +193,21 @@ def _same_start(word: str, names: Collection[str]) -> str | None:
 
 
 def misspelt(word: object, names: Collection[str]) -> str | None:
-    """The name that a person meant by `word`: with other capitals, or one slip in four letters, or three."""
+    """Return the nearest of the names of which `word` is a misspelling; None if there is none.
+
+    Case does not count, nor does `-` for `_`. A name of three letters allows one edit, a longer one allows
+    one for each four letters.
+    """
     plain, found = _plain(str(word)), []
     for name in names:
-        most = max(len(name) // _LETTERS_PER_SLIP, int(len(name) >= _SHORTEST_START))
-        if abs(len(name) - len(plain)) <= most and (count := slips(plain, _plain(name))) <= most:
-            found.append((count, name))
+        most = max(len(name) // _LETTERS_PER_EDIT, int(len(name) >= _SHORTEST_START))
+        if abs(len(name) - len(plain)) <= most and (edits := edit_distance(plain, _plain(name))) <= most:
+            found.append((edits, name))
     return min(found, key=itemgetter(0))[1] if found else None
 
 
-def slips(one: str, other: str) -> int:
-    """The edit distance of Damerau (1964): letters left out, added, changed, or swapped with the next."""
+def edit_distance(one: str, other: str) -> int:
+    """Return the edit distance of Damerau (1964): deletions, insertions, substitutions, transpositions."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one):
@@ -221,7 +225,7 @@ def _plain(word: str) -> str:
 
 
 def as_number_fix(value: object) -> str:
-    """How to write a number that YAML took for text, such as 1e-4."""
+    """Return how to write a number that YAML reads as text, such as 1e-4; empty for other values."""
     spelled = yaml_number(value)
     if spelled is None:
         return ""
@@ -233,9 +237,9 @@ def as_number_fix(value: object) -> str:
 
 
 def yaml_number(value: object) -> str | None:
-    """The spelling that YAML reads as the number a text stands for; None where it stands for none.
+    """Return the spelling that YAML reads as the number in a text; None if the text is not a number.
 
-    YAML 1.1 wants a dot in the mantissa and a sign in the exponent: `1e-4` and `1.0e5` are text.
+    YAML 1.1 requires a dot in the mantissa and a sign in the exponent: `1e-4` and `1.0e5` are text.
     """
     number = _number(value) if isinstance(value, str) else None
     if not is_finite(number):

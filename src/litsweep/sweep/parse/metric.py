@@ -1,22 +1,23 @@
-"""`metric:` and `metrics:` of a sweep config."""
+"""Parser of `metric:` and `metrics:`."""
 
 from collections.abc import Iterator
 
 from litsweep.sweep.metric import Goal, Impute, Metric
-from litsweep.sweep.section import Section, show
-from litsweep.sweep.yaml_text import write_yaml
+from litsweep.sweep.parse.section import Section
+from litsweep.sweep.parse.yaml_text import write_yaml
+from litsweep.sweep.values import show
 
 _KEYS = ("name", "goal", "target", "impute", "impute_while_running")
 
 
 def parse_metrics(top: Section) -> tuple[Metric, ...]:
-    """The metrics that have no fault; the faults are in the report."""
+    """Return the metrics without faults. The report has the faults."""
     if "metrics" not in top:
-        section = top.section("metric", _as_metric(top.raw("metric"))) if "metric" in top else None
+        section = top.section("metric", _metric_fix(top.raw("metric"))) if "metric" in top else None
         return tuple(_parse(section)) if section else ()
     if "metric" in top:
         top.fault(
-            "metrics", "cannot stand beside metric", "use metric for one objective, metrics for several"
+            "metrics", "cannot be combined with metric", "use metric for one objective, metrics for several"
         )
         return ()
     entries = top.raw("metrics")
@@ -25,7 +26,7 @@ def parse_metrics(top: Section) -> tuple[Metric, ...]:
         return ()
     metrics = tuple(metric for index, entry in enumerate(entries) for metric in _listed(top, index, entry))
     if len({metric.name for metric in metrics}) < len(metrics):
-        top.fault("metrics", "must have different names", "leave out those that are there twice")
+        top.fault("metrics", "must have different names", "remove the duplicates")
     return metrics
 
 
@@ -34,10 +35,10 @@ def _listed(top: Section, index: int, entry: object) -> Iterator[Metric]:
     if isinstance(entry, dict):
         yield from _parse(Section(top.report, path, entry))
     else:
-        top.report.fault(path, "must be a mapping (`key: value` lines)", show(entry), _as_metric(entry))
+        top.report.fault(path, "must be a mapping (`key: value` lines)", show(entry), _metric_fix(entry))
 
 
-def _as_metric(value: object) -> str:
+def _metric_fix(value: object) -> str:
     name = write_yaml(value) if isinstance(value, str) else "val_loss"
     return f"write `name: {name}` under it"
 
@@ -45,7 +46,7 @@ def _as_metric(value: object) -> str:
 def _parse(section: Section) -> Iterator[Metric]:
     section.refuse_unknown_keys(_KEYS, "a metric")
     if section.raw("name") in (None, ""):
-        section.report.fault(section.at("name"), "is missing", "", "add the name that the run logs")
+        section.report.fault(section.path_of("name"), "is missing", "", "add the name that the run logs")
         return
     name = section.text("name")
     if name is not None:
@@ -66,7 +67,7 @@ def _impute(section: Section) -> Impute | None:
 
 
 def _impute_while_running(section: Section) -> Impute | None:
-    """W&B's word for no is the text "false", which YAML reads as a boolean unless quoted."""
+    """Read the key. W&B's "false" is a text, but without quotes YAML reads a boolean."""
     key = "impute_while_running"
     if key not in section or section.raw(key) is False:
         return None

@@ -1,0 +1,79 @@
+"""The search methods of a sweep config, and what each of them requires."""
+
+import math
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from litsweep.sweep.distributions import Categorical, IntUniform, Quantized, Uniform
+from litsweep.sweep.parse.section import Section
+from litsweep.sweep.space import Parameter, SearchSpace
+from litsweep.sweep.values import show
+
+
+class Method(StrEnum):
+    """How the next config is chosen. `custom` leaves it to a scheduler."""
+
+    GRID = "grid"
+    RANDOM = "random"
+    BAYES = "bayes"
+    CUSTOM = "custom"
+
+    @property
+    def needs_metric(self) -> bool:
+        """True if the method optimizes a metric."""
+        return self is Method.BAYES
+
+
+def parse_method(top: Section) -> Method:
+    """Return the method of a sweep config; CUSTOM if it has a fault (reported)."""
+    return Method(top.choice("method", tuple(Method)) or Method.CUSTOM)
+
+
+def check_method(top: Section, space: SearchSpace) -> None:
+    """Report what the method of a sweep config cannot handle."""
+    check = _CHECKS.get(str(top.raw("method")))
+    if check is not None:
+        check(top, space)
+
+
+def _check_custom(top: Section, space: SearchSpace) -> None:
+    if "scheduler" not in top:
+        fix = "add a scheduler, or use method bayes, random or grid"
+        top.report.fault("scheduler", "is missing", "", f"method: custom needs one; {fix}")
+
+
+def _check_grid(top: Section, space: SearchSpace) -> None:
+    for parameter in space.parameters:
+        _check_grid_parameter(top, parameter)
+
+
+def _check_grid_parameter(top: Section, parameter: Parameter) -> None:
+    """W&B's grid takes lists, constants, int_uniform and q_uniform, and no probabilities."""
+    path = parameter.config_path
+    match parameter.distribution:
+        case Categorical(weights=None) | IntUniform():
+            pass
+        case Quantized(base=Uniform(min=low, max=high), q=q):
+            if math.isclose((high - low) / q, round((high - low) / q)):
+                top.report.warn(path, f"a grid over q_uniform leaves out max={high:g}, as in W&B")
+        case Categorical():
+            fix = "remove probabilities (a grid takes each value once), or use method: random"
+            top.report.fault(f"{path}.probabilities", "cannot be part of a grid", "", fix)
+        case _:
+            fix = "use values, int_uniform or q_uniform, or method: random"
+            top.report.fault(path, "cannot be part of a grid", show(_as_written(top, parameter)), fix)
+
+
+def _as_written(top: Section, parameter: Parameter) -> object:
+    """Return the parameter's entry in the config."""
+    entry: Any = top.content
+    for key in parameter.keys:
+        entry = entry["parameters"][key]
+    return entry
+
+
+_CHECKS: Mapping[str, Callable[[Section, SearchSpace], None]] = {
+    Method.GRID: _check_grid,
+    Method.CUSTOM: _check_custom,
+}
