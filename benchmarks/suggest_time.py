@@ -86,7 +86,7 @@ def _place(spec: Mapping[str, Any], value: Any) -> float:
     return float(np.log(value / low) / np.log(high / low) if is_log else (value - low) / (high - low))
 
 
-def told(case: Case, objective: Objective, rng: np.random.Generator) -> list[tuple[dict[str, Any], float]]:
+def known_runs(case: Case, objective: Objective, rng: np.random.Generator) -> list[tuple[dict[str, Any], float]]:
     """Return the configs of a running sweep with their scores; later configs resemble a good earlier one."""
     runs: list[tuple[dict[str, Any], float]] = []
     while len(runs) < case.runs:
@@ -102,7 +102,7 @@ def measure(case: Case, seed: int) -> tuple[float, list[float]]:
     """Return the seconds of a new controller's first suggestion, and of each later one."""
     rng = np.random.default_rng(seed)
     objective = Objective(case.parameters, rng)
-    runs = told(case, objective, rng)
+    runs = known_runs(case, objective, rng)
     sweep = {"method": "bayes", "metric": {"name": "loss"}, "parameters": case.parameters}
     started = time.perf_counter()
     controller = Controller(parse_sweep(sweep), seed=seed)
@@ -127,7 +127,7 @@ def main() -> None:
     measure(replace(CASES[0], runs=20, asks=1), seed)  # imports torch
     machine = f"{platform.machine()}, torch {version('torch')}, one thread"
     table = Table(title=f"seconds per suggestion, wall; {machine}; load {os.getloadavg()[0]:.1f}")
-    for column in ("space", "runs told", "asks", "first", "median", "p95", "max", "may take (p95)"):
+    for column in ("space", "known runs", "suggestions", "first", "median", "p95", "max", "limit (p95)"):
         table.add_column(column, justify="left" if column == "space" else "right")
     for case in track(CASES, console=Console(stderr=True), auto_refresh=False, transient=True):
         first, later = measure(case, seed)

@@ -78,7 +78,7 @@ def main():
         question = json.loads(line)
         try:
             answer = {"answer": QUESTIONS[question["ask"]](question)}
-        except Exception as error:  # whatever the engine raises is an answer too
+        except Exception as error:  # an exception of the engine is an answer too
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)
 
