@@ -86,7 +86,9 @@ def _place(spec: Mapping[str, Any], value: Any) -> float:
     return float(np.log(value / low) / np.log(high / low) if is_log else (value - low) / (high - low))
 
 
-def known_runs(case: Case, objective: Objective, rng: np.random.Generator) -> list[tuple[dict[str, Any], float]]:
+def known_runs(
+    case: Case, objective: Objective, rng: np.random.Generator
+) -> list[tuple[dict[str, Any], float]]:
     """Return the configs of a running sweep with their scores; later configs resemble a good earlier one."""
     runs: list[tuple[dict[str, Any], float]] = []
     while len(runs) < case.runs:
