@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -147,6 +148,19 @@ def test_commands_and_flags_exist(page: Path) -> None:
         if known is not None:
             wrong += [f"{command}: {flag}" for flag in FLAG.findall(command) if not is_known(flag, known)]
     assert wrong == []
+
+
+# --- Names ---
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_dotted_names_and_imports_exist(page: Path) -> None:
+    text = page.read_text()
+    names = [span for span in spans(prose(page)) if re.fullmatch(r"litsweep(\.\w+)+", span)]
+    for module, imported in re.findall(r"^ *from (litsweep[\w.]*) import (.+)$", text, re.MULTILINE):
+        names += [f"{module}.{name}" for name in imported.split(", ")]
+    for name in names:
+        resolve_name(name)
 
 
 # --- Architecture ---
