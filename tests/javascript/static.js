@@ -1,4 +1,6 @@
-// The modules of the dashboard that hold logic and need no browser.
+// The dashboard's modules that need no browser.
 
+export * from "../../src/litsweep/server/dashboard/static/address.js";
 export * from "../../src/litsweep/server/dashboard/static/console.js";
 export * from "../../src/litsweep/server/dashboard/static/format.js";
+export * from "../../src/litsweep/server/dashboard/static/sorting.js";

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litsweep.sweep.metric import Goal, Metric
-from litsweep.sweep.pareto import best_of_sweep, front_of_sweep, non_dominated
+from litsweep.sweep.pareto import best_of_sweep, best_so_far, front_of_sweep, non_dominated, percentile_ranks
 from litsweep.sweep.run import Failure, Run, RunState
 
 METRICS = (Metric("acc", Goal.MAXIMIZE), Metric("ms", Goal.MINIMIZE))
@@ -51,6 +51,34 @@ def test_the_first_of_equal_runs_is_the_best_and_no_run_of_none() -> None:
     assert best_of_sweep([0.1, 0.9, 0.9], [False] * 3, METRICS[0]) == 1
     assert best_of_sweep([None], [False], METRICS[0]) is None
     assert best_of_sweep([], [], METRICS[0]) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "broken", "maximized", "minimized"),
+    [
+        ([0.5, None, 0.4, 0.9, 0.7], [False] * 5, [0.5, 0.5, 0.5, 0.9, 0.9], [0.5, 0.5, 0.4, 0.4, 0.4]),
+        ([None, 0.9, 0.5], [False, True, False], [None, None, 0.5], [None, None, 0.5]),  # broken: not counted
+        ([0.5, 0.9, None], [True, True, False], [0.5, 0.9, 0.9], [0.5, 0.5, 0.5]),  # no other run has a value
+        ([], [], [], []),
+    ],
+)
+def test_the_best_value_so_far(
+    values: list[float | None],
+    broken: list[bool],
+    maximized: list[float | None],
+    minimized: list[float | None],
+) -> None:
+    assert best_so_far(values, broken, METRICS[0]) == maximized
+    assert best_so_far(values, broken, METRICS[1]) == minimized
+
+
+def test_ranks_reach_from_the_worst_run_to_the_best() -> None:
+    values, broken = [0.5, 0.9, None, 0.5, 0.95], [False, False, False, False, True]
+    assert percentile_ranks(values, broken, METRICS[0]) == pytest.approx([2 / 3, 1, None, 2 / 3, 0])
+    assert percentile_ranks(values, broken, METRICS[1]) == pytest.approx([1, 1 / 3, None, 1, 0])
+    assert percentile_ranks([0.5], [False], METRICS[0]) == [1]
+    assert percentile_ranks([None], [False], METRICS[0]) == [None]
+    assert percentile_ranks([], [], METRICS[0]) == []
 
 
 @pytest.mark.parametrize(

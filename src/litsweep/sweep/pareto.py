@@ -1,6 +1,7 @@
 """The best run of a sweep and, with several metrics, the Pareto front."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from litsweep.sweep.metric import Metric
 
@@ -42,6 +43,34 @@ def ranked_by(values: Sequence[float | None], broken: Sequence[bool], metric: Me
     """Return the positions of the runs that have a value, the best first. Broken runs rank last."""
     keys = {i: (broken[i], -metric.sign * value) for i, value in enumerate(values) if value is not None}
     return sorted(keys, key=keys.__getitem__)
+
+
+def percentile_ranks(
+    values: Sequence[float | None], broken: Sequence[bool], metric: Metric
+) -> list[float | None]:
+    """Return each run's rank from 0 (worst) to 1 (best), as `ranked_by` orders them; None without a value.
+
+    Equal runs share the higher rank.
+    """
+    ranked = ranked_by(values, broken, metric)
+    last = max(1, len(ranked) - 1)
+    ranks = {(broken[i], values[i]): 1 - place / last for place, i in reversed(list(enumerate(ranked)))}
+    return [ranks.get(key) for key in zip(broken, values, strict=True)]
+
+
+def best_so_far(values: Sequence[float | None], broken: Sequence[bool], metric: Metric) -> list[float | None]:
+    """Return the best value after each run, in the order given; None before the first value.
+
+    Broken runs count only if no other run has a value.
+    """
+
+    def better(best: float | None, value: float | None) -> float | None:
+        if best is None or value is None:
+            return value if best is None else best
+        return value if metric.is_better(value, best) else best
+
+    usable = [None if is_broken else value for value, is_broken in zip(values, broken, strict=True)]
+    return list(accumulate(values if all(value is None for value in usable) else usable, better))
 
 
 def _losses(row: Values, metrics: Sequence[Metric]) -> tuple[float, ...]:

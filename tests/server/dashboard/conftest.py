@@ -1,4 +1,4 @@
-"""A sweep with something of everything, and ways to look at it."""
+"""A signed-in client, and sweeps with runs in several states."""
 
 import json
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ parameters:
 
 @pytest.fixture
 def http(tmp_path: Path) -> Iterator[TestClient]:
-    """A browser that is signed in."""
+    """Return a client with a session."""
     with TestClient(create_app(Settings(tmp_path / "data"))) as client:
         client.cookies.set(SESSION_COOKIE, backend_of(client).keyring.session())
         yield client
@@ -39,7 +39,7 @@ def http(tmp_path: Path) -> Iterator[TestClient]:
 
 @pytest.fixture
 def sweep(http: TestClient) -> str:
-    """The address of a sweep in project local/p: a good run, a diverged, a stopped and a running one."""
+    """Return the path of a sweep in local/p with a good, a diverged, a stopped and a running run."""
     with backend_of(http).database.write() as connection:
         return fill(connection, backend_of(http))
 
@@ -87,7 +87,7 @@ WHY = {"method": "bayes", "predicted": PREDICTED, "nearest": NEAREST, "runs_used
 
 
 def fill_two_metrics(connection: Connection) -> str:
-    """The address of a sweep of two metrics: two runs on the front, one behind, a failed and a half one."""
+    """Return the path of a sweep of two metrics; two of its runs are on the front."""
     project = projects.ensure(connection, "local", "two")
     made = sweeps.add(connection, project.id, config=TWO_METRICS, display_name="two", best_loss=0.9)
     why = {"state": "finished", "reason": json.dumps(WHY)}

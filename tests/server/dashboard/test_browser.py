@@ -31,7 +31,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServer, str]]:
-    """A server and the address of a sweep on it."""
+    """Return a server and the path of a sweep on it."""
     server = LiveServer(tmp_path_factory.mktemp("browser") / "server")
     backend = Backend.open(Settings(Path(server.data_dir)))
     with backend.database.write() as connection:
@@ -45,7 +45,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServer,
 
 @pytest.fixture
 def page(browser: Browser, live: tuple[LiveServer, str]) -> Iterator[Page]:
-    """A page of a browser that has signed in by a link. What the console says of errors fails the test."""
+    """Return a page with a session. An error in the browser's console fails the test."""
     server, _ = live
     context = browser.new_context(base_url=server.url, viewport={"width": 1280, "height": 900})
     opened = context.new_page()

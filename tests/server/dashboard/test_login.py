@@ -1,4 +1,4 @@
-"""Who sees the pages."""
+"""Login, logout, and requests without a session."""
 
 import string
 
@@ -14,7 +14,7 @@ HTML = {"Accept": "text/html"}
 
 @pytest.fixture
 def stranger(http: TestClient) -> TestClient:
-    """A browser that is not signed in."""
+    """Return a client without a session."""
     http.cookies.clear()
     return http
 

@@ -1,4 +1,4 @@
-"""What the pages are made of."""
+"""The JSON data of the pages, and the pages as HTML."""
 
 import json
 import re
@@ -9,10 +9,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from litsweep.server.dashboard import rendering
+from litsweep.server.dashboard.charts import MAX_CURVES, MAX_PARALLEL_LINES
+from litsweep.server.dashboard.rows import by_interest
 from litsweep.server.live_sweep import LiveSweep
-from litsweep.server.store import projects, sweeps
+from litsweep.server.store import blobs, files, projects, sweeps
 from litsweep.server.store import runs as store
-from tests.server.dashboard.conftest import EVIL, SWEEP, add_run, backend_of, fill_two_metrics
+from tests.server.dashboard.conftest import EVIL, SWEEP, TWO_METRICS, add_run, backend_of, fill_two_metrics
 from tests.server.operations import UPSERT_SWEEP
 
 STATIC = Path(rendering.__file__).parent / "static"
@@ -60,7 +62,7 @@ def test_a_sweep_here_is_not_warned_about_the_cloud(http: TestClient) -> None:
 
 
 def test_only_a_warning_looks_like_one() -> None:
-    """Facts and good news are notices without the tone of a warning."""
+    """A neutral or good notice does not have the colour of a warning."""
     warned = [line for script in STATIC.glob("*.js") for line in script.read_text().splitlines()
               if "notice warn" in line]  # fmt: skip
     assert len(warned) == 1 and "warnings.map" in warned[0]
@@ -99,8 +101,92 @@ def test_several_metrics_have_a_front(http: TestClient) -> None:
     }
 
 
+def test_a_front_is_drawn_from_its_best_run_by_the_first_metric(http: TestClient) -> None:
+    with backend_of(http).database.write() as connection:
+        two = fill_two_metrics(connection)
+        project = projects.ensure(connection, "local", "two")
+        made = sweeps.find(connection, two.rpartition("/")[2])
+        assert made is not None
+        add_run(
+            connection,
+            project.id,
+            made.id,
+            "top",
+            [{"val_acc": 0.99, "latency_ms": 9}],
+            {"state": "finished"},
+        )
+    found = data(http, two)
+    name = [run["name"] for run in found["runs"]].__getitem__
+    assert [name(i) for i in found["front"]["runs"]] == ["top", "accurate", "fast"]
+    assert [name(i) for i in found["front"]["best"]] == ["top", "fast"]
+    assert {run["name"] for run in found["runs"] if run["is_best"]} == {"top", "accurate", "fast"}
+
+
 def test_one_metric_has_no_front(http: TestClient, sweep: str) -> None:
-    assert not any(run["is_front"] for run in data(http, sweep)["runs"])
+    found = data(http, sweep)
+    assert found["front"] is None and not any(run["is_front"] for run in found["runs"])
+    assert [run["name"] for run in found["runs"] if run["is_best"]] == ["good"]
+
+
+def test_a_front_without_a_complete_run_is_empty(http: TestClient) -> None:
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "two")
+        made = sweeps.add(connection, project.id, config=TWO_METRICS)
+        add_run(connection, project.id, made.id, "half", [{"val_acc": 0.7}], {"state": "running"})
+    found = data(http, f"/local/two/sweeps/{made.name}")
+    assert found["front"] == {"runs": [], "best": []} and not found["runs"][0]["is_best"]
+
+
+def test_ranks_and_the_best_value_so_far(http: TestClient, sweep: str) -> None:
+    """A failed run ranks last, and its value is never the best so far."""
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "p")
+        made = sweeps.find(connection, sweep.rpartition("/")[2])
+        assert made is not None
+        add_run(connection, project.id, made.id, "broken", [0.95], {"state": "failed"})
+    found = data(http, sweep)
+    ranks = {run["name"]: run["rank"] for run in found["runs"]}
+    assert ranks == {"good": 1, "going": 0.75, "cut": 0.5, "broken": 0.25, "diverged": 0}
+    assert [run["best_so_far"] for run in found["runs"]] == [0.9] * 5
+    drawn = [found["runs"][i]["name"] for i in found["parallel"]["lines"]]
+    assert drawn == ["diverged", "broken", "cut", "going", "good"]
+    assert found["parallel"]["ticks"] == [[1, 0.9], [0.5, 0.2]]  # failed runs are below the ticks
+    assert found["parallel"]["total"] == 5
+
+
+def test_parallel_coordinates_need_two_results(http: TestClient) -> None:
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "p")
+        made = sweeps.add(connection, project.id, config=SWEEP)
+        for name, curve in (("one", [0.5]), ("none", [{"loss": 1}])):
+            add_run(connection, project.id, made.id, name, curve, {"state": "finished"})
+    assert data(http, f"/local/p/sweeps/{made.name}")["parallel"] is None
+
+
+def test_of_many_runs_parallel_coordinates_show_the_best_and_a_sample(http: TestClient) -> None:
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "p")
+        made = sweeps.add(connection, project.id, config=SWEEP)
+        for i in range(MAX_PARALLEL_LINES + 50):
+            add_run(connection, project.id, made.id, f"r{i}", [i], {"state": "finished"})
+    found = data(http, f"/local/p/sweeps/{made.name}")
+    lines = found["parallel"]["lines"]
+    assert len(lines) == len(set(lines)) == MAX_PARALLEL_LINES and lines == sorted(lines)
+    assert lines[-50:] == list(range(150, 200))  # values rise with the position: the best third is the end
+    assert found["parallel"]["ticks"] == [[1, 199], [0, 0]]
+    assert set(found["curves"]) == {f"r{i}" for i in range(200 - MAX_CURVES, 200)}
+
+
+def test_metrics_are_ordered_by_interest() -> None:
+    names = ["epoch", "val_loss", "trainer/global_step", "acc", "lr-Adam", "val_acc"]
+    assert by_interest(names, "val_acc") == [
+        "val_acc",
+        "acc",
+        "val_loss",
+        "epoch",
+        "lr-Adam",
+        "trainer/global_step",
+    ]
 
 
 def test_the_best_run_is_named_and_did_not_fail(http: TestClient, sweep: str) -> None:
@@ -110,8 +196,8 @@ def test_the_best_run_is_named_and_did_not_fail(http: TestClient, sweep: str) ->
     assert data(http, two)["best"] == "accurate"  # `broken` reached more
 
 
-def test_a_run_that_a_person_stopped_may_be_the_best(http: TestClient, sweep: str) -> None:
-    """As for `litsweep best`."""
+def test_a_run_that_a_user_stopped_can_be_the_best(http: TestClient, sweep: str) -> None:
+    """`litsweep best` has the same rule."""
     more = {"state": "killed", "failure": "signal", "stopped_by": "person", "exitcode": 255}
     with backend_of(http).database.write() as connection:
         project = projects.ensure(connection, "local", "p")
@@ -119,6 +205,8 @@ def test_a_run_that_a_person_stopped_may_be_the_best(http: TestClient, sweep: st
         assert made is not None
         add_run(connection, project.id, made.id, "killed", [0.95], more)
     assert data(http, sweep)["best"] == "killed"
+    assert not data(http, "/local/p/runs/killed")["run"]["is_broken"]
+    assert data(http, "/local/p/runs/diverged")["run"]["is_broken"]
 
 
 def test_parameters_stand_at_their_quantile(http: TestClient, sweep: str) -> None:
@@ -149,11 +237,32 @@ def test_a_run(http: TestClient, sweep: str) -> None:
     found = data(http, "/local/p/runs/good")
     assert found["config"] == {"lr": 0.01, "optimizer": "adam", "epochs": 3}
     assert found["last"] == {"val_acc": 0.8, "test_acc": 0.7}
-    assert ["method", "random"] in found["why"]
+    assert ["method", "random"] in found["reason"]
     assert found["files"] == [{"name": "media/images/a b_3_0f.png", "size": 4, "type": "image/png"}]
+    assert found["images"] == [
+        {"key": "a b", "images": [{"name": "media/images/a b_3_0f.png", "step": 3}]},
+    ]
+    assert list(found["config"]) == ["epochs", "lr", "optimizer"] == found["swept"]
     history = data(http, "/local/p/runs/good/history")
     assert history["curves"] == {"val_acc": [[0, 1, 2], [0.5, 0.9, 0.8]]}
-    assert history["extremes"]["val_acc"] == {"min": 0.5, "max": 0.9, "best": 0.9, "last": 0.8}
+    assert history["summary"] == {
+        "val_acc": {"min": 0.5, "max": 0.9, "best": 0.9, "last": 0.8},
+        "test_acc": {"min": None, "max": None, "best": None, "last": 0.7},
+    }
+
+
+def test_the_newest_images_of_each_key(http: TestClient, sweep: str) -> None:
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "p")
+        run = store.find(connection, project.id, "going")
+        assert run is not None
+        logged = [f"media/images/val/x_{step}_a{step}.png" for step in range(12)]
+        for i, name in enumerate([*logged, "plot.png"], start=1):
+            blobs.mark_stored(connection, files.declare(connection, run.id, name, f"{i:032}"), 4, "md5")
+    images = {group["key"]: group["images"] for group in data(http, "/local/p/runs/going")["images"]}
+    assert images.keys() == {"val/x", "plot.png"}
+    assert [image["step"] for image in images["val/x"]] == [11, 10, 9, 8, 7, 6, 5, 4]
+    assert images["plot.png"] == [{"name": "plot.png", "step": None}]
 
 
 def test_a_metric_in_the_summary_is_no_point_of_a_curve(http: TestClient, sweep: str) -> None:
@@ -176,8 +285,8 @@ def test_a_metric_in_the_summary_is_no_point_of_a_curve(http: TestClient, sweep:
     assert "alone" not in page["curves"]
     both, alone = (data(http, f"/local/p/runs/{name}/history") for name in ("both", "alone"))
     assert alone["curves"].keys() == {"epoch"} and both["curves"]["val_acc"] == [[0, 1], [0.5, 0.3]]
-    assert both["extremes"]["val_acc"] == {"min": 0.3, "max": 0.97, "best": 0.97, "last": 0.3}
-    assert alone["extremes"]["val_acc"] == {"min": 0.4, "max": 0.97, "best": 0.97, "last": 0.4}
+    assert both["summary"]["val_acc"] == {"min": 0.3, "max": 0.97, "best": 0.97, "last": 0.3}
+    assert alone["summary"]["val_acc"] == {"min": 0.4, "max": 0.97, "best": 0.97, "last": 0.4}
 
 
 def test_a_diverged_run_has_a_gap(http: TestClient, sweep: str) -> None:

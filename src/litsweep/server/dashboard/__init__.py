@@ -1,1 +1,1 @@
-"""The pages at the addresses that the client prints, and the JSON that keeps them up to date."""
+"""The dashboard: the pages at the addresses that the client prints, and the JSON data that they poll."""

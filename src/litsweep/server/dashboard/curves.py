@@ -1,4 +1,4 @@
-"""Curves for charts: kept in memory between two looks, and thinned out to what a chart can show."""
+"""Curves for charts: a cache, and thinning to the number of points that a chart can show."""
 
 import math
 import threading
@@ -13,72 +13,71 @@ from litsweep.server.store import curves
 from litsweep.server.store.curves import Curve
 from litsweep.server.store.runs import RunRecord
 
-MOST_POINTS_IN_MEMORY = 5_000_000
+MAX_CACHED_POINTS = 5_000_000
 
 
 @dataclass
-class _Known:
+class _Entry:
     started_at: float | None
     lines: int = 0
     curve: Curve = field(default_factory=Curve)
 
 
 class CurveCache:
-    """Curves by run and metric. Only the lines that came since the last look are read."""
+    """Curves by run and metric. It reads only the history lines that are new since the last request."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, str], _Known] = {}
+        self._entries: dict[tuple[int, str], _Entry] = {}
         self._points = 0
         self._lock = threading.Lock()
 
     def get(self, connection: Connection, run: RunRecord, metric: str) -> Curve:
-        """The whole curve of one metric."""
+        """Return the whole curve of one metric."""
         with self._lock:
-            if self._points > MOST_POINTS_IN_MEMORY:
-                self._known.clear()
+            if self._points > MAX_CACHED_POINTS:
+                self._entries.clear()
                 self._points = 0
-            known = self._known.get((run.id, metric))
-            if known is None or run.started_at != known.started_at:  # new, or started over
-                known = self._known[run.id, metric] = _Known(run.started_at)
-            if run.history_lines > known.lines:
-                self._read_on(connection, run, metric, known)
-            return known.curve
+            entry = self._entries.get((run.id, metric))
+            if entry is None or run.started_at != entry.started_at:  # new or restarted
+                entry = self._entries[run.id, metric] = _Entry(run.started_at)
+            if run.history_lines > entry.lines:
+                self._read_new_lines(connection, run, metric, entry)
+            return entry.curve
 
-    def _read_on(self, connection: Connection, run: RunRecord, metric: str, known: _Known) -> None:
-        before = len(known.curve.values)
-        curves.extend(connection, run.id, {metric: known.curve}, known.lines, only={metric})
-        known.lines = run.history_lines
-        self._points += len(known.curve.values) - before
+    def _read_new_lines(self, connection: Connection, run: RunRecord, metric: str, entry: _Entry) -> None:
+        before = len(entry.curve.values)
+        curves.extend(connection, run.id, {metric: entry.curve}, entry.lines, only={metric})
+        entry.lines = run.history_lines
+        self._points += len(entry.curve.values) - before
 
 
 def finite(curve: Curve) -> list[float]:
-    """The values that are numbers one can compare."""
+    """Return the finite values."""
     return [value for value in curve.values if math.isfinite(value)]
 
 
-def points(curve: Curve, most: int) -> list[Any]:
-    """`[steps, values]`, at most about `most` of each, with the extremes of each stretch kept.
+def points(curve: Curve, limit: int) -> list[list[Any]]:
+    """Return `[steps, values]`, thinned to about `limit` points. A value that is not finite becomes None.
 
-    A gap (None) stands where a value is not finite.
+    The lowest and the highest value of each interval are kept.
     """
-    kept = _thin(curve.values, most)
-    values = (curve.values[i] for i in kept)
-    return [[curve.steps[i] for i in kept], [rounded(value) for value in values]]
+    kept = _thin(curve.values, limit)
+    return [[curve.steps[i] for i in kept], [rounded(curve.values[i]) for i in kept]]
 
 
-def _thin(values: Sequence[float], most: int) -> Sequence[int]:
-    """Positions: of each of `most / 2` stretches, where it is lowest and where it is highest."""
-    if len(values) <= most:
+def _thin(values: Sequence[float], limit: int) -> Sequence[int]:
+    """Return the positions of the lowest and the highest value of each of `limit / 2` intervals."""
+    if len(values) <= limit:
         return range(len(values))
-    stretches = most // 2
-    bounds = [round(i * len(values) / stretches) for i in range(stretches + 1)]
+    intervals = limit // 2
+    bounds = [round(i * len(values) / intervals) for i in range(intervals + 1)]
     kept = {0, len(values) - 1}
     for start, stop in pairwise(bounds):
-        stretch = range(start, stop)
-        kept.update((min(stretch, key=values.__getitem__), max(stretch, key=values.__getitem__)))
+        interval = range(start, stop)
+        kept.update((min(interval, key=values.__getitem__), max(interval, key=values.__getitem__)))
     return sorted(kept)
 
 
 def rounded(value: float | None) -> float | None:
-    """Six significant digits are more than a chart can show; None for what JSON cannot say."""
+    """Return `value` with six significant digits, enough for a chart; None if it is not finite."""
     return float(f"{value:.6g}") if value is not None and math.isfinite(value) else None

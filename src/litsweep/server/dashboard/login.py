@@ -1,4 +1,4 @@
-"""Signing in to the pages: by the API key, or by a link that the command line prints."""
+"""Login and logout: a browser signs in with the API key, or with a link that the command line prints."""
 
 from urllib.parse import urlencode
 
@@ -12,17 +12,17 @@ from litsweep.server.dashboard.rendering import page
 from litsweep.server.dashboard.state import state_of
 
 LOGIN_LINK_SECONDS = 15 * 60
-# A signed link is for a purpose; this one is no HTTP method, so that no other link opens the door.
+# The purpose of a signed link. The links to files use an HTTP method, so none of them can sign in.
 _SIGN_IN = "sign in"
 
 
 def login_link(keyring: Keyring, next: str = "/") -> str:
-    """A relative address that signs a browser in once, within a quarter of an hour, and shows `next`."""
+    """Return a relative URL that signs a browser in once, within 15 minutes, and redirects to `next`."""
     return f"{keyring.link(_SIGN_IN, '/login')}&{urlencode({'next': next})}"
 
 
 async def login(request: Request) -> Response:
-    """The form; or, with a link's signature, the session."""
+    """Show the form. With the signature of a login link, start a session instead."""
     query = request.query_params
     if "signature" not in query:
         return page(request, "login.html", next=_local(query.get("next", "/")))
@@ -32,27 +32,27 @@ async def login(request: Request) -> Response:
         message = "This link has expired or was used before."
         return page(request, "login.html", status=403, message=message, next=_local(query.get("next", "/")))
     used.add(query["signature"])
-    return _welcome(request, query.get("next", "/"))
+    return _start_session(request, query.get("next", "/"))
 
 
 async def submit(request: Request) -> Response:
-    """The form, filled in."""
+    """Start a session if the form has the API key."""
     form = await request.form()
     next = str(form.get("next", "/"))
     if backend_of(request).keyring.opens(str(form.get("key", "")).strip()):
-        return _welcome(request, next)
-    message = "That is not this server's API key."
+        return _start_session(request, next)
+    message = "This is not this server's API key."
     return page(request, "login.html", status=403, message=message, next=_local(next))
 
 
 async def logout(request: Request) -> Response:
-    """Forget the session in this browser."""
+    """End the session of this browser."""
     response = RedirectResponse("/login", status_code=303)
     response.delete_cookie(SESSION_COOKIE)
     return response
 
 
-def _welcome(request: Request, next: str) -> Response:
+def _start_session(request: Request, next: str) -> Response:
     response = RedirectResponse(_local(next), status_code=303)
     response.set_cookie(
         SESSION_COOKIE,
@@ -66,7 +66,7 @@ def _welcome(request: Request, next: str) -> Response:
 
 
 def _local(path: str) -> str:
-    """`path` if it leads nowhere but into this server."""
+    """Return `path` if it is on this server, else `/`."""
     is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if is_local else "/"
 

@@ -1,16 +1,15 @@
-"""The pages and their data, by address."""
+"""Routes of the dashboard: pages, their JSON data, and files."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from litsweep.server.backend import Backend, backend_of
+from litsweep.server.backend import backend_of
 from litsweep.server.dashboard import login, rendering
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import page
@@ -24,9 +23,11 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-# What a page shows, or None if there is no such thing.
+Record = TypeVar("Record")
+Endpoint = Callable[[Request], Response]
+"""Starlette calls it in a thread, because it is not async."""
 View = Callable[[Connection, Request], dict[str, Any] | None]
+"""Returns the data of a page, or None if what its URL names does not exist."""
 
 
 def _project(connection: Connection, request: Request) -> Project | None:
@@ -43,49 +44,33 @@ def _run(connection: Connection, request: Request) -> RunRecord | None:
     return runs.find_by_path(connection, path["entity"], path["project"], path["run"])
 
 
-def _projects_data(connection: Connection, _: Request) -> dict[str, Any]:
-    return projects_view(connection)
+def _of(
+    find: Callable[[Connection, Request], Record | None],
+    show: Callable[[Connection, Record, Request], dict[str, Any]],
+) -> View:
+    """Return the view that applies `show` to the record that `find` returns."""
+
+    def view(connection: Connection, request: Request) -> dict[str, Any] | None:
+        record = find(connection, request)
+        return None if record is None else show(connection, record, request)
+
+    return view
 
 
-def _project_data(connection: Connection, request: Request) -> dict[str, Any] | None:
-    project = _project(connection, request)
-    return project_view(connection, project) if project else None
+def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
+    return sweep_view(connection, sweep, state_of(request).curves)
 
 
-def _sweep_data(connection: Connection, request: Request) -> dict[str, Any] | None:
-    sweep = _sweep(connection, request)
-    return sweep_view(connection, sweep, state_of(request).curves) if sweep else None
-
-
-def _run_data(connection: Connection, request: Request) -> dict[str, Any] | None:
-    run = _run(connection, request)
-    return run_view(connection, run) if run else None
-
-
-def _history_data(connection: Connection, request: Request) -> dict[str, Any] | None:
-    run = _run(connection, request)
-    return history_view(connection, run) if run else None
-
-
-def _log_data(connection: Connection, request: Request) -> dict[str, Any] | None:
-    run, start = _run(connection, request), request.query_params.get("from", "")
-    return log_view(connection, run, int(start) if start.isdecimal() else None) if run else None
-
-
-def _system_data(connection: Connection, request: Request) -> dict[str, Any] | None:
-    run = _run(connection, request)
-    return system_view(connection, run) if run else None
+def _log_data(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
+    start = request.query_params.get("from", "")
+    return log_view(connection, run, int(start) if start.isdecimal() else None)
 
 
 def _json(view: View) -> Endpoint:
-    """An endpoint for a view's data; 304 when the reader has them already."""
+    """Return an endpoint for the data of a view. It answers 304 if the browser already has this data."""
 
-    async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(answer, request)
-
-    def answer(request: Request) -> Response:
-        backend: Backend = backend_of(request)
-        with backend.database.read() as connection:
+    def endpoint(request: Request) -> Response:
+        with backend_of(request).database.read() as connection:
             found = view(connection, request)
         if found is None:
             return Response('{"error":"not found"}', 404, media_type="application/json")
@@ -99,16 +84,13 @@ def _json(view: View) -> Endpoint:
     return endpoint
 
 
-def _html(template: str, exists: Callable[[Connection, Request], object] | None = None) -> Endpoint:
-    """An endpoint for the frame of a page, which its script fills."""
+def _html(template: str, find: Callable[[Connection, Request], object] | None = None) -> Endpoint:
+    """Return an endpoint for an HTML page, whose script then loads the data."""
 
-    async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(answer, request)
-
-    def answer(request: Request) -> Response:
-        if exists is not None:
+    def endpoint(request: Request) -> Response:
+        if find is not None:
             with backend_of(request).database.read() as connection:
-                if exists(connection, request) is None:
+                if find(connection, request) is None:
                     return page(request, "missing.html", status=404)
         return page(request, template, **request.path_params)
 
@@ -116,7 +98,7 @@ def _html(template: str, exists: Callable[[Connection, Request], object] | None 
 
 
 def _file(request: Request) -> Response:
-    """A file of a run, by way of a signed link that is only good for now."""
+    """Redirect to a signed link to a file of a run. The link expires."""
     backend = backend_of(request)
     with backend.database.read() as connection:
         run = _run(connection, request)
@@ -133,18 +115,21 @@ async def _to_project(request: Request) -> Response:
 _PROJECT = "/{entity}/{project}"
 _SWEEP = _PROJECT + "/sweeps/{sweep}"
 _RUN = _PROJECT + "/runs/{run}"
+_DATA: dict[str, View] = {
+    "/projects": lambda connection, _: projects_view(connection),
+    _PROJECT: _of(_project, lambda connection, project, _: project_view(connection, project)),
+    _SWEEP: _of(_sweep, _sweep_data),
+    _RUN: _of(_run, lambda connection, run, _: run_view(connection, run)),
+    _RUN + "/history": _of(_run, lambda connection, run, _: history_view(connection, run)),
+    _RUN + "/log": _of(_run, _log_data),
+    _RUN + "/system": _of(_run, lambda connection, run, _: system_view(connection, run)),
+}
 
 public: list[BaseRoute] = [*login.routes, *rendering.routes]
 routes: list[BaseRoute] = [
-    Route("/", _html("projects.html")),
-    Route("/-/data/projects", _json(_projects_data)),
-    Route("/-/data" + _PROJECT, _json(_project_data)),
-    Route("/-/data" + _SWEEP, _json(_sweep_data)),
-    Route("/-/data" + _RUN, _json(_run_data)),
-    Route("/-/data" + _RUN + "/history", _json(_history_data)),
-    Route("/-/data" + _RUN + "/log", _json(_log_data)),
-    Route("/-/data" + _RUN + "/system", _json(_system_data)),
+    *(Route("/-/data" + path, _json(view)) for path, view in _DATA.items()),
     Route("/-/file" + _RUN + "/{name:path}", _file),
+    Route("/", _html("projects.html")),
     Route(_PROJECT, _html("project.html", _project)),
     Route(_SWEEP, _html("sweep.html", _sweep)),
     Route(_RUN, _html("run.html", _run)),

@@ -1,4 +1,4 @@
-"""What the pages of all projects and of one project show."""
+"""Data of the page of all projects and of the page of one project."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -8,28 +8,28 @@ from sqlalchemy import Connection
 
 from litsweep.server import sweep_states
 from litsweep.server.dashboard.curves import rounded
-from litsweep.server.dashboard.rows import Numbers, counts, head, summary_numbers
-from litsweep.server.dashboard.sweep_view import metric_row, parsed
+from litsweep.server.dashboard.results import parsed
+from litsweep.server.dashboard.rows import Numbers, by_interest, counts, head, metric_row, summary_numbers
 from litsweep.server.store import overview, runs, sweeps
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 
-MOST_RUNS = 2_000
-MOST_METRICS = 8
+MAX_RUNS = 2_000
+MAX_METRICS = 8
 
 
 def projects_view(connection: Connection) -> dict[str, Any]:
-    """Every project, the one with the latest news first."""
+    """Return all projects, the most recently active first."""
     return {"projects": [asdict(activity) for activity in overview.activities(connection)]}
 
 
 def project_view(connection: Connection, project: Project) -> dict[str, Any]:
-    """The sweeps of a project and its newest runs."""
+    """Return the sweeps of a project and its newest runs."""
     found = list(runs.of_project(connection, project.id))
-    shown = found[::-1][:MOST_RUNS]
+    shown = found[::-1][:MAX_RUNS]
     numbers = [summary_numbers(run) for run in shown]
-    metrics = _most_common(numbers)
+    metrics = by_interest(_most_common(numbers))
     return {
         "sweeps": [_sweep_row(sweep, found) for sweep in sweeps.of_project(connection, project.id)],
         "metrics": metrics,
@@ -54,9 +54,9 @@ def _sweep_row(sweep: SweepRecord, found: list[RunRecord]) -> dict[str, Any]:
 
 
 def _most_common(numbers: list[Numbers]) -> list[str]:
-    """The metrics that most runs have."""
+    """Return the metrics that most runs have."""
     counted = Counter(name for own in numbers for name in own)
-    return [name for name, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))][:MOST_METRICS]
+    return [name for name, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))][:MAX_METRICS]
 
 
 def _run_row(run: RunRecord, numbers: Numbers, metrics: list[str]) -> dict[str, Any]:

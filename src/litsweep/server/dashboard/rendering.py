@@ -1,7 +1,6 @@
-"""Templates and the headers of every page."""
+"""HTML pages: templates, response headers and static files."""
 
 from pathlib import Path
-from typing import Any
 
 import plotly
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 HERE = Path(__file__).parent
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-# Plotly writes style attributes; scripts and everything else come from this server only.
+# Plotly writes style attributes. Everything else is loaded from this server only.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -27,14 +26,14 @@ _templates = Environment(
 )
 
 
-def page(request: Request, template: str, status: int = 200, **context: Any) -> Response:
-    """An HTML page."""
+def page(request: Request, template: str, status: int = 200, **context: object) -> Response:
+    """Return the HTML page of a template, with the headers that restrict what it can load."""
     text = _templates.get_template(template).render(path=request.url.path, **context)
     return HTMLResponse(text, status_code=status, headers=HEADERS)
 
 
 async def plotly_js(request: Request) -> Response:
-    """Plotly as it is in the installed package."""
+    """Serve Plotly from the installed package."""
     return FileResponse(PLOTLY, media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
 
 

@@ -1,20 +1,28 @@
-"""A run as one row of a table."""
+"""Table rows of runs: state, times, config, summary and metric names."""
 
 import json
+import re
+from collections.abc import Iterable
 from typing import Any
 
+from litsweep.errors import shortened
+from litsweep.server.dashboard.curves import rounded
 from litsweep.server.history_keys import flat
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.wire_json import number
-from litsweep.sweep.reason import Reason
+from litsweep.sweep.metric import Metric
+from litsweep.sweep.reason import Reason, words
 from litsweep.sweep.reasons import reason_from_json
 from litsweep.sweep.run import RunState, count_words, state_word
+from litsweep.sweep.values import is_finite
 
 Numbers = dict[str, float]
 
+_PROGRESS_METRIC = re.compile(r"epoch|step|(.*/)?global_step|lr\b.*")
+
 
 def state(run: RunRecord) -> str:
-    """The word for the run's state."""
+    """Return the word for the run's state."""
     return state_word(RunState(run.state), run.is_stopped_early, run.failure)
 
 
@@ -24,7 +32,7 @@ def counts(runs: list[RunRecord]) -> dict[str, int]:
 
 
 def head(run: RunRecord) -> dict[str, Any]:
-    """What every table of runs begins with."""
+    """Return the fields that every table of runs shows."""
     return {
         "name": run.name,
         "title": run.display_name,
@@ -35,20 +43,46 @@ def head(run: RunRecord) -> dict[str, Any]:
     }
 
 
+def metric_row(metric: Metric) -> dict[str, Any]:
+    """Return the name, the goal and the target of a metric."""
+    return {"name": metric.name, "goal": metric.goal, "target": metric.target}
+
+
 def summary_numbers(run: RunRecord) -> Numbers:
-    """The numbers of the summary by dotted name, W&B's own (with an underscore) left out."""
+    """Return the numbers of the summary by dotted name, without the client's own."""
     leaves = ((name, number(value)) for name, value in flat(run.summary_values) if is_metric(name))
     return {name: value for name, value in leaves if value is not None}
 
 
 def is_metric(name: str) -> bool:
-    """False for what the client adds of itself, such as `_step`."""
+    """Return False for a name that the client adds itself, such as `_step`."""
     return not name.startswith("_")
 
 
+def by_interest(names: Iterable[str], metric: str | None = None) -> list[str]:
+    """Return metric names in order: the sweep's own metric first; epochs, steps and learning rates last."""
+
+    def key(name: str) -> tuple[int, str, str]:
+        place = 0 if name == metric else 2 if _PROGRESS_METRIC.fullmatch(name) else 1
+        return place, name.casefold(), name
+
+    return sorted(names, key=key)
+
+
 def config(run: RunRecord) -> dict[str, Any]:
-    """The config by dotted name, without what the client records about itself."""
+    """Return the config by dotted name, without the client's own entries."""
     return {name: value for name, value in flat(run.config_values) if is_metric(name)}
+
+
+def shown_value(value: object) -> object:
+    """Return a parameter value as a page shows it: a rounded number, a boolean, None or a text."""
+    if isinstance(value, bool | str) or value is None:
+        return value
+    if not isinstance(value, int | float):
+        return json.dumps(value, default=str)
+    if isinstance(value, int) and not is_finite(value):
+        return shortened(value)
+    return rounded(float(value))
 
 
 def reason(text: str | None) -> Reason | None:
@@ -60,3 +94,8 @@ def brief(text: str | None) -> str:
     """Return a stored reason in a few words; empty if there is none."""
     found = reason(text)
     return found.brief if found else ""
+
+
+def failure(run: RunRecord) -> str | None:
+    """Return the failure of a run in words; None if it did not fail."""
+    return words(run.failure) if run.failure else None

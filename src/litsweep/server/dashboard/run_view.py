@@ -1,38 +1,48 @@
-"""What the page of a run shows."""
+"""Data of the run page."""
 
 import json
-from collections.abc import Iterable
+import re
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
+from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.curves import finite, points, rounded
-from litsweep.server.dashboard.rows import brief, config, head, is_metric, reason, summary_numbers
-from litsweep.server.dashboard.sweep_view import parsed
+from litsweep.server.dashboard.results import parsed
 from litsweep.server.files import media_type
 from litsweep.server.store import artifacts, curves, files, lines, sweeps
 from litsweep.server.store.curves import Curve
 from litsweep.server.store.files import FileRecord
 from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.objective import last_value
+from litsweep.sweep.objective import best_value, last_value
 from litsweep.sweep.run import UNREPORTED_WHY, Failure
 from litsweep.sweep.summary import Summary, summary_values
 
-MOST_POINTS = 1_000
-MOST_FILES = 1_000
+MAX_POINTS = 1_000
+MAX_FILES = 1_000
+MAX_IMAGES_PER_KEY = 8
 TAIL_LINES = 1_000
-MOST_LINES = 50_000
+MAX_LINES = 50_000
+
+_IMAGE_FILE = re.compile(r"media/images/(.*)_(\d+)_[0-9a-f]+\.\w+")  # KEY_STEP_HASH.png
 
 
 def run_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
-    """Everything about a run but its curves and its console output."""
+    """Return everything about a run except its curves and its console output.
+
+    It changes with each new line and with the summary, so that the page then loads those too.
+    """
     sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
     metric = parsed(sweep.config).metric if sweep else None
-    why = reason(run.reason)
+    why, logged = rows.reason(run.reason), rows.config(run)
+    swept = sorted(logged.keys() & json.loads(run.parameters)) if run.parameters else []
+    stored = files.page(connection, run.id, limit=MAX_FILES)
     return {
         "run": {
-            **head(run),
+            **rows.head(run),
             "sweep": {"name": sweep.name, "title": sweep.display_name or sweep.name} if sweep else None,
             "notes": run.notes,
             "tags": run.tags,
@@ -40,22 +50,37 @@ def run_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
             "program": run.program,
             "commit": run.commit,
             "exitcode": run.exitcode,
-            "failure": UNREPORTED_WHY if run.failure == Failure.UNREPORTED else run.failure,
+            "failure": UNREPORTED_WHY if run.failure == Failure.UNREPORTED else rows.failure(run),
+            "is_broken": run.is_broken,
             "lines": [run.history_lines, run.log_lines],
         },
         "metric": metric.name if metric else None,
-        "why": why.details() if why else [],
-        "stop": {"by": run.stopped_by, "why": brief(run.stop_reason)} if run.stopped_by else None,
-        "swept": sorted(json.loads(run.parameters)) if run.parameters else [],
-        "config": config(run),
-        "last": {name: rounded(value) for name, value in summary_numbers(run).items()},
-        "files": [_file(file) for file in files.page(connection, run.id, limit=MOST_FILES)],
+        "reason": why.details() if why else [],
+        "stop": {"by": run.stopped_by, "reason": rows.brief(run.stop_reason)} if run.stopped_by else None,
+        "swept": swept,
+        "config": {name: logged[name] for name in dict.fromkeys([*swept, *sorted(logged)])},
+        "last": {name: rounded(value) for name, value in rows.summary_numbers(run).items()},
+        "images": _images(stored),
+        "files": [_file(file) for file in stored],
         "artifacts": _artifacts(connection, run),
     }
 
 
 def _file(file: FileRecord) -> dict[str, Any]:
     return {"name": file.name, "size": file.size, "type": media_type(file.name)}
+
+
+def _images(stored: Sequence[FileRecord]) -> list[dict[str, Any]]:
+    """Return the newest images of each key. An image that was not logged is its own key and has no step."""
+    by_key: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for file in stored:
+        if media_type(file.name).startswith("image/"):
+            logged = _IMAGE_FILE.fullmatch(file.name)
+            key, step = (logged[1], int(logged[2])) if logged else (file.name, None)
+            by_key[key].append({"name": file.name, "step": step})
+    for images in by_key.values():
+        images.sort(key=lambda image: image["step"] or 0, reverse=True)
+    return [{"key": key, "images": images[:MAX_IMAGES_PER_KEY]} for key, images in by_key.items()]
 
 
 def _artifacts(connection: Connection, run: RunRecord) -> list[dict[str, Any]]:
@@ -74,46 +99,50 @@ def _artifacts(connection: Connection, run: RunRecord) -> list[dict[str, Any]]:
 
 
 def history_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
-    """The curves of every metric of a run, with the best value of each where a direction is known.
+    """Return the curves of every metric, and the last, lowest, highest and best value of each.
 
-    The summary counts for the sweep's metrics as it does for the search.
+    The summary counts for the sweep's metrics, as it does in the search.
     """
     found: dict[str, Curve] = {}
     curves.extend(connection, run.id, found)
     sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
     metrics = {metric.name: metric for metric in parsed(sweep.config).metrics} if sweep else {}
-    shown = {name: curve for name, curve in sorted(found.items()) if is_metric(name)}
+    first = next(iter(metrics), None)
+    logged = [name for name in found if rows.is_metric(name)]
+    summarized = [name for name in metrics if summary_values(run.summary_values, name)]
+    summary, last = run.summary_values, rows.summary_numbers(run)
     return {
-        "curves": {name: points(curve, MOST_POINTS) for name, curve in shown.items()},
-        "extremes": {
-            name: _extremes(found.get(name, Curve()), run.summary_values, name, metrics.get(name))
-            for name in sorted({*shown, *_summarized(run, metrics)})
+        "curves": {name: points(found[name], MAX_POINTS) for name in rows.by_interest(logged, first)},
+        "summary": {
+            name: _summary(found.get(name, Curve()), summary, name, metrics.get(name), last.get(name))
+            for name in rows.by_interest({*logged, *summarized, *last}, first)
         },
     }
 
 
-def _summarized(run: RunRecord, metrics: Iterable[str]) -> list[str]:
-    """The metrics that the run's summary has."""
-    return [name for name in metrics if summary_values(run.summary_values, name)]
-
-
-def _extremes(curve: Curve, summary: Summary, name: str, metric: Metric | None) -> dict[str, Any]:
+def _summary(
+    curve: Curve, summary: Summary, name: str, metric: Metric | None, last: float | None
+) -> dict[str, float | None]:
     values = [*finite(curve), *(summary_values(summary, name) if metric else ())]
-    low, high = rounded(min(values, default=None)), rounded(max(values, default=None))
-    best = None if metric is None else high if metric.is_maximized else low
-    last = curve.values[-1] if curve.values else last_value([], summary, name)
-    return {"min": low, "max": high, "best": best, "last": rounded(last)}
+    if last is None:
+        last = curve.values[-1] if curve.values else last_value([], summary, name)
+    return {
+        "min": rounded(min(values, default=None)),
+        "max": rounded(max(values, default=None)),
+        "best": rounded(best_value(values, metric)) if metric else None,
+        "last": rounded(last),
+    }
 
 
 def system_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
-    """The curves of what the client measured of the machine."""
+    """Return the curves of the system metrics."""
     found = curves.system_curves(connection, run.id)
-    shown = {name: curve for name, curve in sorted(found.items()) if is_metric(name)}
-    return {"curves": {name: points(curve, MOST_POINTS) for name, curve in shown.items()}}
+    names = rows.by_interest(name for name in found if rows.is_metric(name))
+    return {"curves": {name: points(found[name], MAX_POINTS) for name in names}}
 
 
 def log_view(connection: Connection, run: RunRecord, start: int | None) -> dict[str, Any]:
-    """Console output: the last lines, or all from line `start` on."""
+    """Return the last lines of the console output, or all lines from `start` on."""
     first = max(0, run.log_lines - TAIL_LINES) if start is None else start
-    found = lines.read(connection, run.id, lines.LOG, first, MOST_LINES)
+    found = lines.read(connection, run.id, lines.LOG, first, MAX_LINES)
     return {"start": first, "lines": [line.body for line in found]}

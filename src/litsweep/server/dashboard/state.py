@@ -1,4 +1,4 @@
-"""What the pages of one running server remember; nothing of it outlives the process."""
+"""State of the dashboard, in the memory of the server process."""
 
 from dataclasses import dataclass, field
 
@@ -9,14 +9,14 @@ from litsweep.server.dashboard.curves import CurveCache
 
 @dataclass(frozen=True)
 class DashboardState:
-    """Curves that were read already, and the login links that were used."""
+    """The curve cache and the signatures of used login links."""
 
     curves: CurveCache = field(default_factory=CurveCache)
     used_login_links: set[str] = field(default_factory=set)
 
 
 def state_of(connection: HTTPConnection) -> DashboardState:
-    """The state of the server that answers this request."""
+    """Return the state of the server that answers this request."""
     state = connection.app.state.dashboard
     assert isinstance(state, DashboardState)
     return state

@@ -1,4 +1,4 @@
-// Plotly in the colours of the page.
+// Plotly charts in the colours of the page.
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const drawn = new Map();
@@ -6,10 +6,11 @@ const resized = new ResizeObserver((entries) => {
   for (const { target } of entries) if (target.data) Plotly.Plots.resize(target);
 });
 
+/** Return a colour of the stylesheet. */
 export const colour = (name) =>
   getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-/** An axis in the colours of the page. */
+/** Return the layout of an axis. */
 export const axis = (title, range) => ({
   gridcolor: colour("line"),
   zerolinecolor: colour("line"),
@@ -21,7 +22,7 @@ export const axis = (title, range) => ({
   range,
 });
 
-function layout(yTitle, xTitle, more) {
+function layout({ x, y, more = () => ({}) }) {
   return {
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
@@ -30,29 +31,32 @@ function layout(yTitle, xTitle, more) {
     hovermode: "closest",
     showlegend: false,
     hoverlabel: { bgcolor: colour("raised"), bordercolor: colour("line"), font: { color: colour("text") } },
-    xaxis: axis(xTitle),
-    yaxis: axis(yTitle),
-    ...more,
+    xaxis: axis(x),
+    yaxis: axis(y),
+    ...more(),
   };
 }
 
-const config = { displayModeBar: false };
+const render = (element, chart) =>
+  Plotly.react(element, chart.traces(), layout(chart), { displayModeBar: false });
 
-/** Draw or redraw: `traces` and `more` (layout) are functions, called again when the theme changes. */
-export function draw(element, { traces, x, y, label, more = () => ({}) }) {
-  drawn.set(element, { traces, x, y, more });
+/**
+ * Draw a chart: {traces, x, y, label, more?}. `x` and `y` are axis titles, `label` describes the chart.
+ * `traces` and `more` (extra layout) are functions, because a change of the theme calls them again.
+ */
+export function draw(element, chart) {
+  drawn.set(element, chart);
   resized.observe(element);
   element.setAttribute("role", "img");
-  element.setAttribute("aria-label", label);
-  return Plotly.react(element, traces(), layout(y, x, more()), config);
+  element.setAttribute("aria-label", chart.label);
+  return render(element, chart);
 }
 
 dark.addEventListener("change", () => {
-  for (const [element, { traces, x, y, more }] of drawn)
-    Plotly.react(element, traces(), layout(y, x, more()), config);
+  for (const [element, chart] of drawn) render(element, chart);
 });
 
-/** A range that does not let one diverged run flatten all others: the inner 96 % of the values, and some air. */
+/** Return the range of the inner 96 % of the values if outliers would flatten the chart, else undefined. */
 export function sensibleRange(values) {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
   if (sorted.length < 20) return undefined;

@@ -1,8 +1,8 @@
-// Numbers and times as people read them.
+// Numbers, times and counts as text.
 
 const DASH = "–";
 
-/** Four significant digits; whole numbers whole; very large and small ones with an exponent. */
+/** Format a number: four significant digits, integers in full, an exponent if very large or very small. */
 export function number(value) {
   if (value === null || value === undefined) return DASH;
   if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
@@ -11,14 +11,14 @@ export function number(value) {
   return String(Number(value.toPrecision(4)));
 }
 
-/** Any config value. */
+/** Format a config value of any type. */
 export function value(any) {
   if (typeof any === "number") return number(any);
   if (any === null || any === undefined) return DASH;
   return typeof any === "string" ? any : JSON.stringify(any);
 }
 
-/** 42 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
+/** Format a duration in its two largest units: 42 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return DASH;
   const whole = Math.max(0, Math.round(seconds));
@@ -28,42 +28,39 @@ export function duration(seconds) {
     ["min", 60],
     ["s", 1],
   ];
-  const first = Math.max(
-    0,
-    units.findIndex(([, size]) => whole >= size),
-  );
-  const [unit, size] = whole === 0 ? units[3] : units[first];
+  const first = units.findIndex(([, size]) => whole >= size);
+  if (first < 0) return "0 s";
+  const [unit, size] = units[first];
   const rest = units[first + 1];
   const head = `${Math.floor(whole / size)} ${unit}`;
-  const tail = whole > 0 && rest ? Math.floor((whole % size) / rest[1]) : 0;
+  const tail = rest ? Math.floor((whole % size) / rest[1]) : 0;
   return tail ? `${head} ${tail} ${rest[0]}` : head;
 }
 
-/** How long a run has been running, or ran. */
+/** Return the seconds since the start of a run, up to its end; null before its start. */
 export const elapsed = (run) => (run.started ? (run.ended ?? Date.now() / 1000) - run.started : null);
 
+/** Format a point in time as a local date and time. */
 export const time = (seconds) => new Date(seconds * 1000).toLocaleString();
 
-/** 5 min ago. */
+/** Format the time that has passed: 5 min ago. */
 export function ago(seconds) {
   const passed = Date.now() / 1000 - seconds;
   return passed < 5 ? "just now" : `${duration(passed).split(" ").slice(0, 2).join(" ")} ago`;
 }
 
+/** Format a size in bytes. */
 export function bytes(size) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   const power = size < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(size) / 3));
   return `${Number((size / 1000 ** power).toPrecision(3))} ${units[power]}`;
 }
 
-/** Names of metrics: the sweep's own first, and last those that only say how far a run is. */
-export function inOrder(names, metric) {
-  const place = (name) =>
-    name === metric ? 0 : /^(epoch|step|(.*\/)?global_step|lr\b.*)$/.test(name) ? 2 : 1;
-  return [...names].sort((a, b) => place(a) - place(b) || a.localeCompare(b));
-}
-
+/** Format a count: 1 run, 2 runs. */
 export const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
-/** What a sweep is after: minimize loss, maximize accuracy. */
+/** Format the goals of a sweep: minimize loss, maximize accuracy. */
 export const goals = (metrics) => metrics.map((metric) => `${metric.goal} ${metric.name}`).join(", ");
+
+/** Return the word for the best value of a metric. */
+export const extreme = (metric) => (metric.goal === "maximize" ? "highest" : "lowest");

@@ -1,33 +1,25 @@
-// The Pareto front of a sweep with several metrics: the runs that no other run beats in all of them.
+// The Pareto front of a sweep with several metrics.
 
 import { axis, colour, draw, sensibleRange } from "./charts.js";
-import { definitions, el } from "./dom.js";
-import { goals, number, plural } from "./format.js";
+import { definitions, el, soft } from "./dom.js";
+import { extreme, goals, number, plural } from "./format.js";
 
-const onFront = (runs) => runs.filter((run) => run.is_front);
-
-/** What a tile says: how many runs are on the front, and how far it reaches in each metric. */
-export function frontTile({ metrics, runs }, link) {
-  const front = onFront(runs);
-  if (!front.length)
-    return [
-      el("p", { class: "figure" }, "–"),
-      el("p", { class: "soft" }, "no run has logged every metric yet"),
-    ];
-  const reach = metrics.map((metric, i) => {
-    const sign = metric.goal === "maximize" ? -1 : 1;
-    const end = front.reduce((best, run) => (sign * run.bests[i] < sign * best.bests[i] ? run : best));
-    const word = metric.goal === "maximize" ? "highest" : "lowest";
-    return [`${word} ${metric.name}`, el("span", {}, number(end.bests[i]), " by ", link(end))];
+/** Return the content of a tile: the number of runs on the front, and the best value of each metric. */
+export function frontTile({ metrics, runs, front }, link) {
+  if (!front.runs.length)
+    return [el("p", { class: "figure" }, "–"), soft("no run has logged every metric yet")];
+  const best = metrics.map((metric, i) => {
+    const run = runs[front.best[i]];
+    return [`${extreme(metric)} ${metric.name}`, el("span", {}, number(run.bests[i]), " by ", link(run))];
   });
-  return [el("p", { class: "figure" }, plural(front.length, "run")), definitions(reach)];
+  return [el("p", { class: "figure" }, plural(front.runs.length, "run")), definitions(best)];
 }
 
-/** The first two metrics against each other. With more than two, the front is no line in this picture. */
-export function drawFront({ metrics, runs }) {
+/** Draw the first two metrics against each other. With more metrics the front is not a line in this chart. */
+export function drawFront({ metrics, runs, front }) {
   const [x, y] = metrics;
   const shown = runs.filter((run) => run.bests[0] !== null && run.bests[1] !== null);
-  const front = onFront(shown).sort((a, b) => a.bests[0] - b.bests[0]);
+  const best = front.runs.map((i) => runs[i]);
   const trace = (some, more) => ({
     type: "scatter",
     mode: "markers",
@@ -39,30 +31,30 @@ export function drawFront({ metrics, runs }) {
   });
   const traces = () => [
     trace(shown, { marker: { color: colour("faint"), size: 6 } }),
-    trace(front, {
+    trace(best, {
       mode: metrics.length === 2 ? "lines+markers" : "markers",
-      line: { shape: x.goal === "maximize" ? "vh" : "hv", color: colour("accent"), width: 2 },
+      line: { shape: "hv", color: colour("accent"), width: 2 },
       marker: { color: colour("accent"), size: 8 },
     }),
   ];
   const range = (i) => {
     const values = (some) => some.map((run) => run.bests[i]);
-    return rangeWith(values(shown), values(front));
+    return rangeWith(values(shown), values(best));
   };
   const more = () => ({ xaxis: axis(x.name, range(0)), yaxis: axis(y.name, range(1)) });
-  const hint = metrics.length > 2 ? `, the first two of ${metrics.length} metrics` : "";
+  const hint = metrics.length > 2 ? ` (the first two of ${metrics.length} metrics)` : "";
   document
     .getElementById("best-title")
     .replaceChildren("Pareto front", el("span", { class: "hint" }, ` ${goals([x, y])}${hint}`));
-  const label = `${y.name} against ${x.name}: ${front.length} of ${shown.length} runs are on the Pareto front`;
+  const label = `${y.name} against ${x.name}: ${best.length} of ${shown.length} runs are on the Pareto front`;
   return draw(document.getElementById("best"), { traces, more, x: x.name, y: y.name, label });
 }
 
-/** A range that leaves out outliers, though none of the front, which lies at the edge of what there is. */
+/** Return a range without outliers that includes the whole front. */
 function rangeWith(values, front) {
   const inner = sensibleRange(values);
   if (!inner) return undefined;
   const [low, high] = [Math.min(inner[0], ...front), Math.max(inner[1], ...front)];
-  const air = 0.05 * (high - low);
-  return [low - air, high + air];
+  const margin = 0.05 * (high - low);
+  return [low - margin, high + margin];
 }

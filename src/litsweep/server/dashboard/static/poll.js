@@ -1,40 +1,41 @@
-// Data that keep up with the server: asked for again every few seconds while somebody looks.
+// Polling: a page asks the server for new data every few seconds while it is visible.
 
-const EVERY_MS = 3000;
-const MOST_SHARE = 0.1; // of the time, at most, a page keeps the server busy
+const INTERVAL_MS = 3000;
+const MAX_LOAD = 0.1; // share of the time that a page may spend on requests
 
 async function fetchJson(url) {
   const response = await fetch(url, { headers: { Accept: "application/json" } });
-  if (response.status === 401) location.reload(); // the session has ended: the server shows the login page
+  if (response.status === 401) location.reload(); // the session has expired: the server shows the login page
   if (!response.ok) throw new Error(`HTTP ${response.status}`);
   return { data: await response.json(), tag: response.headers.get("ETag") };
 }
 
+/** Return the data at `url`. */
 export const get = async (url) => (await fetchJson(url)).data;
 
-/** Call `render` with the data at `url` now and whenever they have changed. */
+/** Call `render` with the data at `url`, at once and after each change. */
 export function poll(url, render) {
   const live = document.getElementById("live");
-  let known = null;
+  let rendered = null;
   const say = (text, state) => {
     if (live.textContent !== text) live.textContent = text;
     live.dataset.state = state;
   };
-  async function look() {
-    const begun = performance.now();
+  async function update() {
+    const start = performance.now();
     if (!document.hidden) {
       try {
         const { data, tag } = await fetchJson(url);
-        if (tag === null || tag !== known) await render(data);
-        known = tag;
+        if (tag === null || tag !== rendered) await render(data);
+        rendered = tag;
         say("Live", "live");
       } catch (error) {
         say("Connection lost, trying again", "lost");
         console.error(error);
       }
     }
-    setTimeout(look, Math.max(EVERY_MS, (performance.now() - begun) / MOST_SHARE));
+    setTimeout(update, Math.max(INTERVAL_MS, (performance.now() - start) / MAX_LOAD));
   }
   document.addEventListener("visibilitychange", () => document.hidden && say("Paused", "paused"));
-  look();
+  update();
 }

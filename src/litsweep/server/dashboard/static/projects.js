@@ -1,4 +1,7 @@
-import { address, el, empty, fill } from "./dom.js";
+// The page of all projects.
+
+import { address } from "./address.js";
+import { el, empty, fill, list } from "./dom.js";
 import { ago, plural } from "./format.js";
 import { poll } from "./poll.js";
 
@@ -17,11 +20,8 @@ const tile = (project) =>
     ),
   );
 
+const hint = ["No projects yet. Create one: ", el("code", {}, "wandb sweep sweeps/quickstart.yaml")];
+
 poll("/-/data/projects", ({ projects }) => {
-  fill(
-    "projects",
-    projects.length
-      ? el("ul", { class: "tiles projects" }, projects.map(tile))
-      : empty("No projects yet. Start one with ", el("code", {}, "wandb sweep sweeps/quickstart.yaml"), "."),
-  );
+  fill("projects", projects.length ? list("tiles projects", projects.map(tile)) : empty(...hint));
 });

@@ -1,12 +1,12 @@
-// The reason for a suggestion or a stop, in full.
+// The reason for a suggestion.
 
-import { definitions, el } from "./dom.js";
+import { definitions, linkTo } from "./dom.js";
 
-/** Labelled details. `runAddress` makes the address of a run that they name. */
-export function full(details, runAddress) {
+/** Return a list of `[label, value]` pairs. A value is a text, more pairs, or a run, which becomes a link. */
+export function details(pairs, runAddress) {
   const shown = (value) => {
-    if (Array.isArray(value)) return full(value, runAddress);
-    return value.run === undefined ? value : el("a", { href: runAddress(value.run) }, value.run);
+    if (Array.isArray(value)) return details(value, runAddress);
+    return value.run === undefined ? value : linkTo(runAddress(value.run), value.run);
   };
-  return definitions(details.map(([label, value]) => [label, shown(value)]));
+  return definitions(pairs.map(([label, value]) => [label, shown(value)]));
 }

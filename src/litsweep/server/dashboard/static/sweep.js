@@ -1,48 +1,48 @@
+// The page of a sweep.
+
+import { projectOf } from "./address.js";
 import { axis, colour, draw, sensibleRange } from "./charts.js";
-import { address, badge, definitions, el, empty, fill } from "./dom.js";
-import { ago, duration, elapsed, goals, number, plural, time, value } from "./format.js";
+import { badge, definitions, el, empty, fill, soft } from "./dom.js";
+import { ago, duration, elapsed, extreme, goals, number, plural, time, value } from "./format.js";
 import { drawFront, frontTile } from "./front.js";
-import { parallel } from "./parallel.js";
+import { drawParallel } from "./parallel.js";
 import { poll } from "./poll.js";
 import { progress } from "./progress.js";
 import { table } from "./table.js";
 
-const [, entity, project] = location.pathname.split("/").map(decodeURIComponent);
-const page = (run) => address(entity, project, "runs", run.name);
-const link = (run) => el("a", { href: page(run) }, run.title);
+const project = projectOf(location.pathname);
+const href = (run) => project.run(run.name);
+const link = (run) => el("a", { href: href(run), title: run.title }, run.title);
 
-const WHY_DONE = {
+const DONE_BECAUSE = {
   run_cap: "the run cap is reached",
   target: "a run has reached the target",
-  exhausted: "every config of the space has been tried",
+  exhausted: "every config of the search space has been tried",
 };
 
 function showHead({ sweep, metrics }) {
   document.title = `${sweep.title} · litsweep`;
+  const facts = [
+    sweep.title !== sweep.name && `sweep ${sweep.name}`,
+    sweep.method,
+    goals(metrics),
+    sweep.early_terminate && `early termination: ${sweep.early_terminate}`,
+  ];
   fill(
     "head",
     el("div", { class: "row start" }, el("h1", {}, sweep.title), badge(sweep.state)),
-    el(
-      "p",
-      { class: "soft" },
-      [
-        sweep.title !== sweep.name && `sweep ${sweep.name}`,
-        sweep.method,
-        goals(metrics),
-        sweep.early_terminate && `early stopping: ${sweep.early_terminate}`,
-      ]
-        .filter(Boolean)
-        .join(" · "),
+    soft(
+      facts.filter(Boolean).join(" · "),
       " · ",
-      el("time", { title: time(sweep.created) }, `begun ${ago(sweep.created)}`),
+      el("time", { title: time(sweep.created) }, `created ${ago(sweep.created)}`),
     ),
     sweep.description ? el("p", {}, sweep.description) : null,
   );
   const notices = sweep.warnings.map((warning) => el("p", { class: "notice warn" }, warning));
-  if (sweep.why_done) {
-    const why = WHY_DONE[sweep.why_done] ?? sweep.why_done;
-    const tone = sweep.why_done === "target" ? "notice good" : "notice";
-    notices.push(el("p", { class: tone }, `No more runs are suggested: ${why}.`));
+  if (sweep.done_because) {
+    const reason = DONE_BECAUSE[sweep.done_because] ?? sweep.done_because;
+    const tone = sweep.done_because === "target" ? "notice good" : "notice";
+    notices.push(el("p", { class: tone }, `The search suggests no more runs: ${reason}.`));
   }
   fill("notices", notices);
   fill("config", sweep.config);
@@ -50,69 +50,39 @@ function showHead({ sweep, metrics }) {
 
 const tile = (title, ...content) => el("div", { class: "card tile" }, el("h2", {}, title), ...content);
 
-function showTiles(data, best) {
-  const { sweep, metric, metrics, parameters } = data;
-  const result =
-    metric === null
-      ? tile("Result", el("p", {}, "This sweep names no metric."))
-      : metrics.length > 1
-        ? tile("Pareto front", ...frontTile(data, link))
-        : best === null
-          ? tile(
-              `Best ${metric.name}`,
-              el("p", { class: "figure" }, "–"),
-              el("p", { class: "soft" }, "no run has logged it yet"),
-            )
-          : tile(
-              `Best ${metric.name}`,
-              el("p", { class: "figure" }, number(best.best)),
-              el(
-                "p",
-                { class: "soft" },
-                metric.goal === "maximize" ? "highest" : "lowest",
-                " of all, by ",
-                link(best),
-              ),
-            );
-  const config =
-    best && metrics.length === 1 && parameters.length
-      ? tile(
-          "Best config",
-          definitions(parameters.map((parameter, i) => [parameter.name, value(best.values[i])])),
-        )
-      : null;
-  fill(
-    "tiles",
-    result,
-    tile(
-      "Progress",
-      progress(sweep.counts, sweep.expected),
-      sweep.agents ? el("p", { class: "soft" }, `${plural(sweep.agents, "agent")} so far`) : null,
-    ),
-    config,
+function resultTile(data, best) {
+  const { metric, metrics } = data;
+  if (metric === null) return tile("Result", el("p", {}, "The sweep config has no metric."));
+  if (metrics.length > 1) return tile("Pareto front", ...frontTile(data, link));
+  return tile(
+    `Best ${metric.name}`,
+    el("p", { class: "figure" }, number(best?.best)),
+    best ? soft(`${extreme(metric)} value, logged by `, link(best)) : soft("no run has logged it yet"),
   );
 }
 
-/** The best value after each run; what broken runs reached counts only where there are no others. */
-function bestSoFar(runs, isBetter) {
-  const counts = runs.some((run) => !run.is_broken) ? (run) => !run.is_broken : () => true;
-  let best = null;
-  return runs.map((run) => {
-    if (counts(run) && (best === null || isBetter(run.best, best))) best = run.best;
-    return best;
-  });
+function showTiles(data, best) {
+  const { sweep, metrics, parameters } = data;
+  const pairs = parameters.map((parameter, i) => [parameter.name, value(best?.values[i])]);
+  const agents = sweep.agents ? soft(`${plural(sweep.agents, "agent")} so far`) : null;
+  fill(
+    "tiles",
+    resultTile(data, best),
+    tile("Progress", progress(sweep.counts, sweep.expected), agents),
+    best && metrics.length === 1 && pairs.length ? tile("Best config", definitions(pairs)) : null,
+  );
 }
 
-function drawBest({ metric, runs }, isBetter) {
-  const order = runs.map((run, i) => ({ ...run, i: i + 1 })).filter((run) => run.best !== null);
-  const best = bestSoFar(order, isBetter);
+function drawBest({ metric, runs }) {
+  const shown = runs.map((run, i) => ({ ...run, x: i + 1 })).filter((run) => run.best !== null);
+  const x = shown.map((run) => run.x);
   const traces = () => [
     {
       type: "scatter",
       mode: "markers",
-      x: order.map((run) => run.i),
-      y: order.map((run) => run.best),
-      text: order.map((run) => run.title),
+      x,
+      y: shown.map((run) => run.best),
+      text: shown.map((run) => run.title.replaceAll("<", "&lt;")),
       hovertemplate: "%{text}: %{y:.5g}<extra></extra>",
       marker: { color: colour("faint"), size: 6 },
     },
@@ -120,60 +90,52 @@ function drawBest({ metric, runs }, isBetter) {
       type: "scatter",
       mode: "lines",
       line: { shape: "hv", color: colour("accent"), width: 2.5 },
-      x: order.map((run) => run.i),
-      y: best,
+      x,
+      y: shown.map((run) => run.best_so_far),
       hovertemplate: "best after %{x} runs: %{y:.5g}<extra></extra>",
     },
   ];
-  const range = sensibleRange(order.map((run) => run.best));
+  const range = sensibleRange(shown.map((run) => run.best));
   const more = () => ({
     yaxis: axis(metric.name, range),
-    xaxis: { ...axis("run"), dtick: order.length < 12 ? 1 : undefined },
+    xaxis: { ...axis("run"), dtick: shown.length < 12 ? 1 : undefined },
   });
-  return draw(document.getElementById("best"), {
-    traces,
-    more,
-    x: "run",
-    y: metric.name,
-    label: `Best ${metric.name} so far: ${number(best.at(-1))} after ${order.length} runs`,
-  });
+  const label = `Best ${metric.name} so far: ${number(shown.at(-1).best_so_far)} after ${shown.length} runs`;
+  return draw(document.getElementById("best"), { traces, more, x: "run", y: metric.name, label });
+}
+
+/** Return the line of a run in the chart of learning curves. */
+function curveLook(run, best) {
+  if (run === best) return { color: colour("accent"), width: 2.5 };
+  if (run.state === "running") return { color: colour("running"), width: 1.5 };
+  return { color: colour("faint"), width: 1 };
 }
 
 function drawCurves({ metric, runs, curves }, best) {
   const drawn = runs.filter((run) => curves[run.name]?.[0].length);
-  const order = [...drawn.filter((run) => run !== best), ...(best && drawn.includes(best) ? [best] : [])];
-  const traces = () =>
-    order.map((run) => {
-      const look =
-        run === best
-          ? { color: colour("accent"), width: 2.5 }
-          : run.ended === null
-            ? { color: colour("running"), width: 1.5 }
-            : { color: colour("faint"), width: 1 };
-      return {
-        type: "scatter",
-        mode: curves[run.name][0].length < 3 ? "lines+markers" : "lines",
-        x: curves[run.name][0],
-        y: curves[run.name][1],
-        line: look,
-        marker: { size: 4, color: look.color },
-        hovertemplate: `${run.title.replaceAll("<", "&lt;")}<br>step %{x}: %{y:.5g}<extra></extra>`,
-      };
-    });
-  if (!order.length) return fill("curves", empty("No run has logged it step by step."));
+  if (!drawn.length) return fill("curves", empty("No run has logged a learning curve."));
+  const order = drawn.sort((one, other) => (one === best) - (other === best)); // the best run on top
+  const trace = (run) => {
+    const [x, y] = curves[run.name];
+    const line = curveLook(run, best);
+    return {
+      type: "scatter",
+      mode: x.length < 3 ? "lines+markers" : "lines",
+      x,
+      y,
+      line,
+      marker: { size: 4, color: line.color },
+      hovertemplate: `${run.title.replaceAll("<", "&lt;")}<br>step %{x}: %{y:.5g}<extra></extra>`,
+    };
+  };
   const range = sensibleRange(order.flatMap((run) => curves[run.name][1]));
+  const isSample = order.length < runs.length;
+  const hint = isSample ? ` ${order.length} of ${runs.length} runs: the running and the best ones` : "";
   document
     .getElementById("curves-title")
-    .replaceChildren(
-      metric.name,
-      el(
-        "span",
-        { class: "hint" },
-        order.length < runs.length ? ` ${order.length} of ${runs.length} runs: the running and the best` : "",
-      ),
-    );
+    .replaceChildren("Learning curves", el("span", { class: "hint" }, hint));
   return draw(document.getElementById("curves"), {
-    traces,
+    traces: () => order.map(trace),
     more: () => ({ yaxis: axis(metric.name, range) }),
     x: "step",
     y: metric.name,
@@ -181,28 +143,22 @@ function drawCurves({ metric, runs, curves }, best) {
   });
 }
 
-function drawParallel({ metric, parameters, runs }, isBetter) {
-  const element = document.getElementById("parallel");
-  const values = runs
-    .filter((run) => run.best !== null)
-    .map((run) => run.best)
-    .sort((a, b) => (isBetter(a, b) ? 1 : -1));
-  if (!parameters.length || values.length < 2)
-    return element.replaceChildren(empty("Comes with the second result."));
-  const rank = new Map(values.map((v, i) => [v, i / (values.length - 1)]));
-  const share = (run) => (run.best === null ? null : rank.get(run.best));
-  return parallel(element, { parameters, metric: metric.name, runs, share, path: page });
-}
-
 let runTable = null;
 
+function stateCell(run) {
+  const failure = run.failure ? el("span", { class: "soft" }, ` ${run.failure}`) : null;
+  return el("span", { title: run.stop_reason || run.failure }, badge(run.state), failure);
+}
+
+const numeric = (title, key, show = number) => ({
+  title,
+  numeric: true,
+  cell: (run) => show(key(run)),
+  key,
+});
+
 function makeTable({ metric, metrics, parameters }) {
-  const bests = metrics.map(({ name }, i) => ({
-    title: `best ${name}`,
-    numeric: true,
-    cell: (run) => number(run.bests[i]),
-    key: (run) => run.bests[i],
-  }));
+  const bests = metrics.map(({ name }, i) => numeric(`best ${name}`, (run) => run.bests[i]));
   const front = {
     title: "Front",
     cell: (run) => (run.is_front ? el("span", { class: "badge front" }, "front") : null),
@@ -212,54 +168,31 @@ function makeTable({ metric, metrics, parameters }) {
     { title: "Run", cell: link, key: (run) => run.title },
     ...parameters.map((parameter, i) => ({
       title: parameter.name,
-      numeric: parameter.ticks.some(([, v]) => typeof v === "number"),
+      numeric: parameter.ticks.some(([, tick]) => typeof tick === "number"),
       cell: (run) => value(run.values[i]),
       key: (run) => run.values[i],
     })),
     ...bests,
     ...(metrics.length > 1 ? [front] : []),
-    ...(metric
-      ? [
-          {
-            title: `last ${metric.name}`,
-            numeric: true,
-            cell: (run) => number(run.last),
-            key: (run) => run.last,
-          },
-        ]
-      : []),
+    ...(metric ? [numeric(`last ${metric.name}`, (run) => run.last)] : []),
+    { title: "State", cell: stateCell, key: (run) => run.state },
+    numeric("Duration", elapsed, duration),
     {
-      title: "State",
-      cell: (run) =>
-        el(
-          "span",
-          { title: run.stop_why || run.failure },
-          badge(run.state),
-          run.failure ? el("span", { class: "soft" }, ` ${run.failure.replaceAll("_", " ")}`) : null,
-        ),
-      key: (run) => run.state,
-    },
-    { title: "Duration", numeric: true, cell: (run) => duration(elapsed(run)), key: elapsed },
-    {
-      title: "Why",
-      cell: (run) => el("span", { class: "soft clip", title: run.why }, run.why),
-      key: (run) => run.why,
+      title: "Reason",
+      cell: (run) => el("span", { class: "soft clip", title: run.reason }, run.reason),
+      key: (run) => run.reason,
     },
   ];
-  const sorting = metric
-    ? { sortBy: bests[0], descending: metric.goal === "maximize" }
-    : { sortBy: columns[0] };
   return table("Runs of the sweep", columns, {
-    ...sorting,
-    empty: "No runs yet. An agent starts them: wandb agent, or litsweep launch.",
-    rowClass: (run) => (run.is_front || run.isBest ? "best" : null),
+    sortBy: bests[0] ?? columns[0],
+    descending: metric?.goal === "maximize",
+    empty: "No runs yet. Start an agent with wandb agent or litsweep launch.",
+    rowClass: (run) => (run.is_best ? "best" : null),
   });
 }
 
 poll(`/-/data${location.pathname}`, async (data) => {
-  const isBetter = data.metric?.goal === "maximize" ? (a, b) => a > b : (a, b) => a < b;
   const best = data.runs.find((run) => run.name === data.best) ?? null;
-  if (best && data.metrics.length === 1) best.isBest = true;
   showHead(data);
   showTiles(data, best);
   if (!runTable) {
@@ -267,14 +200,13 @@ poll(`/-/data${location.pathname}`, async (data) => {
     fill("runs", runTable.element);
   }
   runTable.show(data.runs);
-  if (data.metric === null || best === null) {
-    fill("best", empty("Comes with the first result."));
-    fill("curves", empty("Comes with the first result."));
-    fill("parallel", empty("Comes with the second result."));
+  if (data.parallel) drawParallel(document.getElementById("parallel"), data, href);
+  else fill("parallel", empty("Needs a parameter to search and two runs with a result."));
+  if (best === null) {
+    for (const id of ["best", "curves"]) fill(id, empty("No run has a result yet."));
     return;
   }
   for (const id of ["best", "curves"]) document.querySelector(`#${id} > .empty`)?.remove();
-  await (data.metrics.length > 1 ? drawFront(data) : drawBest(data, isBetter));
+  await (data.metrics.length > 1 ? drawFront(data) : drawBest(data));
   await drawCurves(data, best);
-  drawParallel(data, isBetter);
 });

@@ -1,14 +1,15 @@
-// Tables of runs: sorted by any column, filtered by text, in pages.
+// Tables of runs with sorting, a filter and pages.
 
-import { el } from "./dom.js";
+import { button, el } from "./dom.js";
+import { comparing, matching } from "./sorting.js";
 
-const PAGE = 50;
+const PAGE_SIZE = 50;
 
 /**
- * A table that keeps its sorting, filter and page when its rows are replaced.
- * A column is {title, cell(row), key(row)?, numeric?, best?}: `cell` makes the content, `key` is sorted by.
+ * Return a table that keeps its order, filter and page when `show` replaces its rows.
+ * A column is {title, cell(row), key(row)?, numeric?}: `cell` returns the content, `key` the value to sort by.
  */
-export function table(caption, columns, { sortBy = null, descending = false, empty, rowClass = () => null }) {
+export function table(caption, columns, { sortBy, descending = false, empty, rowClass = () => null }) {
   let rows = [];
   let filter = "";
   let page = 0;
@@ -23,118 +24,64 @@ export function table(caption, columns, { sortBy = null, descending = false, emp
     "aria-label": `Filter ${caption.toLowerCase()}`,
     oninput: (event) => {
       filter = event.target.value.toLowerCase();
-      page = 0;
-      draw();
+      turnTo(0);
     },
   });
-  const back = el(
-    "button",
-    {
-      type: "button",
-      onclick: () => {
-        page -= 1;
-        draw();
-      },
-    },
-    "Previous",
-  );
-  const on = el(
-    "button",
-    {
-      type: "button",
-      onclick: () => {
-        page += 1;
-        draw();
-      },
-    },
-    "Next",
-  );
-  const pager = el("div", { class: "pager" }, back, on);
-  const frame = el(
-    "div",
-    { class: "table-frame", tabindex: "0", role: "region", "aria-label": caption },
-    el("table", {}, el("caption", { class: "hidden" }, caption), el("thead", {}, head), body),
-  );
+  const previous = button("Previous", () => turnTo(page - 1));
+  const next = button("Next", () => turnTo(page + 1));
+  const pager = el("div", { class: "pager" }, previous, next);
   const element = el(
     "div",
     { class: "table card" },
     el("div", { class: "table-tools" }, search, count, pager),
-    frame,
+    el(
+      "div",
+      { class: "table-frame", tabindex: "0", role: "region", "aria-label": caption },
+      el("table", {}, el("caption", { class: "hidden" }, caption), el("thead", {}, head), body),
+    ),
   );
 
-  const keyOf = (column, row) => (column.key ? column.key(row) : column.cell(row));
-  const textOf = (row) =>
-    columns
-      .map((column) => keyOf(column, row))
-      .join(" ")
-      .toLowerCase();
-
-  function compare(first, second) {
-    const [one, other] = [keyOf(sort.column, first), keyOf(sort.column, second)];
-    if (one === other) return 0;
-    if (one === null || one === undefined) return 1; // what is missing goes last, whichever the direction
-    if (other === null || other === undefined) return -1;
-    const order =
-      typeof one === "number" && typeof other === "number"
-        ? one - other
-        : String(one).localeCompare(String(other));
-    return sort.descending ? -order : order;
+  function turnTo(number) {
+    page = number;
+    draw();
   }
 
-  function drawHead() {
-    head.replaceChildren(
-      ...columns.map((column) => {
-        const isSorted = sort.column === column;
-        const click = () => {
-          sort = { column, descending: isSorted ? !sort.descending : Boolean(column.numeric) };
-          page = 0;
-          draw();
-          head.querySelectorAll("button")[columns.indexOf(column)].focus();
-        };
-        const direction = isSorted ? (sort.descending ? "descending" : "ascending") : "none";
-        return el(
-          "th",
-          { scope: "col", class: column.numeric ? "number" : null, "aria-sort": direction },
-          el("button", { type: "button", onclick: click, title: column.title }, column.title),
-        );
-      }),
+  function headCell(column) {
+    const isSorted = sort.column === column;
+    const click = () => {
+      sort = { column, descending: isSorted ? !sort.descending : Boolean(column.numeric) };
+      turnTo(0);
+      head.querySelectorAll("button")[columns.indexOf(column)].focus();
+    };
+    const direction = isSorted ? (sort.descending ? "descending" : "ascending") : "none";
+    return el(
+      "th",
+      { scope: "col", class: column.numeric ? "number" : null, "aria-sort": direction },
+      button(column.title, click),
     );
   }
+
+  const cells = (row) =>
+    columns.map((column) => el("td", { class: column.numeric ? "number" : null }, column.cell(row)));
 
   function draw() {
-    const found = filter ? rows.filter((row) => textOf(row).includes(filter)) : [...rows];
-    if (sort.column) found.sort(compare);
-    const last = Math.max(0, Math.ceil(found.length / PAGE) - 1);
+    const found = matching(rows, columns, filter).sort(comparing(sort.column, sort.descending));
+    const last = Math.max(0, Math.ceil(found.length / PAGE_SIZE) - 1);
     page = Math.min(page, last);
-    const shown = found.slice(page * PAGE, (page + 1) * PAGE);
-    drawHead();
-    body.replaceChildren(
-      ...shown.map((row) =>
-        el(
-          "tr",
-          { class: rowClass(row) },
-          columns.map((column) => el("td", { class: column.numeric ? "number" : null }, column.cell(row))),
-        ),
-      ),
-    );
-    if (!shown.length)
-      body.append(
-        el(
-          "tr",
-          {},
-          el(
-            "td",
-            { colspan: columns.length, class: "empty" },
-            filter ? "Nothing matches the filter." : empty,
-          ),
-        ),
-      );
-    const from = page * PAGE + 1;
-    count.textContent = found.length > PAGE ? `${from}–${from + shown.length - 1} of ${found.length}` : "";
-    pager.hidden = found.length <= PAGE;
+    const start = page * PAGE_SIZE;
+    const shown = found.slice(start, start + PAGE_SIZE);
+    head.replaceChildren(...columns.map(headCell));
+    body.replaceChildren(...shown.map((row) => el("tr", { class: rowClass(row) }, cells(row))));
+    if (!shown.length) {
+      const message = filter ? "No run matches the filter." : empty;
+      body.append(el("tr", {}, el("td", { colspan: columns.length, class: "empty" }, message)));
+    }
+    const isPaged = found.length > PAGE_SIZE;
+    count.textContent = isPaged ? `${start + 1}–${start + shown.length} of ${found.length}` : "";
+    pager.hidden = !isPaged;
     search.hidden = rows.length < 8 && !filter;
-    back.disabled = page === 0;
-    on.disabled = page === last;
+    previous.disabled = page === 0;
+    next.disabled = page === last;
   }
 
   return {

@@ -1,0 +1,20 @@
+// URLs of pages, data and files.
+
+const escaped = (parts) => parts.map(encodeURIComponent).join("/");
+
+/** Return the URL of a page, with each part escaped. */
+export const address = (...parts) => `/${escaped(parts)}`;
+
+/** Return the project of a page's path, and functions that return the URLs of its sweeps and runs. */
+export function projectOf(path) {
+  const [, entity, name] = path.split("/").map(decodeURIComponent);
+  return {
+    entity,
+    name,
+    sweep: (sweep) => address(entity, name, "sweeps", sweep),
+    run: (run) => address(entity, name, "runs", run),
+  };
+}
+
+/** Return the URL of a file of the run at `path`. */
+export const fileAddress = (path, file) => `/-/file${path}/${escaped(file.split("/"))}`;
