@@ -1,10 +1,10 @@
-"""Record the answers of W&B's own engine to the sweep files in tests/compat/sweep_files.
+"""Record what W&B's own engine makes of the sweep files in tests/compat/sweep_files.
 
     python benchmarks/wandb_sweep_files.py --env /tmp/sweeps-env
 
 Writes `wandb.json` beside the files: the schema's objections to each file and the engine's first three
-configs. The engine lists a grid in memory, so the script skips the configs of a grid that is too large.
-`--env` is the folder of the engine's environment, created on first use.
+configs. The engine lists a grid in memory, so the script skips configs of a grid that does not fit there.
+`--env` is the folder of the engine's environment, made on first use.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def answer(engine: Engine, config: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema's objections, and three configs or the error."""
+    """The schema's objections, and three configs or the error in their place."""
     objections = engine.ask({"ask": "schema", "config": config})
     if (
         config["method"] == "grid"
