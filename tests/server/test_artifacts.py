@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from litsweep.server.artifacts.tables import repeats
 from litsweep.server.backend import Backend
 from litsweep.server.store import blobs
-from litsweep.server.store.artifact_tables import repeats
 from tests.server.conftest import GraphQL
 from tests.server.operations import UPSERT_RUN
 

@@ -11,7 +11,7 @@ from litsweep.server.monitor import Monitor
 from litsweep.server.store import runs
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import DELETE_RUN, RUN, UPSERT_RUN, UPSERT_SWEEP
-from tests.server.test_hand_out import GRID, Sweep
+from tests.server.test_dispatch import GRID, Sweep
 
 REWIND = """
 mutation RewindRun($run: String!, $entity: String, $metric: String!, $value: Float!) {
@@ -130,7 +130,7 @@ def test_a_fork_that_tells_more_of_itself_loses_nothing(project: Runs, backend: 
     project.log("b", 2, (2, 2.5), other=3)
     project.graphql(DELETE_RUN, id=project.read("a")["id"])
     with backend.database.write() as connection:
-        runs.change(connection, int(project.read("b")["id"]), state=state)
+        runs.change_state(connection, [int(project.read("b")["id"])], {"state": state})
     project.begin("b", {"more": 1}, fork=("a", 1))
     project.log("b", 3, (3, 3.5))
     assert project.rows("b") == [(0, 0.0), (1, 1.0), (2, 2.5), (3, 3.5)]
@@ -216,13 +216,13 @@ def test_the_search_follows_the_rows(graphql: GraphQL, stream: Stream, backend: 
     first = sweep.start(sweep.agent())
     sweep.log(first, 0, 0.5, 0.4, 0.1)
     sweep.end(first)
-    watch.look()
+    watch.run_once()
     assert sweep.read["bestLoss"] == 0.1
     project.rewind(first, 1)
-    watch.look()
+    watch.run_once()
     assert sweep.read["bestLoss"] == 0.4
     sweep.log(first, 2, 0.45, 0.3)
-    watch.look()
+    watch.run_once()
     assert sweep.read["bestLoss"] == 0.3
     (command,) = sweep.beat(sweep.agent())
     point = {"branch_point": {"run_id": first, "step": 3}}
@@ -230,7 +230,7 @@ def test_the_search_follows_the_rows(graphql: GraphQL, stream: Stream, backend: 
     fork = {"name": command["run_id"], "project": "p", "entity": "local", "sweep": sweep.name}
     graphql(UPSERT_RUN, **fork, config=config)
     graphql(DELETE_RUN, id=project.read(first)["id"])
-    watch.look()
+    watch.run_once()
     assert sweep.read["bestLoss"] == 0.3
 
 

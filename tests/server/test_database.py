@@ -1,4 +1,4 @@
-"""Transactions."""
+"""Transactions, tables and records."""
 
 import threading
 from dataclasses import fields
@@ -8,12 +8,16 @@ import pytest
 from sqlalchemy import func, select
 
 from litsweep.errors import LitsweepError
+from litsweep.server import run_states
 from litsweep.server.backend import Backend
 from litsweep.server.database import Database
 from litsweep.server.store import projects
-from litsweep.server.store.runs import RunRecord
-from litsweep.server.store.tables import projects as table
-from litsweep.server.store.tables import runs
+from litsweep.server.store.projects import Project
+from litsweep.server.store.projects import projects as table
+from litsweep.server.store.runs import RunRecord, StoppedBy, find, runs
+from litsweep.server.store.tables import read_all, read_one
+from litsweep.sweep.reason import RequestReason
+from litsweep.sweep.run import RunState
 
 
 def count(backend: Backend) -> int:
@@ -49,9 +53,57 @@ def test_readers_do_not_wait_for_a_writer(backend: Backend) -> None:
     assert count(backend) == 1
 
 
-def test_a_record_has_the_columns_in_order() -> None:
+def test_a_record_has_a_field_for_each_column_and_each_joined_name() -> None:
     names = [field.name for field in fields(RunRecord)]
     assert names == [*runs.c.keys(), "entity", "project_name", "sweep_name", "agent_name"]
+
+
+def test_a_record_is_filled_by_name(backend: Backend) -> None:
+    with backend.database.write() as connection:
+        known = projects.ensure(connection, "local", "p")
+        backwards = select(*reversed(table.c))
+        assert read_all(connection, backwards, Project) == [known]
+        assert read_one(connection, backwards.where(table.c.name == "q"), Project) is None
+        with pytest.raises(AssertionError):
+            read_all(connection, select(table.c.name), Project)
+
+
+def test_the_columns_of_a_table_follow_from_the_fields_of_its_record() -> None:
+    columns = {
+        "id": ("INTEGER", False, None),
+        "project_id": ("INTEGER", False, None),
+        "name": ("VARCHAR(128)", False, None),
+        "sweep_id": ("INTEGER", True, None),
+        "state": ("VARCHAR(16)", False, None),
+        "tags": ("TEXT", False, "[]"),
+        "notes": ("TEXT", True, None),
+        "exitcode": ("INTEGER", True, None),
+        "stopped_by": ("VARCHAR(16)", True, None),
+        "last_step": ("BIGINT", False, -1),
+        "heartbeat_at": ("DOUBLE", False, None),
+    }
+    found = {name: (str(column.type), column.nullable) for name, column in runs.c.items()}
+    defaults = {name: getattr(column.default, "arg", None) for name, column in runs.c.items()}
+    assert {name: (*found[name], defaults[name]) for name in columns} == columns
+    keys = {key.parent.name: (key.target_fullname, key.ondelete) for key in runs.foreign_keys}
+    assert keys == {
+        "project_id": ("projects.id", "CASCADE"),
+        "sweep_id": ("sweeps.id", "CASCADE"),
+        "agent_id": ("agents.id", "SET NULL"),
+    }
+    assert {index.name for index in runs.indexes} == {"ix_runs_sweep_id", "ix_runs_agent_id"}
+
+
+def test_a_state_that_was_stored_is_read_as_one(backend: Backend) -> None:
+    with backend.database.write() as connection:
+        home = projects.ensure(connection, "local", "p")
+        made = run_states.create(connection, home.id, "a", {})
+        run_states.request_stop(connection, made, StoppedBy.PERSON, RequestReason(by="stopRun"))
+        stopped = find(connection, home.id, "a")
+        assert stopped is not None and (stopped.state, stopped.stopped_by) == ("killed", "person")
+        assert isinstance(stopped.state, RunState) and isinstance(stopped.stopped_by, StoppedBy)
+        stored = connection.exec_driver_sql("SELECT state, stopped_by FROM runs").one()
+        assert tuple(stored) == ("killed", "person")
 
 
 @pytest.mark.parametrize("url", ["nonsense", "oracle9://x/y", "mysql://me@host/runs"])

@@ -10,19 +10,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from litsweep.server.app import create_app
+from litsweep.server.artifacts import collections, contents, versions
 from litsweep.server.backend import Backend
 from litsweep.server.blobs import BlobStore
 from litsweep.server.files import collect_garbage, link
 from litsweep.server.settings import Settings
-from litsweep.server.store import (
-    artifact_collections,
-    artifact_files,
-    artifacts,
-    blobs,
-    files,
-    projects,
-    runs,
-)
+from litsweep.server.store import blobs, files, projects, runs
 
 
 @pytest.fixture
@@ -154,10 +147,10 @@ def test_a_file_of_an_artifact_is_got_by_its_digest(http: TestClient, backend: B
     digest, key = hashlib.md5(b"content").digest(), BlobStore.new_key()
     with backend.database.write() as connection:
         project = projects.ensure(connection, "local", "p")
-        data = artifact_collections.obtain(connection, project.id, "data", "dataset")
-        version = artifacts.add(connection, data.id, digest="d")
+        data = collections.ensure(connection, project.id, "data", "dataset")
+        version = versions.add(connection, data.id, digest="d")
         named = base64.b64encode(digest).decode()
-        artifact_files.declare(connection, version.id, "a.txt", named, key, None)
+        contents.declare(connection, version.id, "a.txt", named, key, None)
     put(http, backend, key, b"content")
     url = f"/artifactsV2/{path.format(digest.hex())}"
     assert http.get(url).status_code == 401

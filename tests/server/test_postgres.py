@@ -11,15 +11,7 @@ from litsweep.server.backend import Backend
 from litsweep.server.settings import Settings
 from litsweep.server.store.tables import metadata
 from tests.server import postgres
-from tests.server.test_file_stream import _run as _run
-from tests.server.test_file_stream import (
-    test_a_chunk_sent_again_changes_nothing,
-    test_a_run_started_anew_loses_its_old_rows,
-    test_console_lines_are_overwritten_in_place,
-    test_nan_and_infinity,
-    test_text_that_no_database_stores_is_replaced,
-)
-from tests.server.test_hand_out import (
+from tests.server.test_dispatch import (
     clock,
     grid,
     test_a_preempted_run_goes_on_under_its_id,
@@ -29,6 +21,14 @@ from tests.server.test_hand_out import (
     test_early_termination,
     test_run_cap_ends_the_sweep_when_its_last_run_ends,
     test_two_agents_finish_a_grid,
+)
+from tests.server.test_file_stream import _run as _run
+from tests.server.test_file_stream import (
+    test_a_chunk_sent_again_changes_nothing,
+    test_a_run_started_anew_loses_its_old_rows,
+    test_console_lines_are_overwritten_in_place,
+    test_nan_and_infinity,
+    test_text_that_no_database_stores_is_replaced,
 )
 
 PROGRAMS = postgres.programs()

@@ -12,7 +12,7 @@ from litsweep.server.monitor import Monitor
 from litsweep.server.store import sweeps
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import RUN, RUNS, UPSERT_RUN, UPSERT_SWEEP
-from tests.server.test_hand_out import HYPERBAND, RANDOM, Sweep
+from tests.server.test_dispatch import HYPERBAND, RANDOM, Sweep
 
 ACC = {"name": "acc", "goal": "maximize"}
 
@@ -28,7 +28,7 @@ def edit(sweep: Sweep, run: str, **summary: Any) -> None:
 
 
 def best_loss(sweep: Sweep, backend: Backend) -> Any:
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     return sweep.read["bestLoss"]
 
 
@@ -67,10 +67,10 @@ def test_an_edit_reaches_the_target_and_ends_the_sweep(
     sweep = Sweep(graphql, stream, {**RANDOM, "metric": {**ACC, "target": 0.5}})
     run = sweep.start(sweep.agent())
     sweep.end(run)
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     assert sweep.read["state"] == "RUNNING"
     edit(sweep, run, acc=0.6)
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     assert sweep.read["state"] == "FINISHED"
 
 
@@ -80,7 +80,7 @@ def test_the_search_is_told_only_what_is_new(
     agent = sweep.agent()
     run = sweep.start(agent)
     summarize(sweep, run, acc=0.3, other=1)
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     told: list[str] = []
     tell = Controller.tell
 
@@ -91,10 +91,10 @@ def test_the_search_is_told_only_what_is_new(
     monkeypatch.setattr(Controller, "tell", note)
     sweep.beat(agent, run)
     summarize(sweep, run, acc=0.3, other=2)
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     assert told == []
     summarize(sweep, run, acc=0.4, other=2)
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     assert told == [run]
 
 
@@ -125,10 +125,10 @@ def test_early_termination_counts_logged_values(graphql: GraphQL, stream: Stream
     for rank, run in enumerate(runs):
         sweep.log(run, 0, *[1.0 + rank] * (1 if rank == 3 else 2))
         summarize(sweep, run, loss=1.0 + rank)
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     assert sweep.stream(runs[3])["stopped"] is False
     sweep.log(runs[3], 1, 4.0)
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     assert sweep.stream(runs[3])["stopped"] is True
 
 
@@ -178,7 +178,7 @@ def test_the_page_says_what_a_summary_has_instead_of_the_metric(sweep: Sweep, ba
     run = sweep.start(sweep.agent())
     summarize(sweep, run, accuracy=0.9, val={"f1": 1}, acc="NaN", _runtime=3, note="text")
     sweep.end(run)
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     with backend.database.read() as connection:
         record = sweeps.get(connection, int(sweep.id))
     assert record is not None

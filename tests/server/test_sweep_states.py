@@ -1,20 +1,120 @@
-"""Sweeps of any size, and their state before the first agent."""
+"""The states of a sweep, its state before the first agent, and sweeps of any size."""
 
 import json
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
-from litsweep.server import hand_out
+from litsweep.errors import LitsweepError
+from litsweep.server import dispatch, run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.dashboard.curves import CurveCache
 from litsweep.server.dashboard.project_view import project_view
 from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.monitor import Monitor
 from litsweep.server.store import projects, sweeps
+from litsweep.server.store.sweeps import STATE_COLUMNS, SweepRecord, SweepState
+from tests.server import transitions
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import UPSERT_RUN
-from tests.server.test_hand_out import GRID, RANDOM, Sweep
+from tests.server.test_dispatch import GRID, RANDOM, Sweep
+
+TABLE = transitions.table(sweep_states)
+
+
+def made(connection: Connection, **values: object) -> SweepRecord:
+    """A sweep whose columns of the state have these values."""
+    sweep = sweep_states.create(connection, projects.ensure(connection, "local", "p").id, config="{}")
+    assert sweep.state is SweepState.PENDING and sweep.done_because is None
+    sweeps.change_state(connection, sweep.id, **values)
+    return read(connection, sweep)
+
+
+def read(connection: Connection, sweep: SweepRecord) -> SweepRecord:
+    found = sweeps.get(connection, sweep.id)
+    assert found is not None
+    return found
+
+
+def act(connection: Connection, event: str, sweep: SweepRecord) -> None:
+    match event.partition(",")[0].split():
+        case ["begin"]:
+            sweep_states.begin(connection, sweep.id)
+        case ["set_state", state]:
+            sweep_states.set_state(connection, sweep, state)
+        case ["change_config"]:
+            sweep_states.change_config(connection, sweep, config="{}")
+        case ["finish_if_done"]:
+            sweep_states.finish_if_done(connection, sweep)
+        case ["set_done"]:
+            sweep_states.set_done(connection, sweep, "exhausted")
+        case _:
+            pytest.fail(f"no event {event}")
+
+
+def test_the_table_has_every_state_and_every_event() -> None:
+    events = {event for event, _ in TABLE}
+    assert {state for _, state in TABLE} == set(SweepState)
+    named = {event.partition(",")[0].split()[0] for event in events}
+    assert named == transitions.functions(sweep_states) - {"create", "expected_runs", "is_capped"}
+    assert len(TABLE) == len(events) * len(SweepState) and len(events) == 10
+
+
+@pytest.mark.parametrize("event", sorted({event for event, _ in TABLE}))
+def test_each_transition(backend: Backend, event: str) -> None:
+    done_because = "target" if event.endswith(", done") else None
+    with backend.database.write() as connection:
+        for state in SweepState:
+            sweep = made(connection, state=state, done_because=done_because)
+            act(connection, event, sweep)
+            assert read(connection, sweep).state == TABLE[event, state], state
+
+
+@pytest.mark.parametrize(
+    ("event", "done_because"),
+    [
+        ("set_state RUNNING", None),
+        ("set_state PAUSED", "target"),
+        ("change_config", None),
+        ("finish_if_done", "target"),
+        ("set_done", "exhausted"),
+    ],
+)
+def test_why_a_sweep_is_done(backend: Backend, event: str, done_because: str | None) -> None:
+    with backend.database.write() as connection:
+        sweep = made(connection, state=SweepState.RUNNING, done_because="target")
+        act(connection, event, sweep)
+        assert read(connection, sweep).done_because == done_because
+
+
+def test_a_sweep_that_is_done_waits_for_its_runs(backend: Backend) -> None:
+    with backend.database.write() as connection:
+        sweep = made(connection, state=SweepState.RUNNING)
+        run = run_states.create(connection, sweep.project_id, "a", {"sweep_id": sweep.id})
+        sweep_states.set_done(connection, sweep, "exhausted")
+        assert read(connection, sweep).state is SweepState.RUNNING
+        run_states.end(connection, run, 0)
+        sweep_states.finish_if_done(connection, sweep)
+        assert read(connection, sweep).state is SweepState.FINISHED
+
+
+def test_a_person_cannot_put_a_sweep_in_any_state(backend: Backend) -> None:
+    with backend.database.write() as connection:
+        sweep = made(connection, state=SweepState.RUNNING)
+        for state in ("PENDING", "running"):
+            with pytest.raises(LitsweepError, match="RUNNING, PAUSED, FINISHED, CANCELED; got"):
+                sweep_states.set_state(connection, sweep, state)
+
+
+def test_only_sweep_states_writes_the_state_of_a_sweep(backend: Backend) -> None:
+    assert transitions.callers("sweeps.change_state", "sweeps.add") == {"sweep_states.py"}
+    assert transitions.table_writers("sweeps") == {"store/sweeps.py"}
+    with backend.database.write() as connection:
+        sweep = made(connection, state=SweepState.RUNNING)
+        for column in STATE_COLUMNS:
+            with pytest.raises(AssertionError):
+                sweeps.change(connection, sweep.id, **{column: None})
 
 
 @pytest.fixture
@@ -24,7 +124,7 @@ def grid(graphql: GraphQL, stream: Stream) -> Sweep:
 
 def test_a_sweep_is_pending_until_its_first_agent(grid: Sweep, backend: Backend) -> None:
     assert grid.read["state"] == "PENDING"
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     assert grid.read["state"] == "PENDING"
     agent = grid.agent()
     assert grid.read["state"] == "RUNNING" and grid.beat(agent)[0]["type"] == "run"
@@ -35,7 +135,7 @@ def test_a_run_started_by_hand_begins_its_sweep(grid: Sweep) -> None:
     assert grid.read["state"] == "RUNNING"
 
 
-@pytest.mark.parametrize(("state", "told"), [("PAUSED", []), ("FINISHED", [hand_out.EXIT])])
+@pytest.mark.parametrize(("state", "told"), [("PAUSED", []), ("FINISHED", [dispatch.EXIT])])
 def test_a_person_s_word_on_a_pending_sweep_stands(grid: Sweep, state: str, told: list[Any]) -> None:
     grid.become(state)
     agent = grid.agent()
@@ -67,7 +167,7 @@ def test_sweeps_of_any_size(
     assert sweep.read["runCountExpected"] == runs
     run = sweep.start(sweep.agent())
     sweep.log(run, 0, 1.0)
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     with backend.database.read() as connection:
         record = sweeps.get(connection, int(sweep.id))
         assert record is not None
@@ -82,7 +182,7 @@ def test_integers_of_400_digits_in_metrics_and_steps(grid: Sweep, backend: Backe
     run = grid.start(grid.agent())
     rows = [json.dumps({"_step": 10**400, "loss": 10**400}), json.dumps({"_step": 2, "loss": 1.0})]
     assert grid.stream(run, files={"wandb-history.jsonl": {"offset": 0, "content": rows}})["status"] == 200
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     assert grid.read["bestLoss"] == 1.0
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from litsweep.server import hand_out
+from litsweep.server import dispatch
 from litsweep.server.backend import Backend
 from litsweep.server.dashboard.curves import CurveCache
 from litsweep.server.dashboard.sweep_view import sweep_view
@@ -17,7 +17,7 @@ from litsweep.server.store import sweeps
 from litsweep.sweep.run import AGENT_NAME, Suggestion, unreported_warning
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import RUN
-from tests.server.test_hand_out import GRID, RANDOM, Clock, Sweep
+from tests.server.test_dispatch import GRID, RANDOM, Clock, Sweep
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_an_agent_that_asks_again_has_ended_its_run(grid: Sweep, clock: Clock, w
         (command,) = grid.beat(agent)
         configs.append(str(command["args"]))
         clock.now += wait
-    assert grid.beat(agent) == [hand_out.EXIT] and len(set(configs)) == 4
+    assert grid.beat(agent) == [dispatch.EXIT] and len(set(configs)) == 4
     assert set(grid.states.values()) == {"finished"} and grid.read["state"] == "FINISHED"
     assert summary(grid, next(iter(grid.states))) == {"failure": "unreported"}
 
@@ -122,7 +122,7 @@ def test_a_launcher_s_agent_reports_the_end_of_a_run_that_never_started(
 ) -> None:
     agent, both = int(grid.agent()), []
     for _ in range(2):  # the command was lost: this agent asks sooner than wandb-core would, and later
-        both += hand_out.heartbeat(backend, agent, frozenset(), reports_ends=True)
+        both += dispatch.heartbeat(backend, agent, frozenset(), reports_ends=True)
         clock.now += 5
     run = both[0]["run_id"]
     assert both[1]["run_id"] == run and grid.states == {run: "pending"}
@@ -134,7 +134,7 @@ def test_an_answer_that_nobody_waits_for_any_more_hands_out_nothing(
     grid: Sweep, backend: Backend, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The search takes so long that the agent asks again: the run waits for its next heartbeat."""
-    monkeypatch.setattr(hand_out, "SEARCH_WAIT", 0.05)
+    monkeypatch.setattr(dispatch, "SEARCH_WAIT", 0.05)
     agent, suggest = grid.agent(), LiveSweep.suggest
 
     def slow(live: LiveSweep) -> Suggestion | None:
@@ -155,16 +155,16 @@ def test_the_last_run_of_an_agent_whose_programs_report_nothing_has_ended_with_i
     grid: Sweep, backend: Backend, clock: Clock
 ) -> None:
     watch = Monitor(backend)
-    clock.now += hand_out.AGENT_GONE_AFTER
+    clock.now += dispatch.AGENT_GONE_AFTER
     agent = grid.agent()
     for _ in range(4):
         grid.beat(agent)
         clock.now += 5
-    watch.look()
+    watch.run_once()
     assert list(grid.states.values()) == ["finished"] * 3 + ["pending"]
-    clock.now += hand_out.AGENT_GONE_AFTER
-    watch.look()
-    watch.look()
+    clock.now += dispatch.AGENT_GONE_AFTER
+    watch.run_once()
+    watch.run_once()
     assert set(grid.states.values()) == {"finished"} and grid.read["state"] == "FINISHED"
 
 
@@ -176,8 +176,8 @@ def test_runs_that_report_nothing_count_and_are_told(
     for _ in range(2):
         assert sweep.beat(agent)[0]["type"] == "run"
         clock.now += 5
-    assert sweep.beat(agent) == [hand_out.EXIT] and sweep.read["state"] == "FINISHED"
-    Monitor(backend).look()
+    assert sweep.beat(agent) == [dispatch.EXIT] and sweep.read["state"] == "FINISHED"
+    Monitor(backend).run_once()
     with backend.database.read() as connection:
         record = sweeps.get(connection, int(sweep.id))
         assert record is not None

@@ -1,4 +1,4 @@
-"""The ASGI application: every route, in one list."""
+"""The ASGI application, with all its routes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,12 +21,12 @@ from litsweep.server.settings import Settings
 
 
 async def health(request: Request) -> Response:
-    """Says that the server is up; the one thing that needs no key."""
+    """Answer that the server is up. This needs no key."""
     return JSONResponse({"ok": True})
 
 
 async def no_telemetry(request: Request) -> Response:
-    """Clients probe for a telemetry service without the key; a 404 turns theirs off."""
+    """Answer 404. Clients probe for a telemetry service without the key, and then turn theirs off."""
     return Response(status_code=404)
 
 
@@ -40,7 +40,7 @@ PROTECTED: list[BaseRoute] = [*endpoint.routes, *file_stream.routes, *files.prot
 
 
 def create_app(settings: Settings) -> Starlette:
-    """The server on the data of `settings.data_dir`, which it makes if it is not there."""
+    """Return the application on the data in `settings.data_dir`, a folder that it creates if necessary."""
     backend = Backend.open(settings)
     guard = Middleware(RequireKey, keyring=backend.keyring)
     app = Starlette(routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])], lifespan=_lifespan)

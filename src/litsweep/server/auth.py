@@ -26,7 +26,7 @@ LINK_SECONDS = 24 * 3600
 
 
 def api_key(data_dir: Path) -> str:
-    """The server's key: read from `data_dir`, or made there (readable by the owner only) on first use."""
+    """Return the server's key from `data_dir`. The first call creates it, readable by the owner only."""
     path = data_dir / "api_key"
     if not path.exists():
         _write_private(path, secrets.token_hex(20))
@@ -35,11 +35,11 @@ def api_key(data_dir: Path) -> str:
 
 def _write_private(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text + "\n")
-    fresh.rename(path)
+    temporary.rename(path)
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,10 @@ class Keyring:
 
 
 def has_key(connection: HTTPConnection, keyring: Keyring) -> bool:
-    """Whether a request carries the key, or a session made from it, which only ever reads.
+    """Return True if a request carries the key, or if it reads and carries a session.
 
-    A page that another program serves on this host counts as the same site: the browser would send the
-    cookie along with what that page posts.
+    A session must not write. A page of another program on this host is the same site, so the browser sends
+    the cookie with what that page posts.
     """
     scheme, _, credentials = connection.headers.get("authorization", "").partition(" ")
     match scheme.lower():
@@ -109,7 +109,7 @@ def _password(credentials: str) -> str:
 
 
 class RequireKey:
-    """Middleware: lets a request through if it carries the key; shows a browser the way to the login page."""
+    """Middleware that requires the key. It redirects a browser without the key to the login page."""
 
     def __init__(self, app: ASGIApp, keyring: Keyring) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""What every part of a running server shares."""
+"""The parts of a running server that its routes share."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from litsweep.server.settings import Settings
 
 @dataclass(frozen=True)
 class Backend:
-    """The settings, the database, the blobs and the key of one server."""
+    """The settings, the data, the key and the live sweeps of one server."""
 
     settings: Settings
     database: Database
@@ -23,19 +23,19 @@ class Backend:
 
     @classmethod
     def open(cls, settings: Settings) -> "Backend":
-        """Open (or make) the server's data."""
+        """Open the server's data. Create them if necessary."""
         blobs = BlobStore(settings.blobs_dir)
         database = Database(settings.url)
         database.create_tables()
         return cls(settings, database, blobs, Keyring(api_key(settings.data_dir)), LiveSweeps())
 
     def close(self) -> None:
-        """Let go of the data."""
+        """Close the database."""
         self.database.close()
 
 
 def backend_of(connection: HTTPConnection) -> Backend:
-    """The backend that serves this request."""
+    """Return the backend that serves a request."""
     backend = connection.app.state.backend
     assert isinstance(backend, Backend)
     return backend

@@ -1,4 +1,4 @@
-"""Files of any size on disk, each under a random key: written whole or not at all, never in memory."""
+"""The blob store: files of any size on disk, each under a random key. Writes are atomic and streamed."""
 
 import base64
 import hashlib
@@ -19,14 +19,14 @@ _KEY = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class Written:
-    """What a blob turned out to hold: its size in bytes, and the MD5 of its content in base64."""
+    """The size in bytes of a written blob, and the MD5 of its content in base64."""
 
     size: int
     md5: str
 
 
 class BlobStore:
-    """Blobs under `root` in 256 folders; a key is 32 hexadecimal digits, so none leaves the root."""
+    """Blobs under `root`, in 256 folders. A key is 32 hexadecimal digits, so no path leaves the root."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -37,24 +37,24 @@ class BlobStore:
 
     @staticmethod
     def new_key() -> str:
-        """A key that was never given before."""
+        """Return a new random key."""
         return secrets.token_hex(16)
 
     def path(self, key: str) -> Path:
-        """Where the content of `key` is.
+        """Return the path of a blob's content.
 
         Raises:
-            ValueError: `key` is not one.
+            ValueError: `key` is not a blob key.
         """
         if not _KEY.fullmatch(key):
             raise ValueError(f"a blob key is 32 hexadecimal digits, got {key!r}")
         return self._root / key[:2] / key
 
     async def write(self, key: str, chunks: AsyncIterable[bytes], md5: str | None = None) -> Written:
-        """Put the content at `key`, replacing what was there; it is on disk when this returns.
+        """Write or replace the content of `key`. It is on disk when this returns.
 
         Raises:
-            ValueError: its MD5 is not the announced one; nothing is replaced then.
+            ValueError: the content's MD5 is not `md5`. Nothing is replaced then.
         """
         target = self.path(key)
         with self._partial() as (partial, file):
@@ -65,7 +65,7 @@ class BlobStore:
         return written
 
     def put(self, key: str, content: bytes) -> Written:
-        """`write` for a small content that is in memory anyway."""
+        """Write a small content that is in memory, as `write` does."""
         target = self.path(key)
         with self._partial() as (partial, file):
             file.write(content)
@@ -73,11 +73,11 @@ class BlobStore:
         return Written(len(content), _base64(hashlib.md5(content, usedforsecurity=False)))
 
     def read(self, key: str) -> bytes:
-        """The whole content, for small blobs such as manifests."""
+        """Return the whole content of a small blob, such as a manifest."""
         return self.path(key).read_bytes()
 
     def delete(self, key: str) -> None:
-        """Let the content go; nothing happens if there is none."""
+        """Delete the content, if there is any."""
         self.path(key).unlink(missing_ok=True)
 
     @contextmanager
@@ -113,7 +113,7 @@ def _base64(digest: "hashlib._Hash") -> str:
 
 
 def _publish(file: BinaryIO, partial: Path, target: Path) -> None:
-    """Sync the content, rename it into place, sync the folder: a blob that is there is there whole."""
+    """Sync the content, rename it into place and sync the folder, so that every blob is complete."""
     file.flush()
     os.fsync(file.fileno())
     target.parent.mkdir(exist_ok=True)

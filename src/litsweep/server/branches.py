@@ -1,6 +1,6 @@
-"""Runs that go on from a step of a history: one rewound to a step of its own, and a fork of another run.
+"""Runs that continue from a step of a history: a rewound run from its own, a fork from that of another run.
 
-The rows up to that step are the run's own lines from then on: whatever reads a history reads them too.
+The rows up to that step are copied to the run, so that all readers of its history find them.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
-from litsweep.server import history_keys, life_cycle
+from litsweep.server import history_keys, run_states
 from litsweep.server.errors import NotFoundError
 from litsweep.server.history_keys import flat
 from litsweep.server.store import lines, runs
@@ -29,20 +29,20 @@ AGGREGATES: dict[int, tuple[str, Callable[[Sequence[float]], float]]] = {
     5: ("last", lambda values: values[-1]),
     8: ("first", lambda values: values[0]),
 }
-"""What `define_metric(summary=…)` makes of the values of a metric, by W&B's number for it."""
+"""The aggregates of `define_metric(summary=…)`, by W&B's number."""
 NO_SUMMARY = 6
 
 
 @dataclass(frozen=True)
 class BranchPoint:
-    """The step of a run after which another one (or itself) goes on."""
+    """The step of a run after which another run, or the same one, continues."""
 
     run: str
     step: float
 
 
 def branch_point(config: Values) -> BranchPoint | None:
-    """Where a run branched off, as the client writes it into the config."""
+    """Return the branch point that the client writes into the config, or None."""
     match config.get("_wandb"):
         case {"branch_point": {"run_id": str(run), "step": int() | float() as step}}:
             return BranchPoint(run, step)
@@ -50,23 +50,23 @@ def branch_point(config: Values) -> BranchPoint | None:
 
 
 def rewind(connection: Connection, run: RunRecord, step: float) -> None:
-    """Drop what a run logged after `step`; it is running again, and logs on behind that step.
+    """Delete what a run logged after `step`, and let it run again from there.
 
     Raises:
         LitsweepError: the run has no such step.
     """
     _check_step(run, step, "rewound")
-    begun_again = life_cycle.rewound(run, time.time())
-    runs.change(connection, run.id, **begun_again, **_take_rows(connection, run, run.id, step))
+    run_states.rewind(connection, run)
+    runs.change(connection, run.id, **_take_rows(connection, run, run.id, step))
 
 
 def fork(connection: Connection, run: RunRecord, point: BranchPoint) -> None:
-    """Let a run begin with the config of another and its history up to `point`.
+    """Start a run with the config of another run and its history up to `point`.
 
-    Nothing changes for a run that is that fork already: its client says so each time.
+    The client repeats this each time it updates the run. Only the first time counts.
 
     Raises:
-        LitsweepError: there is no such run in the project, or it has no such step.
+        LitsweepError: the project has no such run, or the run has no such step.
     """
     if branch_point(run.config_values) == point:
         return
@@ -89,17 +89,17 @@ def _check_step(run: RunRecord, step: float, how: str) -> None:
 
 
 def _take_rows(connection: Connection, source: RunRecord, run_id: int, step: float) -> dict[str, Any]:
-    """Make the rows of `source` up to `step` the history of a run; what changes for that run."""
+    """Copy the rows of `source` up to `step` to a run. Return the columns of the run that change."""
     found = lines.read(connection, source.id, HISTORY)
     kept = [line for line in found if line.step is not None and line.step <= step]
     kept = [replace(line, number=n) for n, line in enumerate(kept)]
-    lines.forget_from(connection, run_id, HISTORY, 0)
+    lines.delete_from(connection, run_id, HISTORY, 0)
     lines.put(connection, run_id, HISTORY, kept)
-    return {"summary": dumps(summary_of(kept, source.config_values)), **history_of(kept)}
+    return {"summary": dumps(summary_of(kept, source.config_values)), **history_columns(kept)}
 
 
-def history_of(kept: Sequence[Line]) -> dict[str, Any]:
-    """The columns of a run that tell of its history, when it has these lines."""
+def history_columns(kept: Sequence[Line]) -> dict[str, Any]:
+    """Return the columns that describe the history of a run with these lines."""
     return {
         "history_lines": len(kept),
         "history_keys": history_keys.updated("{}", (json.loads(line.body) for line in kept)),
@@ -108,7 +108,7 @@ def history_of(kept: Sequence[Line]) -> dict[str, Any]:
 
 
 def summary_of(kept: Sequence[Line], config: Values) -> dict[str, Any]:
-    """The summary after these lines, with the aggregates that the config defines."""
+    """Return the summary of a run with these lines, with the aggregates that its config defines."""
     rows = [json.loads(line.body) for line in kept]
     last: dict[str, Any] = {}
     for row in rows:
@@ -116,8 +116,8 @@ def summary_of(kept: Sequence[Line], config: Values) -> dict[str, Any]:
     return _aggregated(last, rows, config)
 
 
-def continued(connection: Connection, run: RunRecord, sent: Values) -> dict[str, Any]:
-    """The summary of a run that branched off; its client knows only what was logged after."""
+def merge_summary(connection: Connection, run: RunRecord, sent: Values) -> dict[str, Any]:
+    """Return the summary of a fork or rewound run. Its client `sent` only what was logged since."""
     summary = merged(run.summary_values, sent)
     if not _wanted_aggregates(run.config_values):
         return summary
@@ -126,9 +126,9 @@ def continued(connection: Connection, run: RunRecord, sent: Values) -> dict[str,
 
 
 def _wanted_aggregates(config: Values) -> dict[str, list[int]]:
-    """W&B's numbers of the aggregates that `define_metric` was asked for, by metric.
+    """Return the numbers of the aggregates that `define_metric` asks for, by metric.
 
-    The config has the fields of a definition by their numbers in W&B's protocol: name 1, aggregates 7.
+    In the config the fields of a definition have W&B's numbers: 1 is the name, 7 the aggregates.
     """
     wanted = {}
     match config.get("_wandb"):
@@ -157,7 +157,7 @@ def _aggregated(summary: dict[str, Any], rows: Sequence[Values], config: Values)
 
 
 def _replaced(values: Values, name: str, value: Values | None) -> dict[str, Any]:
-    """`values` with another value at a dotted name that is there; without it for None."""
+    """Return `values` with the value at a dotted name replaced, or deleted for None."""
     if name in values:
         return {key: value if key == name else old for key, old in values.items() if key != name or value}
     first, _, rest = name.partition(".")
@@ -166,7 +166,7 @@ def _replaced(values: Values, name: str, value: Values | None) -> dict[str, Any]
 
 
 def merged(values: Values, newer: Values) -> dict[str, Any]:
-    """`values` with the newer ones over them, nested ones too; media (`{"_type": …}`) is one value."""
+    """Return `values` updated with `newer`, also inside nested values, except media (`{"_type": …}`)."""
     both = {**values, **newer}
     for key, value in newer.items():
         old = values.get(key)

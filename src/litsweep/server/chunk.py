@@ -1,4 +1,4 @@
-"""One request of the file stream: checked whole, before any of it is stored."""
+"""A request to the file stream, checked as a whole before any of it is stored."""
 
 import gzip
 import json
@@ -17,16 +17,16 @@ _STREAMS = {"wandb-history.jsonl": HISTORY, "wandb-events.jsonl": EVENTS, "outpu
 _SUMMARY = "wandb-summary.json"
 
 LARGEST_STEP, LARGEST_LINE = 2**63 - 1, 2**31 - 1
-"""What the columns of the database hold."""
+"""The largest numbers that the columns of the database hold."""
 
 
 class ChunkError(LitsweepError):
-    """The request is no chunk of a file stream: HTTP 400."""
+    """The request is not a chunk of a file stream: HTTP 400."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """Consecutive lines of one stream, the first of them number `offset`; for all but the log, parsed too."""
+class StreamPart:
+    """Consecutive lines of one stream, from number `offset` on. Lines of the log are not parsed to `rows`."""
 
     offset: int
     lines: Sequence[str]
@@ -35,19 +35,19 @@ class Part:
 
 @dataclass(frozen=True)
 class Chunk:
-    """What a run has logged since its last chunk: by stream, and its summary, as JSON text.
+    """What a run has logged since its last chunk: parts by stream, and the summary as JSON text.
 
-    `exit_code` is None while the run goes on.
+    `exit_code` is None while the run continues.
     """
 
-    parts: Mapping[str, Part]
+    parts: Mapping[str, StreamPart]
     summary: str | None
     is_preempting: bool
     exit_code: int | None
 
 
 def read_chunk(body: bytes, encoding: str | None) -> Chunk:
-    """The chunk in a request's body, of that content encoding. Raises ChunkError."""
+    """Return the chunk in a request's body. Raise ChunkError if it is not one."""
     try:
         sent = _object(json.loads((gzip.decompress(body) if encoding == "gzip" else body) or b"{}"))
         files = _object(sent.get("files") or {})
@@ -62,14 +62,14 @@ def read_chunk(body: bytes, encoding: str | None) -> Chunk:
         raise ChunkError(f"not a file stream chunk: {error}") from error
 
 
-def _part(name: str, part: Any) -> Part:
+def _part(name: str, part: Any) -> StreamPart:
     offset, content = int(_object(part).get("offset") or 0), part.get("content") or []
     if not 0 <= offset <= LARGEST_LINE:
         raise ValueError(f"{name} has no line {offset}")
     if _STREAMS.get(name) == LOG:
-        return Part(offset, [_storable(str(line)) for line in content], [])
+        return StreamPart(offset, [_storable(str(line)) for line in content], [])
     rows = [_row(name, n, line) for n, line in enumerate(content, start=offset)]
-    return Part(offset, [_storable(dumps(row)) for row in rows], rows)
+    return StreamPart(offset, [_storable(dumps(row)) for row in rows], rows)
 
 
 def _row(name: str, n: int, line: Any) -> Row:
@@ -86,5 +86,5 @@ def _object(value: Any) -> Row:
 
 
 def _storable(text: str) -> str:
-    """PostgreSQL's text has no NUL, and UTF-8 no half of a surrogate pair."""
+    """Replace what no database stores: PostgreSQL has no NUL, and UTF-8 no half of a surrogate pair."""
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()

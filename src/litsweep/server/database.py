@@ -1,4 +1,4 @@
-"""The database: SQLite in a file, or PostgreSQL by URL, behind short transactions."""
+"""The database: SQLite in a file, or PostgreSQL by URL, used in short transactions."""
 
 import threading
 import time
@@ -13,17 +13,17 @@ from litsweep.errors import LitsweepError
 from litsweep.server.store.tables import metadata
 
 BACKENDS = ("sqlite", "postgresql")
-ADVISORY_LOCK = 0x1175_EE9  # any number, as long as only litsweep servers use it
+ADVISORY_LOCK = 0x1175_EE9  # any number that only litsweep servers use
 
-_GOODBYE = 5.0
-"""Seconds that PostgreSQL may take to notice that a server before this one has gone."""
+_DISCONNECT_TIME = 5.0
+"""Seconds that PostgreSQL may take to notice that the previous server has exited."""
 
 
 class Database:
-    """Transactions on one database. What `write` has left is on disk: it survives the end of the process.
+    """Transactions on one database. A write is on disk when its transaction ends.
 
-    Writers queue on a lock: SQLite knows one at a time, and its own busy handler is unfair and polls; on
-    PostgreSQL the queue spares the server's few writers every conflict between them. Readers never wait.
+    Writers queue on a lock. SQLite allows one writer at a time, and its own busy handler polls and is unfair.
+    On PostgreSQL the queue avoids all conflicts between writers. Readers never wait.
     """
 
     def __init__(self, url: str) -> None:
@@ -31,16 +31,16 @@ class Database:
         is_sqlite = engine.dialect.name == "sqlite"
         self._engine = engine
         self._writer = engine.execution_options(writing=True)
-        # One transaction reads one state of the data; SQLite's always do.
+        # A transaction reads one snapshot of the data. SQLite's always do.
         self._reader = engine if is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
         self._lock = threading.Lock()
         self._claim: Connection | None = None
 
     def create_tables(self) -> None:
-        """Make the tables that are not there yet; those of all modules imported so far.
+        """Create missing tables, of all modules that are imported so far.
 
         Raises:
-            LitsweepError: the database cannot be reached, or another server works on it.
+            LitsweepError: the database cannot be reached, or another server uses it.
         """
         try:
             self._claim_alone()
@@ -51,22 +51,22 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view of the database."""
+        """Open a transaction that reads one snapshot of the database."""
         with self._reader.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that may write: committed at the end, rolled back if the block raises."""
+        """Open a transaction that may write. It is rolled back if the block raises."""
         with self._lock, self._writer.begin() as connection:
             yield connection
 
     def _claim_alone(self) -> None:
-        """Two servers would hand out the same runs. A SQLite file is guarded by the lock on its folder."""
+        """Lock a PostgreSQL database, because two servers would dispatch the same runs."""
         if self._engine.dialect.name != "postgresql":
             return
         self._claim = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        end = time.monotonic() + _GOODBYE
+        end = time.monotonic() + _DISCONNECT_TIME
         while not self._claim.scalar(select(func.pg_try_advisory_lock(ADVISORY_LOCK))):
             if time.monotonic() > end:
                 self.close()
@@ -100,9 +100,9 @@ def _engine(address: str) -> Engine:
 
 
 def _configure(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions are begun by `_begin`, not by the driver
+    connection.isolation_level = None  # `_begin` begins transactions, not the driver
     connection.execute("PRAGMA journal_mode = WAL")
-    # FULL syncs the log at each commit, so that a row also survives the end of the machine.
+    # FULL syncs the log at each commit, so that a row also survives a power cut.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA busy_timeout = 30000")

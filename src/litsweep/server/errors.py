@@ -1,7 +1,7 @@
-"""What a client can ask for that is not there."""
+"""Errors of requests."""
 
 from litsweep.errors import LitsweepError
 
 
 class NotFoundError(LitsweepError):
-    """The thing is not, or no longer, on this server: HTTP 404."""
+    """Something that the client names does not exist on this server: HTTP 404."""

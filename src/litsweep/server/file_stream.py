@@ -1,8 +1,7 @@
-"""`POST /files/{entity}/{project}/{run}/file_stream`: what a run logs.
+"""`POST /files/{entity}/{project}/{run}/file_stream`: the rows and console lines that a run logs.
 
-Every line comes with its number, and a client sends a chunk again when it missed the answer: lines are
-written at their numbers, over what is there, so that a chunk may come any number of times. The answer is sent
-when the lines are on disk.
+A client resends a chunk if it missed the answer. Each line has a number and replaces the line stored under
+it, so that a resent chunk changes nothing. The answer is sent when the lines are on disk.
 """
 
 import json
@@ -18,9 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from litsweep.server import branches, history_keys, life_cycle
+from litsweep.server import branches, history_keys, run_states
 from litsweep.server.backend import Backend, backend_of
-from litsweep.server.chunk import LARGEST_STEP, Chunk, ChunkError, Part, Row, read_chunk
+from litsweep.server.chunk import LARGEST_STEP, Chunk, ChunkError, Row, StreamPart, read_chunk
 from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
 from litsweep.server.store.runs import RunRecord
@@ -33,7 +32,7 @@ COUNTS = {HISTORY: "history_lines", EVENTS: "event_lines", LOG: "log_lines"}
 
 
 async def file_stream(request: Request) -> Response:
-    """Store one chunk; the answer says whether the run should stop."""
+    """Store one chunk. The answer says whether the run should stop."""
     body = await request.body()
     path = request.path_params
     return await run_in_threadpool(
@@ -44,7 +43,7 @@ async def file_stream(request: Request) -> Response:
 def receive(
     backend: Backend, path: tuple[str, str, str], body: bytes, headers: Mapping[str, str]
 ) -> Response:
-    """Store the chunk in `body` for the run at `path` (entity, project, run)."""
+    """Store the chunk in `body` for the run at `path` (entity, project, run). Return the response."""
     try:
         chunk = read_chunk(body, headers.get("content-encoding"))
     except ChunkError as error:
@@ -53,9 +52,9 @@ def receive(
         run = runs.find_by_path(connection, *path)
         if run is None:
             return _refusal(404, f"run {'/'.join(path)} does not exist")
-        apply(connection, run, chunk, by_launcher=headers.get("user-agent") == AGENT_NAME)
+        store_chunk(connection, run, chunk, by_launcher=headers.get("user-agent") == AGENT_NAME)
     if run.sweep_id is not None:
-        backend.sweeps.touch(run.sweep_id)
+        backend.sweeps.mark_changed(run.sweep_id)
     return JSONResponse({"stopped": run.stopped_by is not None})
 
 
@@ -63,10 +62,10 @@ def _refusal(status: int, message: str) -> Response:
     return JSONResponse({"errors": [{"message": message}]}, status_code=status)
 
 
-def apply(connection: Connection, run: RunRecord, chunk: Chunk, by_launcher: bool = False) -> None:
-    """Write a chunk's lines, and what follows from it for the run.
+def store_chunk(connection: Connection, run: RunRecord, chunk: Chunk, by_launcher: bool = False) -> None:
+    """Store a chunk's lines and summary, and change the run's state accordingly.
 
-    `by_launcher` if an agent of `litsweep launch` sent it in place of the run's own client.
+    `by_launcher` says that an agent of `litsweep launch` sent the chunk in place of the run's client.
     """
     now = time.time()
     changes: Changes = {}
@@ -78,38 +77,37 @@ def apply(connection: Connection, run: RunRecord, chunk: Chunk, by_launcher: boo
         changes |= _write(connection, run, stream, part)
     run = replace(run, summary=_summary(connection, run, chunk))
     changes |= {"stale_streams": ",".join(sorted(stale))}
-    changes |= {"started_at": run.started_at, "summary": run.summary}
-    is_of_another = run.state == RunState.PENDING and run.started_at is not None
-    if not is_of_another or (by_launcher and run.is_named):  # else last words of the process before this one
-        changes |= _state(run, chunk, now)
-    else:
-        changes["heartbeat_at"] = now
+    changes |= {"started_at": run.started_at, "summary": run.summary, "heartbeat_at": now}
     runs.change(connection, run.id, **changes)
+    is_restarting = run.state is RunState.PENDING and run.started_at is not None
+    if not is_restarting or (by_launcher and run.is_named):  # else a late chunk of the previous process
+        _change_state(connection, run, chunk)
 
 
 def _summary(connection: Connection, run: RunRecord, chunk: Chunk) -> str:
     if chunk.summary is None or branches.branch_point(run.config_values) is None:
         return run.summary if chunk.summary is None else chunk.summary
-    return dumps(branches.continued(connection, run, json.loads(chunk.summary)))
+    return dumps(branches.merge_summary(connection, run, json.loads(chunk.summary)))
 
 
 def _start_over(connection: Connection, run: RunRecord, stream: str, offset: int, now: float) -> RunRecord:
-    """A run that was started anew, not resumed, counts its lines from 0, or from those of the run that it is
-    a fork of: the old ones behind are not its own.
+    """Delete the old lines of a stream if the run was restarted, not resumed. Return the run.
 
-    Who holds lines of its history in memory knows by `started_at` that these are others.
+    A restarted run counts its lines from 0, or a fork from its branch point. A changed `started_at` says that
+    lines of the history in memory are stale.
     """
     if offset >= getattr(run, COUNTS[stream]):
         return run
-    lines.forget_from(connection, run.id, stream, offset)
+    lines.delete_from(connection, run.id, stream, offset)
     if stream != HISTORY:
-        return replace(run, **{COUNTS[stream]: offset})  # type: ignore[arg-type]
+        count: Changes = {COUNTS[stream]: offset}
+        return replace(run, **count)
     kept = lines.read(connection, run.id, HISTORY)
     summary = dumps(branches.summary_of(kept, run.config_values))
-    return replace(run, **branches.history_of(kept), summary=summary, started_at=now)
+    return replace(run, **branches.history_columns(kept), summary=summary, started_at=now)
 
 
-def _write(connection: Connection, run: RunRecord, stream: str, part: Part) -> Changes:
+def _write(connection: Connection, run: RunRecord, stream: str, part: StreamPart) -> Changes:
     steps = [_step(row, n) for n, row in enumerate(part.rows, part.offset)] if stream == HISTORY else []
     numbered = enumerate(zip_longest(part.lines, steps), part.offset)
     lines.put(connection, run.id, stream, [Line(n, body, step) for n, (body, step) in numbered])
@@ -125,19 +123,20 @@ def _write(connection: Connection, run: RunRecord, stream: str, part: Part) -> C
 
 
 def _step(row: Row, line: int) -> int:
-    """The step of a row; its line number if it says none that the database can hold."""
+    """Return the step of a row, or its line number if it has no step that the database can hold."""
     step = number(row.get("_step"))
     return int(step) if step is not None and abs(step) <= LARGEST_STEP else line
 
 
-def _state(run: RunRecord, chunk: Chunk, now: float) -> Changes:
+def _change_state(connection: Connection, run: RunRecord, chunk: Chunk) -> None:
     if chunk.is_preempting:
-        run = replace(run, state=RunState.PREEMPTING)
+        run_states.preempt(connection, run)
+    elif chunk.exit_code is None:
+        run_states.reconnect(connection, run)
     if chunk.exit_code is not None:
-        return life_cycle.ended(run, chunk.exit_code, now)
-    if run.state == RunState.CRASHED:  # it was only out of reach
-        return {"state": RunState.RUNNING, "failure": None, "ended_at": None, "heartbeat_at": now}
-    return {"state": run.state, "heartbeat_at": now}
+        current = runs.get(connection, run.id)
+        assert current is not None  # the caller read it in the same transaction
+        run_states.end(connection, current, chunk.exit_code)
 
 
 routes: list[BaseRoute] = [

@@ -1,7 +1,6 @@
-"""Upload and download of blobs, by signed links: `PUT` and `GET /blobs/KEY/NAME`.
+"""HTTP routes of blobs: `PUT` and `GET /blobs/KEY/NAME` by signed link, and artifact files by digest.
 
-The client sends no key with these requests; the signature in the link stands for it. The name is there for
-the content type only. For one file of an artifact the client asks with its key, by the digest.
+A signed link needs no API key; an artifact file does. The `NAME` of a link decides only the content type.
 """
 
 import base64
@@ -17,31 +16,31 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from litsweep.server.artifacts import contents
 from litsweep.server.auth import Keyring
 from litsweep.server.backend import Backend, backend_of
 from litsweep.server.blobs import Written
-from litsweep.server.store import artifact_files
 from litsweep.server.store import blobs as blob_store
 from litsweep.server.store.blobs import BlobRecord
 
-# What a run uploads must not act in the browser with the session of the person who looks at it.
+# A file from a run must not use the session of the person who opens it in a browser.
 INERT = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
 
 
 def link(keyring: Keyring, method: str, key: str, name: str) -> str:
-    """The path and query of a signed link; `name` is the file's, with or without folders."""
-    # Not every client and proxy gives back an address with any character in it; a plain one they all do.
+    """Return the path and query of a signed link to a file. `name` may include folders."""
+    # Some clients and proxies change an address with special characters.
     plain = re.sub(r"[^\w.-]", "_", PurePosixPath(name).name).lstrip(".") or "file"
     return keyring.link(method, f"/blobs/{key}/{plain}")
 
 
 def media_type(name: str) -> str:
-    """By the name's ending."""
+    """Return the media type of a file name."""
     return guess_type(name)[0] or "application/octet-stream"
 
 
 async def upload(request: Request) -> Response:
-    """Store the body; answer when it is on disk."""
+    """Store the request's body as a blob. Respond when it is on disk."""
     backend, key = backend_of(request), request.path_params["key"]
     blob = await run_in_threadpool(_announced, backend, key)
     try:
@@ -68,41 +67,40 @@ def _mark_stored(backend: Backend, key: str, written: Written) -> bool:
 
 
 def _content(backend: Backend, key: str, name: str) -> Response:
-    """The content, or the part of it that the Range header asks for."""
+    """Return the content, or the part that the Range header asks for."""
     path = backend.blobs.path(key)
     if not path.exists():
         raise HTTPException(404)
     return FileResponse(path, media_type=media_type(name), headers=INERT)
 
 
-async def artifact_file(request: Request) -> Response:
-    """One file of an artifact."""
+def artifact_file(request: Request) -> Response:
+    """Return the content of one file of an artifact, found by its digest."""
     backend = backend_of(request)
     try:
         digest = _digest_in(request.path_params["path"])
     except ValueError:
         raise HTTPException(404) from None
-    key = await run_in_threadpool(_key_of, backend, digest)
-    if key is None:
+    with backend.database.read() as connection:
+        keys = contents.stored_keys(connection, [digest])
+    if not keys:
         raise HTTPException(404)
-    return _content(backend, key, "")
+    return _content(backend, keys[digest], "")
 
 
 def _digest_in(path: str) -> str:
-    """The digest (base64) of a path `REGION/ENTITY/ARTIFACT/DIGEST`, in hexadecimal digits there; newer
-    clients ask for `REGION/ENTITY/PROJECT/COLLECTION/ARTIFACT/DIGEST/NAME`."""
+    """Return the digest in base64. The path has it in hexadecimal digits.
+
+    The path is `REGION/ENTITY/ARTIFACT/DIGEST`. That of newer clients is
+    `REGION/ENTITY/PROJECT/COLLECTION/ARTIFACT/DIGEST/NAME`.
+    """
     parts = path.split("/")
     digest = parts[-1] if len(parts) == 4 else parts[-2:][0]
     return base64.b64encode(bytes.fromhex(digest)).decode()
 
 
-def _key_of(backend: Backend, digest: str) -> str | None:
-    with backend.database.read() as connection:
-        return artifact_files.stored_keys(connection, [digest]).get(digest)
-
-
 async def blob(request: Request) -> Response:
-    """One blob, for the holder of a signed link."""
+    """Store or return one blob, if the link is signed."""
     method = "PUT" if request.method == "PUT" else "GET"
     if not backend_of(request).keyring.allows(method, request.scope["path"], request.query_params):
         raise HTTPException(403, "this link is not signed by this server for this use, or it has expired")
@@ -112,7 +110,7 @@ async def blob(request: Request) -> Response:
 
 
 def collect_garbage(backend: Backend) -> None:
-    """Delete the content of blobs that nothing refers to any more."""
+    """Delete the blobs that nothing refers to, with their content."""
     with backend.database.write() as connection:
         keys = blob_store.take_unused(connection)
     for key in keys:

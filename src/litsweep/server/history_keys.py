@@ -1,4 +1,4 @@
-"""Which metrics a run has logged, and what kind of values: kept up row by row, so that none is read again."""
+"""The metrics that a run has logged, with the types of their values. Each new row updates them."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,12 +7,12 @@ from typing import Any
 from litsweep.server.wire_json import NAMES, dumps
 from litsweep.sweep.values import is_finite
 
-# metric (nested ones dotted) -> {"types": {type: count}, "monotonic": bool, "last": value}
 Keys = dict[str, dict[str, Any]]
+"""For each metric (nested ones dotted): `{"types": {type: count}, "monotonic": bool, "last": value}`."""
 
 
 def updated(keys: str, rows: Iterable[Mapping[str, Any]]) -> str:
-    """`keys` (as JSON text) with `rows` counted in."""
+    """Return `keys`, as JSON text, updated with `rows`."""
     known: Keys = json.loads(keys)
     for row in rows:
         add_row(known, row)
@@ -20,7 +20,7 @@ def updated(keys: str, rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def add_row(keys: Keys, row: Mapping[str, Any]) -> None:
-    """Count one row in."""
+    """Update `keys` with one row."""
     for name, value in flat(row):
         known = keys.setdefault(name, {"types": {}, "monotonic": True, "last": None})
         kind = _type(value)
@@ -31,7 +31,7 @@ def add_row(keys: Keys, row: Mapping[str, Any]) -> None:
 
 
 def flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of a row by dotted name; media (`{"_type": …}`) is one leaf."""
+    """Return the values of a row by dotted name. A media object (`{"_type": …}`) is one value."""
     for key, value in row.items():
         if isinstance(value, Mapping) and "_type" not in value:
             yield from flat(value, f"{prefix}{key}.")
@@ -56,7 +56,7 @@ def _type(value: Any) -> str:
 
 
 def wire(keys: Keys, last_step: int) -> dict[str, Any]:
-    """As `Run.historyKeys` gives it."""
+    """Return the answer to the GraphQL field `Run.historyKeys`."""
     return {
         "keys": {
             name: {

@@ -1,62 +1,79 @@
-"""The thread that watches sweeps: stops runs early, notices runs that are gone, ends sweeps that are done."""
+"""The thread that watches the sweeps: it stops runs early, ends lost runs, and finishes sweeps."""
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from litsweep.server import life_cycle, sweep_states
+from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.store import runs, sweeps
+from litsweep.server.store.runs import RunRecord, StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.early_termination.rule import StopDecision
 from litsweep.sweep.run import RunState
 
+FindRuns = Callable[[Connection, float], Sequence[RunRecord]]
+EndRun = Callable[[Connection, RunRecord], None]
+
 logger = logging.getLogger(__name__)
 
-# Seconds between two rounds: at least, so that a busy sweep does not keep it going all the time, and at most.
-PAUSE, PERIOD = 0.3, 5.0
-# Seconds that an agent is silent; shorter than hand_out.AGENT_GONE_AFTER, when another agent gets its run.
+MIN_PERIOD, MAX_PERIOD = 0.3, 5.0
+"""Seconds between two rounds. The minimum keeps a busy sweep from taking all the time."""
 LEFT_BEHIND_AFTER = 50.0
+"""Seconds of an agent's silence. Shorter than dispatch.AGENT_GONE_AFTER, when another agent gets its run."""
+
+
+@dataclass(frozen=True)
+class _SearchStatus:
+    """The answer of a sweep's search: new values of columns, why the sweep is done, and the runs to stop."""
+
+    columns: Mapping[str, object] = field(default_factory=dict)
+    done_because: str | None = None
+    stops: Sequence[StopDecision] = ()
 
 
 class Monitor:
-    """Works from `start` to `stop`. Ages count from its start: an outage of the server kills no run."""
+    """The thread, which works from `start` to `stop`.
+
+    It measures silence from its own start, so that an outage of the server ends no run.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._started_at = time.time()
-        self._failed: set[int] = set()  # sweeps of which the last round failed
+        self._failed: set[int] = set()  # sweeps that raised in the last round
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
 
     def start(self) -> None:
-        """Begin, with every sweep that may not have been done when the last server ended."""
+        """Start, with every sweep that is not over."""
         with self._backend.database.read() as connection:
             for sweep_id in sweeps.unfinished(connection):
-                self._backend.sweeps.touch(sweep_id)
+                self._backend.sweeps.mark_changed(sweep_id)
         self._thread.start()
 
     def stop(self) -> None:
-        """End, after the round under way."""
+        """Stop after the current round."""
         self._ended.set()
-        self._backend.sweeps.news.set()
+        self._backend.sweeps.has_changed.set()
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._ended.wait(PAUSE):
-            self._backend.sweeps.news.wait(PERIOD)
-            self.look()
+        while not self._ended.wait(MIN_PERIOD):
+            self._backend.sweeps.has_changed.wait(MAX_PERIOD)
+            self.run_once()
 
-    def look(self) -> None:
-        """One round. A sweep at which it fails is tried again in the next: its news are not lost."""
-        self._guarded(self._find_crashed)
-        self._guarded(self._find_left_behind)
-        for sweep_id in self._backend.sweeps.touched() | self._failed:
+    def run_once(self) -> None:
+        """Run one round. A sweep that raises is retried in the next round."""
+        crash_after = self._backend.settings.crash_after
+        self._guarded(self._end_gone, runs.silent_since, crash_after, run_states.lose)
+        self._guarded(self._end_gone, runs.left_behind, LEFT_BEHIND_AFTER, run_states.mark_unreported)
+        for sweep_id in self._backend.sweeps.take_changed() | self._failed:
             if self._ended.is_set():
                 return
             if self._guarded(self._advance, sweep_id):
@@ -64,77 +81,60 @@ class Monitor:
             else:
                 self._failed.add(sweep_id)
 
-    def _guarded(self, action: Callable[..., None], *args: int) -> bool:
-        """Whether it worked: one bad sweep must not end the watch over the others, nor fill the log."""
+    def _guarded(self, action: Callable[..., None], *args: object) -> bool:
+        """Run an action. If it raises, log that once and return False.
+
+        One broken sweep must not stop the monitor for the others, or fill the log.
+        """
         try:
             action(*args)
         except Exception:
-            if self._failed.isdisjoint(args):
-                logger.exception("the monitor failed at %s%s; it goes on", action.__name__, args)
+            if args[0] not in self._failed:
+                logger.exception("the monitor failed in %s%s and continues", action.__name__, args)
             return False
         return True
 
-    def _find_crashed(self) -> None:
-        limit = time.time() - self._backend.settings.crash_after
+    def _end_gone(self, find: FindRuns, silence: float, end: EndRun) -> None:
+        """End the runs that `find` returns for the time `silence` seconds ago."""
+        limit = time.time() - silence
         if self._started_at > limit:
             return
         with self._backend.database.read() as connection:
-            silent = runs.silent_since(connection, limit)
-        for run in silent:
-            with self._backend.database.write() as connection:
-                current = runs.get(connection, run.id)
-                if current is not None and current.is_alive and current.heartbeat_at <= limit:
-                    runs.change(connection, run.id, **life_cycle.lost(current, time.time()))
-            if run.sweep_id is not None:
-                self._backend.sweeps.touch(run.sweep_id)
-
-    def _find_left_behind(self) -> None:
-        """End the last run of each agent that is gone and whose programs report nothing: it ended as well."""
-        limit = time.time() - LEFT_BEHIND_AFTER
-        if self._started_at > limit:
-            return
-        with self._backend.database.read() as connection:
-            if not runs.left_behind(connection, limit):
+            if not find(connection, limit):
                 return
         with self._backend.database.write() as connection:
-            left = runs.left_behind(connection, limit)
-            for run in left:
-                runs.change(connection, run.id, **life_cycle.unreported(run, time.time()))
-        for sweep_id in {run.sweep_id for run in left if run.sweep_id is not None}:
-            self._backend.sweeps.touch(sweep_id)
+            gone = find(connection, limit)
+            for run in gone:
+                end(connection, run)
+        for sweep_id in {run.sweep_id for run in gone if run.sweep_id is not None}:
+            self._backend.sweeps.mark_changed(sweep_id)
 
     def _advance(self, sweep_id: int) -> None:
-        """Tell the search the news of one sweep, and do what it says."""
+        """Pass one sweep's new results to its search. Store the answer of the search."""
         with self._backend.database.read() as connection:
             record = sweeps.get(connection, sweep_id)
         if record is None:
             return
-        found, decisions = ({}, []) if record.scheduler else self._ask_search(record)
-        news = {key: value for key, value in found.items() if value != getattr(record, key)}
-        if not (news or decisions or record.done_because or record.scheduler):
+        status = _SearchStatus() if record.scheduler else self._ask_search(record)
+        news = {key: value for key, value in status.columns.items() if value != getattr(record, key)}
+        if not (news or status.stops or status.done_because or record.done_because or record.scheduler):
             return
         with self._backend.database.write() as connection:
-            self._ask_to_stop(connection, record, decisions)
+            for decision in status.stops:
+                run = runs.find(connection, record.project_id, decision.id)
+                if run is not None and run.state is RunState.RUNNING:
+                    run_states.request_stop(connection, run, StoppedBy.SEARCH, decision.reason)
             if news:
                 sweeps.change(connection, sweep_id, **news)
-            sweep_states.finish_if_done(connection, record)
+            if record.done_because is None and status.done_because is not None:
+                sweep_states.set_done(connection, record, status.done_because)
+            else:
+                sweep_states.finish_if_done(connection, record)
 
-    def _ask_search(self, record: SweepRecord) -> tuple[dict[str, Any], Sequence[StopDecision]]:
+    def _ask_search(self, record: SweepRecord) -> _SearchStatus:
         live = self._backend.sweeps.get(record)
         with live.lock:
             with self._backend.database.read() as connection:
                 live.refresh(connection)
-            found = {
-                "best_loss": live.best_loss(),
-                "warnings": dumps(list(live.warnings)),
-                "done_because": record.done_because or live.done_because,
-            }
-            return found, live.to_stop()
-
-    def _ask_to_stop(
-        self, connection: Connection, record: SweepRecord, decisions: Sequence[StopDecision]
-    ) -> None:
-        for decision in decisions:
-            run = runs.find(connection, record.project_id, decision.id)
-            if run is not None and run.state == RunState.RUNNING:
-                life_cycle.ask_to_stop(connection, run, "search", dumps(decision.reason.to_json()))
+            columns = {"best_loss": live.best_loss(), "warnings": dumps(list(live.warnings))}
+            return _SearchStatus(columns, live.done_because, live.runs_to_stop())

@@ -1,4 +1,4 @@
-"""Which process listens on a port, for messages."""
+"""The name of the process that listens on a port, for messages."""
 
 import contextlib
 import shlex
@@ -10,10 +10,10 @@ _LONGEST = 60
 
 
 def port_holder(port: int) -> str:
-    """Name the process that listens on a TCP port of this machine, `another program` where it is hidden."""
+    """Return the process that listens on a TCP port of this machine, or `another program` if it is hidden."""
     sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended, or belongs to another user
+        with contextlib.suppress(OSError):  # it has exited, or belongs to another user
             if any(str(file.readlink()) in sockets for file in (process / "fd").iterdir()):
                 return f"process {process.name} ({_command(process)})"
     return "another program"

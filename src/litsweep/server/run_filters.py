@@ -17,39 +17,22 @@ Filter = Mapping[str, Any]
 MISSING = object()
 
 COLUMNS = {
-    "name": "name",
-    "display_name": "display_name",
-    "displayName": "display_name",
-    "state": "state",
-    "sweep": "sweep_name",
-    "sweepName": "sweep_name",
-    "sweep_name": "sweep_name",
-    "group": "group_name",
-    "job_type": "job_type",
-    "jobType": "job_type",
-    "host": "host",
-    "notes": "notes",
-    "description": "description",
-    "created_at": "created_at",
-    "createdAt": "created_at",
-    "heartbeat_at": "heartbeat_at",
-    "heartbeatAt": "heartbeat_at",
+    **{name: name for name in ("name", "display_name", "state", "host", "notes", "description", "job_type")},
+    **{name: name for name in ("created_at", "heartbeat_at", "duration", "entity", "commit", "sweep_name")},
     "updated_at": "heartbeat_at",
-    "updatedAt": "heartbeat_at",
-    "duration": "duration",
-    "entity": "entity",
+    "sweep": "sweep_name",
+    "group": "group_name",
     "project": "project_name",
-    "commit": "commit",
     "agent": "agent_name",
 }
 USER = ("user", "username", "user.username", "user.name")
 
 
 def select(found: Sequence[RunRecord], filters: str | None, order: str | None = None) -> list[RunRecord]:
-    """The runs that `filters` (JSON) lets through, in `order` (`+` ascending, `-` descending).
+    """Return the runs that meet `filters` (JSON), in `order` (`+` ascending, `-` descending).
 
-    Numbers come first and runs that lack the key last, whatever the direction. Of several aggregates of a
-    metric (`define_metric`) the best in the direction of the order counts.
+    In both directions numbers come first, and runs without the key last. If a metric has several aggregates
+    (`define_metric`), the best in the direction of the order counts.
     """
     wanted: Filter = json.loads(filters) if filters else {}
     kept = [run for run in found if matches(wanted, run)]
@@ -57,13 +40,13 @@ def select(found: Sequence[RunRecord], filters: str | None, order: str | None = 
 
 
 def without_runs(found: Sequence[RunRecord], filters: str | None) -> list[Filter]:
-    """The alternatives of `filters` (the parts of its `$or`, else the whole) that no run meets."""
+    """Return the alternatives in `filters` (the parts of its `$or`, or the whole) that no run meets."""
     wanted: Filter = json.loads(filters) if filters else {}
     return [part for part in wanted.get("$or", [wanted]) if not any(matches(part, run) for run in found)]
 
 
 def sweep_of(filters: str | None) -> str | None:
-    """The one sweep that `filters` limit the runs to, if they do."""
+    """Return the name of the sweep that `filters` limit the runs to, or None."""
     wanted: Filter = json.loads(filters) if filters else {}
     for part in [wanted, *wanted.get("$and", ())]:
         if isinstance(part.get("sweep"), str):
@@ -72,7 +55,7 @@ def sweep_of(filters: str | None) -> str | None:
 
 
 def matches(wanted: Filter, run: RunRecord) -> bool:
-    """Whether a run meets every condition of `wanted`."""
+    """Return True if a run meets every condition of `wanted`."""
     return all(_meets(key, condition, run) for key, condition in (wanted or {}).items())
 
 
@@ -97,19 +80,16 @@ def _holds(value: Any, condition: Any) -> bool:
 
 
 def _operator(name: str) -> Callable[[Any, Any], bool]:
-    try:
-        return OPERATORS[name]
-    except KeyError:
+    if name not in OPERATORS:
         known = ", ".join(OPERATORS)
-        raise LitsweepError(
-            f"filters: {name} is not an operator that this server knows; use {known}"
-        ) from None
+        raise LitsweepError(f"filters: {name} is not an operator that this server knows; use {known}")
+    return OPERATORS[name]
 
 
 def _equal(value: Any, operand: Any) -> bool:
-    """Mongo's equality: a list equals each of its items, and null equals what is missing.
+    """Return True if the values are equal as in Mongo: null equals a missing value, a list each of its items.
 
-    So do the aggregates of a metric.
+    Likewise, the aggregates of a metric equal each of their values.
     """
     if operand is None:
         return value is MISSING or value is None
@@ -136,9 +116,9 @@ def _compare(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 
 
 def _comparable(value: Any, operand: Any) -> tuple[Any, Any]:
-    """Times come as ISO text, in UTC unless it says otherwise, and are kept as seconds.
+    """Return two values that can be compared. A time as ISO text (UTC by default) becomes seconds.
 
-    The client is told whole seconds of a time, so what it compares with those counts no fraction either.
+    Clients read times in whole seconds. If `operand` is one, the fraction of the stored time is dropped.
     """
     if not isinstance(value, float) or not isinstance(operand, str):
         return value, operand
@@ -174,9 +154,9 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def value_of(run: RunRecord, key: str) -> Any:
-    """The value of `config.X`, `summary_metrics.X` or a column; MISSING if the run has none.
+    """Return the value of `config.X`, `summary_metrics.X` or a column, or MISSING.
 
-    `value`, the node that W&B stores below each key of a config, may be written or left out.
+    The key may have or omit `value`, the node that W&B stores below each key of a config.
     """
     root, *path = key.split(".")
     match root:
@@ -196,15 +176,15 @@ def value_of(run: RunRecord, key: str) -> Any:
 def _column(run: RunRecord, key: str) -> Any:
     if key in USER:
         return USERNAME
-    column = COLUMNS.get(key)
+    column = COLUMNS.get(re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", key))
     value = getattr(run, column) if column else None
     return MISSING if value is None else value
 
 
 def _inside(values: Any, path: Sequence[str], optional: str | None = None) -> Any:
-    """The value at a path through nested keys, which may have dots themselves, and list indices.
+    """Return the value at a path of keys, which may contain dots, and list indices, or MISSING.
 
-    `optional` is a part of the path that may stand below a key without being a key there.
+    `optional` is a part of the path that may be omitted from `values`.
     """
     if not path:
         return values
@@ -223,7 +203,7 @@ def _inside(values: Any, path: Sequence[str], optional: str | None = None) -> An
 
 
 def sort(found: Sequence[RunRecord], order: str) -> list[RunRecord]:
-    """Runs in order of a key such as `-summary_metrics.loss`."""
+    """Return the runs in the order of a key such as `-summary_metrics.loss`."""
     key, descending = order.lstrip("+-"), order.startswith("-")
     best = max if descending else min
     keys: dict[int, Any] = {run.id: _sort_key(value_of(run, key), best) for run in found}

@@ -1,4 +1,4 @@
-"""The server as a process: one per data folder."""
+"""The server process, one for each data folder."""
 
 import errno
 import json
@@ -21,17 +21,17 @@ from litsweep.server.settings import Settings
 
 @dataclass(frozen=True)
 class ServerInfo:
-    """Where a running server is, as in `server.json` of its data folder."""
+    """The address and process id of a running server, as in `server.json` of its data folder."""
 
     url: str
     pid: int
 
 
 def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = None) -> None:
-    """Serve until SIGINT or SIGTERM. `on_ready` is called once the server accepts connections.
+    """Serve until SIGINT or SIGTERM. Call `on_ready` when the server accepts connections.
 
     Raises:
-        LitsweepError: the data folder cannot be used, the port is taken, or another server works on the data.
+        LitsweepError: the data folder cannot be used, the port is taken, or another server uses the data.
     """
     make_data_dir(settings.data_dir)
     with _data_lock(settings.data_dir), listening(settings) as listener:
@@ -44,7 +44,7 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
 
 
 class _Server(uvicorn.Server):
-    """Calls `on_ready` after startup, and ends without raising the signal that ended it again."""
+    """A server that calls `on_ready` after startup, and does not raise the signal again that stopped it."""
 
     def __init__(
         self, config: uvicorn.Config, info: ServerInfo, on_ready: Callable[[ServerInfo], None] | None
@@ -70,10 +70,10 @@ class _Server(uvicorn.Server):
 
 
 def make_data_dir(path: Path) -> None:
-    """Make the data folder, readable by the owner only, if it is not there.
+    """Create the data folder, readable by the owner only, if it does not exist.
 
     Raises:
-        LitsweepError: it cannot be made, or nothing can be written into it.
+        LitsweepError: the folder cannot be created or written to.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -101,9 +101,9 @@ def _data_lock(data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def listening(settings: Settings) -> Iterator[socket.socket]:
-    """A socket that listens where the settings say. Raises LitsweepError when the port is taken."""
+    """Open a socket that listens as the settings say. Raise LitsweepError if the port is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # Only on a socket that names TCP does asyncio turn Nagle's delay off: 40 ms for each answer otherwise.
+    # asyncio turns Nagle's delay (40 ms for each answer) off only if the socket names TCP.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -133,9 +133,9 @@ def _refusal(settings: Settings, error: OSError) -> LitsweepError:
 
 @contextmanager
 def _announced(path: Path, info: ServerInfo) -> Iterator[None]:
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(info)) + "\n")
-    fresh.rename(path)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(asdict(info)) + "\n")
+    temporary.rename(path)
     try:
         yield
     finally:
@@ -143,7 +143,7 @@ def _announced(path: Path, info: ServerInfo) -> Iterator[None]:
 
 
 def server_info(data_dir: Path) -> ServerInfo | None:
-    """The server that works, or last worked, on `data_dir`; None if it ended cleanly or there was none."""
+    """Return the server that uses, or last used, `data_dir`. After a clean exit there is none."""
     try:
         return ServerInfo(**json.loads((data_dir / "server.json").read_text()))
     except (FileNotFoundError, NotADirectoryError):
@@ -151,6 +151,6 @@ def server_info(data_dir: Path) -> ServerInfo | None:
 
 
 def _url(host: str, port: int) -> str:
-    """An address that a client on this machine can use, also when the server listens on all of them."""
+    """Return an address for clients on this machine, also if the server listens on all addresses."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{reachable}:{port}"

@@ -1,4 +1,4 @@
-"""What the person who starts the server decides."""
+"""The settings of a server, chosen at its start."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +9,11 @@ USERNAME = "local"
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the server keeps its data and where it listens.
+    """The data folder and the address of a server.
 
-    `port` 0 takes a free one, and so does a taken one unless `is_port_fixed`. Without `database_url` the
-    database is a SQLite file in `data_dir`. A run is taken for crashed when neither it nor its agent gave a
-    sign for `crash_after` seconds.
+    `port` 0 means a free port. So does a taken port, unless `is_port_fixed`. Without `database_url` the
+    database is a SQLite file in `data_dir`. A run has crashed if it and its agent were silent for
+    `crash_after` seconds.
     """
 
     data_dir: Path
@@ -26,10 +26,10 @@ class Settings:
 
     @property
     def url(self) -> str:
-        """The database as an SQLAlchemy URL."""
+        """The SQLAlchemy URL of the database."""
         return self.database_url or f"sqlite:///{self.data_dir / 'litsweep.db'}"
 
     @property
     def blobs_dir(self) -> Path:
-        """The one folder that holds every uploaded file."""
+        """The folder of all uploaded files."""
         return self.data_dir / "blobs"

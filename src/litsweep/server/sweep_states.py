@@ -1,69 +1,123 @@
-"""What a person can make of a sweep: pause, resume, stop, cancel."""
+"""The states of a sweep and every transition between them.
 
-import json
+Each event is a function of this module, or `set_state` with the state that a person asks for. The columns are
+the states before the event, and the cells the states after it; `-` stands for no change.
+
+    event                 PENDING   RUNNING   PAUSED    FINISHED  CANCELED
+    begin                 RUNNING   -         -         -         -
+    set_state RUNNING     RUNNING   RUNNING   RUNNING   RUNNING   RUNNING
+    set_state PAUSED      PAUSED    PAUSED    PAUSED    PAUSED    PAUSED
+    set_state FINISHED    FINISHED  FINISHED  FINISHED  FINISHED  FINISHED
+    set_state CANCELED    CANCELED  CANCELED  CANCELED  CANCELED  CANCELED
+    change_config         -         -         -         -         -
+    change_config, done   -         -         -         RUNNING   -
+    finish_if_done        -         -         -         -         -
+    finish_if_done, done  -         FINISHED  -         -         -
+    set_done              -         FINISHED  -         -         -
+
+`create` makes a PENDING sweep. A sweep is `done` if `done_because` has a reason: its search has no more
+suggestions, or its own scheduler has had its `run_cap`. The sweep finishes once its last run has ended.
+"""
+
 import sys
-import time
+from typing import Any
 
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
-from litsweep.server import life_cycle
+from litsweep.server import run_states
 from litsweep.server.store import runs, sweeps
-from litsweep.server.store.sweeps import SweepRecord
+from litsweep.server.store.runs import StoppedBy
+from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.reason import RequestReason
-from litsweep.sweep.run import RunState
 
-# What a person can ask for; a new sweep is PENDING until its first agent.
-STATES = ("RUNNING", "PAUSED", "FINISHED", "CANCELED")
+RUN_CAP = "run_cap"
+"""The value of `done_because` for a sweep that has had as many runs as its `run_cap`."""
+
+_ALLOWED = [state for state in SweepState if state is not SweepState.PENDING]
 
 
 def expected_runs(config: SweepConfig) -> int | None:
-    """How many runs there will be at most; None where nothing bounds them, and beyond what a double holds."""
+    """Return the largest number of runs that there can be, or None if it is unlimited or exceeds a double."""
     most = config.max_runs
     return most if most is not None and most <= sys.float_info.max else None
 
 
-def enter(connection: Connection, sweep: SweepRecord, state: str) -> None:
-    """Put a sweep in a state.
+def create(connection: Connection, project_id: int, **values: object) -> SweepRecord:
+    """Add a pending sweep."""
+    return sweeps.add(connection, project_id, **values)
 
-    PAUSED: no new runs, those running go on. FINISHED: the same, for good. CANCELED: its runs are killed too.
-    RUNNING again: the search decides anew whether there is more to do.
+
+def begin(connection: Connection, sweep_id: int) -> SweepRecord | None:
+    """Start the sweep with this id if it is pending: it has its first agent or run. Return it, or None."""
+    sweep = sweeps.get(connection, sweep_id)
+    if sweep is None or sweep.state is not SweepState.PENDING:
+        return sweep
+    sweeps.change_state(connection, sweep_id, state=SweepState.RUNNING)
+    return sweeps.get(connection, sweep_id)
+
+
+def set_state(connection: Connection, sweep: SweepRecord, state: str) -> None:
+    """Put a sweep in the state that a person asks for.
+
+    PAUSED: the sweep gets no new runs, and its running runs continue. FINISHED: the same, for good. CANCELED:
+    its running runs are stopped too. RUNNING: the search decides again whether the sweep is done.
+
+    Raises:
+        LitsweepError: a sweep cannot be put in this state.
     """
-    if state not in STATES:
-        raise LitsweepError(f"state: a sweep can be {', '.join(STATES)}; got {state}")
-    done_because = None if state == "RUNNING" else sweep.done_because
-    sweeps.change(connection, sweep.id, state=state, done_because=done_because)
-    if state in ("FINISHED", "CANCELED"):
+    if state not in _ALLOWED:
+        raise LitsweepError(f"state: a sweep can be {', '.join(_ALLOWED)}; got {state}")
+    done_because = None if state == SweepState.RUNNING else sweep.done_because
+    sweeps.change_state(connection, sweep.id, state=SweepState(state), done_because=done_because)
+    if SweepState(state).is_over:
         _drop_waiting(connection, sweep)
-    if state == "CANCELED":
+    if state == SweepState.CANCELED:
         for run in runs.alive_in_sweep(connection, sweep.id):
-            life_cycle.ask_to_stop(
-                connection, run, "person", json.dumps(RequestReason(by="cancel").to_json())
-            )
+            run_states.request_stop(connection, run, StoppedBy.PERSON, RequestReason(by="cancel"))
+
+
+def change_config(connection: Connection, sweep: SweepRecord, **values: Any) -> None:
+    """Replace a sweep's config. The search decides again whether the sweep is done."""
+    if sweep.state is SweepState.FINISHED and sweep.done_because is not None:
+        values["state"] = SweepState.RUNNING
+    sweeps.change_state(connection, sweep.id, done_because=None, **values)
+
+
+def set_done(connection: Connection, sweep: SweepRecord, reason: str) -> None:
+    """Note why a sweep gets no more runs, and finish it if its last run has ended."""
+    sweeps.change_state(connection, sweep.id, done_because=reason)
+    finish_if_done(connection, sweep)
 
 
 def is_capped(connection: Connection, sweep: SweepRecord) -> bool:
-    """Whether a sweep with a scheduler of its own has had its `run_cap`."""
+    """Return True if a sweep with its own scheduler has had as many runs as its `run_cap`."""
     if not sweep.scheduler or sweep.expected_runs is None:
         return False
-    return runs.count_handed_out(connection, sweep.id) >= sweep.expected_runs
+    return runs.count_dispatched(connection, sweep.id) >= sweep.expected_runs
 
 
 def finish_if_done(connection: Connection, sweep: SweepRecord) -> None:
-    """End a sweep that gets no more runs, once the last one that an agent has had is over.
+    """Finish a sweep that gets no more runs, once the last of its dispatched runs has ended.
 
-    What its own scheduler has queued beyond `run_cap` stays until then: told that a run was dropped, the
-    scheduler would take it for failed and replace it.
+    Runs that its own scheduler has queued beyond `run_cap` stay pending until then. If they were dropped
+    earlier, the scheduler would take them for failed and replace them.
     """
-    if sweep.done_because is None and is_capped(connection, sweep):
-        sweeps.change(connection, sweep.id, done_because="run_cap")
-    if sweeps.finish_if_done(connection, sweep.id):
+    current = sweeps.get(connection, sweep.id)
+    if current is None:
+        return
+    done_because = current.done_because
+    if done_because is None and is_capped(connection, current):
+        done_because = RUN_CAP
+        sweeps.change_state(connection, sweep.id, done_because=done_because)
+    if current.state is not SweepState.RUNNING or done_because is None:
+        return
+    if runs.count_alive(connection, sweep.id, only_dispatched=current.scheduler is not None) == 0:
+        sweeps.change_state(connection, sweep.id, state=SweepState.FINISHED)
         _drop_waiting(connection, sweep)
 
 
 def _drop_waiting(connection: Connection, sweep: SweepRecord) -> None:
-    """Runs that no agent works on will not be run any more."""
     for run in runs.alive_in_sweep(connection, sweep.id):
-        if run.state in (RunState.PENDING, RunState.PREEMPTED):
-            runs.change(connection, run.id, state=RunState.KILLED, ended_at=time.time(), stopped_by="person")
+        run_states.drop(connection, run)

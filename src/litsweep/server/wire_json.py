@@ -1,4 +1,4 @@
-"""JSON as it goes to the client: strict, with NaN and the infinities as strings, as W&B has them."""
+"""The JSON of the protocol: strict, with NaN and the infinities as strings, as in W&B's."""
 
 import json
 import math
@@ -9,7 +9,7 @@ NAMES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def strict(value: Any) -> Any:
-    """`value` with every float that JSON cannot write replaced by its name."""
+    """Return `value` with each NaN and infinity replaced by its name."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, dict):
@@ -20,12 +20,12 @@ def strict(value: Any) -> Any:
 
 
 def dumps(value: Any) -> str:
-    """Compact strict JSON."""
+    """Return a value as compact, strict JSON."""
     return json.dumps(strict(value), separators=(",", ":"), ensure_ascii=False)
 
 
 def with_numbers(value: Any) -> Any:
-    """`value` with every name of a number, such as "NaN", replaced by it. The reverse of `strict`."""
+    """Return `value` with each name of a number, such as "NaN", replaced by the number. Reverses `strict`."""
     if isinstance(value, str):
         return NAMES.get(value, value)
     if isinstance(value, Mapping):
@@ -34,7 +34,7 @@ def with_numbers(value: Any) -> Any:
 
 
 def number(value: Any) -> float | None:
-    """A JSON value as a number; None if it is none."""
+    """Return a JSON value as a number, or None if it is not a number."""
     if isinstance(value, str):
         return NAMES.get(value)
     if isinstance(value, bool) or not isinstance(value, int | float):

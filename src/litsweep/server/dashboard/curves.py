@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.server.store import curves
-from litsweep.server.store.curves import Curve
+from litsweep.server.store.curves import Series
 from litsweep.server.store.runs import RunRecord
 
 MAX_CACHED_POINTS = 5_000_000
@@ -20,7 +20,7 @@ MAX_CACHED_POINTS = 5_000_000
 class _Entry:
     started_at: float | None
     lines: int = 0
-    curve: Curve = field(default_factory=Curve)
+    curve: Series = field(default_factory=Series)
 
 
 class CurveCache:
@@ -31,7 +31,7 @@ class CurveCache:
         self._points = 0
         self._lock = threading.Lock()
 
-    def get(self, connection: Connection, run: RunRecord, metric: str) -> Curve:
+    def get(self, connection: Connection, run: RunRecord, metric: str) -> Series:
         """Return the whole curve of one metric."""
         with self._lock:
             if self._points > MAX_CACHED_POINTS:
@@ -51,12 +51,12 @@ class CurveCache:
         self._points += len(entry.curve.values) - before
 
 
-def finite(curve: Curve) -> list[float]:
+def finite(curve: Series) -> list[float]:
     """Return the finite values."""
     return [value for value in curve.values if math.isfinite(value)]
 
 
-def points(curve: Curve, limit: int) -> list[list[Any]]:
+def points(curve: Series, limit: int) -> list[list[Any]]:
     """Return `[steps, values]`, thinned to about `limit` points. A value that is not finite becomes None.
 
     The lowest and the highest value of each interval are kept.

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from litsweep.server.dashboard.curves import CurveCache, finite
 from litsweep.server.store import runs
-from litsweep.server.store.curves import Curve
+from litsweep.server.store.curves import Series
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.config import SweepConfig, parse_sweep
@@ -32,7 +32,7 @@ class RunResult:
     parameters: Mapping[str, object]
     bests: Sequence[float | None]
     last: float | None
-    curves: Sequence[Curve]
+    curves: Sequence[Series]
 
     @property
     def best(self) -> float | None:

@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from litsweep.server.artifacts import versions
 from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.curves import finite, points, rounded
 from litsweep.server.dashboard.results import parsed
 from litsweep.server.files import media_type
-from litsweep.server.store import artifacts, curves, files, lines, sweeps
-from litsweep.server.store.curves import Curve
+from litsweep.server.store import curves, files, lines, sweeps
+from litsweep.server.store.curves import Series
 from litsweep.server.store.files import FileRecord
 from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.metric import Metric
@@ -84,8 +85,8 @@ def _images(stored: Sequence[FileRecord]) -> list[dict[str, Any]]:
 
 
 def _artifacts(connection: Connection, run: RunRecord) -> list[dict[str, Any]]:
-    logged = [("output", record) for record in artifacts.outputs_of(connection, run.id)]
-    used = [("input", record) for record in artifacts.inputs_of(connection, run.id)]
+    logged = [("output", record) for record in versions.outputs_of(connection, run.id)]
+    used = [("input", record) for record in versions.inputs_of(connection, run.id)]
     return [
         {
             "role": role,
@@ -103,7 +104,7 @@ def history_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
 
     The summary counts for the sweep's metrics, as it does in the search.
     """
-    found: dict[str, Curve] = {}
+    found: dict[str, Series] = {}
     curves.extend(connection, run.id, found)
     sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
     metrics = {metric.name: metric for metric in parsed(sweep.config).metrics} if sweep else {}
@@ -114,14 +115,14 @@ def history_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
     return {
         "curves": {name: points(found[name], MAX_POINTS) for name in rows.by_interest(logged, first)},
         "summary": {
-            name: _summary(found.get(name, Curve()), summary, name, metrics.get(name), last.get(name))
+            name: _summary(found.get(name, Series()), summary, name, metrics.get(name), last.get(name))
             for name in rows.by_interest({*logged, *summarized, *last}, first)
         },
     }
 
 
 def _summary(
-    curve: Curve, summary: Summary, name: str, metric: Metric | None, last: float | None
+    curve: Series, summary: Summary, name: str, metric: Metric | None, last: float | None
 ) -> dict[str, float | None]:
     values = [*finite(curve), *(summary_values(summary, name) if metric else ())]
     if last is None:

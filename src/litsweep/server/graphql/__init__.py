@@ -1,1 +1,1 @@
-"""W&B's GraphQL API: a `.graphql` file and a resolver module for each noun."""
+"""W&B's GraphQL API: a `.graphql` file and a resolver module for each subject."""

@@ -1,72 +1,56 @@
-"""Agents: their registration and their heartbeats."""
+"""GraphQL: agents, their registration and their heartbeats."""
 
 import json
 import time
-from typing import Any
+from typing import Unpack
 
-from ariadne import MutationType, ObjectType
+from ariadne import ObjectType
+from sqlalchemy import Connection
 
-from litsweep.server import hand_out, run_filters
+from litsweep.server import dispatch, sweep_states
 from litsweep.server.errors import NotFoundError
-from litsweep.server.graphql.context import Info
-from litsweep.server.graphql.pages import page
+from litsweep.server.graphql.context import Context, Info
+from litsweep.server.graphql.resolvers import Input, Listing, Mutations, Payload, page, select_runs
 from litsweep.server.store import runs, sweeps
-from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import AgentRecord
 from litsweep.sweep.run import AGENT_NAME
 
-mutation = MutationType()
+mutation = Mutations()
 agent = ObjectType("Agent")
 
 
-@mutation.field("createAgent")
-def create_agent(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, AgentRecord]:
-    with info.context.backend.database.write() as connection:
-        sweep = sweeps.find(connection, input["sweep"])
-        if sweep is None:
-            raise NotFoundError(f"sweep {input['sweep']} does not exist")
-        sweeps.begin(connection, sweep.id)
-        return {"agent": sweeps.add_agent(connection, sweep.id, input.get("host") or "")}
+@mutation.change("createAgent")
+def _create_agent(connection: Connection, context: Context, input: Input) -> Payload:
+    sweep = sweeps.find(connection, input["sweep"])
+    if sweep is None:
+        raise NotFoundError(f"sweep {input['sweep']} does not exist")
+    sweep_states.begin(connection, sweep.id)
+    return {"agent": sweeps.add_agent(connection, sweep.id, input.get("host") or "")}
 
 
 @mutation.field("agentHeartbeat")
-def agent_heartbeat(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, Any]:
+def _agent_heartbeat(_: object, info: Info, *, input: Input) -> Payload:
+    info.context.close()  # the heartbeat has a write transaction of its own
     state: dict[str, bool] = json.loads(input.get("run_state") or "{}")
     named = frozenset(name for name, is_live in state.items() if is_live)
     agent_id = int(input["id"]) if input["id"].isdigit() else 0
     reports_ends = info.context.user_agent == AGENT_NAME
-    commands = hand_out.heartbeat(info.context.backend, agent_id, named, reports_ends)
+    commands = dispatch.heartbeat(info.context.backend, agent_id, named, reports_ends)
     return {"agent": {"id": agent_id}, "commands": json.dumps(commands)}
 
 
 @agent.field("state")
-def resolve_state(parent: AgentRecord, _: Info) -> str:
+def _state(parent: AgentRecord, _: Info) -> str:
     if parent.exited:
         return "EXITED"
-    return "LOST" if time.time() - parent.heartbeat_at > hand_out.AGENT_GONE_AFTER else "RUNNING"
+    return "LOST" if time.time() - parent.heartbeat_at > dispatch.AGENT_GONE_AFTER else "RUNNING"
 
 
 @agent.field("totalRuns")
-def resolve_total_runs(parent: AgentRecord, info: Info) -> int:
-    return len(_runs(parent, info))
+def _total_runs(parent: AgentRecord, info: Info) -> int:
+    return len(info.context.read(runs.of_agent, parent.id))
 
 
 @agent.field("runs")
-def resolve_runs(
-    parent: AgentRecord,
-    info: Info,
-    *,
-    first: int | None = None,
-    after: str | None = None,
-    order: str | None = None,
-    **_: object,
-) -> dict[str, Any]:
-    return page(run_filters.select(_runs(parent, info), None, order), first, after)
-
-
-def _runs(parent: AgentRecord, info: Info) -> list[RunRecord]:
-    with info.context.backend.database.read() as connection:
-        return list(runs.of_agent(connection, parent.id))
-
-
-bindables = [mutation, agent]
+def _runs(parent: AgentRecord, info: Info, **wanted: Unpack[Listing]) -> Payload:
+    return page(select_runs(info.context.read(runs.of_agent, parent.id), wanted), **wanted)

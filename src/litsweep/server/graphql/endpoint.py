@@ -1,7 +1,8 @@
-"""`POST /graphql`."""
+"""The route `POST /graphql`."""
 
 import logging
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError
@@ -23,7 +24,7 @@ SCHEMA = build_schema()
 
 
 async def graphql(request: Request) -> Response:
-    """Execute one operation, in a thread: a slow one does not hold up the others."""
+    """Execute one operation in a worker thread, so that a slow one does not delay the others."""
     try:
         body = await request.json()
     except ValueError as error:
@@ -34,12 +35,13 @@ async def graphql(request: Request) -> Response:
 
 
 def answer(body: Mapping[str, Any], context: Context) -> Response:
-    """The response to `{query, variables, operationName}`."""
+    """Return the response to `{query, variables, operationName}`. It ends the context's transaction."""
     query, operation = body.get("query"), body.get("operationName") or None
     if not query:
         return _refusal("the request has no query")
     try:
-        result = SCHEMA.execute(query, body.get("variables") or {}, operation, context)
+        with closing(context):
+            result = SCHEMA.execute(query, body.get("variables") or {}, operation, context)
     except GraphQLError as error:
         return _refusal(error.message)
     if not result.errors:
@@ -53,7 +55,7 @@ def _refusal(message: str) -> Response:
 
 
 def _message(error: GraphQLError) -> str:
-    """What the client's user reads. A mistake of this server is logged with its traceback."""
+    """Return the message for the user. An error of this server is logged with its traceback."""
     if error.original_error is None or isinstance(error.original_error, LitsweepError):
         return error.message
     logger.error("GraphQL operation failed", exc_info=error.original_error)
@@ -61,7 +63,7 @@ def _message(error: GraphQLError) -> str:
 
 
 def _status(result: ExecutionResult) -> int:
-    """Only the status tells the client that a thing is gone, or that it may try again."""
+    """Return 404 for a missing object, and 503 for a database error: the client then retries."""
     causes = [error.original_error for error in result.errors or ()]
     if any(isinstance(cause, NotFoundError) for cause in causes):
         return 404

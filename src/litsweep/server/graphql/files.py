@@ -1,30 +1,34 @@
-"""The files of a run, as the client sees them: names and signed links."""
+"""GraphQL: the files of a run, with signed links to their content."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from ariadne import MutationType, ObjectType
+from ariadne import ObjectType
 from sqlalchemy import Connection
 
 from litsweep.server.blobs import BlobStore
 from litsweep.server.errors import NotFoundError
 from litsweep.server.files import collect_garbage, link, media_type
 from litsweep.server.graphql.context import Context, Info
-from litsweep.server.graphql.projects import DEFAULT_PROJECT
+from litsweep.server.graphql.resolvers import Input, Mutations, Payload, by_id, constant
 from litsweep.server.store import files, runs
 from litsweep.server.store.runs import RunRecord
 
-MOST_FILES = 5_000
+MAX_FILES = 5_000
 
 run_type = ObjectType("Run")
 file_type = ObjectType("File")
-mutation = MutationType()
+mutation = Mutations()
+
+run_type.set_field("fileCount", by_id(files.count))
+file_type.set_alias("displayName", "name")
+file_type.set_alias("md5", "md5")
+file_type.set_field("uploadHeaders", constant([]))
 
 
 @dataclass(frozen=True)
 class File:
-    """A file of a run or an artifact. Without `key` it is a reference to `ref`, something elsewhere."""
+    """A file of a run or an artifact. Without `key`, it is a reference to the address `ref`."""
 
     id: str
     name: str
@@ -37,68 +41,54 @@ class File:
     artifact_id: int | None = None
     wants_upload: bool = True
 
-    @property
-    def display_name(self) -> str:
-        return self.name
 
-    @property
-    def mimetype(self) -> str:
-        return media_type(self.name)
-
-    def signed(self, context: Context, method: str) -> str:
-        """An absolute link that opens the content for `method`."""
-        if self.key is None:
-            return self.ref or ""
-        return context.base_url + link(context.backend.keyring, method, self.key, self.name)
-
-
-def connection(files: Sequence[File], has_more: bool, total: int) -> dict[str, Any]:
-    """One page of files in the order of their names; the next one starts behind the last name."""
-    end = files[-1].name if files else None
+def file_page(files: Sequence[File], first: int, total: int) -> Payload:
+    """Return a page of the `first` files, which are sorted by name. A cursor is a name."""
+    shown = files[:first]
     return {
         "total_count": total,
-        "edges": [{"node": file, "cursor": file.name} for file in files],
-        "page_info": {"has_next_page": has_more, "end_cursor": end},
+        "edges": [{"node": file, "cursor": file.name} for file in shown],
+        "page_info": {
+            "has_next_page": len(files) > first,
+            "end_cursor": shown[-1].name if shown else None,
+        },
     }
 
 
 def page_size(first: int | None) -> int:
-    return min(50 if first is None else first, MOST_FILES)
+    """Return how many files a page has."""
+    return min(50 if first is None else first, MAX_FILES)
+
+
+def _signed(file: File, info: Info, method: str) -> str:
+    """Return an absolute link to the content for the HTTP method."""
+    if file.key is None:
+        return file.ref or ""
+    return info.context.base_url + link(info.context.backend.keyring, method, file.key, file.name)
+
+
+@file_type.field("mimetype")
+def _media_type(file: File, _: Info) -> str:
+    return media_type(file.name)
 
 
 @file_type.field("url")
-def resolve_url(file: File, info: Info, *, upload: bool = False) -> str:
-    return file.signed(info.context, "PUT" if upload else "GET")
+def _url(file: File, info: Info, *, upload: bool = False) -> str:
+    return _signed(file, info, "PUT" if upload else "GET")
 
 
 @file_type.field("directUrl")
-def resolve_direct_url(file: File, info: Info) -> str:
-    return file.signed(info.context, "GET")
+def _direct_url(file: File, info: Info) -> str:
+    return _signed(file, info, "GET")
 
 
 @file_type.field("uploadUrl")
-def resolve_upload_url(file: File, info: Info) -> str | None:
-    return file.signed(info.context, "PUT") if file.wants_upload else None
-
-
-@file_type.field("uploadHeaders")
-def resolve_upload_headers(_: File, __: Info) -> list[str]:
-    return []
-
-
-@file_type.field("md5")
-def resolve_md5(file: File, _: Info) -> str | None:
-    return file.md5
-
-
-@run_type.field("fileCount")
-def resolve_file_count(run: RunRecord, info: Info) -> int:
-    with info.context.backend.database.read() as transaction:
-        return files.count(transaction, run.id)
+def _upload_url(file: File, info: Info) -> str | None:
+    return _signed(file, info, "PUT") if file.wants_upload else None
 
 
 @run_type.field("files")
-def resolve_files(
+def _files(
     run: RunRecord,
     info: Info,
     *,
@@ -106,54 +96,45 @@ def resolve_files(
     pattern: str | None = None,
     first: int | None = None,
     after: str | None = None,
-) -> dict[str, Any]:
+) -> Payload:
     size = page_size(first)
-    with info.context.backend.database.read() as transaction:
-        found = files.page(transaction, run.id, names or (), pattern, after, size + 1)
-        total = files.count(transaction, run.id)
-    shown = [
-        File(str(file.id), file.name, file.blob, file.size, file.stored_at, file.md5) for file in found[:size]
-    ]
-    return connection(shown, len(found) > size, total)
+    found = files.page(info.context.connection, run.id, names or (), pattern, after, size + 1)
+    shown = [File(str(file.id), file.name, file.blob, file.size, file.stored_at, file.md5) for file in found]
+    return file_page(shown, size, info.context.read(files.count, run.id))
 
 
-def named_run(transaction: Connection, context: Context, input: dict[str, Any]) -> RunRecord:
-    """The run that a mutation names by `entityName`, `projectName` and `runName`.
+def named_run(connection: Connection, context: Context, input: Input) -> RunRecord:
+    """Return the run that an input names by `entityName`, `projectName` and `runName`.
 
     Raises:
         NotFoundError: there is no such run.
     """
-    entity = input.get("entity_name") or context.backend.settings.default_entity
-    project = input.get("project_name") or DEFAULT_PROJECT
-    run = runs.find_by_path(transaction, entity, project, input["run_name"])
+    entity, project = context.project_path(input.get("entity_name"), input.get("project_name"))
+    run = runs.find_by_path(connection, entity, project, input["run_name"])
     if run is None:
         raise NotFoundError(f"there is no run {entity}/{project}/{input['run_name']} on this server")
     return run
 
 
-@mutation.field("createRunFiles")
-def resolve_create_run_files(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, Any]:
-    with info.context.backend.database.write() as transaction:
-        run = named_run(transaction, info.context, input)
-        declared = [
-            File("", name, files.declare(transaction, run.id, files.normal(name), BlobStore.new_key()))
-            for name in input["files"]
-        ]
+@mutation.change("createRunFiles")
+def _create_run_files(connection: Connection, context: Context, input: Input) -> Payload:
+    run = named_run(connection, context, input)
+    declared = [
+        File("", name, files.declare(connection, run.id, files.normal(name), BlobStore.new_key()))
+        for name in input["files"]
+    ]
     return {"run_id": run.id, "upload_headers": [], "files": declared}
 
 
 @mutation.field("markRunFilesUploaded")
-def resolve_mark_run_files_uploaded(_: object, __: Info, *, input: dict[str, Any]) -> dict[str, bool]:
-    """Nothing to do: the server that took the content knows that it is there."""
+def _mark_run_files_uploaded(_: object, __: Info, *, input: Input) -> dict[str, bool]:
+    """Do nothing: the server marked the files when it received them."""
     return {"success": True}
 
 
 @mutation.field("deleteFiles")
-def resolve_delete_files(_: object, info: Info, *, input: dict[str, Any]) -> dict[str, bool]:
-    with info.context.backend.database.write() as transaction:
-        files.delete(transaction, [int(id) for id in input["files"]])
+def _delete_files(_: object, info: Info, *, input: Input) -> dict[str, bool]:
+    with info.context.write() as connection:
+        files.delete(connection, [int(id) for id in input["files"]])
     collect_garbage(info.context.backend)
     return {"success": True}
-
-
-bindables = [run_type, file_type, mutation]

@@ -1,4 +1,4 @@
-"""What a run has logged: metrics, system metrics and console output."""
+"""GraphQL: what a run logged. Metrics, system metrics and console output."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from ariadne import ObjectType
 
 from litsweep.server import history_keys
 from litsweep.server.graphql.context import Info
-from litsweep.server.graphql.pages import page
+from litsweep.server.graphql.resolvers import constant, page
 from litsweep.server.history_keys import flat
 from litsweep.server.store import lines
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
@@ -21,46 +21,34 @@ T = TypeVar("T")
 
 run = ObjectType("Run")
 
-
-@run.field("historyLineCount")
-def resolve_history_line_count(parent: RunRecord, _: Info) -> int:
-    return parent.history_lines
-
-
-@run.field("eventsLineCount")
-def resolve_events_line_count(parent: RunRecord, _: Info) -> int:
-    return parent.event_lines
+run.set_alias("historyLineCount", "history_lines")
+run.set_alias("eventsLineCount", "event_lines")
+run.set_alias("logLineCount", "log_lines")
+# Without Parquet files, the client reads the rows.
+run.set_field("parquetHistory", constant({"parquet_urls": [], "live_data": None}))
 
 
-@run.field("logLineCount")
-def resolve_log_line_count(parent: RunRecord, _: Info) -> int:
-    return parent.log_lines
+def _set_tail(field: str, stream: str) -> None:
+    """The field is a JSON list of the stream's last row. The row itself is a JSON string."""
+
+    def tail(parent: RunRecord, info: Info) -> str:
+        return json.dumps([line.body for line in lines.tail(info.context.connection, parent.id, stream, 1)])
+
+    run.set_field(field, tail)
 
 
-@run.field("historyTail")
-def resolve_history_tail(parent: RunRecord, info: Info) -> str:
-    return _tail(parent, info, HISTORY)
-
-
-@run.field("eventsTail")
-def resolve_events_tail(parent: RunRecord, info: Info) -> str:
-    return _tail(parent, info, EVENTS)
-
-
-def _tail(parent: RunRecord, info: Info, stream: str) -> str:
-    """A list of JSON strings, itself a JSON string."""
-    with info.context.backend.database.read() as connection:
-        return json.dumps([line.body for line in lines.tail(connection, parent.id, stream, 1)])
+_set_tail("historyTail", HISTORY)
+_set_tail("eventsTail", EVENTS)
 
 
 @run.field("historyKeys")
-def resolve_history_keys(parent: RunRecord, _: Info) -> dict[str, Any] | None:
+def _history_keys(parent: RunRecord, _: Info) -> dict[str, Any] | None:
     keys = json.loads(parent.history_keys)
     return history_keys.wire(keys, parent.last_step) if keys else None
 
 
 @run.field("history")
-def resolve_history(
+def _history(
     parent: RunRecord,
     info: Info,
     *,
@@ -68,33 +56,32 @@ def resolve_history(
     max_step: int | None = None,
     samples: int | None = None,
 ) -> list[str]:
-    """With steps, the first `samples` rows of `min_step <= step < max_step`; all of them if there are no more
-    steps than that, as rows may share a step. Without steps, a sample of all."""
-    with info.context.backend.database.read() as connection:
-        if min_step is None and max_step is None:
-            found = lines.read(connection, parent.id, HISTORY)
-            return [line.body for line in spread(found, samples or DEFAULT_SAMPLES)]
-        start, stop = min_step or 0, parent.last_step + 1 if max_step is None else max_step
-        limit = samples or DEFAULT_SAMPLES
-        found = lines.by_step(connection, parent.id, start, stop, None if stop - start <= limit else limit)
-        return [line.body for line in found]
+    """With steps, return the first `samples` rows of `min_step <= step < max_step`.
+
+    Rows may share a step: if there are at most `samples` steps, return all rows. Without steps, sample rows.
+    """
+    limit = samples or DEFAULT_SAMPLES
+    if min_step is None and max_step is None:
+        found = lines.read(info.context.connection, parent.id, HISTORY)
+        return [line.body for line in _spread(found, limit)]
+    start, stop = min_step or 0, parent.last_step + 1 if max_step is None else max_step
+    most = None if stop - start <= limit else limit
+    return [line.body for line in lines.by_step(info.context.connection, parent.id, start, stop, most)]
 
 
 @run.field("events")
-def resolve_events(parent: RunRecord, info: Info, *, samples: int | None = None) -> list[str]:
-    with info.context.backend.database.read() as connection:
-        found = lines.read(connection, parent.id, EVENTS)
-    return [line.body for line in spread(found, samples or DEFAULT_SAMPLES)]
+def _events(parent: RunRecord, info: Info, *, samples: int | None = None) -> list[str]:
+    found = lines.read(info.context.connection, parent.id, EVENTS)
+    return [line.body for line in _spread(found, samples or DEFAULT_SAMPLES)]
 
 
 @run.field("sampledHistory")
-def resolve_sampled_history(
+def _sampled_history(
     parent: RunRecord, info: Info, *, specs: list[str] | None = None
 ) -> list[list[dict[str, Any]]]:
-    """For each spec, `{keys, samples, minStep?, maxStep?}`, rows that have all its keys, and only those."""
+    """For each spec `{keys, samples, minStep?, maxStep?}`, return rows that have all its keys."""
     wanted = [json.loads(spec) for spec in specs or []]
-    with info.context.backend.database.read() as connection:
-        found = lines.read(connection, parent.id, HISTORY) if any(wanted) else []
+    found = lines.read(info.context.connection, parent.id, HISTORY) if any(wanted) else []
     rows = [(line.step or 0, json.loads(line.body)) for line in found]
     return [_sample(rows, spec) for spec in wanted]
 
@@ -105,29 +92,24 @@ def _sample(rows: Sequence[tuple[int, dict[str, Any]]], spec: Mapping[str, Any])
     keys = list(dict.fromkeys(spec.get("keys") or []))
     found = [row for row in (_pick(row, keys) for row in within) if row is not None]
     samples = spec.get("samples") or DEFAULT_SAMPLES
-    return found if high is not None and high - low < samples else list(spread(found, samples))
+    return found if high is not None and high - low < samples else list(_spread(found, samples))
 
 
 def _pick(row: dict[str, Any], keys: Sequence[str]) -> dict[str, Any] | None:
+    """Return the values of `keys`, or None if the row lacks one. Without keys, return the row."""
     if not keys:
         return row
     values = row if all(key in row for key in keys) else dict(flat(row))
     return {key: values[key] for key in keys} if all(key in values for key in keys) else None
 
 
-def spread(items: Sequence[T], n: int) -> Sequence[T]:
-    """At most `n` of the items, evenly spread, with the first and the last."""
+def _spread(items: Sequence[T], n: int) -> Sequence[T]:
+    """Return at most `n` items, evenly spaced, with the first and the last."""
     if len(items) <= n:
         return items
     if n == 1:
         return items[-1:]
     return [items[round(i * (len(items) - 1) / (n - 1))] for i in range(n)]
-
-
-@run.field("parquetHistory")
-def resolve_parquet_history(_parent: RunRecord, _: Info, **__: object) -> dict[str, Any]:
-    """This server exports no Parquet: the client then reads the rows."""
-    return {"parquet_urls": [], "live_data": None}
 
 
 @dataclass(frozen=True)
@@ -142,7 +124,7 @@ class LogLine:
 
 
 @run.field("logLines")
-def resolve_log_lines(
+def _log_lines(
     parent: RunRecord,
     info: Info,
     *,
@@ -151,19 +133,18 @@ def resolve_log_lines(
     last: int | None = None,
     **_: object,
 ) -> dict[str, Any]:
-    with info.context.backend.database.read() as connection:
-        if last is not None:
-            found = lines.tail(connection, parent.id, LOG, last)
-            return page([_log_line(line) for line in found], first=last)
-        start, limit = int(after) if after else 0, first or 1000
-        found = lines.read(connection, parent.id, LOG, start, limit)
+    if last is not None:
+        found = lines.tail(info.context.connection, parent.id, LOG, last)
+        return page([_log_line(line) for line in found], first=last)
+    start = int(after) if after else 0
+    found = lines.read(info.context.connection, parent.id, LOG, start, first or 1000)
     edges = [{"cursor": str(line.number + 1), "node": _log_line(line)} for line in found]
     end = found[-1].number + 1 if found else start
     return {"edges": edges, "page_info": {"has_next_page": end < parent.log_lines, "end_cursor": str(end)}}
 
 
 def _log_line(line: Line) -> LogLine:
-    """Plain lines read `timestamp text`, structured ones `{"ts", "level", "content"}`."""
+    """Parse a plain line, `timestamp text`, or a structured one, `{"ts", "level", "content"}`."""
     if line.body.startswith("{"):
         try:
             fields = json.loads(line.body)
@@ -178,6 +159,3 @@ def _log_line(line: Line) -> LogLine:
 
 def _is_time(stamp: str) -> bool:
     return len(stamp) >= 19 and stamp[4:5] == "-" and stamp[10:11] == "T"
-
-
-bindables = [run]

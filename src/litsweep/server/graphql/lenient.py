@@ -1,7 +1,7 @@
 """Tolerance for clients newer or older than this schema.
 
-A field that the schema lacks answers null instead of an error; an argument or input field that it lacks is
-dropped; a variable of an unknown type is taken as it comes. Each such gap is logged, once.
+A field that the schema lacks is null, not an error. An argument or input field that it lacks is dropped.
+A variable of an unknown type is a JSON value. Each such gap is logged once.
 """
 
 import logging
@@ -9,35 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from graphql import (
-    REMOVE,
-    ArgumentNode,
-    DocumentNode,
-    ExecutionResult,
-    FieldNode,
-    GraphQLField,
-    GraphQLInputObjectType,
-    GraphQLInputType,
-    GraphQLObjectType,
-    GraphQLScalarType,
-    GraphQLSchema,
-    NamedTypeNode,
-    NameNode,
-    NonNullTypeNode,
-    ObjectFieldNode,
-    OperationDefinitionNode,
-    TypeInfo,
-    TypeInfoVisitor,
-    VariableDefinitionNode,
-    Visitor,
-    execute_sync,
-    get_named_type,
-    is_composite_type,
-    is_input_type,
-    parse,
-    type_from_ast,
-    visit,
-)
+import graphql as gql
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +17,9 @@ UNKNOWN = "_unknown"
 
 
 class LenientSchema:
-    """A schema that never refuses a well-formed document. `gaps` are the names it was asked for and lacks."""
+    """A schema that accepts every well-formed document. `gaps` has the names that it lacks."""
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    def __init__(self, schema: gql.GraphQLSchema) -> None:
         self.gaps: set[str] = set()
         self._schema = schema
         self._adapted = lru_cache(maxsize=512)(self._adapt)
@@ -55,14 +27,14 @@ class LenientSchema:
 
     def execute(
         self, query: str, variables: Mapping[str, Any], operation: str | None, context: object
-    ) -> ExecutionResult:
+    ) -> gql.ExecutionResult:
         """Execute one operation of `query`.
 
         Raises:
-            GraphQLSyntaxError: the text is not GraphQL.
+            GraphQLSyntaxError: `query` is not GraphQL.
         """
         document = self._adapted(query)
-        return execute_sync(
+        return gql.execute_sync(
             self._schema,
             document,
             context_value=context,
@@ -70,29 +42,31 @@ class LenientSchema:
             operation_name=operation,
         )
 
-    def _adapt(self, query: str) -> DocumentNode:
-        types = TypeInfo(self._schema)
+    def _adapt(self, query: str) -> gql.DocumentNode:
+        types = gql.TypeInfo(self._schema)
         adapter = _Adapter(self._schema, types, self._note)
-        adapted = visit(parse(query, no_location=True), TypeInfoVisitor(types, adapter))
-        assert isinstance(adapted, DocumentNode)
+        adapted = gql.visit(gql.parse(query, no_location=True), gql.TypeInfoVisitor(types, adapter))
+        assert isinstance(adapted, gql.DocumentNode)
         return adapted
 
-    def _known_variables(self, document: DocumentNode, variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _known_variables(self, document: gql.DocumentNode, variables: Mapping[str, Any]) -> dict[str, Any]:
         known = dict(variables)
         for operation in document.definitions:
-            if isinstance(operation, OperationDefinitionNode):
+            if isinstance(operation, gql.OperationDefinitionNode):
                 for definition in operation.variable_definitions or ():
                     name = definition.variable.name.value
                     if name in known:
-                        known[name] = self._prune(known[name], type_from_ast(self._schema, definition.type))
+                        known[name] = self._prune(
+                            known[name], gql.type_from_ast(self._schema, definition.type)
+                        )
         return known
 
     def _prune(self, value: Any, type_: Any) -> Any:
-        """`value` without the input fields that the schema lacks."""
-        named = get_named_type(type_)
+        """Return `value` without the input fields that the schema lacks."""
+        named = gql.get_named_type(type_)
         if isinstance(value, list):
             return [self._prune(item, named) for item in value]
-        if not isinstance(value, dict) or not isinstance(named, GraphQLInputObjectType):
+        if not isinstance(value, dict) or not isinstance(named, gql.GraphQLInputObjectType):
             return value
         for gap in value.keys() - named.fields.keys():
             self._note(f"{named.name}.{gap}")
@@ -104,59 +78,60 @@ class LenientSchema:
             logger.warning("a client asked for %s, which this server does not know", gap)
 
 
-def _accept_unknown_fields(schema: GraphQLSchema) -> None:
-    """Give every object type a field that is always null, for unknown ones to be replaced by."""
+def _accept_unknown_fields(schema: gql.GraphQLSchema) -> None:
+    """Give every object type a field that is always null. It replaces unknown fields."""
     json_type = schema.type_map["JSON"]
-    assert isinstance(json_type, GraphQLScalarType)
+    assert isinstance(json_type, gql.GraphQLScalarType)
     for type_ in schema.type_map.values():
-        if isinstance(type_, GraphQLObjectType) and not type_.name.startswith("__"):
-            type_.fields[UNKNOWN] = GraphQLField(json_type, resolve=_null)
+        if isinstance(type_, gql.GraphQLObjectType) and not type_.name.startswith("__"):
+            type_.fields[UNKNOWN] = gql.GraphQLField(json_type, resolve=_null)
 
 
 def _null(*_: object, **__: object) -> None:
     return None
 
 
-class _Adapter(Visitor):
-    """Rewrites a document so that it only asks for what the schema has."""
+class _Adapter(gql.Visitor):
+    """Rewrites a document so that it asks only for what the schema has."""
 
-    def __init__(self, schema: GraphQLSchema, types: TypeInfo, note: Callable[[str], None]) -> None:
+    def __init__(self, schema: gql.GraphQLSchema, types: gql.TypeInfo, note: Callable[[str], None]) -> None:
         super().__init__()
         self._schema = schema
         self._types = types
         self._note = note
 
-    def enter_field(self, node: FieldNode, *_: object) -> FieldNode | None:
+    def enter_field(self, node: gql.FieldNode, *_: object) -> gql.FieldNode | None:
         parent = self._types.get_parent_type()
         name = node.name.value
-        if parent is None or not is_composite_type(parent) or self._schema.get_field(parent, name):
+        if parent is None or not gql.is_composite_type(parent) or self._schema.get_field(parent, name):
             return None
         self._note(f"{parent.name}.{name}")
-        return FieldNode(
-            alias=node.alias or node.name, name=NameNode(value=UNKNOWN), arguments=(), directives=()
+        return gql.FieldNode(
+            alias=node.alias or node.name, name=gql.NameNode(value=UNKNOWN), arguments=(), directives=()
         )
 
-    def enter_argument(self, node: ArgumentNode, *_: object) -> Any:
+    def enter_argument(self, node: gql.ArgumentNode, *_: object) -> Any:
         if self._types.get_argument() is not None:
             return None
         parent = self._types.get_parent_type()
         self._note(f"{parent.name if parent else '?'} argument {node.name.value}")
-        return REMOVE
+        return gql.REMOVE
 
-    def enter_object_field(self, node: ObjectFieldNode, *_: object) -> Any:
+    def enter_object_field(self, node: gql.ObjectFieldNode, *_: object) -> Any:
         parent = self._types.get_parent_input_type()
-        named = get_named_type(parent) if parent is not None else None
-        if not isinstance(named, GraphQLInputObjectType) or node.name.value in named.fields:
+        named = gql.get_named_type(parent) if parent is not None else None
+        if not isinstance(named, gql.GraphQLInputObjectType) or node.name.value in named.fields:
             return None
         self._note(f"{named.name}.{node.name.value}")
-        return REMOVE
+        return gql.REMOVE
 
-    def enter_variable_definition(self, node: VariableDefinitionNode, *_: object) -> VariableDefinitionNode:
-        """Make every variable nullable, and one of an unknown type a JSON value."""
-        wanted = node.type.type if isinstance(node.type, NonNullTypeNode) else node.type
-        known: GraphQLInputType | None = type_from_ast(self._schema, wanted)  # type: ignore[assignment]
-        if known is None or not is_input_type(known):
-            wanted = NamedTypeNode(name=NameNode(value="JSON"))
-        return VariableDefinitionNode(
+    def enter_variable_definition(
+        self, node: gql.VariableDefinitionNode, *_: object
+    ) -> gql.VariableDefinitionNode:
+        """Make every variable nullable. A variable of an unknown type becomes a JSON value."""
+        wanted = node.type.type if isinstance(node.type, gql.NonNullTypeNode) else node.type
+        if not gql.is_input_type(gql.type_from_ast(self._schema, wanted)):
+            wanted = gql.NamedTypeNode(name=gql.NameNode(value="JSON"))
+        return gql.VariableDefinitionNode(
             variable=node.variable, type=wanted, default_value=node.default_value, directives=node.directives
         )

@@ -1,7 +1,6 @@
-"""The scalars of W&B's schema."""
+"""GraphQL: the scalars of W&B's schema."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from ariadne import ScalarType
 
@@ -14,15 +13,12 @@ date_time = ScalarType("DateTime")
 
 
 @json_string.serializer
-def dump(value: Any) -> str:
-    """A string is taken for JSON already."""
+def _json_text(value: object) -> str:
+    """Return JSON text. A string is JSON already."""
     return value if isinstance(value, str) else dumps(value)
 
 
 @date_time.serializer
-def iso(seconds: float) -> str:
-    """`2026-11-23T12:00:00Z`."""
+def _iso(seconds: float) -> str:
+    """Return a time such as `2026-11-23T12:00:00Z`."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-bindables = [json_string, json_value, int64, date_time]

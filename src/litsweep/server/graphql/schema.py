@@ -1,23 +1,12 @@
-"""The whole schema, assembled in one place."""
+"""The GraphQL schema, made of all `.graphql` files of the server and the modules with their resolvers."""
 
 from pathlib import Path
 
-from ariadne import load_schema_from_path, make_executable_schema
+from ariadne import SchemaBindable, load_schema_from_path, make_executable_schema
 
-from litsweep.server.graphql import (
-    agents,
-    artifact_collections,
-    artifact_links,
-    artifact_mutations,
-    artifacts,
-    files,
-    history,
-    projects,
-    runs,
-    scalars,
-    sweeps,
-    viewer,
-)
+from litsweep.server.artifacts import mutations as artifact_mutations
+from litsweep.server.artifacts import queries as artifact_queries
+from litsweep.server.graphql import agents, files, history, projects, runs, scalars, sweeps, viewer
 from litsweep.server.graphql.lenient import LenientSchema
 
 MODULES = (
@@ -29,15 +18,16 @@ MODULES = (
     runs,
     history,
     files,
-    artifacts,
-    artifact_collections,
+    artifact_queries,
     artifact_mutations,
-    artifact_links,
 )
 
 
 def build_schema() -> LenientSchema:
-    """Every `.graphql` file of this folder, with the resolvers of `MODULES`."""
-    type_defs = load_schema_from_path(Path(__file__).parent)
-    bindables = [bindable for module in MODULES for bindable in module.bindables]
+    """Return the schema, with the resolvers that the modules define."""
+    type_defs = load_schema_from_path(Path(__file__).parents[1])
+    found = [value for module in MODULES for value in vars(module).values()]
+    bindables = [
+        value for value in found if isinstance(value, SchemaBindable) and not isinstance(value, type)
+    ]
     return LenientSchema(make_executable_schema(type_defs, *bindables, convert_names_case=True))

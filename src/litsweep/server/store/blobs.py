@@ -1,54 +1,49 @@
-"""Which blobs there are, and whether their content has arrived yet."""
+"""Blobs: uploaded contents, known before they arrive."""
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, Column, Connection, Double, String, Table, exists, select
+from sqlalchemy import BigInteger, Column, Connection, String, exists, select
 
-from litsweep.server.store.tables import metadata
-
-blobs = Table(
-    "blobs",
-    metadata,
-    Column("key", String(32), primary_key=True),
-    # What the client said before the upload. The others are null until the content is on disk.
-    Column("announced_md5", String(32)),
-    Column("md5", String(32)),
-    Column("size", BigInteger),
-    Column("stored_at", Double),
-)
+from litsweep.server.store.tables import PRIMARY_KEY, metadata, read_one, table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BlobRecord:
-    """A row of `blobs`. MD5s are in base64, as the client writes them; sizes in bytes."""
+    """A row of `blobs`. MD5s are in base64, as the client writes them; the size is in bytes.
 
-    key: str
-    announced_md5: str | None
-    md5: str | None
-    size: int | None
+    The client announces an MD5 before the upload. The later columns are null until the content is on disk.
+    """
+
+    key: Annotated[str, String(32), PRIMARY_KEY]
+    announced_md5: Annotated[str | None, String(32)]
+    md5: Annotated[str | None, String(32)]
+    size: Annotated[int | None, BigInteger()]
     stored_at: float | None
 
 
+blobs = table("blobs", BlobRecord)
+
+
 def add(connection: Connection, key: str, announced_md5: str | None = None) -> None:
-    """A blob whose content is still to come."""
+    """Add a blob whose content has not arrived."""
     connection.execute(blobs.insert().values(key=key, announced_md5=announced_md5))
 
 
 def get(connection: Connection, key: str) -> BlobRecord | None:
-    row = connection.execute(select(blobs).where(blobs.c.key == key)).one_or_none()
-    return BlobRecord(**row._mapping) if row else None
+    """Return the blob with this key, or None."""
+    return read_one(connection, select(blobs).where(blobs.c.key == key), BlobRecord)
 
 
 def mark_stored(connection: Connection, key: str, size: int, md5: str) -> bool:
-    """Note that the content is on disk; False when nobody wants the blob any more."""
+    """Mark the content as stored. Return False if the blob was deleted meanwhile."""
     values = {"size": size, "md5": md5, "stored_at": time.time()}
     return connection.execute(blobs.update().where(blobs.c.key == key).values(values)).rowcount == 1
 
 
 def take_unused(connection: Connection) -> list[str]:
-    """Forget the blobs that nothing refers to any more, and return their keys so that the files can go."""
+    """Delete the blobs that nothing refers to. Return their keys, so that the files can be deleted too."""
     used = [exists().where(column == blobs.c.key) for column in _referring_columns()]
     unused = blobs.delete().where(*(~use for use in used))
     return list(connection.scalars(unused.returning(blobs.c.key)))

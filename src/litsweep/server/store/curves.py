@@ -1,4 +1,4 @@
-"""Values of metrics over the steps of a run, read out of its history lines."""
+"""The values of a run's metrics over its steps, read from its history lines."""
 
 import json
 from array import array
@@ -9,14 +9,13 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from litsweep.server.history_keys import flat
-from litsweep.server.store.lines import EVENTS, HISTORY
-from litsweep.server.store.tables import stream_lines
+from litsweep.server.store.lines import EVENTS, HISTORY, stream_lines
 from litsweep.server.wire_json import number
 
 
 @dataclass
-class Curve:
-    """One metric of one run: `values[i]` was logged at `steps[i]`, in the order logged."""
+class Series:
+    """One metric of one run. `values[i]` was logged at `steps[i]`; the order is that of the log."""
 
     steps: "array[int]" = field(default_factory=lambda: array("q"))
     values: "array[float]" = field(default_factory=lambda: array("d"))
@@ -25,27 +24,27 @@ class Curve:
 def extend(
     connection: Connection,
     run_id: int,
-    curves: dict[str, Curve],
+    series: dict[str, Series],
     start: int = 0,
     only: Collection[str] | None = None,
 ) -> None:
-    """Add the numbers in the history from line `start` on to `curves`; with `only`, of these metrics."""
+    """Add the numbers in the history from line `start` on to `series`, for all metrics or those of `only`."""
     wanted = _lines(run_id, HISTORY).where(stream_lines.c.line >= start)
     if only is not None and len(only) == 1:
-        # Most lines of a long run lack the metric of its sweep; finding that out in SQL saves parsing them.
+        # Most lines of a long run lack the metric of its sweep. SQL finds them without parsing.
         (name,) = only
         wanted = wanted.where(stream_lines.c.body.contains(name.split(".")[-1], autoescape=True))
     for step, body in connection.execute(wanted.order_by(stream_lines.c.line)):
-        _add_row(curves, step or 0, json.loads(body), only)
+        _add_row(series, step or 0, json.loads(body), only)
 
 
-def system_curves(connection: Connection, run_id: int) -> dict[str, Curve]:
-    """The system metrics of a run, by seconds since it began."""
-    curves: dict[str, Curve] = {}
+def system_curves(connection: Connection, run_id: int) -> dict[str, Series]:
+    """Return the system metrics of a run, over the seconds since its start."""
+    series: dict[str, Series] = {}
     for _, body in connection.execute(_lines(run_id, EVENTS).order_by(stream_lines.c.line)):
         row = json.loads(body)
-        _add_row(curves, round(number(row.get("_runtime")) or 0), row, None)
-    return curves
+        _add_row(series, round(number(row.get("_runtime")) or 0), row, None)
+    return series
 
 
 def _lines(run_id: int, stream: str) -> Select[Any]:
@@ -54,13 +53,13 @@ def _lines(run_id: int, stream: str) -> Select[Any]:
 
 
 def _add_row(
-    curves: dict[str, Curve], step: int, row: Mapping[str, object], only: Collection[str] | None
+    series: dict[str, Series], step: int, row: Mapping[str, object], only: Collection[str] | None
 ) -> None:
     for name, logged in flat(row):
         if only is not None and name not in only:
             continue
         value = number(logged)
         if value is not None:
-            curve = curves.setdefault(name, Curve())
-            curve.steps.append(step)
-            curve.values.append(value)
+            found = series.setdefault(name, Series())
+            found.steps.append(step)
+            found.values.append(value)

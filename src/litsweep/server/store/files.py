@@ -1,64 +1,47 @@
-"""The files of a run: a name for each, and the blob with its content."""
+"""The files of a run. Each has a name, and a blob with the content."""
 
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    ForeignKey,
-    Integer,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-    func,
-    select,
-)
+from sqlalchemy import ColumnElement, Connection, ForeignKey, String, UniqueConstraint, func, select
 
 from litsweep.server.store import blobs as blob_store
 from litsweep.server.store.blobs import blobs
-from litsweep.server.store.tables import metadata
-
-run_files = Table(
-    "run_files",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("blob", String(32), ForeignKey("blobs.key"), nullable=False, index=True),
-    UniqueConstraint("run_id", "name"),
-)
+from litsweep.server.store.runs import runs
+from litsweep.server.store.tables import INDEX, Id, Joined, read_all, table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FileRecord:
-    """A file whose content is there."""
+    """A file of a run, with its stored content."""
 
-    id: int
+    id: Id
+    run_id: Annotated[int, ForeignKey(runs.c.id, ondelete="CASCADE")]
     name: str
-    blob: str
-    size: int
-    md5: str
-    stored_at: float
+    blob: Annotated[str, String(32), ForeignKey(blobs.c.key), INDEX]
+    size: Joined[int]
+    md5: Joined[str]
+    stored_at: Joined[float]
 
+
+run_files = table("run_files", FileRecord, UniqueConstraint("run_id", "name"))
 
 _STORED = (
-    select(run_files.c.id, run_files.c.name, run_files.c.blob, blobs.c.size, blobs.c.md5, blobs.c.stored_at)
+    select(run_files, blobs.c.size, blobs.c.md5, blobs.c.stored_at)
     .join(blobs)
     .where(blobs.c.stored_at.is_not(None))
 )
 
 
 def normal(name: str) -> str:
-    """`./a/../b c.txt` is `b c.txt`: one name for each file."""
+    """Return the one name of a file: `b c.txt` for `./a/../b c.txt`."""
     return posixpath.normpath(name.replace("\\", "/")).lstrip("/")
 
 
 def declare(connection: Connection, run_id: int, name: str, fresh_key: str) -> str:
-    """The key of the blob for this file's content: `fresh_key` if the run has no such file yet."""
+    """Return the key of the blob for this file. A new file gets a blob with `fresh_key`."""
     wanted = (run_files.c.run_id == run_id, run_files.c.name == name)
     known: str | None = connection.scalar(select(run_files.c.blob).where(*wanted))
     if known is not None:
@@ -69,6 +52,7 @@ def declare(connection: Connection, run_id: int, name: str, fresh_key: str) -> s
 
 
 def count(connection: Connection, run_id: int) -> int:
+    """Return the number of stored files of a run."""
     stored = _STORED.where(run_files.c.run_id == run_id).subquery()
     return connection.scalar(select(func.count()).select_from(stored)) or 0
 
@@ -81,7 +65,10 @@ def page(
     after: str | None = None,
     limit: int = 50,
 ) -> Sequence[FileRecord]:
-    """Files by name: those of `names`, or like the SQL `pattern`, or all; those behind `after`."""
+    """Return stored files, sorted by name and starting after the name `after`.
+
+    `names` and the SQL `pattern` select some of the run's files.
+    """
     conditions: list[ColumnElement[bool]] = [run_files.c.run_id == run_id]
     if names:
         conditions.append(run_files.c.name.in_([normal(name) for name in names]))
@@ -89,9 +76,10 @@ def page(
         conditions.append(run_files.c.name.ilike(pattern))
     if after:
         conditions.append(run_files.c.name > after)
-    rows = connection.execute(_STORED.where(*conditions).order_by(run_files.c.name).limit(limit))
-    return [FileRecord(**row._mapping) for row in rows]
+    wanted = _STORED.where(*conditions).order_by(run_files.c.name).limit(limit)
+    return read_all(connection, wanted, FileRecord)
 
 
 def delete(connection: Connection, ids: Sequence[int]) -> None:
+    """Delete files by id."""
     connection.execute(run_files.delete().where(run_files.c.id.in_(ids)))

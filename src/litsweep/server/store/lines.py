@@ -1,19 +1,36 @@
-"""The lines that a run streams: history, events (system metrics) and console log."""
+"""The lines of a run's streams: history, events (system metrics) and console log."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated, Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, ForeignKey, Index, Select, String, func, select
 
-from litsweep.server.store.tables import stream_lines
+from litsweep.server.store.runs import runs
+from litsweep.server.store.tables import PRIMARY_KEY, table
 
 HISTORY, EVENTS, LOG = "history", "events", "log"
+
+
+class _StreamLine:
+    """A row of `stream_lines`: a line of wandb-history.jsonl, wandb-events.jsonl or output.log."""
+
+    run_id: Annotated[int, ForeignKey(runs.c.id, ondelete="CASCADE"), PRIMARY_KEY]
+    stream: Annotated[str, String(8), PRIMARY_KEY]
+    line: Annotated[int, PRIMARY_KEY]
+    step: Annotated[int | None, BigInteger()]
+    body: str
+
+
+stream_lines = table("stream_lines", _StreamLine, sqlite_with_rowid=False)
+Index("stream_lines_by_step", stream_lines.c.run_id, stream_lines.c.stream, stream_lines.c.step)
+
 _LINES = select(stream_lines.c.line, stream_lines.c.body, stream_lines.c.step)
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line, numbered from 0. `step` is W&B's `_step`, in history only."""
+    """One line of a stream. Numbers start at 0. `step` is W&B's `_step`, for history lines only."""
 
     number: int
     body: str
@@ -21,52 +38,50 @@ class Line:
 
 
 def put(connection: Connection, run_id: int, stream: str, lines: Sequence[Line]) -> None:
-    """Write lines at their numbers, over what is there: doing it twice is doing it once."""
+    """Write consecutive lines, over existing lines with the same numbers. Writing twice changes nothing."""
     if not lines:
         return
     first, last = lines[0].number, lines[-1].number
     connection.execute(
         stream_lines.delete().where(_of(run_id, stream), stream_lines.c.line.between(first, last))
     )
-    connection.execute(
-        stream_lines.insert(),
-        [
-            {"run_id": run_id, "stream": stream, "line": x.number, "step": x.step, "body": x.body}
-            for x in lines
-        ],
-    )
+    key = {"run_id": run_id, "stream": stream}
+    rows = [{**key, "line": line.number, "step": line.step, "body": line.body} for line in lines]
+    connection.execute(stream_lines.insert(), rows)
+
+
+def _read(connection: Connection, query: Select[Any]) -> list[Line]:
+    return [Line(number, body, step) for number, body, step in connection.execute(query)]
 
 
 def read(
     connection: Connection, run_id: int, stream: str, start: int = 0, limit: int | None = None
 ) -> Sequence[Line]:
-    """Lines from number `start` on, in order."""
+    """Return lines in order, from number `start` on."""
     wanted = _LINES.where(_of(run_id, stream), stream_lines.c.line >= start)
-    rows = connection.execute(wanted.order_by(stream_lines.c.line).limit(limit))
-    return [Line(*row) for row in rows]
+    return _read(connection, wanted.order_by(stream_lines.c.line).limit(limit))
 
 
 def tail(connection: Connection, run_id: int, stream: str, n: int) -> Sequence[Line]:
-    """The last `n` lines, in order."""
+    """Return the last `n` lines, in order."""
     wanted = _LINES.where(_of(run_id, stream)).order_by(stream_lines.c.line.desc()).limit(n)
-    return [Line(*row) for row in connection.execute(wanted)][::-1]
+    return _read(connection, wanted)[::-1]
 
 
 def by_step(connection: Connection, run_id: int, start: int, stop: int, limit: int | None) -> Sequence[Line]:
-    """History rows with `start <= step < stop`, in order."""
+    """Return the history lines with `start <= step < stop`, in order of their steps."""
     wanted = _LINES.where(_of(run_id, HISTORY), stream_lines.c.step >= start, stream_lines.c.step < stop)
-    rows = connection.execute(wanted.order_by(stream_lines.c.step, stream_lines.c.line).limit(limit))
-    return [Line(*row) for row in rows]
+    return _read(connection, wanted.order_by(stream_lines.c.step, stream_lines.c.line).limit(limit))
 
 
 def count_to_step(connection: Connection, run_id: int, step: int) -> int:
-    """The number of history rows up to a step."""
+    """Return the number of history lines with a step of at most `step`."""
     wanted = select(func.count()).select_from(stream_lines)
     return connection.scalar(wanted.where(_of(run_id, HISTORY), stream_lines.c.step <= step)) or 0
 
 
-def forget_from(connection: Connection, run_id: int, stream: str, start: int) -> None:
-    """Drop the lines from number `start` on."""
+def delete_from(connection: Connection, run_id: int, stream: str, start: int) -> None:
+    """Delete the lines from number `start` on."""
     connection.execute(stream_lines.delete().where(_of(run_id, stream), stream_lines.c.line >= start))
 
 

@@ -3,55 +3,58 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, String, UniqueConstraint, select
 
-from litsweep.server.store.tables import projects
+from litsweep.server.store.tables import Id, read_all, read_one, table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Project:
     """A row of `projects`."""
 
-    id: int
-    entity: str
-    name: str
+    id: Id
+    entity: Annotated[str, String(128)]
+    name: Annotated[str, String(128)]
     description: str | None
     created_at: float
 
 
+projects = table("projects", Project, UniqueConstraint("entity", "name"))
+
+
 def find(connection: Connection, entity: str, name: str) -> Project | None:
+    """Return the project with this name, or None."""
     wanted = select(projects).where(projects.c.entity == entity, projects.c.name == name)
-    row = connection.execute(wanted).one_or_none()
-    return Project(**row._mapping) if row else None
+    return read_one(connection, wanted, Project)
 
 
 def get(connection: Connection, project_id: int) -> Project:
-    row = connection.execute(select(projects).where(projects.c.id == project_id)).one()
-    return Project(**row._mapping)
+    """Return the project with this id, which must exist."""
+    return read_all(connection, select(projects).where(projects.c.id == project_id), Project)[0]
 
 
 def ensure(connection: Connection, entity: str, name: str) -> Project:
-    """The project; made if it is not there yet."""
+    """Return the project. Create it if it does not exist."""
     known = find(connection, entity, name)
     if known is not None:
         return known
-    connection.execute(projects.insert().values(entity=entity, name=name, created_at=time.time()))
-    made = find(connection, entity, name)
-    assert made is not None
-    return made
+    new = projects.insert().values(entity=entity, name=name, created_at=time.time())
+    return read_all(connection, new.returning(projects), Project)[0]
 
 
 def of_entity(connection: Connection, entity: str) -> Sequence[Project]:
-    """Oldest first."""
+    """Return the projects of an entity, oldest first."""
     wanted = select(projects).where(projects.c.entity == entity).order_by(projects.c.id)
-    return [Project(**row._mapping) for row in connection.execute(wanted)]
+    return read_all(connection, wanted, Project)
 
 
 def entities(connection: Connection) -> Sequence[str]:
-    """Every entity that has a project, by name."""
+    """Return the name of every entity that has a project, sorted."""
     return list(connection.scalars(select(projects.c.entity).distinct().order_by(projects.c.entity)))
 
 
 def describe(connection: Connection, project_id: int, description: str) -> None:
+    """Set a project's description."""
     connection.execute(projects.update().where(projects.c.id == project_id).values(description=description))

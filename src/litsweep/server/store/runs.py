@@ -3,43 +3,57 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, ForeignKey, String, func, select
+from sqlalchemy.schema import UniqueConstraint
 
-from litsweep.server.store.tables import agents, projects, runs, sweeps
+from litsweep.server.store.projects import projects
+from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, agents, sweeps
+from litsweep.server.store.tables import INDEX, Id, Joined, read_all, read_one, table
 from litsweep.sweep.run import Failure, RunState
 
 Values = Mapping[str, Any]
-# The name of the run of a sweep's own scheduler is the sweep's and this.
-SCHEDULER_SUFFIX = "-scheduler"
 ALIVE = tuple(state for state in RunState if state.is_alive)
+STATE_COLUMNS = frozenset(
+    {"state", "exitcode", "failure", "agent_id", "handouts", "handed_out_at", "ended_at"}
+    | {"stopped_by", "stop_asked_at", "stop_reason"}
+)
+"""The columns that only `change_state` writes."""
+
+
+class StoppedBy(StrEnum):
+    """Who asked a run to stop."""
+
+    SEARCH = "search"
+    PERSON = "person"
 
 
 def plain_config(config: str) -> dict[str, Any]:
-    """A config as it is sent, without W&B's wrapping of each value in `{"value": …}`."""
+    """Return a config, given as JSON text, without W&B's wrapping of each value in `{"value": …}`."""
     wire: dict[str, Any] = json.loads(config)
     return {k: v["value"] if isinstance(v, dict) and "value" in v else v for k, v in wire.items()}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """A row of `runs`, with the names of what it belongs to. Fields are in the order of the columns."""
+    """A row of `runs`, with the names of its project, sweep and agent."""
 
-    id: int
-    project_id: int
-    name: str
+    id: Id
+    project_id: Annotated[int, ForeignKey(projects.c.id, ondelete="CASCADE")]
+    name: Annotated[str, String(128)]
     display_name: str
-    sweep_id: int | None
-    agent_id: int | None
-    state: str
-    config: str
-    summary: str
-    system_metrics: str
-    history_keys: str
-    tags: str
+    sweep_id: Annotated[int | None, ForeignKey(sweeps.c.id, ondelete="CASCADE"), INDEX]
+    agent_id: Annotated[int | None, ForeignKey(agents.c.id, ondelete="SET NULL"), INDEX]
+    state: Annotated[RunState, String(16)]
+    config: str = "{}"
+    summary: str = "{}"
+    system_metrics: str = "{}"
+    history_keys: str = "{}"
+    tags: str = "[]"
     description: str | None
     notes: str | None
     group_name: str | None
@@ -49,83 +63,100 @@ class RunRecord:
     repo: str | None
     commit: str | None
     exitcode: int | None
+    # The suggestion: its values by parameter name, the same as the agent gets them, and the reason for it.
     parameters: str | None
     args: str | None
     reason: str | None
-    failure: str | None
-    handouts: int
+    failure: Annotated[Failure | None, String(32)]
+    handouts: int = 0
     handed_out_at: float | None
-    stopped_by: str | None
+    stopped_by: Annotated[StoppedBy | None, String(16)]
     stop_asked_at: float | None
     stop_reason: str | None
-    stale_streams: str
-    last_step: int
-    history_lines: int
-    event_lines: int
-    log_lines: int
+    # Streams (comma separated) that nothing was written to since the run last started.
+    stale_streams: str = ""
+    last_step: Annotated[int, BigInteger()] = -1
+    history_lines: int = 0
+    event_lines: int = 0
+    log_lines: int = 0
     created_at: float
+    # When the run first started, or last began a new history.
     started_at: float | None
     ended_at: float | None
     heartbeat_at: float
-    entity: str
-    project_name: str
-    sweep_name: str | None
-    agent_name: str | None
+    entity: Joined[str]
+    project_name: Joined[str]
+    sweep_name: Joined[str | None]
+    agent_name: Joined[str | None]
 
     @property
     def is_alive(self) -> bool:
-        """True while it may still log metrics."""
-        return RunState(self.state).is_alive
+        """True while the run may still log metrics."""
+        return self.state.is_alive
 
     @property
     def is_stopped_early(self) -> bool:
-        """True where the search ended it, or has asked it to end."""
-        return self.stopped_by == "search"
+        """True if the search stopped the run, or has asked it to stop."""
+        return self.stopped_by is StoppedBy.SEARCH
 
     @property
     def is_named(self) -> bool:
-        """True for a pending run that its agent has named as live: it has started the run's program."""
-        if self.state != RunState.PENDING or self.handed_out_at is None:
+        """True for a pending run that its agent has named in a heartbeat: the run's program has started."""
+        if self.state is not RunState.PENDING or self.handed_out_at is None:
             return False
         return self.heartbeat_at > self.handed_out_at
 
     @property
     def is_broken(self) -> bool:
-        """As `Run.is_broken`."""
-        return RunState(self.state).is_broken_by(self.failure)
+        """True if the run ended with an error, its own or the machine's."""
+        return self.state.is_broken_by(self.failure)
 
     @property
     def duration(self) -> float | None:
-        """Seconds from its start to its end, or to the last that was heard of it."""
+        """Seconds from the start to the end, or to the last heartbeat."""
         return None if self.started_at is None else (self.ended_at or self.heartbeat_at) - self.started_at
 
     @cached_property
     def config_values(self) -> dict[str, Any]:
-        """The config without W&B's wrapping."""
+        """The config without W&B's wrapping of values."""
         return plain_config(self.config)
 
     @cached_property
     def summary_values(self) -> dict[str, Any]:
-        """The last value of each metric."""
+        """The summary, parsed."""
         values: dict[str, Any] = json.loads(self.summary)
         return values
 
 
-@dataclass(frozen=True)
-class RunMark:
+runs = table("runs", RunRecord, UniqueConstraint("project_id", "name"))
+
+
+class RunMark(NamedTuple):
     """The columns that change when a run has something new.
 
-    A summary is too large to be read for every run each time: whoever writes one sets `heartbeat_at`.
+    A summary is too large to be read for every run each time. A new summary also sets `heartbeat_at`.
     """
 
     id: int
     name: str
-    state: str
+    state: RunState
     history_lines: int
-    stopped_by: str | None
-    failure: str | None
+    stopped_by: StoppedBy | None
+    failure: Failure | None
     started_at: float | None
     heartbeat_at: float
+
+
+@dataclass(frozen=True)
+class Activity:
+    """A project, and how much is in it."""
+
+    entity: str
+    name: str
+    sweeps: int
+    runs: int
+    running: int
+    updated_at: float
 
 
 _JOINED = (
@@ -140,91 +171,125 @@ _JOINED = (
     .outerjoin(sweeps, runs.c.sweep_id == sweeps.c.id)
     .outerjoin(agents, runs.c.agent_id == agents.c.id)
 )
+_MARKS = select(*(runs.c[name] for name in RunMark._fields)).order_by(runs.c.id)
 
 
 def select_all(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[RunRecord]:
-    """The runs that meet all conditions, oldest first."""
-    return _records(connection, _JOINED.where(*conditions).order_by(runs.c.id))
-
-
-def _records(connection: Connection, query: Select[Any]) -> list[RunRecord]:
-    return [RunRecord(*row) for row in connection.execute(query)]
-
-
-def _one(connection: Connection, *conditions: ColumnElement[bool]) -> RunRecord | None:
-    found = _records(connection, _JOINED.where(*conditions))
-    return found[0] if found else None
+    """Return the runs that meet all conditions, oldest first."""
+    return read_all(connection, _JOINED.where(*conditions).order_by(runs.c.id), RunRecord)
 
 
 def get(connection: Connection, run_id: int) -> RunRecord | None:
-    return _one(connection, runs.c.id == run_id)
+    """Return the run with this id, or None."""
+    return read_one(connection, _JOINED.where(runs.c.id == run_id), RunRecord)
 
 
 def find(connection: Connection, project_id: int, name: str) -> RunRecord | None:
-    return _one(connection, runs.c.project_id == project_id, runs.c.name == name)
+    """Return the run of a project with this name, or None."""
+    wanted = _JOINED.where(runs.c.project_id == project_id, runs.c.name == name)
+    return read_one(connection, wanted, RunRecord)
 
 
 def find_by_path(connection: Connection, entity: str, project: str, name: str) -> RunRecord | None:
-    return _one(connection, projects.c.entity == entity, projects.c.name == project, runs.c.name == name)
+    """Return the run at entity/project/name, or None."""
+    path = (projects.c.entity == entity, projects.c.name == project, runs.c.name == name)
+    return read_one(connection, _JOINED.where(*path), RunRecord)
 
 
 def of_project(connection: Connection, project_id: int) -> Sequence[RunRecord]:
-    """Oldest first, without those under which the schedulers of sweeps record themselves."""
+    """Return the runs of a project, oldest first, except those of the sweeps' own schedulers."""
     schedulers = select(sweeps.c.name + SCHEDULER_SUFFIX).where(sweeps.c.project_id == project_id)
     return select_all(connection, runs.c.project_id == project_id, runs.c.name.not_in(schedulers))
 
 
 def of_sweep(connection: Connection, sweep_id: int) -> Sequence[RunRecord]:
-    """Oldest first."""
+    """Return the runs of a sweep, oldest first."""
     return select_all(connection, runs.c.sweep_id == sweep_id)
 
 
-def count_handed_out(connection: Connection, sweep_id: int) -> int:
-    """Runs that an agent has had."""
-    wanted = select(func.count()).select_from(runs).where(runs.c.sweep_id == sweep_id, runs.c.handouts > 0)
-    return connection.scalar(wanted) or 0
-
-
-def marks(connection: Connection, sweep_id: int) -> Sequence[RunMark]:
-    """Oldest first."""
-    columns = (runs.c[field.name] for field in fields(RunMark))
-    query = select(*columns).where(runs.c.sweep_id == sweep_id).order_by(runs.c.id)
-    return [RunMark(*row) for row in connection.execute(query)]
-
-
 def of_agent(connection: Connection, agent_id: int) -> Sequence[RunRecord]:
-    """Oldest first."""
+    """Return the runs that were last dispatched to an agent, oldest first."""
     return select_all(connection, runs.c.agent_id == agent_id)
 
 
 def alive_of_agent(connection: Connection, agent_id: int) -> Sequence[RunRecord]:
+    """Return an agent's runs that have not ended, oldest first."""
     return select_all(connection, runs.c.agent_id == agent_id, runs.c.state.in_(ALIVE))
 
 
+def alive_in_sweep(connection: Connection, sweep_id: int) -> Sequence[RunRecord]:
+    """Return a sweep's runs that have not ended, oldest first."""
+    return select_all(connection, runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE))
+
+
 def silent_since(connection: Connection, limit: float) -> Sequence[RunRecord]:
-    """Runs said to be running of which nothing was heard since `limit`."""
+    """Return the running runs whose last heartbeat was not after `limit`."""
     running = (RunState.RUNNING, RunState.PREEMPTING)
     return select_all(connection, runs.c.state.in_(running), runs.c.heartbeat_at <= limit)
 
 
 def left_behind(connection: Connection, limit: float) -> Sequence[RunRecord]:
-    """Pending runs of agents silent since `limit` of which another run ended unreported."""
+    """Return the pending runs of agents that are silent since `limit` and had another unreported run."""
     other = runs.alias()
     unreported = select(other.c.agent_id).where(other.c.failure == Failure.UNREPORTED)
     is_gone = (agents.c.heartbeat_at < limit) | (agents.c.exited == 1)
     return select_all(connection, runs.c.state == RunState.PENDING, is_gone, runs.c.agent_id.in_(unreported))
 
 
-def alive_in_sweep(connection: Connection, sweep_id: int) -> Sequence[RunRecord]:
-    return select_all(connection, runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE))
+def marks(connection: Connection, sweep_id: int) -> Sequence[RunMark]:
+    """Return the marks of a sweep's runs, oldest first."""
+    return [RunMark._make(row) for row in connection.execute(_MARKS.where(runs.c.sweep_id == sweep_id))]
+
+
+def count(connection: Connection, sweep_id: int) -> int:
+    """Return the number of runs of a sweep."""
+    return _count(connection, runs.c.sweep_id == sweep_id)
+
+
+def count_dispatched(connection: Connection, sweep_id: int) -> int:
+    """Return the number of runs of a sweep that were dispatched to an agent, at least once."""
+    return _count(connection, runs.c.sweep_id == sweep_id, runs.c.handouts > 0)
+
+
+def count_alive(connection: Connection, sweep_id: int, only_dispatched: bool) -> int:
+    """Return the number of runs of a sweep that have not ended, of all or of those that an agent has had."""
+    least = int(only_dispatched)
+    return _count(connection, runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE), runs.c.handouts >= least)
+
+
+def _count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(runs).where(*conditions)) or 0
+
+
+def activities(connection: Connection) -> Sequence[Activity]:
+    """Return all projects, the most recently active first."""
+    latest = func.coalesce(func.max(runs.c.heartbeat_at), projects.c.created_at)
+    query = (
+        select(
+            projects.c.entity,
+            projects.c.name,
+            select(func.count()).where(sweeps.c.project_id == projects.c.id).label("sweeps"),
+            func.count(runs.c.id).label("runs"),
+            func.count(runs.c.id).filter(runs.c.state == RunState.RUNNING).label("running"),
+            latest.label("updated_at"),
+        )
+        .outerjoin(runs, runs.c.project_id == projects.c.id)
+        .group_by(projects.c.id, projects.c.entity, projects.c.name, projects.c.created_at)
+        .order_by(latest.desc())
+    )
+    return read_all(connection, query, Activity)
 
 
 def add(connection: Connection, project_id: int, name: str, values: Values) -> RunRecord:
-    """A new run. Without a `display_name` it is called by its number in its sweep or project."""
+    """Add a pending run. Without a `display_name` its number in its sweep or project names it.
+
+    Only `run_states` calls this.
+    """
     now = time.time()
     label = values.get("display_name") or _label(connection, project_id, values.get("sweep_id"))
-    fixed = {"project_id": project_id, "name": name, "created_at": now, "heartbeat_at": now}
-    connection.execute(runs.insert().values({**fixed, **values, "display_name": label}))
+    named = {"project_id": project_id, "name": name, "state": RunState.PENDING}
+    dated = {"created_at": now, "heartbeat_at": now}
+    connection.execute(runs.insert().values({**named, **dated, **values, "display_name": label}))
     made = find(connection, project_id, name)
     assert made is not None
     return made
@@ -232,18 +297,27 @@ def add(connection: Connection, project_id: int, name: str, values: Values) -> R
 
 def _label(connection: Connection, project_id: int, sweep_id: int | None) -> str:
     scope = runs.c.project_id == project_id if sweep_id is None else runs.c.sweep_id == sweep_id
-    return f"run-{1 + (connection.scalar(select(func.count()).select_from(runs).where(scope)) or 0)}"
+    return f"run-{1 + _count(connection, scope)}"
 
 
 def change(connection: Connection, run_id: int, **values: Any) -> None:
-    if not values:
-        return
-    connection.execute(runs.update().where(runs.c.id == run_id).values(values))
+    """Write columns of a run, except those of its state."""
+    assert STATE_COLUMNS.isdisjoint(values)
+    if values:
+        change_state(connection, [run_id], values)
 
 
-def change_all(connection: Connection, run_ids: Sequence[int], **values: Any) -> None:
+def set_heartbeat(connection: Connection, run_ids: Sequence[int], now: float) -> None:
+    """Note that an agent has named these runs."""
+    if run_ids:
+        change_state(connection, run_ids, {"heartbeat_at": now})
+
+
+def change_state(connection: Connection, run_ids: Sequence[int], values: Values) -> None:
+    """Write any columns of runs. Only `run_states` calls this."""
     connection.execute(runs.update().where(runs.c.id.in_(run_ids)).values(values))
 
 
 def delete(connection: Connection, run_id: int) -> None:
+    """Delete a run, with all that belongs to it."""
     connection.execute(runs.delete().where(runs.c.id == run_id))

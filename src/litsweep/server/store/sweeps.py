@@ -1,154 +1,164 @@
 """Sweeps, and the agents that work on them."""
 
+import secrets
+import string
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BigInteger, Connection, ForeignKey, String, select
 
-from litsweep.server.store.names import short_id
-from litsweep.server.store.runs import ALIVE, SCHEDULER_SUFFIX
-from litsweep.server.store.tables import agents, runs, sweeps
+from litsweep.server.store.projects import projects
+from litsweep.server.store.tables import INDEX, UNIQUE, Id, read_all, read_one, table
 
-# The largest number that the column `expected_runs` holds; it stands for all that are larger.
-MOST_EXPECTED = 2**63 - 1
+MAX_EXPECTED_RUNS = 2**63 - 1
+"""The largest number that the column `expected_runs` holds. It stands for all larger numbers."""
+SCHEDULER_SUFFIX = "-scheduler"
+"""The run of a sweep's own scheduler is named after the sweep, with this suffix."""
+STATE_COLUMNS = frozenset({"state", "done_because"})
+"""The columns that only `change_state` writes."""
 
 
-@dataclass(frozen=True)
+class SweepState(StrEnum):
+    """W&B's sweep states."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    FINISHED = "FINISHED"
+    CANCELED = "CANCELED"
+
+    @property
+    def is_over(self) -> bool:
+        """True if the sweep gets no more runs, unless a person resumes it."""
+        return self in (SweepState.FINISHED, SweepState.CANCELED)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SweepRecord:
-    """A row of `sweeps`. `state` is W&B's (`PENDING`, `RUNNING`, `PAUSED`, `FINISHED`, `CANCELED`)."""
+    """A row of `sweeps`."""
 
-    id: int
-    project_id: int
-    name: str
+    id: Id
+    project_id: Annotated[int, ForeignKey(projects.c.id, ondelete="CASCADE"), INDEX]
+    name: Annotated[str, String(128), UNIQUE]
     display_name: str | None
     description: str | None
     config: str
-    state: str
+    state: Annotated[SweepState, String(16)]
     done_because: str | None
     program: str | None
     controller: str | None
     scheduler: str | None
     prior_runs: str | None
+    # From the search: the best objective, its warnings, and the largest number of runs that there can be.
     best_loss: float | None
-    warnings: str
-    expected_runs: int | None
+    warnings: str = "[]"
+    expected_runs: Annotated[int | None, BigInteger()]
     created_at: float
     updated_at: float
 
 
-@dataclass(frozen=True)
+sweeps = table("sweeps", SweepRecord)
+
+
+@dataclass(frozen=True, kw_only=True)
 class AgentRecord:
     """A row of `agents`."""
 
-    id: int
-    sweep_id: int
-    name: str
+    id: Id
+    sweep_id: Annotated[int, ForeignKey(sweeps.c.id, ondelete="CASCADE"), INDEX]
+    name: Annotated[str, String(32), UNIQUE]
     host: str
-    exited: int
+    exited: int = 0
     created_at: float
     heartbeat_at: float
 
 
+agents = table("agents", AgentRecord)
+
+
+def short_id() -> str:
+    """Return eight random letters and digits, as W&B names its runs and sweeps."""
+    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
+
+
 def controller_run_name(sweep: SweepRecord) -> str:
-    """The run under which `wandb sweep-scheduler` records itself."""
+    """Return the name of the run under which `wandb sweep-scheduler` records itself."""
     return sweep.name + SCHEDULER_SUFFIX
 
 
 def add(connection: Connection, project_id: int, **values: object) -> SweepRecord:
-    """A new sweep, under a name of its own, pending."""
+    """Add a pending sweep with a new name. Only `sweep_states` calls this."""
     now = time.time()
-    name = short_id()
-    fixed = {"project_id": project_id, "name": name, "state": "PENDING", "created_at": now, "updated_at": now}
-    connection.execute(sweeps.insert().values(**fixed, **values))
-    made = find(connection, name)
-    assert made is not None
-    return made
+    named = {"project_id": project_id, "name": short_id(), "state": SweepState.PENDING}
+    new = sweeps.insert().values({**named, "created_at": now, "updated_at": now, **values}).returning(sweeps)
+    return read_all(connection, new, SweepRecord)[0]
 
 
 def find(connection: Connection, name: str, project_id: int | None = None) -> SweepRecord | None:
+    """Return the sweep with this name, in this project if one is given, or None."""
     wanted = select(sweeps).where(sweeps.c.name == name)
     if project_id is not None:
         wanted = wanted.where(sweeps.c.project_id == project_id)
-    row = connection.execute(wanted).one_or_none()
-    return SweepRecord(**row._mapping) if row else None
+    return read_one(connection, wanted, SweepRecord)
 
 
 def get(connection: Connection, sweep_id: int) -> SweepRecord | None:
-    row = connection.execute(select(sweeps).where(sweeps.c.id == sweep_id)).one_or_none()
-    return SweepRecord(**row._mapping) if row else None
+    """Return the sweep with this id, or None."""
+    return read_one(connection, select(sweeps).where(sweeps.c.id == sweep_id), SweepRecord)
 
 
 def of_project(connection: Connection, project_id: int) -> Sequence[SweepRecord]:
-    """Newest first."""
+    """Return the sweeps of a project, newest first."""
     wanted = select(sweeps).where(sweeps.c.project_id == project_id).order_by(sweeps.c.id.desc())
-    return [SweepRecord(**row._mapping) for row in connection.execute(wanted)]
+    return read_all(connection, wanted, SweepRecord)
 
 
 def unfinished(connection: Connection) -> Sequence[int]:
-    """The ids of sweeps that go on, or will when somebody resumes them."""
-    states = ("PENDING", "RUNNING", "PAUSED")
+    """Return the ids of the sweeps that are not over."""
+    states = [state for state in SweepState if not state.is_over]
     return list(connection.scalars(select(sweeps.c.id).where(sweeps.c.state.in_(states))))
 
 
 def change(connection: Connection, sweep_id: int, **values: object) -> None:
-    connection.execute(
-        sweeps.update().where(sweeps.c.id == sweep_id).values(updated_at=time.time(), **values)
-    )
+    """Write columns of a sweep, except those of its state."""
+    assert STATE_COLUMNS.isdisjoint(values)
+    change_state(connection, sweep_id, **values)
 
 
-def finish_if_done(connection: Connection, sweep_id: int) -> bool:
-    """End a sweep that gets no more runs once none is alive, but for what its own scheduler has queued."""
-    is_queued = sweeps.c.scheduler.is_not(None) & (runs.c.handouts == 0)
-    alive = select(runs.c.id).where(runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE), ~is_queued)
-    ended = connection.execute(
-        sweeps.update()
-        .where(sweeps.c.id == sweep_id, sweeps.c.state == "RUNNING", sweeps.c.done_because.is_not(None))
-        .where(~alive.exists())
-        .values(state="FINISHED", updated_at=time.time())
-    )
-    return ended.rowcount > 0
-
-
-def begin(connection: Connection, sweep_id: int) -> None:
-    """Put a pending sweep in state RUNNING: its first agent, or its first run, has come."""
-    connection.execute(
-        sweeps.update()
-        .where(sweeps.c.id == sweep_id, sweeps.c.state == "PENDING")
-        .values(state="RUNNING", updated_at=time.time())
-    )
-
-
-def count_runs(connection: Connection, sweep_id: int) -> int:
-    return connection.scalar(select(func.count()).select_from(runs).where(runs.c.sweep_id == sweep_id)) or 0
+def change_state(connection: Connection, sweep_id: int, **values: object) -> None:
+    """Write any columns of a sweep. Only `sweep_states` calls this."""
+    values["updated_at"] = time.time()
+    connection.execute(sweeps.update().where(sweeps.c.id == sweep_id).values(values))
 
 
 def add_agent(connection: Connection, sweep_id: int, host: str) -> AgentRecord:
+    """Add an agent with a new name."""
     now = time.time()
-    name = short_id()
-    values = {"sweep_id": sweep_id, "name": name, "host": host, "created_at": now, "heartbeat_at": now}
-    connection.execute(agents.insert().values(**values))
-    made = find_agent(connection, sweep_id, name)
-    assert made is not None
-    return made
+    named = {"sweep_id": sweep_id, "name": short_id(), "host": host}
+    new = agents.insert().values(**named, created_at=now, heartbeat_at=now).returning(agents)
+    return read_all(connection, new, AgentRecord)[0]
 
 
 def find_agent(connection: Connection, sweep_id: int, name: str) -> AgentRecord | None:
+    """Return the agent of a sweep with this name, or None."""
     wanted = select(agents).where(agents.c.sweep_id == sweep_id, agents.c.name == name)
-    row = connection.execute(wanted).one_or_none()
-    return AgentRecord(**row._mapping) if row else None
+    return read_one(connection, wanted, AgentRecord)
 
 
 def get_agent(connection: Connection, agent_id: int) -> AgentRecord | None:
-    row = connection.execute(select(agents).where(agents.c.id == agent_id)).one_or_none()
-    return AgentRecord(**row._mapping) if row else None
+    """Return the agent with this id, or None."""
+    return read_one(connection, select(agents).where(agents.c.id == agent_id), AgentRecord)
 
 
 def agents_of(connection: Connection, sweep_id: int) -> Sequence[AgentRecord]:
-    """Oldest first."""
+    """Return the agents of a sweep, oldest first."""
     wanted = select(agents).where(agents.c.sweep_id == sweep_id).order_by(agents.c.id)
-    return [AgentRecord(**row._mapping) for row in connection.execute(wanted)]
+    return read_all(connection, wanted, AgentRecord)
 
 
 def change_agent(connection: Connection, agent_id: int, **values: object) -> None:
+    """Write columns of an agent."""
     connection.execute(agents.update().where(agents.c.id == agent_id).values(**values))

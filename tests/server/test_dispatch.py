@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from litsweep.server import hand_out
+from litsweep.server import dispatch
 from litsweep.server.backend import Backend
 from litsweep.server.monitor import Monitor
 from litsweep.server.store import sweeps
@@ -117,7 +117,7 @@ def test_two_agents_finish_a_grid(grid: Sweep) -> None:
             grid.end(run)
         seen += started
     assert len(set(seen)) == 4 and grid.read["runCountExpected"] == 4
-    assert [grid.beat(agent) for agent in agents] == [[hand_out.EXIT]] * 2
+    assert [grid.beat(agent) for agent in agents] == [[dispatch.EXIT]] * 2
     assert grid.read["state"] == "FINISHED"
     configs = [json.loads(edge["node"]["config"]) for edge in grid.read["runs"]["edges"]]
     points = {(config["a"]["value"], config["b"]["value"]) for config in configs}
@@ -137,10 +137,10 @@ def test_a_run_whose_command_got_lost_is_handed_out_again(grid: Sweep) -> None:
 
 def test_a_run_is_given_up_once_several_agents_have_vanished_with_it(grid: Sweep, clock: Clock) -> None:
     runs = []
-    for _ in range(hand_out.MAX_HANDOUTS + 1):
+    for _ in range(dispatch.MAX_DISPATCHES + 1):
         agent = grid.agent()
         runs.append(grid.beat(agent)[0]["run_id"])
-        clock.now += hand_out.AGENT_GONE_AFTER + 1
+        clock.now += dispatch.AGENT_GONE_AFTER + 1
     assert len(set(runs[:-1])) == 1 and runs[-1] != runs[0]
     assert grid.states[runs[0]] == "failed"
 
@@ -149,7 +149,7 @@ def test_a_run_of_a_vanished_agent_goes_to_another(grid: Sweep, clock: Clock) ->
     lost, other = grid.agent(), grid.agent()
     run = grid.beat(lost)[0]["run_id"]
     assert grid.beat(other)[0]["run_id"] != run
-    clock.now += hand_out.AGENT_GONE_AFTER + 1
+    clock.now += dispatch.AGENT_GONE_AFTER + 1
     assert grid.beat(grid.agent())[0]["run_id"] == run
 
 
@@ -183,10 +183,10 @@ def test_stop_lets_runs_finish(grid: Sweep) -> None:
     busy, idle = grid.agent(), grid.agent()
     run = grid.start(busy)
     grid.become("FINISHED")
-    assert grid.beat(idle) == [hand_out.EXIT]
+    assert grid.beat(idle) == [dispatch.EXIT]
     assert grid.beat(busy, run) == [] and grid.log(run, 0, 1.0)["stopped"] is False
     grid.end(run)
-    assert grid.beat(busy) == [hand_out.EXIT] and grid.states[run] == "finished"
+    assert grid.beat(busy) == [dispatch.EXIT] and grid.states[run] == "finished"
 
 
 def test_cancel_kills_runs(grid: Sweep) -> None:
@@ -194,7 +194,7 @@ def test_cancel_kills_runs(grid: Sweep) -> None:
     run, pending = grid.start(busy), grid.beat(waiting)[0]["run_id"]
     grid.become("CANCELED")
     assert grid.log(run, 0, 1.0)["stopped"] is True
-    assert grid.beat(busy, run) == [hand_out.EXIT]
+    assert grid.beat(busy, run) == [dispatch.EXIT]
     grid.end(run, 255)
     assert grid.states == {run: "killed", pending: "killed"}
 
@@ -209,7 +209,7 @@ def test_stop_reaches_the_agent_after_a_grace(grid: Sweep, clock: Clock) -> None
     (edge,) = grid.read["runs"]["edges"]
     grid.graphql(STOP_RUN, id=edge["node"]["id"])
     assert grid.beat(agent, run) == []
-    clock.now += hand_out.STOP_GRACE + 1
+    clock.now += dispatch.STOP_GRACE + 1
     assert grid.beat(agent, run) == [{"type": "stop", "run_id": run}]
 
 
@@ -217,7 +217,7 @@ def test_a_run_that_its_agent_no_longer_names_has_crashed(grid: Sweep, clock: Cl
     agent = grid.agent()
     run = grid.start(agent)
     grid.become("PAUSED")
-    clock.now += hand_out.LOST_AFTER - 5
+    clock.now += dispatch.LOST_AFTER - 5
     grid.beat(agent)
     assert grid.states[run] == "running"
     clock.now += 10
@@ -232,22 +232,22 @@ def test_silence_is_a_crash_but_an_outage_is_not(grid: Sweep, backend: Backend, 
     run = grid.start(agent)
     clock.now += limit + 1
     fresh = Monitor(backend)
-    fresh.look()
+    fresh.run_once()
     assert grid.states[run] == "running"
     clock.now += limit - 1
     grid.beat(agent, run)
     clock.now += limit - 1
-    fresh.look()
+    fresh.run_once()
     assert grid.states[run] == "running"
     clock.now += 2
-    fresh.look()
+    fresh.run_once()
     assert grid.states[run] == "crashed"
 
 
 def test_a_slow_search_holds_up_nobody_else(
     grid: Sweep, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hand_out, "SEARCH_WAIT", 0.05)
+    monkeypatch.setattr(dispatch, "SEARCH_WAIT", 0.05)
     busy, idle = grid.agent(), grid.agent()
     run = grid.start(busy)
     with backend.database.read() as connection:
@@ -269,7 +269,7 @@ def test_a_search_that_fails_is_built_again(
         raise RuntimeError("no luck")
 
     with monkeypatch.context() as patch:
-        patch.setattr(hand_out, "_store", fail)
+        patch.setattr(dispatch, "_store", fail)
         answer = grid.graphql(HEARTBEAT, id=agent, runState="{}")
         assert "no luck" in answer["errors"][0]["message"]
     assert grid.start(agent) and len(grid.states) == 1
@@ -282,9 +282,9 @@ def test_run_cap_ends_the_sweep_when_its_last_run_ends(
     one, two = sweep.agent(), sweep.agent()
     last, first = sweep.start(one), sweep.start(two)
     sweep.end(first)
-    assert sweep.beat(two) == [hand_out.EXIT] and sweep.read["state"] == "RUNNING"
+    assert sweep.beat(two) == [dispatch.EXIT] and sweep.read["state"] == "RUNNING"
     sweep.end(last)
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     assert sweep.read["state"] == "FINISHED"
 
 
@@ -304,11 +304,11 @@ def test_beyond_run_cap_a_schedulers_queue_waits_and_is_dropped_with_the_end_of_
     (again,) = sweep.beat(agents[0])  # the one that was given back, not the one that is queued
     assert again["run_id"] == last
     sweep.begin(last)
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     assert sweep.states == {first: "failed", last: "running", queued: "pending"}
-    assert sweep.beat(agents[1]) == [hand_out.EXIT] and sweep.read["state"] == "RUNNING"
+    assert sweep.beat(agents[1]) == [dispatch.EXIT] and sweep.read["state"] == "RUNNING"
     sweep.end(last)  # and no agent is left that would ask for more
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     assert sweep.read["state"] == "FINISHED"
     assert sweep.states == {first: "failed", last: "finished", queued: "killed"}
 
@@ -319,9 +319,9 @@ def test_a_sweep_whose_last_run_ended_with_the_server_is_finished_by_the_next(
     sweep = Sweep(graphql, stream, {**RANDOM, "run_cap": 1})
     agent = sweep.agent()
     run = sweep.start(agent)
-    assert sweep.beat(sweep.agent()) == [hand_out.EXIT]
+    assert sweep.beat(sweep.agent()) == [dispatch.EXIT]
     sweep.end(run)
-    backend.sweeps.touched()
+    backend.sweeps.take_changed()
     monitor = Monitor(backend)
     monitor.start()
     deadline = time.monotonic() + 10
@@ -340,9 +340,9 @@ def test_one_broken_sweep_does_not_hold_up_the_others(
         sweeps.change(connection, int(broken.id), config="method: [")
     backend.sweeps.forget(int(broken.id))
     whole.end(whole.start(whole.agent()))
-    backend.sweeps.touch(int(broken.id))
-    Monitor(backend).look()
-    assert whole.read["state"] == "FINISHED" and "it goes on" in caplog.text
+    backend.sweeps.mark_changed(int(broken.id))
+    Monitor(backend).run_once()
+    assert whole.read["state"] == "FINISHED" and "and continues" in caplog.text
 
 
 def test_a_restart_changes_no_suggestion(graphql: GraphQL, stream: Stream, backend: Backend) -> None:
@@ -373,12 +373,12 @@ def test_early_termination(graphql: GraphQL, stream: Stream, backend: Backend) -
     runs = [sweep.start(sweep.agent()) for _ in range(4)]
     for rank, run in enumerate(runs):
         sweep.log(run, 0, *[1.0 + rank] * 3)
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     asked = [sweep.stream(run)["stopped"] for run in runs]
     assert asked[0] is False and asked[-1] is True
     sweep.end(runs[-1], 1)
     assert sweep.states[runs[-1]] == "finished"
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     assert sweep.read["bestLoss"] == 1.0
 
 
@@ -398,7 +398,7 @@ def test_the_page_says_what_runs_logged_instead_of_the_metric(
     content = [json.dumps({"_step": 0, "_runtime": 1.5, **row}), json.dumps({"_step": 1, "epoch": None})]
     grid.stream(run, files={"wandb-history.jsonl": {"offset": 0, "content": content}})
     grid.end(run)
-    Monitor(backend).look()
+    Monitor(backend).run_once()
     with backend.database.read() as connection:
         record = sweeps.get(connection, int(grid.id))
     assert record is not None
@@ -415,13 +415,13 @@ def test_a_crash_that_was_none_leaves_no_trace(grid: Sweep, backend: Backend, cl
     watch = Monitor(backend)
     clock.now += backend.settings.crash_after + 1
     grid.log(other, 1, 2.0)
-    watch.look()
+    watch.run_once()
     assert grid.states == {run: "crashed", other: "running"}
-    watch.look()
+    watch.run_once()
     assert grid.read["bestLoss"] == 2.0
     grid.log(run, 1, 0.5)
     grid.end(run)
-    watch.look()
+    watch.run_once()
     assert grid.read["bestLoss"] == 0.5
 
 
@@ -430,14 +430,14 @@ def test_a_run_started_anew_is_read_from_its_beginning(grid: Sweep, backend: Bac
     run = grid.start(grid.agent())
     grid.log(run, 0, 0.1, 0.2)
     watch = Monitor(backend)
-    watch.look()
+    watch.run_once()
     assert grid.read["bestLoss"] == 0.1
     grid.stream(run, preempting=True)
     grid.end(run, 1)
     grid.beat(grid.agent())
     grid.begin(run)
     grid.log(run, 0, 0.9, 0.8, 0.7)
-    watch.look()
+    watch.run_once()
     assert grid.read["bestLoss"] == 0.7
 
 
@@ -448,8 +448,8 @@ def test_news_that_could_not_be_dealt_with_are_not_forgotten(
     grid.log(run, 0, 1.0)
     with monkeypatch.context() as patched:
         patched.setattr(sweeps, "get", lambda *_: 1 / 0)
-        watch.look()
-    watch.look()
+        watch.run_once()
+    watch.run_once()
     assert grid.read["bestLoss"] == 1.0
 
 
@@ -458,11 +458,11 @@ def test_a_deleted_run_is_not_the_best(grid: Sweep, backend: Backend) -> None:
     for run, loss in zip(runs, (1.0, 2.0), strict=True):
         grid.log(run, 0, loss)
         grid.end(run)
-    watch.look()
+    watch.run_once()
     assert grid.read["bestLoss"] == 1.0
     ids = {edge["node"]["name"]: edge["node"]["id"] for edge in grid.read["runs"]["edges"]}
     grid.graphql(DELETE_RUN, id=ids[runs[0]])
-    watch.look()
+    watch.run_once()
     assert grid.read["bestLoss"] == 2.0
 
 

@@ -1,0 +1,1 @@
+"""Artifacts: tables, versions in collections, contents, and their part of the GraphQL schema."""

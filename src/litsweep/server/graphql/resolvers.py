@@ -1,0 +1,89 @@
+"""GraphQL: parts of resolvers. Pages of lists, resolvers made from queries, and mutations."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict
+
+from ariadne import MutationType
+from sqlalchemy import Connection
+
+from litsweep.server import run_filters
+from litsweep.server.graphql.context import Context, Info
+from litsweep.server.store.runs import RunRecord
+
+Resolver = Callable[..., object]
+Input = Mapping[str, Any]
+Payload = dict[str, object]
+Change = Callable[[Connection, Context, Input], Payload | None]
+
+
+class Listing(TypedDict, total=False):
+    """The arguments of a list. Each list uses some of them."""
+
+    filters: str | None
+    order: str | None
+    first: int | None
+    after: str | None
+
+
+def page(
+    items: Sequence[object], first: int | None = None, after: str | None = None, **_: object
+) -> dict[str, Any]:
+    """Return the `first` items (default 50) after `after`. A cursor is the number of items up to its own."""
+    start = int(after) if after else 0
+    stop = start + (50 if first is None else first)
+    shown = items[start:stop]
+    return {
+        "total_count": len(items),
+        "edges": [{"cursor": str(n), "node": item} for n, item in enumerate(shown, start=start + 1)],
+        "page_info": {"has_next_page": stop < len(items), "end_cursor": str(start + len(shown))},
+    }
+
+
+def whole(
+    items: Sequence[object], first: int | None = None, after: str | None = None, **_: object
+) -> dict[str, Any]:
+    """Return all items in one page, unless `first` limits it."""
+    return page(items, len(items)) if first is None else page(items, first, after)
+
+
+def select_runs(found: Sequence[RunRecord], wanted: Listing) -> list[RunRecord]:
+    """Return the runs that match the filters of a list, in its order."""
+    return run_filters.select(found, wanted.get("filters"), wanted.get("order"))
+
+
+def constant(value: object) -> Resolver:
+    """Return a resolver that returns `value`."""
+    return lambda *_, **__: value
+
+
+def by_id(query: Callable[[Connection, int], object], column: str = "id") -> Resolver:
+    """Return a resolver that runs `query` with an id from a column of the parent. None gives None."""
+
+    def resolve(parent: object, info: Info, **_: object) -> object:
+        id = getattr(parent, column)
+        return None if id is None else info.context.read(query, id)
+
+    return resolve
+
+
+def paged(query: Callable[[Connection, int], Sequence[object]]) -> Resolver:
+    """Return a resolver that runs `query` with the parent's id and returns a page of the result."""
+    return lambda parent, info, **arguments: page(info.context.read(query, parent.id), **arguments)
+
+
+class Mutations(MutationType):
+    """The resolvers of mutations."""
+
+    def change(self, *names: str) -> Callable[[Change], Change]:
+        """Register a mutation that runs in one write transaction. Its payload is `success` by default."""
+
+        def register(function: Change) -> Change:
+            def resolve(_: object, info: Info, *, input: Input) -> Payload:
+                with info.context.write() as connection:
+                    return function(connection, info.context, input) or {"success": True}
+
+            for name in names:
+                self.set_field(name, resolve)
+            return function
+
+        return register

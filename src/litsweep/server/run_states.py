@@ -1,0 +1,216 @@
+"""The states of a run and every transition between them.
+
+Each event is a function of this module. The columns are the states before the event, and the cells the states
+after it; `-` stands for no change. `end 1` is an exit with code 1, and `end 143` an exit after SIGTERM
+(likewise SIGINT and SIGKILL). `search` and `person` say who asked the run to stop before.
+
+    event             pending    running    preempting preempted  finished   failed     crashed    killed
+    dispatch          pending    -          -          pending    -          -          -          -
+    give_up           failed     -          -          failed     -          -          -          -
+    start             running    -          -          running    running    running    running    running
+    rewind            running    running    running    running    running    running    running    running
+    reconnect         -          -          -          -          -          -          running    -
+    preempt           preempting preempting preempting preempting preempting preempting preempting preempting
+    end 0             finished   finished   finished   finished   finished   finished   finished   finished
+    end 1             failed     failed     preempted  preempted  failed     failed     failed     killed
+    end 143           killed     killed     preempted  preempted  killed     killed     killed     killed
+    end 1, search     finished   finished   finished   finished   finished   finished   finished   finished
+    end 1, person     killed     killed     preempted  preempted  killed     killed     killed     killed
+    lose              -          crashed    preempted  -          -          -          -          -
+    lose, search      -          finished   preempted  -          -          -          -          -
+    lose, person      -          killed     preempted  -          -          -          -          -
+    mark_unreported   finished   -          -          -          -          -          -          -
+    request_stop      killed     -          -          killed     -          -          -          -
+    drop              killed     -          -          killed     -          -          -          -
+    kill              killed     killed     killed     killed     -          -          -          -
+    set_state pending pending    pending    pending    pending    pending    pending    pending    pending
+    set_state failed  failed     failed     failed     failed     failed     failed     failed     failed
+
+`create` makes a pending run. An agent that names a pending run in a heartbeat changes no state:
+`RunRecord.is_named`.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from litsweep.errors import LitsweepError
+from litsweep.server.store import runs
+from litsweep.server.store.lines import EVENTS, HISTORY, LOG
+from litsweep.server.store.runs import RunRecord, StoppedBy
+from litsweep.server.wire_json import dumps
+from litsweep.sweep.reason import Reason
+from litsweep.sweep.run import Failure, RunState
+
+# Ctrl-C as wandb reports it, and 128 + SIGINT, SIGKILL, SIGTERM.
+_INTERRUPTED = (255, 130, 137, 143)
+_WAITING = (RunState.PENDING, RunState.PREEMPTED)
+_RUNNING = (RunState.RUNNING, RunState.PREEMPTING)
+
+
+def create(connection: Connection, project_id: int, name: str, values: Mapping[str, Any]) -> RunRecord:
+    """Add a pending run, which waits for an agent or for its client."""
+    return runs.add(connection, project_id, name, values)
+
+
+def dispatch(connection: Connection, run: RunRecord, agent_id: int) -> None:
+    """Give a waiting run to an agent. A command that the agent did not get counts once."""
+    if run.state not in _WAITING:
+        return
+    now = time.time()
+    is_repeated = run.state is RunState.PENDING and run.agent_id == agent_id
+    handouts = run.handouts if is_repeated else run.handouts + 1
+    values = {"agent_id": agent_id, "handouts": handouts, "handed_out_at": now, "heartbeat_at": now}
+    _change(connection, run, state=RunState.PENDING, **values)
+
+
+def give_up(connection: Connection, run: RunRecord) -> None:
+    """Fail a waiting run that several agents have vanished with."""
+    if run.state in _WAITING:
+        _change(connection, run, state=RunState.FAILED, failure=Failure.ERROR, ended_at=time.time())
+
+
+def start(connection: Connection, run: RunRecord) -> None:
+    """Note that the client starts or resumes the run."""
+    if run.state in _RUNNING:
+        runs.set_heartbeat(connection, [run.id], time.time())
+    else:
+        stale = () if run.started_at is None else (HISTORY, EVENTS, LOG)
+        _begin(connection, run, run.started_at or time.time(), stale)
+
+
+def rewind(connection: Connection, run: RunRecord) -> None:
+    """Note that the client continues the run from an earlier step.
+
+    The history continues behind the remaining lines. System metrics and console lines start at 0 again.
+    """
+    _begin(connection, run, time.time(), (EVENTS, LOG))
+
+
+def _begin(connection: Connection, run: RunRecord, started_at: float, stale: Sequence[str]) -> None:
+    values: dict[str, Any] = {"started_at": started_at, "stale_streams": ",".join(stale)}
+    summary = run.summary_values
+    if summary.get("failure") == Failure.UNREPORTED:  # the run reports after all
+        values["summary"] = dumps({key: value for key, value in summary.items() if key != "failure"})
+    nulls = ("ended_at", "exitcode", "failure", "stopped_by", "stop_asked_at", "stop_reason")
+    values |= dict.fromkeys(nulls)
+    _change(connection, run, state=RunState.RUNNING, heartbeat_at=time.time(), **values)
+
+
+def reconnect(connection: Connection, run: RunRecord) -> None:
+    """Note that a run that was taken for crashed still reports."""
+    if run.state is RunState.CRASHED:
+        _change(connection, run, state=RunState.RUNNING, failure=None, ended_at=None)
+
+
+def preempt(connection: Connection, run: RunRecord) -> None:
+    """Note that the client is about to be preempted."""
+    _change(connection, run, state=RunState.PREEMPTING)
+
+
+def end(connection: Connection, run: RunRecord, exitcode: int) -> None:
+    """Note the exit code that the client, or the launcher in its place, reports."""
+    if run.state is RunState.PENDING and exitcode == 0:
+        mark_unreported(connection, run, exitcode)
+        return
+    now = time.time()
+    state = _final_state(run, exitcode)
+    failure = _failure(run, state)
+    _change(connection, run, state=state, exitcode=exitcode, failure=failure, ended_at=now, heartbeat_at=now)
+
+
+def _final_state(run: RunRecord, exitcode: int) -> RunState:
+    """Return the state after an exit. A run that the search stopped is finished, whatever its exit code."""
+    if exitcode == 0 or run.is_stopped_early:
+        return RunState.FINISHED
+    if run.state in (RunState.PREEMPTING, RunState.PREEMPTED):
+        return RunState.PREEMPTED
+    if run.stopped_by is StoppedBy.PERSON or run.state is RunState.KILLED or exitcode in _INTERRUPTED:
+        return RunState.KILLED
+    return RunState.FAILED
+
+
+def _failure(run: RunRecord, state: RunState) -> Failure | None:
+    """Return the failure in the run's summary (key `failure`), or the one that follows from its state."""
+    if state is RunState.KILLED:
+        return Failure.SIGNAL
+    if state is not RunState.FAILED:
+        return None
+    named = run.summary_values.get("failure")
+    return Failure(named) if named in tuple(Failure) else Failure.ERROR
+
+
+def lose(connection: Connection, run: RunRecord) -> None:
+    """End a running run that stopped without reporting an exit code."""
+    if run.state not in _RUNNING:
+        return
+    failure = run.failure
+    if run.state is RunState.PREEMPTING:
+        state = RunState.PREEMPTED
+    elif run.stopped_by is StoppedBy.SEARCH:
+        state = RunState.FINISHED
+    elif run.stopped_by is StoppedBy.PERSON:
+        state, failure = RunState.KILLED, Failure.SIGNAL
+    else:
+        state, failure = RunState.CRASHED, Failure.LOST
+    _change(connection, run, state=state, failure=failure, ended_at=time.time())
+
+
+def mark_unreported(connection: Connection, run: RunRecord, exitcode: int | None = None) -> None:
+    """End a pending run whose program ended without starting it (again) on this server.
+
+    The run is finished, because its program may have succeeded, for example offline. Its failure says that
+    there is no result. Clients find the failure in the summary.
+    """
+    if run.state is RunState.PENDING:
+        _change(
+            connection,
+            run,
+            state=RunState.FINISHED,
+            failure=Failure.UNREPORTED,
+            summary=dumps(run.summary_values | {"failure": Failure.UNREPORTED}),
+            exitcode=exitcode,
+            ended_at=time.time(),
+        )
+
+
+def request_stop(connection: Connection, run: RunRecord, by: StoppedBy, reason: Reason) -> None:
+    """Ask a run to stop. The next answer on its file stream says so. A waiting run ends at once."""
+    if not run.is_alive or run.stopped_by is not None:
+        return
+    asked: dict[str, Any] = {"stopped_by": by, "stop_reason": dumps(reason.to_json())}
+    if run.state in _WAITING:
+        _change(connection, run, state=RunState.KILLED, ended_at=time.time(), **asked)
+    else:
+        _change(connection, run, stop_asked_at=time.time(), **asked)
+
+
+def drop(connection: Connection, run: RunRecord) -> None:
+    """End a waiting run of a sweep that is over."""
+    if run.state in _WAITING:
+        _change(connection, run, state=RunState.KILLED, ended_at=time.time(), stopped_by=StoppedBy.PERSON)
+
+
+def kill(connection: Connection, run: RunRecord) -> None:
+    """End a run that its agent kills because the server tells the agent to exit."""
+    if run.is_alive:
+        ended = {"failure": Failure.SIGNAL, "stopped_by": StoppedBy.PERSON, "ended_at": time.time()}
+        _change(connection, run, state=RunState.KILLED, **ended)
+
+
+def set_state(connection: Connection, run: RunRecord, state: str) -> None:
+    """Put a run in the state that a person asks for: pending, to repeat it, or failed.
+
+    Raises:
+        LitsweepError: a run cannot be put in this state.
+    """
+    if state not in (RunState.PENDING, RunState.FAILED):
+        raise LitsweepError(f"state: a run can be set to pending or failed, not to {state}")
+    nulls = dict.fromkeys(("agent_id", "stopped_by", "stop_asked_at"))
+    _change(connection, run, state=RunState(state), **nulls)
+
+
+def _change(connection: Connection, run: RunRecord, **values: Any) -> None:
+    runs.change_state(connection, [run.id], values)

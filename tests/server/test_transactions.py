@@ -1,0 +1,115 @@
+"""A GraphQL request reads in one transaction."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from litsweep.server.backend import Backend
+from tests.server.conftest import GraphQL
+from tests.server.operations import CREATE_AGENT, HEARTBEAT, UPSERT_RUN, UPSERT_SWEEP
+
+CONFIG = "method: random\nparameters: {x: {min: 0.0, max: 1.0}}"
+RUNS = """
+query {
+  project(name: "p", entityName: "local") {
+    runCount
+    runs(first: 50) { edges { node {
+      name project { name user { name } } sweep { name project { name } runCount } agent { id }
+    } } }
+  }
+}"""
+CHANGES = """
+mutation ($config: String!) {
+  before: upsertModel(input: {name: "p", entityName: "local"}) { project { totalSweeps } }
+  change: upsertSweep(input: {projectName: "p", entityName: "local", config: $config}) {
+    sweep { project { totalSweeps sweeps { edges { node { state } } } } }
+  }
+}"""
+
+
+class Counts:
+    """The transactions and statements since the last `reset`."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.transactions = self.statements = 0
+
+    def begin(self, _connection: object) -> None:
+        self.transactions += 1
+
+    def execute(self, *_: object) -> None:
+        self.statements += 1
+
+
+@pytest.fixture
+def counts() -> Iterator[Counts]:
+    found = Counts()
+    event.listen(Engine, "begin", found.begin)
+    event.listen(Engine, "before_execute", found.execute)
+    yield found
+    event.remove(Engine, "begin", found.begin)
+    event.remove(Engine, "before_execute", found.execute)
+
+
+@pytest.fixture
+def fifty_runs(graphql: GraphQL) -> str:
+    """The name of a sweep with 50 runs, five of them given to an agent each."""
+
+    def do(query: str, **variables: Any) -> Any:
+        answer = graphql(query, **variables)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    sweep: str = do(UPSERT_SWEEP, config=CONFIG)["upsertSweep"]["sweep"]["name"]
+    for _ in range(5):
+        do(HEARTBEAT, id=do(CREATE_AGENT, sweep=sweep)["createAgent"]["agent"]["id"], runState="{}")
+    for i in range(45):
+        do(UPSERT_RUN, name=f"r{i}", project="p", entity="local", config="{}", sweep=sweep)
+    return sweep
+
+
+def test_fifty_runs_with_their_sweep_take_one_transaction(
+    graphql: GraphQL, counts: Counts, fifty_runs: str
+) -> None:
+    counts.reset()
+    project = graphql(RUNS)["data"]["project"]
+    nodes = [edge["node"] for edge in project["runs"]["edges"]]
+    assert project["runCount"] == len(nodes) == 50
+    assert {(node["project"]["name"], node["sweep"]["name"]) for node in nodes} == {("p", fifty_runs)}
+    assert len({node["agent"]["id"] for node in nodes if node["agent"]}) == 5
+    assert counts.transactions == 1
+    assert counts.statements <= 10  # one for each project, sweep and agent, not for each run
+
+
+def test_a_request_that_reads_nothing_begins_no_transaction(graphql: GraphQL, counts: Counts) -> None:
+    assert graphql("query { viewer { username } }")["data"] == {"viewer": {"username": "local"}}
+    assert counts.transactions == 0
+
+
+def test_the_fields_of_a_mutation_see_what_it_wrote(graphql: GraphQL) -> None:
+    data = graphql(CHANGES, config=CONFIG)["data"]
+    assert data["before"]["project"] == {"totalSweeps": 0}
+    assert data["change"]["sweep"]["project"] == {
+        "totalSweeps": 1,
+        "sweeps": {"edges": [{"node": {"state": "PENDING"}}]},
+    }
+
+
+@pytest.mark.parametrize("filters", ["{}", '{"x": {"$no": 1}}', "not JSON"])
+def test_a_request_ends_its_transaction_even_if_it_fails(
+    graphql: GraphQL, backend: Backend, filters: str
+) -> None:
+    query = 'query ($f: JSONString) { project(name: "p", entityName: "local") { runCount(filters: $f) } }'
+    graphql(UPSERT_RUN, name="r", project="p", entity="local", config="{}")
+    closed: list[object] = []
+    event.listen(Engine, "checkin", closed_connection := lambda *_: closed.append(None))
+    try:
+        answer = graphql(query, f=filters)
+    finally:
+        event.remove(Engine, "checkin", closed_connection)
+    assert ("errors" in answer) == (filters != "{}")
+    assert len(closed) == 1
