@@ -1,4 +1,4 @@
-"""Children that never outlive their parent."""
+"""Processes that die with their parent."""
 
 import ctypes
 import signal
@@ -8,9 +8,6 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def die_with_parent(signum: int = signal.SIGKILL) -> None:
-    """Have the kernel send this process `signum` when its parent dies, however it dies.
-
-    On Linux; elsewhere nothing happens.
-    """
+    """Make the kernel send this process `signum` when its parent dies. Linux only; elsewhere a no-op."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signum)

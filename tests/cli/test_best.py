@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from litsweep.launch.result import command_line
+from litsweep.launch.repeat import command_line
 from litsweep.sweep.config import parse_sweep
 from tests.live_server import LiveServer
 from tests.server.operations import UPSERT_RUN, UPSERT_SWEEP

@@ -173,7 +173,7 @@ def test_the_kill_delay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     with subprocess.Popen(["sleep", "60"]) as process:
         run = RunProcess("r", process.pid, tmp_path / "log")
         run.stop()
-        assert 890 < run.patience() <= 900
+        assert 890 < run.seconds_to_kill() <= 900
 
 
 def test_requests_go_as_the_client_s_would() -> None:

@@ -14,19 +14,21 @@ from rich.console import Console
 from litsweep.cli import main
 from litsweep.cli.launch import show_preempted
 from litsweep.cli.progress import MetricCheck, SummaryLine
-from litsweep.launch.result import Result
+from litsweep.launch.result import SweepResult
 from litsweep.launch.watch import RunStatus, SweepStatus
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.run import RunState
 from tests.live_server import LiveServer
 from tests.server.operations import UPSERT_SWEEP
 
-RESULT = Result("me/p/abcd1234", "", "RUNNING", "loss", "minimize", {"preempted": 2}, None, (), False, {}, ())
+RESULT = SweepResult(
+    "me/p/abcd1234", "", "RUNNING", "loss", "minimize", {"preempted": 2}, None, (), False, {}, ()
+)
 
 
 def test_preempted_runs_are_told_with_the_command_that_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     show_preempted(RESULT)
-    said = "2 runs preempted, with checkpoint: `litsweep launch me/p/abcd1234` goes on\n"
+    said = "2 runs preempted, with checkpoint: `litsweep launch me/p/abcd1234` resumes them\n"
     assert capsys.readouterr().err == said
     show_preempted(dataclasses.replace(RESULT, runs={"finished": 2}))
     assert capsys.readouterr().err == ""
@@ -106,15 +108,15 @@ def a_run(state: str, summary: dict[str, object], best: float | None = None, **m
 def test_a_missing_metric_is_told_once_and_only_of_finished_runs() -> None:
     said = io.StringIO()
     check = MetricCheck(Console(file=said, width=200))
-    check.tell(status_of(a_run("running", {"loss": 1}), a_run("failed", {}), a_run("killed", {"loss": 1})))
-    check.tell(status_of(a_run("finished", {"loss": 1}, stopped_early=True)))
-    check.tell(status_of(a_run("finished", {"loss": 1}), a_run("running", {"val_acc": 0.1}, 0.1)))
+    check.warn(status_of(a_run("running", {"loss": 1}), a_run("failed", {}), a_run("killed", {"loss": 1})))
+    check.warn(status_of(a_run("finished", {"loss": 1}, stopped_early=True)))
+    check.warn(status_of(a_run("finished", {"loss": 1}), a_run("running", {"val_acc": 0.1}, 0.1)))
     assert said.getvalue() == ""
     for _ in range(2):
-        check.tell(status_of(a_run("finished", {"loss": 1}), a_run("running", {})))
+        check.warn(status_of(a_run("finished", {"loss": 1}), a_run("running", {})))
     assert said.getvalue().count("run run1 finished without logging val_acc; it logged: loss") == 1
     nan = io.StringIO()
-    MetricCheck(Console(file=nan, width=200)).tell(status_of(a_run("finished", {"val_acc": "NaN"})))
+    MetricCheck(Console(file=nan, width=200)).warn(status_of(a_run("finished", {"val_acc": "NaN"})))
     assert nan.getvalue() == "warning: run run1 finished without a finite val_acc\n"
 
 
@@ -122,7 +124,7 @@ def test_the_line_counts_runs_by_the_words_for_their_state() -> None:
     runs = [
         a_run(state, {}) for state in ("finished", "running", "crashed", "killed", "pending", "preempted")
     ]
-    line = SummaryLine(None).of(status_of(*runs, a_run("finished", {}, stopped_early=True)))
+    line = SummaryLine(None).text(status_of(*runs, a_run("finished", {}, stopped_early=True)))
     words = (
         "4/2 done · 1 running · 0 failed · 1 stopped early · 1 crashed · 1 killed · 1 preempted · 1 pending"
     )

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from litsweep.cli import main, options
-from litsweep.cli.backend import running_backend
-from litsweep.cli.options import say_other_port
+from litsweep.cli.options import show_other_port
+from litsweep.cli.server_address import running_server
 from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError
 from litsweep.server.serve import listening
@@ -43,7 +43,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_refused(
     said = capsys.readouterr().err
     assert said.startswith(f"litsweep: --port {port}: ") and "--port 0 for a free one" in said
     assert f"by process {os.getpid()} (" in said
-    assert running_backend(tmp_path / "data") is None
+    assert running_server(tmp_path / "data") is None
 
 
 def test_the_default_port_gives_way_with_a_word(
@@ -54,12 +54,12 @@ def test_the_default_port_gives_way_with_a_word(
         with listening(Settings(tmp_path, port=port, is_port_fixed=False)) as listener:
             used = listener.getsockname()[1]
         assert used != port
-        say_other_port(None, f"http://127.0.0.1:{used}")
+        show_other_port(None, f"http://127.0.0.1:{used}")
         said = capsys.readouterr().err
         assert said.startswith(f"Port {port} is taken by process {os.getpid()} (")
         assert said.endswith(f"): the server listens on port {used}\n")
-        say_other_port(None, f"http://127.0.0.1:{port}")
-        say_other_port(used, f"http://127.0.0.1:{used}")
+        show_other_port(None, f"http://127.0.0.1:{port}")
+        show_other_port(used, f"http://127.0.0.1:{used}")
     assert capsys.readouterr().err == ""
 
 
@@ -79,8 +79,8 @@ def test_a_server_of_another_folder_on_the_port_of_a_dead_one(server: LiveServer
     dead = tmp_path / "dead"
     dead.mkdir()
     (dead / "server.json").write_text((server.data_dir / "server.json").read_text())
-    assert running_backend(dead) is None
-    assert running_backend(server.data_dir) is not None
+    assert running_server(dead) is None
+    assert running_server(server.data_dir) is not None
 
 
 def test_an_address_from_before_a_restart_names_the_new_one(

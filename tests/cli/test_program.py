@@ -85,7 +85,8 @@ def test_what_can_run(program: str | None, command: list[str] | None, folder: Pa
 @pytest.mark.parametrize(
     ("program", "command", "said"),
     [
-        ("gone.py", None, "program: must be a file, seen from where agents start, got 'gone.py'; start in"),
+        ("gone.py", None,
+         "program: must be a file in the folder where agents start, got 'gone.py'; start in"),
         ("src", None, "program: must be a file"),
         ("https://host/train.py", None, "program: must be a file"),
         ("~/train.py", None, "program: must be a file"),

@@ -51,7 +51,7 @@ LARGE = {f"p{i}": {"values": list(range(100))} for i in range(10)}
 def test_progress_of_a_sweep_of_any_size(config: dict[str, object], count: int | None, told: str) -> None:
     status = sweep(1, **config)
     summary = SummaryLine(count)
-    line = summary.of(status)
+    line = summary.text(status)
     assert line.startswith(told) and "1 failed" in line
     assert line.endswith("about 2 min left" if told == "1/3 done" else "more than a year left")
     console = Console(width=120, record=True, file=io.StringIO())

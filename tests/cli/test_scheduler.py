@@ -89,7 +89,7 @@ def test_it_writes_its_own_files_anew_and_no_others(capsys: pytest.CaptureFixtur
         ({"method": "random", "early_terminate": None}, "method: must be bayes, got random"),
         (
             {"method": "custom", "early_terminate": None, "scheduler": {"engine": "optuna"}},
-            "scheduler: is there already",
+            "scheduler: exists already",
         ),
         (
             {"parameters": {"model": {"parameters": {"lr": {"min": 0.0, "max": 1.0}}}}, "litsweep": None},

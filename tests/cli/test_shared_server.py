@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from litsweep.cli.backend import running_backend
+from litsweep.cli.server_address import running_server
 from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError
 from tests.live_server import LiveServer
@@ -18,16 +18,16 @@ def test_it_ends_with_the_last_that_uses_it(tmp_path: Path) -> None:
     assert not started.stays
     assert second.enter_context(shared_server(tmp_path, 0)) == started
     first.close()
-    assert running_backend(tmp_path) is not None  # the second still works on it
+    assert running_server(tmp_path) is not None  # the second still works on it
     second.close()
-    assert running_backend(tmp_path) is None
+    assert running_server(tmp_path) is None
 
 
 def test_a_server_that_a_person_started_is_left_alone(server: LiveServer) -> None:
     with shared_server(server.data_dir, 0) as backend:
         assert backend.stays
         assert backend.url == server.url
-    assert running_backend(server.data_dir) == backend
+    assert running_server(server.data_dir) == backend
 
 
 def test_only_the_owner_reads_the_key(tmp_path: Path) -> None:

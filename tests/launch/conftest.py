@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from litsweep.launch import process
-from litsweep.launch.local import LaunchOptions, LaunchOutcome, launch
+from litsweep.launch.local import launch
+from litsweep.launch.options import LaunchOptions, LaunchOutcome
 from litsweep.launch.protocol import AgentApi, SweepPath
 from tests.live_server import LiveServer
 

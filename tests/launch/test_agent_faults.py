@@ -12,6 +12,7 @@ import pytest
 
 from litsweep.launch import disk
 from litsweep.launch.protocol import AgentApi, SweepPath, UnreachableError
+from tests.launch.conftest import MakeBench
 
 # The SIGTERM comes while the server chooses a config, before there is a run to pass it on to.
 STOPPED_WHILE_ASKING = """
@@ -120,7 +121,27 @@ def test_room_is_reckoned_while_folders_are_deleted(tmp_path: Path) -> None:
     thread = threading.Thread(target=come_and_go)
     thread.start()
     try:
-        assert [disk.lack_of_room(tmp_path, 1, 0.0) for _ in range(2000)] == [""] * 2000
+        assert [disk.disk_shortage(tmp_path, 1, 0.0) for _ in range(2000)] == [None] * 2000
     finally:
         done.set()
         thread.join()
+
+
+REPORTS_ONCE = """
+import os, sys, wandb
+from pathlib import Path
+with wandb.init() as run:
+    run.log({"loss": 1.0})
+    print("failure  lost")
+    if not Path("first").exists():
+        Path("first").touch()
+        Path(os.environ["LITSWEEP_FAILURE_FILE"]).write_text("diverged")
+    sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize("agent", ["warm", pytest.param("stock", marks=pytest.mark.slow)])
+def test_a_failure_is_the_one_that_the_run_reported_itself(bench: MakeBench, agent: str) -> None:
+    made = bench(REPORTS_ONCE)
+    made.launch(agents=1, count=2, agent=agent)
+    assert sorted(run["summary"]["failure"] for run in made.runs()) == ["diverged", "error"]

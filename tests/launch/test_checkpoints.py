@@ -12,7 +12,7 @@ import wandb
 
 from litsweep import parse_sweep
 from litsweep.launch.checkpoints import clean, kept_runs
-from litsweep.launch.disk import lack_of_room
+from litsweep.launch.disk import disk_shortage
 from litsweep.launch.options import SlotState
 from litsweep.launch.result import result_of
 from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
@@ -136,10 +136,10 @@ def test_each_slot_s_next_checkpoints_must_fit(tmp_path: Path, monkeypatch: pyte
     with (run / "best.ckpt").open("wb") as file:
         file.truncate(10**9)
     disk_with(monkeypatch, free=9e9)
-    assert lack_of_room(tmp_path, slots=4, min_free_gb=1.0) == ""
+    assert disk_shortage(tmp_path, slots=4, min_free_gb=1.0) is None
     disk_with(monkeypatch, free=8.9e9)
-    reason = lack_of_room(tmp_path, slots=4, min_free_gb=1.0)
-    assert "has 8.9 GB free, and 9.0 GB are wanted" in reason
+    reason = str(disk_shortage(tmp_path, slots=4, min_free_gb=1.0))
+    assert "has 8.9 GB free, and 9.0 GB are needed" in reason
     assert "--min-free-gb" in reason
 
 

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from litsweep.launch.failure import classify, last_lines
+from litsweep.sweep.contract import Variable, report_failure, reported_failure
 from litsweep.sweep.run import Failure
 
 PROGRAMS = [
@@ -38,9 +40,27 @@ def test_a_kill_while_the_kernel_ran_out_of_memory_is_out_of_memory() -> None:
     assert classify(0, "", out_of_host_memory=True) is None
 
 
-def test_the_class_that_agent_py_names_goes_before_every_sign() -> None:
-    tail = "agent.py: cannot start the W&B run: timed out. add --wandb offline\nfailure          lost"
-    assert classify(1, tail) is Failure.LOST
+def test_a_reported_failure_wins_over_the_output_but_not_over_a_signal(tmp_path: Path) -> None:
+    file = tmp_path / "slot-0.failure"
+    assert reported_failure(file) is None
+    report_failure(Failure.LOST, {Variable.FAILURE_FILE: str(file)})
+    assert file.read_text() == "lost"
+    assert classify(1, "MemoryError", reported_failure(file)) is Failure.LOST
+    assert classify(2, "", reported_failure(file)) is Failure.LOST
+    assert classify(-9, "", reported_failure(file)) is Failure.SIGNAL
+    assert classify(0, "", reported_failure(file)) is None
+    file.write_text("bad luck")
+    assert classify(1, "MemoryError", reported_failure(file)) is Failure.OUT_OF_MEMORY
+
+
+def test_what_a_program_prints_is_no_report() -> None:
+    assert classify(1, "failure          lost") is Failure.ERROR
+
+
+def test_without_an_agent_no_failure_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    report_failure(Failure.ERROR, {})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_last_lines_leave_out_overwritten_progress() -> None:
@@ -70,6 +90,6 @@ def test_a_gpu_that_is_full_is_out_of_memory() -> None:
 
 
 def test_an_exit_code_beyond_the_signals_is_the_program_s_own() -> None:
-    assert classify(255, "failure  diverged") is Failure.DIVERGED
+    assert classify(255, "", Failure.DIVERGED) is Failure.DIVERGED
     assert classify(255, "") is Failure.ERROR
     assert classify(137, "") is Failure.SIGNAL

@@ -32,7 +32,7 @@ def probes(made: Bench) -> list[dict[str, Any]]:
 
 def as_new_process(made: Bench, run: dict[str, Any]) -> dict[str, Any]:
     """What the probe finds when the stock agent's command line starts it."""
-    given = {name: run["environ"][name] for name in ("LITSWEEP_SLOT", *WANDB_GIVES)}
+    given = {name: run["environ"][name] for name in ("LITSWEEP_SLOT", "LITSWEEP_FAILURE_FILE", *WANDB_GIVES)}
     cpus = str(cpu_count())
     slot = {"CUDA_VISIBLE_DEVICES": "", "MKL_NUM_THREADS": cpus, "OPENBLAS_NUM_THREADS": cpus}
     environ = {**slot, **os.environ, **made.environ, **given, "WANDB_RUN_ID": "new"}

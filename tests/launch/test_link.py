@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from litsweep.launch.failure import RunEnd
-from litsweep.launch.link import LineSocket, Streak, end_of
+from litsweep.launch.link import FailureStreak, LineSocket, end_of
 from litsweep.sweep.run import Failure
 
 
@@ -55,7 +55,7 @@ def test_a_run_s_end_survives_the_wire() -> None:
     ],
 )
 def test_only_a_slot_s_own_failures_in_a_row_close_it(ends: list[Failure | None], over: bool) -> None:
-    streak = Streak(limit=3)
+    streak = FailureStreak(limit=3)
     for failure in ends:
         streak.add(RunEnd("r", 1, failure))
     assert streak.is_over is over

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from litsweep.launch.command import invocation
-from litsweep.launch.result import command_line
+from litsweep.launch.repeat import command_line
 from litsweep.sweep.config import SweepConfig, parse_sweep
 
 PROGRAM = """

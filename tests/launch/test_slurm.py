@@ -91,7 +91,7 @@ def test_the_script_asks_for_what_was_asked(tmp_path: Path) -> None:
         keep_checkpoints=7,
         extra=["--account=lab"],
     )
-    text = slurm.script(SweepPath("e", "p", "abc"), options, tmp_path)
+    text = slurm.script(SweepPath("e", "p", "abc"), options, str(tmp_path))
     for line in (
         "--array=0-63%16",
         "--time=4:00:00",
@@ -113,5 +113,5 @@ def test_without_slurm_the_message_says_so(bench: MakeBench) -> None:
 
 def test_a_server_on_loopback_is_warned_about() -> None:
     environ = {"WANDB_BASE_URL": "http://127.0.0.1:8765", "WANDB_API_KEY": "k" * 40}
-    assert "litsweep serve --host 0.0.0.0" in slurm.warning(environ)
-    assert slurm.warning(environ | {"WANDB_BASE_URL": "http://head:8765"}) == ""
+    assert "litsweep serve --host 0.0.0.0" in str(slurm.warning(environ))
+    assert slurm.warning(environ | {"WANDB_BASE_URL": "http://head:8765"}) is None

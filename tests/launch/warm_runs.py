@@ -32,7 +32,7 @@ for number, line in enumerate(sys.stdin):
 class Answer:
     """`cold` says why the run must be a new process; `end` is where the imports beforehand ended."""
 
-    cold: str
+    cold: str | None
     code: int | None
     end: str
     output: str

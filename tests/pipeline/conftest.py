@@ -33,8 +33,9 @@ def one_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No W&B settings, nothing of an earlier run, and a working directory of the test's own."""
+    wandb.teardown()  # else the address of an ended service would be set again after the test
     for name in [*os.environ]:
         if name.startswith(("WANDB_", "LITSWEEP_", "PL_")):
             monkeypatch.delenv(name)
@@ -42,6 +43,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(name, "")  # so that what a run sets is taken back
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    yield
+    wandb.teardown()  # the client keeps the settings of its first run, a sweep's parameters among them
 
 
 @pytest.fixture

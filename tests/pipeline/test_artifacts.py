@@ -12,7 +12,7 @@ import torch
 import wandb
 
 from litsweep.pipeline.artifacts import Artifacts
-from litsweep.pipeline.callbacks import BestCheckpoint
+from litsweep.pipeline.checkpoints import BestCheckpoint
 from tests.live_server import LiveServer
 from tests.pipeline.conftest import Finished, RunAgent
 

@@ -135,8 +135,12 @@ def test_a_loss_that_is_no_number_ends_the_run_as_diverged(run_agent: RunAgent, 
     assert done.result["failure"] == "diverged"
 
 
-def test_running_out_of_memory_is_told_apart(run_agent: RunAgent) -> None:
+def test_running_out_of_memory_is_told_apart(
+    run_agent: RunAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LITSWEEP_FAILURE_FILE", str(tmp_path / "reported"))
     done = run_agent(*own("OutOfMemory"))
+    assert (tmp_path / "reported").read_text() == "out_of_memory"
     assert (done.exit_code, done.result["failure"]) == (1, "out_of_memory")
     assert "Traceback" not in done.stderr
 

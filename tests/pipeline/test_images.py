@@ -3,11 +3,13 @@
 import multiprocessing
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.utils.data import Subset
 
-from litsweep.pipeline.images import Images, ImageSubset, ImageTensors, Prepared, load, prepare_once, split
+from litsweep.pipeline.images import Images, ImageTensors, Prepared, load, prepare_once, split
 
 
 def some_images(n: int = 20) -> Images:
@@ -68,13 +70,14 @@ def test_a_split_is_reproducible_whole_and_apart() -> None:
     again, _ = split(images, 20, 0.1, seed=3)
     other, _ = split(images, 20, 0.1, seed=4)
     assert (len(train), len(val)) == (18, 2)
-    assert sorted([*train.indices.tolist(), *val.indices.tolist()]) == list(range(20))
-    assert train.indices.tolist() == again.indices.tolist() != other.indices.tolist()
+    assert sorted([*train.indices, *val.indices]) == list(range(20))
+    assert list(train.indices) == list(again.indices) != list(other.indices)
 
 
 def test_batches_are_the_images_asked_for() -> None:
-    part = ImageSubset(ImageTensors(some_images()), torch.tensor([9, 4, 7]))
-    pixels, labels = part.__getitems__([2, 0])
+    part = Subset(ImageTensors(some_images()), [9, 4, 7])
+    batch: Any = part.__getitems__([2, 0])
+    pixels, labels = batch
     assert pixels[:, 0, 0, 0].tolist() == [7, 9]
     assert labels.tolist() == [1, 1]
     assert int(part[1][0][0, 0, 0]) == 4

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from litsweep.pipeline.processes import deaf_to_sigterm
+from litsweep.pipeline.processes import ignoring_sigterm
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's death signal is Linux's")
 
@@ -67,7 +67,7 @@ def test_a_loader_worker_dies_with_its_rank() -> None:
 
 def test_a_run_s_last_words_are_not_cut_short() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with deaf_to_sigterm():
+    with ignoring_sigterm():
         os.kill(os.getpid(), signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) == before
 

@@ -14,7 +14,8 @@ from litsweep.server.file_stream import receive
 from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.monitor import Monitor
 from litsweep.server.store import sweeps
-from litsweep.sweep.run import AGENT_NAME, Suggestion, unreported_warning
+from litsweep.sweep.contract import AGENT_NAME
+from litsweep.sweep.run import Suggestion, unreported_warning
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import RUN
 from tests.server.test_dispatch import GRID, RANDOM, Clock, Sweep

@@ -1,4 +1,4 @@
-"""The commands. Each is one module with `add_parser` (its flags) and a function that runs it."""
+"""The commands. Each is a module with `add_parser`, which adds its flags and sets its `execute`."""
 
 import os
 import sys
@@ -6,26 +6,27 @@ from collections.abc import Sequence
 
 from litsweep.errors import LitsweepError
 
-_INTERRUPTED = 130
-
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is 0 only when its work was done.
+    """Run one command. Return the exit code, which is 0 only if the command did its work.
 
-    A person's mistake gives one paragraph. Importing the commands takes a second, and Ctrl-C may come then.
+    A user's mistake is reported in one paragraph. Ctrl-C is also handled during the imports, which take a
+    second.
     """
     try:
         from litsweep.cli.commands import execute
 
         status = execute(argv)
-        sys.stdout.flush()  # here, where a reader that has gone is expected
+        sys.stdout.flush()  # here, because the reader may have closed the pipe
         return status
     except LitsweepError as error:
         print(f"litsweep: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        from litsweep.sweep.contract import ExitCode
+
         print("litsweep: interrupted", file=sys.stderr)
-        return _INTERRUPTED
-    except BrokenPipeError:  # `litsweep status | head`: what is left unwritten goes nowhere
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:  # `litsweep status | head`: drop the rest of the output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -1,4 +1,4 @@
-"""`litsweep check`: everything that can be known to go wrong in a sweep, before any run is spent on it."""
+"""`litsweep check`: finds what would go wrong in a sweep before its first run."""
 
 import argparse
 import difflib
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from litsweep import pipeline
 from litsweep.cli.options import add_json, write_json
 from litsweep.cli.program import program_faults, program_warnings, target_of
 from litsweep.errors import ConfigError, Fault, LitsweepError, count
@@ -20,18 +21,22 @@ PIPELINE = "litsweep.pipeline"
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's parser."""
     parser = commands.add_parser(
-        "check", help="preflight a sweep: schema, parameters against the pipeline, metric really logged"
+        "check", help="check a sweep: schema, parameters of the pipeline, logged metrics"
     )
     parser.add_argument("config", type=Path, help="the sweep's YAML file")
     parser.add_argument(
-        "--no-metric", action="store_true", help="leave out the one-batch run that logs metrics"
+        "--no-metric",
+        action="store_true",
+        help="skip the training of one batch that finds the logged metrics",
     )
     add_json(parser)
     parser.set_defaults(execute=execute)
 
 
 def execute(args: argparse.Namespace) -> int:
+    """Check the sweep, print what was checked, and return 0. Raises LitsweepError for a fault."""
     config = check_config(args.config)
     steps = [f"schema: {config.method} over {count(len(config.space.parameters), 'parameter')}"]
     skipped = []
@@ -50,14 +55,11 @@ def execute(args: argparse.Namespace) -> int:
     else:
         skipped.append(f"parameters and metric: {_name(config)} does not use {PIPELINE}")
     show_warnings(config.local_warnings)
-    for step in steps:
-        print(f"ok           {step}")
-    for step in skipped:
-        print(f"not checked  {step}")
+    print(
+        "\n".join([f"ok           {step}" for step in steps] + [f"not checked  {step}" for step in skipped])
+    )
     if config.cloud_warnings:
-        print("On W&B's cloud only:")
-        for note in config.cloud_warnings:
-            print(f"  {note}")
+        print("\n  ".join(["On W&B's cloud only:", *config.cloud_warnings]))
     result = {"config": str(args.config), "ok": steps, "not_checked": skipped}
     result |= {"warnings": list(config.local_warnings), "cloud_notes": list(config.cloud_warnings)}
     write_json(args.json, result)
@@ -76,10 +78,9 @@ def _name(config: SweepConfig) -> str:
 
 
 def check_config(path: Path) -> SweepConfig:
-    """Parse the YAML file and see that agents can run what it names.
+    """Return the parsed YAML file, with a warning if its program is perhaps not found.
 
-    What is perhaps not found is among the config's warnings. Raises LitsweepError (ConfigError with every
-    fault) when it cannot be swept.
+    Raises LitsweepError (ConfigError with every fault) if the sweep cannot run.
     """
     config = parse_sweep(_read(path), str(path))
     if faults := program_faults(config):
@@ -97,19 +98,17 @@ def _read(path: Path) -> str:
 
 
 def uses_pipeline(config: SweepConfig) -> bool:
-    """True when what runs is built on our pipeline, so that its flags are known."""
+    """Return True if the program is built on our pipeline, so that its flags are known."""
     target = target_of(config)
     return target is not None and PIPELINE in target.python_source()
 
 
 def check_parameters(path: Path, config: SweepConfig) -> None:
-    """Every parameter is a flag of the program and every value of the space's corners fits its type."""
-    from litsweep import pipeline
-
+    """Raise ConfigError unless every parameter is a flag of the program and accepts its values."""
     found: dict[Fault, list[str]] = {}
     for values in _corners(config):
         for fault in pipeline.check_parameters(values, fixed_arguments(config)):
-            found.setdefault(replace(fault, path=_place(fault.path, config), got=""), []).append(fault.got)
+            found.setdefault(replace(fault, path=_path_of(fault.path, config), got=""), []).append(fault.got)
     if found:
         faults = [replace(fault, got=", ".join(dict.fromkeys(got))) for fault, got in found.items()]
         raise ConfigError(str(path), faults)
@@ -117,28 +116,24 @@ def check_parameters(path: Path, config: SweepConfig) -> None:
 
 
 def check_values(path: Path, config: SweepConfig) -> None:
-    """The model and the data can be made with every value."""
-    from litsweep import pipeline
-
+    """Raise ConfigError unless model, data and trainer can be constructed with every value."""
     faults = pipeline.refused_values(_columns(config), fixed_arguments(config))
     if faults:
-        raise ConfigError(str(path), [replace(fault, path=_place(fault.path, config)) for fault in faults])
+        raise ConfigError(str(path), [replace(fault, path=_path_of(fault.path, config)) for fault in faults])
 
 
 def _check_mode(path: Path, config: SweepConfig) -> None:
-    """Checkpoints and early stopping look for what the sweep looks for, where they go by its metric."""
-    from litsweep import pipeline
-
+    """Raise ConfigError if checkpoints and early stopping use the wrong direction of the metric."""
     monitor, mode = pipeline.monitored(_first_flags(config))
     for metric in config.metrics:
         wanted = "max" if metric.is_maximized else "min"
         if metric.name in (monitor, f"best_{monitor}") and mode != wanted:
-            rule = f"must be {wanted} with `goal: {metric.goal}` of {monitor}: the worst epoch would be kept"
-            raise ConfigError(str(path), [Fault(_place("mode", config), rule, mode, f"write {wanted}")])
+            rule = f"must be {wanted} with `goal: {metric.goal}` of {monitor}: else the worst epoch is kept"
+            raise ConfigError(str(path), [Fault(_path_of("mode", config), rule, mode, f"write {wanted}")])
 
 
-def _place(flag: str, config: SweepConfig) -> str:
-    """Where the sweep config has a flag, or the mapping that it is taken from; else the flag itself."""
+def _path_of(flag: str, config: SweepConfig) -> str:
+    """Return the place of a flag in the sweep config, or of the mapping that has it; else the flag."""
     for parameter in config.space.parameters:
         if f"{flag}.".startswith(f"{parameter.name}."):
             return parameter.config_path + flag.removeprefix(parameter.name)
@@ -146,7 +141,7 @@ def _place(flag: str, config: SweepConfig) -> str:
 
 
 def _corners(config: SweepConfig) -> list[Mapping[str, object]]:
-    """Configs that together hold every listed value (up to 100) and both ends of every range."""
+    """Return configs that together hold every listed value (up to 100) and both ends of every range."""
     columns = _columns(config)
     height = max((len(column) for column in columns.values()), default=0)
     return [
@@ -161,32 +156,30 @@ def _columns(config: SweepConfig) -> dict[str, tuple[object, ...]]:
 def _corner_values(distribution: Distribution) -> tuple[object, ...]:
     if isinstance(distribution, Categorical):
         return distribution.support
-    return tuple(_short(distribution.ppf(u), distribution) for u in (0.001, 0.999))
+    return tuple(_shortened(distribution.ppf(u), distribution) for u in (0.001, 0.999))
 
 
-def _short(value: object, distribution: Distribution) -> object:
-    """A value of a range in as many digits as a person reads."""
+def _shortened(value: object, distribution: Distribution) -> object:
+    """Return a value of a range with few digits, for messages."""
     short = float(f"{value:.4g}") if isinstance(value, float) else value
     return short if distribution.contains(short) else value
 
 
 def fixed_arguments(config: SweepConfig) -> Sequence[str]:
-    """The words of `command` after what it runs that are the same for every run."""
+    """Return the arguments in `command` that are the same for every run."""
     target = target_of(config)
     words = [fill_environment(word, os.environ) for word in target.arguments] if target else []
     return [word for word in words if not is_macro(word)]
 
 
 def _first_flags(config: SweepConfig) -> list[str]:
-    """The flags of one run."""
+    """Return the flags of one run."""
     first = _corners(config)[0] if config.space.parameters else {}
     return [*fixed_arguments(config), *(f"--{name}={value}" for name, value in first.items())]
 
 
 def check_metrics(path: Path, config: SweepConfig) -> None:
-    """Train one batch and see that the metrics the sweep asks for come out, and the one that runs monitor."""
-    from litsweep import pipeline
-
+    """Raise ConfigError unless training logs the sweep's metrics and the monitored one. Trains one batch."""
     flags = _first_flags(config)
     logged = pipeline.logged_metrics(flags)
     monitor, _ = pipeline.monitored(flags)
@@ -202,7 +195,7 @@ def check_metrics(path: Path, config: SweepConfig) -> None:
     if monitor not in logged:
         rule = "must be a metric that a run logs: it picks the best checkpoint and stops early"
         near = _nearest(monitor, sorted(logged))
-        faults.append(Fault(_place("monitor", config), rule, repr(monitor), f"{near}; give its mode too"))
+        faults.append(Fault(_path_of("monitor", config), rule, repr(monitor), f"{near}; give its mode too"))
     if faults:
         raise ConfigError(str(path), faults)
 

@@ -1,4 +1,4 @@
-"""Reads the command line and executes one command."""
+"""The command line's parser and the execution of one command."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,13 +10,14 @@ COMMANDS = (run, serve, env, check, launch, jobs, best, scheduler)
 
 
 def execute(argv: Sequence[str] | None) -> int:
-    """The exit status of the command that `argv` names. Raises LitsweepError for a person's mistakes."""
+    """Execute the command in `argv`. Return its exit code. Raises LitsweepError for a user's mistake."""
     args = build_parser().parse_args(argv)
     status: int = args.execute(args)
     return status
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="litsweep",
         description="Hyperparameter optimization for PyTorch Lightning with W&B Sweeps, "

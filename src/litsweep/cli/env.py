@@ -1,25 +1,27 @@
-"""`litsweep env`: the two exports that point the stock client at the embedded backend."""
+"""`litsweep env`: the two exports that connect the stock client to the embedded backend."""
 
 import argparse
 import shlex
 
-from litsweep.cli.backend import running_backend
 from litsweep.cli.options import add_data_dir
+from litsweep.cli.server_address import running_server
 from litsweep.errors import LitsweepError
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's parser."""
     parser = commands.add_parser("env", help='print the exports for a shell: eval "$(litsweep env)"')
     add_data_dir(parser)
     parser.set_defaults(execute=execute)
 
 
 def execute(args: argparse.Namespace) -> int:
-    backend = running_backend(args.data_dir.expanduser())
-    if backend is None:
+    """Print the exports of the running server. Raises LitsweepError if none runs."""
+    server = running_server(args.data_dir.expanduser())
+    if server is None:
         raise LitsweepError(
             f"no server is running on {args.data_dir}; start one with `litsweep serve` in another shell"
         )
-    for name, value in backend.environment().items():
+    for name, value in server.environment().items():
         print(f"export {name}={shlex.quote(value)}")
     return 0

@@ -1,4 +1,4 @@
-"""`litsweep status` and `litsweep cancel`: the sweeps, a sweep's runs, and its agents on Slurm."""
+"""`litsweep status` and `litsweep cancel`: all sweeps, one sweep's runs, and its agents on Slurm."""
 
 import argparse
 import contextlib
@@ -9,23 +9,25 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from litsweep.cli.backend import find_sweep, use_backend
 from litsweep.cli.options import add_data_dir, add_sweep
+from litsweep.cli.server_address import find_sweep, use_server
 from litsweep.errors import LitsweepError, count
+from litsweep.launch import slurm
 from litsweep.launch.directory import SweepEntry, directory
-from litsweep.launch.slurm import Task
+from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.run import unreported_warning
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    purpose = "all sweeps; or of one its runs by state, its best run, and its agents on Slurm"
+    """Add the parsers of both commands."""
+    purpose = "list all sweeps, or show one: runs by state, best run, agents on Slurm"
     status = commands.add_parser("status", help=purpose, description=purpose)
     status.add_argument(
-        "sweep", nargs="?", help="ENTITY/PROJECT/ID, or ID where it is unique (default: list all sweeps)"
+        "sweep", nargs="?", help="ENTITY/PROJECT/ID, or ID if it is unique (default: list all sweeps)"
     )
     add_data_dir(status)
     status.set_defaults(execute=show_status)
-    purpose = "end a sweep's agents on Slurm; their runs keep a checkpoint and can go on later"
+    purpose = "end a sweep's agents on Slurm; their runs keep a checkpoint and can be resumed"
     parser = commands.add_parser("cancel", help=purpose, description=purpose)
     add_sweep(parser)
     add_data_dir(parser)
@@ -33,9 +35,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def show_status(args: argparse.Namespace) -> int:
+    """List all sweeps, or show one."""
     data_dir: Path = args.data_dir.expanduser()
     if args.sweep is None:
-        use_backend(data_dir)
+        use_server(data_dir)
         _show_sweeps(Console())
     else:
         _show_sweep(find_sweep(args.sweep, data_dir), Console())
@@ -54,7 +57,7 @@ def _show_sweeps(console: Console) -> None:
 
 
 def _lines(sweep: SweepEntry) -> tuple[str, str]:
-    """Two lines: what a person looks for, and what describes it."""
+    """Return two lines: path, state and best value; then name, method and runs."""
     best = f"  best {sweep.metric} {sweep.best:.4g}" if sweep.metric and sweep.best is not None else ""
     described = ", ".join(word for word in (sweep.name, sweep.method) if word)
     return f"{sweep.path}  {sweep.state}{best}", f"  {described or 'no name'}: {_runs(sweep.runs)}"
@@ -65,9 +68,6 @@ def _runs(counted: Mapping[str, int]) -> str:
 
 
 def _show_sweep(sweep: str, console: Console) -> None:
-    from litsweep.launch import slurm
-    from litsweep.launch.watch import SweepWatch
-
     status = SweepWatch(sweep).read()
     line = f"{status.path}  {status.state.lower()}  {_runs(status.count())}"
     console.print(line, highlight=False, markup=False, overflow="fold")
@@ -76,13 +76,13 @@ def _show_sweep(sweep: str, console: Console) -> None:
     if (best := status.best()) and status.metric:
         line = f"best {status.metric.name} {best.best:.6g} ({best.id})"
         console.print(line, highlight=False, markup=False, overflow="fold")
-    with contextlib.suppress(LitsweepError):  # no Slurm here, or none that answers: the runs are what matters
+    with contextlib.suppress(LitsweepError):  # without Slurm the runs are still shown
         tasks = slurm.status(sweep)
         console.print(_table(tasks) if tasks else "no agents on Slurm")
 
 
-def _table(tasks: list[Task]) -> Table:
-    """Agents and their states are whole in any terminal."""
+def _table(tasks: list[slurm.Task]) -> Table:
+    """Return the table of agents. No terminal cuts agents and states."""
     table = Table(box=None)
     for heading, cells in (("agent", [t.job for t in tasks]), ("state", [t.state for t in tasks])):
         table.add_column(heading, no_wrap=True, min_width=max(map(len, cells)))
@@ -94,10 +94,8 @@ def _table(tasks: list[Task]) -> Table:
 
 
 def cancel(args: argparse.Namespace) -> int:
-    """Ends jobs by the sweep's id alone, so that no server need run for it."""
-    from litsweep.launch import slurm
-
+    """Cancel the sweep's agents on Slurm. This needs only the sweep's id and no server."""
     ended = slurm.cancel(args.sweep)
     none = f"sweep {args.sweep} has no agents on Slurm; `litsweep status` lists the sweeps"
-    print(f"{count(ended, 'agent')} told to end" if ended else none, file=sys.stderr)
+    print(f"{count(ended, 'agent')} asked to end" if ended else none, file=sys.stderr)
     return 0

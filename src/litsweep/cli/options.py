@@ -1,4 +1,4 @@
-"""Flags that several commands share."""
+"""Flags of several commands."""
 
 import argparse
 import json
@@ -15,32 +15,34 @@ HIGHEST_PORT = 65535
 
 
 def default_data_dir() -> Path:
+    """Return the default data folder."""
     return Path(os.environ.get("LITSWEEP_HOME", "~/.litsweep"))
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """Add `--data-dir`."""
     parser.add_argument(
         "--data-dir",
         type=Path,
         default=default_data_dir(),
-        help="where the embedded backend keeps its state (default: $LITSWEEP_HOME or ~/.litsweep)",
+        help="folder of the embedded backend's state (default: $LITSWEEP_HOME or ~/.litsweep)",
     )
 
 
 def add_sweep(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "sweep", help="ENTITY/PROJECT/ID as `wandb sweep` printed it, or ID where it is unique"
-    )
+    """Add the argument for a sweep's path."""
+    parser.add_argument("sweep", help="ENTITY/PROJECT/ID as `wandb sweep` printed it, or ID if it is unique")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add `--json`."""
     parser.add_argument(
         "--json", type=_writable, metavar="FILE", help="also write the result to FILE, as JSON"
     )
 
 
 def _writable(text: str) -> Path:
-    """A file's path: refused before the work rather than after it when it cannot be written."""
+    """Return the path of a file. Raises before the work starts if the file cannot be written."""
     path = Path(text)
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise argparse.ArgumentTypeError(
@@ -50,7 +52,7 @@ def _writable(text: str) -> Path:
 
 
 def write_json(path: Path | None, result: Mapping[str, object]) -> None:
-    """Write `result` where the person asked for it, if they did."""
+    """Write `result` to `path`, unless that is None."""
     if path is None:
         return
     try:
@@ -62,7 +64,7 @@ def write_json(path: Path | None, result: Mapping[str, object]) -> None:
 
 
 def add_port(parser: argparse.ArgumentParser) -> None:
-    """`--port`, None where the person names none: only then may another port stand in for a taken one."""
+    """Add `--port`. It is None by default: only then may a free port replace a taken one."""
     parser.add_argument(
         "--port", type=port,
         help=f"port of the embedded server, 0 for a free one (default: {DEFAULT_PORT}, a free one if that is "
@@ -70,8 +72,8 @@ def add_port(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def say_other_port(asked: int | None, url: str) -> None:
-    """Say on stderr that the default port is taken, where the server at `url` therefore has another one."""
+def show_other_port(asked: int | None, url: str) -> None:
+    """Print on stderr that the default port is taken, if the server at `url` therefore uses another."""
     from litsweep.server.port_holder import port_holder
 
     used = urlsplit(url).port
@@ -81,14 +83,7 @@ def say_other_port(asked: int | None, url: str) -> None:
 
 
 def port(text: str) -> int:
-    """A flag's value that must be a TCP port, or 0 for a free one."""
+    """Return a flag's value that must be a TCP port, or 0 for a free one."""
     if not text.isdigit() or int(text) > HIGHEST_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: 1 to {HIGHEST_PORT}, or 0 for a free one")
-    return int(text)
-
-
-def positive(text: str) -> int:
-    """A flag's value that must be a whole number above 0."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)

@@ -1,4 +1,4 @@
-"""What a sweep's `command` runs, and whether it is found here: a file, a module, or a program on PATH."""
+"""The file, module or executable that a sweep's `command` runs, and whether it is found here."""
 
 import contextlib
 import os
@@ -17,8 +17,8 @@ from litsweep.launch.command import DEFAULT_COMMAND
 from litsweep.launch.process import path_of_runs
 from litsweep.sweep.config import SweepConfig
 
-PROGRAM = "${program}"
-_OWN_PYTHON = ("${interpreter}", "python", "python3")
+PROGRAM, PYTHON = "${program}", "${interpreter}"
+_OWN_PYTHON = (PYTHON, "python", "python3")
 _PYTHON = re.compile(r"python[0-9.]*")
 _ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
 _TAKES_A_VALUE = ("-W", "-X", "--check-hash-based-pycs")
@@ -36,9 +36,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Target:
-    """What runs. `is_program` where `program:` names it, `arguments` the items of the command after it.
+    """What runs. `is_program` is True if `program:` names it. `arguments` are the command's items after it.
 
-    `is_here` where the agent itself starts it, or this Python for it, so that what is not found will fail.
+    `is_here` is True if the agent or this Python starts it, so that a missing file will fail.
     """
 
     kind: Kind
@@ -48,7 +48,7 @@ class Target:
     arguments: tuple[str, ...]
 
     def source(self) -> Path | None:
-        """Return the file that runs; None where it cannot be found here. Nothing is imported."""
+        """Return the file that runs, or None if it is not found here. Imports nothing."""
         if self.kind is Kind.MODULE:
             return _module_file(self.name)
         if self.kind is Kind.EXECUTABLE:
@@ -58,7 +58,7 @@ class Target:
         return next((file for file in (path, path / "__main__.py") if file.is_file()), None)
 
     def python_source(self) -> str:
-        """Return the Python source that runs; empty where that is something else, or cannot be read."""
+        """Return the Python source that runs; empty if it is something else or cannot be read."""
         source = self.source()
         try:
             if source is None or source.stat().st_size > _LARGEST_SOURCE:
@@ -71,10 +71,11 @@ class Target:
 
 
 def target_of(config: SweepConfig) -> Target | None:
-    """Return what the command runs; None where only a launcher in it (bash, docker) knows."""
+    """Return what the command runs, or None if only another program in it (bash, docker) knows."""
     items = list(config.command or DEFAULT_COMMAND)
     start = _first_word(items)
-    python = next((i for i, item in enumerate(items) if i >= start and _is_python(item)), None)
+    pythons = (i for i, item in enumerate(items) if item == PYTHON or _PYTHON.fullmatch(Path(item).name))
+    python = next((i for i in pythons if i >= start), None)
     if python is not None:
         found = _after_python(items, python)
         is_here = python == start and items[python] in (*_OWN_PYTHON, sys.executable)
@@ -95,18 +96,14 @@ def _target(config: SweepConfig, items: Sequence[str], kind: Kind, at: int, *, i
 
 
 def _first_word(items: Sequence[str]) -> int:
-    """The index of the program that the agent starts, after `${env}` and the variables set by it."""
+    """Return the index of the program that the agent starts, after `${env}` and its variables."""
     if items[:1] not in (["${env}"], ["env"], ["/usr/bin/env"]):
         return 0
     return next((i for i, item in enumerate(items) if i > 0 and not _ASSIGNMENT.fullmatch(item)), len(items))
 
 
-def _is_python(item: str) -> bool:
-    return item == "${interpreter}" or _PYTHON.fullmatch(Path(item).name) is not None
-
-
 def _after_python(items: Sequence[str], python: int) -> tuple[Kind, int] | None:
-    """What the interpreter is told to run, and where that stands; None for `-c` and for a macro."""
+    """Return what the interpreter runs, and its index; None for `-c` and for a macro."""
     at = python + 1
     while at < len(items) and items[at].startswith("-") and items[at] not in ("-m", "-c"):
         at += 2 if items[at] in _TAKES_A_VALUE else 1
@@ -118,7 +115,7 @@ def _after_python(items: Sequence[str], python: int) -> tuple[Kind, int] | None:
 
 
 def program_faults(config: SweepConfig) -> list[Fault]:
-    """Return what keeps every run from starting: no program, or a file that is not there."""
+    """Return the faults that keep every run from starting: a missing program or file."""
     if config.program is None and PROGRAM in (config.command or DEFAULT_COMMAND):
         return [Fault("program", "an agent needs a program to run", "", "add `program: agent.py`")]
     target = target_of(config)
@@ -126,7 +123,9 @@ def program_faults(config: SweepConfig) -> list[Fault]:
         return []
     if target.source():
         return []
-    return [Fault("program", "must be a file, seen from where agents start", repr(target.name), _fix(target))]
+    return [
+        Fault("program", "must be a file in the folder where agents start", repr(target.name), _fix(target))
+    ]
 
 
 def _fix(target: Target) -> str:
@@ -138,7 +137,7 @@ def _fix(target: Target) -> str:
 
 
 def program_warnings(config: SweepConfig) -> list[str]:
-    """Return what will probably keep runs from starting: a module or program that is not found from here."""
+    """Return what probably keeps runs from starting: a module or program that is not found here."""
     target = target_of(config)
     looks_elsewhere = any(item.startswith(("PATH=", "PYTHONPATH=")) for item in config.command or ())
     if target is None or not target.is_here or looks_elsewhere or target.source():
@@ -153,7 +152,7 @@ def program_warnings(config: SweepConfig) -> list[str]:
 
 
 def _module_file(name: str) -> Path | None:
-    """The file that `python -m name` would run from this folder."""
+    """Return the file that `python -m name` would run from this folder."""
     spec = _module(name)
     if spec and spec.submodule_search_locations is not None:
         spec = _module(f"{name}.__main__")
@@ -161,7 +160,7 @@ def _module_file(name: str) -> Path | None:
 
 
 def _module(name: str) -> ModuleSpec | None:
-    """Find a module as `importlib.util.find_spec` does, but without importing the packages it is in."""
+    """Find a module like `importlib.util.find_spec`, but without importing its packages."""
     package, _, _ = name.rpartition(".")
     if package:
         parent = _module(package)
@@ -169,7 +168,7 @@ def _module(name: str) -> ModuleSpec | None:
     spec = PathFinder.find_spec(name, [str(Path.cwd()), *sys.path])
     if spec and spec.origin:
         return spec
-    with contextlib.suppress(ImportError, ValueError):  # a bare folder gives way to an editable install
+    with contextlib.suppress(ImportError, ValueError):  # an editable install has priority over a bare folder
         installed = find_spec(name)
         return installed if installed and installed.origin else spec
     return spec

@@ -1,4 +1,4 @@
-"""The live view of a sweep: runs done, running and by other states, best so far, time left."""
+"""The live view of a sweep: runs by state, best value so far, time left."""
 
 import threading
 import time
@@ -17,23 +17,33 @@ from litsweep.errors import LitsweepError, shortened
 from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.result import missing_metrics
 from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
-from litsweep.sweep.run import RunState, unreported_warning
+from litsweep.sweep.contract import RunState
+from litsweep.sweep.run import unreported_warning
 
 POLL_SECONDS = 2.0
+REDRAW_SECONDS = 0.5
 LINE_SECONDS = 30.0
-"""How often a line is written where the view cannot be redrawn."""
+"""The time between two lines if the view cannot be redrawn."""
+_WHOLE = ("slot", "state", "run", "done", "failed")
+_STYLES = {SlotState.RUNNING: "green", SlotState.CLOSED: "red", SlotState.RESTARTING: "yellow"}
 _ALWAYS = (str(RunState.RUNNING), str(RunState.FAILED))
 
 
 class Progress:
-    """Shows a sweep on stderr while the block runs: redrawn in a terminal, now and then a line elsewhere.
+    """Shows a sweep on stderr while the block runs: redrawn in a terminal, elsewhere a line now and then.
 
-    `count` bounds the runs that are added to those that have ended before. As the `display` of `launch` it
-    learns how many agents there are.
+    `count` limits the runs that are added to those that have ended before. It is a `Display` for `launch`:
+    the slots give the number of agents. With `shows_slots` a terminal shows the slots instead of the runs.
     """
 
     def __init__(
-        self, watch: SweepWatch, console: Console, count: int | None = None, agents: int = 1
+        self,
+        watch: SweepWatch,
+        console: Console,
+        count: int | None = None,
+        agents: int = 1,
+        *,
+        shows_slots: bool = False,
     ) -> None:
         self._watch = watch
         self._console = console
@@ -44,11 +54,17 @@ class Progress:
         self._live = (
             Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         )
+        self._shows_slots = shows_slots
+        self._slots: tuple[SlotView, ...] = ()
+        self._drawn: tuple[SweepStatus | None, str] = (None, "")
+        self._drawn_at = self._shown_at = float("-inf")
         self._shown = ""
-        self._shown_at = float("-inf")
 
     def __call__(self, slots: tuple[SlotView, ...]) -> None:
         self._line.count_agents(slots)
+        self._slots = slots
+        if self._live and self._shows_slots and time.monotonic() - self._drawn_at >= REDRAW_SECONDS:
+            self._draw(self._live)
 
     def __enter__(self) -> "Progress":
         if self._live:
@@ -66,7 +82,7 @@ class Progress:
         if kind is None:
             self._live = None
             self._shown_at = float("-inf")
-            self._read()  # the last runs ended after the last look
+            self._read()  # the last runs ended after the last read
 
     def _follow(self) -> None:
         while not self._over.is_set():
@@ -80,12 +96,20 @@ class Progress:
             self._show_line(f"progress is not available: {error}")
 
     def _show(self, status: SweepStatus) -> None:
-        self._metrics.tell(status)
-        line = self._line.of(status)
+        self._metrics.warn(status)
+        self._drawn = (status, self._line.text(status))
         if self._live:
-            self._live.update(_panel(status, line, self._line.total(status)), refresh=True)
+            self._draw(self._live)
         else:
-            self._show_line(line)
+            self._show_line(self._drawn[1])
+
+    def _draw(self, live: Live) -> None:
+        self._drawn_at = time.monotonic()
+        status, line = self._drawn
+        if self._shows_slots:
+            live.update(Group(slot_table(self._slots, status), Text(line)), refresh=True)
+        elif status:
+            live.update(_panel(status, line, self._line.total(status)), refresh=True)
 
     def _show_line(self, line: str) -> None:
         is_news = line.split(" · ")[:-1] != self._shown.split(" · ")[:-1] or " · " not in line
@@ -95,28 +119,29 @@ class Progress:
 
 
 class MetricCheck:
-    """Warns once as soon as a finished run lacks a metric of the sweep, or a run ended without a W&B run."""
+    """Warns once if a finished run lacks a metric of the sweep, or if a run started no W&B run."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
-    def tell(self, status: SweepStatus) -> None:
+    def warn(self, status: SweepStatus) -> None:
+        """Print the warnings that are new."""
         for metric, what in missing_metrics(status).items():
             self._warn_once(metric, what)
         if status.unreported:
             self._warn_once("", unreported_warning(status.unreported))
 
     def _warn_once(self, subject: str, what: str) -> None:
-        if subject not in self._told:
-            self._told.add(subject)
+        if subject not in self._warned:
+            self._warned.add(subject)
             self._console.print(f"warning: {what}", highlight=False, markup=False, soft_wrap=True)
 
 
 class SummaryLine:
-    """One line on a sweep: `5/12 done · 2 running · 0 failed · best val_acc 0.971 (id) · about 2 min left`.
+    """A line about a sweep: `5/12 done · 2 running · 0 failed · best val_acc 0.971 (id) · about 2 min left`.
 
-    `agents` is how many of them there are.
+    `agents` is their number.
     """
 
     def __init__(self, count: int | None, agents: int = 1) -> None:
@@ -130,7 +155,8 @@ class SummaryLine:
         """Take the number of agents from a launch's slots."""
         self.agents = sum(slot.state not in (SlotState.DONE, SlotState.CLOSED) for slot in slots)
 
-    def of(self, status: SweepStatus) -> str:
+    def text(self, status: SweepStatus) -> str:
+        """Return the line."""
         total = self.total(status)
         done = len(status.runs) - len(status.alive)
         states = status.count()
@@ -143,7 +169,7 @@ class SummaryLine:
         return " · ".join([*parts, self._tail(status, total)])
 
     def total(self, status: SweepStatus) -> int | None:
-        """How many runs there will be at most, None when nothing bounds them."""
+        """Return the maximum number of runs, or None without a limit."""
         ended = len(status.runs) - len(status.alive)
         self._before = ended if self._before is None else self._before
         counted = None if self._count is None else self._before + self._count
@@ -167,16 +193,16 @@ def _panel(status: SweepStatus, line: str, total: int | None) -> RenderableType:
     if total:
         bar = ProgressBar(total=1.0, completed=done / total, width=40)
         head.append(Columns([bar, Text(f"{done}/{shortened(total)}")]))
-    # The empty line takes the ^C that a terminal echoes: after a full line it would shift all that follows.
+    # The terminal echoes ^C into the empty line. After a full line it would shift the rest.
     return Group(*head, Text(line), runs_table(status), Text())
 
 
 def runs_table(status: SweepStatus) -> Table:
-    """The runs that ended last, and those that have not; ids and states are whole in any terminal."""
-    shown = [*_recent(status), *status.alive]
+    """Return a table of the latest ended runs and of all others. No terminal cuts ids and states."""
+    shown = [*[run for run in status.runs if not run.state.is_alive][-5:], *status.alive]
     bests = ["" if run.best is None else f"{run.best:.4g}" for run in shown]
     columns = {"run": [run.id for run in shown], "state": [run.word for run in shown], "best": bests}
-    table = Table(box=None, pad_edge=False, expand=True)  # so that `parameters` gives way, not the others
+    table = Table(box=None, pad_edge=False, expand=True)  # so that only `parameters` shrinks
     for heading, cells in columns.items():
         table.add_column(heading, no_wrap=True, width=max(map(len, [heading, *cells])))
     table.add_column("parameters", overflow="ellipsis", no_wrap=True, ratio=1)
@@ -186,16 +212,46 @@ def runs_table(status: SweepStatus) -> Table:
 
 
 def _varied(run: RunStatus, status: SweepStatus) -> str:
-    """The parameters in which the runs of the sweep may differ."""
+    """Return the parameters in which the runs of the sweep may differ."""
     parameters = status.config.space.parameters
     names = [p.name for p in parameters if len(p.distribution.support or (0, 0)) > 1]
     values = {name: run.parameters[name] for name in names if name in run.parameters}
-    return ", ".join(f"{k.split('.')[-1]}={_short(v)}" for k, v in values.items())
+    return ", ".join(
+        f"{k.split('.')[-1]}={f'{v:.3g}' if isinstance(v, float) else v}" for k, v in values.items()
+    )
 
 
-def _recent(status: SweepStatus, n: int = 5) -> list[RunStatus]:
-    return [run for run in status.runs if not run.state.is_alive][-n:]
+def slot_table(slots: Sequence[SlotView], status: SweepStatus | None) -> Table:
+    """Return one row per slot with the numbers of its run. No terminal cuts states and ids."""
+    runs = {run.id: run for run in status.runs} if status else {}
+    metric = status.metric.name if status and status.metric else "metric"
+    rows = [_cells(slot, runs.get(slot.run or "")) for slot in slots]
+    headings = ("slot", "devices", "state", "run", "epoch", metric, "best", "done", "failed")
+    table = Table(caption=Text(_caption(slots, status)))
+    for heading, *cells in zip(headings, *rows, strict=True):
+        is_whole = heading in _WHOLE  # never cut a state or an id
+        width = max(map(len, [heading, *cells])) if is_whole else None
+        table.add_column(Text(heading), no_wrap=is_whole, min_width=width, overflow="fold")
+    for slot, cells in zip(slots, rows, strict=True):
+        table.add_row(*cells, style=_STYLES.get(slot.state, ""))
+    return table
 
 
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _cells(slot: SlotView, run: RunStatus | None) -> list[str]:
+    numbers = ["", "", ""]
+    if run is not None:
+        numbers = [_text(run.summary.get("epoch")), _text(run.last), _text(run.best)]
+    # CUDA accepts the first part of a UUID too.
+    devices = ",".join("-".join(name.split("-")[:2]) for name in slot.devices) or "cpu"
+    return [str(slot.index), devices, slot.state, slot.run or "", *numbers, str(slot.done), str(slot.failed)]
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else ""
+
+
+def _caption(slots: Sequence[SlotView], status: SweepStatus | None) -> str:
+    done, failed = sum(slot.done for slot in slots), sum(slot.failed for slot in slots)
+    best = status.best() if status else None
+    tail = f", best {_text(best.best)} ({best.id})" if best else ""
+    return f"{done} done, {failed} failed{tail}"

@@ -9,45 +9,43 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import wandb
 import yaml
 from rich.console import Console
 
-from litsweep.cli.backend import Backend
 from litsweep.cli.best import show_result
 from litsweep.cli.check import check_config, check_parameters, show_warnings, uses_pipeline
 from litsweep.cli.launch import show_failures
-from litsweep.cli.options import (
-    DEFAULT_PORT,
-    add_data_dir,
-    add_json,
-    add_port,
-    default_data_dir,
-    positive,
-    write_json,
-)
+from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_json, add_port, default_data_dir, write_json
+from litsweep.cli.progress import Progress
+from litsweep.cli.server_address import ServerAddress
 from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError, count
-from litsweep.launch.result import Result
+from litsweep.launch.launcher import positive
+from litsweep.launch.local import launch
+from litsweep.launch.options import LaunchOptions
+from litsweep.launch.protocol import connect, require_online
+from litsweep.launch.result import SweepResult, result_of
 from litsweep.launch.variables import client_settings, failures_allowed
+from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.config import SweepConfig
 
 DEFAULT_PROJECT = "litsweep"
-_NOT_IN_NAMES = {"entity": "/", "project": "/\\#?%:"}  # the second is the client's own rule
+_NOT_IN_NAMES = {"entity": "/", "project": "/\\#?%:"}  # the second is the client's rule
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser(
-        "run", help="run a whole sweep on this machine, with no account and no network"
-    )
+    """Add the command's parser."""
+    parser = commands.add_parser("run", help="run a whole sweep on this machine, without account and network")
     parser.add_argument("config", type=Path, help="the sweep's YAML file")
-    parser.add_argument(
-        "--agents", type=positive, default=1, help="agents side by side (default: %(default)s)"
-    )
+    parser.add_argument("--agents", type=positive, default=1, help="number of agents (default: %(default)s)")
     parser.add_argument(
         "--agent", choices=("stock", "warm"), default="stock",
-        help="stock: `wandb agent`; warm: ours, which starts runs sooner (default: %(default)s)",
+        help="stock: `wandb agent`; warm: our own, which starts runs faster (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--count", type=positive, help="runs at most (default: until the sweep is finished)")
+    parser.add_argument(
+        "--count", type=positive, help="maximum number of runs (default: until the sweep is finished)"
+    )
     add_port(parser)
     add_data_dir(parser)
     add_json(parser)
@@ -55,23 +53,22 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def execute(args: argparse.Namespace) -> int:
-    from litsweep.launch.protocol import require_online
-
+    """Check the sweep, run it on the server of the data folder, and return the exit code."""
     require_online()
     config = check_config(args.config)
     show_warnings(config.local_warnings)
     if uses_pipeline(config):
         check_parameters(args.config, config)
     data_dir = args.data_dir.expanduser()
-    with shared_server(data_dir, args.port) as backend:
-        _say_which_server(backend, data_dir)
-        backend.use()
-        return _run_sweep(create_sweep(args.config, config), backend, args)
+    with shared_server(data_dir, args.port) as server:
+        _warn_of_other_server(server, data_dir)
+        server.use()
+        return _run_sweep(create_sweep(args.config, config), server, args)
 
 
-def _say_which_server(backend: Backend, data_dir: Path) -> None:
+def _warn_of_other_server(server: ServerAddress, data_dir: Path) -> None:
     named = os.environ.get("WANDB_BASE_URL", "").rstrip("/")
-    if named and named != backend.url:
+    if named and named != server.url:
         fix = "for the other use `wandb sweep` and `litsweep launch`"
         print(
             f"The sweep runs on the server of {data_dir}, not on WANDB_BASE_URL={named}; {fix}",
@@ -80,14 +77,10 @@ def _say_which_server(backend: Backend, data_dir: Path) -> None:
 
 
 def create_sweep(path: Path, config: SweepConfig) -> str:
-    """Create the sweep by the stock client, on the server of the environment; its path, ENTITY/PROJECT/ID.
+    """Create the sweep with the stock client. Return its path, ENTITY/PROJECT/ID.
 
-    Entity and project are those that `wandb sweep` takes. Raises LitsweepError with the client's reason.
+    Entity and project are those of `wandb sweep`. Raises LitsweepError with the client's reason.
     """
-    import wandb
-
-    from litsweep.launch.protocol import connect
-
     environ, settings = os.environ, client_settings()
     entity = environ.get("WANDB_ENTITY") or config.entity or settings.entity
     project = environ.get("WANDB_PROJECT") or config.project or settings.project or DEFAULT_PROJECT
@@ -98,56 +91,44 @@ def create_sweep(path: Path, config: SweepConfig) -> str:
     try:
         with redirect_stdout(said), redirect_stderr(said):
             sweep = wandb.sweep(yaml.safe_load(path.read_text()), entity=entity, project=project)
-    except Exception as error:  # the client's own, its transport's, and its checks' have no type in common
+    except Exception as error:  # the client's errors have no common type
         raise LitsweepError(f"`wandb sweep {path}` failed: {str(error) or type(error).__name__}") from error
-    made = connect(sweep).path
-    return f"{made.entity}/{made.project}/{made.id}"
+    return str(connect(sweep).path)
 
 
 def _check_name(kind: str, name: str) -> None:
-    """Raise LitsweepError where no run could be in a namespace of that name."""
+    """Raise LitsweepError if no run could be in an entity or project of that name."""
     banned = _NOT_IN_NAMES[kind]
     if not name.strip() or set(name) & set(banned):
         fix = f"change WANDB_{kind.upper()}, or `{kind}:` in the YAML"
         raise LitsweepError(f"{kind}: must be a name without {' '.join(banned)}, got {name!r}; {fix}")
 
 
-def _run_sweep(sweep: str, backend: Backend, args: argparse.Namespace) -> int:
-    from litsweep.cli.progress import Progress
-    from litsweep.launch.local import LaunchOptions, launch
-    from litsweep.launch.result import result_of
-    from litsweep.launch.watch import SweepWatch
-
+def _run_sweep(sweep: str, server: ServerAddress, args: argparse.Namespace) -> int:
     errors = Console(stderr=True)
     errors.print(f"Sweep {sweep} on {count(args.agents, 'agent')}", highlight=False)
-    page = backend.page("/{}/{}/sweeps/{}".format(*map(quote, sweep.split("/"))))
+    page = server.page("/{}/{}/sweeps/{}".format(*map(quote, sweep.split("/"))))
     errors.print(f"Open its page: {page}", highlight=False, soft_wrap=True)
-    options = LaunchOptions(
-        gpus="none",
-        agents=args.agents,
-        count=args.count,
-        agent=args.agent,
-        max_consecutive_failures=failures_allowed(),
-    )
+    options = LaunchOptions.of(args, gpus="none", max_consecutive_failures=failures_allowed())
     watch = SweepWatch(sweep)
     with Progress(watch, errors, args.count, args.agents) as progress:
         outcome = launch(sweep, options, progress)
     show_failures(outcome)
     result = result_of(watch.read())
     shown = show_result(result)
-    _say_how_to_go_on(result, backend, args)
+    _show_next_commands(result, server, args)
     write_json(args.json, result.as_dict())
     return outcome.exit_code or shown
 
 
-def _say_how_to_go_on(result: Result, backend: Backend, args: argparse.Namespace) -> None:
+def _show_next_commands(result: SweepResult, server: ServerAddress, args: argparse.Namespace) -> None:
     data_dir = [] if args.data_dir == default_data_dir() else ["--data-dir", str(args.data_dir)]
-    if not backend.stays:
-        used = urlsplit(backend.url).port
+    if not server.stays:
+        used = urlsplit(server.url).port
         port = [] if used == DEFAULT_PORT else ["--port", str(used)]
         serve = shlex.join(["litsweep", "serve", *data_dir, *port])
-        print(f"The page is there while a server runs: {serve}", file=sys.stderr)
+        print(f"The page needs a running server: {serve}", file=sys.stderr)
     if not result.is_over:
         command = ["litsweep", "launch", result.sweep, "--gpus", "none", "--agents", str(args.agents)]
         more = shlex.join([*command, *data_dir])
-        print(f"The sweep is not finished. While a server runs, go on by: {more}", file=sys.stderr)
+        print(f"The sweep is not finished. To continue with a running server: {more}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`litsweep scheduler`: a Bayesian sweep as one that `wandb sweep-scheduler` drives, on W&B cloud too."""
+"""`litsweep scheduler`: a Bayesian sweep for `wandb sweep-scheduler`, also on W&B cloud."""
 
 import argparse
 import os
@@ -35,6 +35,7 @@ Next, from this folder:
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's parser."""
     purpose = (
         "make a sweep whose runs `wandb sweep-scheduler` gets from litsweep's search, W&B cloud included"
     )
@@ -44,6 +45,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def execute(args: argparse.Namespace) -> int:
+    """Write the sweep and its scheduler beside the config. Raises ConfigError for unsupported sweeps."""
     config = check_config(args.config)
     faults = list(_faults(config))
     if faults:
@@ -53,9 +55,9 @@ def execute(args: argparse.Namespace) -> int:
     source = target.with_suffix(".py")
     scheduled = yaml.safe_dump(scheduled_sweep(config, source.as_posix()), sort_keys=False)
     parse_sweep(scheduled, str(target))
-    _check_ours(target)
-    _check_ours(source)
-    _write(target, f"# {_MARK} from {path.name}: edit that one and write this anew.\n{scheduled}")
+    _check_overwritable(target)
+    _check_overwritable(source)
+    _write(target, f"# {_MARK} from {path.name}: edit that file and run the command again.\n{scheduled}")
     _write(source, _SOURCE.format(mark=_MARK, name=target.name))
     if find_spec("optuna") is None:
         print("warning: the scheduler needs Optuna here: pip install 'litsweep[optuna]'", file=sys.stderr)
@@ -64,7 +66,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def scheduled_sweep(config: SweepConfig, source: str) -> dict[str, object]:
-    """The sweep with `method: custom` and the scheduler; what W&B refuses beside one moves to `litsweep:`."""
+    """Return the sweep with `method: custom` and the scheduler. Keys that W&B refuses move to `litsweep:`."""
     scheduler = {"engine": "optuna", "source": source, "optimizer": "study", "search_space": "search_space"}
     ours = config.raw.get("litsweep")
     theirs = {"early_terminate": config.raw["early_terminate"]} if "early_terminate" in config.raw else {}
@@ -75,9 +77,9 @@ def scheduled_sweep(config: SweepConfig, source: str) -> dict[str, object]:
 
 
 def _faults(config: SweepConfig) -> Iterator[Fault]:
-    """What a sweep under the scheduler cannot have, so that nothing of it is lost in silence."""
+    """Yield what a sweep with a scheduler cannot have."""
     if config.scheduler is not None:
-        yield Fault("scheduler", "is there already", "", "name the file that has none")
+        yield Fault("scheduler", "exists already", "", "name the file without one")
     elif config.method is not Method.BAYES:
         fix = "`wandb sweep` alone does the others; for ours write `method: bayes`"
         yield Fault("method", "must be bayes", str(config.method), fix)
@@ -87,11 +89,11 @@ def _faults(config: SweepConfig) -> Iterator[Fault]:
             fix = f"write `{parameter.name}:` as one name with a dot"
             yield Fault(path, "is nested, which W&B's scheduler cannot hand out", "", fix)
         if isinstance(parameter.distribution, Categorical):
-            yield from _alike(path, parameter.distribution.support)
+            yield from _equal_values(path, parameter.distribution.support)
 
 
-def _alike(path: str, values: Sequence[object]) -> Iterator[Fault]:
-    """Different values that are equal in Python: Optuna records the first for both."""
+def _equal_values(path: str, values: Sequence[object]) -> Iterator[Fault]:
+    """Yield faults for different values that are equal in Python: Optuna records the first for both."""
     for index, value in enumerate(values):
         for other in values[:index]:
             if value == other:
@@ -99,8 +101,8 @@ def _alike(path: str, values: Sequence[object]) -> Iterator[Fault]:
                 yield Fault(path, f"Optuna takes {other!r} and {value!r} for one value", "", fix)
 
 
-def _check_ours(path: Path) -> None:
-    """Refuse to write over a file of somebody else's."""
+def _check_overwritable(path: Path) -> None:
+    """Raise LitsweepError if the file exists and another program wrote it."""
     try:
         is_ours = not path.exists() or _MARK in path.read_text(errors="replace")
     except OSError as error:

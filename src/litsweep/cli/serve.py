@@ -4,10 +4,11 @@ import argparse
 import shlex
 import sys
 
-from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_port, say_other_port
+from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_port, show_other_port
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's parser."""
     parser = commands.add_parser("serve", help="run the embedded W&B-compatible backend in the foreground")
     add_data_dir(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -20,13 +21,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def execute(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C and return 0."""
     from litsweep.server.auth import Keyring, api_key
     from litsweep.server.dashboard.login import login_link
     from litsweep.server.serve import ServerInfo, serve
     from litsweep.server.settings import Settings
 
     def announce(info: ServerInfo) -> None:
-        say_other_port(args.port, info.url)
+        show_other_port(args.port, info.url)
         keyring = Keyring(api_key(settings.data_dir))
         print(f"export WANDB_BASE_URL={shlex.quote(info.url)}")
         print(f"export WANDB_API_KEY={shlex.quote(keyring.key)}", flush=True)

@@ -1,7 +1,7 @@
-"""The server of `litsweep run`: shared by all that run on a data folder, ended with the last of them.
+"""The server that all `litsweep run` on a data folder share. It ends with the last of them.
 
-Each holds a lock on the file `users` of the folder, which also names the process of a server that one of them
-started; a server that a person started is left alone.
+Each holds a lock on the file `users` of the folder. That file also names the process of a server that one of
+them started. A server that the user started is left alone.
 """
 
 import contextlib
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
-from litsweep.cli.backend import Backend, running_backend
-from litsweep.cli.options import say_other_port
+from litsweep.cli.options import show_other_port
+from litsweep.cli.server_address import ServerAddress, running_server
 from litsweep.errors import LitsweepError
 
 START_TIMEOUT_SECONDS = 60.0
@@ -26,30 +26,30 @@ STOP_TIMEOUT_SECONDS = 10.0
 
 
 @contextlib.contextmanager
-def shared_server(data_dir: Path, port: int | None) -> Iterator[Backend]:
-    """The server of `data_dir` for the time of the block: the one that runs already, or one started for it.
+def shared_server(data_dir: Path, port: int | None) -> Iterator[ServerAddress]:
+    """Yield the server of `data_dir`: a running one, or one started for the time of the block.
 
-    `port` is what the person asked for, 0 for any, None for the default one or any if that is taken. Raises
-    LitsweepError when the folder cannot be used, its server runs on another port, or none starts.
+    `port` is the user's: 0 for any, None for the default one or any if that is taken. Raises LitsweepError if
+    the folder cannot be used, if its server runs on another port, or if none starts.
     """
     from litsweep.server.serve import make_data_dir
 
     make_data_dir(data_dir)
     with (data_dir / "users").open("a+") as users:
         if not _is_alone(users):
-            fcntl.flock(users, fcntl.LOCK_SH)  # after whoever is starting or ending the server
-        backend = running_backend(data_dir)
-        if backend is None:
-            backend = _start(data_dir, port, users)
-            say_other_port(port, backend.url)
-        elif port and urlsplit(backend.url).port != port:
+            fcntl.flock(users, fcntl.LOCK_SH)  # waits until no command starts or ends the server
+        server = running_server(data_dir)
+        if server is None:
+            server = _start(data_dir, port, users)
+            show_other_port(port, server.url)
+        elif port and urlsplit(server.url).port != port:
             raise LitsweepError(
-                f"--port {port}: a server runs on {data_dir} already, at {backend.url}; leave --port out to "
+                f"--port {port}: a server runs on {data_dir} already, at {server.url}; leave --port out to "
                 "use that one, stop it, or give another --data-dir"
             )
         fcntl.flock(users, fcntl.LOCK_SH)
         try:
-            yield replace(backend, stays=_shared_process(data_dir, users) is None)
+            yield replace(server, stays=_shared_process(data_dir, users) is None)
         finally:
             pid = _shared_process(data_dir, users)
             if pid is not None and _is_alone(users):
@@ -57,7 +57,7 @@ def shared_server(data_dir: Path, port: int | None) -> Iterator[Backend]:
 
 
 def _is_alone(users: TextIO) -> bool:
-    """Take the lock for itself if no other command holds it."""
+    """Take the exclusive lock. Return False if another command holds it."""
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -66,7 +66,7 @@ def _is_alone(users: TextIO) -> bool:
 
 
 def _shared_process(data_dir: Path, users: TextIO) -> int | None:
-    """The process of the running server, if one of the commands that share it started it."""
+    """Return the process of the running server if one of the commands that share it started it."""
     from litsweep.server.serve import server_info
 
     users.seek(0)
@@ -74,7 +74,7 @@ def _shared_process(data_dir: Path, users: TextIO) -> int | None:
     return info.pid if info and users.read().strip() == str(info.pid) else None
 
 
-def _start(data_dir: Path, port: int | None, users: TextIO) -> Backend:
+def _start(data_dir: Path, port: int | None, users: TextIO) -> ServerAddress:
     log = data_dir / "server.log"
     flags = ["--data-dir", str(data_dir)]
     if port is not None:
@@ -84,18 +84,18 @@ def _start(data_dir: Path, port: int | None, users: TextIO) -> Backend:
     log.touch()
     log.chmod(0o600)  # the server prints its key; an older log may be readable by all
     with log.open("ab") as output:
-        # Its own session: Ctrl-C in the terminal is for the agents, which need the server to end well.
+        # A new session, so that Ctrl-C in the terminal ends only the agents. They need the server until then.
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     users.truncate(0)
     users.write(str(process.pid))
     users.flush()
-    backend = _wait_until_ready(process, data_dir, log)
-    process.returncode = 0  # it may outlive this command: Popen need not wait for it, nor warn
-    return backend
+    server = _wait_until_ready(process, data_dir, log)
+    process.returncode = 0  # the server may outlive this command: Popen must not warn
+    return server
 
 
 def _check_port(data_dir: Path, port: int) -> None:
-    """Refuse a taken port: the server itself would say so in its log only."""
+    """Raise LitsweepError for a taken port: the server itself would report it only in its log."""
     from litsweep.server.serve import listening
     from litsweep.server.settings import Settings
 
@@ -103,12 +103,12 @@ def _check_port(data_dir: Path, port: int) -> None:
         pass
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", data_dir: Path, log: Path) -> Backend:
+def _wait_until_ready(process: "subprocess.Popen[bytes]", data_dir: Path, log: Path) -> ServerAddress:
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        backend = running_backend(data_dir)
-        if backend is not None:
-            return backend
+        server = running_server(data_dir)
+        if server is not None:
+            return server
         time.sleep(0.1)
     last = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-5:]).strip()
     raise LitsweepError(f"the embedded server did not start; the end of {log}:\n{last}")

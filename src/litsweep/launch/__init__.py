@@ -1,0 +1,1 @@
+"""Agents for a sweep: on this machine, on Slurm and on Ray."""

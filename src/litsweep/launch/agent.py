@@ -1,10 +1,11 @@
-"""One slot's agent: takes runs from the sweep and runs each in a process of its own, one after the other.
+"""The agent of one slot: takes runs from the sweep and runs each in a process of its own.
 
-`python -m litsweep.launch.agent SWEEP` speaks the stock agent's protocol, and differs from it in three
-things: the next run starts the moment one has ended, a run is ended with everything it started, and it knows
-how a run ended (see failure.py).
+`python -m litsweep.launch.agent SWEEP` speaks the stock agent's protocol, with three differences. The next
+run starts as soon as one has ended. A run ends with all processes that it started. The agent knows how a run
+ended (see failure.py).
 
-Signals: SIGINT, finish the run and leave; SIGTERM, end the run gracefully and leave; SIGHUP, kill and leave.
+On SIGINT it finishes the run and leaves. On SIGTERM it ends the run gracefully and leaves. On SIGHUP it kills
+the run.
 """
 
 import argparse
@@ -23,23 +24,23 @@ from types import FrameType
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.disk import cleaner_for
-from litsweep.launch.link import Autonomous, LineSocket, Link, Message, Streak
+from litsweep.launch.link import FailureStreak, LineSocket, Link, Message, Unsupervised
 from litsweep.launch.options import LaunchOptions
 from litsweep.launch.protocol import AgentApi, Command, SweepGoneError, UnreachableError, connect
 from litsweep.launch.retry import Retries
 from litsweep.launch.runner import Runner, RunProcess
 from litsweep.launch.variables import failures_allowed
 from litsweep.lifetime import die_with_parent
-from litsweep.sweep.run import Failure
+from litsweep.sweep.contract import ExitCode, Failure, Variable
 
 HEARTBEAT_SECONDS = 5.0
-SOONEST_SECONDS = 0.25  # first wait when the server has no run for an idle agent; doubles up to the heartbeat
+FIRST_WAIT_SECONDS = 0.25  # wait of an idle agent without a run; doubles up to the heartbeat
 
 log = logging.getLogger("litsweep.agent")
 
 
 class Agent:
-    """The agent's loop. `link` decides whether it takes another run, `runner` starts and ends them."""
+    """The agent's loop. `link` decides whether it takes another run; `runner` starts and ends runs."""
 
     def __init__(self, api: AgentApi, link: Link, runner: Runner) -> None:
         self._api = api
@@ -48,24 +49,24 @@ class Agent:
         self._run: RunProcess | None = None
         self._backlog: list[Command] = []
         self._may_take = False
-        self._asked = False
+        self._has_asked = False
         self._leaving = ""
-        self._is_stopped = False
-        self._to_announce = ""
+        self._is_terminated = False
+        self._preempted_run = ""
         self._id = ""
         self._next_beat = 0.0
-        self._idle_wait = SOONEST_SECONDS
+        self._idle_wait = FIRST_WAIT_SECONDS
         self._wakeup, wakeup_writer = os.pipe()
         for end in (self._wakeup, wakeup_writer):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
 
     def run(self) -> str:
-        """Work until the sweep is done or told to leave; returns why it left."""
+        """Work until the sweep is done or an order to leave comes. Return why the agent left."""
         self._listen()
         self._id = self._register()
         while self._run or not self._leaving:
-            self._obey_link()
+            self._obey_orders()
             self._announce_preemption()
             self._reap()
             if self._run is None and not self._leaving:
@@ -77,7 +78,7 @@ class Agent:
         return self._leaving
 
     def _listen(self) -> None:
-        signal.signal(signal.SIGCHLD, _nothing)
+        signal.signal(signal.SIGCHLD, _ignore)
         signal.signal(signal.SIGINT, self._on_drain)
         signal.signal(signal.SIGTERM, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_abort)
@@ -87,13 +88,13 @@ class Agent:
 
     def _on_stop(self, signum: int, frame: FrameType | None) -> None:
         self._leaving = self._leaving or "interrupted"
-        self._is_stopped = True
+        self._is_terminated = True
         self._preempt()
 
     def _preempt(self) -> None:
         if self._run:
             self._run.preempt()
-            self._to_announce = self._run.run_id
+            self._preempted_run = self._run.run_id
 
     def _on_abort(self, signum: int, frame: FrameType | None) -> None:
         if self._run:
@@ -101,20 +102,20 @@ class Agent:
         os._exit(128 + signum)
 
     def _announce_preemption(self) -> None:
-        """Say it for the run: where the whole job gets SIGTERM, its own client may be the first to go."""
-        if self._to_announce:
+        """Report the preemption for the run. If the whole job gets SIGTERM, its client may end first."""
+        if self._preempted_run:
             try:
-                self._api.preempting(self._to_announce)
+                self._api.preempting(self._preempted_run)
             except LitsweepError as error:
-                log.warning("cannot tell that run %s is preempted: %s", self._to_announce, error)
-            self._to_announce = ""
+                log.warning("cannot report that run %s is preempted: %s", self._preempted_run, error)
+            self._preempted_run = ""
 
     def _register(self) -> str:
         host = socket.gethostname()
-        slot = os.environ.get("LITSWEEP_SLOT", "").rpartition(":")[2]
+        slot = os.environ.get(Variable.SLOT, "").rpartition(":")[2]
         return self._api.register(f"{host}:{slot}" if slot else host)
 
-    def _obey_link(self) -> None:
+    def _obey_orders(self) -> None:
         try:
             orders = self._link.receive()
         except ConnectionError:
@@ -123,12 +124,12 @@ class Agent:
             self._obey(order)
 
     def _obey(self, order: Message) -> None:
-        self._asked = False
+        self._has_asked = False
         if order["order"] == "go":
             self._may_take = True
             self._next_beat = 0.0
         else:
-            self._leaving = order["reason"] or "no more runs wanted"
+            self._leaving = order["reason"] or "no more runs are needed"
 
     def _reap(self) -> None:
         if self._run is None or (end := self._run.poll()) is None:
@@ -141,22 +142,22 @@ class Agent:
             "run %s ended with %d%s", end.run_id, end.exit_code, f" ({end.failure})" if end.failure else ""
         )
         self._link.send(event="ended", run=end.run_id, exit=end.exit_code, failure=end.failure, tail=end.tail)
-        self._idle_wait = SOONEST_SECONDS
-        self._obey_link()
+        self._idle_wait = FIRST_WAIT_SECONDS
+        self._obey_orders()
 
     def _has_reported(self, run_id: str) -> bool:
-        """True if the run has reached the server, and where the server does not answer."""
+        """Return True if the run has reached the server, or if the server does not answer."""
         try:
             return self._api.has_started(run_id)
         except LitsweepError as error:
-            log.warning("cannot tell whether run %s has started a W&B run: %s", run_id, error)
+            log.warning("cannot find out whether run %s has started a W&B run: %s", run_id, error)
             return True
 
     def _take_next(self) -> None:
-        if not self._may_take and not self._asked:
-            self._asked = True
+        if not self._may_take and not self._has_asked:
+            self._has_asked = True
             self._link.send(event="ask")
-            self._obey_link()
+            self._obey_orders()
         if self._may_take and not self._leaving and time.monotonic() >= self._next_beat:
             if self._backlog:
                 self._start(self._backlog.pop(0))
@@ -208,11 +209,11 @@ class Agent:
         self._run = self._runner.start(command)
         log.info("run %s started, pid %d", command.run_id, self._run.pid)
         self._link.send(event="started", run=command.run_id, pid=self._run.pid)
-        if self._is_stopped:  # by a SIGTERM that came while the run was on its way
+        if self._is_terminated:  # by a SIGTERM during the start
             self._preempt()
 
     def _wait(self) -> None:
-        """Sleep until a signal, a child's end, a word of the supervisor, or the next heartbeat."""
+        """Sleep until a signal, the end of a child, an order, or the next heartbeat."""
         if not self._run and self._leaving:
             return
         wanted = [self._wakeup]
@@ -221,25 +222,26 @@ class Agent:
         due = self._run is not None or self._may_take
         timeout = max(0.0, self._next_beat - time.monotonic()) if due else HEARTBEAT_SECONDS
         if self._run:
-            timeout = min(timeout, self._run.patience())
+            timeout = min(timeout, self._run.seconds_to_kill())
         select.select(wanted, [], [], timeout)
         with contextlib.suppress(BlockingIOError):
             os.read(self._wakeup, 4096)
 
 
-def _nothing(signum: int, frame: FrameType | None) -> None:
-    """A handler must be there for the wakeup pipe to be written."""
+def _ignore(signum: int, frame: FrameType | None) -> None:
+    """Do nothing. Python writes to the wakeup pipe only for signals with a handler."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Be the agent of one slot."""
+    """Run the agent of one slot."""
     args = parse(argv)
-    return be_agent(args, lambda api, link: Agent(api, link, Runner(api, Path.cwd(), args.log)).run())
+    return run_agent(args, lambda api, link: Agent(api, link, Runner(api, Path.cwd(), args.log)).run())
 
 
-def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) -> int:
-    """Connect to the sweep and to the supervisor, if there is one, and `work`; returns the exit code."""
+def run_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) -> int:
+    """Connect to the sweep and the supervisor, if there is one, and do `work`. Return the exit code."""
     _log_to_stderr()
+    os.environ[Variable.FAILURE_FILE] = str(args.log.with_suffix(".failure").absolute())
     supervisor: Link | None = None
     if args.supervisor is not None:
         die_with_parent(signal.SIGHUP)
@@ -248,8 +250,8 @@ def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) ->
     try:
         api = connect(args.sweep)
         options = LaunchOptions(keep_checkpoints=args.keep_checkpoints, environ=os.environ)
-        own = Autonomous(
-            Streak(args.max_consecutive_failures),
+        own = Unsupervised(
+            FailureStreak(args.max_consecutive_failures),
             Retries(api),
             cleaner_for(api.path, options),
             args.count,
@@ -260,12 +262,12 @@ def be_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) ->
         if supervisor:
             supervisor.send(event="left", reason=str(error), broken=True)
         log.error("%s", error)
-        return 1
-    return 0
+        return ExitCode.FAILED
+    return ExitCode.OK
 
 
 def _log_to_stderr() -> None:
-    """On the agent's own logger: a forked run must find the root logger as Python sets it up."""
+    """Log on the agent's own logger: a forked run must find the root logger as Python makes it."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("[litsweep %(asctime)s] %(message)s"))
     log.addHandler(handler)
@@ -274,7 +276,7 @@ def _log_to_stderr() -> None:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments every kind of agent takes."""
+    """Return the arguments of an agent."""
     parser = argparse.ArgumentParser(description="An agent for one slot.")
     parser.add_argument("sweep")
     parser.add_argument("--log", type=Path, required=True, help="the file this process's output goes to")

@@ -1,6 +1,6 @@
-"""A sweep keeps the checkpoints of its best few runs, and of its Pareto front.
+"""Deletes checkpoints: a sweep keeps those of its best runs and of its Pareto front.
 
-`python -m litsweep.launch.checkpoints SWEEP FOLDER --keep K` cleans up once (see disk.py, which starts it).
+`python -m litsweep.launch.checkpoints SWEEP FOLDER --keep K` cleans up once (disk.py starts it).
 """
 
 import argparse
@@ -11,20 +11,20 @@ from pathlib import Path
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.watch import SweepStatus, SweepWatch
-from litsweep.sweep.run import RunState
+from litsweep.sweep.contract import RunState
 
 
 def kept_runs(status: SweepStatus, keep: int) -> set[str]:
-    """The runs whose checkpoints stay: the best `keep`, the Pareto front, and every run that may still go on.
+    """Return the runs whose checkpoints stay: the best `keep`, the Pareto front, and all resumable runs.
 
-    A crashed run is only out of reach: until the sweep is over it may go on.
+    A crashed run is resumable until the sweep is over.
     """
     lost = () if status.is_over else (run for run in status.runs if run.state is RunState.CRASHED)
     return {run.id for run in (*status.ranked()[:keep], *status.front(), *status.alive, *lost)}
 
 
 def clean(status: SweepStatus, folder: Path, keep: int) -> list[str]:
-    """Delete `folder`/RUN of the runs that are not among `kept_runs`; returns their ids.
+    """Delete `folder`/RUN of the runs that are not among `kept_runs`. Return their ids.
 
     Folders that belong to no run of the sweep are left alone.
     """
@@ -36,7 +36,7 @@ def clean(status: SweepStatus, folder: Path, keep: int) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Clean one sweep's folder."""
+    """Clean the folder of one sweep."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("sweep")
     parser.add_argument("folder", type=Path)

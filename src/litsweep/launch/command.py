@@ -1,4 +1,4 @@
-"""The sweep's `command` filled in for one run, with the macros of the stock agent."""
+"""The sweep's `command` with the macros of the stock agent filled in for one run."""
 
 import json
 import os
@@ -8,7 +8,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 DEFAULT_COMMAND = ("${env}", "${interpreter}", "${program}", "${args}")
 ENVIRONMENT_MACRO = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
@@ -18,7 +17,7 @@ ENVIRONMENT_MACRO = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
 class Invocation:
     """How to start a run: `argv` for a new process.
 
-    `script` is the part of it after the interpreter, when that is a Python file for this very interpreter.
+    `script` is the part after the interpreter if this very interpreter runs a Python file, else None.
     """
 
     argv: tuple[str, ...]
@@ -28,14 +27,14 @@ class Invocation:
 def invocation(
     template: Sequence[str] | None,
     program: str,
-    args: Mapping[str, Mapping[str, Any]],
+    args: Mapping[str, Mapping[str, object]],
     args_file: Path,
     environ: Mapping[str, str] = os.environ,
 ) -> Invocation:
     """Fill in `template` (None: W&B's default command).
 
-    `args_file` is written when the command asks for `${args_json_file}`. Macros nobody knows vanish, as with
-    the stock agent.
+    Writes `args_file` if the command has `${args_json_file}`. Unknown macros are removed, as by the stock
+    agent.
     """
     words = [fill_environment(str(word), environ) for word in template or DEFAULT_COMMAND]
     values = {name: argument["value"] for name, argument in args.items()}
@@ -51,19 +50,19 @@ def _flat(parts: Sequence[Sequence[str]]) -> list[str]:
 
 
 def is_macro(word: str) -> bool:
-    """True for an item of `command` that the agent replaces as a whole."""
+    """Return True for an item of `command` that the agent replaces as a whole."""
     return word.startswith("${") and word.endswith("}")
 
 
 def fill_environment(word: str, environ: Mapping[str, str]) -> str:
-    """Return `word` with each `${envvar:X}` replaced by the variable, or by its name where it is not set."""
+    """Return `word` with each `${envvar:X}` replaced by the variable, or by its name if it is not set."""
     return ENVIRONMENT_MACRO.sub(lambda found: environ.get(found[1], found[1]), word)
 
 
 def _script(
     words: Sequence[str], parts: Sequence[Sequence[str]], environ: Mapping[str, str]
 ) -> tuple[str, ...] | None:
-    """What follows the interpreter, when the command is `[${env}] ${interpreter} PROGRAM.py …`."""
+    """Return the part after the interpreter if the command is `[${env}] ${interpreter} PROGRAM.py …`."""
     skip = 1 if words[0] == "${env}" else 0
     if words[skip] != "${interpreter}" and not _is_this_interpreter(words[skip], environ):
         return None
@@ -72,14 +71,14 @@ def _script(
 
 
 def _is_this_interpreter(word: str, environ: Mapping[str, str]) -> bool:
-    """False for a Python of another environment, which has other packages."""
+    """Return False for the Python of another environment, which has other packages."""
     found = shutil.which(word, path=environ.get("PATH"))
     ours = Path(sys.executable)
     return found is not None and Path(found).parent == ours.parent and Path(found).samefile(ours)
 
 
-def filled_macros(program: str, values: Mapping[str, Any], args_file: Path) -> dict[str, list[str]]:
-    """The words that stand for each macro, by its name. `${args_dict}` gives the names alone, as in W&B."""
+def filled_macros(program: str, values: Mapping[str, object], args_file: Path) -> dict[str, list[str]]:
+    """Return the words for each macro. `${args_dict}` gives only the names, as in W&B."""
     flags = [f"{name}={value}" for name, value in values.items()]
     return {
         "env": ["/usr/bin/env"],
@@ -89,7 +88,9 @@ def filled_macros(program: str, values: Mapping[str, Any], args_file: Path) -> d
         "args_no_equals": [word for name, value in values.items() for word in (f"--{name}", str(value))],
         "args_no_hyphens": flags,
         "args_no_boolean_flags": [
-            _bare_boolean(name, value) for name, value in values.items() if value is not False
+            f"--{name}" if value is True else f"--{name}={value}"
+            for name, value in values.items()
+            if value is not False
         ],
         "args_json": [args_json(values)],
         "args_json_file": [str(args_file)],
@@ -99,10 +100,6 @@ def filled_macros(program: str, values: Mapping[str, Any], args_file: Path) -> d
     }
 
 
-def args_json(values: Mapping[str, Any]) -> str:
-    """The parameters as the JSON object of `${args_json}` and `${args_json_file}`."""
+def args_json(values: Mapping[str, object]) -> str:
+    """Return the parameters as the JSON object of `${args_json}` and `${args_json_file}`."""
     return json.dumps(dict(values))
-
-
-def _bare_boolean(name: str, value: object) -> str:
-    return f"--{name}" if value is True else f"--{name}={value}"

@@ -1,9 +1,11 @@
-"""The GPUs of this machine, cut into slots: each slot has its devices and its share of the CPU."""
+"""The GPUs of this machine, divided into slots. Each slot has its devices and its share of the CPU."""
 
+import argparse
 import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,37 +17,55 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 @dataclass(frozen=True)
 class Slot:
-    """A place for one agent. `devices` are CUDA names: numbers, `GPU-…` or `MIG-…`; none means CPU only."""
+    """A place for one agent. `devices` are CUDA names (numbers, `GPU-…` or `MIG-…`), empty for the CPU."""
 
     index: int
     devices: tuple[str, ...]
     threads: int
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """What the slot's agent gets on top of `environ`; thread counts a person has set stay as they are."""
+        """Return the variables to add to `environ` for the slot's agent. Existing thread counts stay."""
         added = {"CUDA_VISIBLE_DEVICES": ",".join(self.devices)}
         added |= {name: str(self.threads) for name in THREAD_VARIABLES if name not in environ}
         return added
 
 
 def listed_by_driver() -> str:
-    """What `nvidia-smi -L` prints; empty where there is no NVIDIA driver."""
+    """Return the output of `nvidia-smi -L`, empty without an NVIDIA driver."""
     if shutil.which("nvidia-smi") is None:
         return ""
     return subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
 
 
 def devices_here(environ: Mapping[str, str], driver: Callable[[], str] = listed_by_driver) -> tuple[str, ...]:
-    """All devices this process may use: what CUDA_VISIBLE_DEVICES allows, else every GPU or MIG slice.
+    """Return all devices of this process: those in CUDA_VISIBLE_DEVICES, else every GPU or MIG slice.
 
-    A GPU cut into MIG slices is named by its slices' UUIDs, the only names under which CUDA takes them.
+    CUDA takes a GPU that is divided into MIG slices only by the UUIDs of its slices.
     """
     allowed = environ.get("CUDA_VISIBLE_DEVICES")
-    if allowed is not None:
-        return tuple(
-            name.strip() for name in allowed.split(",") if name.strip() not in ("", "-1", "NoDevFiles")
-        )
-    return _parse_listing(driver())
+    if allowed is None:
+        return _parse_listing(driver())
+    names = (name.strip() for name in allowed.split(","))
+    return tuple(name for name in names if name not in ("", "-1", "NoDevFiles"))
+
+
+def chosen_gpus(args: argparse.Namespace) -> str | tuple[str, ...]:
+    """Return the devices for `litsweep launch`. On a machine without a GPU the default is the CPU.
+
+    Raises ConfigError if `--gpus` names a missing GPU.
+    """
+    if args.gpus in ("all", "none"):
+        return str(args.gpus)
+    if args.gpus is not None:
+        names = tuple(name.strip() for name in args.gpus.split(","))
+        check_present(names)
+        return names
+    if devices_here(os.environ) or args.per_gpu > 1 or args.per_trial > 1:
+        return "all"
+    agents = "one agent" if args.agents == 1 else f"{args.agents} agents"
+    more = "" if args.agents > 1 else "; --agents N starts more"
+    print(f"No GPU found: {agents} on the CPU{more}", file=sys.stderr)
+    return "none"
 
 
 def check_present(
@@ -53,9 +73,9 @@ def check_present(
     environ: Mapping[str, str] = os.environ,
     driver: Callable[[], str] = listed_by_driver,
 ) -> None:
-    """Raise ConfigError where `names` has a device that this machine lacks or this process may not use.
+    """Raise ConfigError if `names` has a device that this machine lacks or this process may not use.
 
-    CUDA takes a UUID by its first letters, too.
+    CUDA also takes a UUID by its first characters.
     """
     listing = driver()
     numbers = re.findall(r"^GPU (\d+):", listing, re.MULTILINE)
@@ -91,17 +111,14 @@ def slots_for(
     environ: Mapping[str, str] = os.environ,
     driver: Callable[[], str] = listed_by_driver,
 ) -> tuple[Slot, ...]:
-    """The slots `options` asks for.
-
-    Raises ConfigError when the numbers do not fit each other or the machine.
-    """
+    """Return the slots for `options`. Raises ConfigError if they contradict each other or the machine."""
     groups = _device_groups(options, environ, driver)
     threads = max(1, cpu_count() // len(groups))
     return tuple(Slot(index, devices, threads) for index, devices in enumerate(groups))
 
 
 def cpu_count() -> int:
-    """CPUs this process may run on."""
+    """Return the number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -124,13 +141,9 @@ def _device_groups(
 
 
 def _check_numbers(options: LaunchOptions) -> None:
-    for flag, value in (
-        ("--agents", options.agents),
-        ("--per-gpu", options.per_gpu),
-        ("--per-trial", options.per_trial),
-    ):
-        if value < 1:
-            _reject(flag, "must be at least 1", str(value), "")
+    for name in ("agents", "per_gpu", "per_trial"):
+        if (value := getattr(options, name)) < 1:
+            _reject(f"--{name.replace('_', '-')}", "must be at least 1", str(value), "")
     names: Sequence[str] = options.gpus if isinstance(options.gpus, tuple) else ()
     if len(set(names)) < len(names):
         _reject("--gpus", "must name each GPU once", ",".join(names), "use --per-gpu to share a GPU")

@@ -1,5 +1,6 @@
-"""The sweeps of a server: found by a part of their path, and listed."""
+"""The sweeps of a server: a list of all, and the full path of one."""
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from litsweep.errors import ConfigError, LitsweepError
-from litsweep.launch.protocol import GraphqlApi, SweepPath, credentials
-from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.run import RunState, count_words, state_word
+from litsweep.launch.protocol import GraphqlApi, SweepPath, credentials, no_sweep
+from litsweep.sweep.config import parse_sweep
+from litsweep.sweep.contract import RunState
+from litsweep.sweep.run import count_words, state_word
 
 _ENTITIES = "query Entities { viewer { entity teams { edges { node { name } } } } }"
 _PROJECTS = """query Projects($entity: String, $after: String) {
@@ -47,18 +49,20 @@ class SweepEntry:
 
 
 class Directory(GraphqlApi):
-    """All that the person can reach on a server."""
+    """All sweeps of a server that the user can reach."""
 
     def sweeps(self) -> list[SweepEntry]:
-        """Every sweep of every project, the newest first."""
-        places = ((entity, project) for entity in self.entities() for project in self._projects(entity))
-        found = (
-            _entry(entity, project, node) for entity, project in places for node in self._of(entity, project)
-        )
+        """Return the sweeps of all projects, the newest first."""
+        found = [
+            _entry(entity, project["name"], node)
+            for entity in self.entities()
+            for project in self._pages(_PROJECTS, ("models",), entity=entity)
+            for node in self._pages(_SWEEPS, ("project", "sweeps"), entity=entity, project=project["name"])
+        ]
         return sorted(found, key=lambda sweep: sweep.created_at, reverse=True)
 
     def find(self, path: SweepPath) -> list[str]:
-        """The full paths of the sweeps with an id, in the entity and project of `path` if it has them."""
+        """Return the full paths of the sweeps with an id, in the entity and project of `path` if given."""
         entities = [path.entity] if path.entity else self.entities()
         if path.project:
             return [found for entity in entities for found in self._in_project(entity, path.project, path.id)]
@@ -70,16 +74,10 @@ class Directory(GraphqlApi):
         ]
 
     def entities(self) -> list[str]:
-        """The person's own entity, and those of their teams."""
+        """Return the user's own entity and those of their teams."""
         viewer = self._call(_ENTITIES).get("viewer") or {}
         teams = [edge["node"]["name"] for edge in (viewer.get("teams") or {}).get("edges", ())]
         return list(dict.fromkeys([viewer["entity"]] * bool(viewer.get("entity")) + teams))
-
-    def _projects(self, entity: str) -> list[str]:
-        return [node["name"] for node in self._pages(_PROJECTS, ("models",), entity=entity)]
-
-    def _of(self, entity: str, project: str) -> Iterator[Mapping[str, Any]]:
-        return self._pages(_SWEEPS, ("project", "sweeps"), entity=entity, project=project)
 
     def _in_project(self, entity: str, project: str, sweep: str) -> list[str]:
         answer = self._call(_FIND_IN_PROJECT, entity=entity, project=project, sweep=sweep)
@@ -87,7 +85,7 @@ class Directory(GraphqlApi):
         return [f"{home['entityName']}/{home['name']}/{sweep}"] if home.get("sweep") else []
 
     def _pages(self, query: str, keys: Sequence[str], **variables: str) -> Iterator[Mapping[str, Any]]:
-        """The nodes of a connection, which is at `keys` of the answer, page after page."""
+        """Yield the nodes of a connection from all its pages. `keys` lead to it in the answer."""
         after: str | None = None
         while True:
             connection: Any = self._call(query, after=after, **variables)
@@ -102,19 +100,19 @@ class Directory(GraphqlApi):
 
 
 def directory(environ: Mapping[str, str] = os.environ) -> Directory:
-    """The directory of the server that `environ` names. Raises LitsweepError when there is no key."""
+    """Return the directory of the server that `environ` names. Raises LitsweepError without a key."""
     found = credentials(environ)
     return Directory(found["WANDB_BASE_URL"], found["WANDB_API_KEY"])
 
 
 def full_path(sweep: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Return ENTITY/PROJECT/ID of a sweep that is named so, or by PROJECT/ID or ID where that is enough.
+    """Return ENTITY/PROJECT/ID of a sweep given in this form, or as PROJECT/ID or ID if that is unique.
 
-    WANDB_ENTITY and WANDB_PROJECT decide between several. Raises LitsweepError for none, and for several.
+    WANDB_ENTITY and WANDB_PROJECT decide between several. Raises LitsweepError if none or several match.
     """
     path = SweepPath.parse(sweep, {})
     if path.entity:
-        return f"{path.entity}/{path.project}/{path.id}"
+        return str(path)
     server = directory(environ)
     preferred = SweepPath.parse(sweep, environ)
     found = server.find(preferred) if preferred != path else []
@@ -122,15 +120,14 @@ def full_path(sweep: str, environ: Mapping[str, str] = os.environ) -> str:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise LitsweepError(
-            f"there is no sweep {sweep}: write ENTITY/PROJECT/ID as `wandb sweep` printed it; "
-            f"`litsweep status` lists the sweeps of {server.base_url}"
-        )
+        raise no_sweep(sweep, server.base_url)
     raise LitsweepError(f"sweep {sweep}: there are {len(found)} of that id; write one of {', '.join(found)}")
 
 
 def _entry(entity: str, project: str, node: Mapping[str, Any]) -> SweepEntry:
-    config = _parsed(node["config"])
+    config = None  # for a sweep that this version cannot read
+    with contextlib.suppress(ConfigError):
+        config = parse_sweep(node["config"])
     metric = config.metric if config else None
     return SweepEntry(
         path=f"{entity}/{project}/{node['name']}",
@@ -142,14 +139,6 @@ def _entry(entity: str, project: str, node: Mapping[str, Any]) -> SweepEntry:
         runs=count_words(_word(edge["node"]) for edge in node["runs"]["edges"]),
         created_at=datetime.fromisoformat(node["createdAt"]).replace(tzinfo=UTC).timestamp(),
     )
-
-
-def _parsed(config: str) -> SweepConfig | None:
-    """None for a sweep that this version cannot read: it is listed all the same."""
-    try:
-        return parse_sweep(config)
-    except ConfigError:
-        return None
 
 
 def _word(run: Mapping[str, Any]) -> str:

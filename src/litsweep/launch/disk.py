@@ -1,7 +1,7 @@
-"""Checkpoints never fill the disk: cleanings in the background, and no run starts where there is no room.
+"""Space for checkpoints: cleanings in the background, and a check before each run.
 
-A cleaning is a process of its own, since reading a sweep takes the client's threads, and an agent that forks
-must have none.
+A cleaning is a process of its own, because reading a sweep starts threads of the client. An agent that forks
+must not have threads.
 """
 
 import contextlib
@@ -15,30 +15,31 @@ from pathlib import Path
 
 from litsweep.launch.options import LaunchOptions
 from litsweep.launch.protocol import SweepPath
+from litsweep.sweep.contract import Variable
 
-CLEANING_SECONDS = 20.0  # between the starts of two cleanings
+CLEANING_INTERVAL_SECONDS = 20.0  # between the starts of two cleanings
 GIGABYTE = 1e9
 
 
-def lack_of_room(folder: Path, slots: int, min_free_gb: float) -> str:
-    """Why no run should start: the disk under `folder` is nearly full; empty when there is room.
+def disk_shortage(folder: Path, slots: int, min_free_gb: float) -> str | None:
+    """Return why no run should start because the disk under `folder` is nearly full, else None.
 
-    Each slot's next run must find twice the largest run's checkpoints, and `min_free_gb` stay free beyond.
+    Each slot's next run needs twice the largest run's checkpoints. `min_free_gb` must stay free in addition.
     """
     there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     sizes = [_size(run) for run in folder.iterdir() if run.is_dir()] if folder.is_dir() else []
     needed = min_free_gb * GIGABYTE + 2 * slots * max(sizes, default=0)
     free = shutil.disk_usage(there).free
     if free >= needed:
-        return ""
+        return None
     return (
-        f"the disk of {there} has {free / GIGABYTE:.1f} GB free, and {needed / GIGABYTE:.1f} GB are wanted "
+        f"the disk of {there} has {free / GIGABYTE:.1f} GB free, and {needed / GIGABYTE:.1f} GB are needed "
         "before a run starts: make room, or set --min-free-gb of litsweep launch"
     )
 
 
 def _size(folder: Path) -> int:
-    """Bytes of its files; what a cleaning deletes meanwhile counts nothing."""
+    """Return the size of the folder's files in bytes. A concurrent cleaning may delete some."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:
@@ -48,9 +49,8 @@ def _size(folder: Path) -> int:
 
 
 def cleaner_for(path: SweepPath, options: LaunchOptions) -> "Cleaner":
-    """The cleaner of a sweep's checkpoints, where agent.py keeps them."""
-    sweep = f"{path.entity}/{path.project}/{path.id}"
-    return Cleaner(sweep, options.checkpoints / path.id, options.keep_checkpoints, options.environ)
+    """Return the cleaner of the folder in which agent.py keeps a sweep's checkpoints."""
+    return Cleaner(str(path), options.checkpoints / path.id, options.keep_checkpoints, options.environ)
 
 
 class Cleaner:
@@ -59,44 +59,37 @@ class Cleaner:
     def __init__(self, sweep: str, folder: Path, keep: int, environ: Mapping[str, str]) -> None:
         self.folder = folder
         self._keep = keep
-        self._argv = [
-            sys.executable,
-            "-m",
-            "litsweep.launch.checkpoints",
-            sweep,
-            str(folder),
-            "--keep",
-            str(keep),
-        ]
-        self._environ = {name: value for name, value in environ.items() if name != "LITSWEEP_SLOT"}
+        module = "litsweep.launch.checkpoints"
+        self._argv = [sys.executable, "-m", module, sweep, str(folder), "--keep", str(keep)]
+        self._environ = {name: value for name, value in environ.items() if name != Variable.SLOT}
         self._process: subprocess.Popen[bytes] | None = None
         self._wanted = False
         self._next = 0.0
 
     def run_ended(self) -> None:
-        """Note that there may be something to delete."""
+        """Record that there may be something to delete."""
         self._wanted = True
 
     def step(self) -> None:
-        """Start a cleaning when it is wanted, possible and time."""
+        """Start a cleaning if it is due."""
         is_running = self._process is not None and self._process.poll() is None
-        if self._wanted and not is_running and time.monotonic() >= self._next and self._has_much():
+        if self._wanted and not is_running and time.monotonic() >= self._next and self._has_surplus():
             self._wanted = False
-            self._next = time.monotonic() + CLEANING_SECONDS
+            self._next = time.monotonic() + CLEANING_INTERVAL_SECONDS
             self._process = subprocess.Popen(self._argv, env=self._environ, stdin=subprocess.DEVNULL)
 
     @property
     def is_busy(self) -> bool:
         """True while a cleaning runs or is due."""
-        return (self._wanted and self._has_much()) or (
+        return (self._wanted and self._has_surplus()) or (
             self._process is not None and self._process.poll() is None
         )
 
-    def _has_much(self) -> bool:
+    def _has_surplus(self) -> bool:
         return self.folder.is_dir() and sum(1 for _ in self.folder.iterdir()) > self._keep
 
     def finish(self) -> None:
-        """Clean a last time, and wait for it."""
+        """Clean a last time and wait for the end."""
         if self._process is not None:
             self._process.wait()
         self._next = 0.0

@@ -1,4 +1,4 @@
-"""Makes a forked process like a new one that runs `python program.py`, and ends it as Python ends."""
+"""Resets a forked process to the state of a new one that runs `python program.py`, and ends it."""
 
 import atexit
 import builtins
@@ -33,8 +33,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 _REMOVES_FILES = {"tempfile", "shutil", "os", "posix", "pathlib"}
 
 
-def leave_parent() -> None:
-    """In a forked child: a session of its own, default signals, death with the parent."""
+def detach_from_parent() -> None:
+    """In a forked child: start a session, restore default signals, and die with the parent."""
     signal.set_wakeup_fd(-1)
     for signum in _SIGNALS:
         signal.signal(signum, signal.SIG_DFL)
@@ -44,7 +44,7 @@ def leave_parent() -> None:
 
 
 def descriptors() -> set[int]:
-    """Return the open file descriptors, without the one that reads their list."""
+    """Return the open file descriptors."""
     listed = [int(entry.name) for entry in Path("/dev/fd").iterdir()]
     return {descriptor for descriptor in listed if _is_open(descriptor)}
 
@@ -58,44 +58,46 @@ def _is_open(descriptor: int) -> bool:
 
 
 def flush() -> None:
-    """Write what is buffered, by Python or C, so that a fork does not write it twice or an exit lose it."""
+    """Write the buffers of Python and C, so that a fork does not write them twice and an exit does not lose
+    them.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     ctypes.CDLL(None).fflush(None)
 
 
-def renew(environ: Mapping[str, str], cleanups: Iterable[Cleanup], imported_files: set[int]) -> None:
-    """Replace what this process has inherited by what a new one would have.
+def reset_process(environ: Mapping[str, str], cleanups: Iterable[Cleanup], imported_files: set[int]) -> None:
+    """Replace the state that this process has inherited by that of a new process.
 
-    `cleanups` are what imports have registered to be done at exit, `imported_files` the descriptors that they
+    `cleanups` are the exit functions that imports have registered, `imported_files` the descriptors that they
     have opened.
     """
     _close_files(imported_files)
-    _renew_cleanups(cleanups)
+    _reset_cleanups(cleanups)
     os.environ.clear()
     os.environ.update(environ)
-    _renew_random_state()
-    _renew_standard_library()
+    _reset_random_state()
+    _reset_standard_library()
 
 
 def _close_files(imported: set[int]) -> None:
-    """As exec does: what is not inheritable is the agent's, such as its connection to the server."""
+    """Close what exec would close: descriptors that are not inheritable belong to the agent."""
     for descriptor in descriptors() - imported - {0, 1, 2}:
         with contextlib.suppress(OSError):
             if not os.get_inheritable(descriptor):
                 os.close(descriptor)
 
 
-def _renew_cleanups(cleanups: Iterable[Cleanup]) -> None:
-    """Do at exit what imports have registered, but leave to the parent files that later runs need too."""
+def _reset_cleanups(cleanups: Iterable[Cleanup]) -> None:
+    """Keep only exit functions of imports. Files that later runs need are left to the parent."""
     atexit._clear()
-    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]  # private
         finalizer.atexit = False
-    multiprocessing.util._finalizer_registry.clear()  # type: ignore[attr-defined]
+    multiprocessing.util._finalizer_registry.clear()  # type: ignore[attr-defined]  # private
     own: tuple[Callable[..., object], ...] = (
         logging.shutdown,
-        multiprocessing.util._exit_function,  # type: ignore[attr-defined]
-        weakref.finalize._exitfunc,  # type: ignore[attr-defined]
+        multiprocessing.util._exit_function,  # type: ignore[attr-defined]  # private
+        weakref.finalize._exitfunc,  # type: ignore[attr-defined]  # private
     )
     for function in own:
         atexit.register(function)
@@ -104,8 +106,8 @@ def _renew_cleanups(cleanups: Iterable[Cleanup]) -> None:
             atexit.register(function, *args, **kwargs)
 
 
-def _renew_random_state() -> None:
-    """Python renews its own at a fork."""
+def _reset_random_state() -> None:
+    """Reseed NumPy and torch. Python reseeds its own generator at a fork."""
     if numpy_random := sys.modules.get("numpy.random"):
         numpy_random.seed()
     if torch := sys.modules.get("torch"):
@@ -113,17 +115,17 @@ def _renew_random_state() -> None:
     multiprocessing.process.current_process().authkey = os.urandom(32)
 
 
-def _renew_standard_library() -> None:
+def _reset_standard_library() -> None:
     logging.getLogger("litsweep.agent").handlers.clear()
-    started = logging._startTime  # type: ignore[attr-defined]
-    logging._startTime = time.time_ns() if isinstance(started, int) else time.time()  # type: ignore[attr-defined]
-    threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
+    started = logging._startTime  # type: ignore[attr-defined]  # private
+    logging._startTime = time.time_ns() if isinstance(started, int) else time.time()  # type: ignore[attr-defined]  # private
+    threading.main_thread()._set_native_id()  # type: ignore[attr-defined]  # private
     importlib.invalidate_caches()
     linecache.clearcache()
 
 
 def main_module(script: str) -> types.ModuleType:
-    """Return what `__main__` is when Python starts a script."""
+    """Return the `__main__` module of a script that Python starts."""
     file = script if Path(script).is_absolute() else f"{Path.cwd()}/{script}"  # not normalized, as in Python
     main = types.ModuleType("__main__")
     loader = SourceFileLoader("__main__", file)
@@ -133,7 +135,7 @@ def main_module(script: str) -> types.ModuleType:
 
 
 def run_as_main(script: Sequence[str]) -> int:
-    """Execute the file as `__main__`; returns the exit code Python would give, of a signal its negative."""
+    """Execute the file as `__main__`. Return Python's exit code, or a signal's negative number."""
     sys.argv = list(script)
     sys.orig_argv = [sys.executable, *script]
     main = sys.modules["__main__"] = sys.modules["__mp_main__"] = main_module(script[0])
@@ -156,9 +158,9 @@ def _exit_code(code: object) -> int:
     return 1
 
 
-def finish(code: int, inherited: set[str]) -> NoReturn:
-    """Do what the interpreter does at exit, except that the `inherited` modules stay."""
-    join_threads: Callable[[], None] = threading._shutdown  # type: ignore[attr-defined]
+def exit_process(code: int, inherited: set[str]) -> NoReturn:
+    """End as the interpreter does, except that the `inherited` modules stay."""
+    join_threads: Callable[[], None] = threading._shutdown  # type: ignore[attr-defined]  # private
     for step in (join_threads, atexit._run_exitfuncs, flush, partial(_release_modules, inherited), flush):
         try:
             step()
@@ -171,7 +173,7 @@ def finish(code: int, inherited: set[str]) -> NoReturn:
 
 
 def _release_modules(inherited: set[str]) -> None:
-    """Let go of what the run has made: a file that the program has not closed is written and closed."""
+    """Drop the objects that the run has made, which writes and closes files that it left open."""
     main = weakref.ref(sys.modules["__main__"])
     for name in sys.modules.keys() - (inherited - {"__main__", "__mp_main__"}):
         del sys.modules[name]
@@ -179,7 +181,7 @@ def _release_modules(inherited: set[str]) -> None:
     if module := main():
         module.__dict__.clear()
         gc.collect()
-    for kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):  # those that inherited modules hold
+    for kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):  # files of inherited modules
         for file in [found for found in gc.get_objects() if type(found) is kind]:
-            with contextlib.suppress(ValueError, OSError):  # it is closed
+            with contextlib.suppress(ValueError, OSError):  # the file is closed
                 file.flush()

@@ -1,6 +1,6 @@
-"""What an agent and its supervisor tell each other: JSON lines over a socket, or an agent on its own.
+"""Messages between an agent and its supervisor: JSON lines over a socket. Also an agent without one.
 
-Agent to supervisor: `ask` (may I take a run?), `started`, `ended`, `left`. Back: `go`, `leave`.
+The agent sends `ask` (may I take a run?), `started`, `ended` and `left`. It gets `go` and `leave`.
 """
 
 import contextlib
@@ -10,61 +10,58 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from litsweep.launch.disk import Cleaner, lack_of_room
+from litsweep.launch.disk import Cleaner, disk_shortage
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.options import LaunchOptions
 from litsweep.launch.retry import Retries
-from litsweep.sweep.run import UNREPORTED_WHY, Failure
+from litsweep.sweep.contract import UNREPORTED_WHY, Failure
 
 Message = Mapping[str, Any]
 
 # A diverged run is the config's fault and not the slot's.
-_FAULTS_OF_A_SLOT = (
-    Failure.ERROR,
-    Failure.OUT_OF_MEMORY,
-    Failure.SIGNAL,
-    Failure.LOST,
-    Failure.UNREPORTED,
-)
+_COUNTED_FAILURES = (Failure.ERROR, Failure.OUT_OF_MEMORY, Failure.SIGNAL, Failure.LOST, Failure.UNREPORTED)
 
 
 @dataclass
-class Streak:
-    """Counts a slot's failed runs in a row."""
+class FailureStreak:
+    """Counts the failed runs in a row of a slot."""
 
     limit: int
     length: int = 0
 
     def add(self, end: RunEnd) -> None:
+        """Count a run. A success or a config's own failure ends the streak; a preemption does not count."""
         if not end.is_preempted:
-            self.length = self.length + 1 if end.failure in _FAULTS_OF_A_SLOT else 0
+            self.length = self.length + 1 if end.failure in _COUNTED_FAILURES else 0
 
     @property
     def is_over(self) -> bool:
+        """True once the limit is reached."""
         return self.length >= self.limit
 
     def reason(self, end: RunEnd) -> str:
-        """Why the slot closes after `end`, with the last run's last lines."""
+        """Return why the slot closes after `end`, with the last lines of that run."""
         why = f". Of the last one, {UNREPORTED_WHY}" if end.failure is Failure.UNREPORTED else ""
         return f"{self.length} runs in a row failed{why}; the last one printed:\n{end.tail}"
 
 
 class Link(Protocol):
-    """An agent's end: whoever decides whether it goes on."""
+    """An agent's connection to its supervisor, or a substitute for one."""
 
-    def send(self, **message: object) -> None: ...
+    def send(self, **message: object) -> None:
+        """Send a message."""
 
     def receive(self) -> list[Message]:
-        """What has come since; never waits. Raises ConnectionError when the supervisor is gone."""
+        """Return the new messages without waiting. Raises ConnectionError if the supervisor has ended."""
         ...
 
     def fileno(self) -> int | None:
-        """What to select on, None where nothing can come unasked."""
+        """Return the descriptor to select on, or None if messages only follow a `send`."""
         ...
 
 
 class LineSocket:
-    """JSON lines over a connected stream socket; both the supervisor's and the agent's end."""
+    """JSON lines over a connected stream socket, for both ends."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
@@ -72,12 +69,14 @@ class LineSocket:
         self._buffer = b""
 
     def send(self, **message: object) -> None:
+        """Send a message. It is dropped if the other end has closed."""
         self._socket.setblocking(True)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._socket.sendall(json.dumps(message).encode() + b"\n")
         self._socket.setblocking(False)
 
     def receive(self) -> list[Message]:
+        """Return the new messages without waiting. Raises ConnectionError if the other end has closed."""
         closed = False
         with contextlib.suppress(BlockingIOError):
             while data := self._socket.recv(65536):
@@ -85,21 +84,23 @@ class LineSocket:
             closed = True
         *lines, self._buffer = self._buffer.split(b"\n")
         if closed and not lines:
-            raise ConnectionError("the other end is gone")
+            raise ConnectionError("the other end has closed")
         return [json.loads(line) for line in lines]
 
     def fileno(self) -> int:
+        """Return the socket's descriptor."""
         return self._socket.fileno()
 
     def close(self) -> None:
+        """Close the socket."""
         self._socket.close()
 
 
 @dataclass
-class Autonomous:
-    """An agent without a supervisor, as on a cluster: it counts its runs and its failures itself."""
+class Unsupervised:
+    """The link of an agent without a supervisor, as on a cluster. It counts runs and failures."""
 
-    streak: Streak
+    streak: FailureStreak
     retries: Retries
     cleaner: Cleaner
     count: int | None = None
@@ -108,9 +109,10 @@ class Autonomous:
     _taken: int = 0
 
     def send(self, **message: object) -> None:
+        """Handle a message as the supervisor would."""
         match message["event"]:
             case "ask":
-                self._orders.append(self._verdict())
+                self._orders.append(self._permission())
             case "started":
                 self._taken += 1
             case "ended":
@@ -124,22 +126,23 @@ class Autonomous:
                 elif self.streak.is_over:
                     self._orders.append({"order": "leave", "reason": self.streak.reason(end)})
 
-    def _verdict(self) -> Message:
+    def _permission(self) -> Message:
         if self.count is not None and self._taken >= self.count:
             return {"order": "leave", "reason": ""}
-        if reason := lack_of_room(self.cleaner.folder, 1, self.min_free_gb):
+        if reason := disk_shortage(self.cleaner.folder, 1, self.min_free_gb):
             return {"order": "leave", "reason": reason}
         return {"order": "go"}
 
     def receive(self) -> list[Message]:
+        """Return the orders that follow from the messages so far."""
         orders, self._orders = self._orders, []
         return orders
 
     def fileno(self) -> None:
-        return None
+        """Return None: orders only follow a `send`."""
 
 
-def end_of(message: Mapping[str, Any]) -> RunEnd:
-    """The RunEnd that an `ended` message tells."""
+def end_of(message: Message) -> RunEnd:
+    """Return the RunEnd in an `ended` message."""
     failure = message["failure"]
     return RunEnd(message["run"], message["exit"], Failure(failure) if failure else None, message["tail"])

@@ -1,9 +1,10 @@
 """`litsweep launch` on this machine: a supervised agent on every slot, until the sweep is done.
 
-The supervisor hands out permission to take a run, never the run itself: that comes from the sweep's server,
-so the same launcher serves W&B's cloud and the embedded backend.
+The supervisor permits agents to take runs. The runs themselves come from the sweep's server, so the same
+launcher works with W&B's cloud and the embedded backend.
 """
 
+import argparse
 import logging
 import os
 import select
@@ -16,24 +17,44 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
-from litsweep.launch.devices import listed_by_driver, slots_for
-from litsweep.launch.disk import cleaner_for, lack_of_room
+from litsweep.launch.devices import chosen_gpus, listed_by_driver, slots_for
+from litsweep.launch.disk import cleaner_for, disk_shortage
 from litsweep.launch.failure import RunEnd
+from litsweep.launch.launcher import Display, Flag, Launcher, View, positive
 from litsweep.launch.link import Message, end_of
-from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, SlotView, log_folder
-from litsweep.launch.protocol import AgentApi, connect, credentials, require_online
+from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, log_folder
+from litsweep.launch.protocol import AgentApi, client_environment, connect
 from litsweep.launch.retry import Retries
 from litsweep.launch.slot import SlotAgent
 from litsweep.launch.variables import kill_delay
-from litsweep.sweep.run import Failure
+from litsweep.sweep.contract import Failure
 
-__all__ = ["LaunchOptions", "LaunchOutcome", "launch"]
-
-Display = Callable[[tuple[SlotView, ...]], None]
 LOOP_SECONDS = 0.25
-GRACE_SECONDS = 30.0  # after the kill delay: for agents to report how their runs ended
+GRACE_SECONDS = 30.0  # after the kill delay, for the agents' last reports
 
 log = logging.getLogger("litsweep.launch")
+
+
+def _launch(sweep: str, args: argparse.Namespace, view: View) -> LaunchOutcome:
+    options = LaunchOptions.of(args, gpus=chosen_gpus(args))
+    with view() as display:
+        return launch(sweep, options, display)
+
+
+LAUNCHER = Launcher(
+    "local",
+    "this machine",
+    (
+        Flag("--gpus", help="all, none, or devices such as 0,1,3 (default: all, or the CPU without a GPU)"),
+        Flag("--per-gpu", type=positive, default=1, metavar="K", help="agents that share a GPU"),
+        Flag("--per-trial", type=positive, default=1, metavar="N", help="GPUs for each run"),
+        Flag(
+            "--agent", choices=("warm", "stock"), default=LaunchOptions.agent,
+            help="warm: a process that has imported everything forks the runs; stock: `wandb agent`",
+        ),
+    ),
+    _launch,
+)  # fmt: skip
 
 
 def launch(
@@ -42,20 +63,18 @@ def launch(
     display: Display | None = None,
     driver: Callable[[], str] = listed_by_driver,
 ) -> LaunchOutcome:
-    """Run `sweep` (ENTITY/PROJECT/ID) on the slots that `options` asks for, and return when all have ended.
+    """Run `sweep` (ENTITY/PROJECT/ID) on the slots of `options`. Return when all have ended.
 
-    `display` gets the slots' views a few times a second. `driver` lists the GPUs, as `nvidia-smi -L`.
-    In the main thread SIGINT means: once, finish the running runs; twice, end them gracefully; three times,
-    kill. SIGTERM and SIGHUP start at the second step. Whatever way it ends, no process stays behind.
-    Raises LitsweepError when the sweep or the key is not there, or the options do not fit the machine.
+    `display` gets the slots' views a few times a second. `driver` lists the GPUs like `nvidia-smi -L`. In the
+    main thread the first SIGINT finishes the running runs, the second ends them gracefully, the third kills
+    them. SIGTERM and SIGHUP begin with the second step. No process is left behind in any case. Raises
+    LitsweepError if the sweep or the key is missing, or if the options do not fit the machine.
     """
-    environ = {**os.environ, **options.environ}
-    require_online(environ)
-    environ |= credentials(environ)
+    environ = client_environment({**os.environ, **options.environ})
     slots = slots_for(options, environ, driver)
     api = connect(sweep, environ)
     logs = log_folder(options.log_dir, api.path.id)
-    Retries(api).take_up()
+    Retries(api).requeue_crashed()
     options = replace(options, environ=environ)
     launch_id = uuid.uuid4().hex[:12]
     agents = [SlotAgent(s, sweep, options, launch_id, logs / f"slot-{s.index}.log") for s in slots]
@@ -63,7 +82,7 @@ def launch(
 
 
 class Supervisor:
-    """Keeps the agents going and decides who may take a run."""
+    """Keeps the agents alive and decides which of them may take a run."""
 
     def __init__(
         self, agents: list[SlotAgent], api: AgentApi, options: LaunchOptions, display: Display | None
@@ -76,7 +95,7 @@ class Supervisor:
         self._display = display
         self._interrupts = 0
         self._deadline = float("inf")
-        self._patience = kill_delay(options.environ) + GRACE_SECONDS
+        self._kill_after = kill_delay(options.environ) + GRACE_SECONDS
         self._killed = False
         self._error = ""
 
@@ -100,7 +119,7 @@ class Supervisor:
             elif agent.fileno() is None and agent.is_open:
                 agent.state = SlotState.DONE
         self._listen()
-        self._grant()
+        self._grant_runs()
         self._cleaner.step()
         if time.monotonic() > self._deadline:
             self._kill_all()
@@ -112,48 +131,48 @@ class Supervisor:
         for agent in (wanted[fd] for fd in ready):
             try:
                 for message in agent.receive():
-                    self._hear(agent, message)
+                    self._handle(agent, message)
             except ConnectionError:
-                self._agent_gone(agent)
+                self._agent_died(agent)
 
-    def _hear(self, agent: SlotAgent, message: Message) -> None:
+    def _handle(self, agent: SlotAgent, message: Message) -> None:
         match message["event"]:
             case "ask":
                 agent.wants_run = True
             case "started":
-                agent.started(message["run"])
+                agent.run_started(message["run"])
             case "ended":
                 end = end_of(message)
-                agent.ended(end)
+                agent.run_ended(end)
                 self._run_ended(agent, end)
             case "left" if message.get("broken"):
                 agent.close(message["reason"])
             case "left" if agent.is_open:
                 agent.state = SlotState.DONE
 
-    def _agent_gone(self, agent: SlotAgent) -> None:
-        had_turn = agent.has_turn
-        lost = agent.gone()
+    def _agent_died(self, agent: SlotAgent) -> None:
+        had_permission = agent.has_permission
+        lost = agent.died()
         if lost:
             log.warning("slot %d: the agent died with run %s", agent.index, lost.run_id)
-            agent.ended(lost)
+            agent.run_ended(lost)
             agent.state = SlotState.RESTARTING if agent.is_open else agent.state
             self._run_ended(agent, lost)
-        elif had_turn:
-            self._give_back()
+        elif had_permission:
+            self._return_permission()
 
     def _run_ended(self, agent: SlotAgent, end: RunEnd) -> None:
         self._cleaner.run_ended()
         if self._retries.record(end):
-            self._give_back()
+            self._return_permission()
         if end.failure is Failure.CONFIG:
             self._error = self._error or end.tail
         elif agent.streak.is_over:
             log.warning("slot %d closes", agent.index)
             agent.close(agent.streak.reason(end))
 
-    def _give_back(self) -> None:
-        """Another run may be started for one that came to nothing."""
+    def _return_permission(self) -> None:
+        """Allow a replacement for a run that never started or will be retried."""
         if self._left_to_start is not None:
             self._left_to_start += 1
 
@@ -161,20 +180,20 @@ class Supervisor:
     def _is_ending(self) -> bool:
         return bool(self._interrupts or self._error)
 
-    def _grant(self) -> None:
-        """Answer the agents that ask for a run; the last ones wait, since a killed run must go somewhere."""
+    def _grant_runs(self) -> None:
+        """Answer agents that ask for a run. The last ones wait, in case a killed run returns."""
         for agent in self._agents:
             if not agent.wants_run:
                 continue
             if self._is_ending or not agent.is_open:
                 agent.leave("the launch is ending")
             elif self._left_to_start is None or self._left_to_start > 0:
-                self._grant_if_room(agent)
+                self._grant_run(agent)
             elif not any(other.is_busy for other in self._agents):
                 agent.leave("all runs are done")
 
-    def _grant_if_room(self, agent: SlotAgent) -> None:
-        reason = lack_of_room(self._cleaner.folder, len(self._agents), self._min_free_gb)
+    def _grant_run(self, agent: SlotAgent) -> None:
+        reason = disk_shortage(self._cleaner.folder, len(self._agents), self._min_free_gb)
         if not reason:
             agent.go()
             self._left_to_start = None if self._left_to_start is None else self._left_to_start - 1
@@ -206,10 +225,10 @@ class Supervisor:
             self._signal_all(signal.SIGINT)
         elif self._interrupts == 2:
             log.warning("ending the runs gracefully (again: kill them)")
-            self._deadline = time.monotonic() + self._patience
+            self._deadline = time.monotonic() + self._kill_after
             self._signal_all(signal.SIGTERM)
         else:
-            self._deadline = 0.0  # the loop kills them: this may have interrupted it anywhere
+            self._deadline = 0.0  # the loop kills them; this handler may interrupt it anywhere
 
     def _signal_all(self, signum: signal.Signals) -> None:
         for agent in self._agents:
@@ -221,7 +240,7 @@ class Supervisor:
             agent.kill()
             self._killed |= run is not None
             if run:
-                self._retries.abandon(run)
+                self._retries.report_killed(run)
             agent.run = None
             if agent.is_open:
                 agent.state = SlotState.DONE

@@ -1,48 +1,61 @@
-"""What a launch is asked for, and what came of it."""
+"""Options and outcome of a launch."""
 
+import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, Self
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.variables import FAILURES_IN_A_ROW
-
-EXIT_DONE = 0
-EXIT_CONFIG = 2
-EXIT_PARTIAL = 3
-EXIT_KILLED = 130
+from litsweep.sweep.contract import ExitCode
 
 
 @dataclass(frozen=True)
-class LaunchOptions:
-    """Which slots to open and when to stop.
+class AgentOptions:
+    """The options of every launcher.
+
+    `count` limits the runs of all agents together. An agent leaves after `max_consecutive_failures` failed
+    runs in a row. The checkpoints of the best `keep_checkpoints` runs are kept. No run starts if the disk has
+    less than `min_free_gb` free in addition to what the next checkpoints need. `environ` adds to the
+    environment of this process.
+    """
+
+    agents: int = 1
+    count: int | None = None
+    max_consecutive_failures: int = FAILURES_IN_A_ROW
+    log_dir: Path = Path("logs")
+    keep_checkpoints: int = 3
+    min_free_gb: float = 1.0
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, args: argparse.Namespace, **more: Any) -> Self:
+        """Return the options among the parsed arguments, and `more`; missing ones have their defaults."""
+        given = {name: value for name, value in vars(args).items() if value is not None} | more
+        return cls(**{option.name: given[option.name] for option in fields(cls) if option.name in given})
+
+
+@dataclass(frozen=True)
+class LaunchOptions(AgentOptions):
+    """Options of a launch on this machine.
 
     `gpus` is "all", "none" or names of devices (numbers, GPU or MIG UUIDs). `per_gpu` agents share a GPU;
-    `per_trial` GPUs go to one run. `agents` is the number of slots where gpus is "none". `count` bounds the
-    runs of all slots together. A slot closes after `max_consecutive_failures` failed runs in a row.
-    `agent` is "warm" (a parent that has imported everything forks each run) or "stock" (`wandb agent`).
-    The runs keep their checkpoints in `checkpoints`/SWEEP/RUN: there the best `keep_checkpoints` runs' stay,
-    and those of unfinished runs. No run starts while that disk has less than `min_free_gb` free beyond what
-    the slots' next checkpoints need.
+    `per_trial` GPUs go to one run. `agents` is the number of slots if gpus is "none". `agent` is "warm" (a
+    parent that has imported everything forks each run) or "stock" (`wandb agent`). A run keeps its
+    checkpoints in `checkpoints`/SWEEP/RUN.
     """
 
     gpus: str | tuple[str, ...] = "none"
     per_gpu: int = 1
     per_trial: int = 1
-    agents: int = 1
-    count: int | None = None
-    max_consecutive_failures: int = FAILURES_IN_A_ROW
     agent: str = "warm"
-    log_dir: Path = Path("logs")
     checkpoints: Path = Path("checkpoints")
-    keep_checkpoints: int = 3
-    min_free_gb: float = 1.0
-    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 class SlotState(StrEnum):
-    """What a slot is doing."""
+    """States of a slot."""
 
     STARTING = "starting"
     IDLE = "idle"
@@ -54,7 +67,7 @@ class SlotState(StrEnum):
 
 @dataclass(frozen=True)
 class SlotView:
-    """One slot at a moment: `run` is the id of the run on it, `reason` why it closed, with the last lines."""
+    """One slot at a moment: `run` is the id of its run, `reason` why it was closed, with the last lines."""
 
     index: int
     devices: tuple[str, ...]
@@ -70,7 +83,7 @@ class SlotView:
 class LaunchOutcome:
     """How a launch ended.
 
-    `killed` when runs were killed for the person, `error` the message of the config error that stopped it.
+    `killed` is True if the user had runs killed. `error` is the config error that stopped the launch.
     """
 
     slots: tuple[SlotView, ...]
@@ -79,30 +92,31 @@ class LaunchOutcome:
 
     @property
     def done(self) -> int:
-        """Runs that ended well, over all slots."""
+        """The number of successful runs."""
         return sum(slot.done for slot in self.slots)
 
     @property
     def failed(self) -> int:
+        """The number of failed runs."""
         return sum(slot.failed for slot in self.slots)
 
     @property
     def closed(self) -> tuple[SlotView, ...]:
-        """The slots that gave up."""
+        """The slots that were closed."""
         return tuple(slot for slot in self.slots if slot.state is SlotState.CLOSED)
 
     @property
-    def exit_code(self) -> int:
-        """0 all slots finished or were told to, 2 a config error, 3 partial (a slot closed), 130 killed."""
+    def exit_code(self) -> ExitCode:
+        """INTERRUPTED if runs were killed, CONFIG for a config error, PARTIAL if a slot closed, else OK."""
         if self.killed:
-            return EXIT_KILLED
+            return ExitCode.INTERRUPTED
         if self.error:
-            return EXIT_CONFIG
-        return EXIT_PARTIAL if self.closed else EXIT_DONE
+            return ExitCode.CONFIG
+        return ExitCode.PARTIAL if self.closed else ExitCode.OK
 
 
 def log_folder(parent: Path, sweep: str) -> Path:
-    """Make the folder for the logs of a sweep's launches. Raises LitsweepError where that cannot be done."""
+    """Make and return the folder for the logs of a sweep's launches. Raises LitsweepError if that fails."""
     folder = parent / sweep
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,8 @@
 """The imports of a program that can be made before it runs.
 
 A package may read the environment while it is imported (KERAS_BACKEND, HF_HOME, OMP_NUM_THREADS), and also
-`sys.path`, the working directory or the random state. So only those imports are made beforehand that the
-program makes before any code that could have changed these: definitions and assignments of constants may come
-before them, a call may not.
+`sys.path`, the working directory or the random state. Therefore only imports are made that precede all code
+that could change these. Definitions and assignments of constants may come before them, calls may not.
 """
 
 import ast
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 _PIPELINE_MAIN = "litsweep.pipeline.main"
-# What `main` imports when it is called. A name is no import: the launcher runs without the pipeline.
+# What `main` imports. These are names only: the launcher must not import the pipeline.
 _PIPELINE_PARTS = (
     "litsweep.pipeline.arguments",
     "litsweep.pipeline.experiment",
@@ -41,8 +40,8 @@ _PATH_CALLS = {_PATH, *(f"{_PATH}.{name}" for name in ("absolute", "cwd", "expan
 class Import:
     """`import module`, or `from module import names`.
 
-    Imports of one `attempt` (a number, 0 for none) stand in one `try`: where one is not installed, the
-    program goes on after the last.
+    Imports of one `try` have the same `attempt` (0: none). If one of them is not installed, the program
+    continues after the last.
     """
 
     module: str
@@ -52,13 +51,15 @@ class Import:
 
 @dataclass(frozen=True)
 class Plan:
-    """The imports to make beforehand, in order, and the line after which others are not (`FILE:LINE`)."""
+    """The imports to make in advance, in order, and the place (`FILE:LINE`) after which the program makes its
+    own.
+    """
 
     imports: tuple[Import, ...]
     end: str = ""
 
 
-def run_path(program: Path) -> list[str]:
+def path_of_program(program: Path) -> list[str]:
     """Return `sys.path` as a new process that runs `program` has it."""
     if sys.flags.safe_path:
         return list(sys.path)
@@ -66,21 +67,21 @@ def run_path(program: Path) -> list[str]:
 
 
 def plan(program: Path) -> Plan:
-    """Read `program`, and the local modules that it imports, up to the first code that may have effects.
+    """Read `program` and the local modules that it imports, up to the first code that may have effects.
 
-    Raises OSError if it cannot be read. A program with a syntax error has no imports.
+    Raises OSError if a file cannot be read. A program with a syntax error has no imports.
     """
-    reader = _Reader(run_path(program))
+    reader = _Reader(path_of_program(program))
     try:
         _File(reader, program, package="", is_main=True).read(program.read_bytes())
-    except _EffectError as effect:
+    except _StopError as effect:
         return Plan(tuple(reader.imports), str(effect))
     return Plan(tuple(reader.imports))
 
 
 def replaced_modules(program: Path) -> list[str]:
-    """Return loaded top-level modules that a new process would import from another file."""
-    path = run_path(program)
+    """Return the loaded top-level modules that a new process would import from another file."""
+    path = path_of_program(program)
     found = []
     for name, module in list(sys.modules.items()):
         spec = getattr(module, "__spec__", None)
@@ -92,8 +93,8 @@ def replaced_modules(program: Path) -> list[str]:
     return found
 
 
-class _EffectError(Exception):
-    """The program comes to code that may have effects; the text is its place, none for the pipeline's."""
+class _StopError(Exception):
+    """Code that may have effects. The text is its place, empty for the pipeline's `main`."""
 
 
 @dataclass
@@ -108,10 +109,10 @@ class _Reader:
         for finder in (BuiltinImporter, FrozenImporter):
             if spec := finder.find_spec(name):
                 return spec
-        return PathFinder.find_spec(name, self.path) or _found_otherwise(name)
+        return PathFinder.find_spec(name, self.path) or _find_editable(name)
 
     def is_local(self, name: str) -> bool:
-        """True if a person may edit the module between two runs: it is not installed."""
+        """Return True for a module that is not installed: a user may edit it between two runs."""
         top = name.partition(".")[0]
         spec = self.find(top)
         if top == "litsweep" or spec is None or not (spec.has_location or spec.submodule_search_locations):
@@ -119,8 +120,8 @@ class _Reader:
         return not _is_installed(spec)
 
 
-def _found_otherwise(name: str) -> ModuleSpec | None:
-    """As found by what editable installs add to `sys.meta_path`."""
+def _find_editable(name: str) -> ModuleSpec | None:
+    """Find a module through the finders of editable installs."""
     try:
         return find_spec(name)
     except (ImportError, ValueError, AttributeError):
@@ -138,7 +139,7 @@ def _is_installed(spec: ModuleSpec) -> bool:
 
 @dataclass
 class _File:
-    """One file of the program. `names` maps its names to what they stand for, as `logging.getLogger`."""
+    """One file of the program. `names` maps its names to what they refer to, such as `logging.getLogger`."""
 
     reader: _Reader
     file: Path
@@ -154,7 +155,7 @@ class _File:
         self._run(tree.body)
 
     def _stop(self, node: ast.stmt | None) -> NoReturn:
-        raise _EffectError(f"{self.file.name}:{node.lineno if node else 1}")
+        raise _StopError(f"{self.file.name}:{node.lineno if node else 1}")
 
     def _run(self, statements: Iterable[ast.stmt], attempt: int = 0) -> None:
         for node in statements:
@@ -176,7 +177,7 @@ class _File:
             case ast.ClassDef():
                 self._class(node, attempt)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                self._require(node, _evaluated_by(node), node.decorator_list)
+                self._require(node, [node.args, *filter(None, [node.returns])], node.decorator_list)
                 self.names[node.name] = ""
             case ast.Expr() | ast.Assign() | ast.AnnAssign() | ast.Raise():
                 self._assign(node)
@@ -199,7 +200,7 @@ class _File:
         targets = [part for part in ast.walk(node) if isinstance(getattr(part, "ctx", None), ast.Store)]
         if self._calls_pipeline(node):
             self.reader.imports += [Import(part, attempt=node.lineno) for part in _PIPELINE_PARTS]
-            raise _EffectError
+            raise _StopError
         if not all(isinstance(target, ast.Name | ast.Tuple | ast.List | ast.Starred) for target in targets):
             self._stop(node)
         self._require(node, [node], [])
@@ -212,7 +213,7 @@ class _File:
         )
 
     def _require(self, node: ast.stmt, evaluated: Iterable[ast.AST], decorators: Iterable[ast.expr]) -> None:
-        """Stop unless these expressions call nothing but what is inert."""
+        """Stop unless these expressions call only inert functions."""
         called = [
             part.func if isinstance(part, ast.Call) else part
             for expression in [*evaluated, *decorators]
@@ -246,7 +247,7 @@ class _File:
                 self._stop(node)
 
     def _try(self, node: ast.Try, attempt: int) -> None:
-        """Where a handler may do anything, only imports that succeed can be followed by more."""
+        """Read a `try`. If a handler may have effects, more imports follow only if all of these succeed."""
         handled = [statement for handler in node.handlers for statement in handler.body]
         is_harmless = bool(node.handlers) and all(self._is_harmless(statement) for statement in handled)
         self._run(node.body, node.lineno if is_harmless else attempt)
@@ -281,7 +282,7 @@ class _File:
                 self._enter(node, f"{module}.{name}", within)
 
     def _enter(self, node: ast.stmt, name: str, within: Sequence[str] | None) -> Sequence[str] | None:
-        """Read a local module, as an import of it would run it; returns where its submodules are."""
+        """Read a local module as an import would run it. Return the places of its submodules."""
         spec = self.reader.find(name, within)
         if spec is None:
             self._stop(node)
@@ -294,11 +295,6 @@ class _File:
             package = name if is_package else name.rpartition(".")[0]
             _File(self.reader, file, package).read(file.read_bytes())
         return spec.submodule_search_locations
-
-
-def _evaluated_by(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.AST]:
-    """What a definition evaluates: everything but the body."""
-    return [function.args, *([function.returns] if function.returns else [])]
 
 
 def _is_inert(name: str) -> bool:

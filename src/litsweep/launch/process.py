@@ -1,4 +1,4 @@
-"""Processes that leave nothing behind: in a session of their own, marked, killed with all they started."""
+"""Starting and killing processes. Each has a session and a mark, so that none is left behind."""
 
 import contextlib
 import os
@@ -10,13 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-MARK = "LITSWEEP_SLOT"
-
 
 def start(
     argv: Sequence[str], environ: Mapping[str, str], log: IO[bytes], pass_fds: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
-    """Start `argv` in a session of its own, its output appended to `log`, its stdin empty."""
+    """Start `argv` in a session of its own, with empty stdin and its output appended to `log`."""
     return subprocess.Popen(
         argv,
         env=dict(environ),
@@ -29,7 +27,7 @@ def start(
 
 
 def path_of_runs(environ: Mapping[str, str]) -> str:
-    """PATH for agents and runs: the programs of this Python's environment go first, active or not."""
+    """Return PATH for agents and runs: the programs of this Python's environment come first."""
     return f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}"
 
 
@@ -40,10 +38,10 @@ def kill_group(session: int) -> None:
 
 
 def kill_marked(*marks: str, patience: float = 5.0) -> None:
-    """SIGKILL every process whose starting environment holds all `marks` (`NAME=value`), but not this one.
+    """SIGKILL all other processes whose initial environment holds all `marks` (`NAME=value`).
 
-    Repeats until none is left, since one may be starting another; gives up after `patience` seconds.
-    Where there is no /proc nothing is found.
+    Repeats until none is left, because one may be starting another, but at most for `patience` seconds. Finds
+    nothing on systems without /proc.
     """
     until = time.monotonic() + patience
     while (found := marked(*marks)) and time.monotonic() < until:
@@ -54,24 +52,19 @@ def kill_marked(*marks: str, patience: float = 5.0) -> None:
 
 
 def marked(*marks: str) -> list[int]:
-    """Live processes whose starting environment holds all `marks`, `NAME=value` or `NAME`; not this one."""
+    """Return the other live processes whose initial environment holds all `marks`, `NAME=value` or `NAME`."""
     wanted = {mark.encode() for mark in marks}
     return [
         pid
-        for pid in _pids()
-        if pid != os.getpid() and wanted <= _environment_of(pid) and not _is_zombie(pid)
+        for pid in (int(entry.name) for entry in Path("/proc").glob("[0-9]*"))
+        if pid != os.getpid() and wanted <= _environment_of(pid) and _status_of(pid)[:1] not in ([], ["Z"])
     ]
 
 
 def marked_roots(*marks: str) -> list[int]:
-    """The `marked` processes that no other of them started: the runs, without what serves them."""
+    """Return the `marked` processes that no other one started: the runs without their helpers."""
     found = set(marked(*marks))
-    return [pid for pid in sorted(found) if _parent_of(pid) not in found]
-
-
-def _pids() -> list[int]:
-    proc = Path("/proc")
-    return [int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()] if proc.exists() else []
+    return [pid for pid in sorted(found) if not {int(parent) for parent in _status_of(pid)[1:2]} & found]
 
 
 def _environment_of(pid: int) -> set[bytes]:
@@ -82,18 +75,8 @@ def _environment_of(pid: int) -> set[bytes]:
     return entries | {entry.partition(b"=")[0] for entry in entries}
 
 
-def _is_zombie(pid: int) -> bool:
-    status = _status_of(pid)
-    return not status or status[0] == "Z"
-
-
-def _parent_of(pid: int) -> int | None:
-    status = _status_of(pid)
-    return int(status[1]) if status else None
-
-
 def _status_of(pid: int) -> list[str]:
-    """What /proc says of a process after its name: state, parent ...; empty when it is gone."""
+    """Return the fields of /proc/PID/stat after the name (state, parent ...); empty without the process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

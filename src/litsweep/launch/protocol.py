@@ -1,7 +1,7 @@
-"""W&B's agent protocol, as the stock `wandb agent` speaks it, over GraphQL.
+"""W&B's agent protocol over GraphQL, as the stock `wandb agent` speaks it.
 
-The stock client's own functions for it are private and bring up a service process, which a parent that forks
-must not have; the wire format is what servers keep stable.
+The stock client's own functions for it are private. They start a service process, which a parent that forks
+must not have. Servers keep the wire format stable.
 """
 
 import base64
@@ -18,7 +18,7 @@ import yaml
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.variables import Http, check_folder, check_values, client_settings
-from litsweep.sweep.run import AGENT_NAME, RunState
+from litsweep.sweep.contract import AGENT_NAME, RunState
 
 CREDENTIALS = ("WANDB_BASE_URL", "WANDB_API_KEY")
 
@@ -31,7 +31,6 @@ mutation CreateAgent($host: String!, $projectName: String, $entityName: String, 
     agent { id } } }"""
 _HEARTBEAT = """mutation Heartbeat($id: ID!, $metrics: JSONString, $runState: JSONString) {
   agentHeartbeat(input: {id: $id, metrics: $metrics, runState: $runState}) { agent { id } commands } }"""
-
 
 _RUN = """query Run($entity: String!, $project: String!, $name: String!) {
   project(name: $project, entityName: $entity) { run(name: $name) { id name state summaryMetrics } } }"""
@@ -51,12 +50,18 @@ class SweepGoneError(LitsweepError):
 
 
 class UnreachableError(LitsweepError):
-    """The server did not answer this time; a later try may succeed."""
+    """The server did not answer. A later attempt may succeed."""
+
+
+def no_sweep(sweep: str, server: str | None = None) -> LitsweepError:
+    """Return the error for a sweep that does not exist."""
+    fix = "write ENTITY/PROJECT/ID as `wandb sweep` printed it; `litsweep status` lists the sweeps"
+    return LitsweepError(f"there is no sweep {sweep}: {fix}{f' of {server}' if server else ''}")
 
 
 @dataclass(frozen=True)
 class SweepPath:
-    """`ENTITY/PROJECT/ID`; entity and project may be None, the server then takes the defaults."""
+    """`ENTITY/PROJECT/ID`. The server has defaults if entity or project is None."""
 
     entity: str | None
     project: str | None
@@ -64,7 +69,7 @@ class SweepPath:
 
     @classmethod
     def parse(cls, text: str, environ: Mapping[str, str] = os.environ) -> "SweepPath":
-        """Read `ID`, `PROJECT/ID` or `ENTITY/PROJECT/ID`, the rest from WANDB_ENTITY and WANDB_PROJECT."""
+        """Read `ID`, `PROJECT/ID` or `ENTITY/PROJECT/ID`. WANDB_ENTITY and WANDB_PROJECT fill the rest."""
         parts = text.strip("/").split("/")
         if len(parts) > 3 or not all(parts):
             raise LitsweepError(
@@ -74,15 +79,18 @@ class SweepPath:
         assert sweep is not None, "parts is not empty"
         return cls(entity or environ.get("WANDB_ENTITY"), project or environ.get("WANDB_PROJECT"), sweep)
 
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.entity, self.project, self.id) if part)
+
 
 @dataclass(frozen=True)
 class Command:
-    """One order of the server: `run`, `resume`, `stop` or `exit`. `args` maps a parameter to {"value": …}."""
+    """A command of the server: `run`, `resume`, `stop` or `exit`. `args` maps a parameter to {"value": …}."""
 
     type: str
     run_id: str = ""
     program: str = ""
-    args: Mapping[str, Mapping[str, Any]] | None = None
+    args: Mapping[str, Mapping[str, object]] | None = None
 
 
 class GraphqlApi:
@@ -122,12 +130,12 @@ class GraphqlApi:
             raise UnreachableError(f"{self.base_url} answered no JSON object: {answer.text[:300]}") from None
 
     def _subject(self) -> str:
-        """What a request is about, in a message."""
-        return "what was asked for"
+        """Return what a request is about, for messages."""
+        return "the requested object"
 
 
 class AgentApi(GraphqlApi):
-    """The calls an agent makes."""
+    """The requests of an agent. `path` is the sweep."""
 
     def __init__(
         self, base_url: str, api_key: str, path: SweepPath, environ: Mapping[str, str] = os.environ
@@ -136,36 +144,33 @@ class AgentApi(GraphqlApi):
         self.path = path
 
     def command(self) -> list[str] | None:
-        """The sweep's `command`, None when it has none of its own."""
+        """Return the sweep's `command`, or None for the default."""
         config = self.sweep()["config"]
         parsed = yaml.safe_load(config) if isinstance(config, str) else config
         command = (parsed or {}).get("command")
         return [str(word) for word in command] if command else None
 
     def sweep(self) -> dict[str, Any]:
-        """Storage id, name, state and config; fills in entity and project where they were left out."""
+        """Return storage id, name, state and config of the sweep. Completes `path`."""
         answer = self._call(_SWEEP, entity=self.path.entity, project=self.path.project, sweep=self.path.id)
         project = answer.get("project") or {}
         if not project.get("sweep"):
-            raise LitsweepError(
-                f"there is no sweep {self._path_text()} on {self.base_url}: write ENTITY/PROJECT/ID as "
-                "`wandb sweep` printed it; `litsweep status` lists the sweeps"
-            )
+            raise no_sweep(str(self.path), self.base_url)
         self.path = SweepPath(project["entityName"], project["name"], project["sweep"]["name"])
         return dict(project["sweep"])
 
     def resume(self, storage_id: str) -> None:
-        """Have the sweep hand out runs again, where it is over."""
+        """Reopen a finished sweep."""
         self._call(_RESUME, id=storage_id)
 
     def crashed(self) -> list[str]:
-        """The runs of the sweep that went silent."""
+        """Return the crashed runs of the sweep."""
         filters = json.dumps({"$and": [{"sweep": self.path.id}, {"state": RunState.CRASHED}]})
         answer = self._call(_CRASHED, entity=self.path.entity, project=self.path.project, filters=filters)
         return [edge["node"]["name"] for edge in answer["project"]["runs"]["edges"]]
 
     def stopped(self) -> frozenset[str]:
-        """The runs of the sweep that were asked to stop, also after their end."""
+        """Return the runs of the sweep that were asked to stop, ended ones included."""
         path = self.path
         answer = self._call(_STOPPED, entity=path.entity, project=path.project, sweep=path.id)
         sweep = (answer.get("project") or {}).get("sweep") or {"runs": {"edges": []}}
@@ -173,18 +178,14 @@ class AgentApi(GraphqlApi):
         return frozenset(node["name"] for node in nodes if node["stopped"])
 
     def register(self, host: str) -> str:
-        """Become an agent of the sweep; returns the agent's id."""
-        answer = self._call(
-            _REGISTER,
-            host=host,
-            projectName=self.path.project,
-            entityName=self.path.entity,
-            sweep=self.path.id,
-        )
+        """Register an agent of the sweep. Return the agent's id."""
+        path = self.path
+        home = {"entityName": path.entity, "projectName": path.project}
+        answer = self._call(_REGISTER, host=host, sweep=path.id, **home)
         return str(answer["createAgent"]["agent"]["id"])
 
     def heartbeat(self, agent: str, running: Sequence[str]) -> list[Command]:
-        """Say which runs are alive and get the next orders."""
+        """Report the running runs. Return the server's commands."""
         state = json.dumps(dict.fromkeys(running, True))
         answer = self._call(_HEARTBEAT, id=agent, metrics="{}", runState=state)
         orders = json.loads((answer["agentHeartbeat"] or {}).get("commands") or "[]")
@@ -194,34 +195,34 @@ class AgentApi(GraphqlApi):
         ]
 
     def run(self, run_id: str) -> dict[str, Any]:
-        """Storage id, name, state and summary of a run; empty when the server has none of that name."""
+        """Return storage id, name, state and summary of a run; empty if the server does not have it."""
         answer = self._call(_RUN, entity=self.path.entity, project=self.path.project, name=run_id)
         return dict((answer.get("project") or {}).get("run") or {})
 
     def has_started(self, run_id: str) -> bool:
-        """True if the run's program has called `wandb.init` and reached the server."""
+        """Return True if the run's program has called `wandb.init` and reached the server."""
         return bool(self.run(run_id).get("state", RunState.PENDING) != RunState.PENDING)
 
     def summary(self, run_id: str) -> dict[str, Any]:
-        """The run's summary metrics."""
+        """Return the run's summary metrics."""
         return dict(json.loads(self.run(run_id).get("summaryMetrics") or "{}"))
 
     def update_summary(self, run_id: str, summary: Mapping[str, Any]) -> None:
-        """Replace the run's summary metrics; nothing happens to a run that never reached the server."""
+        """Replace the run's summary metrics, unless the run never reached the server."""
         if found := self.run(run_id):
             self._call(_UPSERT, id=found["id"], summaryMetrics=json.dumps(summary))
 
     def requeue(self, run_id: str) -> None:
-        """Have the server hand the run out again: tell it, as its client would, that it was preempted."""
+        """Make the server offer the run again, by reporting a preemption as its client would."""
         self.preempting(run_id)
         self.end(run_id, 1)
 
     def preempting(self, run_id: str) -> None:
-        """Tell the server that the run is about to be taken off its slot: a failure is none of its own."""
+        """Report that the run is about to lose its slot, so that the server does not count a failure."""
         self._stream(run_id, {"preempting": True})
 
     def end(self, run_id: str, exit_code: int) -> None:
-        """Tell the server that the run is over, in place of a client that died before it could."""
+        """Report the run's end in place of a client that died before it could."""
         self._stream(run_id, {"complete": True, "exitcode": exit_code})
 
     def _stream(self, run_id: str, body: Mapping[str, Any]) -> None:
@@ -229,16 +230,13 @@ class AgentApi(GraphqlApi):
         self._post(f"{self.base_url}/files/{path.entity}/{path.project}/{run_id}/file_stream", body)
 
     def _subject(self) -> str:
-        return f"sweep {self._path_text()} or its agent"
-
-    def _path_text(self) -> str:
-        return "/".join(part for part in (self.path.entity, self.path.project, self.path.id) if part)
+        return f"sweep {self.path} or its agent"
 
 
 def connect(sweep: str, environ: Mapping[str, str] = os.environ) -> AgentApi:
-    """The API of `sweep`, its path complete, at the server and with the key of `environ` (`credentials`).
+    """Return the API of `sweep` with its complete path, at the server of `environ` (see `credentials`).
 
-    Raises LitsweepError where there is no such sweep.
+    Raises LitsweepError if the sweep does not exist.
     """
     found = credentials(environ)
     api = AgentApi(found["WANDB_BASE_URL"], found["WANDB_API_KEY"], SweepPath.parse(sweep, environ), environ)
@@ -246,10 +244,19 @@ def connect(sweep: str, environ: Mapping[str, str] = os.environ) -> AgentApi:
     return api
 
 
-def require_online(environ: Mapping[str, str] = os.environ) -> None:
-    """Raises LitsweepError where W&B's variables keep every run from starting, or from reaching the server.
+def client_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return `environ` with the address and the API key of the server for agents and runs.
 
-    The server would take runs that WANDB_MODE keeps from it for failed ones.
+    Raises LitsweepError if there is no key, or if a variable keeps runs from starting (`require_online`).
+    """
+    require_online(environ)
+    return {**environ, **credentials(environ)}
+
+
+def require_online(environ: Mapping[str, str] = os.environ) -> None:
+    """Raise LitsweepError if W&B's variables keep runs from starting or from reaching the server.
+
+    The server would count runs that WANDB_MODE keeps from it as failed.
     """
     mode = environ.get("WANDB_MODE", "")
     if mode not in ("", "online", "run", "shared"):
@@ -259,9 +266,9 @@ def require_online(environ: Mapping[str, str] = os.environ) -> None:
 
 
 def credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """WANDB_BASE_URL and WANDB_API_KEY, from where the stock client has them: environment, settings, netrc.
+    """Return WANDB_BASE_URL and WANDB_API_KEY from the environment, the client's settings, or netrc.
 
-    Starts a thread of the client's unless both are in `environ`. Raises LitsweepError when there is no key.
+    Starts a thread of the client unless both are in `environ`. Raises LitsweepError if there is no key.
     """
     if all(environ.get(name) for name in CREDENTIALS):
         return {name: environ[name] for name in CREDENTIALS}

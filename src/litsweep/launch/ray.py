@@ -1,69 +1,77 @@
 """`litsweep launch --on ray`: agents as Ray tasks, for autoscaling clusters and fractions of a GPU.
 
-Each task is a launcher with one slot (see local.py) on the GPUs that Ray gives it. A task that dies with its
-node is started again elsewhere, and the run it had goes back into the sweep. The nodes need this package and
-the folder with the program.
+Each task is a launcher with one slot (see local.py) on the GPUs that Ray gives it. If a task dies with its
+node, it starts again on another one, and its run returns to the sweep. The nodes need this package and the
+folder with the program.
 """
 
+import argparse
 import math
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.failure import RunEnd
+from litsweep.launch.launcher import CPUS_PER_AGENT, GPUS_PER_AGENT, Flag, Launcher, View
 from litsweep.launch.local import launch
-from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, SlotView
-from litsweep.launch.protocol import connect, credentials, require_online
+from litsweep.launch.options import AgentOptions, LaunchOptions, LaunchOutcome, SlotState, SlotView
+from litsweep.launch.protocol import client_environment, connect
 from litsweep.launch.retry import Retries
-from litsweep.launch.variables import FAILURES_IN_A_ROW
-from litsweep.sweep.run import Failure
+from litsweep.sweep.contract import Failure
 
 LOSSES_WITHOUT_A_RUN = 5
 POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class RayOptions:
-    """What to ask of Ray.
+class RayOptions(AgentOptions):
+    """Options of a launch on Ray.
 
-    `gpus_per_agent` may be a fraction; `address` is the cluster's, "auto" the one of this machine. `count`
-    bounds the runs of all agents together, dealt out evenly beforehand. The rest is as in LaunchOptions.
+    `gpus_per_agent` may be a fraction. `address` is the cluster's; "auto" is the cluster of this machine.
+    `count` is divided among the agents before they start.
     """
 
-    agents: int = 1
     gpus_per_agent: float = 0.0
     cpus_per_agent: float = 1.0
     address: str = "auto"
-    count: int | None = None
-    max_consecutive_failures: int = FAILURES_IN_A_ROW
-    log_dir: Path = Path("logs")
-    keep_checkpoints: int = LaunchOptions.keep_checkpoints
-    min_free_gb: float = LaunchOptions.min_free_gb
-    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+def _launch(sweep: str, args: argparse.Namespace, view: View) -> LaunchOutcome:
+    return launch_on_ray(sweep, RayOptions.of(args))
+
+
+LAUNCHER = Launcher(
+    "ray",
+    "Ray",
+    (
+        Flag("--address", default=RayOptions.address, help="default: %(default)s"),
+        GPUS_PER_AGENT,
+        CPUS_PER_AGENT,
+    ),
+    _launch,
+)
 
 
 def launch_on_ray(sweep: str, options: RayOptions) -> LaunchOutcome:
     """Run `sweep` on a Ray cluster, and return when all agents have ended.
 
-    Raises LitsweepError when there is no such sweep, no Ray, or no cluster at the address.
+    Raises LitsweepError if the sweep, Ray, or a cluster at the address is missing.
     """
-    environ = {**os.environ, **options.environ}
-    require_online(environ)
-    environ |= credentials(environ)
+    environ = client_environment({**os.environ, **options.environ})
     api = connect(sweep, environ)
-    ray = _connect(options.address)
+    ray = _connect_ray(options.address)
     try:
         return _Driver(ray, sweep, options, environ, Retries(api)).run()
     finally:
         ray.shutdown()
 
 
-def _connect(address: str) -> Any:
+def _connect_ray(address: str) -> Any:
     try:
         ray: Any = import_module("ray")
     except ImportError:
@@ -78,7 +86,7 @@ def _connect(address: str) -> Any:
 
 
 class _Driver:
-    """Starts the tasks, and starts those anew whose node died."""
+    """Starts the tasks, and restarts those whose node died."""
 
     def __init__(
         self, ray: Any, sweep: str, options: RayOptions, environ: Mapping[str, str], retries: Retries
@@ -115,12 +123,12 @@ class _Driver:
             min_free_gb=self._options.min_free_gb,
             environ=self._environ,
         )
-        wanted = {"num_cpus": self._options.cpus_per_agent, "num_gpus": self._options.gpus_per_agent}
-        task = self._task.options(**wanted).remote(self._sweep, options, str(Path.cwd()), index, self._board)
-        self._running[task] = index
+        resources = {"num_cpus": self._options.cpus_per_agent, "num_gpus": self._options.gpus_per_agent}
+        start = self._task.options(**resources).remote
+        self._running[start(self._sweep, options, str(Path.cwd()), index, self._board)] = index
 
     def _share(self, index: int) -> int | None:
-        """How many runs the agent may take, less those it has taken before its node died."""
+        """Return how many runs the agent may still take, without those before its node died."""
         if self._options.count is None:
             return None
         each, rest = divmod(self._options.count, self._options.agents)
@@ -156,7 +164,7 @@ class _Driver:
 
 
 class _Board:
-    """What each agent runs, kept where its node's death does not reach."""
+    """The current run of each agent. It outlives the agents' nodes."""
 
     def __init__(self) -> None:
         self._agents: dict[int, dict[str, Any]] = {}
@@ -169,17 +177,17 @@ class _Board:
 
 
 def _agent(sweep: str, options: LaunchOptions, folder: str, index: int, board: Any) -> LaunchOutcome:
-    """The task: a launcher with one slot, which tells the board what it runs."""
+    """The task: a launcher with one slot that writes its current run to the board."""
     ray: Any = import_module("ray")
     os.chdir(folder)
     before = ray.get(board.read.remote(index)).get("done", 0)
-    told: tuple[str | None, int] = (None, 0)
+    last: tuple[str | None, int] = (None, 0)
 
-    def tell(slots: tuple[SlotView, ...]) -> None:
-        nonlocal told
+    def write(slots: tuple[SlotView, ...]) -> None:
+        nonlocal last
         now = (slots[0].run, slots[0].done)
-        if now != told:
+        if now != last:
             ray.get(board.note.remote(index, now[0], before + now[1]))
-            told = now
+            last = now
 
-    return launch(sweep, options, tell)
+    return launch(sweep, options, write)

@@ -1,4 +1,4 @@
-"""What a sweep came to: the best run, what it was trained with, where its checkpoint is, how to repeat it."""
+"""The result of a sweep: the best run, its parameters and checkpoint, and how to repeat it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -6,13 +6,9 @@ from dataclasses import asdict, dataclass
 from litsweep.launch.repeat import command_line
 from litsweep.launch.watch import RunStatus, SweepStatus
 from litsweep.sweep.config import SweepConfig
-from litsweep.sweep.run import RunState
+from litsweep.sweep.contract import ATTEMPTS, CHECKPOINT, MODEL_ARTIFACT, RunState
 from litsweep.sweep.summary import entries, find, is_aggregated
 
-__all__ = ["BestRun", "Result", "command_line", "result_of"]
-
-CHECKPOINT, ARTIFACT = "checkpoint", "model_artifact"
-ATTEMPTS = "attempts"  # the agents' count, not a metric
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as W&B's API has them
 
 
@@ -20,7 +16,7 @@ NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as W&B's API has them
 class BestRun:
     """A run to use: `best` and `last` are its values of the metric, `objectives` the best of every metric.
 
-    `command` repeats it when pasted into bash; None where the sweep names no program.
+    `command` repeats it in bash; it is None if the sweep names no program.
     """
 
     id: str
@@ -37,13 +33,13 @@ class BestRun:
 
 
 @dataclass(frozen=True)
-class Result:
-    """A sweep's outcome: `runs` counts them by state, `best` is None when no run has a finite value of the
-    metric, in its history or summary. `unusable` is then what the last run has that has any.
+class SweepResult:
+    """The result of a sweep. `runs` counts the runs by state.
 
-    `logged` names the metrics of all runs, and `is_over` says that no run is left to come. With several
-    metrics `best` goes by the first, `goals` has the goal of each, and `front` the runs of the Pareto front.
-    `unreported` counts the runs whose program started no W&B run.
+    `best` is None if no run has a finite value of the metric; `unusable` is then the last other value of it.
+    `logged` names the metrics of all runs. `is_over` is True if no run is left. With several metrics `best`
+    goes by the first, `goals` has the goal of each, and `front` the runs of the Pareto front. `unreported`
+    counts the runs whose program started no W&B run.
     """
 
     sweep: str
@@ -61,13 +57,14 @@ class Result:
     unreported: int = 0
 
     def as_dict(self) -> dict[str, object]:
-        """What `--json` writes."""
+        """Return the content of the `--json` file."""
         return asdict(self)
 
 
-def result_of(status: SweepStatus) -> Result:
+def result_of(status: SweepStatus) -> SweepResult:
+    """Return the result of a sweep from its status."""
     best = status.best()
-    return Result(
+    return SweepResult(
         sweep=status.path,
         url=status.url,
         state=status.state,
@@ -79,7 +76,7 @@ def result_of(status: SweepStatus) -> Result:
         is_over=status.is_over,
         goals={metric.name: metric.goal.value for metric in status.config.metrics},
         front=tuple(_best_run(run, status.config) for run in status.front()),
-        unusable=None if best or status.metric is None else _unusable(status.runs, status.metric.name),
+        unusable=None if best or status.metric is None else _last_unusable(status.runs, status.metric.name),
         unreported=status.unreported,
     )
 
@@ -93,23 +90,27 @@ def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
         parameters=run.parameters,
         best=run.best,
         last=run.last,
-        test={key: value for key, value in run.summary.items() if _is_test_metric(key, value)},
+        test={
+            key: value
+            for key, value in run.summary.items()
+            if key.startswith(("test_", "test/")) and isinstance(value, (int, float))
+        },
         checkpoint=run.summary.get(CHECKPOINT),
-        artifact=run.summary.get(ARTIFACT),
+        artifact=run.summary.get(MODEL_ARTIFACT),
         command=command_line(config, run.parameters, run.id),
         objectives=run.objectives,
     )
 
 
 def missing_metrics(status: SweepStatus) -> dict[str, str]:
-    """What to say of each metric of the sweep that a run has finished without, and no run has logged."""
+    """Return a message for each metric of the sweep that no run has logged although one has finished."""
     finished = [run for run in status.runs if run.word == RunState.FINISHED]
     logged = {name for run in status.runs for name in run.objectives}
     missing = [metric.name for metric in status.config.metrics if metric.name not in logged]
-    return {name: _lacks(finished[0], name) for name in missing if finished}
+    return {name: _missing_metric_text(finished[0], name) for name in missing if finished}
 
 
-def _lacks(run: RunStatus, metric: str) -> str:
+def _missing_metric_text(run: RunStatus, metric: str) -> str:
     if find(run.summary, metric) is not None:
         return f"run {run.id} finished without a finite {metric}"
     logged = ", ".join(sorted(_logged(run))) or "nothing"
@@ -124,10 +125,6 @@ def _logged(run: RunStatus) -> Iterator[str]:
             yield name
 
 
-def _unusable(runs: Sequence[RunStatus], metric: str) -> object:
+def _last_unusable(runs: Sequence[RunStatus], metric: str) -> object:
     found = [find(run.summary, metric) for run in runs]
     return next((value for value in reversed(found) if value is not None), None)
-
-
-def _is_test_metric(key: str, value: object) -> bool:
-    return key.startswith(("test_", "test/")) and isinstance(value, (int, float))

@@ -1,48 +1,48 @@
-"""A run that failed: its class goes on the run, and one that is not to blame goes back into the sweep."""
+"""Failed runs: their failure goes into the summary, and lost ones return to the sweep."""
 
 import logging
 import signal
 
 from litsweep.errors import LitsweepError
-from litsweep.launch.failure import EXIT_PREEMPTED, RunEnd
+from litsweep.launch.failure import RunEnd
 from litsweep.launch.protocol import AgentApi
-from litsweep.sweep.run import Failure, RunState
+from litsweep.sweep.contract import ATTEMPTS, FAILURE, ExitCode, Failure, RunState
 
-MOST_ATTEMPTS = 3
-FAILURE = "failure"
-ATTEMPTS = "attempts"
-_KILLED = 128 + signal.SIGKILL
-_NOT_ITS_OWN_FAULT = (Failure.SIGNAL, Failure.LOST)
+MAX_ATTEMPTS = 3
+_RETRIED = (Failure.SIGNAL, Failure.LOST)
 
 log = logging.getLogger("litsweep.launch")
 
 
-def _exit_code(failure: Failure) -> int:
-    """What the server is told, as a run's own client would tell it."""
+def _exit_code(failure: Failure) -> ExitCode:
+    """Return the exit code that the run's own client would report."""
     if failure is Failure.UNREPORTED:
-        return 0
-    return _KILLED if failure in _NOT_ITS_OWN_FAULT else 1
+        return ExitCode.OK
+    return ExitCode.KILLED if failure in _RETRIED else ExitCode.FAILED
 
 
 class Retries:
-    """Writes failures on their runs (summary `failure`, `attempts`) and requeues, MOST_ATTEMPTS at most."""
+    """Writes failures into summaries (`failure`, `attempts`) and requeues runs, up to MAX_ATTEMPTS starts."""
 
     def __init__(self, api: AgentApi) -> None:
         self._api = api
-        self._attempts: dict[str, int] = {}  # a program that starts its run anew wipes the summary's count
+        self._attempts: dict[str, int] = {}  # a restarted program overwrites the summary's count
 
     def record(self, end: RunEnd) -> bool:
-        """Note `end` on its run; True when the run will be tried again, by whichever agent asks next."""
+        """Record the end on the server. Return True if any agent will try the run again."""
         try:
             if end.is_preempted:
-                return self._settle(end.run_id)
+                # Its client may have been killed before it could report the end.
+                if self._api.run(end.run_id).get("state") == RunState.PREEMPTING:
+                    self._api.end(end.run_id, ExitCode.PREEMPTED)
+                return True
             return end.failure is not None and self._record(end, end.failure)
         except LitsweepError as error:
             log.warning("cannot note that run %s ended by %s: %s", end.run_id, end.failure, error)
             return False
 
-    def take_up(self) -> None:
-        """Have the runs tried again that a launch left behind which was killed, or whose machine died."""
+    def requeue_crashed(self) -> None:
+        """Requeue the runs of an earlier launch that was killed or whose machine died."""
         ends = [RunEnd(run_id, -signal.SIGKILL, Failure.LOST) for run_id in self._api.crashed()]
         again = [end.run_id for end in ends if self.record(end)]
         if again:
@@ -51,24 +51,18 @@ class Retries:
             if sweep["state"] == "FINISHED":
                 self._api.resume(sweep["id"])
 
-    def abandon(self, run_id: str) -> None:
-        """Tell the server of a run that the person had killed, rather than let it find out."""
+    def report_killed(self, run_id: str) -> None:
+        """Report the end of a run that the user had killed."""
         try:
-            self._api.end(run_id, _KILLED)
+            self._api.end(run_id, ExitCode.KILLED)
         except LitsweepError as error:
             log.warning("cannot note that run %s was killed: %s", run_id, error)
-
-    def _settle(self, run_id: str) -> bool:
-        """End a preempted run for its client, where that was killed before it could say the last word."""
-        if self._api.run(run_id).get("state") == RunState.PREEMPTING:
-            self._api.end(run_id, EXIT_PREEMPTED)
-        return True
 
     def _record(self, end: RunEnd, failure: Failure) -> bool:
         summary = self._api.summary(end.run_id)
         attempts = max(int(summary.get(ATTEMPTS, 1)), self._attempts.get(end.run_id, 1))
         self._attempts[end.run_id] = attempts + 1
-        if failure in _NOT_ITS_OWN_FAULT and attempts < MOST_ATTEMPTS:
+        if failure in _RETRIED and attempts < MAX_ATTEMPTS:
             self._api.update_summary(end.run_id, {**summary, ATTEMPTS: attempts + 1})
             self._api.requeue(end.run_id)
             return True

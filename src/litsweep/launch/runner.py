@@ -1,4 +1,4 @@
-"""Starts a run's process for the server's `run` command, and ends it with everything it started."""
+"""Starts a run's process for the server's `run` command, and ends it with all that it started."""
 
 import contextlib
 import logging
@@ -13,102 +13,97 @@ import yaml
 
 from litsweep.launch import process
 from litsweep.launch.command import Invocation, invocation
-from litsweep.launch.failure import EXIT_PREEMPTED, RunEnd, classify, host_memory_kills, last_lines
-from litsweep.launch.fresh import flush, leave_parent
+from litsweep.launch.failure import TAIL_BYTES, RunEnd, classify, host_memory_kills, last_lines, output_from
+from litsweep.launch.fresh import detach_from_parent, flush
 from litsweep.launch.protocol import AgentApi, Command
 from litsweep.launch.variables import kill_delay
 from litsweep.launch.warm import WarmParent
-from litsweep.sweep.run import Failure
-
-TAIL_BYTES = 16384
+from litsweep.sweep.contract import ExitCode, Failure, Variable, reported_failure
 
 log = logging.getLogger("litsweep.agent")
 
 
 class RunProcess:
-    """A running run. `pid` leads the session of all its processes.
+    """The process of a run. `pid` leads the session of all its processes.
 
-    `is_unwanted` once the search or the end of the sweep has ended it: nobody waits for its result.
+    `is_unwanted` is True once the search or the end of the sweep has ended the run. Its result is then
+    ignored.
     """
 
     def __init__(self, run_id: str, pid: int, output: Path) -> None:
         self.run_id = run_id
         self.pid = pid
         self._output = output
-        self._from = output.stat().st_size if output.exists() else 0
+        self._start = _size(output)
         self._memory_kills = host_memory_kills()
-        self._asked = False
+        self._is_asked = False
         self.is_unwanted = False
         self._preempted = False
         self._deadline: float | None = None
 
     def stop(self) -> None:
-        """The search stops it early: interrupt it, as W&B's own stop does; kill it when it does not end."""
+        """Interrupt a run that the search stops early, as W&B does. It is killed if it does not end."""
         self.is_unwanted = True
-        self._ask(signal.SIGINT)
+        self._request_end(signal.SIGINT)
 
     def preempt(self) -> None:
-        """The slot is taken away: SIGTERM, on which a run keeps a checkpoint to be resumed from."""
+        """Send SIGTERM because the slot is taken away. The run saves a checkpoint to be resumed from."""
         self._preempted = True
-        self._ask(signal.SIGTERM)
+        self._request_end(signal.SIGTERM)
 
-    def _ask(self, signum: signal.Signals) -> None:
-        if not self._asked:
-            self._asked = True
+    def _request_end(self, signum: signal.Signals) -> None:
+        if not self._is_asked:
+            self._is_asked = True
             self._deadline = time.monotonic() + kill_delay(os.environ)
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.kill(self.pid, signum)
 
     def discard(self) -> None:
-        """The sweep is over: kill it, and nobody needs to try it again."""
+        """Kill the run because the sweep is over. It is not tried again."""
         self.is_unwanted = True
         self.kill()
 
     def kill(self) -> None:
-        """End all its processes now, those in other sessions too."""
+        """Kill all processes of the run now, those in other sessions too."""
         process.kill_group(self.pid)
-        mine = os.environ.get(process.MARK)
-        if mine:
-            process.kill_marked(f"{process.MARK}={mine}", f"WANDB_RUN_ID={self.run_id}")
+        if slot := os.environ.get(Variable.SLOT):
+            process.kill_marked(f"{Variable.SLOT}={slot}", f"{Variable.RUN_ID}={self.run_id}")
 
-    def patience(self) -> float:
-        """Seconds until it is killed for not ending; infinite when nobody asked it to."""
+    def seconds_to_kill(self) -> float:
+        """Return the seconds until a run that should end is killed; infinite if it need not end."""
         return float("inf") if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     def poll(self) -> RunEnd | None:
-        """How it ended, None while it runs. What it left running (data loaders, other ranks) is killed."""
-        if self.patience() <= 0:
+        """Return how the run ended, or None while it runs. Kills the processes that an ended run left."""
+        if self.seconds_to_kill() <= 0:
             self.kill()
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         if pid == 0:
             return None
         code = os.waitstatus_to_exitcode(status)
-        tail = self._tail()
+        tail = last_lines(output_from(self._output, max(self._start, _size(self._output) - TAIL_BYTES)))
         failure = self._failure(code, tail)
         process.kill_group(self.pid)
         if code < 0:
             self.kill()
         taken_away = self._preempted and code != 0
-        return RunEnd(self.run_id, EXIT_PREEMPTED if taken_away else code, failure, tail)
+        return RunEnd(self.run_id, ExitCode.PREEMPTED if taken_away else code, failure, tail)
 
     def _failure(self, code: int, tail: str) -> Failure | None:
         if self.is_unwanted:
             return None
-        if self._preempted and code != 0:  # also 1: a cluster ends wandb's process too
+        if self._preempted and code != 0:  # also exit code 1: a cluster ends wandb's process too
             return Failure.SIGNAL
-        return classify(code, tail, host_memory_kills() > self._memory_kills)
+        reported = reported_failure(Path(os.environ[Variable.FAILURE_FILE]))
+        return classify(code, tail, reported, host_memory_kills() > self._memory_kills)
 
-    def _tail(self) -> str:
-        if not self._output.exists():
-            return ""
-        with self._output.open("rb") as output:
-            size = output.seek(0, os.SEEK_END)
-            output.seek(max(self._from, size - TAIL_BYTES))
-            return last_lines(output.read())
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 class Runner:
-    """Starts runs: forked from this process once it is warm, as new processes where that cannot be."""
+    """Starts runs: forks of this process if it is warm, else new processes."""
 
     def __init__(self, api: AgentApi, cwd: Path, output: Path) -> None:
         self._api = api
@@ -116,50 +111,51 @@ class Runner:
         self._cwd = cwd
         self._output = output
         self._warm: WarmParent | None = None
-        self._said = ""
+        self._warned: str | None = None
 
     def start(self, command: Command) -> RunProcess:
-        """Start the run that `command` describes."""
+        """Start the run of `command`."""
         environ = self._environment(command.run_id)
-        params = Path(environ["WANDB_SWEEP_PARAM_PATH"])
+        params = Path(environ[Variable.PARAMETERS_FILE])
         params.parent.mkdir(parents=True, exist_ok=True)
         params.write_text(yaml.safe_dump({"wandb_version": 1, **(command.args or {})}))
         how = invocation(
             self._template, command.program, command.args or {}, params.with_suffix(".json"), environ
         )
+        Path(environ[Variable.FAILURE_FILE]).unlink(missing_ok=True)
         parent = self._warm_parent(how, environ)
         pid = parent.fork(how.script, environ) if parent and how.script else self._exec(how, environ)
         return RunProcess(command.run_id, pid, self._output)
 
     def _environment(self, run_id: str) -> dict[str, str]:
         path = self._api.path
-        environ = {**os.environ, "WANDB_RUN_ID": run_id, "WANDB_SWEEP_ID": path.id}
+        environ = {**os.environ, Variable.RUN_ID: run_id, Variable.SWEEP_ID: path.id}
         environ.pop("WANDB_SERVICE", None)
         environ["PATH"] = process.path_of_runs(os.environ)
         environ |= {"WANDB_ENTITY": path.entity or "", "WANDB_PROJECT": path.project or ""}
         folder = environ.setdefault("WANDB_DIR", str(self._cwd))
-        environ["WANDB_SWEEP_PARAM_PATH"] = f"{folder}/wandb/sweep-{path.id}/config-{run_id}.yaml"
+        environ[Variable.PARAMETERS_FILE] = f"{folder}/wandb/sweep-{path.id}/config-{run_id}.yaml"
         return environ
 
     def _warm_parent(self, how: Invocation, environ: Mapping[str, str]) -> WarmParent | None:
-        """What to fork from, warmed up at the first run; None when the run needs a new process."""
+        """Return what to fork from, warm after the first run, or None if the run needs a new process."""
         if how.script is None:
             return None
         program = Path(how.script[0])
         self._warm = self._warm or _warmed_up(program, environ)
         reason = self._warm.prepare(environ) if self._warm.program == program else "the program is another"
-        if reason and reason != self._said:
+        if reason and reason != self._warned:
             log.warning("runs start as new processes: %s", reason)
-        self._said = reason
+        self._warned = reason
         return None if reason else self._warm
 
     def _exec(self, how: Invocation, environ: Mapping[str, str]) -> int:
-        """A new process for `how`, which dies with this one. No thread runs here, so a fork is safe."""
+        """Start a new process that dies with this one. No other thread runs here, so a fork is safe."""
         flush()
         if pid := os.fork():
             return pid
         try:
-            leave_parent()
+            detach_from_parent()
             os.execvpe(how.argv[0], how.argv, environ)
         except OSError as error:
             print(f"cannot start {how.argv[0]}: {error.strerror}", file=sys.stderr, flush=True)

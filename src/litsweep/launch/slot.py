@@ -1,4 +1,4 @@
-"""A slot as its supervisor sees it: the agent process on it, what it said, what it runs."""
+"""A slot for its supervisor: the agent process, its messages, and its run."""
 
 import contextlib
 import os
@@ -11,11 +11,10 @@ from pathlib import Path
 
 from litsweep.launch import process
 from litsweep.launch.devices import Slot
-from litsweep.launch.failure import RunEnd, last_lines
-from litsweep.launch.link import LineSocket, Message, Streak
+from litsweep.launch.failure import TAIL_BYTES, RunEnd, last_lines
+from litsweep.launch.link import FailureStreak, LineSocket, Message
 from litsweep.launch.options import LaunchOptions, SlotState, SlotView
-from litsweep.launch.process import MARK
-from litsweep.sweep.run import Failure
+from litsweep.sweep.contract import Failure, Variable
 
 FIRST_RESTART_SECONDS = 1.0
 RESTARTS_WITHOUT_A_RUN = 5
@@ -30,15 +29,15 @@ class SlotAgent:
         self.state = SlotState.STARTING
         self.run: str | None = None
         self.wants_run = False
-        self.has_turn = False  # from the permission to take a run until that run's end
-        self.streak = Streak(options.max_consecutive_failures)
+        self.has_permission = False  # from the permission to take a run until that run's end
+        self.streak = FailureStreak(options.max_consecutive_failures)
         self.done = self.failed = 0
         self.reason = ""
         self._slot = slot
-        self._mark = f"{MARK}={launch_id}:{slot.index}"
+        self._mark = f"{Variable.SLOT}={launch_id}:{slot.index}"
         self._argv = [sys.executable, "-m", MODULES[options.agent], sweep, "--log", str(log)]
         self._environ = {**options.environ, **slot.environment(options.environ)}
-        self._environ[MARK] = self._mark.partition("=")[2]
+        self._environ[Variable.SLOT] = self._mark.partition("=")[2]
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._link: LineSocket | None = None
@@ -47,28 +46,21 @@ class SlotAgent:
 
     @property
     def is_open(self) -> bool:
+        """True until the slot is done or closed."""
         return self.state not in (SlotState.DONE, SlotState.CLOSED)
 
     @property
     def is_busy(self) -> bool:
-        """True while it has a run or may take one."""
+        """True while the agent has a run or may take one."""
         return self.is_open and self._link is not None and not self.wants_run
 
     def view(self) -> SlotView:
-        """What a table shows of it."""
-        return SlotView(
-            self.index,
-            self._slot.devices,
-            self.state,
-            self._log,
-            self.run,
-            self.done,
-            self.failed,
-            self.reason,
-        )
+        """Return the slot's row of a table."""
+        counts = (self.done, self.failed)
+        return SlotView(self.index, self._slot.devices, self.state, self._log, self.run, *counts, self.reason)
 
     def start(self) -> None:
-        """Start the agent, when its time has come and none is there."""
+        """Start the agent if none runs and a restart is due."""
         if not self.is_open or self._link is not None or time.monotonic() < self._restart_at:
             return
         ours, theirs = socket.socketpair()
@@ -79,20 +71,21 @@ class SlotAgent:
         self.state = SlotState.STARTING
 
     def fileno(self) -> int | None:
+        """Return the descriptor of the agent's messages, or None without an agent."""
         return self._link.fileno() if self._link else None
 
     def receive(self) -> list[Message]:
-        """What the agent has said. Raises ConnectionError when it is gone."""
+        """Return the agent's messages. Raises ConnectionError if the agent has ended."""
         return self._link.receive() if self._link else []
 
     def go(self) -> None:
-        """Let it take a run."""
+        """Permit the agent to take a run."""
         self._order("go")
-        self.has_turn = True
+        self.has_permission = True
         self.state = SlotState.IDLE
 
     def leave(self, reason: str = "") -> None:
-        """Let it go."""
+        """Order the agent to leave."""
         self._order("leave", reason)
 
     def _order(self, order: str, reason: str = "") -> None:
@@ -100,32 +93,33 @@ class SlotAgent:
         if self._link:
             self._link.send(order=order, reason=reason)
 
-    def started(self, run: str) -> None:
+    def run_started(self, run: str) -> None:
+        """Record the agent's run."""
         self.run = run
         self.state = SlotState.RUNNING
         self._restarts = 0
 
-    def ended(self, end: RunEnd) -> None:
+    def run_ended(self, end: RunEnd) -> None:
         """Count the run."""
         self.run = None
-        self.has_turn = False
+        self.has_permission = False
         self.state = SlotState.IDLE
         self.done += end.failure is None
         self.failed += end.failure is not None and not end.is_preempted
         self.streak.add(end)
 
     def close(self, reason: str) -> None:
-        """Give the slot up."""
+        """Close the slot for good."""
         self.leave(reason)
         self.state = SlotState.CLOSED
         self.reason = reason
 
-    def gone(self) -> RunEnd | None:
-        """The agent has died: clean up after it, plan its next start; returns the end of the run it had."""
+    def died(self) -> RunEnd | None:
+        """Clean up after the agent's death and plan a restart. Return the end of its run, if it had one."""
         self.kill()
         lost = RunEnd(self.run, -signal.SIGKILL, Failure.LOST, "its agent died") if self.run else None
         self.run = None
-        self.wants_run = self.has_turn = False
+        self.wants_run = self.has_permission = False
         if self.is_open:
             self._plan_restart()
         return lost
@@ -141,16 +135,16 @@ class SlotAgent:
         self.state = SlotState.RESTARTING
 
     def _tail(self) -> str:
-        return last_lines(self._log.read_bytes()[-16384:]) if self._log.exists() else ""
+        return last_lines(self._log.read_bytes()[-TAIL_BYTES:]) if self._log.exists() else ""
 
     def signal(self, signum: signal.Signals) -> None:
-        """Send the agent (not its run) a signal."""
+        """Send a signal to the agent, not to its run."""
         if self._process and self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(signum)
 
     def kill(self) -> None:
-        """End the agent and everything it started, now."""
+        """Kill the agent and all that it started."""
         if self._process:
             if self._process.poll() is None:
                 os.killpg(self._process.pid, signal.SIGKILL)

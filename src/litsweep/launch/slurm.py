@@ -1,10 +1,11 @@
 """`litsweep launch --on slurm`: a job array of agents, one per task, submitted with sbatch.
 
 Each task is one agent (see agent.py) with the GPUs that Slurm gives it. When Slurm takes a task back it sends
-SIGTERM, a run saves a checkpoint and goes back into the sweep, and the requeued task, or any other, goes on
-with it. The key travels in the job's environment, never in the script.
+SIGTERM. The run then saves a checkpoint and returns to the sweep, and the requeued task or any other one
+resumes it. The API key is in the job's environment, never in the script.
 """
 
+import argparse
 import os
 import re
 import shlex
@@ -12,45 +13,39 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from litsweep.errors import LitsweepError
-from litsweep.launch.options import LaunchOptions, log_folder
-from litsweep.launch.protocol import SweepPath, connect, credentials, require_online
+from litsweep.launch.launcher import CPUS_PER_AGENT, GPUS_PER_AGENT, Flag, Launcher, View
+from litsweep.launch.options import AgentOptions, log_folder
+from litsweep.launch.protocol import SweepPath, client_environment, connect, credentials
 from litsweep.launch.retry import Retries
-from litsweep.launch.variables import FAILURES_IN_A_ROW
+from litsweep.sweep.contract import Variable
 
-NOTICE_SECONDS = 120  # SIGTERM comes so long before the time limit
+NOTICE_SECONDS = 120  # between SIGTERM and the time limit
 _LOOPBACK = re.compile(r"//(127\.|localhost|\[::1\])")
 
 
 @dataclass(frozen=True)
-class SlurmOptions:
-    """What to ask of Slurm.
+class SlurmOptions(AgentOptions):
+    """Options of a launch on Slurm.
 
     `array` is sbatch's own (`0-63%16`); without it `agents` tasks start. `time` is sbatch's time limit
-    (`4:00:00`). `count` bounds the runs of each task. `extra` are further sbatch options, whole
-    (`--account=lab`). The rest is as in LaunchOptions.
+    (`4:00:00`). `count` limits the runs of each task. `extra` are further sbatch options, each whole
+    (`--account=lab`).
     """
 
-    agents: int = 1
     array: str | None = None
     time: str | None = None
     partition: str | None = None
     gpus_per_agent: int = 0
     cpus_per_agent: int | None = None
-    count: int | None = None
-    max_consecutive_failures: int = FAILURES_IN_A_ROW
-    log_dir: Path = Path("logs")
-    keep_checkpoints: int = LaunchOptions.keep_checkpoints
-    min_free_gb: float = LaunchOptions.min_free_gb
-    extra: Sequence[str] = field(default_factory=tuple)
+    extra: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Task:
-    """One agent as squeue lists it: `state` is Slurm's, `where` its node or the reason why it waits."""
+    """One agent as squeue lists it: `state` is Slurm's, `where` its node or its reason for waiting."""
 
     job: str
     state: str
@@ -58,35 +53,63 @@ class Task:
     where: str
 
 
-def submit(sweep: str, options: SlurmOptions, environ: Mapping[str, str] = os.environ) -> str:
-    """Submit the array of agents; returns the job's number.
+def _launch(sweep: str, args: argparse.Namespace, view: View) -> None:
+    if message := warning():
+        print(f"litsweep: {message}", file=sys.stderr)
+    print(submit(sweep, SlurmOptions.of(args, gpus_per_agent=int(args.gpus_per_agent)), os.environ))
+    print(f"`litsweep status {sweep}` lists the agents, `litsweep cancel` ends them", file=sys.stderr)
 
-    Raises LitsweepError when there is no such sweep, no Slurm, or Slurm refuses the job.
+
+def _fault(args: argparse.Namespace) -> str | None:
+    if args.gpus_per_agent.is_integer():
+        return None
+    return f"--gpus-per-agent {args.gpus_per_agent}: Slurm gives whole GPUs; Ray can share one"
+
+
+LAUNCHER = Launcher(
+    "slurm",
+    "Slurm",
+    (
+        Flag("--time", metavar="H:MM:SS", help="time limit of an agent"),
+        Flag("--partition", help="partition of the agents"),
+        Flag("--array", help="sbatch's own, such as 0-63%%16, instead of --agents"),
+        Flag("--sbatch", dest="extra", action="append", default=[], metavar="=OPTION",
+             help="any other option of sbatch, whole"),
+        GPUS_PER_AGENT,
+        CPUS_PER_AGENT,
+    ),
+    _launch,
+    _fault,
+)  # fmt: skip
+
+
+def submit(sweep: str, options: SlurmOptions, environ: Mapping[str, str] = os.environ) -> str:
+    """Submit the array of agents and return the job's number.
+
+    Raises LitsweepError if the sweep or Slurm is missing, or if Slurm refuses the job.
     """
-    require_online(environ)
-    environ = {**environ, **credentials(environ)}
+    environ = client_environment(environ)
     api = connect(sweep, environ)
     logs = log_folder(options.log_dir, api.path.id).resolve()
-    Retries(api).take_up()
-    return _slurm(["sbatch", "--parsable"], environ, script(api.path, options, logs)).partition(";")[0]
+    Retries(api).requeue_crashed()
+    return _slurm(["sbatch", "--parsable"], environ, script(api.path, options, str(logs))).partition(";")[0]
 
 
-def warning(environ: Mapping[str, str] = os.environ) -> str:
-    """What may keep the nodes from the server; empty when nothing does."""
+def warning(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return a warning if other nodes cannot reach the server, else None."""
     base_url = credentials(environ)["WANDB_BASE_URL"]
     if not _LOOPBACK.search(base_url):
-        return ""
+        return None
     return (
         f"{base_url} can be reached from this machine only: for agents on other nodes start the server with "
         "`litsweep serve --host 0.0.0.0` and set WANDB_BASE_URL to this machine's name"
     )
 
 
-def script(path: SweepPath, options: SlurmOptions, logs: Path) -> str:
-    """The batch script. The task's shell becomes the agent, so that Slurm's signals reach it."""
-    log = f"{logs}/slot-%a.log"
+def script(path: SweepPath, options: SlurmOptions, logs: str) -> str:
+    """Return the batch script. The task's shell becomes the agent, so that Slurm's signals reach it."""
     asked = {
-        "job-name": job_name(path.id),
+        "job-name": _job_name(path.id),
         "array": options.array or f"0-{options.agents - 1}",
         "time": options.time,
         "partition": options.partition,
@@ -94,38 +117,37 @@ def script(path: SweepPath, options: SlurmOptions, logs: Path) -> str:
         "ntasks": 1,
         "cpus-per-task": options.cpus_per_agent,
         "signal": f"B:TERM@{NOTICE_SECONDS}" if options.time else None,
-        "output": log,
+        "output": f"{logs}/slot-%a.log",
         "open-mode": "append",
     }
     lines = [f"#SBATCH --{name}={value}" for name, value in asked.items() if value is not None]
     lines += ["#SBATCH --requeue", *(f"#SBATCH {option}" for option in options.extra)]
-    agent = [sys.executable, "-m", "litsweep.launch.agent", f"{path.entity}/{path.project}/{path.id}"]
+    agent = [sys.executable, "-m", "litsweep.launch.agent", str(path)]
     agent += ["--max-consecutive-failures", str(options.max_consecutive_failures)]
     agent += ["--keep-checkpoints", str(options.keep_checkpoints), "--min-free-gb", str(options.min_free_gb)]
     agent += ["--count", str(options.count)] if options.count else []
     slot_log = f'--log "{logs}/slot-$SLURM_ARRAY_TASK_ID.log"'
     threads = 'export OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"'
-    mark = 'export LITSWEEP_SLOT="$SLURM_JOB_ID:$SLURM_ARRAY_TASK_ID"'
+    mark = f'export {Variable.SLOT}="$SLURM_JOB_ID:$SLURM_ARRAY_TASK_ID"'
     return "\n".join(["#!/bin/bash", *lines, threads, mark, f"exec {shlex.join(agent)} {slot_log}", ""])
 
 
-def job_name(sweep_id: str) -> str:
-    """How the jobs of a sweep are found again."""
+def _job_name(sweep_id: str) -> str:
     return f"litsweep-{sweep_id}"
 
 
 def status(sweep: str, environ: Mapping[str, str] = os.environ) -> list[Task]:
-    """The agents of the sweep that Slurm has waiting or running."""
-    name = job_name(SweepPath.parse(sweep, environ).id)
+    """Return the agents of the sweep that wait or run on Slurm."""
+    name = _job_name(SweepPath.parse(sweep, environ).id)
     lines = _slurm(["squeue", "--noheader", "--array", f"--name={name}", "--format=%i|%T|%M|%R"], environ)
     return [Task(*line.strip().split("|", 3)) for line in lines.splitlines() if line.strip()]
 
 
 def cancel(sweep: str, environ: Mapping[str, str] = os.environ) -> int:
-    """Take all agents of the sweep back, their runs ending as if preempted; returns how many there were."""
+    """Cancel all agents of the sweep and return their number. Their runs end as preempted."""
     tasks = status(sweep, environ)
     if tasks:
-        _slurm(["scancel", f"--name={job_name(SweepPath.parse(sweep, environ).id)}"], environ)
+        _slurm(["scancel", f"--name={_job_name(SweepPath.parse(sweep, environ).id)}"], environ)
     return len(tasks)
 
 

@@ -1,8 +1,8 @@
-"""One slot's agent by way of the stock `wandb agent`: one of its processes per run.
+"""The agent of one slot that starts a stock `wandb agent` for each run, for users who prefer it.
 
-For who wants W&B's own agent on every run. A fresh one for each run never counts failures across runs (which
-would shut it down after three, early-stopped runs included) and says by its end that the run has ended; the
-price is its five seconds before each run. How the run ended is asked of the server.
+A new `wandb agent` for each run has no count of failures. A single one would shut down after three,
+early-stopped runs included. Its exit marks the end of the run. The price is its wait of five seconds before
+each run. The server knows how the run ended.
 """
 
 import contextlib
@@ -20,37 +20,37 @@ from typing import NoReturn
 
 from litsweep.errors import LitsweepError
 from litsweep.launch import process
-from litsweep.launch.agent import be_agent, parse
-from litsweep.launch.failure import TRACEBACK, RunEnd, classify, last_lines
+from litsweep.launch.agent import parse, run_agent
+from litsweep.launch.failure import TRACEBACK, classify, last_lines, output_from
 from litsweep.launch.link import Link
 from litsweep.launch.protocol import AgentApi
-from litsweep.sweep.run import Failure, RunState
+from litsweep.sweep.contract import Failure, RunState, Variable, reported_failure
 
 POLL_SECONDS = 0.2
 _RUN_STARTED = re.compile(rb"Running runs: \['(\S+)'\]")
 _RUN_ENDED = re.compile(rb"Cleaning up finished run: (\S+)")
-_WELL = (RunState.FINISHED, RunState.RUNNING)  # running: the server has yet to digest the end
+_SUCCESSFUL = (RunState.FINISHED, RunState.RUNNING)  # running: the server has not processed the end yet
 
 
 class StockAgent:
-    """Starts `wandb agent --count 1` for every run it may take."""
+    """Starts `wandb agent --count 1` for each run that it may take."""
 
     def __init__(self, api: AgentApi, link: Link, output: Path) -> None:
         self._api = api
         self._link = link
         self._output = output
         self._leaving = ""
-        self._told_to_end = False
+        self._is_terminated = False
         self._agent: subprocess.Popen[bytes] | None = None
 
     def run(self) -> str:
-        """Work until the sweep is done or told to leave; returns why it left."""
-        for signum, handler in ((signal.SIGINT, self._drain), (signal.SIGTERM, self._stop)):
-            signal.signal(signum, handler)
+        """Work until the sweep is done or an order to leave comes. Return why the agent left."""
+        signal.signal(signal.SIGINT, self._drain)
+        signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGHUP, self._abort)
         while not self._leaving:
             self._link.send(event="ask")
-            if self._may_go():
+            if self._wait_for_permission():
                 self._one_run()
         self._link.send(event="left", reason=self._leaving)
         return self._leaving
@@ -60,25 +60,23 @@ class StockAgent:
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         self._leaving = self._leaving or "interrupted"
-        self._told_to_end = True
-        # Only the run itself: a W&B service that ends, the run's or the agent's, breaks whom it serves.
-        for pid in process.marked_roots(*self._run_marks(), "WANDB_RUN_ID"):
+        self._is_terminated = True
+        # Only the run gets the signal. If a W&B service ends, its clients fail.
+        marks = (_slot_mark(), f"{Variable.SWEEP_ID}={self._api.path.id}", Variable.RUN_ID)
+        for pid in process.marked_roots(*marks):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
     def _abort(self, signum: int, frame: FrameType | None) -> NoReturn:
-        process.kill_marked(f"{process.MARK}={os.environ.get(process.MARK, '')}", patience=1.0)
+        process.kill_marked(_slot_mark(), patience=1.0)
         os._exit(128 + signum)
 
-    def _run_marks(self) -> list[str]:
-        return [f"{process.MARK}={os.environ.get(process.MARK, '')}", f"WANDB_SWEEP_ID={self._api.path.id}"]
-
-    def _may_go(self) -> bool:
+    def _wait_for_permission(self) -> bool:
         while not self._leaving:
             for order in self._receive():
                 if order == "go":
                     return True
-                self._leaving = "no more runs wanted"
+                self._leaving = "no more runs are needed"
             if (fd := self._link.fileno()) is not None:
                 select.select([fd], [], [], POLL_SECONDS)
         return False
@@ -91,44 +89,31 @@ class StockAgent:
 
     def _one_run(self) -> None:
         before = self._output.stat().st_size if self._output.exists() else 0
-        path = self._api.path
-        argv = [
-            sys.executable,
-            "-m",
-            "wandb",
-            "agent",
-            "--count",
-            "1",
-            f"{path.entity}/{path.project}/{path.id}",
-        ]
+        _failure_file().unlink(missing_ok=True)
+        argv = [sys.executable, "-m", "wandb", "agent", "--count", "1", str(self._api.path)]
         environ = {**os.environ, "PATH": process.path_of_runs(os.environ)}
         with self._output.open("ab") as output:
             self._agent = process.start(argv, environ, output)
-        is_told = False
+        is_reported = False
         while self._agent.poll() is None:
             self._receive()
-            is_told = is_told or self._tell_start(before)
+            is_reported = is_reported or self._report_start(before)
             time.sleep(POLL_SECONDS)
-        self._tell_end(before, self._agent.returncode)
+        self._report_end(before, self._agent.returncode)
 
-    def _tell_start(self, before: int) -> bool:
-        """Name the run once the agent's log does, within 5 s: if this process dies, it is tried again."""
-        found = _RUN_STARTED.search(self._printed(before))
+    def _report_start(self, before: int) -> bool:
+        """Report the run once the log names it, within 5 s. It is retried if this process dies."""
+        found = _RUN_STARTED.search(output_from(self._output, before))
         if found:
             self._link.send(event="started", run=found[1].decode(), pid=0)
         return found is not None
 
-    def _printed(self, before: int) -> bytes:
-        with self._output.open("rb") as output:
-            output.seek(before)
-            return output.read()
-
-    def _tell_end(self, before: int, exit_code: int) -> None:
-        text = self._printed(before)
+    def _report_end(self, before: int, exit_code: int) -> None:
+        text = output_from(self._output, before)
         found = _RUN_ENDED.search(text)
         if found is None:
-            is_asked_to_end = self._leaving or self._told_to_end
-            if exit_code < 0 and not is_asked_to_end:  # its run may live on: the supervisor cleans up
+            is_asked_to_end = self._leaving or self._is_terminated
+            if exit_code < 0 and not is_asked_to_end:  # the run may still live; the supervisor kills it
                 self._abort(-exit_code, None)
             if exit_code and not is_asked_to_end:
                 raise LitsweepError(f"wandb agent ended with {exit_code}:\n{last_lines(text)}")
@@ -138,24 +123,32 @@ class StockAgent:
         state = self._api.run(run_id).get("state", RunState.PENDING)
         tail = last_lines(text)
         failure = self._failure(state, tail)
-        end = RunEnd(run_id, int(state not in _WELL), failure, tail)
-        self._link.send(event="ended", run=end.run_id, exit=end.exit_code, failure=end.failure, tail=end.tail)
+        exit_code = int(state not in _SUCCESSFUL)
+        self._link.send(event="ended", run=run_id, exit=exit_code, failure=failure, tail=tail)
 
     def _failure(self, state: str, tail: str) -> Failure | None:
-        """Why the run failed; a program that never started its run printed a reason, or ended well."""
-        if state in _WELL:
+        """Return why the run failed. A program that never started its run may have printed the reason."""
+        if state in _SUCCESSFUL:
             return None
-        if self._told_to_end:
+        if self._is_terminated:
             return Failure.SIGNAL
-        failure = classify(1, tail)
+        failure = classify(1, tail, reported_failure(_failure_file()))
         has_crashed = failure is not Failure.ERROR or TRACEBACK in tail
         return Failure.UNREPORTED if state == RunState.PENDING and not has_crashed else failure
 
 
+def _slot_mark() -> str:
+    return f"{Variable.SLOT}={os.environ.get(Variable.SLOT, '')}"
+
+
+def _failure_file() -> Path:
+    return Path(os.environ[Variable.FAILURE_FILE])
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Be the agent of one slot."""
+    """Run the agent of one slot."""
     args = parse(argv)
-    return be_agent(args, lambda api, link: StockAgent(api, link, args.log).run())
+    return run_agent(args, lambda api, link: StockAgent(api, link, args.log).run())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""W&B's own environment variables, with the meaning that they have for `wandb agent` and the client."""
+"""W&B's own environment variables, with their meaning for `wandb agent` and the client."""
 
 import json
 import os
@@ -18,19 +18,19 @@ KILL_DELAY_SECONDS = 30
 SHORTEST_KEY = 40
 HTTP_TIMEOUT_SECONDS = 60
 FAILURES_IN_A_ROW = 3
-INITIAL_FAILURES = 5  # the stock agent's limit where its other rule, three in the first minute, is off
+INITIAL_FAILURES = 5  # the stock agent's limit without its other rule (three in the first minute)
 _TRUE = ("y", "yes", "t", "true", "on", "1")
 
 
 def check_values(environ: Mapping[str, str]) -> None:
-    """Raise LitsweepError where a variable has a value that every agent would refuse."""
+    """Raise LitsweepError if a variable has a value that every agent would refuse."""
     for name in ("WANDB_AGENT_REPORT_INTERVAL", "WANDB_AGENT_KILL_DELAY", "WANDB_HTTP_TIMEOUT"):
         _seconds(environ, name, 0)
     _headers(environ)
 
 
 def check_key(environ: Mapping[str, str]) -> None:
-    """Raise LitsweepError where the client would refuse WANDB_API_KEY without asking the server."""
+    """Raise LitsweepError if the client would refuse WANDB_API_KEY without asking the server."""
     key = environ.get("WANDB_API_KEY", "")
     if key and environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         raise LitsweepError(
@@ -44,9 +44,9 @@ def check_key(environ: Mapping[str, str]) -> None:
 
 
 def client_settings() -> "wandb.Settings":
-    """Return the client's settings, from its files and variables. Starts a thread of the client's.
+    """Return the client's settings from its files and variables. Starts a thread of the client.
 
-    Raises LitsweepError where the client refuses a value.
+    Raises LitsweepError if the client refuses a value.
     """
     import wandb
     from pydantic import ValidationError  # the client's settings are a pydantic model
@@ -64,7 +64,7 @@ def client_settings() -> "wandb.Settings":
 
 
 def check_folder(environ: Mapping[str, str]) -> None:
-    """Raise LitsweepError where the files of runs cannot be written below WANDB_DIR."""
+    """Raise LitsweepError if the files of runs cannot be written below WANDB_DIR."""
     folder = Path(environ.get("WANDB_DIR") or ".").absolute()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
@@ -77,10 +77,10 @@ def kill_delay(environ: Mapping[str, str]) -> int:
 
 
 def failures_allowed(environ: Mapping[str, str] = os.environ) -> int:
-    """Return after how many failed runs in a row an agent gives up, where no option says so.
+    """Return the default number of failed runs in a row after which an agent gives up.
 
-    WANDB_AGENT_MAX_INITIAL_FAILURES is that number. WANDB_AGENT_DISABLE_FLAPPING=true leaves the stock
-    agent's other rule, five.
+    WANDB_AGENT_MAX_INITIAL_FAILURES is that number. With WANDB_AGENT_DISABLE_FLAPPING=true it is five, the
+    stock agent's other rule.
     """
     text = environ.get("WANDB_AGENT_MAX_INITIAL_FAILURES", "")
     if text.isdigit() and int(text) > 0:
@@ -89,7 +89,7 @@ def failures_allowed(environ: Mapping[str, str] = os.environ) -> int:
 
 
 class Http:
-    """Requests to a W&B server, by the proxy, headers, timeout and trust that the client would use."""
+    """Requests to a W&B server with the client's proxy, headers, timeout and certificates."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.timeout = _seconds(environ, "WANDB_HTTP_TIMEOUT", HTTP_TIMEOUT_SECONDS)
@@ -103,9 +103,11 @@ class Http:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
     def post(self, url: str, body: Mapping[str, object]) -> requests.Response:
+        """Post a JSON body. Return the answer."""
         return self.session.post(url, json=body, timeout=self.timeout, verify=self.verify)
 
     def head(self, url: str, timeout: float) -> requests.Response:
+        """Return the answer to a HEAD request."""
         return self.session.head(url, timeout=timeout, verify=self.verify)
 
 

@@ -1,8 +1,8 @@
-"""A warm start: this process makes imports of the program, once, and each run is forked from it.
+"""A warm start: this process makes the program's imports once, and each run is a fork of it.
 
-A fork costs milliseconds where a cold start imports torch and Lightning anew for seconds. It is safe while
-the parent has no other thread and has not touched CUDA; `unsafe_to_fork` looks. preload.py says which imports
-can be made beforehand, fresh.py makes the fork like a new process.
+A fork takes milliseconds. A new process imports torch and Lightning for seconds. Forking is safe while the
+parent has no other thread and has not used CUDA (`unsafe_to_fork`). preload.py finds the imports to make in
+advance. fresh.py resets the fork to the state of a new process.
 """
 
 import atexit
@@ -22,74 +22,75 @@ from typing import Any, NoReturn
 from litsweep.launch.fresh import (
     Cleanup,
     descriptors,
-    finish,
+    detach_from_parent,
+    exit_process,
     flush,
-    leave_parent,
     main_module,
-    renew,
+    reset_process,
     run_as_main,
 )
-from litsweep.launch.preload import Import, plan, replaced_modules, run_path
+from litsweep.launch.preload import Import, path_of_program, plan, replaced_modules
+from litsweep.sweep.contract import Variable
 
-OWN_VARIABLES = ("WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH")
+OWN_VARIABLES = (Variable.RUN_ID, Variable.PARAMETERS_FILE)
 """The environment variables that differ between the runs of an agent."""
 
 
 class WarmParent:
-    """Forks the runs of one program, and makes beforehand the imports that `preload.plan` allows.
+    """Forks the runs of one program, after the imports that `preload.plan` allows.
 
-    Modules that are not installed are left to the runs: a person may edit them between two runs. What cannot
-    be imported is left to the run too, where the error belongs.
+    Modules that are not installed are left to the runs, because a user may edit them between two runs.
+    Failing imports are left to the run too, which reports the error.
     """
 
     def __init__(self, program: Path, environ: Mapping[str, str] = os.environ) -> None:
         self.program = program
-        self.end = ""  # the line from which on the runs make the imports themselves
-        self._made: list[Import] = []
+        self.end = ""  # the line after which each run makes its own imports
+        self._imported: list[Import] = []
         self._is_broken = False
         self._changes: dict[str, str | None] = {}
-        self._read: set[str] = set()
+        self._read_values: set[str] = set()
         self._cleanups: list[Cleanup] = []
         self._files: set[int] = set()
-        self._path = run_path(program)
+        self._path = path_of_program(program)
         self._context = contextvars.Context()
         self._handlers: dict[int, Any] = {}
         self.prepare(environ)
 
-    def prepare(self, environ: Mapping[str, str]) -> str:
-        """Make the imports that the program as it is now allows; returns why it must not be forked, if so."""
+    def prepare(self, environ: Mapping[str, str]) -> str | None:
+        """Make the imports that the program now allows. Return why it must not be forked, or None."""
         importlib.invalidate_caches()
         try:
             wanted = plan(self.program)
         except OSError as error:
             return f"cannot read {error.filename}: {error.strerror}"
         self.end = wanted.end
-        if list(wanted.imports[: len(self._made)]) != self._made:
+        if list(wanted.imports[: len(self._imported)]) != self._imported:
             return f"{self.program} now has other imports"
         if replaced := replaced_modules(self.program):
             return f"the agent has loaded another module {replaced[0]} than the program's"
         if not self._is_broken:
-            self._context.run(self._load, wanted.imports[len(self._made) :], environ)
-        if self._read:
-            return f"importing the program reads {', '.join(sorted(self._read))}"
+            self._context.run(self._load, wanted.imports[len(self._imported) :], environ)
+        if self._read_values:
+            return f"importing the program reads {', '.join(sorted(self._read_values))}"
         return unsafe_to_fork()
 
     def _load(self, imports: Sequence[Import], environ: Mapping[str, str]) -> None:
         failed = 0
         open_before = descriptors()
-        with self._as_the_program(), self._watched(environ), self._noting_cleanups():
+        with self._program_interpreter(), self._watched_environment(environ), self._recorded_cleanups():
             for wanted in imports:
                 if not (failed and wanted.attempt == failed):
-                    failed = self._make(wanted)
-                self._made.append(wanted)
+                    failed = self._import(wanted)
+                self._imported.append(wanted)
                 if self._is_broken:
                     break
         self._files |= descriptors() - open_before
         gc.collect()
         gc.freeze()
 
-    def _make(self, wanted: Import) -> int:
-        """Returns the attempt that has failed, if any."""
+    def _import(self, wanted: Import) -> int:
+        """Make one import. Return the attempt that failed, or 0."""
         try:
             __import__(wanted.module, fromlist=wanted.names)
         except ModuleNotFoundError as error:
@@ -101,12 +102,12 @@ class WarmParent:
         return 0
 
     @contextlib.contextmanager
-    def _as_the_program(self) -> Iterator[None]:
-        """Be the program, and keep for its runs what imports change."""
+    def _program_interpreter(self) -> Iterator[None]:
+        """Give imports the interpreter state of the program, and keep their changes for the runs."""
         path, argv, main = list(sys.path), sys.argv, sys.modules["__main__"]
         handlers = {signum: signal.getsignal(signum) for signum in signal.valid_signals()}
         sys.path[:] = self._path
-        sys.argv = _WatchedArguments([str(self.program)], self._read)
+        sys.argv = _WatchedArguments([str(self.program)], self._read_values)
         sys.modules["__main__"] = main_module(str(self.program))
         try:
             yield
@@ -119,13 +120,13 @@ class WarmParent:
                     signal.signal(signum, handler)
 
     @contextlib.contextmanager
-    def _watched(self, environ: Mapping[str, str]) -> Iterator[None]:
-        """Have a run's environment, but for the variables that are its own."""
+    def _watched_environment(self, environ: Mapping[str, str]) -> Iterator[None]:
+        """Give imports a run's environment without its own variables, and record their changes."""
         before = dict(os.environ)
         _replace_environment({name: value for name, value in environ.items() if name not in OWN_VARIABLES})
         _apply(self._changes)
         os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # is_available() without starting CUDA
-        vars(os.environ).update(changes=self._changes, read=self._read)
+        vars(os.environ).update(changes=self._changes, read=self._read_values)
         plain = os.environ.__class__
         os.environ.__class__ = _WatchedEnviron
         try:
@@ -135,35 +136,35 @@ class WarmParent:
             _replace_environment(before)
 
     @contextlib.contextmanager
-    def _noting_cleanups(self) -> Iterator[None]:
+    def _recorded_cleanups(self) -> Iterator[None]:
         register = atexit.register
 
-        def note(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        def record(function: Any, /, *args: Any, **kwargs: Any) -> Any:
             self._cleanups.append((function, args, kwargs))
             return register(function, *args, **kwargs)
 
-        atexit.register = note
+        atexit.register = record
         try:
             yield
         finally:
             atexit.register = register
 
     def fork(self, script: Sequence[str], environ: Mapping[str, str]) -> int:
-        """Fork a child that runs `script`, a file and its arguments, as Python would; returns its pid.
+        """Fork a child that runs `script`, a file and its arguments, as Python would. Return its pid.
 
         The child leads a session of its own and dies with this process.
         """
         flush()
         if (pid := os.fork()) == 0:
-            self._be_the_run(script, environ)
+            self._run_child(script, environ)
         return pid
 
-    def _be_the_run(self, script: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    def _run_child(self, script: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
         code = 1
         inherited = set(sys.modules)
         try:
-            leave_parent()
-            renew(environ, self._cleanups, self._files)
+            detach_from_parent()
+            reset_process(environ, self._cleanups, self._files)
             _apply(self._changes)
             sys.path[:] = self._path
             for signum, handler in self._handlers.items():
@@ -171,36 +172,36 @@ class WarmParent:
             code = self._context.run(run_as_main, script)
         except BaseException:
             traceback.print_exc()
-        finish(code, inherited)
+        exit_process(code, inherited)
 
 
 class _WatchedArguments(list[str]):
-    """Notes that imports read more of `sys.argv` than the program's name: every run has its own."""
+    """Records that imports read more of `sys.argv` than the program's name: it differs between runs."""
 
     def __init__(self, arguments: list[str], read: set[str]) -> None:
         super().__init__(arguments)
-        self._read = read
+        self._read_values = read
 
     def __getitem__(self, key: Any) -> Any:
         if key != 0:
-            self._read.add("sys.argv")
+            self._read_values.add("sys.argv")
         return super().__getitem__(key)
 
     def __iter__(self) -> Iterator[str]:
-        self._read.add("sys.argv")
+        self._read_values.add("sys.argv")
         return super().__iter__()
 
     def __len__(self) -> int:
-        self._read.add("sys.argv")
+        self._read_values.add("sys.argv")
         return super().__len__()
 
     def __contains__(self, value: object) -> bool:
-        self._read.add("sys.argv")
+        self._read_values.add("sys.argv")
         return super().__contains__(value)
 
 
 class _WatchedEnviron(os._Environ[str]):
-    """Notes what imports read of a run's own variables, and what they change."""
+    """Records the run's own variables that imports read, and all variables that they change."""
 
     changes: dict[str, str | None]
     read: set[str]
@@ -232,15 +233,15 @@ def _apply(changes: Mapping[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def unsafe_to_fork() -> str:
-    """Why this process must not fork runs; empty when it may."""
+def unsafe_to_fork() -> str | None:
+    """Return why this process must not fork runs, or None if it may."""
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if others:
         return f"importing the program started threads ({', '.join(others)})"
     torch = sys.modules.get("torch")
     if (torch is not None and torch.cuda.is_initialized()) or _holds_gpu():
         return "importing the program touched CUDA"
-    return ""
+    return None
 
 
 def _holds_gpu() -> bool:

@@ -1,4 +1,4 @@
-"""A sweep as the stock `wandb` client reads it: the same against W&B cloud and the embedded backend."""
+"""The status of a sweep, read with the stock `wandb` client from W&B cloud or the embedded backend."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,13 @@ from typing import Any
 import wandb
 
 from litsweep.errors import LitsweepError
-from litsweep.launch.protocol import AgentApi, SweepPath, credentials
+from litsweep.launch.protocol import AgentApi, SweepPath, credentials, no_sweep
 from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.contract import FAILURE, Failure, RunState
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value, metric_values, objective_value
 from litsweep.sweep.pareto import front_of_sweep, ranked_by
-from litsweep.sweep.run import Failure, Run, RunState, count_words, state_word
+from litsweep.sweep.run import Run, count_words, state_word
 
 PAGE = 500
 
@@ -24,10 +25,10 @@ Curves = Sequence[Sequence[float]]
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One run of a sweep: `best` and `last` are the metric's, None before the run had a value.
+    """One run of a sweep: `best` and `last` are its values of the metric, None without one.
 
-    `objectives` has the best value of each of the sweep's metrics that the run has, in history or summary.
-    `stopped_early` says that the search ended it. `created_at` and `heartbeat_at` are seconds since 1970.
+    `objectives` has the best value of each metric of the sweep, from history or summary. `stopped_early` is
+    True if the search ended the run. `created_at` and `heartbeat_at` are seconds since 1970.
     """
 
     id: str
@@ -45,18 +46,18 @@ class RunStatus:
 
     @property
     def word(self) -> str:
-        """The word for its state."""
-        return state_word(self.state, self.stopped_early, self.summary.get("failure"))
+        """The word for the run's state."""
+        return state_word(self.state, self.stopped_early, self.summary.get(FAILURE))
 
     @property
     def is_broken(self) -> bool:
-        """As `Run.is_broken`."""
-        return self.state.is_broken_by(self.summary.get("failure"))
+        """True if the run ended with an error, as `Run.is_broken`."""
+        return self.state.is_broken_by(self.summary.get(FAILURE))
 
 
 @dataclass(frozen=True)
 class SweepStatus:
-    """A sweep and its runs at one moment, runs in order of creation."""
+    """A sweep and its runs at one moment, in order of creation."""
 
     path: str
     url: str
@@ -66,21 +67,22 @@ class SweepStatus:
 
     @property
     def metric(self) -> Metric | None:
-        """What the sweep optimizes, None when it declares no metric."""
+        """The metric that the sweep optimizes, or None."""
         return self.config.metric
 
     @property
     def gets_no_more_runs(self) -> bool:
-        """True when no run of it will be started."""
+        """True if the sweep starts no further run."""
         return self.state in ("FINISHED", "CANCELED", "CRASHED", "FAILED")
 
     @property
     def is_over(self) -> bool:
-        """True when no run of it is alive and none will be started."""
+        """True if no run is alive and none will start."""
         return self.gets_no_more_runs and not self.alive
 
     @property
     def alive(self) -> tuple[RunStatus, ...]:
+        """The runs that have not ended."""
         return tuple(run for run in self.runs if run.state.is_alive)
 
     @property
@@ -89,26 +91,26 @@ class SweepStatus:
 
     @property
     def unreported(self) -> int:
-        """How many runs ended without starting a W&B run."""
-        return sum(run.summary.get("failure") == Failure.UNREPORTED for run in self.runs)
+        """The number of runs that ended without starting a W&B run."""
+        return sum(run.summary.get(FAILURE) == Failure.UNREPORTED for run in self.runs)
 
     def count(self) -> Counter[str]:
-        """Runs by the word for their state."""
+        """Return the number of runs by the word for their state."""
         return count_words(run.word for run in self.runs)
 
     def best(self) -> RunStatus | None:
-        """The run with the best value of the metric; runs that failed stand behind all others."""
+        """Return the run with the best value of the metric, or None. Failed runs rank last."""
         return next(iter(self.ranked()), None)
 
     def ranked(self) -> tuple[RunStatus, ...]:
-        """The runs that have a value of the metric, in the order of `best`."""
+        """Return the runs with a value of the metric, the best first."""
         if self.metric is None:
             return ()
         order = ranked_by([run.best for run in self.runs], self._broken, self.metric)
         return tuple(self.runs[i] for i in order)
 
     def front(self) -> tuple[RunStatus, ...]:
-        """The runs of the Pareto front of a sweep with several metrics; else none."""
+        """Return the runs of the Pareto front; empty for a sweep with one metric."""
         metrics = self.config.metrics
         if len(metrics) < 2:
             return ()
@@ -119,32 +121,29 @@ class SweepStatus:
 
 @dataclass
 class SweepWatch:
-    """Reads one sweep again and again; what an ended run logged is read once, its summary each time."""
+    """Reads one sweep repeatedly: the history of an ended run once, its summary each time."""
 
     path: str
     _ended: dict[str, Curves] = field(default_factory=dict)
     _stopped_early: dict[str, bool] = field(default_factory=dict)
 
     def read(self) -> SweepStatus:
-        """The sweep now.
+        """Return the present status of the sweep.
 
-        Raises LitsweepError when there is no such sweep or its server does not answer.
+        Raises LitsweepError if the sweep does not exist or its server does not answer.
         """
         try:
             return self._read(wandb.Api())
         except (ValueError, wandb.Error) as error:
             said = str(error)
             if "Could not find sweep" in said or "Invalid path" in said:
-                raise LitsweepError(
-                    f"there is no sweep {self.path}: write ENTITY/PROJECT/ID as `wandb sweep` printed it; "
-                    "`litsweep status` lists the sweeps"
-                ) from None
+                raise no_sweep(self.path) from None
             if isinstance(error, ValueError):
                 raise
             raise LitsweepError(f"cannot read sweep {self.path}: {said}") from error
 
     def _read(self, api: "wandb.Api") -> SweepStatus:
-        sweep = api.sweep(self.path)  # type: ignore[no-untyped-call]
+        sweep = api.sweep(self.path)  # type: ignore[no-untyped-call]  # wandb
         config = parse_sweep(sweep.config)
         home = f"{sweep.entity}/{sweep.project}"
         found = list(api.runs(home, filters={"sweep": sweep.id}, per_page=PAGE, lazy=False))
@@ -154,7 +153,7 @@ class SweepWatch:
         return SweepStatus(f"{home}/{sweep.id}", sweep.url.replace("+", "%20"), sweep.state, config, runs)
 
     def _note_stopped(self, finished: Sequence[str], sweep: Any) -> None:
-        """Ask which of the runs the search ended, once there are new ones: the public API does not tell."""
+        """Ask which finished runs the search ended, if there are new ones. The public API lacks this."""
         if self._stopped_early.keys() >= set(finished):
             return
         known = credentials()
@@ -194,14 +193,14 @@ class SweepWatch:
 
 
 def _seconds(time: str | None) -> float | None:
-    """An ISO time in UTC as seconds since 1970."""
+    """Return an ISO time in UTC as seconds since 1970."""
     return datetime.fromisoformat(time).replace(tzinfo=UTC).timestamp() if time else None
 
 
 def _curve(run: Any, metric: Metric) -> list[float]:
-    """The values that decide: the extremes and the last one.
+    """Return the values that matter: the extremes and the last one.
 
-    One metric at a time: asked for several, the client leaves out the rows that lack any of them.
+    The client is asked for one metric at a time. For several, it would omit rows that lack any of them.
     """
     rows = list(run.scan_history(keys=[metric.name]))
     values = metric_values(Run(run.id, {}, history=rows), metric.name)

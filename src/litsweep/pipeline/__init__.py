@@ -1,17 +1,25 @@
-"""One run: configuration in, a trained and tested Lightning model out. Needs no server of ours.
+"""One run: parsed flags in, a trained and tested Lightning model out. It needs no server of ours.
 
-Importing this package is cheap; torch and lightning load with the first call.
+Importing this package is cheap. torch and lightning load on first use.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from litsweep.errors import Fault, LitsweepError
+from litsweep.errors import LitsweepError
+from litsweep.sweep.contract import ExitCode
 
 if TYPE_CHECKING:
     from litsweep.pipeline.classifier import ImageClassifier
     from litsweep.pipeline.datamodule import ImageDataModule
+    from litsweep.pipeline.preflight import check_parameters, logged_metrics, monitored, refused_values
+
+_HOMES = {
+    "ImageClassifier": "classifier",
+    "ImageDataModule": "datamodule",
+    **dict.fromkeys(("check_parameters", "logged_metrics", "monitored", "refused_values"), "preflight"),
+}
 
 __all__ = [
     "ImageClassifier",
@@ -25,7 +33,7 @@ __all__ = [
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train and test once, as agent.py's flags say. Return the exit code (docs/pipeline.md lists them)."""
+    """Train and test once with the flags of agent.py. Return the exit code (docs/pipeline.md lists them)."""
     from litsweep.pipeline.arguments import parse
     from litsweep.pipeline.experiment import run
 
@@ -33,62 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parse(sys.argv[1:] if argv is None else argv)
     except LitsweepError as error:
         print(f"agent.py: {error}", file=sys.stderr)
-        return 2
+        return ExitCode.CONFIG
     return run(arguments)
 
 
-def check_parameters(parameters: Mapping[str, object], argv: Sequence[str] = ()) -> list[Fault]:
-    """Say what is wrong with one value for each of some sweep parameters: unknown names, values of the wrong
-    type.
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-    `argv` holds the other flags that the sweep's `command` passes (a class path after `--model` decides which
-    names exist). Nothing is trained or downloaded.
-    """
-    from litsweep.pipeline.preflight import check_parameters
-
-    return check_parameters(parameters, argv)
-
-
-def refused_values(columns: Mapping[str, Sequence[object]], argv: Sequence[str] = ()) -> list[Fault]:
-    """Say which values the model, the data or the trainer cannot be made with, by making them with each.
-
-    `columns` has the values of each parameter. A value counts as refused if it fails together with the first
-    values of the others, and with the last. Nothing is said if the first and the last config fail as such.
-    """
-    from litsweep.pipeline.preflight import refused_values
-
-    return refused_values(columns, argv)
-
-
-def monitored(argv: Sequence[str] = ()) -> tuple[str, str]:
-    """Return the metric that picks the best checkpoint of a run with these flags, and `min` or `max`.
-
-    Raises LitsweepError if the flags are wrong.
-    """
-    from litsweep.pipeline.arguments import parse
-
-    options = parse(argv).options
-    return options.monitor, options.goal
-
-
-def logged_metrics(argv: Sequence[str] = ()) -> set[str]:
-    """Return the names of the metrics that a run with these flags logs, found by training on one batch.
-
-    Raises LitsweepError if the flags are wrong or that batch fails; prepares (downloads) the data set if need
-    be.
-    """
-    from litsweep.pipeline.preflight import logged_metrics
-
-    return logged_metrics(argv)
-
-
-def __getattr__(name: str) -> Any:
-    if name == "ImageClassifier":
-        from litsweep.pipeline.classifier import ImageClassifier
-
-        return ImageClassifier
-    if name == "ImageDataModule":
-        from litsweep.pipeline.datamodule import ImageDataModule
-
-        return ImageDataModule
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,4 +1,4 @@
-"""agent.py's flags, made from the type hints of the model, the data, the trainer and the run."""
+"""The flags of agent.py, made from the type hints of the model, the data, the trainer and the run."""
 
 import difflib
 import importlib
@@ -23,12 +23,14 @@ from litsweep.pipeline.classifier import ImageClassifier
 from litsweep.pipeline.datamodule import ImageDataModule
 from litsweep.pipeline.flags import Flag, Hints
 from litsweep.pipeline.ranges import AtLeastZero, Seed
+from litsweep.sweep.contract import Variable
 
 DESCRIPTION = """Train and test one model. A sweep's parameters are these flags, with the same names.
 --model and --data take a class path (my_package.MyModule); the flags below are then those of that class."""
 
-LINKED = ("input_shape", "num_classes")  # what the model is told about the data
+LINKED = ("input_shape", "num_classes")  # arguments of the model that come from the data
 WHAT = "the command line of agent.py"
+_STRAY = "is neither a flag nor a flag's value"
 _AGREE = "leave it out of the command, or out of the sweep's parameters"
 
 T = TypeVar("T")
@@ -39,14 +41,14 @@ class RunOptions:
     """Options of the run itself.
 
     Args:
-        seed: of weights, batches and augmentation; the same flags and seed give the same metrics on a CPU.
-        monitor: the metric that picks the best checkpoint and stops early: use the metric of the sweep.
-        mode: whether more or less of it is better; needed when monitor is not val_acc.
-        patience: epochs without a better monitor after which training stops; 0: never.
-        wandb: auto: what WANDB_MODE says, else online under an agent, else disabled.
+        seed: seed of weights, batches and augmentation; on a CPU equal flags and seed give equal metrics.
+        monitor: the metric that picks the best checkpoint and stops early; use the metric of the sweep.
+        mode: min or max, the better direction of monitor; needed if monitor is not val_acc.
+        patience: stop after this many epochs without a better monitor; 0: never.
+        wandb: auto: WANDB_MODE if it is set, else online under an agent, else disabled.
         checkpoints: best.ckpt and last.ckpt go to CHECKPOINTS/SWEEP (or "manual")/RUN ID/.
-        log_model: log checkpoints as W&B artifacts: the best of the sweep, and a preempted run's, which then
-            goes on where CHECKPOINTS is not seen.
+        log_model: log checkpoints as W&B artifacts: the best of the sweep, and those of a preempted run, so
+            that another machine can resume it.
         images_every_n_epochs: log a grid of validation images and predictions this often; 0: never.
     """
 
@@ -61,12 +63,13 @@ class RunOptions:
 
     @property
     def goal(self) -> Literal["min", "max"]:
+        """`max` or `min`: `mode`, or its default."""
         return self.mode or "max"
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """A command line that has been checked: its `flags`, and the class paths given for model and data."""
+    """A checked command line: its `flags`, and the class paths of the model and the data."""
 
     parser: LightningArgumentParser
     config: Namespace
@@ -75,16 +78,17 @@ class Arguments:
 
     @property
     def options(self) -> RunOptions:
+        """The options of the run, without those of model, data and trainer."""
         return RunOptions(**{field.name: self.config[field.name] for field in fields(RunOptions)})
 
     @property
     def parameters(self) -> dict[str, object]:
-        """Every flag's value under its name; nested values are plain lists and dicts."""
+        """The value of every flag by its name; nested values are plain lists and dicts."""
         values = {name: _plain(value) for name, value in self.config.as_dict().items()}
         return {**self.classes, **flatten(values)}
 
     def differences(self, config: Mapping[str, object]) -> list[Fault]:
-        """Say which flags a run's `config` has other values of, as the parser reads both."""
+        """Return the flags for which the parser reads other values from a run's `config`."""
         hints, written = hints_of(self.parser), self.parameters
         held = [flag for flag in flags.from_parameters(config, hints) if _is_known(flag.name, hints)]
         return [
@@ -94,7 +98,7 @@ class Arguments:
         ]
 
     def _has(self, held: Flag, hints: Hints) -> bool:
-        """True if the command line means the same with `held` added to it."""
+        """Return True if adding `held` to the command line would not change its meaning."""
         held, name = flags.spell(held, hints.get(held.name)), flags.root(held.name, hints)
         about = [flag for flag in self.flags if name and flags.root(flag.name, hints) == name]
         last = [flag for flag in about if flag.name == held.name or not flag.name.endswith("+")][-1:]
@@ -112,9 +116,9 @@ class Arguments:
 
 
 def parse(argv: Sequence[str]) -> Arguments:
-    """Check a command line, to which the parameters of a sweep's agent are added where it lacks them.
+    """Return the checked command line. Parameters of a sweep's agent are added if it lacks them.
 
-    Raises ConfigError, naming each wrong flag. `--help` prints and exits.
+    Raises ConfigError with every wrong flag. `--help` prints the help and exits.
     """
     words, asked = ["--help" if word == "-h" else word for word in argv], sweep_parameters()
     classes = named_classes([*flags.from_parameters(asked), *flags.read(words)[0]])
@@ -124,7 +128,8 @@ def parse(argv: Sequence[str]) -> Arguments:
     names = {flag.name for flag in given}
     given += [flag for flag in flags.from_parameters(asked, hints) if flag.name not in names]
     spelled = [flags.spell(flag, hints.get(flag.name)) for flag in given if not _names_class(flag)]
-    faults = [_stray(word) for word in others] + unknown_flags(spelled, hints)
+    faults = [Fault(word, _STRAY, "", "write --name value or --name=value") for word in others]
+    faults += unknown_flags(spelled, hints)
     if faults:
         known = [flag for flag in spelled if _is_known(flag.name, hints)]
         raise ConfigError(WHAT, [*faults, *ill_typed_flags(parser, known)])
@@ -132,7 +137,8 @@ def parse(argv: Sequence[str]) -> Arguments:
         config = parser.parse_args([str(flag) for flag in spelled])
     except ArgumentError as error:
         faults = ill_typed_flags(parser, spelled)
-        raise ConfigError(WHAT, faults or [_unexplained(error)]) from None
+        unexplained = Fault("agent.py", " ".join(str(error).split()), "", "")
+        raise ConfigError(WHAT, faults or [unexplained]) from None
     if config.monitor != RunOptions.monitor and config.mode is None:
         fix = "add --mode max or --mode min"
         raise ConfigError(
@@ -142,12 +148,12 @@ def parse(argv: Sequence[str]) -> Arguments:
 
 
 def named_classes(given: Sequence[Flag]) -> dict[str, str]:
-    """Return the class paths that `--model` and `--data` have, the last of each."""
+    """Return the last class paths given for `--model` and `--data`."""
     return {flag.name: str(flag.value) for flag in given if _names_class(flag)}
 
 
 def make_parser(classes: Mapping[str, str]) -> LightningArgumentParser:
-    """Make the parser for these class paths of the model and the data; ours where there is none."""
+    """Return the parser for these class paths of the model and the data. Missing ones are our own."""
     model = _class_of("model", classes, ImageClassifier, LightningModule)
     data = _class_of("data", classes, ImageDataModule, LightningDataModule)
     parser = LightningArgumentParser(prog="agent.py", description=DESCRIPTION, exit_on_error=False)
@@ -173,16 +179,16 @@ def hints_of(parser: LightningArgumentParser) -> dict[str, Any]:
 
 
 def unknown_flags(given: Sequence[Flag], hints: Hints) -> list[Fault]:
-    """Say which flags do not exist, with the nearest that do."""
+    """Return a fault for each flag that does not exist, with the nearest one that does."""
     return [_unknown(flag, hints) for flag in given if not _is_known(flag.name, hints)]
 
 
 def ill_typed_flags(
     parser: LightningArgumentParser, given: Sequence[Flag], fixed: Sequence[Flag] = ()
 ) -> list[Fault]:
-    """Say which flags have a value that their type does not allow, given flags that are right (`fixed`).
+    """Return a fault for each flag whose type does not allow its value, given correct flags (`fixed`).
 
-    Each is tried without the others, except for those that it hangs on: options of a class need its path.
+    Each flag is parsed alone, with the flags it depends on: options of a class need its path.
     """
     hints, faults = hints_of(parser), []
     right: dict[str | None, list[Flag]] = {}
@@ -195,7 +201,7 @@ def ill_typed_flags(
             faults.append(Fault(flag.name, "needs a value", "none", f"write --{flag.name}=VALUE"))
         elif _is_refused(parser, [*before, flag], root or flag.name):
             hint = hints.get(flag.name)
-            rule = flags.rule(hint, flag.value or "") if hint else f"is nothing that {root} takes"
+            rule = flags.rule(hint, flag.value or "") if hint else f"is not an option of {root}"
             faults.append(Fault(flag.name, rule, repr(flag.value), _near_value(flag, hints)))
         else:
             before.append(flag)
@@ -203,7 +209,7 @@ def ill_typed_flags(
 
 
 def _is_refused(parser: LightningArgumentParser, given: Sequence[Flag], name: str) -> bool:
-    """True if the parser refuses the last of these flags, all of which are about the flag `name`."""
+    """Return True if the parser refuses the last of these flags, which all belong to the flag `name`."""
     try:
         parser.parse_args([str(flag) for flag in given])
     except ArgumentError as error:
@@ -212,8 +218,8 @@ def _is_refused(parser: LightningArgumentParser, given: Sequence[Flag], name: st
 
 
 def sweep_parameters() -> dict[str, object]:
-    """Return the parameters of the sweep's run that this process is; none when it is not under an agent."""
-    path = os.environ.get("WANDB_SWEEP_PARAM_PATH")
+    """Return the sweep parameters of this run; empty if no agent started it."""
+    path = os.environ.get(Variable.PARAMETERS_FILE)
     if not path or not Path(path).exists():
         return {}
     written = yaml.safe_load(Path(path).read_text())
@@ -236,7 +242,7 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON can hold it; a class or function is the name that it is imported by."""
+    """Return a value that JSON can hold. Classes and functions become their import path."""
     if isinstance(value, Mapping | Namespace):
         items = value.as_dict() if isinstance(value, Namespace) else value
         return {name: _plain(inner) for name, inner in items.items()}
@@ -282,7 +288,8 @@ def _unknown(flag: Flag, hints: Hints) -> Fault:
     name = flag.name
     ending = name.rpartition(".")[2]
     endings = {known: known.rpartition(".")[2] for known in hints}
-    same = [known for known, its in endings.items() if ending in (its, _initials(its))]
+    initials = {name: "".join(word[:1] for word in its.split("_")) for name, its in endings.items()}
+    same = [known for known, its in endings.items() if ending in (its, initials[known])]
     guess = (same or difflib.get_close_matches(name, hints, n=1, cutoff=0.5))[:1]
     fix = f"did you mean {guess[0]}? " if guess else ""
     return Fault(
@@ -290,25 +297,12 @@ def _unknown(flag: Flag, hints: Hints) -> Fault:
     )
 
 
-def _initials(name: str) -> str:
-    """Return `lr` for `learning_rate`: how people abbreviate."""
-    return "".join(word[:1] for word in name.split("_"))
-
-
 def _near_value(flag: Flag, hints: Hints) -> str:
     near = difflib.get_close_matches(str(flag.value), flags.choices(hints.get(flag.name)), n=1)
     return f"did you mean {near[0]}?" if near else ""
 
 
-def _stray(word: str) -> Fault:
-    return Fault(word, "is neither a flag nor a flag's value", "", "write --name value or --name=value")
-
-
-def _unexplained(error: ArgumentError) -> Fault:
-    return Fault("agent.py", " ".join(str(error).split()), "", "")
-
-
 def instantiate(arguments: Arguments) -> tuple[LightningModule, LightningDataModule, dict[str, Any]]:
-    """Make the model and the data module; return them and the arguments of the Trainer."""
+    """Return the model, the data module, and the arguments of the Trainer."""
     made = arguments.parser.instantiate(arguments.config)
     return made.model, made.data, made.trainer.as_dict()

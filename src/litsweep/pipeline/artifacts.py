@@ -1,7 +1,7 @@
-"""Checkpoints as W&B artifacts: the best model of a sweep, and what a preempted run goes on from elsewhere.
+"""Checkpoints as W&B artifacts: the best model of a sweep, and the state of a preempted run.
 
-`model-SWEEP` gets a version from each run that is the sweep's best when it ends; the alias `best` is on the
-best of them. `checkpoint-RUN` holds both checkpoints of a preempted run until that has ended.
+Each run that ends as the best of its sweep adds a version to `model-SWEEP`. The alias `best` is on the best
+version. `checkpoint-RUN` holds both checkpoints of a preempted run until that run has ended.
 """
 
 import sys
@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 import torch
 import wandb
 
-from litsweep.pipeline.callbacks import Checkpoints
+from litsweep.pipeline.checkpoints import Checkpoints
 from litsweep.pipeline.tracking import ServerUnreachableError
+from litsweep.sweep.contract import MODEL_ARTIFACT
 
 T = TypeVar("T")
 
 BEST = "best"
 STEP = "global_step"
-MODEL = "model_artifact"
 _TYPE_OF_MODEL, _TYPE_OF_STATE = "model", "checkpoint"
 _ERRORS = (wandb.Error, ValueError, OSError)  # the client raises ValueError for an upload that failed
 
@@ -37,9 +37,9 @@ class Artifacts:
         self._state = f"checkpoint-{run.id}"
 
     def fetch(self) -> None:
-        """Bring a preempted run's checkpoints here, where those in the folder are missing or older.
+        """Download a preempted run's checkpoints if those in the folder are missing or older.
 
-        Raises ServerUnreachableError: from the start again, the run would write every row twice.
+        Raises ServerUnreachableError if that fails: a restart from scratch would log every row twice.
         """
         if not self._run.resumed:
             return
@@ -53,22 +53,22 @@ class Artifacts:
             ) from error
 
     def preempted(self) -> None:
-        """Log both checkpoints, from which the run goes on where it does not see this folder."""
+        """Upload both checkpoints, so that another machine can resume the run."""
         if self._checkpoints.last_path.is_file():
-            self._try("this run can go on only where its folder is seen", self._log_state)
+            self._try("only machines that see this folder can resume the run", self._log_state)
 
     def ended(self) -> dict[str, object]:
-        """Log the best checkpoint if it is the sweep's best so far; the run needs no other any more.
+        """Upload the best checkpoint if it is the sweep's best so far, and delete the preempted state.
 
-        Returns what the run's summary says of it.
+        Returns the new entries of the run's summary.
         """
         name = self._try("the best checkpoint is only in its folder", self._log_model)
         if self._run.resumed:
             self._try(f"the artifact {self._state} stays", self._delete_state)
-        return {MODEL: name} if name else {}
+        return {MODEL_ARTIFACT: name} if name else {}
 
     def _try(self, otherwise: str, action: Callable[[], T]) -> T | None:
-        """The training counts, whatever becomes of an upload."""
+        """Return the action's result. A failed upload prints `otherwise` and does not fail the run."""
         try:
             return action()
         except _ERRORS as error:
@@ -80,7 +80,9 @@ class Artifacts:
         self._checkpoints.make_folder()
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             state.download(root=scratch, skip_cache=True)
-            for path in sorted(Path(scratch).iterdir()):  # best.ckpt before last.ckpt, which counts
+            for path in sorted(
+                Path(scratch).iterdir()
+            ):  # last.ckpt comes last: its presence means that both are there
                 path.replace(folder / path.name)
 
     def _log_state(self) -> None:
@@ -110,18 +112,18 @@ class Artifacts:
         model = wandb.Artifact(self._model, _TYPE_OF_MODEL, metadata=metadata)
         model.add_file(best.best_model_path, name="model.ckpt", policy="immutable", skip_cache=True)
         self._run.log_artifact(model, aliases=[BEST]).wait()
-        self._settle()
+        self._move_alias()
         return str(model.qualified_name)
 
-    def _settle(self) -> None:
-        """Another run may have logged a better one meanwhile: whoever is last sees both."""
+    def _move_alias(self) -> None:
+        """Move the alias to the best version. Another run may have uploaded a better one meanwhile."""
         best = self._best_version()
         if best is not None and BEST not in best.aliases:
             best.aliases.append(BEST)
             best.save()
 
     def _best_version(self) -> wandb.Artifact | None:
-        """None where every version is somebody else's, or was judged by another metric."""
+        """Return the best of our versions with this monitor, or None."""
         best: wandb.Artifact | None = None
         for version in self._versions(_TYPE_OF_MODEL, self._model):
             is_ours = {"score", "monitor"} <= version.metadata.keys()
@@ -134,7 +136,7 @@ class Artifacts:
         return one > other if self._checkpoints.best.mode == "max" else one < other
 
     def _versions(self, kind: str, name: str) -> list[wandb.Artifact]:
-        """All versions, the newest first."""
+        """Return all versions, the newest first."""
         path = f"{self._home}/{name}"
         return list(self._api.artifacts(kind, path)) if self._exists(kind, name) else []
 
@@ -143,7 +145,7 @@ class Artifacts:
 
 
 def step_of(checkpoint: Path) -> int:
-    """The optimizer steps behind a checkpoint, -1 where there is none."""
+    """Return the number of optimizer steps of a checkpoint, or -1 if it does not exist."""
     if not checkpoint.is_file():
         return -1
     saved: dict[str, Any] = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=False)

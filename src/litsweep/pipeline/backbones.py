@@ -1,6 +1,7 @@
-"""The networks: a tutorial's four convolutions, a small residual net, torchvision's classification models."""
+"""Networks: a tutorial's four convolutions, a small residual net, and torchvision's classifiers."""
 
 import difflib
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -11,16 +12,14 @@ Shape = tuple[int, int, int]  # channels, height, width
 
 
 def build(name: str, input_shape: Shape, classes: int, width: int, dropout: float) -> nn.Module:
-    """Make the network `name`: images (n x c x h x w) in, logits (n x classes) out.
+    """Return the network `name`: images (n x c x h x w) in, logits (n x classes) out.
 
-    `width` is the number of channels of the first convolution of `tutorial` and `resnet`; torchvision's
-    models have their own. `dropout` acts on the features before the last layer. Raises ConfigError for an
-    unknown name and for a network that cannot take images of this shape.
+    `width` is the number of channels of the first convolution of our own networks; torchvision's have their
+    own. `dropout` acts on the features before the last layer. Raises ConfigError for an unknown name and for
+    a network that cannot take images of this shape.
     """
-    if name == "tutorial":
-        network: nn.Module = TutorialNet(input_shape, classes, width, dropout)
-    elif name == "resnet":
-        network = SmallResNet(input_shape, classes, width, dropout)
+    if own := BACKBONES.get(name):
+        network = own(input_shape, classes, width, dropout)
     else:
         network = _torchvision(name, input_shape, classes, dropout)
     _try_out(network, name, input_shape)
@@ -49,6 +48,7 @@ class TutorialNet(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the logits."""
         logits: Tensor = self.head(self.features(images))
         return logits
 
@@ -76,11 +76,14 @@ class SmallResNet(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the logits."""
         logits: Tensor = self.head(self.stages(self.stem(images)))
         return logits
 
 
 class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions and a shortcut, which is a 1 x 1 convolution if the shape changes."""
+
     def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
         super().__init__()
         self.residual = nn.Sequential(
@@ -98,6 +101,7 @@ class ResidualBlock(nn.Module):
             )
 
     def forward(self, features: Tensor) -> Tensor:
+        """Return the features with the residual added."""
         return torch.relu(self.residual(features) + self.shortcut(features))
 
 
@@ -105,14 +109,21 @@ def _plain(channels_in: int, channels_out: int, stride: int) -> nn.Conv2d:
     return nn.Conv2d(channels_in, channels_out, kernel_size=3, stride=stride, padding=1, bias=False)
 
 
+BACKBONES: dict[str, Callable[[Shape, int, int, float], nn.Module]] = {
+    "tutorial": TutorialNet,
+    "resnet": SmallResNet,
+}
+"""The networks of this package. A new one is a class and its name here. See `build` for the arguments."""
+
+
 def _torchvision(name: str, input_shape: Shape, classes: int, dropout: float) -> nn.Module:
     from torchvision import models
 
     known = models.list_models(module=models)
     if name not in known:
-        near = difflib.get_close_matches(name, ["tutorial", "resnet", *known], n=3) or ["tutorial", "resnet"]
+        near = difflib.get_close_matches(name, [*BACKBONES, *known], n=3) or list(BACKBONES)
         fix = f"did you mean {' or '.join(near)}?"
-        rule = "must be tutorial, resnet or a torchvision classification model"
+        rule = f"must be {', '.join(BACKBONES)} or a torchvision classification model"
         raise ConfigError("the model", [Fault("model.backbone", rule, name, fix)])
     options: dict[str, object] = {}
     if name in ("googlenet", "inception_v3"):
@@ -126,9 +137,10 @@ def _torchvision(name: str, input_shape: Shape, classes: int, dropout: float) ->
 
 
 class ToColor(nn.Module):
-    """Grey images as three equal channels, which torchvision's models expect."""
+    """Turns grey images into three equal channels, which torchvision's models expect."""
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the images with three channels."""
         return images.expand(-1, 3, -1, -1)
 
 

@@ -1,4 +1,4 @@
-"""ImageClassifier: the LightningModule that a sweep tunes when it names no other."""
+"""ImageClassifier: the default LightningModule of a sweep."""
 
 import math
 from typing import Literal
@@ -70,22 +70,26 @@ class ImageClassifier(LightningModule):
         return logits
 
     def training_step(self, batch: Batch, batch_idx: int) -> StepOutput:
+        """Return the smoothed loss and the logits of a batch; log both metrics."""
         images, labels = batch
         logits = self(images)
         loss = functional.cross_entropy(logits, labels, label_smoothing=self.hparams["label_smoothing"])
         return self._log_step("train", self.train_acc, loss, logits, labels)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> StepOutput:
+        """Return the loss and the logits of a batch; log both metrics."""
         images, labels = batch
         logits = self(images)
         return self._log_step("val", self.val_acc, functional.cross_entropy(logits, labels), logits, labels)
 
     def test_step(self, batch: Batch, batch_idx: int) -> StepOutput:
+        """Return the loss and the logits of a batch; log both metrics."""
         images, labels = batch
         logits = self(images)
         return self._log_step("test", self.test_acc, functional.cross_entropy(logits, labels), logits, labels)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimizer, with the schedule unless it is constant."""
         name = self.hparams["optimizer"]
         options = {"momentum": self.hparams["momentum"]} if name == "sgd" else {}
         optimizer: Optimizer = OPTIMIZERS[name](
@@ -103,7 +107,7 @@ class ImageClassifier(LightningModule):
         warmup = self.hparams["warmup"]
         if self.hparams["schedule"] == "one_cycle":
             rate, total = self.hparams["learning_rate"], max(steps, 3)
-            rising = max(warmup, min(1.0, 2 / total))  # one rising step makes OneCycleLR divide by zero
+            rising = max(warmup, min(1.0, 2 / total))  # OneCycleLR divides by zero for one rising step
             return OneCycleLR(optimizer, max_lr=rate, total_steps=total, pct_start=rising)
         return LambdaLR(optimizer, lambda step: cosine_with_warmup(step, steps, round(warmup * steps)))
 
@@ -118,7 +122,7 @@ class ImageClassifier(LightningModule):
 
 
 def cosine_with_warmup(step: int, steps: int, warmup_steps: int) -> float:
-    """Return the learning rate's factor: linear up to 1 at `warmup_steps`, then a half cosine to 0."""
+    """Return the factor of the learning rate: linear up to 1 at `warmup_steps`, then a half cosine to 0."""
     if step < warmup_steps:
         return (step + 1) / (warmup_steps + 1)
     done = (step - warmup_steps) / max(1, steps - warmup_steps)

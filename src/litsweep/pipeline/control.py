@@ -1,7 +1,7 @@
-"""How a run ends before its time: asked to stop, preempted by SIGTERM, or diverged.
+"""Early ends of a run: a stop request, preemption by SIGTERM, or divergence.
 
-A request may come at any moment, on one rank only, from a thread or a signal handler. It is noted at once and
-obeyed between two batches, by all ranks together, so that no rank waits for another that has left.
+A request may come at any moment, on one rank only, from a thread or a signal handler. It is recorded at once.
+All ranks act on it together between two batches, so that no rank waits for one that has left.
 """
 
 import signal
@@ -18,14 +18,14 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from torch import Tensor
 
-# After SIGTERM an epoch may go on so long: only between epochs is a resumed run equal to an unbroken one in
-# every metric. Slurm kills 30 s after SIGTERM by default (KillWait); half of that is for saving and telling.
+# How long an epoch may continue after SIGTERM. Resumed between epochs, a run has an unbroken one's metrics.
+# Slurm kills 30 s after SIGTERM by default (KillWait); half of that is for saving and reporting.
 FINISH_SECONDS = 15.0
-CHECK_EVERY = 10  # batches, where looking means waiting for other devices: on a GPU, and between ranks
+CHECK_EVERY = 10  # batches, if a check waits for a GPU or for other ranks
 
 
 class Request(IntEnum):
-    """Why training should end. The greatest of all ranks' requests counts."""
+    """Why training should end. The highest request of all ranks counts."""
 
     NONE = 0
     STOP = 1
@@ -34,7 +34,7 @@ class Request(IntEnum):
 
 
 class Interrupted(BaseException):
-    """Training ended before its time, on all ranks. Not an Exception, lest a model's `except` hide it."""
+    """Training ended early on all ranks. It is no Exception, so that a model's `except` cannot hide it."""
 
     def __init__(self, request: Request, message: str) -> None:
         self.request = request
@@ -42,7 +42,7 @@ class Interrupted(BaseException):
 
 
 class RunControl(Callback):
-    """Ends training when asked. `last_checkpoint` is where the state is saved for a later resumption."""
+    """Ends training on request. Saves the state to `last_checkpoint` for a later resumption."""
 
     def __init__(self, last_checkpoint: Path, monitor: str, seed: int) -> None:
         self._last_checkpoint = last_checkpoint
@@ -56,49 +56,52 @@ class RunControl(Callback):
         self._batches = 0
 
     def stop(self) -> None:
-        """Ask for a graceful stop. Safe to call from any thread."""
+        """Request a graceful stop. Safe to call from any thread."""
         self._request = max(self._request, Request.STOP)
 
     def is_preempted(self) -> bool:
-        """Whether SIGTERM has come; it need not have been obeyed yet."""
+        """Return True once SIGTERM has come, even before training ends."""
         return self._request is Request.PREEMPT
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Handle SIGTERM from here on."""
         self._take_sigterm()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Handle SIGTERM from here on."""
         self._take_sigterm()
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Handle SIGTERM from here on."""
         self._take_sigterm()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """End training on request, else seed the epoch."""
         self._obey(trainer)  # last.ckpt has just been saved
-        # Every epoch draws random numbers of its own, so that a resumed run draws those of an unbroken one.
+        # Each epoch has its own seed, so a resumed run draws the same numbers as an unbroken one.
         state = np.random.SeedSequence([self._seed, trainer.current_epoch]).generate_state(1)
         seed_everything(int(state[0]), workers=True, verbose=False)
-        _draw_batches_anew(trainer)
+        _redraw_batches(trainer)
         self._epoch_began = time.monotonic()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        """Record whether the loss is finite, and end training on request."""
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if isinstance(loss, Tensor):
             self._note(torch.isfinite(loss.detach()).all())
-        # After its last batch an epoch is still to be validated; a run resumed there would lack that row.
-        if (
-            self._is_time_to_look(trainer)
-            and not trainer.is_last_batch
-            and not self._epoch_ends_soon(trainer)
-        ):
+        # After its last batch the epoch still needs its validation; a run resumed there would lack that row.
+        if self._is_check_due(trainer) and not trainer.is_last_batch and not self._epoch_ends_soon(trainer):
             self._obey(trainer, save=True)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """End training if it diverged."""
         self._validation_began = time.monotonic()
         self._raise_if_diverged(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Record whether the monitored metric is finite, and end training if it is not."""
         self._validation_seconds = time.monotonic() - self._validation_began
         monitored = trainer.callback_metrics.get(self._monitor)
         if monitored is not None and not trainer.sanity_checking:
@@ -106,11 +109,12 @@ class RunControl(Callback):
         self._raise_if_diverged(trainer)
 
     def on_test_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        if self._is_time_to_look(trainer) and self._agreed_request(trainer) is Request.PREEMPT:
+        """End the test on SIGTERM."""
+        if self._is_check_due(trainer) and self._agreed_request(trainer) is Request.PREEMPT:
             raise Interrupted(Request.PREEMPT, "stopped early: SIGTERM")
 
     def _take_sigterm(self) -> None:
-        """Replace Lightning's handler, which broadcasts to the other ranks inside itself and may hang."""
+        """Replace Lightning's handler. It broadcasts to the other ranks and may hang."""
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._on_sigterm)
 
@@ -119,29 +123,23 @@ class RunControl(Callback):
         self._deadline = self._deadline or time.monotonic() + FINISH_SECONDS
 
     def _epoch_ends_soon(self, trainer: Trainer) -> bool:
-        """Whether a preempted run may first finish its epoch; all ranks agree."""
+        """Return True if a preempted run has time to finish its epoch; all ranks agree."""
         if self._agreed_request(trainer) is not Request.PREEMPT:
             return False
         now = time.monotonic()
         done = max(1, trainer.fit_loop.epoch_loop.batch_progress.current.ready)
         left = (now - self._epoch_began) / done * (trainer.num_training_batches - done)
         too_late = now + left + self._validation_seconds > (self._deadline or now + FINISH_SECONDS)
-        return not self._any_rank(trainer, too_late)
-
-    def _any_rank(self, trainer: Trainer, value: bool) -> bool:
-        if trainer.world_size == 1:
-            return value
-        shared = torch.tensor(int(value), device=trainer.strategy.root_device)
-        return bool(trainer.strategy.reduce(shared, reduce_op="max"))
+        return not _highest(trainer, too_late)
 
     def _note(self, finite: Tensor) -> None:
-        """Remember, without waiting for the device, whether all numbers so far were finite."""
+        """Record whether all numbers so far were finite, without waiting for the device."""
         self._finite = finite if self._finite is None else self._finite.to(finite.device) & finite
 
-    def _is_time_to_look(self, trainer: Trainer) -> bool:
+    def _is_check_due(self, trainer: Trainer) -> bool:
         self._batches += 1
-        looking_waits = trainer.world_size > 1 or trainer.strategy.root_device.type != "cpu"
-        return not looking_waits or self._batches % CHECK_EVERY == 0
+        check_waits = trainer.world_size > 1 or trainer.strategy.root_device.type != "cpu"
+        return not check_waits or self._batches % CHECK_EVERY == 0
 
     def _obey(self, trainer: Trainer, *, save: bool = False) -> None:
         request = self._agreed_request(trainer)
@@ -160,17 +158,21 @@ class RunControl(Callback):
 
     def _agreed_request(self, trainer: Trainer) -> Request:
         finite = self._finite is None or bool(self._finite)
-        request = self._request if finite else Request.DIVERGED
-        if trainer.world_size == 1:
-            return request
-        shared = torch.tensor(int(request), device=trainer.strategy.root_device)
-        return Request(int(trainer.strategy.reduce(shared, reduce_op="max")))
+        return Request(_highest(trainer, self._request if finite else Request.DIVERGED))
 
 
-def _draw_batches_anew(trainer: Trainer) -> None:
-    """Have the first epoch of a resumed run draw its batches after the seeding, as Lightning does in others.
+def _highest(trainer: Trainer, value: int) -> int:
+    """Return the highest value of all ranks."""
+    if trainer.world_size == 1:
+        return value
+    shared = torch.tensor(int(value), device=trainer.strategy.root_device)
+    return int(trainer.strategy.reduce(shared, reduce_op="max"))
 
-    A loader that keeps its own state has been given it, and stays.
+
+def _redraw_batches(trainer: Trainer) -> None:
+    """Make the first epoch of a resumed run draw its batches after the seeding, as other epochs do.
+
+    A loader that keeps a state of its own has already restored it.
     """
     loop = trainer.fit_loop
     fetcher, loader = loop._data_fetcher, loop._combined_loader

@@ -1,4 +1,4 @@
-"""The data module for images: prepares, loads, splits and transforms them."""
+"""The data module for images: it prepares, loads, splits and transforms them."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -83,7 +83,7 @@ class ImageDataModule(LightningDataModule):
         self._source.prepare(self.cache)
 
     def setup(self, stage: str) -> None:
-        """Load and split the images, whatever the `stage`: loading is a memory map."""
+        """Load and split the images for every `stage`. Loading is a memory map."""
         self.loaded = self._source.load(self.cache)
         self.train, self.val = self._split(self.loaded)
         self._mean, self._std = self.loaded.mean, self.loaded.std
@@ -114,7 +114,7 @@ class ImageDataModule(LightningDataModule):
     def _split(self, loaded: images.Loaded) -> tuple[Dataset[Batch], Dataset[Batch]]:
         if loaded.val is not None:
             return loaded.train, loaded.val
-        n = len(loaded.train)  # type: ignore[arg-type]
+        n = len(loaded.train)  # type: ignore[arg-type]  # ours have a length
         return images.split(loaded.train, n, self.hparams["val_fraction"], self.hparams["split_seed"])
 
     def _loader(self, part: Dataset[Batch], shuffle: bool) -> DataLoader[Batch]:
@@ -122,9 +122,9 @@ class ImageDataModule(LightningDataModule):
         return DataLoader(
             part,
             batch_size=self.batch_size,
-            sampler=EpochOrder(len(part), self._epoch) if shuffle else None,  # type: ignore[arg-type]
-            generator=torch.Generator(),  # else every iterator would take a number of the model's stream
-            drop_last=shuffle and len(part) >= self.batch_size,  # type: ignore[arg-type]
+            sampler=EpochOrder(len(part), self._epoch) if shuffle else None,  # type: ignore[arg-type]  # ours have a length
+            generator=torch.Generator(),  # else each iterator would draw from the model's random stream
+            drop_last=shuffle and len(part) >= self.batch_size,  # type: ignore[arg-type]  # ours have a length
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
@@ -151,9 +151,9 @@ def _source(dataset: str, root: str | None, image_size: int | None) -> ImageSour
 
 
 class EpochOrder(Sampler[int]):
-    """A random order of `n` examples for each epoch, determined by the seed and the epoch alone.
+    """A random order of `n` examples for each epoch, which depends only on the seed and the epoch.
 
-    A run resumed in epoch 7 therefore sees the same batches as an uninterrupted one.
+    A run resumed in epoch 7 therefore gets the same batches as an uninterrupted one.
     """
 
     def __init__(self, n: int, epoch: Callable[[], int]) -> None:

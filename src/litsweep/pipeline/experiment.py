@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import secrets
 import sys
 import traceback
@@ -16,57 +17,68 @@ import wandb
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from litsweep.errors import LitsweepError
-from litsweep.pipeline import callbacks, processes, tracking
+from litsweep.pipeline import pictures, processes, tracking
 from litsweep.pipeline.arguments import Arguments, RunOptions, instantiate
 from litsweep.pipeline.artifacts import Artifacts
-from litsweep.pipeline.callbacks import Checkpoints
+from litsweep.pipeline.checkpoints import Checkpoints
 from litsweep.pipeline.control import Interrupted, Request, RunControl
-from litsweep.pipeline.logger import SERVICE_GONE, RunLogger
-from litsweep.sweep.run import Failure
-
-EXIT_FAILED, EXIT_CONFIG, EXIT_INTERRUPTED, EXIT_PREEMPTED = 1, 2, 130, 143
-RUN_ID = "LITSWEEP_RUN_ID"  # how rank 0 tells the ranks that it starts which run this is
+from litsweep.pipeline.tracking import SERVICE_GONE, RunLogger
+from litsweep.sweep.contract import (
+    FAILURE,
+    FAILURE_MESSAGE,
+    STOP_REASON,
+    ExitCode,
+    Failure,
+    StopReason,
+    Variable,
+    report_failure,
+)
 
 
 @dataclass
 class Outcome:
-    """How a run went. `summary` goes into the W&B run's summary; docs/pipeline.md lists its keys."""
+    """How a run ended. `summary` goes into the W&B run's summary (docs/pipeline.md lists its keys)."""
 
-    exit_code: int = 0
-    summary: dict[str, Any] = field(default_factory=dict)
+    exit_code: ExitCode = ExitCode.OK
+    failure: Failure | None = None
+    summary: dict[str, object] = field(default_factory=dict)
 
-    def fail(self, failure: Failure, error: BaseException, exit_code: int = EXIT_FAILED) -> None:
-        self.exit_code = exit_code
-        self.summary |= {"failure": failure.value, "failure_message": str(error) or type(error).__name__}
+    def fail(self, failure: Failure, error: BaseException, exit_code: ExitCode = ExitCode.FAILED) -> None:
+        """Record a failure, with its message for the summary."""
+        self.exit_code, self.failure = exit_code, failure
+        self.summary |= {FAILURE: failure.value, FAILURE_MESSAGE: str(error) or type(error).__name__}
 
 
 def run(arguments: Arguments) -> int:
-    """Train and test as the command line says; return the exit code.
+    """Train and test with the given flags. Return the exit code.
 
     The result goes to stdout, everything else to stderr.
     """
     processes.die_with_rank_zero()
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         _silence_advice()
-        if _rank() != 0:
+        if rank_zero_only.rank != 0:  # type: ignore[attr-defined]  # Lightning sets it from the environment
             return _run_other_rank(arguments)
         outcome = _run_rank_zero(arguments)
+    if outcome.failure:
+        report_failure(outcome.failure)
     _print(outcome)
     return outcome.exit_code
 
 
 def checkpoint_folder(options: RunOptions, run_id: str) -> Path:
     """Return the folder of a run's checkpoints: by sweep, then by run id."""
-    return Path(options.checkpoints, os.environ.get("WANDB_SWEEP_ID") or "manual", run_id)
+    return Path(options.checkpoints, os.environ.get(Variable.SWEEP_ID) or "manual", run_id)
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Say what kind of failure an exception is."""
+    """Return the kind of failure that an exception is."""
     if isinstance(error, tracking.ServerUnreachableError):
         return Failure.LOST
     if isinstance(error, LitsweepError | MisconfigurationException):
@@ -82,8 +94,8 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def _run_rank_zero(arguments: Arguments) -> Outcome:
-    run_id = os.environ.get("WANDB_RUN_ID") or secrets.token_hex(4)
-    os.environ[RUN_ID] = run_id
+    run_id = os.environ.get(Variable.RUN_ID) or secrets.token_hex(4)
+    os.environ[Variable.RANKS_RUN_ID] = run_id
     outcome = Outcome()
     wandb_run = artifacts = logger = None
     try:
@@ -96,13 +108,13 @@ def _run_rank_zero(arguments: Arguments) -> Outcome:
         logger = RunLogger(wandb_run, experiment.control.is_preempted)
         experiment.run(logger)
     except BaseException as error:
-        _judge(error, outcome)
-    with processes.deaf_to_sigterm():
+        _record_error(error, outcome)
+    with processes.ignoring_sigterm():
         try:
             if wandb_run is not None:
                 _finish(wandb_run, artifacts, outcome)
         except SERVICE_GONE:
-            if outcome.exit_code != EXIT_PREEMPTED or logger is None:
+            if outcome.exit_code != ExitCode.PREEMPTED or logger is None:
                 raise
             if again := _start_again(run_id, arguments, logger):
                 _finish(again, Artifacts(again, experiment.checkpoints) if artifacts else None, outcome)
@@ -110,8 +122,8 @@ def _run_rank_zero(arguments: Arguments) -> Outcome:
 
 
 def _start_again(run_id: str, arguments: Arguments, logger: RunLogger) -> wandb.Run | None:
-    """The run by a new service, its last rows sent; None when that cannot be, and the agent must tell."""
-    print("agent.py: W&B's service was ended too; another sends what is left", file=sys.stderr)
+    """Reconnect the run through a new wandb service and send its last rows. Return None if that fails."""
+    print("agent.py: W&B's service was ended too; a new one sends the last rows", file=sys.stderr)
     try:
         return tracking.start_again(run_id, arguments.parameters, logger)
     except LitsweepError as error:
@@ -129,31 +141,31 @@ def _artifacts(mode: tracking.Mode, run: wandb.Run, checkpoints: Checkpoints) ->
 
 
 def _finish(run: wandb.Run, artifacts: Artifacts | None, outcome: Outcome) -> None:
-    """End the W&B run. A preempted one is to be gone on with; so may be an interrupted one."""
-    if outcome.exit_code == EXIT_PREEMPTED:
+    """End the W&B run. A preempted or interrupted run stays resumable."""
+    if outcome.exit_code == ExitCode.PREEMPTED:
         run.mark_preempting()
         if artifacts:
             artifacts.preempted()
-    elif artifacts and outcome.exit_code != EXIT_INTERRUPTED:
+    elif artifacts and outcome.exit_code != ExitCode.INTERRUPTED:
         outcome.summary |= artifacts.ended()
     tracking.finish(run, outcome.summary, outcome.exit_code)
 
 
 def _run_other_rank(arguments: Arguments) -> int:
-    """Take part in a distributed run. Who leaves by agreement exits 0: the run's exit code is rank 0's."""
+    """Take part in a distributed run. Exit 0 when rank 0 stops all ranks: only its exit code counts."""
     outcome = Outcome()
     try:
-        run_id = os.environ.get("WANDB_RUN_ID") or os.environ.get(RUN_ID, "unknown")
+        run_id = os.environ.get(Variable.RUN_ID) or os.environ.get(Variable.RANKS_RUN_ID, "unknown")
         Experiment(arguments, run_id, outcome).run(WandbLogger())
     except Interrupted:
         return 0
     except BaseException as error:
-        _judge(error, outcome)
+        _record_error(error, outcome)
     return outcome.exit_code
 
 
 class Experiment:
-    """The training and testing that each rank takes part in. Fills `outcome.summary` as it goes."""
+    """The training and testing of each rank. It fills `outcome.summary`."""
 
     def __init__(self, arguments: Arguments, run_id: str, outcome: Outcome) -> None:
         self._arguments = arguments
@@ -161,13 +173,18 @@ class Experiment:
         self._outcome = outcome
         folder = checkpoint_folder(self._options, run_id)
         self.checkpoints = Checkpoints.make(folder, self._options.monitor, self._options.goal)
-        self._stopper = callbacks.early_stopping(
-            self._options.monitor, self._options.goal, self._options.patience
+        # BestCheckpoint reports missing metrics and RunControl infinite ones.
+        self._stopper = EarlyStopping(
+            self._options.monitor,
+            mode=self._options.goal,
+            patience=self._options.patience,
+            strict=False,
+            check_finite=False,
         )
         self.control = RunControl(self.checkpoints.last_path, self._options.monitor, self._options.seed)
 
     def run(self, logger: WandbLogger) -> None:
-        """Train, from last.ckpt if there is one, then test once with the best checkpoint.
+        """Train, from last.ckpt if it exists, then test once with the best checkpoint.
 
         A module or data module without a test is not tested.
         """
@@ -180,13 +197,12 @@ class Experiment:
             trainer.fit(model, data, ckpt_path=last if last.is_file() else None, weights_only=False)
         finally:
             self._outcome.summary |= self.checkpoints.summary()
-        self._outcome.summary["stop_reason"] = (
-            "early_stopping" if self._stopper.stopped_epoch else "completed"
-        )
+        reason = StopReason.EARLY_STOPPING if self._stopper.stopped_epoch else StopReason.COMPLETED
+        self._outcome.summary[STOP_REASON] = reason.value
         if not (is_overridden("test_step", model) and is_overridden("test_dataloader", data)):
             print("agent.py: not tested: the model has no test_step, or the data no test_dataloader")
             return
-        best = None if trainer.fast_dev_run else self.checkpoints.path  # type: ignore[attr-defined]
+        best = None if trainer.fast_dev_run else self.checkpoints.path  # type: ignore[attr-defined]  # Lightning adds it
         trainer.test(model, data, ckpt_path=best, verbose=False, weights_only=False)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self._outcome.summary |= metrics
@@ -202,60 +218,46 @@ class Experiment:
             raise LitsweepError(f"the trainer refuses its options (trainer.*): {error}") from error
 
     def _make_callbacks(self) -> list[Callback]:
-        made: list[Callback] = [
-            self.control,
-            callbacks.learning_rate_monitor(),
-            callbacks.LogConfusionMatrix(),
-        ]
-        made += [self.checkpoints.best, self.checkpoints.last]
+        made: list[Callback] = [self.control, LearningRateMonitor(logging_interval="epoch")]
+        made += [pictures.LogConfusionMatrix(), self.checkpoints.best, self.checkpoints.last]
         if self._options.patience:
             made.append(self._stopper)
         if self._options.images_every_n_epochs:
-            made.append(callbacks.LogPredictions(self._options.images_every_n_epochs))
+            made.append(pictures.LogPredictions(self._options.images_every_n_epochs))
         return made
 
 
-def _judge(error: BaseException, outcome: Outcome) -> None:
-    """Note how the run ended by what was raised; explain it on stderr."""
+def _record_error(error: BaseException, outcome: Outcome) -> None:
+    """Record the end of a run that raised an exception, and explain it on stderr."""
     if isinstance(error, Interrupted) and error.request is Request.STOP:
-        outcome.summary["stop_reason"] = "requested"
+        outcome.summary[STOP_REASON] = StopReason.REQUESTED.value
     elif isinstance(error, Interrupted) and error.request is Request.DIVERGED:
         outcome.fail(Failure.DIVERGED, error)
     elif isinstance(error, Interrupted | SIGTERMException):
-        outcome.fail(Failure.SIGNAL, error, EXIT_PREEMPTED)
+        outcome.fail(Failure.SIGNAL, error, ExitCode.PREEMPTED)
     elif isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
-        outcome.fail(Failure.SIGNAL, KeyboardInterrupt("interrupted from the keyboard"), EXIT_INTERRUPTED)
+        outcome.fail(Failure.SIGNAL, KeyboardInterrupt("interrupted from the keyboard"), ExitCode.INTERRUPTED)
     else:
         failure = failure_of(error)
-        outcome.fail(failure, error, EXIT_CONFIG if failure is Failure.CONFIG else EXIT_FAILED)
+        outcome.fail(failure, error, ExitCode.CONFIG if failure is Failure.CONFIG else ExitCode.FAILED)
         if failure is Failure.ERROR:
             traceback.print_exception(error, file=sys.stderr)
-    message = outcome.summary.get("failure_message", error)
+    message = outcome.summary.get(FAILURE_MESSAGE, error)
     print(f"agent.py: {message}", file=sys.stderr)
 
 
 def _print(outcome: Outcome) -> None:
     width = max(map(len, outcome.summary), default=0)
     for name, value in outcome.summary.items():
-        if name != "failure_message":
+        if name != FAILURE_MESSAGE:
             print(f"{name:<{width}}  {f'{value:.4f}' if isinstance(value, float) else value}")
 
 
-def _rank() -> int:
-    """Return the rank that the launcher's environment gives this process; 0 when there is none."""
-    rank: int = rank_zero_only.rank  # type: ignore[attr-defined]
-    return rank
-
-
-def _is_no_advertisement(record: logging.LogRecord) -> bool:
-    return "litlogger" not in str(record.msg) and "litmodels" not in str(record.msg)
-
-
 def _silence_advice() -> None:
-    """Drop Lightning's advice that does not apply.
+    """Suppress Lightning's advice that does not apply here.
 
-    Batches come from memory, metrics are logged per epoch, and a run that was preempted within an epoch draws
-    the rest of that epoch's batches anew.
+    Batches come from memory and metrics are logged per epoch. A run that was preempted within an epoch draws
+    new batches for the rest of it.
     """
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
     warnings.filterwarnings("ignore", message="The '.*_dataloader' does not have many workers")
@@ -263,5 +265,7 @@ def _silence_advice() -> None:
         "ignore", message="The number of training batches .* is smaller than the logging interval"
     )
     warnings.filterwarnings("ignore", message=".*LeafSpec", module="lightning")
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
+        lambda record: not re.search("litlogger|litmodels", str(record.msg))
+    )
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")

@@ -1,7 +1,8 @@
-"""Flags as people and W&B agents spell them, brought to one form: name and value.
+"""Flags of a command line, parsed into names and values.
 
-The stock agent writes `--model.width=64.0` for a quantized float, `--model.bias=True`, `--model.size=None`,
-and a list or a nested parameter as Python does, `--model={'width': 64}`.
+People and agents spell values differently. The stock agent writes `--model.width=64.0` for a quantized float,
+`--model.bias=True`, `--model.size=None`, and a list or a nested parameter as Python does, `--model={'width':
+64}`.
 """
 
 import ast
@@ -22,7 +23,7 @@ Hints = Mapping[str, Any]  # name of a flag: its type hint
 
 @dataclass(frozen=True)
 class Flag:
-    """One flag of a command line. `value` is None when none was given (`--help`)."""
+    """One flag of a command line. `value` is None for a flag without one (`--help`)."""
 
     name: str
     value: str | None
@@ -32,7 +33,7 @@ class Flag:
 
 
 def read(argv: Sequence[str], hints: Hints = types.MappingProxyType({})) -> tuple[list[Flag], list[str]]:
-    """Return the flags of a command line, groups of flags taken apart, and the words that are no flags."""
+    """Return the flags of a command line, with groups of flags split, and the other words."""
     flags: list[Flag] = []
     others: list[str] = []
     words = list(argv)
@@ -56,9 +57,9 @@ def from_parameters(
 
 
 def root(name: str, hints: Hints) -> str | None:
-    """Return the flag with a type that `name` is, or is an option of: `trainer.strategy` of its `init_args`.
+    """Return the typed flag that `name` is or belongs to, such as `trainer.strategy` for its `init_args`.
 
-    None for a group of flags, and for a name that there is not.
+    Returns None for a group of flags and for an unknown name.
     """
     name = name.removesuffix("+")
     parents = [name[:dot] for dot, letter in enumerate(name) if letter == "."]
@@ -66,7 +67,7 @@ def root(name: str, hints: Hints) -> str | None:
 
 
 def spell(flag: Flag, hint: Any) -> Flag:
-    """Spell a value as the parser of its type expects: `null` for None, `64` for 64.0, `true` for 1."""
+    """Return the flag with its value as the parser expects it: `null` for None, `64` for 64.0."""
     allowed = alternatives(hint)
     value = flag.value
     if value is None:
@@ -83,14 +84,14 @@ def spell(flag: Flag, hint: Any) -> Flag:
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
-    """Return the types that a hint allows: the members of a union, or the hint itself."""
+    """Return the types that a hint allows: the members of a union, or only the hint."""
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is Union:
         return tuple(inner for member in typing.get_args(hint) for inner in alternatives(member))
     return (hint,)
 
 
 def choices(hint: Any) -> list[str]:
-    """Return the words that a type allows; none where it allows more than some words."""
+    """Return the words that a type allows; empty if it allows other values."""
     words: list[str] = []
     for member in alternatives(hint):
         if typing.get_origin(member) is Literal:
@@ -101,14 +102,14 @@ def choices(hint: Any) -> list[str]:
 
 
 def rule(hint: Any, value: str) -> str:
-    """Say what a type wants of a value that it refuses: its limits of a number, else what it is."""
+    """Return what a type requires of a value that it refuses: limits of a number, else the type itself."""
     kind = ranges.limited(hint)
     is_about_limits = kind is not None and _is_of(kind.__base__, value)
     return str(kind.__doc__) if is_about_limits else f"needs {describe(hint)}"
 
 
 def describe(hint: Any) -> str:
-    """Name a type for a person: `int or None`, `one of sgd, adam`."""
+    """Return a type's name for people: `int or None`, `one of sgd, adam`."""
     names = []
     for member in alternatives(hint):
         if words := choices(member):
@@ -123,7 +124,7 @@ def describe(hint: Any) -> str:
 
 
 def _unnest(name: str, value: str, hints: Hints) -> list[Flag]:
-    """Take a group of flags apart. The value of one flag stays whole, also where it is a mapping."""
+    """Split a group of flags. The value of a single flag stays whole, even if it is a mapping."""
     nested = _literal(value) if value.startswith("{") and root(name, hints) is None else None
     if not isinstance(nested, dict) or not nested:
         return [Flag(name, value)]
@@ -131,7 +132,7 @@ def _unnest(name: str, value: str, hints: Hints) -> list[Flag]:
 
 
 def _literal(value: str) -> Any:
-    """Return what Python reads a text as; None if it is nothing that Python writes."""
+    """Return the Python value of a text, or None if it is no literal."""
     try:
         return ast.literal_eval(value)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -139,7 +140,7 @@ def _literal(value: str) -> Any:
 
 
 def _as_json(value: str) -> str:
-    """Return a list or mapping in JSON where YAML would read Python's spelling of it as something else."""
+    """Return a list or mapping in JSON if YAML would read Python's spelling differently."""
     literal = _literal(value) if value.startswith(("[", "{")) else None
     if not isinstance(literal, list | dict):
         return value
@@ -150,7 +151,7 @@ def _as_json(value: str) -> str:
 
 
 def _is_of(base: type, value: str) -> bool:
-    """True if a text is a number of this type."""
+    """Return True if a text is a number of this type."""
     try:
         base(value)
     except ValueError:
@@ -163,7 +164,7 @@ def _is_integer(hint: Any) -> bool:
 
 
 def _as_integer(value: str) -> str:
-    """Return `64` for `64.0` and `6.4e1`; other text as it is."""
+    """Return `64` for `64.0` and `6.4e1`; other texts unchanged."""
     if value.lstrip("+-").isdigit():
         return value
     try:

@@ -55,7 +55,7 @@ class ImageFolder:
         return tuple(names)
 
     def load(self, cache: Path) -> Loaded:
-        """Return the images: those that `prepare` saved if all fit in memory, else decoded on use."""
+        """Return the images: the saved ones if all fit in memory, else files decoded on use."""
         if self._fits_in_memory:
             return load(self._prepared_file(cache))
         train = EncodedImages(self._files("train"), self.size)
@@ -99,7 +99,7 @@ class ImageFolder:
         return files
 
     def _prepared_file(self, cache: Path) -> Path:
-        """Name the file by a hash of the images' names, sizes and times, so that a change makes a new one."""
+        """Return a path with a hash of the images' names, sizes and times: a change gives a new file."""
         described = hashlib.sha256(str(self.root.resolve()).encode())
         for files in self._all_files.values():
             for path, _ in files:
@@ -115,7 +115,7 @@ class ImageFolder:
 
 
 class EncodedImages(Dataset[tuple[Tensor, Tensor]]):
-    """Image files, decoded when a batch asks for them."""
+    """Image files, decoded for each batch."""
 
     def __init__(self, files: Sequence[tuple[Path, int]], size: int) -> None:
         self.files = files
@@ -148,7 +148,7 @@ def decode(path: Path, size: int) -> Tensor:
 
 
 def _decode_readable(files: Sequence[tuple[Path, int]], size: int) -> Images:
-    """Decode all readable images. A warning names the others."""
+    """Return all readable images. A warning names the others."""
     with ThreadPoolExecutor() as pool:
         decoded = list(pool.map(partial(_decode_or_none, size=size), [path for path, _ in files]))
     broken = [path for (path, _), pixels in zip(files, decoded, strict=True) if pixels is None]

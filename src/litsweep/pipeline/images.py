@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 
 from litsweep.errors import LitsweepError
 
@@ -73,7 +73,7 @@ class Loaded:
 
 
 class ImageTensors(Dataset[tuple[Tensor, Tensor]]):
-    """Images in memory. `__getitems__` returns a whole batch at once: one gather, no collating."""
+    """Images in memory. `__getitems__` returns a whole batch at once, without collating."""
 
     def __init__(self, images: Images) -> None:
         self.images = images
@@ -89,31 +89,13 @@ class ImageTensors(Dataset[tuple[Tensor, Tensor]]):
         return self.images.pixels[chosen], self.images.labels[chosen]
 
 
-class ImageSubset(Dataset[tuple[Tensor, Tensor]]):
-    """A subset of a data set that also returns whole batches."""
-
-    def __init__(self, images: "Dataset[tuple[Tensor, Tensor]]", indices: Tensor) -> None:
-        self.images = images
-        self.indices = indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.images[int(self.indices[index])]
-
-    def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        batch: tuple[Tensor, Tensor] = self.images.__getitems__(self.indices[torch.as_tensor(indices)])  # type: ignore[attr-defined]
-        return batch
-
-
 def split(
     images: Dataset[tuple[Tensor, Tensor]], n: int, fraction: float, seed: int
-) -> tuple[ImageSubset, ImageSubset]:
+) -> tuple[Subset[tuple[Tensor, Tensor]], Subset[tuple[Tensor, Tensor]]]:
     """Split `n` images at random by `seed`. The second part holds `fraction` of them, at least one image."""
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed)).tolist()
     held_out = max(1, round(n * fraction))
-    return ImageSubset(images, order[held_out:]), ImageSubset(images, order[:held_out])
+    return Subset(images, order[held_out:]), Subset(images, order[:held_out])
 
 
 def load(path: Path) -> Loaded:
@@ -133,8 +115,8 @@ def load(path: Path) -> Loaded:
 def prepare_once(path: Path, make: Callable[[Path], Prepared]) -> None:
     """Save what `make` returns as `path`, unless the file exists. `make` gets a scratch folder.
 
-    One process works at a time. The file appears whole or not at all, so an interrupted download is
-    never used. Raises LitsweepError if the folder cannot be made.
+    One process works at a time. The file is complete or missing, so an interrupted download is never used.
+    Raises LitsweepError if the folder cannot be made.
     """
     if path.exists():
         return

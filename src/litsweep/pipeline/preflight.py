@@ -1,4 +1,4 @@
-"""What can be known about a sweep's runs before the first one starts."""
+"""Checks of a sweep's parameters and metrics before the first run."""
 
 import contextlib
 import logging
@@ -23,25 +23,20 @@ from litsweep.pipeline.arguments import (
     unknown_flags,
 )
 
-MOST_TRIES = 50  # models that are made to try values
+MAX_TRIES = 50  # models constructed to try values
 OF_THE_MACHINE = {
-    *(
-        "accelerator",
-        "devices",
-        "num_nodes",
-        "strategy",
-        "precision",
-        "plugins",
-        "sync_batchnorm",
-        "callbacks",
-    ),
-    *("benchmark", "deterministic", "profiler", "barebones", "fast_dev_run", "default_root_dir"),
+    *("accelerator", "devices", "num_nodes", "strategy", "precision", "plugins", "sync_batchnorm"),
+    *("callbacks", "benchmark", "deterministic", "profiler", "barebones", "fast_dev_run", "default_root_dir"),
 }
 """Options of the Trainer that depend on the machine, change the process, or need other options."""
 
 
 def check_parameters(parameters: Mapping[str, object], argv: Sequence[str] = ()) -> list[Fault]:
-    """Say what is wrong with one value for each of some sweep parameters (see `litsweep.pipeline`)."""
+    """Return the faults of one value for each of some sweep parameters: unknown names and wrong types.
+
+    `argv` holds the other flags of the sweep's `command`. A class path after `--model` decides which names
+    exist. Nothing is trained or downloaded.
+    """
     classes = named_classes([*flags.read(argv)[0], *flags.from_parameters(parameters)])
     try:
         parser = make_parser(classes)
@@ -58,9 +53,10 @@ def check_parameters(parameters: Mapping[str, object], argv: Sequence[str] = ())
 
 
 def logged_metrics(argv: Sequence[str] = ()) -> set[str]:
-    """Return the names of the metrics that a run with these flags logs (see `litsweep.pipeline`).
+    """Return the names of the metrics that a run with these flags logs.
 
-    One batch of training and validation on the CPU, with everything that would log or save left out.
+    Trains and validates one batch on the CPU, without logging or saving anything. Downloads the data set if
+    it is missing. Raises LitsweepError if the flags are wrong or the batch fails.
     """
     arguments = parse([*argv, "--wandb=disabled"])
     seed_everything(arguments.options.seed, verbose=False)
@@ -77,7 +73,12 @@ def logged_metrics(argv: Sequence[str] = ()) -> set[str]:
 
 
 def refused_values(columns: Mapping[str, Sequence[object]], argv: Sequence[str] = ()) -> list[Fault]:
-    """Say which values the model or the data cannot be made with (see `litsweep.pipeline`)."""
+    """Return the values with which the model, the data or the trainer cannot be constructed.
+
+    `columns` has the values of each parameter. A value is refused if it fails both with the first values of
+    the other parameters and with their last values. If these two configs fail themselves, no value is
+    reported.
+    """
     ends = [{name: values[end] for name, values in columns.items()} for end in (0, -1)]
     bases = [base for base in ends if not _faults_of_making(base, argv)] if columns else []
     tries = [
@@ -86,9 +87,9 @@ def refused_values(columns: Mapping[str, Sequence[object]], argv: Sequence[str] 
         for value in values
         if name.startswith(("model.", "data.")) and all(base[name] != value for base in bases)
     ]
-    found = [_refusal(name, value, bases, argv) for name, value in tries[:MOST_TRIES]]
+    found = [_refusal(name, value, bases, argv) for name, value in tries[:MAX_TRIES]]
     found += [
-        _refused_option(name, value) for name, values in columns.items() for value in values[:MOST_TRIES]
+        _refused_option(name, value) for name, values in columns.items() for value in values[:MAX_TRIES]
     ]
     return [fault for fault in found if fault is not None]
 
@@ -96,7 +97,7 @@ def refused_values(columns: Mapping[str, Sequence[object]], argv: Sequence[str] 
 def _refusal(
     name: str, value: object, bases: Sequence[Mapping[str, object]], argv: Sequence[str]
 ) -> Fault | None:
-    """Say why a value fails with each of these configs; None if it does not."""
+    """Return why a value fails with each of these configs; None if one of them works."""
     fault = None
     for base in bases:
         faults = _faults_of_making({**base, name: value}, argv)
@@ -107,7 +108,7 @@ def _refusal(
 
 
 def _refused_option(name: str, value: object) -> Fault | None:
-    """Say why the Trainer refuses a value of one of its options by itself, on whatever machine."""
+    """Return why the Trainer refuses a value of one option on any machine, or None."""
     group, _, option = name.partition(".")
     if group != "trainer" or option not in signature(Trainer).parameters or option in OF_THE_MACHINE:
         return None
@@ -116,7 +117,7 @@ def _refused_option(name: str, value: object) -> Fault | None:
         with _quiet():
             Trainer(**{"logger": False, "enable_progress_bar": False, "accelerator": "cpu", option: given})
     except LitsweepError:
-        return None  # `check_parameters` tells of it
+        return None  # `check_parameters` reports it
     except Exception as error:
         return Fault(
             name, f"is refused by the trainer ({' '.join(str(error).split())})", repr(str(value)), ""
@@ -128,7 +129,7 @@ def _faults_of_making(parameters: Mapping[str, object], argv: Sequence[str]) -> 
     try:
         arguments = parse([*argv, *(str(flag) for flag in flags.from_parameters(parameters))])
     except LitsweepError:
-        return ()  # `check_parameters` tells of it
+        return ()  # `check_parameters` reports it
     try:
         with _quiet(), contextlib.redirect_stdout(sys.stderr):
             instantiate(arguments)
@@ -140,9 +141,18 @@ def _faults_of_making(parameters: Mapping[str, object], argv: Sequence[str]) -> 
     return ()
 
 
+def monitored(argv: Sequence[str] = ()) -> tuple[str, str]:
+    """Return the metric that picks a run's best checkpoint with these flags, and `min` or `max`.
+
+    Raises LitsweepError if the flags are wrong.
+    """
+    options = parse(argv).options
+    return options.monitor, options.goal
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Lightning from telling about a training that nobody asked for."""
+    """Silence Lightning's messages about a training that the user did not ask for."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)

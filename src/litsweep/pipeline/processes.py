@@ -1,4 +1,4 @@
-"""Ranks never outlive rank 0, nor loader workers their rank; and a run's last words are not cut short."""
+"""Lifetimes of processes: ranks end with rank 0, loader workers with their rank."""
 
 import contextlib
 import os
@@ -7,25 +7,24 @@ import threading
 from collections.abc import Iterator
 
 from litsweep.lifetime import die_with_parent
-
-PARENT = "LITSWEEP_PARENT_PID"  # set by rank 0 for the ranks that it starts
+from litsweep.sweep.contract import Variable
 
 
 def die_with_rank_zero() -> None:
-    """Die with the parent if that is rank 0 of this very run (under torchrun or Slurm it is not)."""
-    if os.environ.get(PARENT) == str(os.getppid()):
+    """Die with the parent if that is rank 0 of this run (under torchrun or Slurm it is not)."""
+    if os.environ.get(Variable.RANK_ZERO_PID) == str(os.getppid()):
         die_with_parent()
-    os.environ[PARENT] = str(os.getpid())
+    os.environ[Variable.RANK_ZERO_PID] = str(os.getpid())
 
 
 def worker_dies_with_rank(worker_id: int) -> None:
-    """The `worker_init_fn` of a DataLoader."""
+    """Die with the rank that started this loader worker. The `worker_init_fn` of a DataLoader."""
     die_with_parent()
 
 
 @contextlib.contextmanager
-def deaf_to_sigterm() -> Iterator[None]:
-    """Ignore SIGTERM: what is left takes a moment, and a run that has ended would be run anew without it."""
+def ignoring_sigterm() -> Iterator[None]:
+    """Ignore SIGTERM while the run is finishing, so that a finished run is not restarted."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

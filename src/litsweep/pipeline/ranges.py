@@ -1,7 +1,7 @@
-"""Types of numbers within limits, for the arguments of our own classes.
+"""Number types with limits, for the constructors of this package.
 
-The flags, `litsweep check` and the constructors hold to the same limits. A value stays a plain int
-or float, so that checkpoints hold nothing of this module.
+The flags, `litsweep check` and the constructors use the same limits. A value stays a plain int or float, so
+checkpoints do not depend on this module.
 """
 
 import math
@@ -14,7 +14,7 @@ from litsweep.errors import Fault
 
 
 def out_of_range(group: str, function: Callable[..., object], values: Mapping[str, Any]) -> list[Fault]:
-    """Say which of a constructor's arguments are outside the limits of their types."""
+    """Return the arguments of a constructor that are outside the limits of their types."""
     kinds = {name: limited(hint) for name, hint in get_type_hints(function).items()}
     return [
         Fault(f"{group}.{name}", str(kind.__doc__), repr(values[name]), "")
@@ -24,13 +24,13 @@ def out_of_range(group: str, function: Callable[..., object], values: Mapping[st
 
 
 def limited(hint: Any) -> Any:
-    """Return the type of this module that a hint is, or has among its alternatives; None if there is none."""
+    """Return the limited type that a hint is or contains, else None."""
     kinds = (kind for kind in (hint, *get_args(hint)) if isinstance(kind, type))
     return next((kind for kind in kinds if issubclass(kind, int | float) and hasattr(kind, "holds")), None)
 
 
 def _limited(base: type, rule: str, holds: Callable[[float], bool]) -> Any:
-    """Make a type for the flags: an int or float of which `holds` is true, as `rule` says in words."""
+    """Return a type for the flags: an int or float for which `holds` is true, as `rule` says in words."""
     kind: Any = type(base.__name__, (base,), {"__doc__": rule})
     kind.holds = staticmethod(holds)
 

@@ -1,30 +1,69 @@
-"""The W&B run: when there is one, what its config says, what its summary tells."""
+"""The W&B run: its mode, start, config, logger, summary and end."""
 
 import contextlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 import wandb
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.loggers import WandbLogger
+from wandb.sdk.mailbox import MailboxClosedError
 
 from litsweep.errors import ConfigError, LitsweepError
 from litsweep.pipeline.arguments import Arguments
-from litsweep.pipeline.logger import RunLogger
+from litsweep.sweep.contract import FAILURE, FAILURE_MESSAGE, Variable
+
+MAX_ROWS = 1000
+SERVICE_GONE = (ConnectionError, MailboxClosedError)
 
 Mode = Literal["online", "offline", "disabled"]
 
 
 class ServerUnreachableError(LitsweepError):
-    """The server did not answer: no fault of this run, which may succeed elsewhere or later."""
+    """The server did not answer. The run is not at fault and may succeed later."""
+
+
+class RunLogger(WandbLogger):
+    """Lightning's logger. After a preemption it also works without W&B's service, and keeps the last rows.
+
+    The service sends rows every 15 s. A cluster that takes a job back signals all its processes, so the
+    service ends before the run does.
+    """
+
+    def __init__(self, run: wandb.Run, is_preempted: Callable[[], bool]) -> None:
+        super().__init__(experiment=run)
+        self._is_preempted = is_preempted
+        self._rows: deque[tuple[int | None, dict[str, Any]]] = deque(maxlen=MAX_ROWS)
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log one row and keep it."""
+        place = None
+        try:
+            # A resumed run's step is 0 at first.
+            place = max(self.experiment.step, self.experiment.starting_step)
+            super().log_metrics(metrics, step)
+        except SERVICE_GONE:
+            if not self._is_preempted():
+                raise
+        numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+        if numbers:
+            self._rows.append((place, {**numbers, "trainer/global_step": step}))
+
+    def rows_from(self, first: int) -> Iterator[dict[str, Any]]:
+        """Return the rows from number `first` on, which the server lacks."""
+        return (row for place, row in self._rows if place is None or place >= first)
 
 
 def mode_of(asked: str) -> Mode:
-    """Return the mode of the run; "auto" is what WANDB_MODE says, else online under an agent only."""
-    wanted = os.environ.get("WANDB_MODE", "") if asked == "auto" else asked
-    if wanted in ("online", "offline", "disabled"):
-        return wanted  # type: ignore[return-value]
-    return "online" if os.environ.get("WANDB_SWEEP_ID") else "disabled"
+    """Return the mode of the run. "auto" means WANDB_MODE, else online under an agent only."""
+    mode = os.environ.get("WANDB_MODE", "") if asked == "auto" else asked
+    if mode in ("online", "offline", "disabled"):
+        return mode  # type: ignore[return-value]  # mypy does not narrow to literals
+    return "online" if os.environ.get(Variable.SWEEP_ID) else "disabled"
 
 
 def start(
@@ -35,11 +74,11 @@ def start(
     *,
     beside_another: bool = False,
 ) -> wandb.Run:
-    """Start the run, or go on with it where it broke off, and write `parameters` into its config.
+    """Start or resume the run, and write `parameters` into its config.
 
-    `beside_another` leaves a run that this process has begun as it is. `on_stop` is called, in a thread of
-    W&B's, when the server asks the run to stop. Raises ServerUnreachableError when no answer comes, and
-    LitsweepError when the server refuses.
+    `beside_another` leaves an earlier run of this process untouched. A thread of W&B's calls `on_stop` when
+    the server asks the run to stop. Raises ServerUnreachableError if no answer comes, and LitsweepError if
+    the server refuses.
     """
     try:
         run = wandb.init(
@@ -50,7 +89,7 @@ def start(
             settings=wandb.Settings(stop_fn=on_stop, reinit="create_new" if beside_another else "default"),
         )
     except wandb.Error as error:
-        # The client retries until its time is up when nobody answers, and has no exception of its own for it.
+        # Without an answer the client retries until a timeout. It has no exception for that case.
         unanswered = re.search("while retrying|timed out", str(error))
         kind = ServerUnreachableError if unanswered else LitsweepError
         fix = "check WANDB_BASE_URL and WANDB_API_KEY and that the server runs, or add --wandb offline"
@@ -61,8 +100,8 @@ def start(
 
 
 def start_again(run_id: str, parameters: Mapping[str, object], logger: RunLogger) -> wandb.Run:
-    """Go on with a run whose service is gone, and log what that had not sent."""
-    with contextlib.suppress(Exception):  # it says that the service is gone
+    """Resume a run whose service is gone, and log the rows that it had not sent."""
+    with contextlib.suppress(Exception):  # the service has ended
         wandb.teardown()
     run = start("online", run_id, parameters, lambda: None, beside_another=True)
     for row in logger.rows_from(run.starting_step):
@@ -70,16 +109,16 @@ def start_again(run_id: str, parameters: Mapping[str, object], logger: RunLogger
     return run
 
 
-def check_config(config: Mapping[str, Any], arguments: Arguments) -> None:
-    """Raise ConfigError unless every parameter that W&B holds is the one the model got."""
+def check_config(config: Mapping[str, object], arguments: Arguments) -> None:
+    """Raise ConfigError unless the model got every parameter that W&B holds."""
     faults = arguments.differences(config)
     if faults:
         raise ConfigError("the run's config", faults)
 
 
-def finish(run: wandb.Run, summary: Mapping[str, Any], exit_code: int) -> None:
+def finish(run: wandb.Run, summary: Mapping[str, object], exit_code: int) -> None:
     """Write the summary and end the run."""
-    if dict(run.summary).get("failure") and "failure" not in summary:  # of an earlier attempt
-        run.summary.update({"failure": None, "failure_message": None})
+    if dict(run.summary).get(FAILURE) and FAILURE not in summary:  # from an earlier attempt
+        run.summary.update({FAILURE: None, FAILURE_MESSAGE: None})
     run.summary.update(dict(summary))
     run.finish(exit_code=exit_code)

@@ -24,7 +24,8 @@ from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.wire_json import dumps, number
-from litsweep.sweep.run import AGENT_NAME, RunState
+from litsweep.sweep.contract import AGENT_NAME
+from litsweep.sweep.run import RunState
 
 Changes = dict[str, Any]
 

@@ -41,11 +41,9 @@ from litsweep.server.store import runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG
 from litsweep.server.store.runs import RunRecord, StoppedBy
 from litsweep.server.wire_json import dumps
+from litsweep.sweep.contract import FAILURE, INTERRUPTED_CODES, Failure, RunState
 from litsweep.sweep.reason import Reason
-from litsweep.sweep.run import Failure, RunState
 
-# Ctrl-C as wandb reports it, and 128 + SIGINT, SIGKILL, SIGTERM.
-_INTERRUPTED = (255, 130, 137, 143)
 _WAITING = (RunState.PENDING, RunState.PREEMPTED)
 _RUNNING = (RunState.RUNNING, RunState.PREEMPTING)
 
@@ -92,8 +90,8 @@ def rewind(connection: Connection, run: RunRecord) -> None:
 def _begin(connection: Connection, run: RunRecord, started_at: float, stale: Sequence[str]) -> None:
     values: dict[str, Any] = {"started_at": started_at, "stale_streams": ",".join(stale)}
     summary = run.summary_values
-    if summary.get("failure") == Failure.UNREPORTED:  # the run reports after all
-        values["summary"] = dumps({key: value for key, value in summary.items() if key != "failure"})
+    if summary.get(FAILURE) == Failure.UNREPORTED:  # the run reports after all
+        values["summary"] = dumps({key: value for key, value in summary.items() if key != FAILURE})
     nulls = ("ended_at", "exitcode", "failure", "stopped_by", "stop_asked_at", "stop_reason")
     values |= dict.fromkeys(nulls)
     _change(connection, run, state=RunState.RUNNING, heartbeat_at=time.time(), **values)
@@ -127,7 +125,7 @@ def _final_state(run: RunRecord, exitcode: int) -> RunState:
         return RunState.FINISHED
     if run.state in (RunState.PREEMPTING, RunState.PREEMPTED):
         return RunState.PREEMPTED
-    if run.stopped_by is StoppedBy.PERSON or run.state is RunState.KILLED or exitcode in _INTERRUPTED:
+    if run.stopped_by is StoppedBy.PERSON or run.state is RunState.KILLED or exitcode in INTERRUPTED_CODES:
         return RunState.KILLED
     return RunState.FAILED
 
@@ -138,7 +136,7 @@ def _failure(run: RunRecord, state: RunState) -> Failure | None:
         return Failure.SIGNAL
     if state is not RunState.FAILED:
         return None
-    named = run.summary_values.get("failure")
+    named = run.summary_values.get(FAILURE)
     return Failure(named) if named in tuple(Failure) else Failure.ERROR
 
 
@@ -170,7 +168,7 @@ def mark_unreported(connection: Connection, run: RunRecord, exitcode: int | None
             run,
             state=RunState.FINISHED,
             failure=Failure.UNREPORTED,
-            summary=dumps(run.summary_values | {"failure": Failure.UNREPORTED}),
+            summary=dumps(run.summary_values | {FAILURE: Failure.UNREPORTED}),
             exitcode=exitcode,
             ended_at=time.time(),
         )

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, TypeGuard
 
 from litsweep.errors import Fault, count
+from litsweep.sweep.contract import UNREPORTED_WHY as UNREPORTED_WHY
+from litsweep.sweep.contract import Failure as Failure
+from litsweep.sweep.contract import RunState as RunState
 from litsweep.sweep.reason import SuggestionReason
 from litsweep.sweep.values import show
 
@@ -17,40 +19,6 @@ _HISTORY_FIX = 'write for example [{"val_loss": 0.5}], one row for each time tha
 _SUMMARY_FIX = 'write for example {"val_loss": 0.5}, or dict(run.summary)'
 
 STOPPED_EARLY = "stopped early"
-
-
-class _Words(StrEnum):
-    """A string enum whose ValueError lists the allowed names."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> NoReturn:
-        noun = "state" if cls is RunState else "failure"
-        raise ValueError(f"{noun}: must be one of {', '.join(cls)}; got {value!r}")
-
-
-class RunState(_Words):
-    """W&B's run states."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    FINISHED = "finished"
-    FAILED = "failed"
-    CRASHED = "crashed"
-    KILLED = "killed"
-    PREEMPTING = "preempting"
-    PREEMPTED = "preempted"
-
-    @property
-    def is_alive(self) -> bool:
-        """True while the run may still log metrics."""
-        return self in (RunState.PENDING, RunState.RUNNING, RunState.PREEMPTING, RunState.PREEMPTED)
-
-    def is_broken_by(self, failure: object) -> bool:
-        """Return True if a run with this `failure` ended with an error, its own or the machine's.
-
-        A killed run is not broken, whatever its failure: the values that it reached count.
-        """
-        return self in (RunState.FAILED, RunState.CRASHED) or (self is RunState.FINISHED and bool(failure))
 
 
 STATE_WORDS = (
@@ -82,27 +50,6 @@ def count_words(words: Iterable[str]) -> Counter[str]:
     counted = Counter(words)
     order = dict.fromkeys((*map(str, STATE_WORDS), *counted))
     return Counter({word: counted[word] for word in order if counted[word]})
-
-
-class Failure(_Words):
-    """Why a run ended without a usable result."""
-
-    OUT_OF_MEMORY = "out_of_memory"
-    DIVERGED = "diverged"
-    CONFIG = "config"
-    ERROR = "error"
-    SIGNAL = "signal"
-    LOST = "lost"
-    UNREPORTED = "unreported"
-
-
-AGENT_NAME = "litsweep-agent"
-"""User-Agent of the agents of `litsweep launch`: the server knows by it that they report each run's end."""
-
-UNREPORTED_WHY = (
-    "the program ended without starting a W&B run; it has to call wandb.init, with mode online (the default)"
-)
-"""What `Failure.UNREPORTED` means, and what to do about it."""
 
 
 def unreported_warning(runs: int) -> str:

@@ -37,10 +37,10 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True)
 class DownloadedSet:
-    """A data set that `fetch` downloads into the folder that it is given.
+    """A data set that `fetch` downloads into a given folder.
 
-    `archives` maps the original files to the folder where torchvision looks for them. Without a network,
-    these files can be put beside the prepared file.
+    `archives` maps the original files to the folders in which torchvision looks for them. Without a network,
+    put these files beside the prepared file.
     """
 
     name: str

@@ -13,7 +13,7 @@ from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.resolvers import Input, Listing, Mutations, Payload, page, select_runs
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.sweeps import AgentRecord
-from litsweep.sweep.run import AGENT_NAME
+from litsweep.sweep.contract import AGENT_NAME
 
 mutation = Mutations()
 agent = ObjectType("Agent")

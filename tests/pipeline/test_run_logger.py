@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import wandb
 
-from litsweep.pipeline.logger import SERVICE_GONE, RunLogger
-from litsweep.pipeline.tracking import start, start_again
+from litsweep.pipeline.tracking import SERVICE_GONE, RunLogger, start, start_again
 from tests.live_server import LiveServer
 
 

@@ -8,10 +8,9 @@ import pytest
 from rich.console import Console
 
 from litsweep.cli.best import show_result
-from litsweep.cli.progress import Progress, runs_table
+from litsweep.cli.progress import Progress, runs_table, slot_table
 from litsweep.launch.options import SlotState, SlotView
-from litsweep.launch.result import BestRun, Result
-from litsweep.launch.table import slot_table
+from litsweep.launch.result import BestRun, SweepResult
 from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.run import RunState
@@ -71,7 +70,7 @@ def test_the_front_is_whole_in_80_columns(
     )
     front = (run, dataclasses.replace(run, id="hgfedcba", parameters={}))
     goals = {LONG: "minimize", "b": "maximize"}
-    result = Result("me/p/s", "", "RUNNING", LONG, "minimize", {}, run, (), False, goals, front)
+    result = SweepResult("me/p/s", "", "RUNNING", LONG, "minimize", {}, run, (), False, goals, front)
     show_result(result)
     text = capsys.readouterr().out
     assert all(f"\n{run.id}" in text or f"\n {run.id}" in text for run in front)

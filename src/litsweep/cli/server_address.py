@@ -1,0 +1,114 @@
+"""The W&B server of a command: an embedded one of a data folder, or the one that the environment names."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from litsweep.errors import LitsweepError
+from litsweep.launch.directory import full_path
+from litsweep.launch.protocol import credentials
+from litsweep.launch.variables import Http, check_key, check_values, client_settings
+
+ANSWER_TIMEOUT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class ServerAddress:
+    """A running embedded server. `stays` is False if it ends with the last `litsweep run` that uses it."""
+
+    url: str
+    api_key: str
+    stays: bool = True
+
+    def page(self, path: str) -> str:
+        """Return a link to a dashboard page that needs no key. It works once, for some minutes."""
+        from litsweep.server.auth import Keyring
+        from litsweep.server.dashboard.login import login_link
+
+        return self.url + login_link(Keyring(self.api_key), path)
+
+    def use(self) -> None:
+        """Connect the stock client of this process and of its children to this server."""
+        os.environ.update(self.environment())
+        os.environ.pop("WANDB_IDENTITY_TOKEN_FILE", None)  # the client refuses it beside a key
+
+    def environment(self) -> Mapping[str, str]:
+        """Return the two variables that the stock client needs."""
+        return {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": self.api_key}
+
+
+def running_server(data_dir: Path) -> ServerAddress | None:
+    """Return the server that runs on `data_dir`, or None."""
+    from litsweep.server.auth import api_key
+    from litsweep.server.serve import server_info
+
+    info = server_info(data_dir)
+    if info is None:
+        return None
+    server = ServerAddress(info.url, api_key(data_dir))
+    return server if _accepts_key(server) else None
+
+
+def _accepts_key(server: ServerAddress) -> bool:
+    """Return False if no server answers, or another one that took over the port."""
+    question = {"query": "{ serverInfo { __typename } }"}
+    try:
+        answer = requests.post(
+            f"{server.url}/graphql", json=question, auth=("api", server.api_key), timeout=5
+        )
+        return answer.ok
+    except requests.RequestException:
+        return False
+
+
+def find_sweep(sweep: str, data_dir: Path) -> str:
+    """Connect the stock client as `use_server` does. Return the full path of a sweep there."""
+    use_server(data_dir)
+    return full_path(sweep)
+
+
+def use_server(data_dir: Path) -> None:
+    """Connect the stock client of this process to the server for a command.
+
+    An address in the environment comes first, then the embedded server of `data_dir`, then W&B cloud after a
+    login. Raises LitsweepError if there is none, or if the client refuses the values of W&B's variables.
+    """
+    check_values(os.environ)
+    if named := os.environ.get("WANDB_BASE_URL"):
+        _check_answers(named, data_dir)
+    elif server := running_server(data_dir):
+        server.use()
+    else:
+        try:
+            credentials()
+        except LitsweepError:
+            raise LitsweepError(
+                f"no server to ask: none runs on {data_dir} (start one with `litsweep serve`), "
+                "WANDB_BASE_URL is not set, and there is no W&B login (`wandb login`)"
+            ) from None
+    check_key(os.environ)
+    client_settings()
+
+
+def _check_answers(url: str, data_dir: Path) -> None:
+    """Raise LitsweepError unless the server answers once. The stock client would try for minutes."""
+    if not url.startswith(("http://", "https://")):
+        raise LitsweepError(f"WANDB_BASE_URL: must begin with http:// or https://, got {url!r}")
+    try:
+        Http(os.environ).head(url, ANSWER_TIMEOUT_SECONDS)
+    except requests.RequestException as error:
+        running = running_server(data_dir)
+        fix = "start that server (`litsweep serve`), correct the address, or unset the variable"
+        if running is not None:
+            fix = f'the server on {data_dir} is at {running.url}; run `eval "$(litsweep env)"` again'
+        raise LitsweepError(f"WANDB_BASE_URL={url} does not answer ({_cause(error)}): {fix}") from None
+
+
+def _cause(error: BaseException) -> str:
+    """Return the innermost reason, such as `Connection refused`, without the exceptions around it."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    text = str(reason or error)
+    return text.rpartition("] ")[2].rstrip(">)'") or type(error).__name__
