@@ -1,4 +1,4 @@
-# Everything a person or CI runs. `make quickstart` and `make test` need only Python 3.11+ and make; `make lint`
+# The commands for people and CI. `make quickstart` and `make test` need only Python 3.11+ and make. `make lint`
 # also needs Node.js and npm, for the dashboard's JavaScript.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -27,7 +27,7 @@ tests/javascript/node_modules/installed: tests/javascript/package-lock.json
 	npm --prefix tests/javascript ci --silent --no-audit --no-fund
 	touch $@
 
-# Two test files at a time: most of a test here is waiting for an agent's next beat.
+# Two test files run at a time, because most tests wait for an agent's next heartbeat.
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: install

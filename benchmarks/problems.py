@@ -1,4 +1,4 @@
-"""The problems that search engines are measured on: each is a W&B sweep config and a function to evaluate."""
+"""The problems for the search engines: each is a W&B sweep config and a function to evaluate."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ Row = dict[str, float]
 LCBENCH_DEVELOPMENT = ("167168", "189873", "189906", "3945", "126026", "168330", "7593", "189866")
 XGBOOST_DEVELOPMENT = ("12", "1501", "16", "40499")
 POOL = 40_000
-"""Random configs behind a surrogate problem's median and cap."""
+"""Random configs that define a surrogate problem's median and cap."""
 
 
 class CrashError(Exception):
-    """The run of these parameters dies before it logs anything."""
+    """The run of these parameters crashes before it logs anything."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """`run(parameters)` gives the history of one run, rows of {metric: value}, or raises CrashError.
+    """A problem: a sweep config, and functions that evaluate a config.
 
-    `truth(parameters)` is its objective without noise, which regret is counted in; with several metrics that
-    is what the front dominates of `box`, and this the first of them. `batch`, where there is one, evaluates
-    many configs at once, shape `n` or `n x m`, for the pool of random configs behind median and best known;
-    `best` is the optimum where it is known. `conditions` says for which values of which parent a parameter
-    counts. `first(seed)` are the configs that a sweep with this seed starts with, whichever the engine.
+    `run(parameters)` returns the history of one run, rows of {metric: value}, or raises CrashError.
+    `truth(parameters)` is the objective without noise, from which regret is computed. With several metrics it
+    is the share of `box` that the front dominates, and the metric is the first one. `batch`, if there is one,
+    evaluates many configs at once, shape `n` or `n x m`. It is used for the random configs that define the
+    median and the best known value. `best` is the known optimum. `conditions` maps a parameter to its parent
+    and the parent's values for which it is active. `first(seed)` returns the configs with which a sweep with
+    this seed starts, for every engine.
     """
 
     name: str
@@ -52,23 +54,23 @@ class Problem:
 
     @property
     def signs(self) -> dict[str, float]:
-        """For each metric +1 where it is maximized, -1 where it is minimized."""
+        """+1 for each metric that is maximized, -1 for each that is minimized."""
         metrics = self.sweep.get("metrics") or [self.sweep["metric"]]
         return {metric["name"]: 1.0 if metric["goal"] == "maximize" else -1.0 for metric in metrics}
 
     @property
     def metric(self) -> str:
-        """The first one."""
+        """The first metric."""
         return next(iter(self.signs))
 
     @property
     def sign(self) -> float:
-        """Of the first metric."""
+        """The sign of the first metric."""
         return self.signs[self.metric]
 
 
 def sample(parameters: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    """A random config, written apart from litsweep's own sampling so that the scales depend on no engine."""
+    """Return a random config, without litsweep's sampler, so that the scales depend on no engine."""
     return {name: _draw(spec, rng.random()) for name, spec in parameters.items()}
 
 
@@ -93,7 +95,7 @@ def _draw(spec: Mapping[str, Any], u: float) -> Any:
 
 
 class Yahpo:
-    """One scenario of YAHPO Gym: a neural network that imitates a big table of real trainings."""
+    """One scenario of YAHPO Gym: a neural network that predicts the results in a large table of trainings."""
 
     def __init__(
         self, folder: Path, categories: tuple[str, ...], order: tuple[str, ...], targets: tuple[str, ...]
@@ -108,7 +110,7 @@ class Yahpo:
         self._order, self._targets = order, targets
 
     def __call__(self, configs: list[Parameters], target: str) -> np.ndarray:
-        """Values of `target`, shape `len(configs)`; parameters that a config lacks are inactive."""
+        """Return the values of `target`, shape `len(configs)`; missing parameters are inactive."""
         cat = [[codes[str(c.get(k, "#na#"))] for k, codes in self._encoding.items()] for c in configs]
         cont = [[float(c.get(k, 0.0)) for k in self._order] for c in configs]
         names = [i.name for i in self._session.get_inputs()]
@@ -145,10 +147,10 @@ def lcbench(
     noise: float = 0.0,
     seed: int = 0,
 ) -> Problem:
-    """Neural nets of LCBench (Zimmer et al. 2021) on one OpenML task.
+    """Neural networks of LCBench (Zimmer et al. 2021) on one OpenML task.
 
-    With `curves` runs log every epoch, else the last alone; `stopping` adds W&B's hyperband rule. `noise` is
-    in the units of the metric.
+    With `curves` a run logs every epoch, otherwise only the last. `stopping` adds W&B's hyperband rule.
+    `noise` has the unit of the metric.
     """
     epochs = 52
 
@@ -177,7 +179,7 @@ def lcbench(
 
 
 def lcbench_pareto(data: Path, task: str) -> Problem:
-    """Accuracy and training time of LCBench's neural nets at once."""
+    """Accuracy and training time of LCBench's neural networks together."""
     metrics = [{"name": "val_accuracy", "goal": "maximize"}, {"name": "time", "goal": "minimize"}]
     model = _lcbench(data)
 
@@ -196,7 +198,7 @@ def lcbench_pareto(data: Path, task: str) -> Problem:
 
 
 def _normal(parameters: Parameters, seed: int) -> float:
-    """Standard normal noise that depends on the config and the seed alone: a rerun logs the same."""
+    """Return standard normal noise that depends only on the config and the seed: a repeated run is equal."""
     text = json.dumps([sorted(parameters.items()), seed])
     return float(np.random.default_rng(zlib.crc32(text.encode())).standard_normal())
 
@@ -227,7 +229,7 @@ XGBOOST_ACTIVE = {
     "rate_drop": ["dart"],
     "skip_drop": ["dart"],
 }
-"""The boosters under which a hyperparameter has an effect."""
+"""The boosters for which a hyperparameter has an effect."""
 
 
 def _log(low: float, high: float) -> dict[str, Any]:
@@ -257,7 +259,7 @@ XGBOOST = {
 
 
 def xgboost(data: Path, task: str) -> Problem:
-    """XGBoost on one OpenML task (RandomBot v2, Binder et al. 2020): mixed and conditional."""
+    """XGBoost on one OpenML task (RandomBot v2, Binder et al. 2020): mixed and conditional parameters."""
     model = _xgboost(data)
 
     def values(configs: list[Parameters]) -> np.ndarray:
@@ -284,18 +286,18 @@ def _active(parameters: Parameters, task: str) -> dict[str, Any]:
 
 
 def tasks(data: Path, scenario: str) -> list[str]:
-    """All datasets of a scenario."""
+    """Return all datasets of a scenario."""
     space = json.loads((data / scenario / "config_space.json").read_text())
     names = {"lcbench": "OpenML_task_id", "rbv2_xgboost": "task_id"}
     (found,) = (h["choices"] for h in space["hyperparameters"] if h["name"] == names[scenario])
     return list(found)
 
 
-# --- A space of which 40 % crashes, the best of it included ---
+# --- A space of which 40 % crashes, including its best region ---
 
 
 def crashing() -> Problem:
-    """Maximize a peak that lies where every run crashes (a > 0.6); the best that runs is 9.2."""
+    """Maximize a peak at which every run crashes (a > 0.6); the best score of a run that succeeds is 9.2."""
 
     def run(parameters: Parameters) -> list[Row]:
         if parameters["a"] > 0.6:
@@ -343,7 +345,7 @@ def synthetic(name: str) -> Problem:
     return Problem(name, sweep, lambda p: [{"value": truth(p)}], truth, pool=4_000, best=best)
 
 
-# --- Real models on the data that scikit-learn bundles: anyone can run these ---
+# --- Real models on data that scikit-learn bundles: no download ---
 
 
 def _cross_validated(name: str, parameters: dict[str, Any], build: Callable[[Parameters], Any]) -> Problem:
@@ -378,7 +380,7 @@ def boosting_breast_cancer() -> Problem:
 
 
 def svm_wine() -> Problem:
-    """A support vector machine on the wine data, calibrated: the kernel and its own parameters."""
+    """A support vector machine on the wine data, calibrated: the kernel and the parameters of each kernel."""
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

@@ -5,8 +5,8 @@
     python benchmarks/search.py table --suite lcbench
     python benchmarks/search.py table --suite all
 
-Every finished run is one JSON line in `--results`, so that a stopped measurement goes on where it was. The
-development datasets are the default; the others are run by `--final`, once, and are not for tuning on.
+Every finished run is one JSON line in `--results`, so a stopped measurement resumes. The development datasets
+are the default. `--final` selects the others, which are measured once and never used for tuning.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from summary import show
 from warm_start import DATASETS, warm
 
 LIMIT_SHARE = 30
-"""Full trainings' worth of epochs that a sweep with early stopping may use."""
+"""The epochs that a sweep with early stopping may use, in full trainings."""
 
 
 def main() -> None:
-    """Parse the command line and do it."""
+    """Run the command line."""
     options = arguments()
     options.results.mkdir(parents=True, exist_ok=True)
     if options.command == "table":
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("command", choices=["run", "table"])
     parser.add_argument("--suite", choices=[*SUITES, "all"], default="sklearn", help="all: for table")
@@ -79,7 +79,7 @@ def arguments() -> argparse.Namespace:
 
 
 def single_thread() -> None:
-    """One thread, as the other engines have; torch is told too, should it be there already."""
+    """Use one thread, as the other engines do, also in torch if it is already imported."""
     import torch
 
     torch.set_num_threads(1)
@@ -100,7 +100,7 @@ SUITES = [
 
 
 def suite(options: argparse.Namespace) -> list[Problem]:
-    """The problems of `--suite`."""
+    """Return the problems of `--suite`."""
     name, data = options.suite, options.data
     if name == "crashing":
         return [problems.crashing()]
@@ -124,7 +124,7 @@ def suite(options: argparse.Namespace) -> list[Problem]:
 
 
 def tasks(options: argparse.Namespace, development: tuple[str, ...], at_most: int | None) -> list[str]:
-    """The datasets asked for."""
+    """Return the requested datasets."""
     if options.tasks:
         return list(options.tasks)
     if not options.final:
@@ -135,20 +135,20 @@ def tasks(options: argparse.Namespace, development: tuple[str, ...], at_most: in
 
 
 def noisy(options: argparse.Namespace, problem: Problem, task: str) -> Problem:
-    """The problem with noise of 5 % of what there is to gain over a median random config."""
+    """Return the problem with noise of 5 % of the distance between the median random config and the best."""
     scale = scale_of(options.results, problem)
     return problems.lcbench(options.data, task, noise=0.05 * abs(scale.best - scale.median))
 
 
 def others(data: Path, task: str) -> list[Problem]:
-    """Other development datasets: those that follow `task` in their list, from its end back to its start."""
+    """Return other development datasets: those after `task` in their list, then those from its start."""
     known = problems.LCBENCH_DEVELOPMENT
     start = known.index(task) + 1 if task in known else 0
     return [problems.lcbench(data, known[(start + i) % len(known)]) for i in range(DATASETS)]
 
 
 def measure(options: argparse.Namespace, problem: Problem, engine: str, seed: int) -> None:
-    """Run one engine on one problem, unless its line is there already."""
+    """Run one engine on one problem, unless the results have its line."""
     seed += options.first_seed
     key = {
         "suite": options.suite,
@@ -172,17 +172,17 @@ def measure(options: argparse.Namespace, problem: Problem, engine: str, seed: in
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The finished runs in a results file."""
+    """Return the finished runs in a results file."""
     if path.exists():
         yield from (json.loads(line) for line in path.read_text().splitlines())
 
 
 def play(engine: Engine, problem: Problem, seed: int, n: int, in_flight: int) -> dict[str, list[Any]]:
-    """Ask and tell until `n` configs are evaluated; with several in flight, the oldest ends first, and those
-    that log more than once are read as far as they have come.
+    """Ask and tell until `n` configs are evaluated. With several in flight, the oldest run ends first.
 
-    Gives, for each evaluation: the logged objective and the true one (None for a crash), the epochs used so
-    far, and the seconds the engine took to suggest it.
+    Running runs that log more than once report their history so far. Returns, for each evaluation: the logged
+    and the true objective (None for a crash), the epochs used so far, and the engine's seconds for the
+    suggestion.
     """
     if problem.epochs > 1:
         return play_stopping(engine, problem, LIMIT_SHARE * problem.epochs)
@@ -203,10 +203,10 @@ def play(engine: Engine, problem: Problem, seed: int, n: int, in_flight: int) ->
 
 
 def report(engine: Engine, running: Sequence[tuple[str, list[Row]]], in_flight: int) -> None:
-    """Tell what the running runs, oldest first, have logged.
+    """Report the history so far of the running runs, oldest first.
 
-    They were started evenly apart: the latest has one part of `in_flight` of its training behind it, the one
-    before it two, and so on.
+    They started at equal intervals: of `in_flight` equal parts of its training, the latest run has finished
+    one, the one before it two, and so on.
     """
     for age, (handle, history) in enumerate(reversed(running), 1):
         if so_far := history[: len(history) * age // in_flight]:
@@ -214,7 +214,7 @@ def report(engine: Engine, running: Sequence[tuple[str, list[Row]]], in_flight: 
 
 
 def train(problem: Problem, parameters: Parameters) -> list[Row]:
-    """The history of a run, empty for a crash."""
+    """Return the history of a run, empty for a crash."""
     try:
         return problem.run(parameters)
     except CrashError:
@@ -224,7 +224,7 @@ def train(problem: Problem, parameters: Parameters) -> list[Row]:
 def score(
     problem: Problem, parameters: Parameters, history: list[Row], trace: dict[str, list[Any]]
 ) -> list[Row]:
-    """The history as it is; the run's objective goes into the trace."""
+    """Return the history unchanged; add the run's objective to the trace."""
     logged, true = objective(problem, parameters, history, trace) if history else (None, None)
     trace["logged"].append(logged)
     trace["true"].append(true)
@@ -234,7 +234,7 @@ def score(
 def objective(
     problem: Problem, parameters: Parameters, history: list[Row], trace: dict[str, list[Any]]
 ) -> tuple[float, float]:
-    """Of a run, as logged and without noise; with several metrics, of the front up to it."""
+    """Return a run's objective, logged and true; with several metrics, of the front up to this run."""
     if problem.box is not None:
         rows = trace.setdefault("rows", [])
         rows.append(history[-1])
@@ -245,7 +245,7 @@ def objective(
 
 
 def play_stopping(engine: Engine, problem: Problem, epochs: int) -> dict[str, list[Any]]:
-    """One run at a time, with the engine's early stopping after every epoch, until the epochs are used up."""
+    """Run one config at a time, with early stopping after every epoch, until the epochs are used up."""
     trace: dict[str, list[Any]] = {"logged": [], "true": [], "seconds": [], "epochs": []}
     used = 0
     while used < epochs:

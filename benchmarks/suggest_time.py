@@ -1,12 +1,12 @@
 """Seconds per suggestion: wall time of `Controller.ask()` in sweeps that already have many runs.
 
     python benchmarks/suggest_time.py
-    nice -n -15 python benchmarks/suggest_time.py       # on a machine that others use (as root)
+    nice -n -15 python benchmarks/suggest_time.py       # on a machine with other users (as root)
 
-The runs told are those of a sweep under way: the first half random, the rest near the best so far, scored
-by a smooth function with interactions and 5 % noise. `first` is what a server pays for after a restart: a new
-controller, all runs added, and one suggestion. The others are asked one after another, each told before the
-next.
+The first half of the known runs is random, the rest is near the best so far. A smooth function with
+interactions and 5 % noise scores them. `first` is the time after a server's restart: create a controller, add
+all runs, and suggest one config. The other suggestions follow one after another, each with the result of the
+one before.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MIXED = {
 
 @dataclass(frozen=True)
 class Case:
-    """A sweep with `runs` runs, and the seconds that a suggestion (95 % of them) may take."""
+    """A sweep with `runs` runs, and the limit in seconds for 95 % of its suggestions."""
 
     title: str
     parameters: Mapping[str, Any]
@@ -64,7 +64,7 @@ CASES = (
 
 
 class Objective:
-    """A smooth loss of the parameters' places in their ranges: an ellipsoid, a ridge, a step."""
+    """A smooth loss of the parameters' positions in their ranges: an ellipsoid, a ridge and a step."""
 
     def __init__(self, parameters: Mapping[str, Any], rng: np.random.Generator) -> None:
         self._parameters = parameters
@@ -78,7 +78,7 @@ class Objective:
 
 
 def _place(spec: Mapping[str, Any], value: Any) -> float:
-    """Where in its range a value lies, 0 to 1."""
+    """Return the position of a value in its range, 0 to 1."""
     if "values" in spec:
         return float(spec["values"].index(value) / (len(spec["values"]) - 1))
     low, high = spec["min"], spec["max"]
@@ -86,8 +86,10 @@ def _place(spec: Mapping[str, Any], value: Any) -> float:
     return float(np.log(value / low) / np.log(high / low) if is_log else (value - low) / (high - low))
 
 
-def told(case: Case, objective: Objective, rng: np.random.Generator) -> list[tuple[dict[str, Any], float]]:
-    """The configs of a sweep under way, with their scores; late ones are like a good earlier one."""
+def known_runs(
+    case: Case, objective: Objective, rng: np.random.Generator
+) -> list[tuple[dict[str, Any], float]]:
+    """Return the configs of a running sweep with their scores; later configs resemble a good earlier one."""
     runs: list[tuple[dict[str, Any], float]] = []
     while len(runs) < case.runs:
         config = sample(case.parameters, rng)
@@ -99,10 +101,10 @@ def told(case: Case, objective: Objective, rng: np.random.Generator) -> list[tup
 
 
 def measure(case: Case, seed: int) -> tuple[float, list[float]]:
-    """Seconds for the first suggestion of a new controller with all its runs, and for each later one."""
+    """Return the seconds of a new controller's first suggestion, and of each later one."""
     rng = np.random.default_rng(seed)
     objective = Objective(case.parameters, rng)
-    runs = told(case, objective, rng)
+    runs = known_runs(case, objective, rng)
     sweep = {"method": "bayes", "metric": {"name": "loss"}, "parameters": case.parameters}
     started = time.perf_counter()
     controller = Controller(parse_sweep(sweep), seed=seed)
@@ -127,7 +129,7 @@ def main() -> None:
     measure(replace(CASES[0], runs=20, asks=1), seed)  # imports torch
     machine = f"{platform.machine()}, torch {version('torch')}, one thread"
     table = Table(title=f"seconds per suggestion, wall; {machine}; load {os.getloadavg()[0]:.1f}")
-    for column in ("space", "runs told", "asks", "first", "median", "p95", "max", "may take (p95)"):
+    for column in ("space", "known runs", "suggestions", "first", "median", "p95", "max", "limit (p95)"):
         table.add_column(column, justify="left" if column == "space" else "right")
     for case in track(CASES, console=Console(stderr=True), auto_refresh=False, transient=True):
         first, later = measure(case, seed)

@@ -1,4 +1,4 @@
-"""Tables and curves of what was measured."""
+"""Tables and curves of measurements."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from rich.console import Console
 from rich.table import Table
 
 Group = tuple[str, int]
-"""An engine and how many of its configs were in flight."""
+"""An engine and its number of configs in flight."""
 
 _OURS = "litsweep"
 _WANDB = "wandb"
 _RIVALS = (_WANDB, "optuna-gp")
 _LEVEL_AT = 100
-"""W&B's mean regret after so many full trainings is the level to reach."""
+"""The level to reach is W&B's mean regret after this many full trainings."""
 
 _MILESTONES = (10, 25, 50, 100)
 _EPOCH_MILESTONES = (520, 1040, 1560)
 
 
 def show(folder: Path, suite: str, plot: Path | None) -> None:
-    """Print the tables of a suite, or of all in the folder; write its curves to `plot` as an HTML page."""
+    """Print the tables of a suite, or of all in the folder; write its curves to `plot` as HTML."""
     console = Console(width=None if sys.stdout.isatty() else 200)
     if suite == "all":
         console.print(_families(folder))
         return
     groups = _groups(load(folder / f"{suite}.jsonl"))
     if not groups:
-        console.print(f"nothing measured yet of {suite} in {folder}")
+        console.print(f"there are no measurements of {suite} in {folder}")
         return
     console.print(_overview(suite, groups, _levels(folder, suite, groups)))
     console.print(_rivalry(suite, groups))
@@ -50,7 +50,7 @@ def _groups(records: Sequence[Record]) -> dict[Group, list[Record]]:
 
 
 def _levels(folder: Path, suite: str, groups: Mapping[Group, list[Record]]) -> dict[int, list[Record]]:
-    """For each number in flight, W&B's full trainings; with early stopping, those of the suite without it."""
+    """Return W&B's full trainings by number in flight; with early stopping, of the suite without it."""
     if suite.endswith("-curves"):
         groups = _groups(load(folder / f"{suite.removesuffix('-curves')}.jsonl"))
     return {in_flight: records for (engine, in_flight), records in groups.items() if engine == _WANDB}
@@ -66,7 +66,7 @@ def _milestones(records: Sequence[Record]) -> tuple[int, ...]:
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table without the columns that have nothing in them."""
+    """Return the table without empty columns."""
     filled = [j for j in range(len(columns)) if any(row[j] for row in rows)]
     table = Table(*(columns[j] for j in filled), title=title, title_justify="left")
     for row in rows:
@@ -108,7 +108,7 @@ def _cells(records: Sequence[Record], reached: Interval | None) -> Iterator[str]
 
 
 def _rivalry(suite: str, groups: Mapping[Group, list[Record]]) -> Table:
-    """Us against each other engine, on the problems and seeds that both have."""
+    """Return the comparison with each other engine, on the problems and seeds that both have."""
     columns = ["against", "at", "pairs", "ratio, raw", "ratio, capped", "difference, raw"]
     rows = []
     for group, theirs in sorted(groups.items()):
@@ -133,7 +133,7 @@ def _duel(raw: Comparison, capped: Comparison) -> Iterator[str]:
 
 
 def _families(folder: Path) -> Table:
-    """On which families of problems we are better or worse than the two engines that users would take."""
+    """Return, for each family of problems, whether we are better or worse than W&B and Optuna's GP."""
     rows = []
     for path in sorted(folder.glob("*.jsonl")):
         groups = _groups(load(path))
@@ -155,7 +155,7 @@ def _verdicts(ours: Sequence[Record], theirs: Sequence[Record], at: int) -> Iter
 
 
 def _moments(ours: Sequence[Record], theirs: Sequence[Record]) -> list[int]:
-    """The middle milestone and the last moment that both engines have, for at least one pair."""
+    """Return the middle milestone and the last one that both engines have, for at least one pair."""
     theirs_by_pair = {record.pair: record for record in theirs}
     lengths = [min(len(r.raw), len(theirs_by_pair[r.pair].raw)) for r in ours if r.pair in theirs_by_pair]
     if not lengths:

@@ -1,12 +1,12 @@
-"""Compare litsweep's reading of sweep configs with W&B's own engine, over thousands of generated cases.
+"""Compare litsweep's interpretation of sweep configs with W&B's own engine, over generated cases.
 
     python benchmarks/wandb_parity.py --env /tmp/sweeps-env --cases 2000
 
-`--env` is a folder for the engine's environment (`sweeps` 0.3.0 needs numpy below 2), made on first use.
-Compared are: grid points and their order, also with part of the grid tried; hyperband's bands, thresholds
-and stops; the values of every distribution at given quantiles, and samples (two-sample Kolmogorov-Smirnov
-for numbers, chi-squared for the rest); and which configs are refused. A difference is either one of the
-deliberate ones listed in docs/sweep-yaml.md or unexplained; those are printed, and make the exit code 1.
+`--env` is a folder for the engine's environment (`sweeps` 0.3.0 needs numpy below 2), created on first use.
+It compares grid points and their order, also with part of the grid tried; hyperband's bands, thresholds and
+stops; each distribution's values at given quantiles and its samples; and which configs are refused. Samples
+of numbers are compared by the two-sample Kolmogorov-Smirnov test, others by chi-squared. docs/sweep-yaml.md
+lists the deliberate differences. Other differences are printed, and the exit code is 1.
 """
 
 import argparse
@@ -39,11 +39,11 @@ SAME = "same"
 BOTH_REFUSE = "both refuse"
 UNEXPLAINED = "UNEXPLAINED"
 LEAST_P = 1e-6
-"""A sample comparison fails below this p-value; of 2,000 equal pairs one in 500 such runs would."""
+"""A sample comparison fails below this p-value. Of 2,000 equal pairs, this happens in one of 500 runs."""
 
 
 class Engine:
-    """W&B's engine in a process of its own."""
+    """W&B's engine in a separate process."""
 
     def __init__(self, env: Path) -> None:
         python = env / "bin" / "python"
@@ -56,7 +56,7 @@ class Engine:
         self._process = subprocess.Popen([python, "-W", "ignore", script], text=True, **pipes)
 
     def ask(self, question: Json) -> Json:
-        """`{"answer": ...}` or `{"error": ...}`."""
+        """Return `{"answer": ...}` or `{"error": ...}`."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
@@ -68,7 +68,7 @@ class Engine:
 
 
 def compare_grid(case: Json, theirs: Json) -> str:
-    """Same points in the same order."""
+    """Compare the points and their order."""
     try:
         config = parse_sweep(case["config"])
     except ConfigError as error:
@@ -90,7 +90,7 @@ def as_run(config: SweepConfig, run: Json) -> Run:
 
 
 def compare_stop(case: Json, theirs: Json) -> str:
-    """Same bands, same thresholds where a run got that far, same runs stopped."""
+    """Compare the bands, the thresholds of the bands that a run reached, and the stopped runs."""
     try:
         config = parse_sweep(case["config"])
     except ConfigError as error:
@@ -112,7 +112,7 @@ def compare_stop(case: Json, theirs: Json) -> str:
 
 
 def compare_distribution(case: Json, theirs: Json) -> str:
-    """Same values at the same quantiles, and samples that no test tells apart."""
+    """Compare the values at the same quantiles, and test whether the samples differ."""
     method = {"method": "random", "parameters": {"p": case["entry"]}}
     try:
         distribution = parse_sweep(method).space.by_name["p"].distribution
@@ -141,7 +141,7 @@ def name_of(value: Json) -> str:
 
 
 def p_of_equality(ours: list[Json], theirs: list[Json]) -> float:
-    """The p-value of the two samples coming from one distribution."""
+    """Return the p-value of the hypothesis that both samples have the same distribution."""
     named = [[name_of(value) for value in sample] for sample in (ours, theirs)]
     names = sorted({*named[0], *named[1]})
     if len(names) > 50:
@@ -151,7 +151,7 @@ def p_of_equality(ours: list[Json], theirs: list[Json]) -> float:
 
 
 def compare_schema(case: Json, theirs: Json) -> str:
-    """Refused by both or by neither, deprecated distributions apart (a warning here)."""
+    """Compare whether the config is refused; deprecated distributions, only a warning here, are skipped."""
     refused = violations(theirs)
     try:
         parse_sweep(case["config"])
@@ -179,14 +179,14 @@ DELIBERATE = {
     "None is not of type": "refuses a text or command left empty",
     "top-level keys unknown": "refuses unknown top-level keys, which W&B cloud only warns of",
 }
-"""What a difference says, and how W&B's engine differs there; docs/sweep-yaml.md lists them."""
+"""The message of a difference, and how W&B's engine differs; docs/sweep-yaml.md lists them."""
 
 FROZEN = {"grid": 50, "stop": 80, "distribution": 90, "schema": 120}
-"""How many cases of each part `--freeze` writes, of those alike and small."""
+"""The number of cases of each part that `--freeze` writes, of the small and equal ones."""
 
 
 def explained(verdict: str) -> str | None:
-    """The documented reason for a difference."""
+    """Return the documented reason for a difference."""
     return next((reason for words, reason in DELIBERATE.items() if words in verdict), None)
 
 
@@ -200,7 +200,7 @@ CASES = {"stop": stop_case, "distribution": distribution_case, "schema": schema_
 
 
 def answered(engine: Engine, part: str, rng: random.Random) -> tuple[Json, Json]:
-    """A case with W&B's answer; a grid one with part of the grid tried."""
+    """Return a case with W&B's answer; a grid case has part of the grid tried."""
     if part != "grid":
         case = CASES[part](rng)
         return case, engine.ask(case)
@@ -211,7 +211,7 @@ def answered(engine: Engine, part: str, rng: random.Random) -> tuple[Json, Json]
 
 
 def compare(engine: Engine, part: str, n: int, seed: int, frozen: list[Json]) -> Counter[str]:
-    """Outcomes and their counts over `n` cases of one part; small alike ones are added to `frozen`."""
+    """Return the outcomes of `n` cases of one part with their counts; add small equal cases to `frozen`."""
     rng, outcomes, kept = random.Random(f"{seed}/{part}"), Counter[str](), 0
     for _ in track(range(n), part, console=Console(stderr=True), transient=True):
         case, theirs = answered(engine, part, rng)
@@ -229,7 +229,7 @@ def compare(engine: Engine, part: str, n: int, seed: int, frozen: list[Json]) ->
 
 
 def shortened(case: Json, theirs: Json) -> Json:
-    """Without what a test of the saved case does not look at."""
+    """Return the case without the parts that its test does not use."""
     answer = theirs.get("answer")
     if case["ask"] == "distribution":
         case = {"ask": case["ask"], "entry": case["entry"], "quantiles": case["quantiles"][:8]}

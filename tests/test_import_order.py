@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "launch": {"errors", "lifetime", "sweep"},
     "pipeline": {"errors", "lifetime", "sweep"},
 }
-"""DESIGN section 3; `cli` may import everything, and `litsweep/__init__` only names what it hands out."""
+"""The packages that each package may import (docs/architecture.md). `cli` may import all of them."""
 
 
 def modules() -> dict[str, Path]:
