@@ -171,7 +171,7 @@ class Section:
                 fix = f"did you mean {moved.get(near, near)}?"
                 self.report.fault(self.path_of(key), f"is not a key of {where}", "", fix)
             elif key not in allowed:
-                place = f"; write {moved[key]}" if key in moved else ""
+                place = f"; write {moved[str(key)]}" if key in moved else ""
                 self.report.warn(self.path_of(key), f"is not a key of {where}, and is ignored{place}")
 
 
