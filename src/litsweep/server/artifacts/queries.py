@@ -77,11 +77,7 @@ def public_id(artifact_id: int) -> str:
 
 
 def private_id(public: str) -> int:
-    """Return the id that `public_id` encoded.
-
-    Raises:
-        NotFoundError: this server gave no such id.
-    """
+    """Return the artifact's own id. Raise NotFoundError if `public` is not a result of `public_id`."""
     try:
         kind, _, number = base64.b64decode(public, validate=True).decode().partition(":")
         if kind == "Artifact":
@@ -89,9 +85,6 @@ def private_id(public: str) -> int:
     except (binascii.Error, UnicodeDecodeError, ValueError):
         pass
     raise NotFoundError(f"there is no artifact {public!r} on this server")
-
-
-# Artifacts
 
 
 @query.field("artifact")
@@ -157,9 +150,6 @@ def _commit_hash(parent: ArtifactRecord, _: Info) -> str | None:
     return parent.digest if parent.state == versions.COMMITTED else None
 
 
-# Contents
-
-
 @artifact.field("currentManifest")
 def _current_manifest(parent: ArtifactRecord, info: Info) -> ManifestRecord | None:
     uploaded = info.context.read(contents.manifests_of, parent.id)
@@ -212,9 +202,6 @@ def _file(record: ArtifactFileRecord) -> File:
         ref=record.ref,
         artifact_id=record.artifact_id,
     )
-
-
-# Collections and types
 
 
 @collection.type_resolver
