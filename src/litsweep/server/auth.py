@@ -85,7 +85,7 @@ class Keyring:
 
 
 def has_key(connection: HTTPConnection, keyring: Keyring) -> bool:
-    """Return True if a request carries the key, or if it reads and carries a session.
+    """Return True for a request with the key, and for a read request with a session.
 
     A session must not write. Pages of other programs on this host count as the same site, so the browser
     sends the cookie with their POST requests too.

@@ -35,7 +35,7 @@ NO_SUMMARY = 6  # `summary="none"`
 
 @dataclass(frozen=True)
 class BranchPoint:
-    """The step of a run after which another run, or the same one, continues."""
+    """The step of a run after which the rewound run or its fork continues."""
 
     run: str
     step: float

@@ -72,7 +72,7 @@ class LiveSweep:
         self._project_id = record.project_id
 
     def refresh(self, connection: Connection) -> None:
-        """Pass what is new since the last call to the search."""
+        """Tell the search what is new since the last refresh."""
         self._add_prior_runs(connection)
         for mark in runs.marks(connection, self.id):
             known = self._known.get(mark.name)
@@ -111,7 +111,7 @@ class LiveSweep:
         return None if best is None else self._controller.objective(best)
 
     def _add_prior_runs(self, connection: Connection) -> None:
-        """Pass the runs that `wandb sweep --prior_run` names to the search, once."""
+        """Tell the search once about the runs that `wandb sweep --prior_run` names."""
         if self._prior_runs is None:
             return
         found = runs.of_project(connection, self._project_id)

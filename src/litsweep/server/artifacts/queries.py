@@ -252,7 +252,7 @@ def _collection_tags(parent: CollectionRecord, info: Info) -> dict[str, Any]:
 
 @collection.field("artifacts")
 def _versions(parent: CollectionRecord, info: Info, **wanted: Unpack[Listing]) -> dict[str, Any]:
-    """List the newest version first unless `order` is ascending. Each edge has its `version` here."""
+    """Return the versions, newest first unless `order` is ascending. Each edge has a version number."""
     members = collections.versions(info.context.connection, parent.id)
     is_ascending = not (wanted.get("order") or "-").startswith("-")
     shown = page(members[::-1] if is_ascending else members, **wanted)

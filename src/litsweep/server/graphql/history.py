@@ -56,9 +56,9 @@ def _history(
     max_step: int | None = None,
     samples: int | None = None,
 ) -> list[str]:
-    """With steps, return the first `samples` rows of `min_step <= step < max_step`.
+    """Return the first `samples` rows of `min_step <= step < max_step`. Without steps, sample the rows.
 
-    Rows may share a step: for at most `samples` steps, return all their rows. Without steps, sample the rows.
+    Rows may share a step: for at most `samples` steps, return all their rows.
     """
     limit = samples or DEFAULT_SAMPLES
     if min_step is None and max_step is None:
