@@ -1,4 +1,4 @@
-"""A server without HTTP: its data, and the two ways in."""
+"""A server without HTTP: its data, and functions for GraphQL operations and file stream chunks."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ Stream = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def backend(tmp_path: Path) -> Iterator[Backend]:
-    """A server's data, empty."""
+    """Return a server without data."""
     opened = Backend.open(Settings(tmp_path / "data"))
     yield opened
     opened.close()
@@ -27,7 +27,7 @@ def backend(tmp_path: Path) -> Iterator[Backend]:
 
 @pytest.fixture
 def graphql(backend: Backend) -> GraphQL:
-    """Execute an operation; the whole answer, `status` included."""
+    """Execute an operation. Return the answer with its `status`."""
 
     def execute(query: str, **variables: Any) -> dict[str, Any]:
         response = answer({"query": query, "variables": variables}, Context(backend, "http://test"))

@@ -1,4 +1,4 @@
-"""The client's operations, as it sends them."""
+"""GraphQL operations as the client sends them."""
 
 UPSERT_RUN = """
 mutation UpsertBucket($id: String, $name: String, $project: String, $entity: String, $config: JSONString,

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own, where the system has the programs for one."""
+"""A temporary PostgreSQL server, if its programs are installed."""
 
 import os
 import pwd
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def programs() -> Path | None:
-    """The folder of `initdb` and `postgres`; None where there is none."""
+    """Return the folder of `initdb` and `postgres`, or None if they are not installed."""
     found = shutil.which("initdb")
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return Path(found).parent if found else installed[-1].parent if installed else None
@@ -21,8 +21,8 @@ def programs() -> Path | None:
 
 @contextmanager
 def running(programs: Path) -> Iterator[str]:
-    """A fresh server on a free port; its SQLAlchemy URL."""
-    # PostgreSQL refuses to run as root; its own user then needs a folder that it can reach.
+    """Start a server without data on a free port. Return its SQLAlchemy URL."""
+    # PostgreSQL refuses to run as root. Its own user needs a folder that it can read.
     user = "postgres" if os.getuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="litsweep-postgres-"))
     if user:
@@ -49,7 +49,7 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
     while process.poll() is None and time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                time.sleep(0.3)  # it listens a moment before it answers
+                time.sleep(0.3)  # it listens before it can answer
                 return
         time.sleep(0.05)
     raise AssertionError("PostgreSQL did not start")

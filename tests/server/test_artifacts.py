@@ -1,4 +1,4 @@
-"""Artifacts step by step, as the client's core logs them."""
+"""Artifacts, logged with the same operations as wandb-core's."""
 
 import base64
 import hashlib
@@ -63,7 +63,7 @@ def md5(content: bytes) -> str:
 
 
 class Uploader:
-    """What the client's core does to log an artifact."""
+    """Logs artifacts with the operations that wandb-core sends."""
 
     def __init__(self, backend: Backend, graphql: GraphQL) -> None:
         self.backend = backend
@@ -87,7 +87,7 @@ class Uploader:
             assert blobs.mark_stored(connection, key, written.size, written.md5)
 
     def send(self, id: str, contents: dict[str, bytes]) -> None:
-        """Upload what the server says it lacks; the names of those go to `uploads`."""
+        """Upload the files that the server lacks, and set `uploads` to their names."""
         specs = [{"artifactID": id, "name": n, "md5": md5(c)} for n, c in contents.items()]
         edges = self.do(FILES, files=specs)["createArtifactFiles"]["files"]["edges"]
         self.uploads = []
@@ -107,7 +107,7 @@ class Uploader:
         self.put(made["artifactManifest"]["file"]["uploadUrl"], document)
 
     def log(self, contents: dict[str, bytes], name: str = "data", **more: Any) -> str:
-        """The id of a committed version with these files."""
+        """Log an artifact with these files. Return the id of the version."""
         digest = hashlib.md5(repr(sorted(contents.items())).encode()).hexdigest()
         artifact = self.create(digest, name, **more)
         if artifact["state"] == "PENDING":
@@ -153,7 +153,7 @@ def test_a_version_exists_from_commit_on(client: Uploader) -> None:
     assert client.version("data:v0") is None
     client.send_manifest(artifact["id"], {"a": b"1"})
     client.do(COMMIT, id=artifact["id"])
-    client.do(COMMIT, id=artifact["id"])  # a client that did not hear the answer asks again
+    client.do(COMMIT, id=artifact["id"])  # the client repeats a request without an answer
     assert client.version("data")["versionIndex"] == 0
     assert client.version("data:v1") is None
     assert client.version("data")["artifact"] | {"files": None, "id": None} == {
@@ -185,7 +185,7 @@ def delete_run(client: Uploader, run: str, with_artifacts: bool) -> None:
 
 @pytest.fixture
 def relogged(client: Uploader, graphql: GraphQL) -> str:
-    """The id of a version that r logged, then s twice, the second time as a version it had used."""
+    """Return the id of a version that r logged once and s twice, the second time by the name `data:v0`."""
     graphql(UPSERT_RUN, name="s", project="p", entity="local")
     version = client.log({"a": b"1"})
     assert client.log({"a": b"1"}, runName="s", tags=[{"tagName": "good"}]) == version

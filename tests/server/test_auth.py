@@ -1,4 +1,4 @@
-"""One key, and what is made from it."""
+"""The API key, and the links and sessions signed with it."""
 
 import base64
 import stat

@@ -1,4 +1,4 @@
-"""Rewound and forked runs, as the client's core begins them."""
+"""Rewound and forked runs, started with the same operations as wandb-core's."""
 
 import json
 from typing import Any
@@ -23,7 +23,7 @@ mutation RewindRun($run: String!, $entity: String, $metric: String!, $value: Flo
 
 
 class Runs:
-    """Runs of one project."""
+    """Runs of one project, and operations on them."""
 
     def __init__(self, graphql: GraphQL, stream: Stream) -> None:
         self.graphql = graphql
@@ -70,7 +70,7 @@ def line_count(upserted: dict[str, Any]) -> int:
 
 @pytest.fixture
 def project(graphql: GraphQL, stream: Stream) -> Runs:
-    """Run `a` with steps 0, 1, 5 and 9."""
+    """Return a project with a run `a` that has the steps 0, 1, 5 and 9."""
     made = Runs(graphql, stream)
     made.begin("a", {"lr": 1})
     made.log("a", 0, (0, 0.0), (1, 1.0), (5, 5.0), (9, 9.0))
@@ -104,7 +104,7 @@ def test_a_run_started_anew_begins_at_line_0_unless_others_write_it_too(project:
 
 
 def test_rows_count_by_their_steps(project: Runs) -> None:
-    """Processes that write one run together send their rows out of order."""
+    """Several processes of one run send their rows out of order."""
     project.begin("shared")
     project.log("shared", 0, (0, 0.0), (8, 8.0), (1, 1.0), (9, 9.0), (2, 2.0))
     project.begin("b", fork=("shared", 2))
@@ -125,7 +125,7 @@ def test_a_chunk_sent_again_after_a_branch_changes_nothing(project: Runs) -> Non
 
 @pytest.mark.parametrize("state", ["running", "crashed"])
 def test_a_fork_that_tells_more_of_itself_loses_nothing(project: Runs, backend: Backend, state: str) -> None:
-    """Also where its parent is gone, and where it was taken for crashed meanwhile."""
+    """The parent run was deleted, and in one case the fork counted as crashed meanwhile."""
     project.begin("b", fork=("a", 1))
     project.log("b", 2, (2, 2.5), other=3)
     project.graphql(DELETE_RUN, id=project.read("a")["id"])

@@ -1,4 +1,4 @@
-"""What agents are told to do, over the life of a sweep."""
+"""The commands that agents get, from the start of a sweep to its end."""
 
 import json
 import time
@@ -35,7 +35,7 @@ HYPERBAND = {**RANDOM, "early_terminate": {"type": "hyperband", "min_iter": 2, "
 
 
 class Clock:
-    """The time, as the server sees it."""
+    """The server's clock, which a test can change."""
 
     def __init__(self) -> None:
         self.now = time.time()
@@ -45,7 +45,7 @@ class Clock:
 
 
 class Sweep:
-    """A sweep with agents that only exist as heartbeats."""
+    """A sweep. Its agents have no process: the tests send their heartbeats."""
 
     def __init__(self, graphql: GraphQL, stream: Stream, config: dict[str, Any], **more: Any) -> None:
         self.graphql = graphql
@@ -65,7 +65,7 @@ class Sweep:
         return commands
 
     def start(self, agent: str) -> str:
-        """Take one run and begin it."""
+        """Get a run for the agent and start it. Return its name."""
         (command,) = self.beat(agent)
         assert command["type"] == "run", command
         self.begin(command["run_id"], command["args"])
@@ -157,7 +157,7 @@ def test_a_preempted_run_goes_on_under_its_id(grid: Sweep) -> None:
     agent = grid.agent()
     run = grid.start(agent)
     grid.stream(run, preempting=True)
-    for _ in range(2):  # the answer to the first was lost
+    for _ in range(2):  # the client repeats it, because the first answer was lost
         grid.end(run, 1)
         assert grid.states[run] == "preempted"
     (command,) = grid.beat(grid.agent())
@@ -253,7 +253,7 @@ def test_a_slow_search_holds_up_nobody_else(
     with backend.database.read() as connection:
         record = sweeps.get(connection, int(grid.id))
     assert record is not None
-    with backend.sweeps.get(record).lock:  # as while it suggests
+    with backend.sweeps.get(record).lock:  # the search holds this lock while it suggests
         grid.log(run, 0, 1.0)
         assert grid.beat(busy, run) == [] and grid.beat(idle) == []
         assert grid.read["state"] == "RUNNING"
@@ -301,13 +301,13 @@ def test_beyond_run_cap_a_schedulers_queue_waits_and_is_dropped_with_the_end_of_
     sweep.end(first, 1)
     sweep.stream(last, preempting=True)
     sweep.end(last, 1)
-    (again,) = sweep.beat(agents[0])  # the one that was given back, not the one that is queued
+    (again,) = sweep.beat(agents[0])  # the preempted run, not the queued one
     assert again["run_id"] == last
     sweep.begin(last)
     Monitor(backend).run_once()
     assert sweep.states == {first: "failed", last: "running", queued: "pending"}
     assert sweep.beat(agents[1]) == [dispatch.EXIT] and sweep.read["state"] == "RUNNING"
-    sweep.end(last)  # and no agent is left that would ask for more
+    sweep.end(last)  # no agent is left to send a heartbeat
     Monitor(backend).run_once()
     assert sweep.read["state"] == "FINISHED"
     assert sweep.states == {first: "failed", last: "finished", queued: "killed"}
@@ -406,7 +406,7 @@ def test_the_page_says_what_runs_logged_instead_of_the_metric(
 
 
 def test_a_crash_that_was_none_leaves_no_trace(grid: Sweep, backend: Backend, clock: Clock) -> None:
-    """The run was out of reach for a while: the search knows the same as after a restart."""
+    """A run that counted as crashed reports again, and the search uses its values."""
     run = grid.start(grid.agent())
     clock.now += backend.settings.crash_after + 1
     other = grid.start(grid.agent())
@@ -426,7 +426,7 @@ def test_a_crash_that_was_none_leaves_no_trace(grid: Sweep, backend: Backend, cl
 
 
 def test_a_run_started_anew_is_read_from_its_beginning(grid: Sweep, backend: Backend) -> None:
-    """Also where nobody looked before it had logged more than the time before."""
+    """The monitor's next round comes when the new history is longer than the old one."""
     run = grid.start(grid.agent())
     grid.log(run, 0, 0.1, 0.2)
     watch = Monitor(backend)

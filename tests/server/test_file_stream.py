@@ -1,4 +1,4 @@
-"""What a run logs is stored once, in order, however often it is sent."""
+"""The file stream: lines are stored once and in order, even if the client sends them again."""
 
 import gzip
 import json
@@ -182,7 +182,7 @@ def test_a_chunk_for_an_unknown_run_is_refused(stream: Stream) -> None:
     ("body", "encoding", "message"),
     [
         (b"{", "", "Expecting property name"),
-        (b"[]", "", "[] where an object belongs"),
+        (b"[]", "", "expected a JSON object, got []"),
         (b"no gzip", "gzip", "Not a gzipped file"),
         (gzip.compress(b"{}" * 100, mtime=0)[:20] + b"broken", "gzip", ""),
         (

@@ -1,4 +1,4 @@
-"""Blobs over HTTP: signed links, ranges, and what a browser may do with them."""
+"""Blobs over HTTP: signed links, ranges, and headers that restrict a browser."""
 
 import base64
 import hashlib
@@ -32,7 +32,7 @@ def backend(http: TestClient) -> Backend:
 
 
 def announce(backend: Backend, name: str = "a.txt", md5: str | None = None) -> str:
-    """The key of a run file that is about to be uploaded."""
+    """Return the key of a run file that is declared but not uploaded."""
     with backend.database.write() as connection:
         project = projects.ensure(connection, "local", "p")
         run = runs.find(connection, project.id, "r") or runs.add(

@@ -1,4 +1,4 @@
-"""Clients newer and older than the schema."""
+"""Queries of clients that are newer or older than the schema."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""The same server on PostgreSQL: the tests of the database's users, again."""
+"""Tests of dispatch and of the file stream, repeated on PostgreSQL."""
 
 import threading
 from collections.abc import Iterator

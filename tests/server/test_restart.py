@@ -1,4 +1,4 @@
-"""A sweep over several lives of the server process, on one SQLite file."""
+"""A sweep that continues after a restart of the server, from the same SQLite file."""
 
 import json
 from typing import Any
@@ -21,18 +21,18 @@ SWEEP = {
     "litsweep": {"seed": 3},
 }
 DESIGN = 5
-"""So many runs come before the model decides."""
+"""The number of runs of the initial design."""
 
 
 class Sweep:
-    """A sweep of the same config and seed as any other here, and an agent of it."""
+    """A sweep with its agents. All sweeps of this module have the same config and seed."""
 
     def __init__(self, server: LiveServer) -> None:
         self.server = server
         self.name = server.graphql(UPSERT_SWEEP, config=yaml.dump(SWEEP))["upsertSweep"]["sweep"]["name"]
 
     def start(self) -> tuple[str, dict[str, Any]]:
-        """A new agent takes a run and begins it: the run and its parameters."""
+        """Start a run with a new agent. Return the run's name and parameters."""
         made = self.server.graphql(CREATE_AGENT, sweep=self.name)["createAgent"]["agent"]["id"]
         beat = self.server.graphql(HEARTBEAT, id=made, runState="{}")["agentHeartbeat"]
         (command,) = json.loads(beat["commands"])
@@ -49,7 +49,7 @@ class Sweep:
         self.server.post(path, {"complete": True, "exitcode": 0})
 
     def advance(self, n: int) -> list[dict[str, Any]]:
-        """The parameters of the next `n` runs, one after another."""
+        """Execute the next `n` runs one after another. Return their parameters."""
         tried = []
         for _ in range(n):
             run, parameters = self.start()
@@ -59,7 +59,7 @@ class Sweep:
 
 
 def test_a_killed_server_suggests_what_it_would_have_suggested(server: LiveServer) -> None:
-    """`kill -9` while a run is under way, after the model has taken over."""
+    """The server is killed (`kill -9`) during a run, after the initial design."""
     lived, replayed = Sweep(server), Sweep(server)
     expected = [*lived.advance(DESIGN + 1), lived.start()[1], *lived.advance(2)]
     found = [*replayed.advance(DESIGN + 1), replayed.start()[1]]

@@ -1,4 +1,4 @@
-"""The query language of `wandb.Api().runs`."""
+"""Filters and orders of `wandb.Api().runs`."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ def _runs(graphql: GraphQL, stream: Stream) -> None:
 
 @pytest.fixture
 def aggregated(graphql: GraphQL) -> None:
-    """Summaries as `define_metric` makes them, and others of the same name."""
+    """Create runs whose summaries have aggregates of `define_metric`, plain numbers and texts."""
     for name, summary in {
         "r0": {"acc": {"min": 1, "max": 7}},
         "r1": {"acc": {"max": 5.0}, "val.f1": {"mean": 1}},
@@ -93,7 +93,7 @@ def test_order_puts_missing_values_last(graphql: GraphQL, order: str, expected: 
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
-        ("-acc", "r0 r1 r2 r3 r4"),  # numbers, the text, and what is in no order
+        ("-acc", "r0 r1 r2 r3 r4"),  # numbers, then the text, then infinity
         ("+acc", "r0 r2 r1 r3 r4"),
         ("-acc.max", "r0 r1 r2 r3 r4"),
         ("+val.f1", "r1 r2 r0 r3 r4"),

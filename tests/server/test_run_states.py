@@ -1,4 +1,4 @@
-"""Each transition of a run's state, as the table says, on a real database."""
+"""Each transition in the table of run states, on a real database."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ def agent(connection: Connection) -> int:
 
 
 def made(connection: Connection, name: str, **values: object) -> RunRecord:
-    """A run whose columns of the state have these values."""
+    """Return a new run with these values in its state columns."""
     home = projects.ensure(connection, "local", "p")
     run = run_states.create(connection, home.id, name, {})
     assert run.state is RunState.PENDING
@@ -79,7 +79,7 @@ def test_each_transition(backend: Backend, event: str) -> None:
             ended = after(connection, event, run)
             assert ended.state == TABLE[event, state], state
             if ended.state is state and event.split()[0] in ("dispatch", "give_up", "lose", "drop", "kill"):
-                assert ended == run or state is RunState.PENDING, state  # an event that does not apply
+                assert ended == run or state is RunState.PENDING, state  # the event must not change anything
 
 
 @pytest.mark.parametrize(

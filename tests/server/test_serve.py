@@ -1,4 +1,4 @@
-"""The server as a process."""
+"""The server process."""
 
 import json
 import urllib.error

@@ -1,4 +1,4 @@
-"""How the search hears of a metric in the summary of a run."""
+"""The search uses a metric that is only in the summary of a run."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ def summarize(sweep: Sweep, run: str, **summary: Any) -> None:
 
 
 def edit(sweep: Sweep, run: str, **summary: Any) -> None:
-    """As the public API changes the summary of a run."""
+    """Change the summary of a run as the public API does."""
     known = sweep.graphql(RUN, name=run)["data"]["project"]["run"]["id"]
     sweep.graphql(UPSERT_RUN, id=known, summaryMetrics=json.dumps(summary))
 
@@ -33,7 +33,7 @@ def best_loss(sweep: Sweep, backend: Backend) -> Any:
 
 
 def best_run(sweep: Sweep, order: str = "-summary_metrics.acc", **more: Any) -> str:
-    """The answer to what the client's `Sweep.best_run()` asks."""
+    """Return the name of the run that the client's `Sweep.best_run()` gets."""
     filters = json.dumps({"$and": [{"sweep": sweep.name}]})
     found = sweep.graphql(RUNS, filters=filters, order=order, **{"first": 1, **more})["data"]["project"][
         "runs"
@@ -49,7 +49,7 @@ def sweep(graphql: GraphQL, stream: Stream) -> Sweep:
 def test_a_summary_is_news_at_any_time(sweep: Sweep, backend: Backend) -> None:
     run = sweep.start(sweep.agent())
     assert best_loss(sweep, backend) is None
-    summarize(sweep, run, acc=0.3)  # no line of history comes with it
+    summarize(sweep, run, acc=0.3)  # without a history line
     assert best_loss(sweep, backend) == 0.3
     summarize(sweep, run, acc={"max": 0.5})
     assert best_loss(sweep, backend) == 0.5
@@ -99,7 +99,7 @@ def test_the_search_is_told_only_what_is_new(
 
 
 def test_a_restart_knows_the_same(graphql: GraphQL, stream: Stream, backend: Backend) -> None:
-    """Suggestions of the model, from runs whose metric stands in their summaries alone."""
+    """After a restart the model suggests the same. The metric is only in the summaries."""
 
     def advance(restart: bool) -> list[float]:
         config = {**RANDOM, "method": "bayes", "metric": ACC, "litsweep": {"seed": 3}}
@@ -157,9 +157,9 @@ def test_best_run_is_what_the_search_takes_for_the_best(sweep: Sweep) -> None:
         summarize(sweep, run, acc=values[-1])
         sweep.end(run, exitcode=int(run == failed))
     assert best_run(sweep) == high
-    assert best_run(sweep, after="1") == failed  # the others by their summaries
+    assert best_run(sweep, after="1") == failed  # the second page is in the order of the summaries
     assert best_run(sweep, order="+summary_metrics.acc") == high
-    assert best_run(sweep, first=50) == failed  # a list of runs is in the order of what it shows
+    assert best_run(sweep, first=50) == failed  # a list is in the order of the summaries
     edit(sweep, low, acc=1.5)
     assert best_run(sweep) == low
 

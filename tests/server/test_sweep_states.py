@@ -1,4 +1,4 @@
-"""The states of a sweep, its state before the first agent, and sweeps of any size."""
+"""The transitions of a sweep's state, pending sweeps, and sweeps with very many runs."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ TABLE = transitions.table(sweep_states)
 
 
 def made(connection: Connection, **values: object) -> SweepRecord:
-    """A sweep whose columns of the state have these values."""
+    """Return a new sweep with these values in its state columns."""
     sweep = sweep_states.create(connection, projects.ensure(connection, "local", "p").id, config="{}")
     assert sweep.state is SweepState.PENDING and sweep.done_because is None
     sweeps.change_state(connection, sweep.id, **values)

@@ -1,4 +1,4 @@
-"""A GraphQL request reads in one transaction."""
+"""The database transactions of a GraphQL request."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -30,7 +30,7 @@ mutation ($config: String!) {
 
 
 class Counts:
-    """The transactions and statements since the last `reset`."""
+    """Counts transactions and statements since the last `reset`."""
 
     def __init__(self) -> None:
         self.reset()
@@ -57,7 +57,7 @@ def counts() -> Iterator[Counts]:
 
 @pytest.fixture
 def fifty_runs(graphql: GraphQL) -> str:
-    """The name of a sweep with 50 runs, five of them given to an agent each."""
+    """Return the name of a sweep with 50 runs. Five of them are dispatched, each to its own agent."""
 
     def do(query: str, **variables: Any) -> Any:
         answer = graphql(query, **variables)
@@ -82,7 +82,7 @@ def test_fifty_runs_with_their_sweep_take_one_transaction(
     assert {(node["project"]["name"], node["sweep"]["name"]) for node in nodes} == {("p", fifty_runs)}
     assert len({node["agent"]["id"] for node in nodes if node["agent"]}) == 5
     assert counts.transactions == 1
-    assert counts.statements <= 10  # one for each project, sweep and agent, not for each run
+    assert counts.statements <= 10  # one per project, sweep and agent, not one per run
 
 
 def test_a_request_that_reads_nothing_begins_no_transaction(graphql: GraphQL, counts: Counts) -> None:

@@ -1,4 +1,4 @@
-"""Runs whose program starts no W&B run, and runs whose command was lost: who gets them again."""
+"""Runs whose program starts no W&B run end. Runs whose command was lost are dispatched again."""
 
 import json
 import time
@@ -33,7 +33,7 @@ def grid(graphql: GraphQL, stream: Stream) -> Sweep:
     return Sweep(graphql, stream, GRID)
 
 
-# Seconds after which wandb-core asks again: the connection broke several times, or the answers timed out.
+# Seconds until wandb-core repeats a heartbeat: after broken connections, and after timeouts.
 BROKEN, TIMED_OUT = (2.02, 4.97, 8.2, 16.1, 19.4), (32.5, 32.8, 32.4, 65.0)
 
 
@@ -61,7 +61,7 @@ def summary(sweep: Sweep, run: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("wait", [0.3, 0.5, 1.5, 5.0, 6.5])
 def test_an_agent_that_asks_again_has_ended_its_run(grid: Sweep, clock: Clock, wait: float) -> None:
-    """A short program of a stock agent, which is never named; no other agent gets its config either."""
+    """A stock agent never names a short program. The server does not dispatch its config again."""
     agent, configs = grid.agent(), []
     for _ in range(4):
         (command,) = grid.beat(agent)
@@ -103,7 +103,7 @@ def test_a_resumed_run_whose_program_does_not_resume_it_has_ended(grid: Sweep, c
 def test_the_launcher_ends_a_resumed_run_whose_program_does_not_resume_it(
     grid: Sweep, backend: Backend, clock: Clock, exitcode: int, state: str
 ) -> None:
-    """The process before it does not: its last words come late."""
+    """A late exit code from the preempted process does not end the run."""
     agent = grid.agent()
     run = grid.start(agent)
     grid.stream(run, preempting=True)
@@ -122,7 +122,7 @@ def test_a_launcher_s_agent_reports_the_end_of_a_run_that_never_started(
     grid: Sweep, backend: Backend, clock: Clock
 ) -> None:
     agent, both = int(grid.agent()), []
-    for _ in range(2):  # the command was lost: this agent asks sooner than wandb-core would, and later
+    for _ in range(2):  # the first command was lost
         both += dispatch.heartbeat(backend, agent, frozenset(), reports_ends=True)
         clock.now += 5
     run = both[0]["run_id"]
@@ -134,7 +134,7 @@ def test_a_launcher_s_agent_reports_the_end_of_a_run_that_never_started(
 def test_an_answer_that_nobody_waits_for_any_more_hands_out_nothing(
     grid: Sweep, backend: Backend, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The search takes so long that the agent asks again: the run waits for its next heartbeat."""
+    """The agent sends another heartbeat while the search is slow. The run waits for the next heartbeat."""
     monkeypatch.setattr(dispatch, "SEARCH_WAIT", 0.05)
     agent, suggest = grid.agent(), LiveSweep.suggest
 

@@ -1,4 +1,4 @@
-"""The transition table in a module's docstring, and who writes the columns of states."""
+"""The transition table in a module's docstring, and the files that write state columns."""
 
 import ast
 import inspect
@@ -11,7 +11,7 @@ SERVER = Path(litsweep.server.__file__).parent
 
 
 def table(module: ModuleType) -> dict[tuple[str, str], str]:
-    """The state after each (event, state before)."""
+    """Return the state after the event, by (event, state before)."""
     lines = (module.__doc__ or "").splitlines()
     rows = [line.strip() for line in lines if line.startswith("    ")]
     head, *body = rows
@@ -25,13 +25,13 @@ def table(module: ModuleType) -> dict[tuple[str, str], str]:
 
 
 def functions(module: ModuleType) -> set[str]:
-    """The public functions of a module."""
+    """Return the names of the public functions of a module."""
     found = inspect.getmembers(module, inspect.isfunction)
     return {name for name, made in found if made.__module__ == module.__name__ and not name.startswith("_")}
 
 
 def callers(*names: str) -> set[str]:
-    """The files of the server that call a function whose name ends like `runs.add` or `change_state`."""
+    """Return the server's files that call a function with one of these names, such as `runs.add`."""
     return {
         str(path.relative_to(SERVER))
         for path in SERVER.rglob("*.py")
@@ -42,5 +42,5 @@ def callers(*names: str) -> set[str]:
 
 
 def table_writers(table: str) -> set[str]:
-    """The files of the server that insert or update rows of a table."""
+    """Return the server's files that insert or update rows of a table."""
     return callers(f"{table}.insert", f"{table}.update")

@@ -26,7 +26,7 @@ async def health(request: Request) -> Response:
 
 
 async def no_telemetry(request: Request) -> Response:
-    """Answer 404. Clients probe for a telemetry service without the key, and then turn theirs off."""
+    """Answer 404, so that clients turn their telemetry off. They send no key with this request."""
     return Response(status_code=404)
 
 
@@ -40,7 +40,7 @@ PROTECTED: list[BaseRoute] = [*endpoint.routes, *file_stream.routes, *files.prot
 
 
 def create_app(settings: Settings) -> Starlette:
-    """Return the application on the data in `settings.data_dir`, a folder that it creates if necessary."""
+    """Return the application for `settings.data_dir`. Create this folder if it does not exist."""
     backend = Backend.open(settings)
     guard = Middleware(RequireKey, keyring=backend.keyring)
     app = Starlette(routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])], lifespan=_lifespan)

@@ -59,7 +59,7 @@ class Keyring:
         return f"{quote(path)}?{urlencode({'signature': token})}"
 
     def allows(self, method: str, path: str, query: QueryParams, lifetime: float = LINK_SECONDS) -> bool:
-        """Return True if `query` comes from `link` for this method and path, and is still valid."""
+        """Return True if `link` signed `query` for this method and path, at most `lifetime` seconds ago."""
         return self._is_signed("link", f"{method} {path}.{query.get('signature', '')}", lifetime)
 
     def session(self) -> str:
@@ -79,16 +79,16 @@ class Keyring:
             signer.unsign(signed, max_age=int(lifetime))
         except BadSignature:
             return False
-        # Base64 has several texts for the same bytes. Only one counts, so that a used link stays used.
+        # Several base64 texts decode to the same bytes. Only one is valid, so that a used link stays used.
         body, _, signature = signed.rpartition(".")
         return signer.get_signature(body) == signature.encode()
 
 
 def has_key(connection: HTTPConnection, keyring: Keyring) -> bool:
-    """Return True if a request carries the key, or if it reads and carries a session.
+    """Return True for a request with the key, and for a read request with a session.
 
-    A session must not write. A page of another program on this host is the same site, so the browser sends
-    the cookie with what that page posts.
+    A session must not write. Pages of other programs on this host count as the same site, so the browser
+    sends the cookie with their POST requests too.
     """
     scheme, _, credentials = connection.headers.get("authorization", "").partition(" ")
     match scheme.lower():

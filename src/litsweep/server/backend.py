@@ -23,7 +23,7 @@ class Backend:
 
     @classmethod
     def open(cls, settings: Settings) -> "Backend":
-        """Open the server's data. Create them if necessary."""
+        """Open the data of a server, or create them."""
         blobs = BlobStore(settings.blobs_dir)
         database = Database(settings.url)
         database.create_tables()

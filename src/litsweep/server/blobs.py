@@ -41,11 +41,7 @@ class BlobStore:
         return secrets.token_hex(16)
 
     def path(self, key: str) -> Path:
-        """Return the path of a blob's content.
-
-        Raises:
-            ValueError: `key` is not a blob key.
-        """
+        """Return the path of a blob's content. Raise ValueError if `key` is not a blob key."""
         if not _KEY.fullmatch(key):
             raise ValueError(f"a blob key is 32 hexadecimal digits, got {key!r}")
         return self._root / key[:2] / key
@@ -54,7 +50,7 @@ class BlobStore:
         """Write or replace the content of `key`. It is on disk when this returns.
 
         Raises:
-            ValueError: the content's MD5 is not `md5`. Nothing is replaced then.
+            ValueError: the MD5 of the new content is not `md5`. The old content stays.
         """
         target = self.path(key)
         with self._partial() as (partial, file):
@@ -65,7 +61,7 @@ class BlobStore:
         return written
 
     def put(self, key: str, content: bytes) -> Written:
-        """Write a small content that is in memory, as `write` does."""
+        """Write or replace a small content from memory. It is on disk when this returns."""
         target = self.path(key)
         with self._partial() as (partial, file):
             file.write(content)

@@ -1,6 +1,6 @@
-"""Runs that continue from a step of a history: a rewound run from its own, a fork from that of another run.
+"""Rewound runs and forks. They continue from a step of their own history or of another run's history.
 
-The rows up to that step are copied to the run, so that all readers of its history find them.
+The rows up to that step are copied to the run, so that its history is complete.
 """
 
 import json
@@ -30,12 +30,12 @@ AGGREGATES: dict[int, tuple[str, Callable[[Sequence[float]], float]]] = {
     8: ("first", lambda values: values[0]),
 }
 """The aggregates of `define_metric(summary=…)`, by W&B's number."""
-NO_SUMMARY = 6
+NO_SUMMARY = 6  # `summary="none"`
 
 
 @dataclass(frozen=True)
 class BranchPoint:
-    """The step of a run after which another run, or the same one, continues."""
+    """The step of a run after which the rewound run or its fork continues."""
 
     run: str
     step: float
@@ -50,11 +50,7 @@ def branch_point(config: Values) -> BranchPoint | None:
 
 
 def rewind(connection: Connection, run: RunRecord, step: float) -> None:
-    """Delete what a run logged after `step`, and let it run again from there.
-
-    Raises:
-        LitsweepError: the run has no such step.
-    """
+    """Delete the rows after `step` and restart the run. Raise LitsweepError if it has no such step."""
     _check_step(run, step, "rewound")
     run_states.rewind(connection, run)
     runs.change(connection, run.id, **_take_rows(connection, run, run.id, step))
@@ -63,7 +59,7 @@ def rewind(connection: Connection, run: RunRecord, step: float) -> None:
 def fork(connection: Connection, run: RunRecord, point: BranchPoint) -> None:
     """Start a run with the config of another run and its history up to `point`.
 
-    The client repeats this each time it updates the run. Only the first time counts.
+    The client asks for the fork with every update of the run. Only the first request changes the run.
 
     Raises:
         LitsweepError: the project has no such run, or the run has no such step.
@@ -89,7 +85,7 @@ def _check_step(run: RunRecord, step: float, how: str) -> None:
 
 
 def _take_rows(connection: Connection, source: RunRecord, run_id: int, step: float) -> dict[str, Any]:
-    """Copy the rows of `source` up to `step` to a run. Return the columns of the run that change."""
+    """Copy the rows of `source` up to `step` to a run. Return the new values of the run's columns."""
     found = lines.read(connection, source.id, HISTORY)
     kept = [line for line in found if line.step is not None and line.step <= step]
     kept = [replace(line, number=n) for n, line in enumerate(kept)]
@@ -117,7 +113,7 @@ def summary_of(kept: Sequence[Line], config: Values) -> dict[str, Any]:
 
 
 def merge_summary(connection: Connection, run: RunRecord, sent: Values) -> dict[str, Any]:
-    """Return the summary of a fork or rewound run. Its client `sent` only what was logged since."""
+    """Return the summary of a branched run. Its client `sent` only the values after the branch point."""
     summary = merged(run.summary_values, sent)
     if not _wanted_aggregates(run.config_values):
         return summary
@@ -128,7 +124,7 @@ def merge_summary(connection: Connection, run: RunRecord, sent: Values) -> dict[
 def _wanted_aggregates(config: Values) -> dict[str, list[int]]:
     """Return the numbers of the aggregates that `define_metric` asks for, by metric.
 
-    In the config the fields of a definition have W&B's numbers: 1 is the name, 7 the aggregates.
+    W&B numbers the fields of a definition in the config: 1 is the name, 7 the aggregates.
     """
     wanted = {}
     match config.get("_wandb"):

@@ -26,7 +26,7 @@ class ChunkError(LitsweepError):
 
 @dataclass(frozen=True)
 class StreamPart:
-    """Consecutive lines of one stream, from number `offset` on. Lines of the log are not parsed to `rows`."""
+    """Lines of one stream, from number `offset` on. `rows` are the parsed lines, empty for the log."""
 
     offset: int
     lines: Sequence[str]
@@ -81,10 +81,10 @@ def _row(name: str, n: int, line: Any) -> Row:
 
 def _object(value: Any) -> Row:
     if not isinstance(value, dict):
-        raise ValueError(f"{value!r:.80} where an object belongs")
+        raise ValueError(f"expected a JSON object, got {value!r:.80}")
     return value
 
 
 def _storable(text: str) -> str:
-    """Replace what no database stores: PostgreSQL has no NUL, and UTF-8 no half of a surrogate pair."""
+    """Replace what a database cannot store: NUL (PostgreSQL) and lone surrogates (UTF-8)."""
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()

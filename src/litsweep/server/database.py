@@ -31,13 +31,13 @@ class Database:
         is_sqlite = engine.dialect.name == "sqlite"
         self._engine = engine
         self._writer = engine.execution_options(writing=True)
-        # A transaction reads one snapshot of the data. SQLite's always do.
+        # A transaction reads one snapshot of the data. In SQLite every transaction does.
         self._reader = engine if is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
         self._lock = threading.Lock()
         self._claim: Connection | None = None
 
     def create_tables(self) -> None:
-        """Create missing tables, of all modules that are imported so far.
+        """Create the missing tables of all modules that are imported so far.
 
         Raises:
             LitsweepError: the database cannot be reached, or another server uses it.

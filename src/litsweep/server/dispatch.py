@@ -1,19 +1,18 @@
 """Dispatch of runs to agents: the answer to a heartbeat tells the agent what to do.
 
-A program may end without starting a W&B run: offline, disabled, without `wandb.init`, or by a crash before
-it. Such a run is not dispatched again. A run whose command was lost on its way to the agent is dispatched
-again. In both cases the agent asks for work while its run is pending. These facts tell the cases apart
-(measured, wandb 0.31):
+A program may end without starting its W&B run: wandb is offline or disabled, or the program crashes first.
+Such a run is not dispatched again. A run whose command did not reach the agent is dispatched again. In both
+cases the agent asks for work while its run is pending. Measurements of wandb 0.31 tell the cases apart:
 
 * A stock agent sends a heartbeat 5 s after it has read an answer, with the names of its live programs. If a
   run was named before and is not named now, its program has ended. A shorter program is never named. In that
   case the agent asks 5 s after the answer, or up to 2 s later if it restarts its client first.
-* wandb-core repeats a heartbeat without an answer. If the connection broke, it repeats after 2 to 2.5 s, then
-  after 4 to 5, 8 to 10, 16 to 20 s and so on; if the answer timed out, after more than 30 s. It never repeats
-  after 5 to 8 s or before 2 s. An agent that asks sooner is configured to send heartbeats faster.
+* wandb-core repeats a heartbeat that got no answer. After a broken connection it waits 2 to 2.5 s, then 4 to
+  5, 8 to 10, 16 to 20 s and so on. After a timeout it waits more than 30 s. So it never waits less than 2 s,
+  or 5 to 8 s. An agent that asks sooner is configured to send heartbeats faster.
 * An agent of `litsweep launch` names each run that it starts, and reports its end. Its User-Agent says so.
 
-In doubt, the command counts as lost: a config that runs twice is better than one that never ran.
+In doubt, the command counts as lost: a config that runs twice is better than one that never runs.
 """
 
 import json
@@ -43,16 +42,16 @@ STOP_GRACE = 40.0
 The file stream asks the run within 30 s. Ending its process sooner may lose rows.
 """
 LOST_AFTER = 45.0
-"""Seconds of silence after which a running run that its agent does not name is lost.
+"""Seconds of silence after which a running run counts as lost if its agent does not name it.
 
 Until then it may be sending its last lines. A live run sends something every 30 s.
 """
 AGENT_GONE_AFTER = 60.0
 """Seconds of silence after which an agent counts as gone. Agents send a heartbeat every 5 s."""
 MAX_DISPATCHES = 3
-"""The number of agents that may vanish with a run that never started."""
+"""The maximum number of dispatches of a run that does not start. After them the run fails."""
 ASKS_AGAIN_AFTER = ((0.25, 1.9), (4.99, 8.0))
-"""Seconds from an answer with a run to the next heartbeat of a stock agent that has read it (see above)."""
+"""Seconds in which a stock agent asks again after it has read an answer with a run (see above)."""
 SEARCH_WAIT = 2.0
 """Seconds that a heartbeat waits while the search suggests for another agent.
 
@@ -63,7 +62,7 @@ After that the agent gets an empty answer and asks again in 5 s, so that threads
 def heartbeat(
     backend: Backend, agent_id: int, named: frozenset[str], reports_ends: bool = False
 ) -> list[Command]:
-    """Return the commands for an agent. `named` are its live runs, by its own account.
+    """Return the commands for an agent. `named` are the runs that the agent reports as live.
 
     `reports_ends` is True for an agent that reports the end of each run.
 
@@ -126,7 +125,7 @@ def _mark_lost(
 def _has_read_command(agent: AgentRecord, run: RunRecord, now: float) -> bool:
     """Return True if a stock agent that asks for work has read the command to start this pending run."""
     if run.state != RunState.PENDING or run.handed_out_at is None or agent.heartbeat_at > run.handed_out_at:
-        return False  # not its first heartbeat since
+        return False  # not the first heartbeat after the command
     passed = now - run.handed_out_at
     return any(first <= passed < last for first, last in ASKS_AGAIN_AFTER)
 
@@ -214,8 +213,8 @@ def _store(
 ) -> list[Command]:
     """Store a suggestion as a run, and dispatch it to `agent`.
 
-    Without an agent the run waits for one, and likewise if the sweep was paused meanwhile. If the sweep is
-    over, the run is dropped.
+    The run waits if there is no agent or if the sweep was paused meanwhile. If the sweep is over, the run is
+    dropped.
     """
     args = dumps({key: {"value": value} for key, value in live.config.nest(suggestion.parameters).items()})
     values = {
@@ -238,7 +237,7 @@ def _store(
 def _nothing_to_do(
     connection: Connection, agent: AgentRecord, sweep: SweepRecord, live: LiveSweep
 ) -> list[Command]:
-    """Tell the agent to exit if the sweep is done. It stays while another agent may return a run."""
+    """Tell the agent to exit if the sweep is done. The agent stays while another agent may return a run."""
     if live.done_because is None:
         return []
     sweep_states.set_done(connection, sweep, live.done_because)

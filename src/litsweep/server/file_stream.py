@@ -81,7 +81,7 @@ def store_chunk(connection: Connection, run: RunRecord, chunk: Chunk, by_launche
     changes |= {"started_at": run.started_at, "summary": run.summary, "heartbeat_at": now}
     runs.change(connection, run.id, **changes)
     is_restarting = run.state is RunState.PENDING and run.started_at is not None
-    if not is_restarting or (by_launcher and run.is_named):  # else a late chunk of the previous process
+    if not is_restarting or (by_launcher and run.is_named):  # else the previous process sent it late
         _change_state(connection, run, chunk)
 
 
@@ -94,8 +94,8 @@ def _summary(connection: Connection, run: RunRecord, chunk: Chunk) -> str:
 def _start_over(connection: Connection, run: RunRecord, stream: str, offset: int, now: float) -> RunRecord:
     """Delete the old lines of a stream if the run was restarted, not resumed. Return the run.
 
-    A restarted run counts its lines from 0, or a fork from its branch point. A changed `started_at` says that
-    lines of the history in memory are stale.
+    The lines of a restarted run start at 0, those of a fork at its branch point. A changed `started_at` tells
+    caches that their history lines are stale.
     """
     if offset >= getattr(run, COUNTS[stream]):
         return run

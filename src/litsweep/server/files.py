@@ -1,6 +1,6 @@
 """HTTP routes of blobs: `PUT` and `GET /blobs/KEY/NAME` by signed link, and artifact files by digest.
 
-A signed link needs no API key; an artifact file does. The `NAME` of a link decides only the content type.
+Only the artifact files require the API key. The `NAME` in a link decides only the content type.
 """
 
 import base64
@@ -89,9 +89,9 @@ def artifact_file(request: Request) -> Response:
 
 
 def _digest_in(path: str) -> str:
-    """Return the digest in base64. The path has it in hexadecimal digits.
+    """Return the digest in base64. In the path it is hexadecimal.
 
-    The path is `REGION/ENTITY/ARTIFACT/DIGEST`. That of newer clients is
+    Older clients ask for `REGION/ENTITY/ARTIFACT/DIGEST`, newer ones for
     `REGION/ENTITY/PROJECT/COLLECTION/ARTIFACT/DIGEST/NAME`.
     """
     parts = path.split("/")

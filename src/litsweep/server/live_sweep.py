@@ -1,7 +1,7 @@
 """The search of each sweep in memory, refreshed from the database.
 
-It can be dropped at any time. The search is then built again from the database, and its next suggestions are
-the same.
+A search can be dropped at any time. It is then rebuilt from the database, and its next suggestions are the
+same.
 """
 
 import json
@@ -32,7 +32,7 @@ Row = dict[str, float]
 
 
 class RunStatus(NamedTuple):
-    """What the search knows of a run. If the run's status differs, the run has something new.
+    """The status of a run, as the search knows it. If the current status differs, the search needs an update.
 
     `summary` has only the sweep's metrics, each under its name.
     """
@@ -72,7 +72,7 @@ class LiveSweep:
         self._project_id = record.project_id
 
     def refresh(self, connection: Connection) -> None:
-        """Pass what is new since the last call to the search."""
+        """Tell the search what is new since the last refresh."""
         self._add_prior_runs(connection)
         for mark in runs.marks(connection, self.id):
             known = self._known.get(mark.name)
@@ -111,7 +111,7 @@ class LiveSweep:
         return None if best is None else self._controller.objective(best)
 
     def _add_prior_runs(self, connection: Connection) -> None:
-        """Pass the runs that `wandb sweep --prior_run` names to the search, once."""
+        """Tell the search once about the runs that `wandb sweep --prior_run` names."""
         if self._prior_runs is None:
             return
         found = runs.of_project(connection, self._project_id)
@@ -150,7 +150,7 @@ class LiveSweep:
         )
 
     def _rows(self, connection: Connection, run: RunRecord, start: int) -> list[Row]:
-        """Return the rows from history line `start` on that have a metric of the sweep, with only these."""
+        """Return the sweep's metrics in the rows from history line `start` on, without empty rows."""
         found = lines.read(connection, run.id, HISTORY, start) if run.history_lines > start else []
         rows = (_numbers(json.loads(line.body), self._metrics) for line in found)
         return [row for row in rows if row]
@@ -163,7 +163,7 @@ class LiveSweep:
         return {n: value for n, value in numbers.items() if not (n.startswith("_") or n in self._metrics)}
 
     def _parameters(self, run: RunRecord) -> Mapping[str, object]:
-        """Return the parameters that were suggested, or those in the config of any other run."""
+        """Return the suggested parameters. For a run without a suggestion, return those in its config."""
         if run.parameters is not None:
             parameters: dict[str, object] = json.loads(run.parameters)
             return parameters
@@ -185,7 +185,7 @@ def _numbers(row: Mapping[str, Any], metrics: frozenset[str]) -> Row:
 
 
 class LiveSweeps:
-    """The live sweeps, and the ids of those that have changed. The event `has_changed` tells the monitor."""
+    """The live sweeps, and the ids of those that have changed. The event `has_changed` wakes the monitor."""
 
     def __init__(self) -> None:
         self.has_changed = threading.Event()

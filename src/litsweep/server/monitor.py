@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 MIN_PERIOD, MAX_PERIOD = 0.3, 5.0
 """Seconds between two rounds. The minimum keeps a busy sweep from taking all the time."""
 LEFT_BEHIND_AFTER = 50.0
-"""Seconds of an agent's silence. Shorter than dispatch.AGENT_GONE_AFTER, when another agent gets its run."""
+"""Seconds of an agent's silence after which its unreported runs end; less than dispatch.AGENT_GONE_AFTER."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class _SearchStatus:
 class Monitor:
     """The thread, which works from `start` to `stop`.
 
-    It measures silence from its own start, so that an outage of the server ends no run.
+    Silence before its start does not count, so that an outage of the server ends no run.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -116,16 +116,16 @@ class Monitor:
         if record is None:
             return
         status = _SearchStatus() if record.scheduler else self._ask_search(record)
-        news = {key: value for key, value in status.columns.items() if value != getattr(record, key)}
-        if not (news or status.stops or status.done_because or record.done_because or record.scheduler):
+        changes = {key: value for key, value in status.columns.items() if value != getattr(record, key)}
+        if not (changes or status.stops or status.done_because or record.done_because or record.scheduler):
             return
         with self._backend.database.write() as connection:
             for decision in status.stops:
                 run = runs.find(connection, record.project_id, decision.id)
                 if run is not None and run.state is RunState.RUNNING:
                     run_states.request_stop(connection, run, StoppedBy.SEARCH, decision.reason)
-            if news:
-                sweeps.change(connection, sweep_id, **news)
+            if changes:
+                sweeps.change(connection, sweep_id, **changes)
             if record.done_because is None and status.done_because is not None:
                 sweep_states.set_done(connection, record, status.done_because)
             else:

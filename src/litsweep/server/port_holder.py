@@ -10,7 +10,7 @@ _LONGEST = 60
 
 
 def port_holder(port: int) -> str:
-    """Return the process that listens on a TCP port of this machine, or `another program` if it is hidden."""
+    """Return the process that listens on a TCP port of this machine, or `another program` if unknown."""
     sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has exited, or belongs to another user

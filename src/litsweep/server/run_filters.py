@@ -31,8 +31,8 @@ USER = ("user", "username", "user.username", "user.name")
 def select(found: Sequence[RunRecord], filters: str | None, order: str | None = None) -> list[RunRecord]:
     """Return the runs that meet `filters` (JSON), in `order` (`+` ascending, `-` descending).
 
-    In both directions numbers come first, and runs without the key last. If a metric has several aggregates
-    (`define_metric`), the best in the direction of the order counts.
+    In both directions numbers come first, and runs without the key last. Of several aggregates of a metric
+    (`define_metric`), the smallest counts in ascending order, and the largest in descending order.
     """
     wanted: Filter = json.loads(filters) if filters else {}
     kept = [run for run in found if matches(wanted, run)]
@@ -82,14 +82,14 @@ def _holds(value: Any, condition: Any) -> bool:
 def _operator(name: str) -> Callable[[Any, Any], bool]:
     if name not in OPERATORS:
         known = ", ".join(OPERATORS)
-        raise LitsweepError(f"filters: {name} is not an operator that this server knows; use {known}")
+        raise LitsweepError(f"filters: {name} is not a supported operator; use {known}")
     return OPERATORS[name]
 
 
 def _equal(value: Any, operand: Any) -> bool:
-    """Return True if the values are equal as in Mongo: null equals a missing value, a list each of its items.
+    """Return True if Mongo counts the values as equal: also null and a missing value, or a list and its item.
 
-    Likewise, the aggregates of a metric equal each of their values.
+    The aggregates of a metric also equal each of their values.
     """
     if operand is None:
         return value is MISSING or value is None
@@ -116,9 +116,9 @@ def _compare(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 
 
 def _comparable(value: Any, operand: Any) -> tuple[Any, Any]:
-    """Return two values that can be compared. A time as ISO text (UTC by default) becomes seconds.
+    """Return two values to compare. A time as ISO text (UTC by default) becomes seconds.
 
-    Clients read times in whole seconds. If `operand` is one, the fraction of the stored time is dropped.
+    Clients read times in whole seconds. If `operand` has no fraction, the fraction of `value` is dropped.
     """
     if not isinstance(value, float) or not isinstance(operand, str):
         return value, operand
@@ -156,7 +156,7 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 def value_of(run: RunRecord, key: str) -> Any:
     """Return the value of `config.X`, `summary_metrics.X` or a column, or MISSING.
 
-    The key may have or omit `value`, the node that W&B stores below each key of a config.
+    W&B stores each config value under a key `value`. `key` may include or omit it.
     """
     root, *path = key.split(".")
     match root:
@@ -182,7 +182,7 @@ def _column(run: RunRecord, key: str) -> Any:
 
 
 def _inside(values: Any, path: Sequence[str], optional: str | None = None) -> Any:
-    """Return the value at a path of keys, which may contain dots, and list indices, or MISSING.
+    """Return the value at a path of keys and list indices, or MISSING. Keys may contain dots.
 
     `optional` is a part of the path that may be omitted from `values`.
     """
@@ -215,7 +215,7 @@ def sort(found: Sequence[RunRecord], order: str) -> list[RunRecord]:
 
 
 def _sort_key(value: Any, best: Callable[[list[float]], float]) -> float | str | None:
-    """Return a finite number (a flag as 0 or 1) or a text; None for a missing, infinite or NaN value."""
+    """Return a finite number, a boolean as 0 or 1, or a text. Return None for all other values."""
     if is_aggregated(value):
         numbers = [float(inner) for inner in value.values() if is_finite(inner)]
         return best(numbers) if numbers else None

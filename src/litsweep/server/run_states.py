@@ -2,7 +2,7 @@
 
 Each event is a function of this module. The columns are the states before the event, and the cells the states
 after it; `-` stands for no change. `end 1` is an exit with code 1, and `end 143` an exit after SIGTERM
-(likewise SIGINT and SIGKILL). `search` and `person` say who asked the run to stop before.
+(likewise SIGINT and SIGKILL). `search` and `person` say who had asked the run to stop.
 
     event             pending    running    preempting preempted  finished   failed     crashed    killed
     dispatch          pending    -          -          pending    -          -          -          -
@@ -26,8 +26,8 @@ after it; `-` stands for no change. `end 1` is an exit with code 1, and `end 143
     set_state pending pending    pending    pending    pending    pending    pending    pending    pending
     set_state failed  failed     failed     failed     failed     failed     failed     failed     failed
 
-`create` makes a pending run. An agent that names a pending run in a heartbeat changes no state:
-`RunRecord.is_named`.
+`create` makes a pending run. A pending run stays pending when its agent names it in a heartbeat (see
+`RunRecord.is_named`).
 """
 
 import time
@@ -54,7 +54,7 @@ def create(connection: Connection, project_id: int, name: str, values: Mapping[s
 
 
 def dispatch(connection: Connection, run: RunRecord, agent_id: int) -> None:
-    """Give a waiting run to an agent. A command that the agent did not get counts once."""
+    """Give a waiting run to an agent. A repeated command to the same agent counts as one handout."""
     if run.state not in _WAITING:
         return
     now = time.time()
@@ -65,7 +65,7 @@ def dispatch(connection: Connection, run: RunRecord, agent_id: int) -> None:
 
 
 def give_up(connection: Connection, run: RunRecord) -> None:
-    """Fail a waiting run that several agents have vanished with."""
+    """Fail a waiting run with which several agents have vanished."""
     if run.state in _WAITING:
         _change(connection, run, state=RunState.FAILED, failure=Failure.ERROR, ended_at=time.time())
 
@@ -82,7 +82,7 @@ def start(connection: Connection, run: RunRecord) -> None:
 def rewind(connection: Connection, run: RunRecord) -> None:
     """Note that the client continues the run from an earlier step.
 
-    The history continues behind the remaining lines. System metrics and console lines start at 0 again.
+    The history continues after the remaining lines. System metrics and console lines start at 0 again.
     """
     _begin(connection, run, time.time(), (EVENTS, LOG))
 
@@ -90,7 +90,7 @@ def rewind(connection: Connection, run: RunRecord) -> None:
 def _begin(connection: Connection, run: RunRecord, started_at: float, stale: Sequence[str]) -> None:
     values: dict[str, Any] = {"started_at": started_at, "stale_streams": ",".join(stale)}
     summary = run.summary_values
-    if summary.get(FAILURE) == Failure.UNREPORTED:  # the run reports after all
+    if summary.get(FAILURE) == Failure.UNREPORTED:  # the run reports now
         values["summary"] = dumps({key: value for key, value in summary.items() if key != FAILURE})
     nulls = ("ended_at", "exitcode", "failure", "stopped_by", "stop_asked_at", "stop_reason")
     values |= dict.fromkeys(nulls)
@@ -98,7 +98,7 @@ def _begin(connection: Connection, run: RunRecord, started_at: float, stale: Seq
 
 
 def reconnect(connection: Connection, run: RunRecord) -> None:
-    """Note that a run that was taken for crashed still reports."""
+    """Set a crashed run to running, because it still reports."""
     if run.state is RunState.CRASHED:
         _change(connection, run, state=RunState.RUNNING, failure=None, ended_at=None)
 
@@ -163,15 +163,9 @@ def mark_unreported(connection: Connection, run: RunRecord, exitcode: int | None
     there is no result. Clients find the failure in the summary.
     """
     if run.state is RunState.PENDING:
-        _change(
-            connection,
-            run,
-            state=RunState.FINISHED,
-            failure=Failure.UNREPORTED,
-            summary=dumps(run.summary_values | {FAILURE: Failure.UNREPORTED}),
-            exitcode=exitcode,
-            ended_at=time.time(),
-        )
+        summary = dumps(run.summary_values | {FAILURE: Failure.UNREPORTED})
+        ended = {"exitcode": exitcode, "ended_at": time.time(), "failure": Failure.UNREPORTED}
+        _change(connection, run, state=RunState.FINISHED, summary=summary, **ended)
 
 
 def request_stop(connection: Connection, run: RunRecord, by: StoppedBy, reason: Reason) -> None:
@@ -199,11 +193,7 @@ def kill(connection: Connection, run: RunRecord) -> None:
 
 
 def set_state(connection: Connection, run: RunRecord, state: str) -> None:
-    """Put a run in the state that a person asks for: pending, to repeat it, or failed.
-
-    Raises:
-        LitsweepError: a run cannot be put in this state.
-    """
+    """Put a run in `state`, as a person asks. Raise LitsweepError unless `state` is pending or failed."""
     if state not in (RunState.PENDING, RunState.FAILED):
         raise LitsweepError(f"state: a run can be set to pending or failed, not to {state}")
     nulls = dict.fromkeys(("agent_id", "stopped_by", "stop_asked_at"))

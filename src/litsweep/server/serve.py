@@ -36,15 +36,14 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
     make_data_dir(settings.data_dir)
     with _data_lock(settings.data_dir), listening(settings) as listener:
         info = ServerInfo(_url(settings.host, listener.getsockname()[1]), os.getpid())
-        config = uvicorn.Config(
-            create_app(settings), log_config=None, access_log=False, timeout_graceful_shutdown=5
-        )
+        app = create_app(settings)
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
         with _announced(settings.data_dir / "server.json", info):
             _Server(config, info, on_ready).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """A server that calls `on_ready` after startup, and does not raise the signal again that stopped it."""
+    """A server that calls `on_ready` after startup, and does not re-raise the signal that stopped it."""
 
     def __init__(
         self, config: uvicorn.Config, info: ServerInfo, on_ready: Callable[[ServerInfo], None] | None
@@ -70,11 +69,7 @@ class _Server(uvicorn.Server):
 
 
 def make_data_dir(path: Path) -> None:
-    """Create the data folder, readable by the owner only, if it does not exist.
-
-    Raises:
-        LitsweepError: the folder cannot be created or written to.
-    """
+    """Create the data folder, readable by the owner only. Raise LitsweepError if it is not writable."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         (path / "lock").touch()
@@ -86,7 +81,7 @@ def make_data_dir(path: Path) -> None:
 
 @contextmanager
 def _data_lock(data_dir: Path) -> Iterator[None]:
-    """Lock the folder: two servers on the same data would dispatch the same runs."""
+    """Lock the folder, because two servers on the same data would dispatch the same runs."""
     try:
         held = FileLock(data_dir / "lock", blocking=False).acquire()
     except Timeout:
@@ -101,9 +96,9 @@ def _data_lock(data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def listening(settings: Settings) -> Iterator[socket.socket]:
-    """Open a socket that listens as the settings say. Raise LitsweepError if the port is taken."""
+    """Open a socket on the host and port of the settings. Raise LitsweepError if the port is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # asyncio turns Nagle's delay (40 ms for each answer) off only if the socket names TCP.
+    # asyncio disables Nagle's algorithm (40 ms for each answer) only if the socket names TCP.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -143,7 +138,7 @@ def _announced(path: Path, info: ServerInfo) -> Iterator[None]:
 
 
 def server_info(data_dir: Path) -> ServerInfo | None:
-    """Return the server that uses, or last used, `data_dir`. After a clean exit there is none."""
+    """Return the server that uses or last used `data_dir`, or None after a clean exit."""
     try:
         return ServerInfo(**json.loads((data_dir / "server.json").read_text()))
     except (FileNotFoundError, NotADirectoryError):

@@ -11,9 +11,9 @@ USERNAME = "local"
 class Settings:
     """The data folder and the address of a server.
 
-    `port` 0 means a free port. So does a taken port, unless `is_port_fixed`. Without `database_url` the
-    database is a SQLite file in `data_dir`. A run has crashed if it and its agent were silent for
-    `crash_after` seconds.
+    `port` 0 means a free port. If the port is taken and not `is_port_fixed`, the server takes a free one.
+    Without `database_url` the database is a SQLite file in `data_dir`. A run counts as crashed after
+    `crash_after` seconds without a sign from it or its agent.
     """
 
     data_dir: Path

@@ -39,7 +39,7 @@ _ALLOWED = [state for state in SweepState if state is not SweepState.PENDING]
 
 
 def expected_runs(config: SweepConfig) -> int | None:
-    """Return the largest number of runs that there can be, or None if it is unlimited or exceeds a double."""
+    """Return the maximum number of runs, or None if there is none or if it exceeds a double."""
     most = config.max_runs
     return most if most is not None and most <= sys.float_info.max else None
 
@@ -50,7 +50,7 @@ def create(connection: Connection, project_id: int, **values: object) -> SweepRe
 
 
 def begin(connection: Connection, sweep_id: int) -> SweepRecord | None:
-    """Start the sweep with this id if it is pending: it has its first agent or run. Return it, or None."""
+    """Start a pending sweep, because it has its first agent or run. Return the sweep, or None."""
     sweep = sweeps.get(connection, sweep_id)
     if sweep is None or sweep.state is not SweepState.PENDING:
         return sweep
@@ -62,10 +62,8 @@ def set_state(connection: Connection, sweep: SweepRecord, state: str) -> None:
     """Put a sweep in the state that a person asks for.
 
     PAUSED: the sweep gets no new runs, and its running runs continue. FINISHED: the same, for good. CANCELED:
-    its running runs are stopped too. RUNNING: the search decides again whether the sweep is done.
-
-    Raises:
-        LitsweepError: a sweep cannot be put in this state.
+    its running runs are stopped too. RUNNING: the search decides again whether the sweep is done. Any other
+    state raises LitsweepError.
     """
     if state not in _ALLOWED:
         raise LitsweepError(f"state: a sweep can be {', '.join(_ALLOWED)}; got {state}")

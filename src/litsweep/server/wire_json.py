@@ -1,4 +1,4 @@
-"""The JSON of the protocol: strict, with NaN and the infinities as strings, as in W&B's."""
+"""The JSON of the protocol: strict, with NaN and the infinities as strings, as W&B writes them."""
 
 import json
 import math
@@ -25,7 +25,7 @@ def dumps(value: Any) -> str:
 
 
 def with_numbers(value: Any) -> Any:
-    """Return `value` with each name of a number, such as "NaN", replaced by the number. Reverses `strict`."""
+    """Return `value` with each name such as "NaN" replaced by its number. This is the inverse of `strict`."""
     if isinstance(value, str):
         return NAMES.get(value, value)
     if isinstance(value, Mapping):

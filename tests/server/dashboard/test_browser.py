@@ -1,4 +1,4 @@
-"""The pages in a real browser."""
+"""The pages in a browser."""
 
 import re
 import shutil
@@ -128,7 +128,7 @@ def test_a_failed_and_a_stopped_run_say_why(page: Page) -> None:
     expect(page.locator("#notices")).to_contain_text("Ended without a result: diverged (exit code 1)")
     page.goto("/local/p/runs/cut")
     expect(page.locator("#notices")).to_contain_text("Stopped early by the search: hyperband")
-    expect(page.locator("#notices .notice")).to_have_class("notice")  # a fact is no warning
+    expect(page.locator("#notices .notice")).to_have_class("notice")  # without a warning colour
 
 
 def test_signing_in_with_the_key_and_out(browser: Browser, live: tuple[LiveServer, str]) -> None:

@@ -27,7 +27,7 @@ def ensure(
     """Return the collection with this name. Create it if it does not exist.
 
     Raises:
-        LitsweepError: the collection is of the other kind, or holds artifacts of another type.
+        LitsweepError: the collection exists, but differs in `is_portfolio` or `type`.
     """
     known = find(connection, project_id, name)
     if known is None:
@@ -54,9 +54,8 @@ def find(connection: Connection, project_id: int, name: str) -> CollectionRecord
 
 def get(connection: Connection, collection_id: int) -> CollectionRecord | None:
     """Return the collection with this id, or None."""
-    return read_one(
-        connection, select(collections).where(collections.c.id == collection_id), CollectionRecord
-    )
+    query = select(collections).where(collections.c.id == collection_id)
+    return read_one(connection, query, CollectionRecord)
 
 
 def of_project(connection: Connection, project_id: int) -> Sequence[CollectionRecord]:

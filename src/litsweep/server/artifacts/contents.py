@@ -39,10 +39,8 @@ class Entry:
 
 def entries(manifest: Manifest) -> list[Entry]:
     """Return the entries of a manifest."""
-    return [
-        Entry(name, line["digest"], line.get("size"), line.get("ref"))
-        for name, line in manifest["contents"].items()
-    ]
+    lines = manifest["contents"].items()
+    return [Entry(name, line["digest"], line.get("size"), line.get("ref")) for name, line in lines]
 
 
 def declare(
@@ -114,13 +112,8 @@ def declare_manifest(
 
     A client declares a full manifest twice: before it knows the digest, and after.
     """
-    announced = _manifests(
-        connection,
-        manifests.c.artifact_id == artifact_id,
-        manifests.c.type == type,
-        manifests.c.digest == "",
-        blobs.c.stored_at.is_(None),
-    )
+    wanted = (manifests.c.artifact_id == artifact_id, manifests.c.type == type, manifests.c.digest == "")
+    announced = _manifests(connection, *wanted, blobs.c.stored_at.is_(None))
     if announced and type == FULL:
         change_manifest(connection, announced[0].id, digest)
         return replace(announced[0], digest=digest)

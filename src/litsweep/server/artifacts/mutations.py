@@ -54,11 +54,7 @@ def _existing(connection: Connection, public: str) -> ArtifactRecord:
 
 
 def _version(connection: Connection, artifact_id: int, collection_id: int, name: str) -> MembershipRecord:
-    """Return the artifact's version in a collection, called `name` in the error.
-
-    Raises:
-        NotFoundError: the collection does not hold the artifact.
-    """
+    """Return the artifact's version in a collection. Raise NotFoundError if it has none there."""
     for place in collections.memberships_of(connection, artifact_id):
         if place.collection_id == collection_id:
             return place
@@ -205,8 +201,7 @@ def _delete(_: object, info: Info, *, input: Input) -> Payload:
         aliases = collections.aliases_of_artifact(connection, doomed.id)
         if aliases and not input.get("delete_aliases"):
             names = ", ".join(alias.alias for alias in aliases)
-            message = f"the artifact still has aliases ({names}); delete it with delete_aliases=True"
-            raise LitsweepError(message)
+            raise LitsweepError(f"the artifact has aliases ({names}); delete it with delete_aliases=True")
         versions.delete(connection, doomed.id)
     collect_garbage(info.context.backend)
     return {"artifact": doomed}

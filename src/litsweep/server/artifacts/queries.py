@@ -77,11 +77,7 @@ def public_id(artifact_id: int) -> str:
 
 
 def private_id(public: str) -> int:
-    """Return the id that `public_id` encoded.
-
-    Raises:
-        NotFoundError: this server gave no such id.
-    """
+    """Return the artifact's own id. Raise NotFoundError if `public` is not a result of `public_id`."""
     try:
         kind, _, number = base64.b64decode(public, validate=True).decode().partition(":")
         if kind == "Artifact":
@@ -89,9 +85,6 @@ def private_id(public: str) -> int:
     except (binascii.Error, UnicodeDecodeError, ValueError):
         pass
     raise NotFoundError(f"there is no artifact {public!r} on this server")
-
-
-# Artifacts
 
 
 @query.field("artifact")
@@ -157,9 +150,6 @@ def _commit_hash(parent: ArtifactRecord, _: Info) -> str | None:
     return parent.digest if parent.state == versions.COMMITTED else None
 
 
-# Contents
-
-
 @artifact.field("currentManifest")
 def _current_manifest(parent: ArtifactRecord, info: Info) -> ManifestRecord | None:
     uploaded = info.context.read(contents.manifests_of, parent.id)
@@ -214,9 +204,6 @@ def _file(record: ArtifactFileRecord) -> File:
     )
 
 
-# Collections and types
-
-
 @collection.type_resolver
 def _kind(parent: CollectionRecord, *_: object) -> str:
     return "ArtifactPortfolio" if parent.is_portfolio else "ArtifactSequence"
@@ -265,7 +252,7 @@ def _collection_tags(parent: CollectionRecord, info: Info) -> dict[str, Any]:
 
 @collection.field("artifacts")
 def _versions(parent: CollectionRecord, info: Info, **wanted: Unpack[Listing]) -> dict[str, Any]:
-    """List the newest version first unless `order` is ascending. Each edge has its `version` here."""
+    """Return the versions, newest first unless `order` is ascending. Each edge has a version number."""
     members = collections.versions(info.context.connection, parent.id)
     is_ascending = not (wanted.get("order") or "-").startswith("-")
     shown = page(members[::-1] if is_ascending else members, **wanted)

@@ -1,21 +1,15 @@
 """The tables of artifacts.
 
-A collection holds versions of one thing. A membership is an artifact's place in a collection, with a version
-number and aliases. Every artifact is a member of the sequence to which it was logged. It may be linked to
-portfolios too. It is an output of every run that logged it.
+A collection holds artifacts as its versions. A membership is an artifact's place in a collection, with a
+version number and aliases. Every artifact is a member of the sequence to which it was logged. It may be
+linked to portfolios too. It is an output of every run that logged it.
 """
 
 import json
 from dataclasses import dataclass
 from typing import Annotated
 
-from sqlalchemy import (
-    BigInteger,
-    ForeignKey,
-    Index,
-    String,
-    UniqueConstraint,
-)
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
 
 from litsweep.server.store.blobs import blobs
 from litsweep.server.store.projects import projects
@@ -27,7 +21,7 @@ from litsweep.server.store.tables import INDEX, PRIMARY_KEY, Id, Joined, table
 class CollectionRecord:
     """A sequence, to which runs log artifacts, or a portfolio, to which artifacts are linked.
 
-    Version numbers count up in `next_version`: the number of a deleted version is not used again.
+    `next_version` only increases, so the number of a deleted version is not used again.
     """
 
     id: Id
@@ -56,8 +50,8 @@ collections = table("artifact_collections", CollectionRecord, UniqueConstraint("
 class ArtifactRecord:
     """An artifact, with the type of its sequence and its version there.
 
-    `aliases` (a JSON list) are those of its creation. The artifact gets them at its commit. `run_id` is
-    the first run that logged it.
+    `aliases` (a JSON list) are requested at its creation and set at its commit. `run_id` is the first run
+    that logged it.
     """
 
     id: Id
@@ -96,8 +90,8 @@ def tags_of(record: ArtifactRecord | CollectionRecord) -> list[str]:
 class ManifestRecord:
     """A manifest of an artifact, or a part of one.
 
-    `type` is W&B's: `FULL`, `PATCH` (the part of one of several processes that write the artifact) or
-    `INCREMENTAL` (what is new relative to the artifact `base_id`).
+    `type` is W&B's: `FULL`, `PATCH` (one process's part of an artifact that several write) or `INCREMENTAL`
+    (what is new relative to the artifact `base_id`).
     """
 
     id: Id

@@ -122,7 +122,7 @@ def users_of(connection: Connection, artifact_id: int) -> Sequence[RunRecord]:
 
 
 def record_output(connection: Connection, run_id: int, artifact: ArtifactRecord) -> None:
-    """Record that a run logged the artifact too. Nothing changes if that is known."""
+    """Record that another run logged the artifact too. A second record changes nothing."""
     if run_id == artifact.run_id:
         return
     wanted = (repeats.c.run_id == run_id, repeats.c.artifact_id == artifact.id)
@@ -141,9 +141,8 @@ def outputs_of(connection: Connection, run_id: int) -> Sequence[ArtifactRecord]:
 def delete_outputs(connection: Connection, run_id: int) -> None:
     """Delete the artifacts that only this run logged."""
     for logged in outputs_of(connection, run_id):
-        others = select(repeats.c.run_id).where(
-            repeats.c.artifact_id == logged.id, repeats.c.run_id != run_id
-        )
+        wanted = (repeats.c.artifact_id == logged.id, repeats.c.run_id != run_id)
+        others = select(repeats.c.run_id).where(*wanted)
         is_shared = logged.run_id not in (None, run_id) or connection.scalar(others.limit(1)) is not None
         if not is_shared:
             delete(connection, logged.id)

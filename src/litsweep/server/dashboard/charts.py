@@ -33,7 +33,7 @@ def _ticks(parameter: Parameter) -> list[Any]:
 
 
 def axis_position(axis: Parameter, parameters: Mapping[str, object]) -> float | None:
-    """Return the quantile of a run's value; None if it has no value within the distribution."""
+    """Return the quantile of a run's value, or None without a value within the distribution."""
     if axis.name not in parameters:
         return None
     try:
@@ -45,7 +45,7 @@ def axis_position(axis: Parameter, parameters: Mapping[str, object]) -> float | 
 def parallel_chart(results: SweepResults, axes: Sequence[Parameter]) -> dict[str, Any] | None:
     """Return the runs to draw, the best last, and the `[rank, value]` ticks of the result axis.
 
-    None if there is no parameter to show or fewer than two results.
+    Return None if there is no parameter to show or fewer than two results.
     """
     ranked = results.ranked
     if len(ranked) < 2 or not axes:
@@ -65,7 +65,7 @@ def _sample(ranked: Sequence[int]) -> Sequence[int]:
 
 
 def front_chart(results: SweepResults) -> dict[str, Any] | None:
-    """Return the front in drawing order, and its best run by each metric; None for a single metric."""
+    """Return the Pareto front and its best run by each metric, or None for a single metric."""
     metrics = results.config.metrics
     if len(metrics) < 2:
         return None
@@ -74,7 +74,7 @@ def front_chart(results: SweepResults) -> dict[str, Any] | None:
 
 
 def learning_curves(results: SweepResults) -> dict[str, list[Any]]:
-    """Return curves of the first metric by run: of all running runs first, then of the best ones."""
+    """Return curves of the first metric by run: running runs first, then the best of the others."""
     drawable = [result for i in results.ranked if (result := results.runs[i]).curves[0].values]
     order = sorted(drawable, key=lambda result: not result.run.is_alive)
     return {result.run.name: points(result.curves[0], MAX_CURVE_POINTS) for result in order[:MAX_CURVES]}

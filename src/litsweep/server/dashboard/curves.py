@@ -57,7 +57,7 @@ def finite(curve: Series) -> list[float]:
 
 
 def points(curve: Series, limit: int) -> list[list[Any]]:
-    """Return `[steps, values]`, thinned to about `limit` points. A value that is not finite becomes None.
+    """Return `[steps, values]`, thinned to about `limit` points. NaN and the infinities become None.
 
     The lowest and the highest value of each interval are kept.
     """
@@ -79,5 +79,5 @@ def _thin(values: Sequence[float], limit: int) -> Sequence[int]:
 
 
 def rounded(value: float | None) -> float | None:
-    """Return `value` with six significant digits, enough for a chart; None if it is not finite."""
+    """Return `value` with six significant digits, enough for a chart, or None if it is not finite."""
     return float(f"{value:.6g}") if value is not None and math.isfinite(value) else None

@@ -12,7 +12,7 @@ from litsweep.server.dashboard.rendering import page
 from litsweep.server.dashboard.state import state_of
 
 LOGIN_LINK_SECONDS = 15 * 60
-# The purpose of a signed link. The links to files use an HTTP method, so none of them can sign in.
+# Login links are signed for this instead of an HTTP method, so that no link to a file can sign in.
 _SIGN_IN = "sign in"
 
 

@@ -25,9 +25,9 @@ from litsweep.server.wire_json import dumps
 
 Record = TypeVar("Record")
 Endpoint = Callable[[Request], Response]
-"""Starlette calls it in a thread, because it is not async."""
+"""A route's function. It is not async, so Starlette calls it in a thread."""
 View = Callable[[Connection, Request], dict[str, Any] | None]
-"""Returns the data of a page, or None if what its URL names does not exist."""
+"""Returns the data of a page, or None if the project, sweep or run does not exist."""
 
 
 def _project(connection: Connection, request: Request) -> Project | None:

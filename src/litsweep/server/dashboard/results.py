@@ -42,7 +42,7 @@ class RunResult:
 
 @dataclass(frozen=True)
 class SweepResults:
-    """The results of a sweep. `runs` is in the order of creation; the rules return positions in it."""
+    """The results of a sweep. Properties refer to a run by its index in `runs`, the order of creation."""
 
     config: SweepConfig
     runs: Sequence[RunResult]
@@ -56,7 +56,7 @@ class SweepResults:
 
     @cached_property
     def _first(self) -> tuple[Sequence[float | None], Sequence[bool], Metric]:
-        """The best values of the first metric, the broken runs, and the metric."""
+        """The best value of each run by the first metric, whether each run is broken, and the metric."""
         metric = self.config.metric or Metric("")  # no run has a value of it
         return [result.best for result in self.runs], [result.run.is_broken for result in self.runs], metric
 
@@ -67,7 +67,7 @@ class SweepResults:
 
     @cached_property
     def ranks(self) -> Sequence[float | None]:
-        """The rank of each run by the first metric, from 0 (worst) to 1 (best); None without a value."""
+        """The rank of each run by the first metric, from 0 (worst) to 1 (best), or None without a value."""
         return percentile_ranks(*self._first)
 
     @cached_property
@@ -77,7 +77,7 @@ class SweepResults:
 
     @cached_property
     def front(self) -> Sequence[int]:
-        """The Pareto front, the best run by the first metric first; empty for a single metric."""
+        """The Pareto front in the order of the first metric, best first. It is empty for a single metric."""
         _, broken, _ = self._first
         metrics = self.config.metrics
         front = front_of_sweep([run.bests for run in self.runs], broken, metrics) if len(metrics) > 1 else ()
@@ -85,7 +85,7 @@ class SweepResults:
 
     @property
     def best_runs(self) -> Sequence[int]:
-        """The Pareto front; for a single metric, the best run."""
+        """The Pareto front, or the best run if there is a single metric."""
         return self.front if len(self.config.metrics) > 1 else self.ranked[:1]
 
     def best_on_front(self, metric: int) -> int:

@@ -49,7 +49,7 @@ def metric_row(metric: Metric) -> dict[str, Any]:
 
 
 def summary_numbers(run: RunRecord) -> Numbers:
-    """Return the numbers of the summary by dotted name, without the client's own."""
+    """Return the numbers of the summary by dotted name, except those that the client adds itself."""
     leaves = ((name, number(value)) for name, value in flat(run.summary_values) if is_metric(name))
     return {name: value for name, value in leaves if value is not None}
 
@@ -60,7 +60,7 @@ def is_metric(name: str) -> bool:
 
 
 def by_interest(names: Iterable[str], metric: str | None = None) -> list[str]:
-    """Return metric names in order: the sweep's own metric first; epochs, steps and learning rates last."""
+    """Return sorted metric names: the sweep's metric first, and epochs, steps and learning rates last."""
 
     def key(name: str) -> tuple[int, str, str]:
         place = 0 if name == metric else 2 if _PROGRESS_METRIC.fullmatch(name) else 1
@@ -70,7 +70,7 @@ def by_interest(names: Iterable[str], metric: str | None = None) -> list[str]:
 
 
 def config(run: RunRecord) -> dict[str, Any]:
-    """Return the config by dotted name, without the client's own entries."""
+    """Return the config by dotted name, except the entries that the client adds itself."""
     return {name: value for name, value in flat(run.config_values) if is_metric(name)}
 
 
@@ -91,11 +91,11 @@ def reason(text: str | None) -> Reason | None:
 
 
 def brief(text: str | None) -> str:
-    """Return a stored reason in a few words; empty if there is none."""
+    """Return a stored reason in a few words, or an empty text."""
     found = reason(text)
     return found.brief if found else ""
 
 
 def failure(run: RunRecord) -> str | None:
-    """Return the failure of a run in words; None if it did not fail."""
+    """Return the failure of a run in words, or None."""
     return words(run.failure) if run.failure else None

@@ -34,7 +34,7 @@ _IMAGE_FILE = re.compile(r"media/images/(.*)_(\d+)_[0-9a-f]+\.\w+")  # KEY_STEP_
 def run_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
     """Return everything about a run except its curves and its console output.
 
-    It changes with each new line and with the summary, so that the page then loads those too.
+    It includes counts of lines, so that the page also loads the curves and the output after each change.
     """
     sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
     metric = parsed(sweep.config).metric if sweep else None
@@ -72,7 +72,7 @@ def _file(file: FileRecord) -> dict[str, Any]:
 
 
 def _images(stored: Sequence[FileRecord]) -> list[dict[str, Any]]:
-    """Return the newest images of each key. An image that was not logged is its own key and has no step."""
+    """Return the newest images of each key. The key of an image outside `media/images` is its file name."""
     by_key: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for file in stored:
         if media_type(file.name).startswith("image/"):
@@ -102,7 +102,7 @@ def _artifacts(connection: Connection, run: RunRecord) -> list[dict[str, Any]]:
 def history_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
     """Return the curves of every metric, and the last, lowest, highest and best value of each.
 
-    The summary counts for the sweep's metrics, as it does in the search.
+    The values of the sweep's metrics include those in the summary, as in the search.
     """
     found: dict[str, Series] = {}
     curves.extend(connection, run.id, found)

@@ -35,7 +35,7 @@ async def graphql(request: Request) -> Response:
 
 
 def answer(body: Mapping[str, Any], context: Context) -> Response:
-    """Return the response to `{query, variables, operationName}`. It ends the context's transaction."""
+    """Return the response to `{query, variables, operationName}`. End the context's transaction."""
     query, operation = body.get("query"), body.get("operationName") or None
     if not query:
         return _refusal("the request has no query")

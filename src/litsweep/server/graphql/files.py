@@ -43,20 +43,17 @@ class File:
 
 
 def file_page(files: Sequence[File], first: int, total: int) -> Payload:
-    """Return a page of the `first` files, which are sorted by name. A cursor is a name."""
+    """Return a page with the `first` of `files`, which are sorted by name. A cursor is a name."""
     shown = files[:first]
     return {
         "total_count": total,
         "edges": [{"node": file, "cursor": file.name} for file in shown],
-        "page_info": {
-            "has_next_page": len(files) > first,
-            "end_cursor": shown[-1].name if shown else None,
-        },
+        "page_info": {"has_next_page": len(files) > first, "end_cursor": shown[-1].name if shown else None},
     }
 
 
 def page_size(first: int | None) -> int:
-    """Return how many files a page has."""
+    """Return the maximum number of files of a page."""
     return min(50 if first is None else first, MAX_FILES)
 
 
@@ -104,11 +101,7 @@ def _files(
 
 
 def named_run(connection: Connection, context: Context, input: Input) -> RunRecord:
-    """Return the run that an input names by `entityName`, `projectName` and `runName`.
-
-    Raises:
-        NotFoundError: there is no such run.
-    """
+    """Return the run that an input names. Raise NotFoundError if there is none."""
     entity, project = context.project_path(input.get("entity_name"), input.get("project_name"))
     run = runs.find_by_path(connection, entity, project, input["run_name"])
     if run is None:

@@ -1,4 +1,4 @@
-"""GraphQL: what a run logged. Metrics, system metrics and console output."""
+"""GraphQL: the metrics, system metrics and console output of a run."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ run.set_field("parquetHistory", constant({"parquet_urls": [], "live_data": None}
 
 
 def _set_tail(field: str, stream: str) -> None:
-    """The field is a JSON list of the stream's last row. The row itself is a JSON string."""
+    """Set a field: a JSON list with the stream's last row, which is a JSON string itself."""
 
     def tail(parent: RunRecord, info: Info) -> str:
         return json.dumps([line.body for line in lines.tail(info.context.connection, parent.id, stream, 1)])
@@ -56,9 +56,9 @@ def _history(
     max_step: int | None = None,
     samples: int | None = None,
 ) -> list[str]:
-    """With steps, return the first `samples` rows of `min_step <= step < max_step`.
+    """Return the first `samples` rows of `min_step <= step < max_step`. Without steps, sample the rows.
 
-    Rows may share a step: if there are at most `samples` steps, return all rows. Without steps, sample rows.
+    Rows may share a step: for at most `samples` steps, return all their rows.
     """
     limit = samples or DEFAULT_SAMPLES
     if min_step is None and max_step is None:

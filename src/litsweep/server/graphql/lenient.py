@@ -28,11 +28,7 @@ class LenientSchema:
     def execute(
         self, query: str, variables: Mapping[str, Any], operation: str | None, context: object
     ) -> gql.ExecutionResult:
-        """Execute one operation of `query`.
-
-        Raises:
-            GraphQLSyntaxError: `query` is not GraphQL.
-        """
+        """Execute one operation of `query`. Raise GraphQLSyntaxError if `query` is not GraphQL."""
         document = self._adapted(query)
         return gql.execute_sync(
             self._schema,
@@ -56,9 +52,8 @@ class LenientSchema:
                 for definition in operation.variable_definitions or ():
                     name = definition.variable.name.value
                     if name in known:
-                        known[name] = self._prune(
-                            known[name], gql.type_from_ast(self._schema, definition.type)
-                        )
+                        wanted = gql.type_from_ast(self._schema, definition.type)
+                        known[name] = self._prune(known[name], wanted)
         return known
 
     def _prune(self, value: Any, type_: Any) -> Any:

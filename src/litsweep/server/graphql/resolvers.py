@@ -1,4 +1,4 @@
-"""GraphQL: parts of resolvers. Pages of lists, resolvers made from queries, and mutations."""
+"""GraphQL: pages of lists, resolvers made from queries, and the registration of mutations."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
@@ -28,7 +28,7 @@ class Listing(TypedDict, total=False):
 def page(
     items: Sequence[object], first: int | None = None, after: str | None = None, **_: object
 ) -> dict[str, Any]:
-    """Return the `first` items (default 50) after `after`. A cursor is the number of items up to its own."""
+    """Return the `first` items (default 50) after the cursor `after`. Cursors count the items from 1."""
     start = int(after) if after else 0
     stop = start + (50 if first is None else first)
     shown = items[start:stop]
@@ -57,7 +57,7 @@ def constant(value: object) -> Resolver:
 
 
 def by_id(query: Callable[[Connection, int], object], column: str = "id") -> Resolver:
-    """Return a resolver that runs `query` with an id from a column of the parent. None gives None."""
+    """Return a resolver that runs `query` with the id in a column of the parent, unless the id is None."""
 
     def resolve(parent: object, info: Info, **_: object) -> object:
         id = getattr(parent, column)

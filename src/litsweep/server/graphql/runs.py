@@ -36,7 +36,7 @@ from litsweep.server.wire_json import dumps
 from litsweep.sweep.reason import RequestReason
 from litsweep.sweep.run import RunState
 
-# The columns that the client may write, besides tags, config and summary; and their input fields.
+# The input fields of the columns that the client may write. Tags, config and summary need a conversion.
 _SAME_NAME = ("display_name", "group_name", "job_type", "description", "notes", "commit", "host")
 EDITABLE = {name: name for name in _SAME_NAME} | {"program": "job_program", "repo": "job_repo"}
 
@@ -59,9 +59,9 @@ run.set_field("agent", by_id(sweeps.get_agent, "agent_id"))
 
 @mutation.field("upsertBucket")
 def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
-    """With `id`, change a run: the public API or a resumed run does. With `name` only, start or update a run.
+    """Change the run with this `id` (public API, resumed run), or start or update the one with this `name`.
 
-    The answer's line count is the number of the next history line that the client sends.
+    The line count in the answer is the number of the next history line that the client sends.
     """
     with info.context.write() as connection:
         if input.get("id"):
@@ -92,7 +92,7 @@ def _start(connection: Connection, context: Context, input: Input) -> tuple[RunR
         runs.change(connection, known.id, sweep_id=sweep_id)
     if sweep_id is not None:
         sweep_states.begin(connection, sweep_id)
-    if input.get("state") != RunState.PENDING:  # a pending run is created for a client that comes later
+    if input.get("state") != RunState.PENDING:  # another client starts a pending run later
         run_states.start(connection, known)
     if point := _fork_point(name, input):
         branches.fork(connection, known, point)
@@ -106,7 +106,7 @@ def _required(connection: Connection, run_id: int) -> RunRecord:
 
 
 def _fork_point(name: str, input: Input) -> BranchPoint | None:
-    """Return the point of another run at which this run says that it branched off."""
+    """Return the branch point in the config of the input, if it is on another run."""
     point = branches.branch_point(plain_config(input.get("config") or "{}"))
     return None if point is None or point.run == name else point
 
@@ -121,7 +121,7 @@ def _first_line(connection: Connection, run: RunRecord) -> int:
 
 
 def _is_shared(run: RunRecord) -> bool:
-    """Return True for a shared run (`mode="shared"`): a process may start after another one ended."""
+    """Return True for a run that several processes log to, also one after another (`mode="shared"`)."""
     match run.config_values.get("_wandb"):
         case {"t": {"3": [*features]}}:
             return SHARED_MODE in features
@@ -156,7 +156,7 @@ def _rewind_run(_: object, info: Info, *, input: Input) -> dict[str, RunRecord]:
     with info.context.write() as connection:
         try:
             known = named_run(connection, info.context, input)
-        except NotFoundError as error:  # for a 404 the client shows the whole answer
+        except NotFoundError as error:  # for a 404 the client would show the raw answer
             raise LitsweepError(str(error)) from None
         branches.rewind(connection, known, input["metric_value"])
         rewound = _required(connection, known.id)
@@ -232,7 +232,7 @@ def _best_run(parent: Project, info: Info, wanted: Listing) -> str | None:
     if wanted.get("order") != f"{'-' if metric.is_maximized else '+'}summary_metrics.{metric.name}":
         return None
     with live.lock:
-        info.context.close()  # the search must see a state at least as new as the last one that it saw
+        info.context.close()  # the search must not see an older snapshot than before
         live.refresh(info.context.connection)
         return live.best_run()
 
@@ -270,5 +270,5 @@ def _should_stop(parent: RunRecord, _: Info) -> bool:
 
 @run.field("stopped")
 def _stopped(parent: RunRecord, info: Info) -> bool:
-    """Return True also after the end of a run that the search stopped: its state does not tell."""
+    """Return True also for an ended run that the search stopped, because its state does not show it."""
     return _should_stop(parent, info) or parent.is_stopped_early

@@ -76,7 +76,7 @@ def _create(connection: Connection, context: Context, input: Input, config: Swee
 
 
 def _check_prior_runs(connection: Connection, home: Project, filters: str | None) -> None:
-    """Refuse filters that match no run: a misspelt name would otherwise be ignored."""
+    """Raise LitsweepError if a filter matches no run, so that no misspelt name is ignored."""
     if not filters:
         return
     missing = run_filters.without_runs(runs.of_project(connection, home.id), filters)
@@ -118,7 +118,7 @@ def _enqueue_run(connection: Connection, context: Context, input: Input) -> Payl
 
 
 def _wrapped(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the config with each value as `{"value": …}`, whether the scheduler sent it so or not."""
+    """Return the config with each value as `{"value": …}`. Some schedulers send plain values."""
     return {k: v if isinstance(v, dict) and "value" in v else {"value": v} for k, v in config.items()}
 
 
@@ -155,7 +155,7 @@ def _controller_run_name(parent: SweepRecord, _: Info) -> str:
 
 @sweep.field("runCountExpected")
 def _run_count_expected(parent: SweepRecord, _: Info) -> int | None:
-    """Return None also for a number too large for a double, because clients read it as one."""
+    """Return None also for a number that exceeds a double, because clients read it as a double."""
     if parent.expected_runs != sweeps.MAX_EXPECTED_RUNS:
         return parent.expected_runs
     return sweep_states.expected_runs(parse_sweep(parent.config))

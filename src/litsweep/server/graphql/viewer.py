@@ -46,7 +46,7 @@ def _viewer(_: object, info: Info) -> User:
 
 @user.field("teams")
 def _teams(parent: User, info: Info) -> dict[str, object]:
-    """The user may use every entity that has a project."""
+    """Return every entity that has a project, because the user may use all of them."""
     names = dict.fromkeys((parent.entity, *projects.entities(info.context.connection)))
     return {"edges": [{"node": {"id": name, "name": name}} for name in names]}
 

@@ -1,4 +1,4 @@
-"""Blobs: uploaded contents, known before they arrive."""
+"""Blobs: uploaded contents. A client announces a blob before it uploads the content."""
 
 import time
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from litsweep.server.store.tables import PRIMARY_KEY, metadata, read_one, table
 class BlobRecord:
     """A row of `blobs`. MD5s are in base64, as the client writes them; the size is in bytes.
 
-    The client announces an MD5 before the upload. The later columns are null until the content is on disk.
+    `announced_md5` is from before the upload. The later columns are null until the content is on disk.
     """
 
     key: Annotated[str, String(32), PRIMARY_KEY]

@@ -15,7 +15,7 @@ from litsweep.server.wire_json import number
 
 @dataclass
 class Series:
-    """One metric of one run. `values[i]` was logged at `steps[i]`; the order is that of the log."""
+    """One metric of one run. `values[i]` was logged at `steps[i]`, in the order of logging."""
 
     steps: "array[int]" = field(default_factory=lambda: array("q"))
     values: "array[float]" = field(default_factory=lambda: array("d"))

@@ -42,9 +42,8 @@ def put(connection: Connection, run_id: int, stream: str, lines: Sequence[Line])
     if not lines:
         return
     first, last = lines[0].number, lines[-1].number
-    connection.execute(
-        stream_lines.delete().where(_of(run_id, stream), stream_lines.c.line.between(first, last))
-    )
+    replaced = (_of(run_id, stream), stream_lines.c.line.between(first, last))
+    connection.execute(stream_lines.delete().where(*replaced))
     key = {"run_id": run_id, "stream": stream}
     rows = [{**key, "line": line.number, "step": line.step, "body": line.body} for line in lines]
     connection.execute(stream_lines.insert(), rows)

@@ -1,4 +1,4 @@
-"""Projects: an entity and a name. Both come into being on first use."""
+"""Projects, each named by an entity and a name. Their first use creates them."""
 
 import time
 from collections.abc import Sequence

@@ -63,7 +63,7 @@ class RunRecord:
     repo: str | None
     commit: str | None
     exitcode: int | None
-    # The suggestion: its values by parameter name, the same as the agent gets them, and the reason for it.
+    # The suggestion: its values by parameter name, its values as sent to the agent, and its reason.
     parameters: str | None
     args: str | None
     reason: str | None
@@ -134,7 +134,7 @@ runs = table("runs", RunRecord, UniqueConstraint("project_id", "name"))
 class RunMark(NamedTuple):
     """The columns that change when a run has something new.
 
-    A summary is too large to be read for every run each time. A new summary also sets `heartbeat_at`.
+    The summary is too large to be read each time, but `heartbeat_at` changes with it.
     """
 
     id: int
@@ -149,7 +149,7 @@ class RunMark(NamedTuple):
 
 @dataclass(frozen=True)
 class Activity:
-    """A project, and how much is in it."""
+    """A project, the numbers of its sweeps and runs, and the time of its last change."""
 
     entity: str
     name: str
@@ -223,13 +223,13 @@ def alive_in_sweep(connection: Connection, sweep_id: int) -> Sequence[RunRecord]
 
 
 def silent_since(connection: Connection, limit: float) -> Sequence[RunRecord]:
-    """Return the running runs whose last heartbeat was not after `limit`."""
+    """Return the running runs without a heartbeat after `limit`."""
     running = (RunState.RUNNING, RunState.PREEMPTING)
     return select_all(connection, runs.c.state.in_(running), runs.c.heartbeat_at <= limit)
 
 
 def left_behind(connection: Connection, limit: float) -> Sequence[RunRecord]:
-    """Return the pending runs of agents that are silent since `limit` and had another unreported run."""
+    """Return the pending runs of agents that exited or are silent since `limit` and had an unreported run."""
     other = runs.alias()
     unreported = select(other.c.agent_id).where(other.c.failure == Failure.UNREPORTED)
     is_gone = (agents.c.heartbeat_at < limit) | (agents.c.exited == 1)
@@ -247,12 +247,12 @@ def count(connection: Connection, sweep_id: int) -> int:
 
 
 def count_dispatched(connection: Connection, sweep_id: int) -> int:
-    """Return the number of runs of a sweep that were dispatched to an agent, at least once."""
+    """Return the number of runs of a sweep that were dispatched at least once."""
     return _count(connection, runs.c.sweep_id == sweep_id, runs.c.handouts > 0)
 
 
 def count_alive(connection: Connection, sweep_id: int, only_dispatched: bool) -> int:
-    """Return the number of runs of a sweep that have not ended, of all or of those that an agent has had."""
+    """Return how many runs of a sweep have not ended. `only_dispatched` ignores those that no agent had."""
     least = int(only_dispatched)
     return _count(connection, runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE), runs.c.handouts >= least)
 
@@ -281,7 +281,7 @@ def activities(connection: Connection) -> Sequence[Activity]:
 
 
 def add(connection: Connection, project_id: int, name: str, values: Values) -> RunRecord:
-    """Add a pending run. Without a `display_name` its number in its sweep or project names it.
+    """Add a pending run. The default `display_name` is `run-` and its number in the sweep or project.
 
     Only `run_states` calls this.
     """
@@ -308,7 +308,7 @@ def change(connection: Connection, run_id: int, **values: Any) -> None:
 
 
 def set_heartbeat(connection: Connection, run_ids: Sequence[int], now: float) -> None:
-    """Note that an agent has named these runs."""
+    """Set the time of the last heartbeat of runs."""
     if run_ids:
         change_state(connection, run_ids, {"heartbeat_at": now})
 
@@ -319,5 +319,5 @@ def change_state(connection: Connection, run_ids: Sequence[int], values: Values)
 
 
 def delete(connection: Connection, run_id: int) -> None:
-    """Delete a run, with all that belongs to it."""
+    """Delete a run with its lines, files and artifact records."""
     connection.execute(runs.delete().where(runs.c.id == run_id))

@@ -98,7 +98,7 @@ def add(connection: Connection, project_id: int, **values: object) -> SweepRecor
 
 
 def find(connection: Connection, name: str, project_id: int | None = None) -> SweepRecord | None:
-    """Return the sweep with this name, in this project if one is given, or None."""
+    """Return the sweep with this name, or None. `project_id` limits the search to one project."""
     wanted = select(sweeps).where(sweeps.c.name == name)
     if project_id is not None:
         wanted = wanted.where(sweeps.c.project_id == project_id)

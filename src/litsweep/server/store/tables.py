@@ -1,6 +1,6 @@
 """Tables made from record classes, so that each table is defined once.
 
-The table has a column for each field of its record. `Annotated` adds what the type of a field cannot say:
+The table has a column for each field of its record. `Annotated` adds what the type of a field lacks:
 
     @dataclass(frozen=True, kw_only=True)
     class PetRecord:
@@ -14,7 +14,7 @@ The table has a column for each field of its record. `Annotated` adds what the t
 
     pets = table("pets", PetRecord)
 
-JSON is stored as text, and a time as seconds since 1970 (UTC). Both read the same on every database.
+JSON is stored as text, and a time as seconds since 1970 (UTC). Both are the same in every database.
 """
 
 from dataclasses import fields
@@ -61,7 +61,7 @@ def _column(name: str, hint: Any, default: object) -> Column[Any]:
             parts.append(Enum(kind, native_enum=False, length=extra.length, values_callable=list))
         else:
             parts.append(extra)
-    if all(isinstance(part, SchemaItem) for part in parts):  # not a type among them
+    if all(isinstance(part, SchemaItem) for part in parts):  # none of them is a type
         parts.insert(0, _TYPES[kind]())
     return Column(name, *parts, **options)
 

@@ -42,7 +42,7 @@ const render = (element, chart) =>
 
 /**
  * Draw a chart: {traces, x, y, label, more?}. `x` and `y` are axis titles, `label` describes the chart.
- * `traces` and `more` (extra layout) are functions, because a change of the theme calls them again.
+ * `traces` and `more` (extra layout) are functions, because they run again when the theme changes.
  */
 export function draw(element, chart) {
   drawn.set(element, chart);

@@ -15,7 +15,7 @@ export function frontTile({ metrics, runs, front }, link) {
   return [el("p", { class: "figure" }, plural(front.runs.length, "run")), definitions(best)];
 }
 
-/** Draw the first two metrics against each other. With more metrics the front is not a line in this chart. */
+/** Draw the first two metrics against each other. With more than two, the front is not a line. */
 export function drawFront({ metrics, runs, front }) {
   const [x, y] = metrics;
   const shown = runs.filter((run) => run.bests[0] !== null && run.bests[1] !== null);

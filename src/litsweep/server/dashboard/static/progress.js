@@ -3,7 +3,7 @@
 import { el, soft } from "./dom.js";
 import { number, plural } from "./format.js";
 
-/** Return a bar of the runs by state, and the counts as text. `expected` is null if the sweep has no end. */
+/** Return a bar of the runs by state, and the counts as text. `expected` is null if it is unlimited. */
 export function progress(counts, expected) {
   const states = Object.entries(counts);
   const started = states.reduce((sum, [, count]) => sum + count, 0);

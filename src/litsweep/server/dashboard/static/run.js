@@ -62,7 +62,7 @@ function showSummary(summary, metric) {
   return fill("summary", el("div", { class: "table-frame" }, content));
 }
 
-/** Show the parameters of the sweep, and the rest of the config folded. */
+/** Show the parameters of the sweep, and a folded list of the rest of the config. */
 function showConfig({ config, swept }) {
   const rest = Object.keys(config).filter((name) => !swept.includes(name));
   const pairs = (names) => definitions(names.map((name) => [name, value(config[name])]));

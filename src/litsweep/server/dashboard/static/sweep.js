@@ -201,7 +201,7 @@ poll(`/-/data${location.pathname}`, async (data) => {
   }
   runTable.show(data.runs);
   if (data.parallel) drawParallel(document.getElementById("parallel"), data, href);
-  else fill("parallel", empty("Needs a parameter to search and two runs with a result."));
+  else fill("parallel", empty("This chart needs a parameter to search and two runs with a result."));
   if (best === null) {
     for (const id of ["best", "curves"]) fill(id, empty("No run has a result yet."));
     return;
