@@ -1,4 +1,4 @@
-"""Two engines on the same problems and seeds: ratios of mean regret, their intervals, and tests."""
+"""Comparison of two engines on the same problems and seeds: ratios of mean regret, intervals and tests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Interval:
 
 
 def bootstrap(statistic: Callable[[np.ndarray], float], n: int) -> Interval:
-    """`statistic` takes the indices of the runs that count, of `n`; each resample draws `n` with repeats."""
+    """Return a statistic of `n` runs, computed from their indices, with its bootstrap interval."""
     rng = np.random.default_rng(0)
     found = [statistic(rng.integers(n, size=n)) for _ in range(_RESAMPLES)]
     low, high = np.quantile(found, [0.1, 0.9], method="inverted_cdf")
@@ -34,20 +34,20 @@ def bootstrap(statistic: Callable[[np.ndarray], float], n: int) -> Interval:
 
 
 def mean(values: np.ndarray) -> Interval:
-    """The mean over runs."""
+    """Return the mean over runs, with its interval."""
     return bootstrap(lambda picked: float(values[picked].mean()), len(values))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Our regrets and theirs at one moment, pair by pair."""
+    """Our regrets and theirs after the same number of evaluations or epochs, in pairs."""
 
     ours: np.ndarray
     theirs: np.ndarray
 
     @property
     def ratio(self) -> Interval:
-        """Our mean regret over theirs; infinite where theirs is zero."""
+        """Our mean regret divided by theirs; infinite if theirs is zero."""
         return bootstrap(self._ratio, len(self.ours))
 
     @property
@@ -57,7 +57,7 @@ class Comparison:
 
     @property
     def p(self) -> float:
-        """Wilcoxon's signed rank test, two-sided; equal pairs count half for each side."""
+        """The p-value of Wilcoxon's two-sided signed-rank test, with zeros split between the signs."""
         difference = self.ours - self.theirs
         if not difference.any():
             return 1.0
@@ -65,7 +65,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """Which of the two is better, where the test is significant."""
+        """Whether we are `better` or `worse`, if the test is significant; otherwise `no difference`."""
         if self.p >= _SIGNIFICANT:
             return "no difference"
         ranks = stats.rankdata(np.abs(self.ours - self.theirs))
@@ -77,14 +77,14 @@ class Comparison:
 
 
 def matched(ours: Sequence[Record], theirs: Sequence[Record]) -> tuple[list[Record], list[Record]]:
-    """The records of both that have faced the same problem and seed, in the same order."""
+    """Return the records of both engines on the same problems and seeds, in the same order."""
     by_pair = {record.pair: record for record in theirs}
     kept = [record for record in ours if record.pair in by_pair]
     return kept, [by_pair[record.pair] for record in kept]
 
 
 def compare(ours: Sequence[Record], theirs: Sequence[Record], at: int, target: str) -> Comparison | None:
-    """After `at` evaluations or epochs, over the pairs for which both got that far; None without any."""
+    """Compare the pairs in which both have `at` evaluations or epochs; None if there are none."""
     reached = [
         (getattr(a, target)[at - 1], getattr(b, target)[at - 1])
         for a, b in zip(*matched(ours, theirs), strict=True)
@@ -94,10 +94,10 @@ def compare(ours: Sequence[Record], theirs: Sequence[Record], at: int, target: s
 
 
 def reaching(ours: Sequence[Record], theirs: Sequence[Record], at: int) -> Interval | None:
-    """Evaluations (or epochs) until our mean regret is down to theirs after `at` evaluations.
+    """Return our evaluations (or epochs) until our mean regret is as low as theirs after `at` evaluations.
 
-    Over the pairs that both have; the bootstrap resamples pairs, so the level moves with them. Infinite where
-    it is not reached; None where nothing is there to compare with.
+    The bootstrap resamples pairs, so their level varies too. The result is infinite if we never reach it, and
+    None if there are no pairs.
     """
     ours, theirs = matched(ours, [record for record in theirs if len(record.raw) >= at])
     if not ours:

@@ -1,4 +1,4 @@
-"""The search engines that are compared, behind one interface: ask for a config, tell what it scored."""
+"""The search engines that are compared, with one interface: ask for a config, tell its result."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ SWEEPS_ENVIRONMENT = Path(__file__).parent.parent / ".venv-sweeps"
 
 
 class Engine(Protocol):
-    """`ask` may be called again before `tell`: the configs in between are running."""
+    """A search engine. Configs that it gave by `ask` are running until `tell`."""
 
     def ask(self) -> tuple[str, dict[str, Any]]:
-        """A handle and a config."""
+        """Return a handle and a config."""
 
     def tell(self, handle: str, history: Sequence[Row], failed: bool = False, stopped: bool = False) -> None:
-        """What the run logged, and how it ended."""
+        """Record the history and the end of a run."""
 
     def add(self, parameters: Parameters, history: Sequence[Row]) -> None:
-        """A finished run that it did not suggest."""
+        """Add a finished run that the engine did not suggest."""
 
     def report(self, handle: str, history: Sequence[Row]) -> None:
-        """What a run that goes on has logged so far."""
+        """Record the history so far of a running run."""
 
     def should_stop(self, handle: str, history: Sequence[Row]) -> bool:
-        """True where early stopping ends the run, whose history so far is given."""
+        """Return True if early stopping ends the run after this history."""
 
     def close(self) -> None:
-        """End what was started."""
+        """End the processes that the engine started."""
 
 
 class _NeverStops:
-    """Nor does it look at what running runs have logged."""
+    """The part of an engine without early stopping, which ignores the histories of running runs."""
 
     def report(self, handle: str, history: Sequence[Row]) -> None:
         pass
@@ -57,7 +57,7 @@ class _NeverStops:
 
 
 class Litsweep:
-    """This project, by its public interface; `early_terminate` takes the place of W&B's rule."""
+    """Litsweep by its public interface. `early_terminate` replaces W&B's rule."""
 
     def __init__(self, problem: Problem, seed: int, early_terminate: Mapping[str, Any] | None = None) -> None:
         from litsweep import Controller, parse_sweep
@@ -94,7 +94,7 @@ class Litsweep:
 
 
 class Wandb:
-    """W&B's own engine, the package `sweeps`, in an interpreter of its own (it needs an older NumPy)."""
+    """W&B's own engine, the package `sweeps`, in a separate interpreter, since it needs an older NumPy."""
 
     def __init__(self, problem: Problem, seed: int) -> None:
         self._config, self._seed = json.loads(json.dumps(problem.sweep)), seed
@@ -148,7 +148,7 @@ class Wandb:
 
 
 def sweeps_python() -> Path:
-    """The interpreter with `sweeps`; its environment is made on first use."""
+    """Return the interpreter with `sweeps`. Its environment is created on first use."""
     python = SWEEPS_ENVIRONMENT / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", SWEEPS_ENVIRONMENT], check=True)
@@ -203,7 +203,7 @@ class Optuna(_NeverStops):
         self._study.add_trial(trial)
 
     def _best(self, history: Sequence[Row]) -> list[float]:
-        """Of each metric."""
+        """Return the best value of each metric."""
         signs = self._problem.signs
         return [sign * max(sign * row[name] for row in history) for name, sign in signs.items()]
 

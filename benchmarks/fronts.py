@@ -1,4 +1,4 @@
-"""What a front of several metrics is worth: how much it dominates of what there is to gain."""
+"""The quality of a Pareto front: the share of a box of metric values that it dominates."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Box:
-    """What is better than `worst` in every metric; both points are of signed metrics: higher is better."""
+    """The box from `worst` to `ideal`, two points of signed metrics: higher is better."""
 
     worst: np.ndarray
     ideal: np.ndarray
 
     @classmethod
     def of(cls, points: np.ndarray) -> Box:
-        """From the medians of random configs, shape `n x m`, to their best values."""
+        """Return the box from the medians of the points, shape `n x m`, to their best values."""
         return cls(np.median(points, 0), points.max(0))
 
     def dominated(self, points: np.ndarray) -> float:
-        """The hypervolume between `worst` and the points, shape `n x m`; 1 is that of the ideal."""
+        """Return the share of the box that the points, shape `n x m`, dominate."""
         import torch
         from botorch.utils.multi_objective.hypervolume import Hypervolume
 
@@ -30,7 +30,7 @@ class Box:
 
 
 def non_dominated(points: np.ndarray) -> np.ndarray:
-    """Which of the points, shape `n x m`, no other one beats."""
+    """Return which of the points, shape `n x m`, no other dominates: bool, shape `n`."""
     import torch
     from botorch.utils.multi_objective.pareto import is_non_dominated
 
@@ -38,5 +38,5 @@ def non_dominated(points: np.ndarray) -> np.ndarray:
 
 
 def signed(rows: Sequence[dict[str, float]], signs: dict[str, float]) -> np.ndarray:
-    """Points, shape `n x m`, of rows of metrics."""
+    """Return the rows of metrics as points of signed metrics, shape `n x m`."""
     return np.array([[sign * row[name] for name, sign in signs.items()] for row in rows])

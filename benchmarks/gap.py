@@ -1,12 +1,12 @@
 """The gap between runs: from the end of one run to the first training step of the next, on one slot.
 
-Side by side on one server, the same program, parameters and number of runs, the agents taking turns:
-the stock `wandb agent`, and `litsweep launch` (its warm agent). A run is agent.py's own pipeline, one epoch
-on scikit-learn's digits; its end is when the W&B run has been finished, its first step the optimizer's first.
+The stock `wandb agent` and `litsweep launch` (with its warm agent) take turns on one server, with the same
+program, parameters and number of runs. A run is agent.py's own pipeline, one epoch on scikit-learn's digits.
+It ends when the W&B run has been finished. Its first step is the optimizer's first.
 
     python benchmarks/gap.py --runs 6 --rounds 2
 
-Measured in November 2026 on 2 CPUs that other work kept busy (load 3 to 7), wandb 0.31.0, torch 2.14.1:
+Measured in November 2026 on 2 CPUs under other load (load average 3 to 7), wandb 0.31.0, torch 2.14.1:
 
     agent               n  median     min     max   stdev
     wandb agent        10   15.99    8.92   29.79    6.53
@@ -65,7 +65,7 @@ parameters:
 
 @contextmanager
 def server(folder: Path) -> Iterator[dict[str, str]]:
-    """A server of its own, as the environment that points to it."""
+    """Start a server, and yield the environment variables that point to it."""
     argv = [sys.executable, "-m", "litsweep", "serve", "--data-dir", str(folder / "server"), "--port", "0"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None, "a pipe was asked for"
@@ -79,7 +79,7 @@ def server(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def make_sweep(folder: Path, environ: dict[str, str]) -> str:
-    """A fresh folder with the program, and a sweep of it."""
+    """Create a folder with the program and a sweep of it."""
     folder.mkdir()
     (folder / "train.py").write_text(PROGRAM)
     (folder / "sweep.yaml").write_text(SWEEP)
@@ -89,14 +89,14 @@ def make_sweep(folder: Path, environ: dict[str, str]) -> str:
 
 
 def gaps(folder: Path) -> list[float]:
-    """Seconds from each `end` to the next `step`."""
+    """Return the seconds from each `end` to the next `step`."""
     stamps = [line.split() for line in (folder / "stamps").read_text().splitlines()]
     pairs = itertools.pairwise((word, float(at)) for word, at in stamps)
     return [later - at for (word, at), (next_word, later) in pairs if (word, next_word) == ("end", "step")]
 
 
 def measure(runs: int, rounds: int) -> dict[str, list[float]]:
-    """The gaps of each agent."""
+    """Return the gaps of each agent."""
     commands = {
         "wandb agent": lambda sweep: ["wandb", "agent", "--count", str(runs), sweep],
         "litsweep launch": lambda sweep: [

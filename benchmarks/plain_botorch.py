@@ -1,4 +1,4 @@
-"""What a person gets who calls BoTorch as its documentation does, with no tuning: a GP and log noisy EI."""
+"""BoTorch as its documentation uses it, without tuning: a Gaussian process and log noisy EI."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _RESTARTS, _RAW_SAMPLES, _ITERATIONS = 4, 128, 200
 class PlainBotorch:
     """SingleTaskGP with its default priors, q-log-NEI and `optimize_acqf` over the unit cube.
 
-    Starts with 5 scrambled Sobol points, as Ax 1 does (and litsweep). Categories are one-hot; logarithms are
-    taken where the sweep has them; integers are searched as a continuum and rounded. Runs in flight are
+    It starts with 5 scrambled Sobol points, as Ax 1 and litsweep do. Categories are one-hot. A log-uniform
+    parameter is searched by its logarithm, an integer as a number that is rounded. Running runs are
     `X_pending`; crashed runs are dropped. `is_warped` adds BoTorch's Kumaraswamy input warp of all numbers,
-    with the LogNormal(0, sqrt(.75)) priors of its tutorial, and a Yeo-Johnson transform of the objective that
-    is fitted anew for each suggestion.
+    with the LogNormal(0, sqrt(.75)) priors of its tutorial. It also adds a Yeo-Johnson transform of the
+    objective, fitted for each suggestion.
     """
 
     def __init__(self, problem: Problem, seed: int, is_warped: bool) -> None:
@@ -38,7 +38,7 @@ class PlainBotorch:
         self._pending: set[int] = set()
 
     def ask(self) -> tuple[str, dict[str, Any]]:
-        """The next config; the handle is its number."""
+        """Return the next config. Its handle is its number."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             point = self._propose() if len(self._values) >= _INITIAL else self._sobol()
@@ -48,25 +48,25 @@ class PlainBotorch:
     def tell(
         self, handle: str, history: Sequence[Mapping[str, float]], failed: bool = False, stopped: bool = False
     ) -> None:
-        """Keep the best value, negated where the metric is minimized; of a crash nothing."""
+        """Keep the best value, negated if the metric is minimized. A crashed run is dropped."""
         self._pending.discard(int(handle))
         if not failed:
             sign, metric = self._problem.sign, self._problem.metric
             self._values[int(handle)] = max(sign * row[metric] for row in history)
 
     def add(self, parameters: Parameters, history: Sequence[Mapping[str, float]]) -> None:
-        """A finished run that it did not suggest."""
+        """Add a finished run that the engine did not suggest."""
         self.tell(self._append(parameters), history)
 
     def report(self, handle: str, history: Sequence[Mapping[str, float]]) -> None:
         pass
 
     def should_stop(self, handle: str, history: Sequence[Mapping[str, float]]) -> bool:
-        """Never."""
+        """Return False: there is no early stopping."""
         return False
 
     def close(self) -> None:
-        """Nothing was started."""
+        """Do nothing: there is no process."""
 
     def _append(self, parameters: Parameters) -> str:
         number = len(self._rows)
@@ -103,7 +103,7 @@ class PlainBotorch:
         return best[0]
 
     def _fit(self, x: Tensor) -> SingleTaskGP:
-        """The model of the values at `x`; with the priors' modes where BoTorch gives up on the fit."""
+        """Return the model of the values at `x`. If BoTorch's fit fails, it has the priors' modes."""
         import torch
         from botorch.exceptions import ModelFittingError
         from botorch.fit import fit_gpytorch_mll
@@ -132,7 +132,7 @@ class PlainBotorch:
 
 
 def yeo_johnson(y: np.ndarray) -> np.ndarray:
-    """Transformed and standardized, from values that were standardized first; constants stay zeros."""
+    """Return the standardized values, transformed and standardized again; zeros if all are equal."""
     from sklearn.preprocessing import PowerTransformer
 
     spread = y.std()

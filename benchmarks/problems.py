@@ -1,4 +1,4 @@
-"""The problems that search engines are measured on: each is a W&B sweep config and a function to evaluate."""
+"""The benchmark problems. Each is a W&B sweep config and a function to evaluate."""
 
 from __future__ import annotations
 
@@ -20,22 +20,21 @@ Row = dict[str, float]
 LCBENCH_DEVELOPMENT = ("167168", "189873", "189906", "3945", "126026", "168330", "7593", "189866")
 XGBOOST_DEVELOPMENT = ("12", "1501", "16", "40499")
 POOL = 40_000
-"""Random configs behind a surrogate problem's median and cap."""
+"""The number of random configs that give the median and the cap of a surrogate problem."""
 
 
 class CrashError(Exception):
-    """The run of these parameters dies before it logs anything."""
+    """A run crashed before it logged anything."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """`run(parameters)` gives the history of one run, rows of {metric: value}, or raises CrashError.
+    """A problem. `run(parameters)` returns the rows {metric: value} of one run, or raises CrashError.
 
-    `truth(parameters)` is its objective without noise, which regret is counted in; with several metrics that
-    is what the front dominates of `box`, and this the first of them. `batch`, where there is one, evaluates
-    many configs at once, shape `n` or `n x m`, for the pool of random configs behind median and best known;
-    `best` is the optimum where it is known. `conditions` says for which values of which parent a parameter
-    counts. `first(seed)` are the configs that a sweep with this seed starts with, whichever the engine.
+    `truth(parameters)` is the objective without noise, which gives the regret. With several metrics it is the
+    first one, and the share of `box` that the front dominates gives the regret. `batch`, if given, evaluates
+    many configs at once, shape `n` or `n x m`, for the scale. `best` is the optimum, if known. `conditions`
+    are those of litsweep. `first(seed)` returns the configs with which each engine starts.
     """
 
     name: str
@@ -52,23 +51,23 @@ class Problem:
 
     @property
     def signs(self) -> dict[str, float]:
-        """For each metric +1 where it is maximized, -1 where it is minimized."""
+        """The sign of each metric: +1 to maximize, -1 to minimize."""
         metrics = self.sweep.get("metrics") or [self.sweep["metric"]]
         return {metric["name"]: 1.0 if metric["goal"] == "maximize" else -1.0 for metric in metrics}
 
     @property
     def metric(self) -> str:
-        """The first one."""
+        """The name of the first metric."""
         return next(iter(self.signs))
 
     @property
     def sign(self) -> float:
-        """Of the first metric."""
+        """The sign of the first metric."""
         return self.signs[self.metric]
 
 
 def sample(parameters: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    """A random config, written apart from litsweep's own sampling so that the scales depend on no engine."""
+    """Return a random config, without litsweep's sampling, so that the scales do not depend on an engine."""
     return {name: _draw(spec, rng.random()) for name, spec in parameters.items()}
 
 
@@ -93,7 +92,7 @@ def _draw(spec: Mapping[str, Any], u: float) -> Any:
 
 
 class Yahpo:
-    """One scenario of YAHPO Gym: a neural network that imitates a big table of real trainings."""
+    """One scenario of YAHPO Gym: a neural network fitted to a large table of real trainings."""
 
     def __init__(
         self, folder: Path, categories: tuple[str, ...], order: tuple[str, ...], targets: tuple[str, ...]
@@ -108,7 +107,7 @@ class Yahpo:
         self._order, self._targets = order, targets
 
     def __call__(self, configs: list[Parameters], target: str) -> np.ndarray:
-        """Values of `target`, shape `len(configs)`; parameters that a config lacks are inactive."""
+        """Return the values of `target`, shape `n`. Parameters that a config lacks are inactive."""
         cat = [[codes[str(c.get(k, "#na#"))] for k, codes in self._encoding.items()] for c in configs]
         cont = [[float(c.get(k, 0.0)) for k in self._order] for c in configs]
         names = [i.name for i in self._session.get_inputs()]
@@ -138,17 +137,12 @@ LCBENCH = {
 
 
 def lcbench(
-    data: Path,
-    task: str,
-    curves: bool = False,
-    stopping: bool = False,
-    noise: float = 0.0,
-    seed: int = 0,
+    data: Path, task: str, curves: bool = False, stopping: bool = False, noise: float = 0.0, seed: int = 0
 ) -> Problem:
-    """Neural nets of LCBench (Zimmer et al. 2021) on one OpenML task.
+    """Return the problem of LCBench's neural networks (Zimmer et al. 2021) on one OpenML task.
 
-    With `curves` runs log every epoch, else the last alone; `stopping` adds W&B's hyperband rule. `noise` is
-    in the units of the metric.
+    With `curves` the runs log every epoch, otherwise only the last one. `stopping` adds W&B's hyperband rule.
+    `noise` is in the metric's units.
     """
     epochs = 52
 
@@ -177,7 +171,7 @@ def lcbench(
 
 
 def lcbench_pareto(data: Path, task: str) -> Problem:
-    """Accuracy and training time of LCBench's neural nets at once."""
+    """Return the problem of LCBench's neural networks with two metrics, accuracy and training time."""
     metrics = [{"name": "val_accuracy", "goal": "maximize"}, {"name": "time", "goal": "minimize"}]
     model = _lcbench(data)
 
@@ -196,7 +190,7 @@ def lcbench_pareto(data: Path, task: str) -> Problem:
 
 
 def _normal(parameters: Parameters, seed: int) -> float:
-    """Standard normal noise that depends on the config and the seed alone: a rerun logs the same."""
+    """Return standard normal noise that depends only on the config and the seed."""
     text = json.dumps([sorted(parameters.items()), seed])
     return float(np.random.default_rng(zlib.crc32(text.encode())).standard_normal())
 
@@ -227,7 +221,7 @@ XGBOOST_ACTIVE = {
     "rate_drop": ["dart"],
     "skip_drop": ["dart"],
 }
-"""The boosters under which a hyperparameter has an effect."""
+"""The boosters with which each hyperparameter is active."""
 
 
 def _log(low: float, high: float) -> dict[str, Any]:
@@ -257,7 +251,7 @@ XGBOOST = {
 
 
 def xgboost(data: Path, task: str) -> Problem:
-    """XGBoost on one OpenML task (RandomBot v2, Binder et al. 2020): mixed and conditional."""
+    """Return the problem of XGBoost on one OpenML task (RandomBot v2, Binder et al. 2020)."""
     model = _xgboost(data)
 
     def values(configs: list[Parameters]) -> np.ndarray:
@@ -284,18 +278,18 @@ def _active(parameters: Parameters, task: str) -> dict[str, Any]:
 
 
 def tasks(data: Path, scenario: str) -> list[str]:
-    """All datasets of a scenario."""
+    """Return all datasets of a scenario."""
     space = json.loads((data / scenario / "config_space.json").read_text())
     names = {"lcbench": "OpenML_task_id", "rbv2_xgboost": "task_id"}
     (found,) = (h["choices"] for h in space["hyperparameters"] if h["name"] == names[scenario])
     return list(found)
 
 
-# --- A space of which 40 % crashes, the best of it included ---
+# --- A space of which 40 % crashes, including its best config ---
 
 
 def crashing() -> Problem:
-    """Maximize a peak that lies where every run crashes (a > 0.6); the best that runs is 9.2."""
+    """Return a problem whose peak lies where every run crashes (a > 0.6). The best other value is 9.2."""
 
     def run(parameters: Parameters) -> list[Row]:
         if parameters["a"] > 0.6:
@@ -324,7 +318,7 @@ SYNTHETIC = {"Hartmann": 6, "Levy": 5, "Ackley": 4, "Rosenbrock": 4, "Styblinski
 
 
 def synthetic(name: str) -> Problem:
-    """One of BoTorch's test functions, to be minimized."""
+    """Return the problem of minimizing one of BoTorch's test functions."""
     import torch
     from botorch import test_functions
 
@@ -343,7 +337,7 @@ def synthetic(name: str) -> Problem:
     return Problem(name, sweep, lambda p: [{"value": truth(p)}], truth, pool=4_000, best=best)
 
 
-# --- Real models on the data that scikit-learn bundles: anyone can run these ---
+# --- Real models on scikit-learn's bundled data, without a download ---
 
 
 def _cross_validated(name: str, parameters: dict[str, Any], build: Callable[[Parameters], Any]) -> Problem:
@@ -361,7 +355,7 @@ def _cross_validated(name: str, parameters: dict[str, Any], build: Callable[[Par
 
 
 def boosting_breast_cancer() -> Problem:
-    """Gradient boosting on the Wisconsin breast cancer data: log loss of 3-fold cross-validation."""
+    """Return the problem of gradient boosting on the Wisconsin breast cancer data."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     parameters = {
@@ -378,7 +372,7 @@ def boosting_breast_cancer() -> Problem:
 
 
 def svm_wine() -> Problem:
-    """A support vector machine on the wine data, calibrated: the kernel and its own parameters."""
+    """Return the problem of a calibrated support vector machine on the wine data."""
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

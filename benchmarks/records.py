@@ -1,4 +1,4 @@
-"""What was measured: one record for each engine, problem and seed, and its regret as a curve."""
+"""The results: one record for each engine, problem and seed, with its regret as a curve."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 NOTHING_YET = 1.0
-"""The regret before any run has scored: that of a median random config."""
+"""The regret before any run has a result: that of a median random config."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One engine on one problem with one seed.
+    """The result of one engine on one problem with one seed.
 
-    `logged` and `true` hold each evaluation's objective, with and without noise, None for a crash; `seconds`
-    what the engine took to suggest it; `epochs`, under early stopping, how many were used up by its end.
+    `logged` and `true` hold each evaluation's objective with and without noise; None for a crash. `seconds`
+    are the times to suggest each config. With early stopping, `epochs` are those used up to each end.
     """
 
     suite: str
@@ -36,38 +36,40 @@ class Record:
 
     @classmethod
     def of(cls, line: str) -> Record:
-        """A record from its line in a results file."""
+        """Return the record of a line in a results file."""
         found = json.loads(line)
         return cls(**{field.name: found[field.name] for field in fields(cls) if field.name in found})
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What is measured only once."""
+        """The key by which a repeated measurement is recognized."""
         return self.suite, self.problem, self.engine, self.seed, self.in_flight
 
     @property
     def pair(self) -> tuple[str, int]:
-        """Records of two engines with equal pairs faced the same problem and seed."""
+        """The problem and seed, by which records of two engines are paired."""
         return self.problem.removesuffix("-curves"), self.seed
 
     @cached_property
     def raw(self) -> np.ndarray:
-        """Regret against the best known config."""
+        """The regret against the best known config."""
         return self._curve(self.scale["best"])
 
     @cached_property
     def capped(self) -> np.ndarray:
-        """Regret against the best of many random configs: no engine gains by a corner of the space."""
+        """The regret against the best of many random configs; 0 for any better config."""
         return self._curve(self.sign * min(self.sign * self.scale["cap"], self.sign * self.scale["best"]))
 
     @property
     def sign(self) -> float:
-        """+1 where the metric is maximized, -1 where it is minimized."""
+        """The sign of the metric: +1 to maximize, -1 to minimize."""
         return float(np.sign(self.scale["best"] - self.scale["median"]))
 
     def _curve(self, target: float) -> np.ndarray:
-        """Regret after each evaluation, or under early stopping after each epoch: 0 is `target`, 1 a median
-        random config. The incumbent is the config of the best logged objective; what counts is its true one.
+        """Return the regret after each evaluation, or with early stopping after each epoch.
+
+        0 is `target`, 1 a median random config. The incumbent is the config of the best logged objective. Its
+        true objective gives the regret.
         """
         span = target - self.scale["median"]
         regrets, best, regret = [], -np.inf, NOTHING_YET
@@ -84,7 +86,7 @@ def _by_epoch(regrets: list[float], epochs: list[int]) -> np.ndarray:
 
 
 def load(path: Path) -> list[Record]:
-    """The records of a results file; of those measured twice the longest."""
+    """Return the records of a results file; of those with the same key the longest."""
     longest: dict[tuple[Any, ...], Record] = {}
     for line in path.read_text().splitlines() if path.exists() else []:
         record = Record.of(line)
@@ -95,7 +97,7 @@ def load(path: Path) -> list[Record]:
 
 
 def curves(records: Iterable[Record], target: str = "raw") -> np.ndarray:
-    """Regrets, records x evaluations (or epochs), as long as the shortest record."""
+    """Return the regrets, records x evaluations (or epochs), cut to the shortest record."""
     found = [getattr(record, target) for record in records]
     length = min(len(curve) for curve in found)
     return np.array([curve[:length] for curve in found])

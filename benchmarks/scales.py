@@ -1,4 +1,4 @@
-"""What a problem's regret is measured against: its median random config and its best known one."""
+"""The scale of a problem's regret: its median random config and its best known one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GENERATIONS, _CHILDREN, _PARENTS = 60, 1000, 20
 
 @dataclass(frozen=True)
 class Scale:
-    """`median` of random configs, the best of them (`cap`), and the best that a long search has found."""
+    """The `median` of random configs, the best of them (`cap`), and the `best` known objective."""
 
     median: float
     cap: float
@@ -26,7 +26,7 @@ class Scale:
 
 
 def scale_of(folder: Path, problem: Problem) -> Scale:
-    """The scale of a problem, computed once and kept in `folder`."""
+    """Return the scale of a problem, which is computed once and stored in `folder`."""
     path = folder / "scales.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     name = problem.name.removesuffix("-curves").removesuffix("-noise").removesuffix("-warm")
@@ -52,7 +52,7 @@ def _measure(problem: Problem) -> Scale:
 
 
 def _measure_front(problem: Problem, box: Box, configs: list[Parameters], rng: np.random.Generator) -> Scale:
-    """Shares of the box: none, what random configs dominate, and what an evolution of them comes to."""
+    """Return the scale in shares of the box: 0, the random configs' share, and that of their evolution."""
     assert problem.batch is not None
     signs = [*problem.signs.values()]
     points = problem.batch(configs) * signs
@@ -74,7 +74,7 @@ def _evaluate(problem: Problem, configs: list[Parameters]) -> np.ndarray:
 def _evolve(
     problem: Problem, configs: list[Parameters], values: np.ndarray, rng: np.random.Generator
 ) -> float:
-    """The best value that an evolution strategy finds, which sees the surrogate itself; higher is better."""
+    """Return the best value that an evolution strategy finds on the surrogate itself; higher is better."""
     for _ in range(_GENERATIONS):
         order = np.argsort(-values)[:_PARENTS]
         configs, values = [configs[i] for i in order], values[order]
@@ -85,7 +85,7 @@ def _evolve(
 
 
 def _mutate(problem: Problem, parent: Parameters, rng: np.random.Generator) -> Parameters:
-    """About two parameters moved: numbers by a share of their value, now and then all anew."""
+    """Return the config with about two parameters changed: a number is moved or drawn again."""
     fresh = sample(problem.sweep["parameters"], rng)
     child = dict(parent)
     for name, value in parent.items():

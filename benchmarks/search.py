@@ -5,8 +5,8 @@
     python benchmarks/search.py table --suite lcbench
     python benchmarks/search.py table --suite all
 
-Every finished run is one JSON line in `--results`, so that a stopped measurement goes on where it was. The
-development datasets are the default; the others are run by `--final`, once, and are not for tuning on.
+Every finished run is one JSON line in the folder `--results`, so an interrupted measurement can be resumed.
+The development datasets are the default. `--final` selects the others, which are run once, without tuning.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from summary import show
 from warm_start import DATASETS, warm
 
 LIMIT_SHARE = 30
-"""Full trainings' worth of epochs that a sweep with early stopping may use."""
+"""The budget of a sweep with early stopping, in full trainings."""
 
 
 def main() -> None:
-    """Parse the command line and do it."""
+    """Run the command."""
     options = arguments()
     options.results.mkdir(parents=True, exist_ok=True)
     if options.command == "table":
@@ -58,28 +58,28 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("command", choices=["run", "table"])
-    parser.add_argument("--suite", choices=[*SUITES, "all"], default="sklearn", help="all: for table")
+    parser.add_argument("--suite", choices=[*SUITES, "all"], default="sklearn", help="`all` only with table")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=["litsweep", "optuna-gp", "random"])
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("-n", type=int, default=100, help="evaluations of each run")
     parser.add_argument("--in-flight", type=int, default=1, help="configs evaluated at once")
     parser.add_argument("--data", type=Path, help="folder of YAHPO Gym's data, for lcbench and xgboost")
-    parser.add_argument("--tasks", nargs="+", help="datasets; by default the development ones")
-    parser.add_argument("--final", action="store_true", help="the datasets kept for the final check")
+    parser.add_argument("--tasks", nargs="+", help="datasets (default: the development datasets)")
+    parser.add_argument("--final", action="store_true", help="use the datasets kept for the final check")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--plot", type=Path, help="write the regret curves as an HTML page")
     options = parser.parse_args()
     if options.command == "run" and options.suite == "all":
-        parser.error("run takes one suite; `all` is for table")
+        parser.error("run takes one suite; use `all` only with table")
     return options
 
 
 def single_thread() -> None:
-    """One thread, as the other engines have; torch is told too, should it be there already."""
+    """Make torch use one thread, as the other engines do."""
     import torch
 
     torch.set_num_threads(1)
@@ -100,7 +100,7 @@ SUITES = [
 
 
 def suite(options: argparse.Namespace) -> list[Problem]:
-    """The problems of `--suite`."""
+    """Return the problems of `--suite`."""
     name, data = options.suite, options.data
     if name == "crashing":
         return [problems.crashing()]
@@ -109,7 +109,7 @@ def suite(options: argparse.Namespace) -> list[Problem]:
     if name == "synthetic":
         return [problems.synthetic(function) for function in problems.SYNTHETIC]
     if data is None:
-        raise SystemExit("--data FOLDER is needed: YAHPO Gym's data (github.com/slds-lmu/yahpo_data)")
+        raise SystemExit("add --data FOLDER with YAHPO Gym's data (github.com/slds-lmu/yahpo_data)")
     if name == "xgboost":
         return [problems.xgboost(data, task) for task in tasks(options, problems.XGBOOST_DEVELOPMENT, 8)]
     chosen = tasks(options, problems.LCBENCH_DEVELOPMENT, None)
@@ -124,7 +124,7 @@ def suite(options: argparse.Namespace) -> list[Problem]:
 
 
 def tasks(options: argparse.Namespace, development: tuple[str, ...], at_most: int | None) -> list[str]:
-    """The datasets asked for."""
+    """Return the datasets that the options select."""
     if options.tasks:
         return list(options.tasks)
     if not options.final:
@@ -135,20 +135,20 @@ def tasks(options: argparse.Namespace, development: tuple[str, ...], at_most: in
 
 
 def noisy(options: argparse.Namespace, problem: Problem, task: str) -> Problem:
-    """The problem with noise of 5 % of what there is to gain over a median random config."""
+    """Return the problem with noise of 5 % of the distance from the median to the best config."""
     scale = scale_of(options.results, problem)
     return problems.lcbench(options.data, task, noise=0.05 * abs(scale.best - scale.median))
 
 
 def others(data: Path, task: str) -> list[Problem]:
-    """Other development datasets: those that follow `task` in their list, from its end back to its start."""
+    """Return the problems of the development datasets after `task`, from the first again after the last."""
     known = problems.LCBENCH_DEVELOPMENT
     start = known.index(task) + 1 if task in known else 0
     return [problems.lcbench(data, known[(start + i) % len(known)]) for i in range(DATASETS)]
 
 
 def measure(options: argparse.Namespace, problem: Problem, engine: str, seed: int) -> None:
-    """Run one engine on one problem, unless its line is there already."""
+    """Run one engine on one problem, unless the results file has it already."""
     seed += options.first_seed
     key = {
         "suite": options.suite,
@@ -172,17 +172,17 @@ def measure(options: argparse.Namespace, problem: Problem, engine: str, seed: in
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The finished runs in a results file."""
+    """Yield the finished runs in a results file."""
     if path.exists():
         yield from (json.loads(line) for line in path.read_text().splitlines())
 
 
 def play(engine: Engine, problem: Problem, seed: int, n: int, in_flight: int) -> dict[str, list[Any]]:
-    """Ask and tell until `n` configs are evaluated; with several in flight, the oldest ends first, and those
-    that log more than once are read as far as they have come.
+    """Ask and tell until `n` configs are evaluated. Return the trace of the evaluations.
 
-    Gives, for each evaluation: the logged objective and the true one (None for a crash), the epochs used so
-    far, and the seconds the engine took to suggest it.
+    With several runs in flight the oldest ends first, and the engine sees what the others have logged so far.
+    For each evaluation the trace has the logged and the true objective (None for a crash), the epochs used so
+    far, and the seconds that the engine took to suggest it.
     """
     if problem.epochs > 1:
         return play_stopping(engine, problem, LIMIT_SHARE * problem.epochs)
@@ -203,10 +203,10 @@ def play(engine: Engine, problem: Problem, seed: int, n: int, in_flight: int) ->
 
 
 def report(engine: Engine, running: Sequence[tuple[str, list[Row]]], in_flight: int) -> None:
-    """Tell what the running runs, oldest first, have logged.
+    """Report the histories so far of the running runs, oldest first, to the engine.
 
-    They were started evenly apart: the latest has one part of `in_flight` of its training behind it, the one
-    before it two, and so on.
+    The runs start at equal intervals: the latest has completed 1/`in_flight` of its training, the one before
+    it 2/`in_flight`, and so on.
     """
     for age, (handle, history) in enumerate(reversed(running), 1):
         if so_far := history[: len(history) * age // in_flight]:
@@ -214,7 +214,7 @@ def report(engine: Engine, running: Sequence[tuple[str, list[Row]]], in_flight: 
 
 
 def train(problem: Problem, parameters: Parameters) -> list[Row]:
-    """The history of a run, empty for a crash."""
+    """Return the history of a run; empty for a crash."""
     try:
         return problem.run(parameters)
     except CrashError:
@@ -224,7 +224,7 @@ def train(problem: Problem, parameters: Parameters) -> list[Row]:
 def score(
     problem: Problem, parameters: Parameters, history: list[Row], trace: dict[str, list[Any]]
 ) -> list[Row]:
-    """The history as it is; the run's objective goes into the trace."""
+    """Add the run's objective to the trace, and return its history."""
     logged, true = objective(problem, parameters, history, trace) if history else (None, None)
     trace["logged"].append(logged)
     trace["true"].append(true)
@@ -234,7 +234,7 @@ def score(
 def objective(
     problem: Problem, parameters: Parameters, history: list[Row], trace: dict[str, list[Any]]
 ) -> tuple[float, float]:
-    """Of a run, as logged and without noise; with several metrics, of the front up to it."""
+    """Return the objective of a run, logged and true. With several metrics it is that of the front so far."""
     if problem.box is not None:
         rows = trace.setdefault("rows", [])
         rows.append(history[-1])
@@ -245,7 +245,7 @@ def objective(
 
 
 def play_stopping(engine: Engine, problem: Problem, epochs: int) -> dict[str, list[Any]]:
-    """One run at a time, with the engine's early stopping after every epoch, until the epochs are used up."""
+    """Run one config at a time, with early stopping after every epoch, until the epochs are used up."""
     trace: dict[str, list[Any]] = {"logged": [], "true": [], "seconds": [], "epochs": []}
     used = 0
     while used < epochs:

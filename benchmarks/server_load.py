@@ -1,8 +1,8 @@
-"""How long the server takes for what agents and runs ask most: milliseconds per request, in one table.
+"""Measure the server's milliseconds per request for the most frequent requests of agents and runs.
 
     python benchmarks/server_load.py [--runs 200] [--clients 8]
 
-A real server in its own process on an empty SQLite file; HTTP over loopback, one connection a client.
+The server is a separate process with an empty SQLite file. Each client has one loopback connection.
 """
 
 import argparse
@@ -72,7 +72,7 @@ class Client:
 
 
 def chunk(offset: int, rows: int) -> dict[str, object]:
-    """A file stream request with history rows and the summary, as a run sends them."""
+    """Return a file stream request with history rows and the summary, as a run sends it."""
     lines = [json.dumps({"_step": offset + i, "_runtime": 1.5, "loss": 0.5, "acc": 0.5}) for i in range(rows)]
     return {
         "files": {
@@ -83,7 +83,7 @@ def chunk(offset: int, rows: int) -> dict[str, object]:
 
 
 def timed(action: Callable[[int], object], n: int) -> list[float]:
-    """Milliseconds of each of `n` calls."""
+    """Return the milliseconds of each of `n` calls."""
     times = []
     for i in range(n):
         start = time.perf_counter()

@@ -3,10 +3,9 @@
     python benchmarks/suggest_time.py
     nice -n -15 python benchmarks/suggest_time.py       # on a machine that others use (as root)
 
-The runs told are those of a sweep under way: the first half random, the rest near the best so far, scored
-by a smooth function with interactions and 5 % noise. `first` is what a server pays for after a restart: a new
-controller, all runs added, and one suggestion. The others are asked one after another, each told before the
-next.
+The first half of the runs is random, the rest is near the best so far. The objective is a smooth function
+with interactions and 5 % noise. `first` is the time of a server after a restart: a new controller, to which
+all runs are added, and one suggestion. Each later suggestion follows the result of the one before.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ MIXED = {
 
 @dataclass(frozen=True)
 class Case:
-    """A sweep with `runs` runs, and the seconds that a suggestion (95 % of them) may take."""
+    """A sweep with `runs` runs. `limit` bounds the 95th percentile of the seconds per suggestion."""
 
     title: str
     parameters: Mapping[str, Any]
@@ -64,7 +63,7 @@ CASES = (
 
 
 class Objective:
-    """A smooth loss of the parameters' places in their ranges: an ellipsoid, a ridge, a step."""
+    """A smooth loss: an ellipsoid, a ridge and a step over the parameters' relative positions."""
 
     def __init__(self, parameters: Mapping[str, Any], rng: np.random.Generator) -> None:
         self._parameters = parameters
@@ -78,7 +77,7 @@ class Objective:
 
 
 def _place(spec: Mapping[str, Any], value: Any) -> float:
-    """Where in its range a value lies, 0 to 1."""
+    """Return the relative position of a value in its range, 0 to 1."""
     if "values" in spec:
         return float(spec["values"].index(value) / (len(spec["values"]) - 1))
     low, high = spec["min"], spec["max"]
@@ -86,8 +85,10 @@ def _place(spec: Mapping[str, Any], value: Any) -> float:
     return float(np.log(value / low) / np.log(high / low) if is_log else (value - low) / (high - low))
 
 
-def told(case: Case, objective: Objective, rng: np.random.Generator) -> list[tuple[dict[str, Any], float]]:
-    """The configs of a sweep under way, with their scores; late ones are like a good earlier one."""
+def simulated_runs(
+    case: Case, objective: Objective, rng: np.random.Generator
+) -> list[tuple[dict[str, Any], float]]:
+    """Return the configs and losses of a sweep. Each of the second half is like a good earlier config."""
     runs: list[tuple[dict[str, Any], float]] = []
     while len(runs) < case.runs:
         config = sample(case.parameters, rng)
@@ -99,10 +100,10 @@ def told(case: Case, objective: Objective, rng: np.random.Generator) -> list[tup
 
 
 def measure(case: Case, seed: int) -> tuple[float, list[float]]:
-    """Seconds for the first suggestion of a new controller with all its runs, and for each later one."""
+    """Return the seconds of a new controller's first suggestion, and of each later one."""
     rng = np.random.default_rng(seed)
     objective = Objective(case.parameters, rng)
-    runs = told(case, objective, rng)
+    runs = simulated_runs(case, objective, rng)
     sweep = {"method": "bayes", "metric": {"name": "loss"}, "parameters": case.parameters}
     started = time.perf_counter()
     controller = Controller(parse_sweep(sweep), seed=seed)
@@ -127,7 +128,7 @@ def main() -> None:
     measure(replace(CASES[0], runs=20, asks=1), seed)  # imports torch
     machine = f"{platform.machine()}, torch {version('torch')}, one thread"
     table = Table(title=f"seconds per suggestion, wall; {machine}; load {os.getloadavg()[0]:.1f}")
-    for column in ("space", "runs told", "asks", "first", "median", "p95", "max", "may take (p95)"):
+    for column in ("space", "runs", "asks", "first", "median", "p95", "max", "limit (p95)"):
         table.add_column(column, justify="left" if column == "space" else "right")
     for case in track(CASES, console=Console(stderr=True), auto_refresh=False, transient=True):
         first, later = measure(case, seed)

@@ -1,4 +1,4 @@
-"""Tables and curves of what was measured."""
+"""Tables and curves of the results."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from rich.console import Console
 from rich.table import Table
 
 Group = tuple[str, int]
-"""An engine and how many of its configs were in flight."""
+"""An engine and its number of configs in flight."""
 
 _OURS = "litsweep"
 _WANDB = "wandb"
-_RIVALS = (_WANDB, "optuna-gp")
+_ALTERNATIVES = (_WANDB, "optuna-gp")
 _LEVEL_AT = 100
-"""W&B's mean regret after so many full trainings is the level to reach."""
+"""W&B's mean regret after this many full trainings is the level to reach."""
 
 _MILESTONES = (10, 25, 50, 100)
 _EPOCH_MILESTONES = (520, 1040, 1560)
 
 
 def show(folder: Path, suite: str, plot: Path | None) -> None:
-    """Print the tables of a suite, or of all in the folder; write its curves to `plot` as an HTML page."""
+    """Print the tables of a suite, or of all suites. Write the suite's curves to `plot` as an HTML page."""
     console = Console(width=None if sys.stdout.isatty() else 200)
     if suite == "all":
-        console.print(_families(folder))
+        console.print(_all_suites(folder))
         return
     groups = _groups(load(folder / f"{suite}.jsonl"))
     if not groups:
-        console.print(f"nothing measured yet of {suite} in {folder}")
+        console.print(f"no results of {suite} in {folder}")
         return
     console.print(_overview(suite, groups, _levels(folder, suite, groups)))
-    console.print(_rivalry(suite, groups))
+    console.print(_comparison_table(suite, groups))
     if plot is not None:
         _plot(plot, suite, groups)
 
@@ -50,7 +50,7 @@ def _groups(records: Sequence[Record]) -> dict[Group, list[Record]]:
 
 
 def _levels(folder: Path, suite: str, groups: Mapping[Group, list[Record]]) -> dict[int, list[Record]]:
-    """For each number in flight, W&B's full trainings; with early stopping, those of the suite without it."""
+    """Return W&B's records by number in flight, from the suite without early stopping."""
     if suite.endswith("-curves"):
         groups = _groups(load(folder / f"{suite.removesuffix('-curves')}.jsonl"))
     return {in_flight: records for (engine, in_flight), records in groups.items() if engine == _WANDB}
@@ -66,7 +66,7 @@ def _milestones(records: Sequence[Record]) -> tuple[int, ...]:
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table without the columns that have nothing in them."""
+    """Return a table without empty columns."""
     filled = [j for j in range(len(columns)) if any(row[j] for row in rows)]
     table = Table(*(columns[j] for j in filled), title=title, title_justify="left")
     for row in rows:
@@ -86,7 +86,7 @@ def _overview(suite: str, groups: Mapping[Group, list[Record]], levels: Mapping[
     for group, found in sorted(groups.items(), key=lambda item: (item[0][1], curves(item[1])[:, -1].mean())):
         reached = reaching(found, levels.get(group[1], []), _LEVEL_AT)
         rows.append([_name(group), str(len(found)), *_cells(found, reached)])
-    title = f"{suite}: mean regret after so many {unit} (80 % bootstrap interval over runs)"
+    title = f"{suite}: mean regret by {unit} (80 % bootstrap interval over runs)"
     return _table(title, [*columns, "s / suggestion, median (95 %)"], rows)
 
 
@@ -107,8 +107,8 @@ def _cells(records: Sequence[Record], reached: Interval | None) -> Iterator[str]
     yield f"{np.median(seconds):.3f} ({np.quantile(seconds, 0.95):.3f})"
 
 
-def _rivalry(suite: str, groups: Mapping[Group, list[Record]]) -> Table:
-    """Us against each other engine, on the problems and seeds that both have."""
+def _comparison_table(suite: str, groups: Mapping[Group, list[Record]]) -> Table:
+    """Return the table of litsweep against each other engine, on the problems and seeds that both have."""
     columns = ["against", "at", "pairs", "ratio, raw", "ratio, capped", "difference, raw"]
     rows = []
     for group, theirs in sorted(groups.items()):
@@ -116,12 +116,12 @@ def _rivalry(suite: str, groups: Mapping[Group, list[Record]]) -> Table:
         for at in _milestones(theirs) if group[0] != _OURS else ():
             raw, capped = compare(ours, theirs, at, "raw"), compare(ours, theirs, at, "capped")
             if raw is not None and capped is not None:
-                rows.append([_name(group), str(at), *_duel(raw, capped)])
+                rows.append([_name(group), str(at), *_comparison_cells(raw, capped)])
     title = f"{suite}: litsweep against each other engine, paired by problem and seed"
     return _table(title, [*columns, "p (Wilcoxon), raw", "capped"], rows)
 
 
-def _duel(raw: Comparison, capped: Comparison) -> Iterator[str]:
+def _comparison_cells(raw: Comparison, capped: Comparison) -> Iterator[str]:
     yield str(len(raw.ours))
     yield f"{raw.ratio:.2f}"
     yield f"{capped.ratio:.2f}"
@@ -132,14 +132,14 @@ def _duel(raw: Comparison, capped: Comparison) -> Iterator[str]:
 # --- All suites ---
 
 
-def _families(folder: Path) -> Table:
-    """On which families of problems we are better or worse than the two engines that users would take."""
+def _all_suites(folder: Path) -> Table:
+    """Return the table of all suites: litsweep against the two engines that are its usual alternatives."""
     rows = []
     for path in sorted(folder.glob("*.jsonl")):
         groups = _groups(load(path))
-        for group in sorted(group for group in groups if group[0] in _RIVALS):
+        for group in sorted(group for group in groups if group[0] in _ALTERNATIVES):
             ours, theirs = groups.get((_OURS, group[1]), []), groups[group]
-            for at in _moments(ours, theirs):
+            for at in _milestones_of_both(ours, theirs):
                 rows.append([path.stem, _name(group), str(at), *_verdicts(ours, theirs, at)])
     columns = ["suite", "against", "at", "pairs", "ratio, raw", "raw", "capped"]
     return _table("litsweep, by Wilcoxon's signed rank test at 5 %, two-sided", columns, rows)
@@ -154,8 +154,8 @@ def _verdicts(ours: Sequence[Record], theirs: Sequence[Record], at: int) -> Iter
     yield from (f"{comparison.verdict}, p {comparison.p:.2g}" for comparison in (raw, capped))
 
 
-def _moments(ours: Sequence[Record], theirs: Sequence[Record]) -> list[int]:
-    """The middle milestone and the last moment that both engines have, for at least one pair."""
+def _milestones_of_both(ours: Sequence[Record], theirs: Sequence[Record]) -> list[int]:
+    """Return the middle milestone and the last evaluation that both engines have in every pair."""
     theirs_by_pair = {record.pair: record for record in theirs}
     lengths = [min(len(r.raw), len(theirs_by_pair[r.pair].raw)) for r in ours if r.pair in theirs_by_pair]
     if not lengths:

@@ -1,12 +1,11 @@
-"""How fast a run starts, how fast batches come, how fast networks train. Prints tables; writes nothing.
+"""Measure how fast a run starts, a loader gives batches, and a network trains. Print tables.
 
     python benchmarks/training.py                     # all tables, on the default device
     python benchmarks/training.py --device cpu --seconds 5
 
-Batches are compared side by side: ours (whole batches gathered from uint8 tensors in memory, augmented
-together on the device) against the customary loader (one image at a time through torchvision's transforms,
-collated). Both flip, crop and normalize 32 x 32 colour images (random pixels: what they show does not matter
-to the clock).
+Two loaders are compared. Ours gathers whole batches from uint8 tensors in memory and augments them on the
+device. The usual loader passes one image at a time through torchvision's transforms and collates them. Both
+flip, crop and normalize 32 x 32 colour images of random pixels.
 """
 
 import argparse
@@ -51,7 +50,7 @@ STARTS = {
 
 
 class OneByOne(Dataset[Batch]):
-    """The customary data set: an image is transformed when it is asked for."""
+    """The usual dataset, which transforms one image at a time."""
 
     def __init__(self, images: Images) -> None:
         self.images = images
@@ -97,16 +96,16 @@ def described(device: torch.device) -> str:
 
 
 def starts() -> None:
-    """Seconds of a fresh process: what each run of a sweep pays before its first step."""
+    """Return the seconds of a new process up to the first step of a run."""
     rows = []
     for what, code in STARTS.items():
         seconds = [_seconds_of([sys.executable, "-c", code]) for _ in range(ROUNDS)]
         rows.append((what, *_spread(seconds, "{:.2f}")))
-    _print("A fresh process until it has done this", ("", "seconds", "range"), rows)
+    _print("A new process until this is done", ("", "seconds", "range"), rows)
 
 
 def batches(device: torch.device, seconds: float) -> None:
-    """Images per second that a loop over the loader gets, ready for the model on the device."""
+    """Return the images per second of each loader, ready for the model on the device."""
     images = Images(torch.randint(0, 256, (IMAGES, 3, 32, 32), dtype=torch.uint8), torch.arange(IMAGES) % 10)
     ours = DataLoader(ImageTensors(images), BATCH_SIZE, shuffle=True, collate_fn=as_it_is)
     theirs = DataLoader(OneByOne(images), BATCH_SIZE, shuffle=True)
@@ -117,7 +116,7 @@ def batches(device: torch.device, seconds: float) -> None:
         "one by one, 2 workers": (workers, lambda batch: _moved(batch, device)),
     }
     rates: dict[str, list[float]] = {name: [] for name in loaders}
-    for _ in range(ROUNDS):  # in turn, so that a busy moment of the machine hits all alike
+    for _ in range(ROUNDS):  # in turn, so that other load affects all loaders equally
         for name, (loader, finish) in loaders.items():
             rates[name].append(_rate(map(finish, _endless(loader)), lambda batch: None, device, seconds))
     rows = [(name, *_spread(values, "{:,.0f}")) for name, values in rates.items()]
@@ -125,7 +124,7 @@ def batches(device: torch.device, seconds: float) -> None:
 
 
 def training(device: torch.device, seconds: float) -> None:
-    """Images per second of forward, backward and step, batches included."""
+    """Return the images per second of training: batches, forward, backward and step."""
     images = Images(torch.randint(0, 256, (IMAGES, 3, 32, 32), dtype=torch.uint8), torch.arange(IMAGES) % 10)
     loader = DataLoader(ImageTensors(images), BATCH_SIZE, shuffle=True, collate_fn=as_it_is)
     rows = []
@@ -164,7 +163,7 @@ def _endless(loader: Iterable[Batch]) -> Iterator[Batch]:
 def _rate(
     batches: Iterator[Batch], step: Callable[[Batch], None], device: torch.device, seconds: float
 ) -> float:
-    step(next(batches))  # warm: workers started, kernels chosen
+    step(next(batches))  # warm-up: start workers, choose kernels
     _wait(device)
     images, began = 0, time.perf_counter()
     while time.perf_counter() - began < seconds:

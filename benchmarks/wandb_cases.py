@@ -9,7 +9,7 @@ VALUES = (0, 1, 2, 3.0, 0.5, 1e-4, True, False, None, "", "a", "1", [1, 2], {"k"
 
 
 def grid_case(rng: random.Random) -> Json:
-    """A grid sweep part of which has been tried, by runs of any state, among them strangers to the grid."""
+    """Return a grid sweep, of which runs in any state have tried a part. Some runs are not in the grid."""
     parameters = grid_parameters(rng, depth=2)
     config = {"method": "grid", "parameters": parameters}
     return {"ask": "grid", "config": config, "runs": [], "n": rng.choice([1, 3, 400])}
@@ -37,7 +37,7 @@ def grid_parameter(rng: random.Random, depth: int) -> Json:
 
 
 def tried_runs(rng: random.Random, configs: list[Json]) -> list[Json]:
-    """Runs of some of these configs, and of one that is in no grid."""
+    """Return runs of some of these configs, and perhaps of one that is in no grid."""
     chosen = rng.sample(configs, rng.randint(0, len(configs)))
     chosen += [{"a": "elsewhere"}] * rng.randint(0, 1)
     return [
@@ -47,7 +47,7 @@ def tried_runs(rng: random.Random, configs: list[Json]) -> list[Json]:
 
 
 def stop_case(rng: random.Random) -> Json:
-    """A hyperband rule and runs with histories of all lengths, ties, gaps and values that are no numbers."""
+    """Return a hyperband rule, and runs with all lengths of history, ties, gaps and non-numeric values."""
     rule: Json = {"type": "hyperband"}
     if rng.random() < 0.5:
         rule |= {"max_iter": rng.randint(4, 100), "s": rng.randint(1, 5)}
@@ -85,7 +85,7 @@ def row(rng: random.Random) -> Json:
 
 
 def distribution_case(rng: random.Random) -> Json:
-    """One parameter of any of the eighteen distributions."""
+    """Return one parameter of any of the eighteen distributions."""
     name = rng.choice(list(ENTRIES))
     entry = {"distribution": name, **ENTRIES[name](rng)}
     if name.startswith("q_") and rng.random() < 0.8:
@@ -162,7 +162,7 @@ JUNK = (None, True, 0, -1, 2.5, "x", "1e-4", [], {}, [1], {"a": 1})
 
 
 def schema_case(rng: random.Random) -> Json:
-    """A sound config with, mostly, one thing about it changed for the worse."""
+    """Return a sweep config, in most cases with one mistake."""
     method = rng.choice(["random", "bayes", "grid"])
     parameters = grid_parameters(rng, 1) if method == "grid" else mixed_parameters(rng)
     metric = {"name": "m", "goal": "minimize"}
@@ -187,7 +187,7 @@ def mixed_parameters(rng: random.Random) -> Json:
 
 
 def spoil(rng: random.Random, config: Json) -> None:
-    """Change, drop or misname one key at some depth."""
+    """Change, remove or misspell one key at some depth."""
     here, depth = config, rng.randint(0, 2)
     for _ in range(depth):
         inner = [value for value in here.values() if isinstance(value, dict) and value]

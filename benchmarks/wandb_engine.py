@@ -1,7 +1,7 @@
-"""W&B's own sweep engine, answering questions over JSON lines; run by the interpreter of its own environment.
+"""Answer questions with W&B's own sweep engine. Its separate environment runs this script.
 
-Needs `sweeps` 0.3.0 and numpy below 2. Each line on standard input is one question, `{"ask": ..., ...}`, and
-each line on standard output its answer, `{"answer": ...}` or `{"error": ...}`.
+It needs `sweeps` 0.3.0 and numpy below 2. Each line on standard input is one question in JSON,
+`{"ask": ..., ...}`. Each line on standard output is its answer, `{"answer": ...}` or `{"error": ...}`.
 """
 
 import json
@@ -30,7 +30,7 @@ def runs_of(question):
 
 
 def grid(question):
-    """The next `n` configs."""
+    """Return the next `n` configs."""
     suggested = engine.next_runs(question["config"], runs_of(question), n=question["n"])
     return [
         {name: entry["value"] for name, entry in run.config.items()} for run in suggested if run is not None
@@ -38,7 +38,7 @@ def grid(question):
 
 
 def suggest(question):
-    """The next config by the config's own method, from seeded global generators."""
+    """Return the next config by the sweep's method, after seeding the global generators."""
     random.seed(question["seed"])
     np.random.seed(question["seed"])
     run = engine.next_run(question["config"], runs_of(question))
@@ -46,7 +46,7 @@ def suggest(question):
 
 
 def stop(question):
-    """Which runs to stop, with the bands and thresholds behind it."""
+    """Return the runs to stop, and the bands and thresholds."""
     runs = runs_of(question)
     stopped = [run.name for run in engine.stop_runs(question["config"], runs)]
     info = next(run.early_terminate_info for run in runs if run.early_terminate_info)
@@ -54,7 +54,7 @@ def stop(question):
 
 
 def distribution(question):
-    """The values at given quantiles, and `n` samples."""
+    """Return the values at given quantiles, and `n` samples."""
     parameter = HyperParameter("p", question["entry"])
     random.seed(question["seed"])
     at = [plain(parameter.ppf(u)) for u in question["quantiles"]]
@@ -62,7 +62,7 @@ def distribution(question):
 
 
 def schema(question):
-    """What the schema has against a config."""
+    """Return the schema's errors for a config."""
     return schema_violations_from_proposed_config(question["config"])
 
 
@@ -78,7 +78,7 @@ def main():
         question = json.loads(line)
         try:
             answer = {"answer": QUESTIONS[question["ask"]](question)}
-        except Exception as error:  # whatever the engine raises is an answer too
+        except Exception as error:  # an error of the engine is an answer too
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)
 

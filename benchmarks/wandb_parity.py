@@ -1,12 +1,12 @@
-"""Compare litsweep's reading of sweep configs with W&B's own engine, over thousands of generated cases.
+"""Compare litsweep with W&B's own engine on thousands of generated sweep configs.
 
     python benchmarks/wandb_parity.py --env /tmp/sweeps-env --cases 2000
 
-`--env` is a folder for the engine's environment (`sweeps` 0.3.0 needs numpy below 2), made on first use.
-Compared are: grid points and their order, also with part of the grid tried; hyperband's bands, thresholds
-and stops; the values of every distribution at given quantiles, and samples (two-sample Kolmogorov-Smirnov
-for numbers, chi-squared for the rest); and which configs are refused. A difference is either one of the
-deliberate ones listed in docs/sweep-yaml.md or unexplained; those are printed, and make the exit code 1.
+`--env` is a folder for the engine's environment, created on first use: `sweeps` 0.3.0 needs numpy below 2.
+The script compares the points and order of grids, some of them partly tried, and hyperband's bands,
+thresholds and stops. It compares each distribution's values at given quantiles and its samples (two-sample
+Kolmogorov-Smirnov for numbers, chi-squared for the rest), and which configs are refused. docs/sweep-yaml.md
+lists the deliberate differences. Any other is printed, and the exit code is 1.
 """
 
 import argparse
@@ -39,11 +39,11 @@ SAME = "same"
 BOTH_REFUSE = "both refuse"
 UNEXPLAINED = "UNEXPLAINED"
 LEAST_P = 1e-6
-"""A sample comparison fails below this p-value; of 2,000 equal pairs one in 500 such runs would."""
+"""A comparison of samples fails below this p-value. Of 500 runs with 2,000 equal pairs, one fails."""
 
 
 class Engine:
-    """W&B's engine in a process of its own."""
+    """W&B's engine in a separate process."""
 
     def __init__(self, env: Path) -> None:
         python = env / "bin" / "python"
@@ -56,7 +56,7 @@ class Engine:
         self._process = subprocess.Popen([python, "-W", "ignore", script], text=True, **pipes)
 
     def ask(self, question: Json) -> Json:
-        """`{"answer": ...}` or `{"error": ...}`."""
+        """Return `{"answer": ...}` or `{"error": ...}`."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
@@ -68,7 +68,7 @@ class Engine:
 
 
 def compare_grid(case: Json, theirs: Json) -> str:
-    """Same points in the same order."""
+    """Compare the points and their order."""
     try:
         config = parse_sweep(case["config"])
     except ConfigError as error:
@@ -90,7 +90,7 @@ def as_run(config: SweepConfig, run: Json) -> Run:
 
 
 def compare_stop(case: Json, theirs: Json) -> str:
-    """Same bands, same thresholds where a run got that far, same runs stopped."""
+    """Compare the bands, the thresholds that a run has reached, and the stopped runs."""
     try:
         config = parse_sweep(case["config"])
     except ConfigError as error:
@@ -112,7 +112,7 @@ def compare_stop(case: Json, theirs: Json) -> str:
 
 
 def compare_distribution(case: Json, theirs: Json) -> str:
-    """Same values at the same quantiles, and samples that no test tells apart."""
+    """Compare the values at the same quantiles, and test whether the samples differ."""
     method = {"method": "random", "parameters": {"p": case["entry"]}}
     try:
         distribution = parse_sweep(method).space.by_name["p"].distribution
@@ -141,7 +141,7 @@ def name_of(value: Json) -> str:
 
 
 def p_of_equality(ours: list[Json], theirs: list[Json]) -> float:
-    """The p-value of the two samples coming from one distribution."""
+    """Return the p-value of a test that two samples come from the same distribution."""
     named = [[name_of(value) for value in sample] for sample in (ours, theirs)]
     names = sorted({*named[0], *named[1]})
     if len(names) > 50:
@@ -151,7 +151,7 @@ def p_of_equality(ours: list[Json], theirs: list[Json]) -> float:
 
 
 def compare_schema(case: Json, theirs: Json) -> str:
-    """Refused by both or by neither, deprecated distributions apart (a warning here)."""
+    """Compare whether both refuse the config. Deprecated distributions, a warning here, do not count."""
     refused = violations(theirs)
     try:
         parse_sweep(case["config"])
@@ -168,25 +168,25 @@ def violations(theirs: Json) -> list[str]:
 
 
 DELIBERATE = {
-    "string indices must be integers": "crashes on a prior run with text where the sweep nests",
-    "constants alone": "ends a grid of constants after any run, also one from elsewhere",
+    "string indices must be integers": "crashes on a prior run that has text instead of nested parameters",
+    "constants alone": "ends a grid of constants after any run, even one outside the grid",
     "sigma: must be greater than 0": "takes sigma 0, then samples NaN",
     ".a: must be greater than 0": "takes beta with a or b 0, then samples NaN",
     ".b: must be greater than 0": "takes beta with a or b 0, then samples NaN",
     "both have a decimal point": "takes bounds mixing integer and float, which the wandb client refuses",
-    "method: bayes cannot do without": "takes bayes without metric, then raises when asked",
-    "cannot be part of a grid": "takes a grid over a continuum, then raises when asked",
-    "None is not of type": "refuses a text or command left empty",
-    "top-level keys unknown": "refuses unknown top-level keys, which W&B cloud only warns of",
+    "method: bayes cannot work without it": "takes bayes without metric, then raises at the first suggestion",
+    "cannot be part of a grid": "takes a continuous parameter in a grid, then raises at the first suggestion",
+    "None is not of type": "refuses an empty text or command",
+    "top-level keys unknown": "refuses unknown top-level keys, of which W&B cloud only warns",
 }
-"""What a difference says, and how W&B's engine differs there; docs/sweep-yaml.md lists them."""
+"""Words in a difference, and what W&B's engine does there. docs/sweep-yaml.md lists the differences."""
 
 FROZEN = {"grid": 50, "stop": 80, "distribution": 90, "schema": 120}
-"""How many cases of each part `--freeze` writes, of those alike and small."""
+"""The number of small cases without a difference that `--freeze` writes for each part."""
 
 
 def explained(verdict: str) -> str | None:
-    """The documented reason for a difference."""
+    """Return the documented reason for a difference; None if there is none."""
     return next((reason for words, reason in DELIBERATE.items() if words in verdict), None)
 
 
@@ -200,7 +200,7 @@ CASES = {"stop": stop_case, "distribution": distribution_case, "schema": schema_
 
 
 def answered(engine: Engine, part: str, rng: random.Random) -> tuple[Json, Json]:
-    """A case with W&B's answer; a grid one with part of the grid tried."""
+    """Return a case and W&B's answer. In a grid case part of the grid is tried."""
     if part != "grid":
         case = CASES[part](rng)
         return case, engine.ask(case)
@@ -211,7 +211,7 @@ def answered(engine: Engine, part: str, rng: random.Random) -> tuple[Json, Json]
 
 
 def compare(engine: Engine, part: str, n: int, seed: int, frozen: list[Json]) -> Counter[str]:
-    """Outcomes and their counts over `n` cases of one part; small alike ones are added to `frozen`."""
+    """Count the outcomes of `n` cases of one part. Add small cases without a difference to `frozen`."""
     rng, outcomes, kept = random.Random(f"{seed}/{part}"), Counter[str](), 0
     for _ in track(range(n), part, console=Console(stderr=True), transient=True):
         case, theirs = answered(engine, part, rng)
@@ -229,7 +229,7 @@ def compare(engine: Engine, part: str, n: int, seed: int, frozen: list[Json]) ->
 
 
 def shortened(case: Json, theirs: Json) -> Json:
-    """Without what a test of the saved case does not look at."""
+    """Return the saved form of a case: only what the test of it needs."""
     answer = theirs.get("answer")
     if case["ask"] == "distribution":
         case = {"ask": case["ask"], "entry": case["entry"], "quantiles": case["quantiles"][:8]}
@@ -244,8 +244,8 @@ def shortened(case: Json, theirs: Json) -> Json:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--env", type=Path, required=True, help="folder of the engine's environment")
-    parser.add_argument("--cases", type=int, default=2000, help="cases of each of the four parts")
+    parser.add_argument("--env", type=Path, required=True, help="folder for the engine's environment")
+    parser.add_argument("--cases", type=int, default=2000, help="number of cases of each of the four parts")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--freeze", type=Path, help="also save small cases with W&B's answers, for the tests")
     args = parser.parse_args()

@@ -1,10 +1,10 @@
-"""Record what W&B's own engine makes of the sweep files in tests/compat/sweep_files.
+"""Record the answers of W&B's own engine to the sweep files in tests/compat/sweep_files.
 
     python benchmarks/wandb_sweep_files.py --env /tmp/sweeps-env
 
-Writes `wandb.json` beside the files: the schema's objections to each file and the engine's first three
-configs. The engine lists a grid in memory, so the script skips configs of a grid that does not fit there.
-`--env` is the folder of the engine's environment, made on first use.
+It writes `wandb.json` beside the files, with the schema's errors for each file and the engine's first three
+configs. The engine lists a grid in memory, so the script skips the configs of a grid that does not fit there.
+`--env` is the folder for the engine's environment, created on first use.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def answer(engine: Engine, config: dict[str, Any]) -> dict[str, Any]:
-    """The schema's objections, and three configs or the error in their place."""
+    """Return the schema's errors, and three configs or the error in their place."""
     objections = engine.ask({"ask": "schema", "config": config})
     if (
         config["method"] == "grid"

@@ -1,4 +1,4 @@
-"""A sweep that does not start from nothing: its first runs try what was best on other datasets."""
+"""A warm-started sweep: its first runs try the best configs of other datasets."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _EARLIER_RUNS = 100
 
 
 def warm(problem: Problem, others: Sequence[Problem]) -> Problem:
-    """`problem`, whose first runs are the winners of one earlier random sweep on each of `others`.
+    """Return `problem` with first runs: the best config of one earlier random sweep on each of `others`.
 
-    They are evaluated on `problem` itself and count as its first evaluations, for every engine alike. Each
-    seed has earlier sweeps of its own, of 100 runs.
+    With each engine they count as the first evaluations of `problem`. Each seed has its own earlier sweeps of
+    100 runs.
     """
 
     def first(seed: int) -> list[Parameters]:
@@ -26,6 +26,6 @@ def warm(problem: Problem, others: Sequence[Problem]) -> Problem:
 
 
 def _winner(problem: Problem, rng: np.random.Generator) -> Parameters:
-    """The best of some random configs."""
+    """Return the best of some random configs."""
     tried = [sample(problem.sweep["parameters"], rng) for _ in range(_EARLIER_RUNS)]
     return max(tried, key=lambda parameters: problem.sign * problem.truth(parameters))
