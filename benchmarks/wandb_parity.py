@@ -168,18 +168,18 @@ def violations(theirs: Json) -> list[str]:
 
 
 DELIBERATE = {
-    "string indices must be integers": "crashes on a prior run with text where the sweep nests",
-    "constants alone": "ends a grid of constants after any run, also one from elsewhere",
+    "string indices must be integers": "crashes on a prior run that has text instead of nested parameters",
+    "constants alone": "ends a grid of constants after any run, even one outside the grid",
     "sigma: must be greater than 0": "takes sigma 0, then samples NaN",
     ".a: must be greater than 0": "takes beta with a or b 0, then samples NaN",
     ".b: must be greater than 0": "takes beta with a or b 0, then samples NaN",
     "both have a decimal point": "takes bounds mixing integer and float, which the wandb client refuses",
-    "method: bayes cannot do without": "takes bayes without metric, then raises when asked",
-    "cannot be part of a grid": "takes a grid over a continuum, then raises when asked",
-    "None is not of type": "refuses a text or command left empty",
-    "top-level keys unknown": "refuses unknown top-level keys, which W&B cloud only warns of",
+    "method: bayes cannot work without it": "takes bayes without metric, then raises at the first suggestion",
+    "cannot be part of a grid": "takes a continuous parameter in a grid, then raises at the first suggestion",
+    "None is not of type": "refuses an empty text or command",
+    "top-level keys unknown": "refuses unknown top-level keys, of which W&B cloud only warns",
 }
-"""The message of a difference, and how W&B's engine differs; docs/sweep-yaml.md lists them."""
+"""Words in a difference, and what W&B's engine does there. docs/sweep-yaml.md lists the differences."""
 
 FROZEN = {"grid": 50, "stop": 80, "distribution": 90, "schema": 120}
 """The number of cases of each part that `--freeze` writes, of the small and equal ones."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault in a user's input: where, the rule that is broken, the value found, and what to write."""
+    """One fault in a user's input: its path, the broken rule, the value found, and the fix."""
 
     path: str
     rule: str
@@ -40,7 +40,7 @@ def count(n: int, noun: str) -> str:
 
 
 def shortened(n: int) -> str:
-    """An integer in full up to nine digits, else as `1.23e20`, however large it is."""
+    """Return an integer as text: in full up to nine digits, else as `1.23e20`."""
     if abs(n) < 10**9:
         return str(n)
     shift = max(0, math.floor(math.log10(abs(n))) - 15)

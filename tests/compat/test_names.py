@@ -50,7 +50,7 @@ def test_names_survive_the_whole_way(
 ) -> None:
     done = python(CODE.format(names=NAMES), module_env, tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "++model.weight: W&B's schema has only letters" in done.stderr
+    assert "++model.weight: W&B's schema allows only letters" in done.stderr
     sweep, got, stored, found, order = json.loads(done.stdout.splitlines()[-1])
     rest = dict.fromkeys((name for name in NAMES if name != "a/b/lr"), 7) | {"nested": {"+y z": 5}}
     assert got == [rest | {"α": 1, "a/b/lr": 7}, rest | {"α": 2}]

@@ -1,4 +1,4 @@
-"""Optuna's distributions and ours, there and back."""
+"""Conversion between Optuna's distributions and litsweep's."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The sampler in studies of Optuna's own, with no sweep about."""
+"""The sampler in Optuna studies, without a sweep."""
 
 import itertools
 import json
@@ -29,7 +29,7 @@ def study(seed: int = 0, space: dict[str, BaseDistribution] | None = None, **key
 
 
 def mixed(trial: optuna.Trial) -> float:
-    """Least, 0, at x = 2, lr = 1e-3, k = 16, s = 0.3, optimizer = sgd with momentum 0.9."""
+    """The minimum is 0 at x = 2, lr = 1e-3, k = 16, s = 0.3, optimizer = sgd with momentum 0.9."""
     value = (trial.suggest_float("x", -5, 5) - 2) ** 2
     value += (math.log10(trial.suggest_float("lr", 1e-5, 1e-1, log=True)) + 3) ** 2
     value += 0.3 * (math.log2(trial.suggest_int("k", 1, 128, log=True)) - 4) ** 2

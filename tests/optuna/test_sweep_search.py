@@ -1,4 +1,4 @@
-"""A sweep's search in the engine of the stock client's scheduler, without a server."""
+"""A sweep's search in the stock client's scheduler, without a server."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -34,7 +34,7 @@ SMALL = {**SWEEP, "parameters": {"a": {"values": [1, 2, 3]}}, "litsweep": {"seed
 
 
 def info(folder: Path, config: Mapping[str, Any]) -> SweepInfo:
-    """The sweep as `litsweep scheduler` and `wandb sweep` make it from a config."""
+    """Return the sweep that `litsweep scheduler` and `wandb sweep` create from a config."""
     (folder / "train.py").touch()
     (folder / "sweep.yaml").write_text(yaml.safe_dump(config))
     assert main(["scheduler", "sweep.yaml"]) == 0
@@ -127,7 +127,7 @@ def test_a_target_ends_the_sweep(folder: Path) -> None:
 
 
 def test_a_summary_of_aggregates_is_a_value(folder: Path) -> None:
-    """As `define_metric("loss", summary="min")` leaves it."""
+    """`define_metric("loss", summary="min")` writes such a summary."""
     optimizer = build_optuna_optimizer(info(folder, {**SMALL, "metric": {**SWEEP["metric"], "target": 0.3}}))
     suggestion = ask(optimizer)
     done = replace(result(suggestion, 0.9, 0.7), summary_metrics={"loss": {"min": 0.2, "max": 0.9}})

@@ -106,7 +106,7 @@ def test_tell_replaces_the_history_and_keeps_what_is_not_told() -> None:
 
 
 def test_a_failure_goes_with_the_state_it_was_told_with() -> None:
-    """A run that was taken for lost and came back."""
+    """A run was marked as lost, then it reported again."""
     search = controller()
     run = search.add({"x": 0.5}, [{"loss": 1.0}], "crashed", failure="lost")
     search.tell(run, [{"loss": 1.0}, {"loss": 0.5}])

@@ -1,4 +1,4 @@
-"""The program in docs/search.md does what stands around it."""
+"""The program in docs/search.md does what the text says."""
 
 import re
 import subprocess

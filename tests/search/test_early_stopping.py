@@ -1,4 +1,4 @@
-"""Hyperband, successive halving and median stopping, each against its definition on small cases."""
+"""Hyperband, successive halving and median stopping: small cases against their definitions."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How to add an early-termination rule and a search method: one class and one line of a registry each."""
+"""A new early-termination rule or search method takes one class and one line in a registry."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -58,7 +58,7 @@ class Limit(CurveRule):
 
 @pytest.fixture
 def with_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line in the registry."""
+    """Add the rule to the registry."""
     monkeypatch.setattr("litsweep.sweep.parse.top.RULES", (*RULES, Limit))
 
 

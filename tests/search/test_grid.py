@@ -1,4 +1,4 @@
-"""The grid: which points, in which order."""
+"""The points of a grid and their order."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Predictive termination: the runs that will hardly be the best end early, the others go on."""
+"""Predictive termination stops the runs that are unlikely to become the best."""
 
 import math
 
@@ -15,7 +15,7 @@ SWEEP = {
 
 
 def curve(x: float, end: int) -> list[dict[str, float]]:
-    """Best at x = 0.3; all curves rise at the same pace."""
+    """Return a rising curve. All have the same shape; the best is at x = 0.3."""
     return [{"score": (1 - 2 * abs(x - 0.3)) * (1 - math.exp(-epoch / 5))} for epoch in range(1, end + 1)]
 
 

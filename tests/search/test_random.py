@@ -44,7 +44,7 @@ def test_the_list_of_configs_depends_on_the_seed_and_not_on_the_batches() -> Non
 
 @pytest.mark.parametrize("n", [3, 200])
 def test_a_finite_space_is_drawn_without_replacement(n: int) -> None:
-    """Of a space small enough to shuffle, and of one (40,000) that is drawn from until the draw is new."""
+    """One space is small enough to shuffle. In the other, with 40,000 configs, repeats are drawn again."""
     config = config_of(a={"min": 1, "max": n}, b={"min": 1, "max": n})
     proposals = suggest(config, [], 400, 0)
     keys = {config.space.key(proposal.parameters) for proposal in proposals}
@@ -80,7 +80,7 @@ def test_a_very_uneven_space_is_still_gone_through() -> None:
 
 
 def test_a_quantized_tail_without_probability_comes_last() -> None:
-    """The cdf of this beta distribution is 1, as a float, well before its bound."""
+    """As a float, the cdf of this beta distribution is 1 well below the upper bound."""
     distribution = {"distribution": "q_beta", "a": 2, "b": 10, "q": 0.01}
     config = parse_sweep({"method": "random", "parameters": {"dropout": distribution}})
     drawn: list[Any] = [row["dropout"] for row in shuffled(config.space, seed=0)]

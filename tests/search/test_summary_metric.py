@@ -1,4 +1,4 @@
-"""A metric in the summary of a run, in Python."""
+"""A metric in a run's summary, with the Python API."""
 
 from typing import Any
 

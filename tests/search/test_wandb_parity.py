@@ -1,4 +1,4 @@
-"""The same answers as W&B's own engine, on cases saved by benchmarks/wandb_parity.py --freeze."""
+"""W&B's own engine gives the same answers to the cases that `wandb_parity.py --freeze` saved."""
 
 import json
 import math
@@ -23,7 +23,7 @@ def cases(part: str) -> pytest.MarkDecorator:
 
 
 def parse(config: Case, wandb: object) -> SweepConfig | None:
-    """None where both refuse the config."""
+    """Return the parsed config; None if both refuse it."""
     if wandb is not None:
         return parse_sweep(config)
     with pytest.raises(ConfigError):

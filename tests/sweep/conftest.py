@@ -1,4 +1,4 @@
-"""Property tests here give the same examples on every run, and take the time they take."""
+"""Property tests with the same examples on every run, and without a deadline."""
 
 from hypothesis import settings
 

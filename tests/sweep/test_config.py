@@ -1,4 +1,4 @@
-"""A sweep config: what is accepted, what it means, and what goes over the wire."""
+"""Sweep configs: what is accepted, how it is parsed, and the config of an agent's run."""
 
 from typing import Any
 
@@ -129,7 +129,7 @@ def test_metric_and_its_defaults() -> None:
     ],
 )
 def test_the_most_runs_that_a_sweep_can_have(rest: dict[str, Any], most: int | None) -> None:
-    """A grid over q_uniform is W&B's: 1, 3, 5, 7, 9, where random search draws 0, 2, 4 and so on up to 10."""
+    """As in W&B, a grid over q_uniform is 1, 3, 5, 7, 9, but random search draws 0, 2, 4, …, 10."""
     quantized = {"distribution": "q_uniform", "min": 1.0, "max": 10.0, "q": 2.0}
     config = parse_sweep({"parameters": {"a": quantized, "b": {"min": 1, "max": 2}}, **rest})
     assert config.max_runs == most

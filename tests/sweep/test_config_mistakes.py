@@ -1,4 +1,4 @@
-"""What each mistake in a sweep config is told, and that nothing written can do worse than be told."""
+"""The message for each mistake in a sweep config. No config causes any other error."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ WANDB = {"engine": "wandb"}
 
 
 def faults(config: Any) -> dict[str, str]:
-    """Each fault's path and the whole of its line."""
+    """Return the whole line of each fault by its path."""
     with pytest.raises(ConfigError) as error:
         parse_sweep(config)
     return {fault.path: str(fault) for fault in error.value.faults}
@@ -136,8 +136,8 @@ def test_a_parameter(entry: object, path: str, words: str) -> None:
         ({"parameters": {}}, "parameters", "at least one parameter, got {}; write for example `lr: {min"),
         ({"parameters": [1]}, "parameters", "must be a mapping"),
         ({"parameters": {"": {"value": 1}}}, "parameters.the text ''", "must have a name; write a name"),
-        ({"parameters": {True: {"value": 1}}}, "parameters.True", "must be named by text; write a name"),
-        ({"parameters": {"a\nb": {"value": 1}}}, "parameters.the text 'a\\nb'", "without line breaks"),
+        ({"parameters": {True: {"value": 1}}}, "parameters.True", "the name must be text; write a name"),
+        ({"parameters": {"a\nb": {"value": 1}}}, "parameters.the text 'a\\nb'", "not contain line breaks"),
         (
             {"method": "grid", "parameters": {"a": {"min": 0.1, "max": 1.0}}},
             "parameters.a",
@@ -219,7 +219,7 @@ def test_a_chance_lies_between_none_and_all() -> None:
 def test_successive_halving_without_a_rung(limits: dict[str, int], least: int) -> None:
     rule = {"type": "successive_halving", "max_iter": 3, **limits}
     found = faults(with_keys(metric=METRIC, litsweep={"early_terminate": rule}))
-    words = f"must be greater than min_iter={least} to leave a rung, got {rule['max_iter']}"
+    words = f"must be greater than min_iter={least} to allow a rung, got {rule['max_iter']}"
     assert words in found["litsweep.early_terminate.max_iter"]
     rule["max_iter"] = least + 1
     assert parse_sweep(with_keys(metric=METRIC, litsweep={"early_terminate": rule})).early_terminate
@@ -332,11 +332,11 @@ def test_a_parameter_that_runs_but_perhaps_not_as_meant(entry: dict[str, object]
             {"command": ["${prgram}"]},
             "command[0]: the agent drops ${prgram}, which is not a macro; did you mean program?",
         ),
-        ({"command": ["--lr=${lr}"]}, "command[0]: the agent leaves ${lr} as it is inside --lr=${lr}"),
+        ({"command": ["--lr=${lr}"]}, "command[0]: the agent does not expand ${lr} inside --lr=${lr}"),
         (
             {"controller": {"type": "local"}},
-            "controller.type: `wandb controller` chooses the runs on W&B's cloud only; "
-            "the embedded backend does it itself",
+            "controller.type: `wandb controller` works on W&B's cloud only; "
+            "the embedded backend chooses the runs itself",
         ),
         ({"unheard_of": 1}, "unheard_of: is not a key of a sweep config, and is ignored"),
         (
@@ -396,7 +396,7 @@ configs = st.fixed_dictionaries(
 
 
 def check(config: dict[str, Any]) -> None:
-    """It is refused as a ConfigError, or gives only values of its own distributions."""
+    """Check that the config raises ConfigError, or gives only values of its own distributions."""
     try:
         space = parse_sweep(config).space
     except ConfigError:

@@ -1,4 +1,4 @@
-"""Each distribution against its definition, and the one interface over all of them."""
+"""Each distribution against its definition, and their common interface."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Unknown keys of a sweep config, misspelt ones, and the names that parameters may have."""
+"""Unknown and misspelt keys of a sweep config, and the names of parameters."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def test_a_key_of_ours_at_the_top_is_ignored_with_its_right_place(key: str) -> N
 
 
 def test_a_key_that_is_not_of_a_section_is_a_fault() -> None:
-    """W&B's engine fails when it validates the section; which keys there are is told."""
+    """W&B's engine fails when it validates the section. The message lists the allowed keys."""
     found = faults(
         with_keys(
             metric={**METRIC, "label": 1},
@@ -93,7 +93,7 @@ def test_an_integer_written_as_a_decimal_number() -> None:
     "name", ["++a.b", "+a", "~a", "a/b", "a@b", "a b", "α", "a-b", "a:b", "x[0]", "1st", "<b>", 3, 0.5]
 )
 def test_any_text_names_a_parameter(name: object) -> None:
-    """As in W&B, whose engine samples them; its schema has a narrower pattern, of which the cloud warns."""
+    """W&B's engine samples such names too. Its schema has a narrower pattern, and the cloud only warns."""
     entry = {"values": [1, 2]}
     nested = {"parameters": {name: entry}}
     ours = {"conditions": {"g.g": {str(name): 1}}}
@@ -104,5 +104,5 @@ def test_any_text_names_a_parameter(name: object) -> None:
     sent = {str(name): 1, "n": {str(name): 2}, "g": {"g": 1}}
     assert config.nest(values) == sent
     assert config.flatten(sent) == values
-    warned = [warning for warning in config.warnings if "W&B's schema has only letters" in warning]
+    warned = [warning for warning in config.warnings if "W&B's schema allows only letters" in warning]
     assert len(warned) == (0 if name == "a-b" else 2)

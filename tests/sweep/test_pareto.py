@@ -57,7 +57,7 @@ def test_the_first_of_equal_runs_is_the_best_and_no_run_of_none() -> None:
     ("values", "broken", "maximized", "minimized"),
     [
         ([0.5, None, 0.4, 0.9, 0.7], [False] * 5, [0.5, 0.5, 0.5, 0.9, 0.9], [0.5, 0.5, 0.4, 0.4, 0.4]),
-        ([None, 0.9, 0.5], [False, True, False], [None, None, 0.5], [None, None, 0.5]),  # broken: not counted
+        ([None, 0.9, 0.5], [False, True, False], [None, None, 0.5], [None, None, 0.5]),  # broken, ignored
         ([0.5, 0.9, None], [True, True, False], [0.5, 0.9, 0.9], [0.5, 0.5, 0.5]),  # no other run has a value
         ([], [], [], []),
     ],
@@ -88,9 +88,9 @@ def test_ranks_reach_from_the_worst_run_to_the_best() -> None:
         (Run("r", {}, RunState.CRASHED), True),
         (Run("r", {}, RunState.FINISHED), False),
         (Run("r", {}, RunState.KILLED), False),
-        (Run("r", {}, RunState.KILLED, failure=Failure.SIGNAL), False),  # as the server has it
+        (Run("r", {}, RunState.KILLED, failure=Failure.SIGNAL), False),  # as the server stores it
         (Run("r", {}, RunState.FINISHED, failure=Failure.DIVERGED), True),
-        (Run("r", {}, RunState.RUNNING, failure=Failure.SIGNAL), False),  # tried again
+        (Run("r", {}, RunState.RUNNING, failure=Failure.SIGNAL), False),  # restarted
     ],
 )
 def test_a_run_is_broken_by_its_state_or_its_failure(run: Run, is_broken: bool) -> None:

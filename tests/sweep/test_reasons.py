@@ -1,4 +1,4 @@
-"""Reasons: as they are stored, as they are read back, and as a person sees them."""
+"""Reasons: stored as JSON, read back, and shown to a person."""
 
 from typing import Any
 

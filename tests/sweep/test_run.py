@@ -9,7 +9,7 @@ from litsweep.sweep.run import STATE_WORDS, STOPPED_EARLY, RunState, count_words
 def test_every_state_has_its_word() -> None:
     assert set(STATE_WORDS) == {*RunState, STOPPED_EARLY}
     assert state_word(RunState.FINISHED, stopped_early=True) == "stopped early"
-    assert state_word(RunState.RUNNING, stopped_early=True) == "running"  # it was asked to, and has not ended
+    assert state_word(RunState.RUNNING, stopped_early=True) == "running"  # it has not ended yet
     assert state_word(RunState.KILLED, stopped_early=False, failure="signal") == "killed"
     assert state_word(RunState.FINISHED, stopped_early=False, failure="unreported") == "failed"
 

@@ -1,4 +1,4 @@
-"""What a run's history and summary say of a metric."""
+"""The values of a metric in a run's history and summary."""
 
 import math
 from typing import Any

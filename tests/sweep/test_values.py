@@ -1,4 +1,4 @@
-"""What counts as a number."""
+"""The values that count as a number."""
 
 import numpy as np
 import pytest

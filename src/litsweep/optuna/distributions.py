@@ -8,7 +8,7 @@ from litsweep.sweep.distribution import Distribution, EquallyLikely, clip, numbe
 from litsweep.sweep.distributions import Categorical, LogUniform, Quantized, Uniform, constant
 from litsweep.sweep.values import is_number
 
-_STEP_TOLERANCE = 1e-8  # the tolerance of a value to a whole step, as in Optuna
+_STEP_TOLERANCE = 1e-8  # a value may be this fraction of a step off, as in Optuna
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Stepped(EquallyLikely):
 
     @property
     def size(self) -> float:
-        """The number of steps."""
+        """The number of values."""
         return round(self._steps_to(self.high)) + 1
 
     def contains(self, value: object) -> bool:

@@ -36,7 +36,7 @@ class LitsweepSampler(BaseSampler):
 
     Running trials count, so parallel suggestions differ. Failed trials, and NaN or infinite values, are
     modelled as failures; pruned ones count with their curve. In a finite space each config is tried once,
-    then `Study.optimize` ends, and a trial that still starts is pruned. With `ask` and `tell`, `is_exhausted`
+    then `Study.optimize` ends, and prunes a trial that still starts. With `ask` and `tell`, `is_exhausted`
     says when to end, and a further trial repeats a config. The reason is in
     `trial.system_attrs["litsweep:reason"]` once the objective has suggested a parameter. Raises TypeError or
     ValueError for a wrong argument.

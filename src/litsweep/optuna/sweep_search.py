@@ -52,7 +52,7 @@ class SweepSearch:
         self._config = parse_sweep(path.read_text(), str(path))
 
     def study(self, sweep: SweepInfo) -> tuple[Study, Callable[[Study], bool]]:
-        """Return a study with the file's search and early termination, and a function that is True on target.
+        """Return a study with the file's search and early termination, and a function that checks the target.
 
         Raises ValueError, which the client shows in one line, if the sweep was not created from the file.
         """
@@ -81,7 +81,7 @@ class SweepSearch:
         if theirs != ours:
             raise ValueError(
                 f"{self._path} is not what this sweep was created from: {', '.join(sorted(theirs ^ ours))} "
-                "only in one of them. Restore the file, or create a new sweep from it."
+                "(in one of them only). Restore the file, or create a new sweep from it."
             )
 
     def _is_on_target(self, study: Study) -> bool:
@@ -102,7 +102,7 @@ class SweepStudy(Study):
         state: TrialState | None = None,
         skip_if_finished: bool = False,
     ) -> FrozenTrial:
-        """Do as `Study.tell`. A value may be a mapping such as `{"max": 0.9}` (W&B's `define_metric`)."""
+        """As `Study.tell`, but a value may be a mapping such as `{"max": 0.9}` (W&B's `define_metric`)."""
         if isinstance(values, list):
             values = [_to_number(value, metric) for value, metric in zip(values, self._metrics, strict=True)]
         elif values is not None:

@@ -14,7 +14,7 @@ from litsweep.sweep.run import Run, RunState
 from litsweep.sweep.space import Parameter, SearchSpace
 
 SAMPLED = "litsweep:sampled"
-"""The trial attribute with the sampled config, since a trial has no parameter before its objective asks."""
+"""The trial attribute with the sampled config; `trial.params` has only what the objective has suggested."""
 
 REASON = "litsweep:reason"
 """The trial attribute with the reason for its config."""

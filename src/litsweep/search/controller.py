@@ -87,10 +87,10 @@ class Controller:
     ) -> None:
         """Update a run. `history` and `summary` replace what it had; an argument of None changes nothing.
 
-        The summary counts too: it has a metric as a number, nested, or as `{"max": 0.9}` (W&B's
-        `define_metric`). A failure belongs to the state of the same call: a later state without a failure
-        removes it. Raises KeyError for an unknown id, TypeError for a history that does not consist of rows
-        or a summary that is not a mapping. After an error the controller is unchanged.
+        A metric in the summary counts too: as a number, nested, or as `{"max": 0.9}` (W&B's `define_metric`).
+        A failure belongs to the state of the same call: a later state without a failure removes it. Raises
+        KeyError for an unknown id, TypeError for a history that does not consist of rows or a summary that is
+        not a mapping. After an error the controller is unchanged.
         """
         run = self._runs[id]
         if state is None and failure is None:
@@ -244,12 +244,12 @@ class Controller:
 
 
 def seed_for_sweep(sweep_id: str) -> int:
-    """Return the seed of a sweep whose config has none: always the same for the same id."""
+    """Return the seed of a sweep whose config has none. A sweep id always gives the same seed."""
     return int.from_bytes(hashlib.sha256(sweep_id.encode()).digest()[:4])
 
 
 def _logged(run: Run, metric: Metric) -> Iterator[tuple[str, object]]:
-    """Yield what a run logged and the numbers of its summary; the metric also if it is not a number."""
+    """Yield the logged values, the numbers in the summary, and the metric's value in the summary."""
     for row in run.history:
         yield from ((str(name), value) for name, value in row.items())
     for name, value in entries(run.summary):
@@ -261,9 +261,8 @@ def reaches_targets(run: Run, metrics: Sequence[Metric]) -> bool:
     """Return True if there are targets and the run has reached each of them at some time."""
     aims = [metric for metric in metrics if metric.target is not None]
     values = [(metric, objective(run, metric)) for metric in aims]
-    return len(aims) > 0 and all(
-        value is not None and metric.reaches_target(value) for metric, value in values
-    )
+    reached = (value is not None and metric.reaches_target(value) for metric, value in values)
+    return len(aims) > 0 and all(reached)
 
 
 def early_stopper(config: SweepConfig, rule: EarlyTerminationRule, seed: int) -> Stopper:

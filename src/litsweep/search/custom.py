@@ -1,4 +1,4 @@
-"""No search: a scheduler outside chooses the runs."""
+"""The search of a sweep whose runs a scheduler chooses: it suggests nothing."""
 
 from collections.abc import Hashable, Sequence
 from collections.abc import Set as AbstractSet

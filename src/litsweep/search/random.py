@@ -16,8 +16,7 @@ from litsweep.sweep.values import identity
 SHUFFLED_SIZE = 10_000
 """A space up to this size is shuffled as a whole. A larger one is sampled, and a repeat is drawn again."""
 
-# Draws before an untried config is enumerated. Only a space with very unequal probabilities needs so many.
-_MOST_DRAWS = 100
+_MOST_DRAWS = 100  # then untried configs are enumerated; only very unequal probabilities need so many draws
 
 
 class RandomSearch(Searcher):
@@ -44,7 +43,7 @@ class RandomSearch(Searcher):
     def _draw(self, index: int, is_taken: Callable[[Hashable], bool]) -> Mapping[str, object] | None:
         """Return a config that is not taken; None if a finite space has no more.
 
-        An infinite space may repeat a config, if few configs have nearly all probability (`q_normal`).
+        In an infinite space a config may repeat if a few have nearly all of the probability (`q_normal`).
         """
         rng, space = np.random.default_rng((self._seed, index)), self._config.space
         draws = (space.sample(rng) for _ in range(_MOST_DRAWS))

@@ -73,7 +73,7 @@ class SweepConfig:
     def nest(self, parameters: Mapping[str, object]) -> dict[str, object]:
         """Return a run's config, nested as in the sweep config, without W&B's `value` wrappers.
 
-        It leaves out parameters that the run lacks, as a prior run may.
+        Parameters that the run lacks are left out. A prior run may lack some.
         """
         nested: dict[str, object] = {}
         for parameter in self.space.active(parameters):
@@ -102,7 +102,7 @@ def parse_sweep(config: str | Mapping[str, object], what: str = "the sweep confi
     content = _mapping(read_yaml(config, what) if isinstance(config, str) else config, what)
     report = Report()
     try:
-        parsed = _parse(Section(report, "", {key: _as_text(value) for key, value in content.items()}))
+        parsed = _parse(Section(report, "", {key: _with_text_keys(value) for key, value in content.items()}))
     except RecursionError:
         report.fault("parameters", "is nested too deeply, or contains itself")
     if report.faults:
@@ -120,14 +120,14 @@ def _mapping(content: object, what: str) -> Mapping[object, object]:
     raise ConfigError(what, [Fault("YAML", "must hold a mapping", got, fix)])
 
 
-def _as_text(value: object) -> object:
-    """Return the value with each number that is a mapping key as text, as in the wandb client's JSON."""
+def _with_text_keys(value: object) -> object:
+    """Return the value with numeric mapping keys as text, as in the wandb client's JSON."""
     if isinstance(value, Mapping):
-        return {_key(key): _as_text(item) for key, item in value.items()}
-    return [_as_text(item) for item in value] if isinstance(value, list) else value
+        return {_text_key(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
 
 
-def _key(key: object) -> object:
+def _text_key(key: object) -> object:
     return str(key) if isinstance(key, int | float) and not isinstance(key, bool) else key
 
 

@@ -40,7 +40,7 @@ class Distribution(ABC):
 
     @property
     def grid(self) -> Sequence[object]:
-        """The values of a grid search in order; empty if it cannot take this distribution."""
+        """The values of a grid search in order; empty if a grid cannot have this distribution."""
         return self.support or ()
 
     @property
@@ -92,7 +92,7 @@ class Numeric(Distribution):
 
 
 class EquallyLikely(Numeric):
-    """`size` equally likely numbers."""
+    """A distribution over `size` equally likely numbers."""
 
     @cached_property
     def support(self) -> tuple[float, ...] | None:

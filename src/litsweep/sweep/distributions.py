@@ -150,7 +150,7 @@ def _inner_quantile(u: float) -> float:
 class Categorical(Distribution):
     """`categorical`, `categorical_w_probabilities` and, with one value, `constant`.
 
-    A value listed twice is one category with the sum of its weights. None means equal weights.
+    A value listed twice is one category with the sum of its weights. `weights=None` means equal weights.
     """
 
     values: tuple[object, ...]
@@ -235,7 +235,7 @@ class IntUniform(EquallyLikely):
         return range(self.min, self.max + 1)
 
     def contains(self, value: object) -> bool:
-        """Return True for an integer from `min` to `max`; 3.0 is one."""
+        """Return True for an integer from `min` to `max`. 3.0 counts as 3."""
         return is_number(value) and self.min <= value <= self.max and float(value).is_integer()
 
     def _cdf(self, value: float) -> float:

@@ -17,7 +17,7 @@ def non_dominated(values: Sequence[Values], metrics: Sequence[Metric]) -> list[i
     """
     losses = {i: loss for i, row in enumerate(values) if (loss := _losses(row, metrics))}
     front: list[int] = []
-    # In this order a run comes after all that dominate it, and one of those is on the front.
+    # Sorted by losses, a run follows all runs that dominate it. One of those is on the front.
     for i in sorted(losses, key=losses.__getitem__):
         if not any(_dominates(losses[other], losses[i]) for other in front):
             front.append(i)
@@ -25,7 +25,7 @@ def non_dominated(values: Sequence[Values], metrics: Sequence[Metric]) -> list[i
 
 
 def front_of_sweep(values: Sequence[Values], broken: Sequence[bool], metrics: Sequence[Metric]) -> list[int]:
-    """Return the Pareto front of the runs that are not `broken` (`Run.is_broken`); of all if all are."""
+    """Return the Pareto front of the runs that are not `broken`, or of all runs if all are broken."""
     usable = [() if is_broken else row for row, is_broken in zip(values, broken, strict=True)]
     return non_dominated(usable, metrics) or non_dominated(values, metrics)
 

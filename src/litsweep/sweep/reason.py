@@ -37,7 +37,7 @@ class Reason:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Return the reason of stored fields. Raises TypeError if a field is missing or unknown."""
+        """Return the reason with the stored fields. Raises TypeError if a field is missing or unknown."""
         return cls(**content)
 
     @property
@@ -86,7 +86,7 @@ class StopReason(Reason):
 
 @dataclass(frozen=True, kw_only=True)
 class RequestReason(Reason):
-    """A person or a program asked for the stop, by the mutation or action that `by` names."""
+    """A stop that a person or a program requested. `by` names the mutation or action."""
 
     by: str
 
@@ -124,7 +124,7 @@ def words(name: str) -> str:
 
 
 def format_value(value: object) -> str:
-    """Return a value as text, a number with four significant digits."""
+    """Return a value as text. A number has at most four significant digits."""
     if value is None:
         return "–"
     if not is_number(value):
@@ -141,11 +141,11 @@ def format_value(value: object) -> str:
 
 
 def _pairs(thing: object) -> list[tuple[str, Detail]]:
-    """Return labelled details: the words of field names, but the keys of a mapping as they are."""
+    """Return labelled details. A field's name is shown as words, a mapping's key unchanged."""
     if isinstance(thing, Mapping):
         return [(str(name), _detail(value)) for name, value in thing.items()]
     assert is_dataclass(thing)
-    ordered = sorted(fields(thing), key=lambda each: each.default is not MISSING)  # the optional ones last
+    ordered = sorted(fields(thing), key=lambda each: each.default is not MISSING)  # optional fields last
     values = [(words(each.name), getattr(thing, each.name)) for each in ordered]
     return [(label, _detail(value)) for label, value in values if value is not None]
 

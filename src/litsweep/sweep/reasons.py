@@ -59,14 +59,14 @@ class Nearest:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Return the nearest run of stored fields."""
+        """Return the nearest run with the stored fields."""
         differs = {name: Change(*values) for name, values in content["differs"].items()}
         return cls(**{**content, "run": RunId(content["run"]), "differs": differs})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Warping:
-    """The fitted warps: the power of the output warp (1 is none), and a, b of each number (1, 1 is none)."""
+    """The fitted warps: the power of the output warp, and a and b of each number; 1 means no warp."""
 
     output_power: float
     inputs: Mapping[str, Sequence[float]]
@@ -86,7 +86,7 @@ class ModelReason(Prediction, SuggestionReason):
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Return the reason of stored fields; early versions call the strategy `turn`."""
+        """Return the reason with the stored fields. Early versions call the strategy `turn`."""
         strategy = {"strategy": content["turn"]} if "turn" in content else {}
         nested = {"nearest": Nearest.from_json(content["nearest"]), "warping": Warping(**content["warping"])}
         return cls(**{**{k: v for k, v in content.items() if k != "turn"}, **strategy, **nested})
@@ -109,7 +109,7 @@ class ParetoReason(SuggestionReason):
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Return the reason of stored fields."""
+        """Return the reason with the stored fields."""
         predicted = {metric: Prediction(**values) for metric, values in content["predicted"].items()}
         return cls(**{**content, "predicted": predicted, "nearest": Nearest.from_json(content["nearest"])})
 

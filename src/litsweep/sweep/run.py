@@ -20,7 +20,6 @@ _SUMMARY_FIX = 'write for example {"val_loss": 0.5}, or dict(run.summary)'
 
 STOPPED_EARLY = "stopped early"
 
-
 STATE_WORDS = (
     RunState.FINISHED,
     STOPPED_EARLY,
@@ -53,7 +52,7 @@ def count_words(words: Iterable[str]) -> Counter[str]:
 
 
 def unreported_warning(runs: int) -> str:
-    """What to tell a person of `runs` runs that ended unreported."""
+    """Return the warning that a number of runs ended without a report."""
     return f"{count(runs, 'run')} without a result: {UNREPORTED_WHY}"
 
 
@@ -128,9 +127,9 @@ def _parse_row(index: int, row: Mapping[str, Any]) -> Mapping[str, float]:
         )
     if any(_is_scalar_array(value) for value in row.values()):
         return {name: value.item() if _is_scalar_array(value) else value for name, value in row.items()}
-    return row  # copies of all rows would double a server's memory
+    return row  # copying all rows would double a server's memory
 
 
 def _is_scalar_array(value: object) -> TypeGuard[Any]:
-    """Return True for a zero-dimensional array or tensor. Importing PyTorch would take seconds."""
+    """Return True for a zero-dimensional array or tensor, without importing PyTorch."""
     return getattr(value, "shape", None) == () and hasattr(value, "item")

@@ -145,12 +145,12 @@ class SearchSpace:
 
 
 def _product(counts: Iterable[float]) -> float:
-    """The product of numbers of configs: exact, however large, unless one is infinite."""
+    """Return the product of counts of configs: an exact integer, or `math.inf` if one is infinite."""
     factors = list(counts)
     return math.inf if math.inf in factors else math.prod(int(factor) for factor in factors)
 
 
 def _sum(counts: Iterable[float]) -> float:
-    """The sum of numbers of configs: exact, however large, unless one is infinite."""
+    """Return the sum of counts of configs: an exact integer, or `math.inf` if one is infinite."""
     terms = list(counts)
     return math.inf if math.inf in terms else sum(int(term) for term in terms)

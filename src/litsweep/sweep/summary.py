@@ -25,7 +25,7 @@ def find(values: Summary, name: str, default: object = None) -> object:
 
 
 def entries(summary: Summary, prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Yield the entries by dotted name, without W&B's own (`_step`).
+    """Yield each entry with its dotted name, except W&B's own, such as `_step`.
 
     The aggregates of a metric are one entry. So is a media object (`{"_type": …}`).
     """
@@ -44,7 +44,7 @@ def is_aggregated(value: object) -> TypeGuard[Summary]:
 
 
 def summary_values(summary: Summary, metric: str) -> list[float]:
-    """Return the finite values of a metric in a summary. Of several aggregates, the last value comes last."""
+    """Return the finite values of a metric in a summary. Of its aggregates, `last` comes last."""
     found = find(summary, metric)
     values = [found.get(key) for key in AGGREGATES] if is_aggregated(found) else [found]
     return [float(value) for value in values if is_finite(value)]

@@ -29,9 +29,8 @@ def checked_seed(seed: object) -> int:
     """Return `seed` as an int. Raises ValueError if it is not an integer (numpy's included) of at least 0."""
     if isinstance(seed, (int, np.integer)) and seed >= 0:
         return int(seed)
-    raise ValueError(
-        str(Fault("seed", "must be an integer of at least 0", repr(seed), "write for example 0"))
-    )
+    fault = Fault("seed", "must be an integer of at least 0", repr(seed), "write for example 0")
+    raise ValueError(str(fault))
 
 
 def identity(value: object) -> Hashable:
@@ -49,9 +48,8 @@ def is_monotonic(values: tuple[object, ...]) -> bool:
     """Return True for two or more numbers that only rise or only fall."""
     numbers = [value for value in values if is_number(value)]
     steps = [b - a for a, b in pairwise(numbers)]
-    return len(numbers) == len(values) > 1 and (
-        all(step > 0 for step in steps) or all(step < 0 for step in steps)
-    )
+    is_one_way = all(step > 0 for step in steps) or all(step < 0 for step in steps)
+    return is_one_way and len(numbers) == len(values) > 1
 
 
 def show(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Where a sweep starts."""
+"""The initial design of a sweep."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def encoded(parameters: dict[str, Any]) -> Encoding:
 
 
 def start(encoding: Encoding, n: int, ended: int = 0) -> Tensor:
-    """What the design gives one after another, while so many runs have ended."""
+    """Return the successive configs of the design, with this number of ended runs."""
     design, rows = InitialDesign(encoding, seed=0), []
     tried: set[tuple[float, ...]] = set()
     for position in range(n):

@@ -1,4 +1,4 @@
-"""Configs as rows and back, for every kind of parameter."""
+"""The encoding of configs as rows, and the decoding, for every kind of parameter."""
 
 import math
 
@@ -44,7 +44,7 @@ def test_every_config_comes_back_from_its_row() -> None:
 
 
 def test_false_zero_none_and_empty_text_are_different_categories() -> None:
-    """W&B's engine takes the first three for one."""
+    """W&B's engine treats the first three as equal."""
     (odd,) = (dim for dim in ENCODING.dimensions if dim.name == "odd")
     assert sorted(code for v in ("", 0, False, None) if (code := odd.encode(v)) is not None) == [0, 1, 2, 3]
 
@@ -101,7 +101,7 @@ def test_all_configs_of_a_finite_space_are_listed_once() -> None:
 
 
 def test_all_configs_are_few_where_conditions_leave_few_of_the_product() -> None:
-    """80 of them; the product of all parameters has 8e8, more than the memory holds."""
+    """There are 80. The product of all parameters has 8e8 configs, which do not fit into memory."""
     names = "abcdefgh"
     space = parse_sweep(
         {

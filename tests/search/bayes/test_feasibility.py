@@ -1,4 +1,4 @@
-"""Which configs run to the end."""
+"""The model of success."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ def fitted(succeeded: Tensor, failed: Tensor) -> Feasibility:
 
 
 def with_a_border() -> Feasibility:
-    """Everything above 0.6 fails."""
+    """Return a model of runs that fail above 0.6."""
     good, bad = [x for x in SPREAD if x < 0.6], [x for x in SPREAD if x >= 0.6]
     return fitted(rows(good, "relu"), rows(bad, "relu"))
 
@@ -47,7 +47,7 @@ def test_what_will_probably_fail_is_as_good_as_excluded() -> None:
 
 
 def test_an_untried_category_gets_a_trial_that_grows_rare() -> None:
-    """At exploration's turns, which in an old sweep are every fourth from the second on."""
+    """The trials are at positions of exploration: in an old sweep every fourth from the second on."""
     feasibility, x = with_a_border(), rows([0.3], "silu")
     trials = [position for position in range(400) if feasibility.log_weight(x, position) > -100]
     assert trials == [13, 25, 49, 97, 193, 385]

@@ -1,4 +1,4 @@
-"""Kernels: against GPyTorch, and against the networks that they stand for."""
+"""Kernels against GPyTorch, and against the networks whose covariance they are."""
 
 import gpytorch
 import pytest
@@ -21,7 +21,7 @@ def test_matern_is_gpytorchs() -> None:
 
 
 def test_neural_network_is_the_covariance_of_many_random_networks() -> None:
-    """One hidden unit is erf(w . (1, x)) with standard normal weights w."""
+    """A hidden unit is erf(w · (1, x)) with standard normal weights w."""
     a, b = points(5, 0), points(4, 1)
     generator = torch.Generator().manual_seed(2)
     weights = torch.randn(4, 400_000, generator=generator, dtype=torch.double)
@@ -46,7 +46,7 @@ def test_a_neural_network_varies_most_far_from_the_middle() -> None:
 
 @pytest.mark.parametrize("kernel", [Matern(), NeuralNetwork()])
 def test_slopes_are_those_of_the_covariance(kernel: Kernel) -> None:
-    """For sets of points too, of which one stands for all."""
+    """Also if one set of points is broadcast against several."""
     a, b = torch.stack([points(5, 0), points(5, 2)]).requires_grad_(), points(4, 1).requires_grad_()
     assert torch.autograd.gradcheck(kernel.covariance, (a, b))
 

@@ -1,4 +1,4 @@
-"""What is read off the runs before the models see it."""
+"""The observations that the models get from runs."""
 
 import math
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def read(config: SweepConfig, *runs: Run) -> Observations:
 
 
 def points(seen: Observations) -> list[tuple[str, float, float]]:
-    """Run, loss, and the budget behind it."""
+    """Return the run, loss and budget of each observation."""
     return [(o.run, -o.value, o.budget) for o in seen.observed]
 
 
@@ -41,7 +41,7 @@ def share(iterations: int, length: int) -> float:
 
 
 def test_a_running_run_counts_as_far_as_it_has_come() -> None:
-    """The complete one is seen at the same length too. The running one may still give more: it is pending."""
+    """The complete run is also observed at the same length. The running one is also pending."""
     seen = read(sweep(), complete("a", [8, 6, 4, 2]), running("b", [9, 5]))
     assert points(seen) == [("a", 6, share(2, 4)), ("a", 2, 1.0), ("b", 5, share(2, 4))]
     assert len(seen.pending) == 1
@@ -67,7 +67,7 @@ def test_running_runs_add_two_lengths_at_most() -> None:
 
 
 def test_with_nothing_running_a_run_is_its_best_value() -> None:
-    """A sweep with one agent takes the same configs whether runs log once or at every epoch."""
+    """With one agent a sweep tries the same configs whether runs log once or at every epoch."""
     values = [(0.1, 3.0), (0.4, 1.0), (0.6, 0.5), (0.7, 0.8), (0.9, 2.0)]
     curves = [complete(f"{x}", [9.0, value, 9.5], x) for x, value in values]
     ends = [complete(f"{x}", [value], x) for x, value in values]
@@ -105,7 +105,7 @@ def test_a_persons_rule_for_failed_runs_counts_for_its_metric() -> None:
 
 
 def test_what_begins_badly_is_expected_to_end_badly() -> None:
-    """Two runs are under way where the best should be; they have come to a third of their training."""
+    """Two runs near the expected best have completed a third of their training."""
 
     def curve(end: float) -> list[float]:
         return [end + (1 - epoch / 12) ** 3 for epoch in range(1, 13)]

@@ -1,4 +1,4 @@
-"""Sweeps that are easy to get wrong: falsy values, few configs, few or broken runs, metrics of any size."""
+"""Edge cases: falsy values, few configs, few or broken runs, metrics of any size."""
 
 import math
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def controller(parameters: dict[str, Any], goal: str = "minimize") -> Controller
 
 
 def advance(search: Controller, n: int, objective: Any) -> list[dict[str, Any]]:
-    """Up to `n` configs, one after another."""
+    """Return up to `n` configs, suggested one after another."""
     tried: list[dict[str, Any]] = []
     for _ in range(n):
         for suggestion in search.ask():
@@ -68,7 +68,7 @@ def test_runs_that_log_no_number_at_all_are_named_and_do_not_end_the_search(valu
 
 @pytest.mark.parametrize("goal", ["minimize", "maximize"])
 def test_a_metric_from_1e_minus_30_to_1e30_in_one_sweep_is_no_obstacle(goal: str) -> None:
-    """Sixty orders of magnitude over the parameter's range."""
+    """The metric spans sixty orders of magnitude over the parameter's range."""
     sign, search = 1 if goal == "minimize" else -1, controller(LINE, goal)
     tried = advance(search, 10, lambda p: sign * 10 ** (-30 + 85 * abs(p["x"] - 0.3)))
     best = search.best()

@@ -1,4 +1,4 @@
-"""Two metrics at odds: the suggestions spread along the front between them."""
+"""With two conflicting metrics, the suggestions spread along the Pareto front."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ CONFIG = parse_sweep(
 
 
 def run(index: int, p: Mapping[str, Any]) -> Run:
-    """Larger is slower and better; waste is worse in both. The front is waste = 0."""
+    """A larger model is slower and better, and waste makes both metrics worse. The front is waste = 0."""
     rows = [{"loss": (1 - p["size"]) ** 2 + p["waste"], "speed": 1 - p["size"] - p["waste"]}]
     return Run(str(index), p, RunState.FINISHED, rows)
 
@@ -48,5 +48,5 @@ def test_the_reason_predicts_every_metric() -> None:
 
 
 def test_botorch_compiles_nothing() -> None:
-    """Its switch against that is private: should it move, the first suggestion takes half a minute more."""
+    """BoTorch's switch for this is private. If it moves, the first suggestion takes half a minute longer."""
     assert logei._load_attempted and logei._C is None

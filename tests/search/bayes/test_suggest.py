@@ -178,7 +178,7 @@ def test_a_lost_machine_is_not_held_against_the_config() -> None:
 
 
 def test_stopped_runs_teach_but_are_not_taken_for_finished() -> None:
-    """Half the runs are stopped at a tenth of their training, where all still look alike."""
+    """Half of the runs are stopped at a tenth of their training, where all curves are still similar."""
     config = sweep({"x": {"min": 0.0, "max": 1.0}}, early_terminate={"type": "hyperband", "min_iter": 3})
     runs = []
     for index in range(16):
@@ -193,7 +193,7 @@ def test_stopped_runs_teach_but_are_not_taken_for_finished() -> None:
 
 
 def test_imputes_as_the_person_says() -> None:
-    """With `impute: best` a failed run counts with the best value it had logged."""
+    """With `impute: best` a failed run counts with its best logged value."""
     runs = [*eight()]
     failed = Run("failed", {**runs[0].parameters, "p": 0.31}, RunState.FAILED, [{"loss": 5.0}, {"loss": 9.0}])
     stated = sweep(metric={"name": "loss", "impute": "best"})
@@ -203,7 +203,7 @@ def test_imputes_as_the_person_says() -> None:
 
 
 def test_a_young_sweep_explores_every_second_time_and_an_older_one_every_fourth() -> None:
-    """Four runs for each of the four parameters, it is young."""
+    """The sweep is young up to four runs for each of its four parameters."""
     strategies = [proposal.reason.to_json()["strategy"] for proposal in suggest(sweep(), eight(), 14, 0)]
     explored = [8 + index for index, name in enumerate(strategies) if name == "exploration"]
     assert explored == [9, 11, 13, 15, 17, 21]
@@ -225,7 +225,7 @@ def test_exploration_leaves_where_exploitation_stays() -> None:
 
 
 def test_a_prediction_is_near_the_metric_however_the_objective_is_warped() -> None:
-    """All accuracies are alike and near the best: the fitted transform levels off just above them."""
+    """All accuracies are similar and near the best, so the fitted transform levels off just above them."""
     space = {"x": {"min": 0.0, "max": 1.0}, "y": {"min": 0.0, "max": 1.0}}
     config = sweep(space, metric={"name": "acc", "goal": "maximize"})
     known = [(0.76, 0.11, 0.9514), (0.48, 0.44, 0.9549), (0.66, 0.29, 0.9688), (0.66, 0.43, 0.9549)]
@@ -271,7 +271,7 @@ def test_a_sweep_without_a_metric_is_refused() -> None:
 
 
 def test_failures_at_random_are_ignored() -> None:
-    """One run in four fails whatever its config: the search goes on as without."""
+    """One run in four fails whatever its config. The search continues as if none had failed."""
     config = sweep({"x": {"min": 0.0, "max": 1.0}, "y": {"min": 0.0, "max": 1.0}})
     runs: list[Run] = []
     for index in range(24):
@@ -297,7 +297,7 @@ def test_failures_of_a_region_are_not_taken_for_bad_luck() -> None:
 
 
 def test_suggestions_made_together_are_not_all_but_the_same() -> None:
-    """Near an optimum in a corner little is left to learn."""
+    """Near an optimum in a corner, the expected improvement is small everywhere."""
     config = sweep({"x": {"min": 0.0, "max": 1.0}, "y": {"min": 0.0, "max": 1.0}})
     runs: list[Run] = []
     for _ in range(5):

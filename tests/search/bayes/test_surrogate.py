@@ -1,4 +1,4 @@
-"""The Gaussian process against formulas."""
+"""The Gaussian process against textbook formulas."""
 
 import pytest
 import torch
@@ -41,7 +41,7 @@ def test_different_categories_are_at_distance_one_over_the_length_scale() -> Non
 
 @pytest.mark.parametrize("kernel", [Matern(), NeuralNetwork()])
 def test_posterior_is_the_textbooks(kernel: Kernel) -> None:
-    """Rasmussen and Williams (2006), equations 2.23 and 2.24, by explicit inverses."""
+    """The reference is Rasmussen and Williams (2006), equations 2.23 and 2.24, with explicit inverses."""
     theta, x, z, at = (
         hyperparameters(NUMBERS),
         uniform(6, 2),
@@ -63,7 +63,7 @@ def test_posterior_is_the_textbooks(kernel: Kernel) -> None:
 
 
 def test_evidence_of_an_output_warp_is_counted_in_the_objectives_units() -> None:
-    """Without warps, a shifted and stretched objective has the same posterior but for the Jacobian."""
+    """Without warps, the posterior of a shifted and scaled objective differs only by the Jacobian."""
     theta, x = hyperparameters(NUMBERS), uniform(8, 2)
     identity = Hyperparameters(
         theta.log_length, theta.log_a, theta.log_b, theta.log_noise, theta.mean, torch.ones(1).double()

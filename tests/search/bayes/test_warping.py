@@ -19,7 +19,7 @@ def power(value: float) -> torch.Tensor:
 
 
 def test_yeo_johnson_has_its_published_values() -> None:
-    """Yeo and Johnson (2000), equation 2.1, at power 0 and 2 by hand: log(1 + y) and -log(1 - y)."""
+    """Equation 2.1 of Yeo and Johnson (2000) at powers 0 and 2: log(1 + y) and -log(1 - y)."""
     assert yeo_johnson(power(1.0), power(0.0)).item() == pytest.approx(0.6931471805599453)
     assert yeo_johnson(power(-1.0), power(2.0)).item() == pytest.approx(-0.6931471805599453)
     assert yeo_johnson(power(3.0), power(0.5)).item() == pytest.approx(2.0)

@@ -49,12 +49,8 @@ class LogNoisyExpectedImprovement:
         draws = mean + normals @ cholesky(covariance).T
         self._goal = draws.max(-1).values + margin
         kept = _others(process.x, base)
-        noise = torch.cat(
-            [
-                torch.full((len(points),), _JITTER, dtype=mean.dtype),
-                process.noise.expand(len(process.x))[kept],
-            ]
-        )
+        jitter = torch.full((len(points),), _JITTER, dtype=mean.dtype)
+        noise = torch.cat([jitter, process.noise.expand(len(process.x))[kept]])
         targets = torch.cat([draws, process.targets[kept].expand(len(draws), -1)], -1).T
         x = torch.cat([points, process.x[kept]])
         self._process = process.conditioned_on(x, targets, noise)

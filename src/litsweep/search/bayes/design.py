@@ -15,9 +15,7 @@ MIN_ENDED = 2
 """The model needs this many ended runs. Waiting for all running ones would delay a sweep with many agents."""
 
 _LOOK_AHEAD = 256
-
-# A finite space of up to this many configs is enumerated when no other candidate is untried.
-_ENUMERABLE = 100_000
+_ENUMERABLE = 100_000  # a finite space up to this size is enumerated when no other candidate is untried
 
 
 class InitialDesign:
@@ -53,9 +51,8 @@ class InitialDesign:
         if encoding.space.size <= _ENUMERABLE:
             yield encoding.all_configs()
         else:
-            yield encoding.from_unweighted_quantiles(
-                sobol(encoding.d, _LOOK_AHEAD, seed_for(self._seed, 1), skip=position)
-            )
+            u = sobol(encoding.d, _LOOK_AHEAD, seed_for(self._seed, 1), skip=position)
+            yield encoding.from_unweighted_quantiles(u)
 
     def _edge_configs(self, position: int, tried: AbstractSet[tuple[float, ...]]) -> Tensor:
         """Return configs by descending prior variance of the exploring model, given the configs tried."""

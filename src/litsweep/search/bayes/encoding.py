@@ -1,4 +1,4 @@
-"""The encoding of configs as rows of numbers, and the decoding.
+"""The encoding of configs as rows of numbers, and its inverse.
 
 A config is one row of length d, the number of free parameters. The code of a number is its quantile under the
 configured distribution: a log-uniform learning rate is on a log scale, and a normal prior takes most of the
@@ -22,7 +22,7 @@ _MOST_CODES = 2_000  # a number with more values than this is searched as a cont
 
 @dataclass(frozen=True)
 class Dimension:
-    """One free parameter. `codes` are those of a discrete one's values, ascending; None for a continuum."""
+    """One free parameter. `codes` are the codes of its values, ascending; None if it is continuous."""
 
     parameter: Parameter
     is_category: bool
@@ -62,9 +62,8 @@ class Dimension:
     @cached_property
     def _values(self) -> tuple[object, ...]:
         """The value of each code."""
-        return tuple(
-            sorted(self.parameter.distribution.support or (), key=lambda v: self._code_by_value[identity(v)])
-        )
+        support = self.parameter.distribution.support or ()
+        return tuple(sorted(support, key=lambda value: self._code_by_value[identity(value)]))
 
 
 @dataclass(frozen=True)

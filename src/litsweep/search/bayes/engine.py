@@ -21,8 +21,8 @@ from litsweep.sweep.run import Run, Suggestion
 if TYPE_CHECKING:
     from litsweep.search.bayes.pareto import ParetoModel
 
-_DESIGN_SIZE = 5  # the design gives this many configs (of ended or running runs) before the model is used
-_YOUNG_RUNS_PER_PARAMETER = 4  # a sweep is young, and explores more, up to this many runs for each parameter
+_DESIGN_SIZE = 5  # the model is used once this many runs have ended or are running
+_YOUNG_RUNS_PER_PARAMETER = 4  # with fewer runs for each parameter, a sweep is young and explores more
 
 
 def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list[Suggestion]:

@@ -14,20 +14,19 @@ _PRESUMED, _EVIDENCE = 2, 0.35
 
 # If this share of the prior variance is left, little is known, for example about a rarely tried category.
 _UNKNOWN = 0.4
-
-_TRIAL_INTERVAL = 12  # here and at each doubling, an even chance suffices where little is known
+_TRIAL_INTERVAL = 12  # see `_is_trial`
 _STEEPNESS = 1000.0  # the log acquisition loses this many nats for each deviation below the requirement
 
 
 class Feasibility:
     """The probability that a config gives a result, and the weight of an acquisition function.
 
-    A Gaussian process regresses 1 for runs with a result and -1 for failures; its sign is the class. Such
-    least squares come close to a proper classifier, in closed form (Rasmussen and Williams 2006, section
-    6.5). If failures look random (`looks_random`), they have no weight.
+    A Gaussian process regresses 1 for runs with a result and -1 for failures; its sign is the class. The
+    regression has a closed form and comes close to a classifier (Rasmussen and Williams 2006, section 6.5).
+    If failures look random (`looks_random`), they have no weight.
 
-    Expected improvement times this probability would suggest failing regions forever: no result ever lowers
-    their predicted gains. So the probability is a requirement.
+    Expected improvement times this probability would suggest failing regions forever, because no result ever
+    lowers their predicted gains. So the probability is a constraint.
     """
 
     def __init__(self, process: GaussianProcess, succeeded: Tensor) -> None:
@@ -61,7 +60,7 @@ class Feasibility:
 
 
 def _is_trial(position: int) -> bool:
-    """Return True for positions 13, 25, 49 and so on, which are exploration's."""
+    """Return True for positions 13, 25, 49, …: there a chance of 1/2 suffices where little is known."""
     doublings, rest = divmod(position - 1, _TRIAL_INTERVAL)
     return rest == 0 and doublings.bit_count() == 1
 

@@ -41,7 +41,7 @@ def forecasts(
 
 
 def _forecast(model: Model, run_id: str, x: Tensor, level: Tensor, best: float) -> Forecast:
-    """Return the forecast at `x`. `level` is the best prediction for a complete run, in targets."""
+    """Return the forecast at `x`. `level` is the best predicted target of a complete run."""
     mean, variance = model.predict(x)
     chance = torch.special.ndtr((mean.squeeze() - level) / variance.squeeze().sqrt()).item()
     predicted = explain.prediction(model.surrogate, model.at_full_budget(x), best, model.metric)

@@ -48,7 +48,7 @@ class _Matern(torch.autograd.Function):
         return (rising + r * r / 3) * decay
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:  # torch types no saved tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:  # saved tensors have no type
         a, b, decay = ctx.saved_tensors
         pull = gradients[0] * decay * (5 / 3)
         at_a = pull @ b - pull.sum(-1).unsqueeze(-1) * a

@@ -16,8 +16,8 @@ from litsweep.sweep.summary import summary_values
 
 _NOT_DUE_TO_CONFIG = (Failure.SIGNAL, Failure.LOST, Failure.UNREPORTED)
 
-# The largest number of points of a learning curve before its end that the model observes. With early
-# termination it is larger, because most runs are compared by such points.
+# The model observes at most this many points of a learning curve before its end. With early termination it
+# observes more, because most runs are compared at such points.
 _PARTIAL_LENGTHS, _PARTIAL_LENGTHS_IF_STOPPING = 2, 4
 
 
@@ -140,7 +140,7 @@ def observe(encoding: Encoding, config: SweepConfig, metric: Metric, runs: Seque
 
 @dataclass(frozen=True)
 class ObjectiveReader:
-    """The way to read the objective from a run.
+    """Reads the objective from a run.
 
     `length` is the number of iterations of a full training. Learning curves are compared at the shorter
     `partial_lengths`. `worst` is the value that `impute: worst` gives.
@@ -165,16 +165,10 @@ class ObjectiveReader:
         length = max(complete or partial or [1])
         is_stopping = config.early_terminate is not None
         shorter = {n for n in (partial if is_stopping else partial + running) if n < length}
-        values = [metric.sign * each.best for each in encoded if each.best is not None]
-        return cls(
-            metric,
-            length,
-            _evenly_chosen(
-                sorted(shorter), _PARTIAL_LENGTHS_IF_STOPPING if is_stopping else _PARTIAL_LENGTHS
-            ),
-            is_stopping or bool(complete),
-            min(values, default=0.0),
-        )
+        most = _PARTIAL_LENGTHS_IF_STOPPING if is_stopping else _PARTIAL_LENGTHS
+        chosen = _evenly_chosen(sorted(shorter), most)
+        worst = min((metric.sign * each.best for each in encoded if each.best is not None), default=0.0)
+        return cls(metric, length, chosen, is_stopping or bool(complete), worst)
 
     def observations(self, encoded: EncodedRun) -> list[Observation]:
         """Return the observations of one run: none, one value, or points of its learning curve."""
@@ -203,7 +197,7 @@ class ObjectiveReader:
         return min(math.log1p(iterations) / math.log1p(self.length), 1.0)
 
     def _at(self, encoded: EncodedRun, iterations: int) -> Observation:
-        """Return the observation of the best value in the first iterations, which are not all."""
+        """Return the observation of the best value in the first `iterations` values."""
         best = best_value(encoded.values[:iterations], self.metric)
         assert best is not None
         return Observation(encoded.run.id, encoded.row, self.metric.sign * best, self._budget(iterations))

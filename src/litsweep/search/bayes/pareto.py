@@ -74,7 +74,7 @@ class ParetoModel:
         return torch.cat([model.predict(x)[0] for model in self.models], -1)
 
     def _reference(self) -> Tensor:
-        """Return the worst prediction for each metric: the ends of a small front would be too close."""
+        """Return the reference point: the worst predictions. A small front's own worst would be too close."""
         return self._means(self.models[0].configs).min(0).values
 
     def _improvement(self, pending: Tensor, seed: int) -> logei.qLogNoisyExpectedHypervolumeImprovement:

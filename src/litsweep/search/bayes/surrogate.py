@@ -29,11 +29,8 @@ from litsweep.search.bayes.warping import (
     yeo_johnson,
 )
 
-# The least noise variance of a standardized target. It keeps the covariance positive definite.
-_NOISE_FLOOR = 1e-6
-
-# The least noise variance of the labels 1 and -1. The boundary of the failing region is uncertain.
-_LABEL_NOISE = 0.1
+_NOISE_FLOOR = 1e-6  # the least noise variance of a target; it keeps the covariance positive definite
+_LABEL_NOISE = 0.1  # the least noise variance of a label; the boundary of the failing region is uncertain
 
 # A fit ends after this many steps, or when a step gains less than this for each observation, in nats.
 _ITERATIONS, _TOLERANCE = 60, 1e-6
@@ -136,9 +133,8 @@ class Hyperparameters:
         length = LogNormalPrior(spec.length.mean + 0.5 * math.log(inputs.d), spec.length.deviation)
         warps = torch.cat([self.log_a, self.log_b]) / _WARP_DEVIATION
         rest = torch.cat([warps, self.mean, (self.power - 1) / _POWER_DEVIATION])
-        return (
-            length.log_density(self.log_length) + _NOISE.log_density(self.log_noise) - 0.5 * (rest**2).sum()
-        )
+        normals = -0.5 * (rest**2).sum()
+        return length.log_density(self.log_length) + _NOISE.log_density(self.log_noise) + normals
 
     @property
     def noise(self) -> Tensor:
@@ -225,16 +221,15 @@ class Surrogate:
 
     def to_units(self, z: Tensor) -> Tensor:
         """Return objectives in the metric's units (higher is better) for targets `z`."""
-        return self.scaler.unscale(
-            inverse_yeo_johnson(self.shift + self.stretch * z, self.process.theta.power)
-        )
+        s = inverse_yeo_johnson(self.shift + self.stretch * z, self.process.theta.power)
+        return self.scaler.unscale(s)
 
 
 def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor, spec: ModelSpec) -> Surrogate:
     """Return the model of objectives `y`, shape `n`, at `x`, shape `n x d`.
 
-    Hyperparameters are fitted to the observations with indices `for_fit`. The process is conditioned on all
-    observations. Raises FitError.
+    Hyperparameters are fitted to the observations with indices `for_fit`, but the process is conditioned on
+    all observations. Raises FitError.
     """
     scaler = RobustScaler.of(y)
     s = scaler.scale(y)
@@ -306,7 +301,7 @@ class _LogDensity(torch.autograd.Function):
         return -0.5 * residual @ weights.squeeze(-1) - root.diagonal().log().sum()
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:  # torch types no saved tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:  # saved tensors have no type
         root, weights = ctx.saved_tensors
         slope = weights @ weights.mT - torch.cholesky_inverse(root)
         return -gradients[0] * weights.squeeze(-1), (0.5 * gradients[0]) * slope

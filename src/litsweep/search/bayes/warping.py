@@ -12,17 +12,11 @@ from torch import Tensor
 
 _EDGE = 1e-7  # inputs are moved from 0 and 1 by this much, where the Kumaraswamy warp has infinite slopes
 
-# Scaled objectives are clipped here. Otherwise a diverged loss of 1e30 would make all others equal.
-_WORST = -5.0
-
-# Scaled predictions are clipped to this size. A bounded transform has no inverse past its bound.
-_FARTHEST = 8.0
+_WORST = -5.0  # scaled objectives are clipped here; a diverged loss of 1e30 would make all others equal
+_FARTHEST = 8.0  # scaled predictions are clipped here; a bounded transform has no inverse past its bound
 _ROUNDING = 1e-13  # values with a relative difference below this are equal
-
 _NEAR_ZERO = 100.0  # losses are scaled by their logarithm if the median is this many times the best
-
-# The largest logarithm of a value from the inverse transform, so that the value stays finite.
-_LARGEST_LOG = 50.0
+_LARGEST_LOG = 50.0  # the largest logarithm of a value from the inverse transform, so that it stays finite
 
 
 def kumaraswamy(u: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -65,7 +59,7 @@ def _inverse_box_cox(t: Tensor, power: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class RobustScaler:
-    """Scales objectives: the median becomes 0, and about the distance between the quartiles becomes 1.
+    """Scales objectives: the median becomes 0, and roughly the interquartile range becomes 1.
 
     With `is_log` it scales logarithms, for losses (negative objectives) that span decades.
     """
@@ -105,8 +99,8 @@ def _center_and_width(y: Tensor) -> tuple[float, float]:
     center = unit.median()
     quartiles = unit.quantile(torch.tensor([0.25, 0.75], dtype=y.dtype))
     reach = unit.max() - center
-    width = (quartiles[1] - quartiles[0]).clamp(min=reach / 3, max=2 * reach)  # many may have diverged
-    if width <= _ROUNDING * center.abs():  # most are equal
+    width = (quartiles[1] - quartiles[0]).clamp(min=reach / 3, max=2 * reach)  # many runs may have diverged
+    if width <= _ROUNDING * center.abs():  # most values are equal
         width = (unit - center).abs().max()
     is_constant = bool(width <= _ROUNDING * center.abs())
     return float(center) * size, 1.0 if is_constant else float(width) * size

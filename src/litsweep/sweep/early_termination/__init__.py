@@ -21,9 +21,9 @@ RULES: tuple[type[EarlyTerminationRule], ...] = (
 
 
 def parse_wandb_rule(section: Section) -> EarlyTerminationRule | None:
-    """Parse the top-level `early_terminate:`, which has only W&B's rules; None if it has a fault."""
+    """Parse the top-level `early_terminate:`, which has W&B's rules only; None if there is a fault."""
     if section.raw("type") in [rule.reason.name for rule in RULES if not rule.is_in_wandb]:
-        section.fault("type", "is not W&B's", "move early_terminate under `litsweep:`")
+        section.fault("type", "is not a rule of W&B", "move early_terminate under `litsweep:`")
         return None
     return parse_rule(section, [rule for rule in RULES if rule.is_in_wandb])
 

@@ -55,8 +55,8 @@ class Hyperband(CurveRule):
     def decide(self, curves: Sequence[LearningCurve]) -> Iterator[StopDecision]:
         """Return the running runs that miss the threshold of the highest bracket they reached.
 
-        The loss there (`strict`) or the best loss so far counts. A run at the threshold continues, so a run
-        alone is never stopped.
+        The threshold applies to the loss there (`strict`) or to the best loss so far. A run at the threshold
+        continues, so a single run is never stopped.
         """
         limits = thresholds(self, curves)
         for curve in curves:
@@ -121,8 +121,8 @@ def _has_brackets(section: Section, rule: Hyperband) -> bool:
         if rule.min_iter is not None:
             report.warn(path, "max_iter and s take precedence; min_iter has no effect, as in W&B")
         if rule.max_iter < rule.eta:
-            section.fault("max_iter", f"must be at least eta={rule.eta:g} to leave a bracket")
+            section.fault("max_iter", f"must be at least eta={rule.eta:g} to allow a bracket")
             return False
     elif rule.min_iter is not None and (rule.max_iter is not None or rule.s is not None):
-        report.warn(path, "max_iter and s count only together; the brackets come from min_iter")
+        report.warn(path, "max_iter and s have an effect only together; min_iter defines the brackets")
     return bool(rule.min_iter or (rule.max_iter and rule.s))

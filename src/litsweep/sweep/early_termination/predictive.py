@@ -11,7 +11,7 @@ from litsweep.sweep.parse.section import Section
 from litsweep.sweep.reason import StopReason, format_value
 from litsweep.sweep.run import Run
 
-# After so many stopped runs in a row, the next one continues: only a complete run corrects a wrong forecast.
+# After this many stopped runs in a row the next one continues. Only a complete run corrects a wrong forecast.
 _MOST_IN_A_ROW = 8
 _SPACING = 1.75  # the ratio between the iterations of two rungs
 
@@ -58,7 +58,7 @@ class PredictiveTermination(EarlyTerminationRule):
 
 
 class _PredictiveStopper:
-    """The decisions for one sweep.
+    """The decision function of one sweep.
 
     Domhan et al. (2015, section 3.3) extrapolate one curve. The forecast here comes from a Gaussian process
     of all runs with the budget as one more input. Each call costs a fit, so a run is judged once at each

@@ -53,7 +53,7 @@ Stopper = Callable[[Sequence[Run], Sequence[LearningCurve]], Iterable[StopDecisi
 class EarlyTerminationRule(ABC):
     """A rule that stops runs early.
 
-    The fields of a subclass are its keys in a sweep config, and the name of its `reason` is its `type`.
+    The fields of a subclass are its keys in a sweep config. The name of its `reason` is its `type` there.
     """
 
     label: ClassVar[str]

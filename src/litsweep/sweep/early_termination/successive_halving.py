@@ -45,7 +45,7 @@ class SuccessiveHalving(CurveRule):
             section.number_above("eta", 1, cls.eta) or cls.eta,
         )
         if rule.max_iter is not None and rule.max_iter <= rule.min_iter:
-            section.fault("max_iter", f"must be greater than min_iter={rule.min_iter} to leave a rung")
+            section.fault("max_iter", f"must be greater than min_iter={rule.min_iter} to allow a rung")
             return None
         return rule
 

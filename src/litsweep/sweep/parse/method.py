@@ -49,7 +49,7 @@ def _check_grid(top: Section, space: SearchSpace) -> None:
 
 
 def _check_grid_parameter(top: Section, parameter: Parameter) -> None:
-    """W&B's grid takes lists, constants, int_uniform and q_uniform, and no probabilities."""
+    """Report a parameter that W&B's grid refuses. It takes lists, constants, int_uniform and q_uniform."""
     path = parameter.config_path
     match parameter.distribution:
         case Categorical(weights=None) | IntUniform():

@@ -11,14 +11,13 @@ _KEYS = ("name", "goal", "target", "impute", "impute_while_running")
 
 
 def parse_metrics(top: Section) -> tuple[Metric, ...]:
-    """Return the metrics without faults. The report has the faults."""
+    """Return the valid metrics. The faults of the others are in the report."""
     if "metrics" not in top:
         section = top.section("metric", _metric_fix(top.raw("metric"))) if "metric" in top else None
         return tuple(_parse(section)) if section else ()
     if "metric" in top:
-        top.fault(
-            "metrics", "cannot be combined with metric", "use metric for one objective, metrics for several"
-        )
+        fix = "use metric for one objective, metrics for several"
+        top.fault("metrics", "cannot be combined with metric", fix)
         return ()
     entries = top.raw("metrics")
     if not isinstance(entries, list | tuple) or len(entries) < 2:
@@ -50,15 +49,9 @@ def _parse(section: Section) -> Iterator[Metric]:
         return
     name = section.text("name")
     if name is not None:
-        yield Metric(
-            name,
-            Goal(section.choice("goal", tuple(Goal)) or Goal.MINIMIZE)
-            if "goal" in section
-            else Goal.MINIMIZE,
-            section.number("target") if "target" in section else None,
-            _impute(section),
-            _impute_while_running(section),
-        )
+        goal = Goal(section.choice("goal", tuple(Goal)) or "minimize") if "goal" in section else Goal.MINIMIZE
+        target = section.number("target") if "target" in section else None
+        yield Metric(name, goal, target, _impute(section), _impute_while_running(section))
 
 
 def _impute(section: Section) -> Impute | None:
@@ -67,7 +60,7 @@ def _impute(section: Section) -> Impute | None:
 
 
 def _impute_while_running(section: Section) -> Impute | None:
-    """Read the key. W&B's "false" is a text, but without quotes YAML reads a boolean."""
+    """Read the key. W&B's "false" is a text, which YAML reads as a boolean without quotes."""
     key = "impute_while_running"
     if key not in section or section.raw(key) is False:
         return None

@@ -91,8 +91,7 @@ def _constant(section: Section) -> Distribution | None:
 def _categorical(section: Section) -> Categorical | None:
     values = section.raw("values")
     if not isinstance(values, list | tuple) or not values:
-        fix = "write a list: values: [1, 2, 3]"
-        section.fault("values", "must be a list of at least one value", fix)
+        section.fault("values", "must be a list of at least one value", "write a list: values: [1, 2, 3]")
         return None
     for index, value in enumerate(values):
         _check_value(section, f"values[{index}]", value)
@@ -129,9 +128,8 @@ def _check_value(section: Section, key: str, value: object) -> None:
         section.report.fault(section.path_of(key), rule, show(value), "put it in quotes")
     spelled = yaml_number(value)
     if spelled is not None and isinstance(value, str) and "e" in value.lower():
-        section.report.warn(
-            section.path_of(key), f"YAML reads {value} as text: write {spelled} for the number"
-        )
+        what = f"YAML reads {value} as text: write {spelled} for the number"
+        section.report.warn(section.path_of(key), what)
 
 
 def _is_json(value: object) -> bool:
@@ -201,7 +199,7 @@ def _log_uniform(section: Section, inverse: bool = False) -> Continuous | None:
         return None
     for key, bound in zip(("min", "max"), bounds, strict=True):
         if abs(bound) > _LARGEST_EXPONENT:
-            rule = f"is an exponent of e in {name}: at most {_LARGEST_EXPONENT:g} in size"
+            rule = f"is an exponent of e in {name}, so its size must be at most {_LARGEST_EXPONENT:g}"
             section.fault(key, rule, f"use {name}_values for limits of the value")
             return None
     low, high = (-bounds[1], -bounds[0]) if inverse else bounds
@@ -248,9 +246,8 @@ def _warn_of_exceeded_bounds(section: Section, base: Continuous, q: float) -> No
     if outside and not math.isclose(float(str(outside[-1])), base.high):
         listed = " and ".join(f"{value:g}" for value in outside if is_number(value))
         bounds = f"min={base.low:g}, max={base.high:g}"
-        section.report.warn(
-            section.path, f"rounding to multiples of q={q:g} reaches {listed}, outside {bounds}"
-        )
+        what = f"rounding to multiples of q={q:g} reaches {listed}, outside {bounds}"
+        section.report.warn(section.path, what)
 
 
 def _name(section: Section, default: str) -> str:

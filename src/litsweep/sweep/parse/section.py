@@ -16,7 +16,7 @@ _LETTERS_PER_EDIT: Final = 4
 
 @dataclass
 class Report:
-    """The faults of a config (it cannot run) and the warnings (it can)."""
+    """The faults of a config, which make it invalid, and its warnings, which do not."""
 
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -57,9 +57,8 @@ class Section:
 
     def fault(self, key: str, rule: str, fix: str = "") -> None:
         """Report that the value of `key` breaks a rule."""
-        self.report.fault(
-            self.path_of(key), rule, show(self.content[key]) if key in self.content else "", fix
-        )
+        got = show(self.content[key]) if key in self.content else ""
+        self.report.fault(self.path_of(key), rule, got, fix)
 
     def section(self, key: str, fix: str) -> "Section | None":
         """Read a mapping. `fix` says what to write instead of any other value."""
@@ -176,14 +175,14 @@ class Section:
 
 
 def did_you_mean(word: object, allowed: Collection[str], renamed: Mapping[str, str] | None = None) -> str:
-    """Return `did you mean …?` if an allowed word is similar or one begins with the other; otherwise ""."""
+    """Return `did you mean …?` for a similar allowed word, or one with the same start; otherwise ""."""
     renamed = renamed or {}
     near = misspelt(word, (*allowed, *renamed)) or _same_start(str(word).lower(), allowed)
     return f"did you mean {renamed.get(near, near)}?" if near else ""
 
 
 def _same_start(word: str, names: Collection[str]) -> str | None:
-    """Return the first name that begins with `word`, or with which `word` begins (`max`, `bayesian`)."""
+    """Return the first name that starts with `word`, or that `word` starts with (`max`, `bayesian`)."""
     pairs = ((name, sorted((word, name), key=len)) for name in names)
     starts = (
         name for name, (short, long) in pairs if len(short) >= _SHORTEST_START and long.startswith(short)
@@ -192,10 +191,10 @@ def _same_start(word: str, names: Collection[str]) -> str | None:
 
 
 def misspelt(word: object, names: Collection[str]) -> str | None:
-    """Return the nearest of the names of which `word` is a misspelling; None if there is none.
+    """Return the nearest name of which `word` is a misspelling; None if there is none.
 
-    Case does not count, nor does `-` for `_`. A name of three letters allows one edit, a longer one allows
-    one for each four letters.
+    Case is ignored, and `-` equals `_`. A name of three letters allows one edit, a longer name one edit for
+    each four letters.
     """
     plain, found = _plain(str(word)), []
     for name in names:
@@ -228,11 +227,8 @@ def as_number_fix(value: object) -> str:
     spelled = yaml_number(value)
     if spelled is None:
         return ""
-    return (
-        f"it is in quotes: write {spelled}"
-        if spelled == value
-        else f"YAML reads {value} as text: write {spelled}"
-    )
+    cause = "it is in quotes" if spelled == value else f"YAML reads {value} as text"
+    return f"{cause}: write {spelled}"
 
 
 def yaml_number(value: object) -> str | None:

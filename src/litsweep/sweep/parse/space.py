@@ -12,21 +12,20 @@ from litsweep.sweep.space import Condition, Parameter, SearchSpace
 from litsweep.sweep.values import show
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_NAMING = "write a name there; one that YAML reads as true, false or null (on, no, ~) goes in quotes"
+_NAMING = "write a name there, in quotes if YAML reads it as true, false or null (on, no, ~)"
 _CONDITION = "write for example `momentum: {optimizer: sgd}`"
 
 
 def parse_space(top: Section, litsweep: Section | None) -> SearchSpace:
-    """Return the search space of the parameters without faults. The report has the faults."""
+    """Return the search space of the valid parameters. The faults of the others are in the report."""
     section = _group(top)
     if section is None:
         return SearchSpace(())
     parameters: dict[str, Parameter] = {}
     for parameter in _parameters(section, ()):
         if parameter.name in parameters:
-            section.report.fault(
-                section.path_of(parameter.name), "is there twice, nested and with a dot", "", "keep one"
-            )
+            rule = "is there twice, nested and with a dot"
+            section.report.fault(section.path_of(parameter.name), rule, "", "keep one")
         parameters[parameter.name] = parameter
     conditions = litsweep.section("conditions", _CONDITION) if litsweep and "conditions" in litsweep else None
     if conditions is not None:
@@ -43,7 +42,7 @@ def _group(above: Section) -> Section | None:
 
 
 def _parameters(section: Section, path: tuple[str, ...]) -> Iterator[Parameter]:
-    """Return the parameters in W&B's order: sorted by name at each level of nesting."""
+    """Yield the parameters in W&B's order: sorted by name at each level of nesting."""
     for key in sorted(section.content, key=str):
         name = str(key)
         rule = _name_rule(key)
@@ -51,8 +50,8 @@ def _parameters(section: Section, path: tuple[str, ...]) -> Iterator[Parameter]:
             section.report.fault(section.path_of(show(key)), rule, "", _NAMING)
             continue
         if not _NAME.fullmatch(name):
-            words = "W&B's schema has only letters, digits, `_`, `.` and `-` in a name, no digit at the start"
-            section.report.warn(section.path_of(name), f"{words}; it takes this one all the same")
+            words = "W&B's schema allows only letters, digits, `_`, `.` and `-`, and no digit at the start"
+            section.report.warn(section.path_of(name), f"{words}; W&B cloud accepts the name with a warning")
         entry = section.section(name, _entry_fix(section.raw(name)))
         if entry is not None:
             yield from _entry(entry, (*path, name))
@@ -61,10 +60,10 @@ def _parameters(section: Section, path: tuple[str, ...]) -> Iterator[Parameter]:
 def _name_rule(key: object) -> str:
     """Return the rule that a parameter's name breaks; empty if the name is valid."""
     if not isinstance(key, str):
-        return "must be named by text"
+        return "the name must be text"
     if not key.strip():
         return "must have a name"
-    return "" if key.isprintable() else "must be named without line breaks and control characters"
+    return "" if key.isprintable() else "the name must not contain line breaks or control characters"
 
 
 def _entry_fix(value: object) -> str:
@@ -89,9 +88,8 @@ def _add_conditions(section: Section, parameters: dict[str, Parameter]) -> None:
     for key in section.content:
         name = str(key)
         if name not in parameters:
-            section.report.fault(
-                section.path_of(name), "is not a parameter", "", did_you_mean(name, parameters)
-            )
+            fix = did_you_mean(name, parameters)
+            section.report.fault(section.path_of(name), "is not a parameter", "", fix)
             continue
         condition = _condition(section, name, parameters)
         if condition is not None:
@@ -107,9 +105,7 @@ def _condition(section: Section, name: str, parameters: Mapping[str, Parameter])
     if entry is None:
         return None
     if len(entry.content) != 1:
-        section.fault(
-            name, "must name exactly one other parameter", "keep one: that may have a condition too"
-        )
+        section.fault(name, "must name exactly one other parameter", "keep one; it can be conditional too")
         return None
     ((parent, values),) = entry.content.items()
     if parent not in parameters:
@@ -119,9 +115,8 @@ def _condition(section: Section, name: str, parameters: Mapping[str, Parameter])
     wanted = values if isinstance(values, list) else [values]
     if not wanted:
         entry.fault(str(parent), "must list at least one value")
-    return Condition(
-        str(parent), tuple(_checked_value(entry, parameters[str(parent)], value) for value in wanted)
-    )
+    checked = (_checked_value(entry, parameters[str(parent)], value) for value in wanted)
+    return Condition(str(parent), tuple(checked))
 
 
 def _checked_value(entry: Section, parent: Parameter, value: object) -> object:

@@ -1,4 +1,4 @@
-"""Parsers of the other top-level keys of a sweep config, as far as they need more than a type check."""
+"""Parsers of the other top-level keys of a sweep config that need more than a type check."""
 
 import re
 from collections.abc import Mapping
@@ -15,8 +15,7 @@ _KEYS = ("method", "metrics", "run_cap", "command", *_MAPPING_KEYS, *TEXT_KEYS)
 _LITSWEEP_KEYS = ("seed", "early_terminate", "conditions")
 _MOVED = {key: f"{key} under `litsweep:`" for key in _LITSWEEP_KEYS if key not in _KEYS}
 
-# The wandb client adds these keys, or removes them before upload.
-_CLIENT_KEYS = ("settings", "launch")
+_CLIENT_KEYS = ("settings", "launch")  # the wandb client adds these keys, or removes them before upload
 
 _MACROS = (
     *("env", "interpreter", "program", "args", "args_no_equals", "args_no_hyphens", "args_no_boolean_flags"),
@@ -42,10 +41,10 @@ def parse_litsweep(top: Section) -> Section | None:
 
 
 def parse_early_terminate(top: Section, litsweep: Section | None) -> EarlyTerminationRule | None:
-    """Return the early-termination rule. The one under `litsweep:` wins; the other is then for W&B cloud."""
+    """Return the early-termination rule. The one under `litsweep:` wins; W&B cloud uses the other."""
     for section in (top, litsweep):
         if section and "early_terminate" in section and "metrics" in top:
-            rule = "cannot stop runs of several metrics: one that is behind in the first may lead in another"
+            rule = "cannot stop runs of several metrics: a run that is behind in one may lead in another"
             section.fault("early_terminate", rule, "leave it out, or keep one metric")
     fix = "write for example `early_terminate: {type: hyperband, min_iter: 3}`"
     wandb = top.section("early_terminate", fix) if "early_terminate" in top else None
@@ -73,12 +72,12 @@ def parse_command(top: Section) -> tuple[str, ...] | None:
 
 
 def _check_macros(top: Section, path: str, item: str) -> None:
-    """Warn of macros that the agent does not expand: it replaces whole items and drops unknown macros."""
+    """Warn of a macro that the agent does not expand: an unknown one, or one inside a longer item."""
     for name in re.findall(r"\$\{([^}]*)\}", item):
         if name.startswith("envvar:"):
             continue
         if item != f"${{{name}}}":
-            top.report.warn(path, f"the agent leaves ${{{name}}} as it is inside {item}")
+            top.report.warn(path, f"the agent does not expand ${{{name}}} inside {item}")
         elif name not in _MACROS:
             near = did_you_mean(name, _MACROS)
             top.report.warn(path, f"the agent drops {item}, which is not a macro; {near}".rstrip("; "))
@@ -94,7 +93,7 @@ def parse_scheduler(top: Section) -> Mapping[str, object] | None:
     engine = section.choice("engine", tuple(_SCHEDULERS))
     for key in ("optimizer", "search_space"):
         if key in section and "source" not in section:
-            section.fault(key, "needs source", "add `source:` with the Python file it is in")
+            section.fault(key, "needs source", "add `source:` with the Python file that defines it")
     method = top.raw("method")
     if engine and method in tuple(Method) and method not in _SCHEDULERS[engine]:
         allowed = ", ".join(_SCHEDULERS[engine])
@@ -108,7 +107,7 @@ def check_controller(top: Section) -> None:
     controller = top.section("controller", fix) if "controller" in top else None
     kind = controller.choice("type", ("local", "cloud")) if controller else None
     if kind == "local":
-        rule = "`wandb controller` chooses the runs on W&B's cloud only; the embedded backend does it itself"
+        rule = "`wandb controller` works on W&B's cloud only; the embedded backend chooses the runs itself"
         top.report.warn("controller.type", rule)
     if "scheduler" in top and kind == "local":
         rule = "cannot be local in a sweep with a scheduler"

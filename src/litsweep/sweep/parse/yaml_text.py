@@ -19,16 +19,15 @@ def read_yaml(text: str, what: str) -> object:
         raise ConfigError(what, [Fault("YAML", "is nested too deeply, or contains itself", "", "")]) from None
     except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
         # The loader raises these for an explicit tag or a date that it cannot construct.
-        raise ConfigError(
-            what, [Fault("YAML", f"cannot be read ({error})", "", "put the value in quotes")]
-        ) from None
+        fault = Fault("YAML", f"cannot be read ({error})", "", "put the value in quotes")
+        raise ConfigError(what, [fault]) from None
     if repeated:
         raise ConfigError(what, repeated)
     return content
 
 
 def write_yaml(value: object) -> str:
-    """Return `value` as YAML on one line. Python's spelling would be text for None and 1e-05."""
+    """Return `value` as YAML on one line. YAML would read Python's None and 1e-05 as text."""
     try:
         text: str = yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True)
     except yaml.YAMLError:  # YAML has no such type
@@ -45,7 +44,7 @@ def _fault(error: yaml.YAMLError) -> Fault:
 
 
 def _repeated_keys(node: yaml.Node | None) -> Iterator[Fault]:
-    """Return a fault for each repeated key. YAML silently keeps only the last value."""
+    """Yield a fault for each repeated key, of which YAML silently keeps only the last value."""
     if isinstance(node, yaml.MappingNode):
         seen = set()
         for key, value in node.value:
