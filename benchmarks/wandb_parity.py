@@ -29,9 +29,10 @@ from wandb_cases import distribution_case, grid_case, schema_case, stop_case, tr
 from litsweep.errors import ConfigError
 from litsweep.search.grid import GridSearch
 from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.contract import RunState
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.early_termination.hyperband import Hyperband, brackets, thresholds
-from litsweep.sweep.run import Run, RunState
+from litsweep.sweep.run import Run
 from litsweep.sweep.values import is_number
 
 Json = Any

@@ -17,7 +17,7 @@ from litsweep.cli.progress import MetricCheck, SummaryLine
 from litsweep.launch.result import SweepResult
 from litsweep.launch.watch import RunStatus, SweepStatus
 from litsweep.sweep.config import parse_sweep
-from litsweep.sweep.run import RunState
+from litsweep.sweep.contract import RunState
 from tests.live_server import LiveServer
 from tests.server.operations import UPSERT_SWEEP
 

@@ -10,7 +10,7 @@ from litsweep.cli.progress import SummaryLine, _panel
 from litsweep.launch.result import result_of
 from litsweep.launch.watch import RunStatus, SweepStatus
 from litsweep.sweep.config import parse_sweep
-from litsweep.sweep.run import RunState
+from litsweep.sweep.contract import RunState
 
 
 def sweep(runs: int = 1, **config: object) -> SweepStatus:

@@ -13,7 +13,7 @@ from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.result import BestRun, SweepResult
 from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
 from litsweep.sweep.config import parse_sweep
-from litsweep.sweep.run import RunState
+from litsweep.sweep.contract import RunState
 
 CONFIG = """
 program: agent.py

@@ -8,7 +8,7 @@ import pytest
 
 from litsweep.cli.time_left import TimeLeft, Workload, duration, rounded
 from litsweep.launch.watch import RunStatus
-from litsweep.sweep.run import RunState
+from litsweep.sweep.contract import RunState
 
 
 def run(begun: float, lasted: float | None, now: float, state: str = "finished", **more: object) -> RunStatus:

@@ -11,7 +11,8 @@ import torch
 
 from litsweep.search.searcher import searcher
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.run import Failure, Run, RunState, Suggestion
+from litsweep.sweep.contract import Failure, RunState
+from litsweep.sweep.run import Run, Suggestion
 
 Suggest = Callable[[SweepConfig, Sequence[Run], int, int], list[Suggestion]]
 

@@ -16,7 +16,7 @@ from litsweep.launch.disk import disk_shortage
 from litsweep.launch.options import SlotState
 from litsweep.launch.result import result_of
 from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
-from litsweep.sweep.run import RunState
+from litsweep.sweep.contract import RunState
 from tests.launch.conftest import MakeBench
 from tests.launch.processes import launched, wait_until
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from litsweep.launch.failure import classify, last_lines
-from litsweep.sweep.contract import Variable, report_failure, reported_failure
-from litsweep.sweep.run import Failure
+from litsweep.sweep.contract import Failure, Variable, report_failure, reported_failure
 
 PROGRAMS = [
     ("import torch; torch.empty(1 << 60)", Failure.OUT_OF_MEMORY),

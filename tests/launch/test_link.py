@@ -7,7 +7,7 @@ import pytest
 
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.link import FailureStreak, LineSocket, end_of
-from litsweep.sweep.run import Failure
+from litsweep.sweep.contract import Failure
 
 
 def pair() -> tuple[LineSocket, LineSocket]:

@@ -11,7 +11,7 @@ import pytest
 from litsweep.errors import LitsweepError
 from litsweep.launch.options import SlotState
 from litsweep.launch.slot import MODULES
-from litsweep.sweep.run import Failure
+from litsweep.sweep.contract import Failure
 from tests.launch.conftest import Bench, MakeBench
 from tests.launch.processes import agents_of, children, cmdline, launched, runs_of, wait_until
 from tests.live_server import LiveServer

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from litsweep import Controller, parse_sweep
+from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.reasons import DesignReason, RandomReason
-from litsweep.sweep.run import Failure, RunState, unreported_warning
+from litsweep.sweep.run import unreported_warning
 
 METRIC = {"name": "loss", "goal": "minimize"}
 GRID = {"a": {"values": [1, 2, 3]}}

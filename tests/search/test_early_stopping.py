@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 import pytest
 
+from litsweep.sweep.contract import RunState
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.early_termination.hyperband import Hyperband, brackets
 from litsweep.sweep.early_termination.median import MedianStopping
 from litsweep.sweep.early_termination.rule import CurveRule, StopDecision
 from litsweep.sweep.early_termination.successive_halving import SuccessiveHalving, rungs
 from litsweep.sweep.metric import Goal, Metric
-from litsweep.sweep.run import Run, RunState
+from litsweep.sweep.run import Run
 
 LOSS = Metric("loss")
 

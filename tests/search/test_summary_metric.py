@@ -8,7 +8,8 @@ from wandb.sdk.wandb_summary import Summary
 from litsweep import Controller, parse_sweep
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.observations import Observations, observe
-from litsweep.sweep.run import Run, RunState
+from litsweep.sweep.contract import RunState
+from litsweep.sweep.run import Run
 
 ACC = {"name": "acc", "goal": "maximize"}
 

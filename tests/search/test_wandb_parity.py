@@ -10,9 +10,10 @@ import pytest
 from litsweep.errors import ConfigError
 from litsweep.search.grid import GridSearch
 from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.contract import RunState
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.early_termination.hyperband import Hyperband, brackets, thresholds
-from litsweep.sweep.run import Run, RunState
+from litsweep.sweep.run import Run
 
 Case = dict[str, Any]
 CASES: list[Case] = json.loads(Path(__file__).with_name("wandb_cases.json").read_text())

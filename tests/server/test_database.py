@@ -16,8 +16,8 @@ from litsweep.server.store.projects import Project
 from litsweep.server.store.projects import projects as table
 from litsweep.server.store.runs import RunRecord, StoppedBy, find, runs
 from litsweep.server.store.tables import read_all, read_one
+from litsweep.sweep.contract import RunState
 from litsweep.sweep.reason import RequestReason
-from litsweep.sweep.run import RunState
 
 
 def count(backend: Backend) -> int:

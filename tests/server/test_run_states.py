@@ -11,8 +11,8 @@ from litsweep.server.backend import Backend
 from litsweep.server.store import projects, runs, sweeps
 from litsweep.server.store.runs import STATE_COLUMNS, RunRecord, StoppedBy
 from litsweep.server.store.sweeps import SweepState
+from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.reason import RequestReason
-from litsweep.sweep.run import Failure, RunState
 from tests.server import transitions
 
 TABLE = transitions.table(run_states)

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.metric import Goal, Metric
 from litsweep.sweep.pareto import best_of_sweep, best_so_far, front_of_sweep, non_dominated, percentile_ranks
-from litsweep.sweep.run import Failure, Run, RunState
+from litsweep.sweep.run import Run
 
 METRICS = (Metric("acc", Goal.MAXIMIZE), Metric("ms", Goal.MINIMIZE))
 

@@ -3,7 +3,8 @@
 import pytest
 
 from litsweep import Controller, parse_sweep
-from litsweep.sweep.run import STATE_WORDS, STOPPED_EARLY, RunState, count_words, state_word
+from litsweep.sweep.contract import RunState
+from litsweep.sweep.run import STATE_WORDS, STOPPED_EARLY, count_words, state_word
 
 
 def test_every_state_has_its_word() -> None:

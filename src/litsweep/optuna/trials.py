@@ -9,8 +9,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from litsweep.optuna.distributions import Stepped
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.contract import RunState
 from litsweep.sweep.metric import Goal, Metric
-from litsweep.sweep.run import Run, RunState
+from litsweep.sweep.run import Run
 from litsweep.sweep.space import Parameter, SearchSpace
 
 SAMPLED = "litsweep:sampled"

@@ -8,22 +8,14 @@ from dataclasses import replace
 from litsweep.errors import count
 from litsweep.search.searcher import searcher
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule, Forecast, StopDecision, Stopper
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import objective, objective_value
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
 from litsweep.sweep.reason import Reason, SuggestionReason, UnknownReason
-from litsweep.sweep.run import (
-    Failure,
-    History,
-    Run,
-    RunState,
-    Suggestion,
-    parse_history,
-    parse_summary,
-    unreported_warning,
-)
+from litsweep.sweep.run import History, Run, Suggestion, parse_history, parse_summary, unreported_warning
 from litsweep.sweep.summary import entries, is_aggregated
 from litsweep.sweep.values import checked_seed, is_number, show
 

@@ -30,7 +30,8 @@ from litsweep.server.store import runs, sweeps
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import AgentRecord, SweepRecord, SweepState
 from litsweep.server.wire_json import dumps
-from litsweep.sweep.run import RunState, Suggestion
+from litsweep.sweep.contract import RunState
+from litsweep.sweep.run import Suggestion
 
 Command = Mapping[str, Any]
 

@@ -24,8 +24,7 @@ from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.wire_json import dumps, number
-from litsweep.sweep.contract import AGENT_NAME
-from litsweep.sweep.run import RunState
+from litsweep.sweep.contract import AGENT_NAME, RunState
 
 Changes = dict[str, Any]
 

@@ -22,9 +22,10 @@ from litsweep.server.store.runs import RunMark, RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import number, with_numbers
 from litsweep.sweep.config import parse_sweep
+from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.early_termination.rule import StopDecision
 from litsweep.sweep.reasons import reason_from_json
-from litsweep.sweep.run import Failure, RunState, Suggestion
+from litsweep.sweep.run import Suggestion
 from litsweep.sweep.summary import find
 from litsweep.sweep.values import is_finite
 

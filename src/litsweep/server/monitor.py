@@ -14,8 +14,8 @@ from litsweep.server.store import runs, sweeps
 from litsweep.server.store.runs import RunRecord, StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
+from litsweep.sweep.contract import RunState
 from litsweep.sweep.early_termination.rule import StopDecision
-from litsweep.sweep.run import RunState
 
 FindRuns = Callable[[Connection, float], Sequence[RunRecord]]
 EndRun = Callable[[Connection, RunRecord], None]

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from litsweep.errors import Fault, count
-from litsweep.sweep.contract import UNREPORTED_WHY as UNREPORTED_WHY
-from litsweep.sweep.contract import Failure as Failure
-from litsweep.sweep.contract import RunState as RunState
+from litsweep.sweep.contract import UNREPORTED_WHY, Failure, RunState
 from litsweep.sweep.reason import SuggestionReason
 from litsweep.sweep.values import show
 

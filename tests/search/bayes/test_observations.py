@@ -11,7 +11,8 @@ from litsweep.search.bayes.engine import suggest
 from litsweep.search.bayes.model import Model
 from litsweep.search.bayes.observations import Observations, as_tensor, observe
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.run import Failure, Run, RunState
+from litsweep.sweep.contract import Failure, RunState
+from litsweep.sweep.run import Run
 
 
 def sweep(**rest: Any) -> SweepConfig:

@@ -8,7 +8,8 @@ from botorch.acquisition.multi_objective import logei
 
 from litsweep.search.bayes.engine import suggest
 from litsweep.sweep.config import parse_sweep
-from litsweep.sweep.run import Run, RunState
+from litsweep.sweep.contract import RunState
+from litsweep.sweep.run import Run
 
 CONFIG = parse_sweep(
     {

@@ -10,8 +10,9 @@ import torch
 
 from litsweep.search.bayes.engine import suggest
 from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.reasons import DesignReason
-from litsweep.sweep.run import Failure, Run, RunState
+from litsweep.sweep.run import Run
 
 Parameters = Mapping[str, Any]
 

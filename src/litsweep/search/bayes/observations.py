@@ -9,9 +9,10 @@ from torch import Tensor
 
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.metric import Impute, Metric
 from litsweep.sweep.objective import best_value, metric_values, objective_value
-from litsweep.sweep.run import Failure, Run, RunState
+from litsweep.sweep.run import Run
 from litsweep.sweep.summary import summary_values
 
 _NOT_DUE_TO_CONFIG = (Failure.SIGNAL, Failure.LOST, Failure.UNREPORTED)

@@ -10,10 +10,11 @@ from litsweep.server.dashboard.curves import rounded
 from litsweep.server.history_keys import flat
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.wire_json import number
+from litsweep.sweep.contract import RunState
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.reason import Reason, words
 from litsweep.sweep.reasons import reason_from_json
-from litsweep.sweep.run import RunState, count_words, state_word
+from litsweep.sweep.run import count_words, state_word
 from litsweep.sweep.values import is_finite
 
 Numbers = dict[str, float]

@@ -17,9 +17,9 @@ from litsweep.server.store import curves, files, lines, sweeps
 from litsweep.server.store.curves import Series
 from litsweep.server.store.files import FileRecord
 from litsweep.server.store.runs import RunRecord
+from litsweep.sweep.contract import UNREPORTED_WHY, Failure
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_value, last_value
-from litsweep.sweep.run import UNREPORTED_WHY, Failure
 from litsweep.sweep.summary import Summary, summary_values
 
 MAX_POINTS = 1_000

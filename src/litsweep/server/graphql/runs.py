@@ -33,8 +33,8 @@ from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord, StoppedBy, plain_config
 from litsweep.server.store.sweeps import short_id
 from litsweep.server.wire_json import dumps
+from litsweep.sweep.contract import RunState
 from litsweep.sweep.reason import RequestReason
-from litsweep.sweep.run import RunState
 
 # The input fields of the columns that the client may write. Tags, config and summary need a conversion.
 _SAME_NAME = ("display_name", "group_name", "job_type", "description", "notes", "commit", "host")

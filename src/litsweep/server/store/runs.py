@@ -14,7 +14,7 @@ from sqlalchemy.schema import UniqueConstraint
 from litsweep.server.store.projects import projects
 from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, agents, sweeps
 from litsweep.server.store.tables import INDEX, Id, Joined, read_all, read_one, table
-from litsweep.sweep.run import Failure, RunState
+from litsweep.sweep.contract import Failure, RunState
 
 Values = Mapping[str, Any]
 ALIVE = tuple(state for state in RunState if state.is_alive)

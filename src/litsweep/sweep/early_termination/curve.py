@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from litsweep.sweep.contract import RunState
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import metric_values
-from litsweep.sweep.run import Run, RunState
+from litsweep.sweep.run import Run
 
 
 @dataclass(frozen=True)
