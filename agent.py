@@ -1,4 +1,4 @@
-"""The `program:` of every sweep: trains one model with the flags it is given."""
+"""The `program:` of a sweep: trains and tests one model with the given flags."""
 
 import sys
 

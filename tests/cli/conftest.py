@@ -1,4 +1,4 @@
-"""What the tests of commands share: a client without the settings of an earlier test."""
+"""Fixtures: a client without the settings of an earlier test."""
 
 import sys
 from collections.abc import Iterator

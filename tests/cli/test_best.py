@@ -1,4 +1,4 @@
-"""`litsweep best`: a command that works at this prompt, and the front where there are several metrics."""
+"""`litsweep best`: a command that can be pasted, and the front of several metrics."""
 
 import json
 import subprocess
@@ -54,7 +54,7 @@ TWO = {
 def add_run(
     server: LiveServer, sweep: str, name: str, x: int, loss: float, speed: float, y: object = 0
 ) -> None:
-    """It logs the two metrics apart, and ends."""
+    """Add a run that logs the two metrics in separate rows and ends."""
     config = json.dumps({"x": {"value": x}, "y": {"value": y}})
     server.graphql(UPSERT_RUN, name=name, project="p", entity="local", sweep=sweep, config=config)
     rows = [json.dumps(row) for row in ({"loss": loss, "_step": 0}, {"speed": speed, "_step": 1})]
@@ -102,7 +102,7 @@ def test_a_function_s_sweep_has_no_command(
     module_server: LiveServer, module_env: dict[str, str], tmp_path: Path
 ) -> None:
     said = best_of(READS_ONLY, "run-2", module_server, module_env, tmp_path)
-    expected = "The sweep names no program: to repeat it, call your function with {'x': 1, 'y': 0}"
+    expected = "The sweep names no program: to repeat the run, call your function with {'x': 1, 'y': 0}"
     assert f"{expected}\n" in said and "Repeat it:" not in said
 
 
@@ -123,7 +123,7 @@ def best_of(
     folder: Path,
     y: object = 0,
 ) -> str:
-    """What `litsweep best` prints of a sweep with one run."""
+    """Return the output of `litsweep best` for a sweep with one run."""
     made = server.graphql(UPSERT_SWEEP, config=yaml.dump(config))["upsertSweep"]["sweep"]["name"]
     add_run(server, made, run, 1, 0.5, 9.0, y)
     command = [sys.executable, "-m", "litsweep", "best", f"local/p/{made}"]

@@ -1,4 +1,4 @@
-"""W&B's own environment variables mean to `litsweep run` and `launch` what they mean to the stock client."""
+"""W&B's environment variables mean the same for `litsweep run` and `launch` as for the stock client."""
 
 import json
 import subprocess
@@ -80,7 +80,7 @@ def start(argv: list[str], environ: dict[str, str], folder: Path) -> "subprocess
 
 
 def told(agent: str, server: LiveServer, client_env: dict[str, str], folder: Path) -> dict[str, object]:
-    """What a run sees of itself under VARIABLES, by `litsweep run` with this kind of agent."""
+    """Return what a run of `litsweep run` with this agent sees under VARIABLES."""
     (folder / "train.py").write_text(TELLS)
     (folder / "files").mkdir(exist_ok=True)
     (folder / f"{agent}.yaml").write_text(SWEEP % agent)
@@ -89,7 +89,7 @@ def told(agent: str, server: LiveServer, client_env: dict[str, str], folder: Pat
     process = start([*LITSWEEP, "run", f"{agent}.yaml", *flags], environ, folder)
     out, said = process.communicate(timeout=120)
     assert process.returncode == 0 and "Sweep New Team/mine/" in out, said
-    assert f"server of {server.data_dir}, not on WANDB_BASE_URL=https://wandb.example" in said
+    assert f"server of {server.data_dir}, not WANDB_BASE_URL=https://wandb.example" in said
     result: dict[str, object] = json.loads((folder / f"told-{agent}.json").read_text())
     return result
 
@@ -195,7 +195,7 @@ def test_modes_in_which_runs_reach_the_server(mode: str) -> None:
 
 
 def refused(argv: list[str], name: str, value: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """What a command says to one wrong variable, in a process whose client has not been set up."""
+    """Return the message of a command for one wrong variable, in a new process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(name, value)
         assert main(argv) == 1
@@ -233,7 +233,7 @@ def test_values_that_every_agent_refuses(
             "short",
             "WANDB_API_KEY: a key has 40 characters or more, this one has 5; `litsweep env`",
         ),
-        ("WANDB_IDENTITY_TOKEN_FILE", "/a/file", "the client takes one of them; unset the other"),
+        ("WANDB_IDENTITY_TOKEN_FILE", "/a/file", "the client refuses both; unset one"),
         ("WANDB_BASE_URL", "127.0.0.1:8765", "WANDB_BASE_URL: must begin with http:// or https://"),
     ],
 )

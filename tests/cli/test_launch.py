@@ -1,4 +1,4 @@
-"""What `litsweep launch` refuses, and what it says at its end."""
+"""`litsweep launch`: refused options, and its last messages."""
 
 import dataclasses
 import io
@@ -67,8 +67,7 @@ with wandb.init() as run:
 
 
 def launch(sweep: str, folder: Path, environ: dict[str, str], *flags: str) -> tuple[int, str]:
-    """The exit status of `litsweep launch` on a machine without GPUs, and what it says, of which nothing is
-    a terminal."""
+    """Return the exit code and the output of `litsweep launch` without a GPU and a terminal."""
     done = subprocess.run(
         [sys.executable, "-m", "litsweep", "launch", sweep, *flags],
         env=environ | {"PATH": str(Path(sys.executable).parent)}, cwd=folder,
@@ -83,7 +82,7 @@ def test_a_launch_by_id_on_a_machine_without_a_gpu(
     (tmp_path / "train.py").write_text(TRAIN)
     sweep = server.graphql(UPSERT_SWEEP, config=yaml.dump(CONFIG))["upsertSweep"]["sweep"]["name"]
     status, said = launch(sweep, tmp_path, client_env, "--gpus", "0,1")
-    assert status == 1 and "--gpus: must name GPUs of this machine, got 0,1; here is none" in said
+    assert status == 1 and "--gpus: must name GPUs of this machine, got 0,1; it has none" in said
     status, said = launch(sweep, tmp_path, client_env)
     assert status == 0
     assert said.startswith("No GPU found: one agent on the CPU")

@@ -1,4 +1,4 @@
-"""A person's mistakes end in one paragraph with path, value and fix, a non-zero exit and no traceback."""
+"""A user's mistake gives one paragraph with path, value and fix, a non-zero exit and no traceback."""
 
 import signal
 import socket
@@ -41,7 +41,7 @@ def sweep_file(
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
-    """What a failing command says: once on stderr, nothing on stdout, no traceback."""
+    """Return the message of a failing command: once on stderr, nothing on stdout, no traceback."""
     assert main(argv) not in (0, None)
     out, err = capsys.readouterr()
     assert out == ""
@@ -150,7 +150,7 @@ def test_one_of_several_metrics_that_no_run_logs(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_best_of_what_runs_monitor_is_a_metric_of_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pipeline writes it into the summary."""
+    """The pipeline writes `best_` and the monitored metric into the summary."""
     monkeypatch.setattr(pipeline, "logged_metrics", lambda argv: {"val_acc"})
     space = {"seed": {"value": 1}}
     for name in ("best_val_acc", "best_val_ac"):

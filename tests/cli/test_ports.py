@@ -1,4 +1,4 @@
-"""`--port` is obeyed or refused, and every address that is printed is that of the server in use."""
+"""`--port` is obeyed or refused, and printed addresses are those of the server in use."""
 
 import os
 import socket
@@ -69,7 +69,7 @@ def test_a_data_folder_has_one_server(server: LiveServer) -> None:
             assert backend.url == server.url
     other = server.port + 1
     refused = pytest.raises(
-        LitsweepError, match=f"--port {other}: a server runs on .* at {server.url}; leave"
+        LitsweepError, match=f"--port {other}: a server already runs on .*, at {server.url}; leave"
     )
     with refused, shared_server(server.data_dir, other):
         pass

@@ -1,4 +1,4 @@
-"""What a sweep's `program` may be: `check` knows what is not there, and `run` runs the rest."""
+"""Kinds of `program`: `check` finds missing ones, and `run` runs the others."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def sweep(program: str | None, command: Sequence[str] | None = None) -> SweepCon
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with a program of every kind."""
+    """Make a working folder with a program of every kind, and enter it."""
     monkeypatch.chdir(tmp_path)
     for name in (
         "src/pkg/__init__.py",
@@ -86,7 +86,7 @@ def test_what_can_run(program: str | None, command: list[str] | None, folder: Pa
     ("program", "command", "said"),
     [
         ("gone.py", None,
-         "program: must be a file in the folder where agents start, got 'gone.py'; start in"),
+         "program: must be a file in the working folder, got 'gone.py'; start in"),
         ("src", None, "program: must be a file"),
         ("https://host/train.py", None, "program: must be a file"),
         ("~/train.py", None, "program: must be a file"),
@@ -186,7 +186,7 @@ def start(
     environ: dict[str, str],
     server: LiveServer,
 ) -> "subprocess.Popen[str]":
-    """`litsweep run` of a sweep of one run."""
+    """Execute `litsweep run` on a sweep of one run."""
     top: dict[str, object] = {"program": program, "method": "grid", "metric": {"name": "loss"}}
     top |= {"parameters": {"x": {"value": 3.0}}, "command": command}
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(top))

@@ -1,4 +1,4 @@
-"""What the terminal says of a sweep."""
+"""The live view of a sweep."""
 
 import io
 
@@ -14,7 +14,7 @@ from litsweep.sweep.contract import RunState
 
 
 def sweep(runs: int = 1, **config: object) -> SweepStatus:
-    """A sweep whose runs started no W&B run."""
+    """Return a sweep whose runs started no W&B run."""
     default = {"method": "grid", "metric": {"name": "loss", "goal": "minimize"}}
     ended = [
         RunStatus(

@@ -1,4 +1,4 @@
-"""`litsweep run` from start to end: what a person reads, and what is true of it."""
+"""`litsweep run` from start to end: its output and its result."""
 
 import json
 import os
@@ -30,7 +30,7 @@ with wandb.init() as run:
 def run_sweep(
     folder: Path, environ: dict[str, str], program: str, *flags: str
 ) -> "subprocess.CompletedProcess[str]":
-    """`litsweep run` in `folder`, on a server of its own."""
+    """Execute `litsweep run` in `folder`, on a server of its own."""
     (folder / "train.py").write_text(program)
     (folder / "sweep.yaml").write_text(SWEEP)
     own = {name: value for name, value in environ.items() if not name.startswith("WANDB_BASE")}
@@ -71,7 +71,7 @@ def test_a_program_that_crashes_says_why_and_where_its_log_is(
     assert log is not None
     assert "no_such_module" in (tmp_path / log[1]).read_text()
     assert (
-        "The sweep is not finished. To continue with a running server: litsweep launch 'Team X/"
+        "The sweep is not finished. While a server runs, continue it with: litsweep launch 'Team X/"
         in done.stderr
     )
 
@@ -79,7 +79,7 @@ def test_a_program_that_crashes_says_why_and_where_its_log_is(
 def test_a_metric_that_no_run_logged(tmp_path: Path, environ: dict[str, str]) -> None:
     done = run_sweep(tmp_path, environ, LOGS % "los")
     assert done.returncode == 1
-    assert "No best run: no run logged loss; what they logged: los" in done.stdout
+    assert "No best run: no run logged loss; the runs logged los" in done.stdout
     assert json.loads((tmp_path / "result.json").read_text())["best"] is None
 
 

@@ -1,4 +1,4 @@
-"""`litsweep scheduler`: two files that lose nothing of the sweep, or a refusal that says why."""
+"""`litsweep scheduler`: two files with the whole sweep, or a message that says why not."""
 
 from pathlib import Path
 from typing import Any
@@ -89,15 +89,15 @@ def test_it_writes_its_own_files_anew_and_no_others(capsys: pytest.CaptureFixtur
         ({"method": "random", "early_terminate": None}, "method: must be bayes, got random"),
         (
             {"method": "custom", "early_terminate": None, "scheduler": {"engine": "optuna"}},
-            "scheduler: exists already",
+            "scheduler: is present already",
         ),
         (
             {"parameters": {"model": {"parameters": {"lr": {"min": 0.0, "max": 1.0}}}}, "litsweep": None},
-            "parameters.model.lr: is nested, which W&B's scheduler cannot hand out; write `model.lr:`",
+            "parameters.model.lr: is nested, which W&B's scheduler does not support; write `model.lr:`",
         ),
         (
             {"parameters": {"x": {"values": [False, 0]}}, "litsweep": None},
-            "parameters.x: Optuna takes False and 0 for one value; write one of them as text",
+            "parameters.x: Optuna does not distinguish False and 0; write one of them as text",
         ),
         (
             {"metric": None, "metrics": [{"name": "a"}, {"name": "b"}]},

@@ -1,4 +1,4 @@
-"""The server that `litsweep run` starts serves all that come, and ends with the last of them."""
+"""All `litsweep run` on a data folder share one server, which ends with the last of them."""
 
 import stat
 from contextlib import ExitStack

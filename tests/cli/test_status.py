@@ -1,4 +1,4 @@
-"""The sweeps of a server: found by id, listed, and told in the words that the pages use."""
+"""The sweeps of a server: found by id and listed, with the same words as on the pages."""
 
 import io
 import json
@@ -43,7 +43,7 @@ WORDS = ", ".join(f"1 {word}" for word in STATES)
 
 
 class Swept(LiveServer):
-    """A server with a sweep that has a run of every state, and one in a project of another entity."""
+    """A server with two sweeps: one has a run in every state, the other belongs to another entity."""
 
     all_states = other = ""
 
@@ -74,7 +74,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swept]:
 
 @pytest.fixture
 def at_server(swept: Swept, monkeypatch: pytest.MonkeyPatch) -> Swept:
-    """This process talks to the server."""
+    """Connect this process to the server."""
     monkeypatch.setenv("WANDB_BASE_URL", swept.url)
     monkeypatch.setenv("WANDB_API_KEY", swept.key)
     for name in ("WANDB_ENTITY", "WANDB_PROJECT"):
@@ -124,7 +124,7 @@ def test_an_unknown_id_says_how_to_list(
 
 
 class Cloud(BaseHTTPRequestHandler):
-    """W&B's cloud as far as a search by id goes: there the same id may be in several projects."""
+    """A part of W&B's cloud for a search by id: the same id may exist in several projects."""
 
     def do_POST(self) -> None:
         query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -160,7 +160,7 @@ def test_an_ambiguous_id_lists_the_paths() -> None:
 
 
 def test_every_state_has_one_word_everywhere(swept: Swept, tmp_path: Path) -> None:
-    """`status`, `best` and its JSON use the words of the one table, in its order, as the pages do."""
+    """`status`, `best`, its JSON and the pages use the words of one table, in its order."""
     assert list(STATES) == [str(word) for word in STATE_WORDS]
     commands = [["status", swept.all_states], ["best", f"p/{swept.all_states}", "--json", "out.json"]]
     code = f"from litsweep.cli import main\nfor command in {commands}:\n    assert main(command) == 0"
@@ -176,7 +176,7 @@ def test_every_state_has_one_word_everywhere(swept: Swept, tmp_path: Path) -> No
 
 
 def test_a_reader_that_leaves_is_no_error(at_server: Swept, tmp_path: Path) -> None:
-    """As `litsweep status | head -0`."""
+    """For example `litsweep status | head -0`."""
     with subprocess.Popen(
         [sys.executable, "-m", "litsweep", "status"], env=client_environment(at_server, tmp_path),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -1,4 +1,4 @@
-"""The table of the slots as a terminal of 80 columns shows it."""
+"""The table of the slots in a terminal of 80 columns."""
 
 import dataclasses
 import io

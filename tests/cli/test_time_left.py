@@ -1,4 +1,4 @@
-"""The time left on simulated clocks: it falls while one waits, and rises only on news."""
+"""The time left on simulated clocks: it falls with time, and rises only after a run ended."""
 
 import random
 import re
@@ -12,7 +12,7 @@ from litsweep.sweep.contract import RunState
 
 
 def run(begun: float, lasted: float | None, now: float, state: str = "finished", **more: object) -> RunStatus:
-    """A run as the server has it at `now`; `lasted` is None for one that still runs."""
+    """Return a run as the server has it at `now`. `lasted` is None for a running one."""
     ended = lasted is not None and begun + lasted <= now
     return RunStatus(
         "r", "r", "", RunState(state) if ended else RunState.RUNNING, {}, {}, None, None, {},
@@ -22,7 +22,7 @@ def run(begun: float, lasted: float | None, now: float, state: str = "finished",
 
 
 def looks(lasting: Sequence[float], agents: int, total: int | None) -> Iterator[tuple[int, float | None]]:
-    """Runs ended, and the seconds said to be left, every two seconds of a sweep."""
+    """Yield the number of ended runs and the predicted seconds left, every two seconds of a sweep."""
     free, times = [0.0] * agents, []
     for seconds in lasting:
         begun = min(free)
@@ -78,7 +78,7 @@ def test_a_run_that_outlasts_the_mean_is_expected_to_end_with_the_longer_ones() 
 
 
 def test_the_last_round_takes_a_whole_run() -> None:
-    """Five runs of a minute on two agents: three rounds, whatever five halves of a minute are."""
+    """Five runs of a minute on two agents take three minutes, not two and a half."""
     assert Workload([60, 60], [], 5, 2).seconds_left() == 180
     assert Workload([60, 60], [], 10**6, 10).seconds_left() == pytest.approx(6 * 10**6, rel=0.001)
 

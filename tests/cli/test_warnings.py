@@ -1,4 +1,4 @@
-"""A warning tells what may go wrong here; what concerns W&B's cloud only is a note apart."""
+"""Warnings are about this machine. Notes about W&B's cloud are listed separately."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The contract of every backbone: images in, logits out, all of it trained."""
+"""The contract of every backbone: images in, logits out, all weights trained."""
 
 import pytest
 import torch
@@ -33,7 +33,7 @@ def test_features_are_dropped_in_training_only(network: nn.Module) -> None:
 
 
 def test_building_draws_only_weights(network: nn.Module) -> None:
-    """Batch statistics are fresh: the trial with blank images left no trace."""
+    """Batch statistics are unused: trying blank images does not change them."""
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     for norm in norms:
         assert norm.running_mean is not None

@@ -1,4 +1,4 @@
-"""The contract of every data set: what a model and a sweep may rely on, whatever the images."""
+"""The contract of every data set: its guarantees for models and sweeps."""
 
 import pickle
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What every launcher does: run a sweep to its end, one W&B run per trial, and leave no process behind."""
+"""The contract of every launcher: a finished sweep, one W&B run per trial, no process left."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What every searcher owes, whatever its method: grid, random, bayes."""
+"""The contract of every searcher: grid, random, bayes."""
 
 import math
 import random as global_random
@@ -18,7 +18,7 @@ Suggest = Callable[[SweepConfig, Sequence[Run], int, int], list[Suggestion]]
 
 
 def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list[Suggestion]:
-    """What a new searcher of the config's method suggests."""
+    """Return the suggestions of a new searcher for the config."""
     tried = {config.space.key(run.parameters) for run in runs}
     return searcher(config, seed).suggest(runs, tried, n)
 
@@ -50,7 +50,7 @@ def config_of(method: str, parameters: Mapping[str, Any], **ours: Any) -> SweepC
 
 
 def follow(method: str, config: SweepConfig, n: int, batch: int = 1, seed: int = 0) -> list[Run]:
-    """Runs of `n` suggestions, each finished with some loss before the next batch is asked for."""
+    """Return the runs of `n` suggestions. Each batch finishes with some loss before the next request."""
     runs: list[Run] = []
     while len(runs) < n:
         proposals = METHODS[method](config, runs, min(batch, n - len(runs)), seed)
@@ -97,7 +97,7 @@ def test_the_same_runs_and_seed_give_the_same_answer(method: str, seed: int) -> 
 
 
 def global_generators() -> list[str]:
-    """The state of every random generator that is shared by a whole process."""
+    """Return the states of the random generators that a whole process shares."""
     return [repr(global_random.getstate()), repr(np.random.get_state()), repr(torch.get_rng_state())]
 
 

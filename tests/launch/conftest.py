@@ -1,4 +1,4 @@
-"""A sweep on a real server, of a program that trains in no time."""
+"""Fixtures: a sweep on a real server, of a program that trains in no time."""
 
 import json
 import re
@@ -33,7 +33,7 @@ with wandb.init() as run:
 
 @dataclass(frozen=True)
 class Bench:
-    """A sweep and where it runs."""
+    """A sweep, its server and its working folder."""
 
     sweep: str
     folder: Path
@@ -44,7 +44,7 @@ class Bench:
         return launch(self.sweep, LaunchOptions(environ=self.environ, **options), driver=driver)
 
     def runs(self) -> list[dict[str, Any]]:
-        """Name, state and summary of every run, as the public API reads them."""
+        """Return name, state and summary of every run from the public API."""
         query = """query Runs($e: String!, $p: String!) { project(name: $p, entityName: $e) {
             runs(first: 500) { edges { node { name state summaryMetrics historyLineCount config } } } } }"""
         data = self.api._call(query, e=self.api.path.entity, p=self.api.path.project)
@@ -55,11 +55,11 @@ class Bench:
         return Counter(run["state"] for run in self.runs())
 
     def logs(self) -> list[Path]:
-        """The slots' logs."""
+        """Return the logs of the slots."""
         return list(self.folder.glob("logs/*/slot-*.log"))
 
     def left_over(self) -> list[int]:
-        """Processes that were started for this sweep and still live."""
+        """Return the processes that were started for this sweep and still live."""
         return process.marked(f"WANDB_DIR={self.environ['WANDB_DIR']}")
 
 
@@ -70,7 +70,7 @@ MakeBench = Callable[..., Bench]
 def bench(
     server: LiveServer, client_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> MakeBench:
-    """Make a sweep of `script` with `config` on top of a random search over x, and work in its folder."""
+    """Return a function that makes a sweep of `script`: a random search over x, changed by `config`."""
 
     def make(script: str = QUICK, project: str = "p", **config: Any) -> Bench:
         monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""What a program finds in its process, as JSON. It knows nothing of how it was started."""
+"""Prints the state of its process as JSON, however it was started."""
 
 import atexit
 import contextvars
@@ -41,7 +41,7 @@ def double(x: int) -> int:
 
 
 def random_numbers() -> dict[str, Any]:
-    """One number of every generator; no two processes have the same."""
+    """Return one number of every generator. They differ between any two processes."""
     return {
         "hash": hash("x"),
         "multiprocessing": multiprocessing.current_process().authkey.hex(),
@@ -153,7 +153,7 @@ def packages() -> dict[str, Any]:
 
 
 def code() -> dict[str, Any]:
-    """That functions of the program can be pickled for other processes, read and traced."""
+    """Return whether functions of the program can be pickled for other processes, inspected and traced."""
     try:
         raise KeyError("x")
     except KeyError:

@@ -19,7 +19,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
 
 @contextmanager
 def launched(made: Bench, agents: str, **options: object) -> Iterator["subprocess.Popen[str]"]:
-    """The launcher as a process of its own, which prints its exit code; killed when the block is left."""
+    """Start the launcher as a process that prints its exit code. Kill it at the end of the block."""
     code = (
         "import sys; from litsweep.launch.local import *; "
         f"print(launch(sys.argv[1], LaunchOptions(agents=int(sys.argv[2]), **{options!r})).exit_code)"
@@ -35,12 +35,12 @@ def launched(made: Bench, agents: str, **options: object) -> Iterator["subproces
 
 
 def agents_of(made: Bench) -> list[int]:
-    """The agents' processes: those of the launch whose parent is the launcher."""
+    """Return the agents' processes: those of the launch whose parent is the launcher."""
     return [pid for pid in made.left_over() if b"litsweep.launch.agent" in cmdline(pid) and _leads(pid)]
 
 
 def runs_of(made: Bench) -> list[int]:
-    """The runs' processes: forked from an agent, in a session of their own."""
+    """Return the runs' processes: forks of an agent that lead a session."""
     agents = agents_of(made)
     return [pid for agent in agents for pid in children(agent)]
 
@@ -53,7 +53,7 @@ def cmdline(pid: int) -> bytes:
 
 
 def _leads(pid: int) -> bool:
-    """Whether an agent proper: a forked run leads a session too, but its parent is an agent."""
+    """Return True for an agent. A forked run leads a session too, but its parent is an agent."""
     parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     return b"litsweep.launch.agent" not in cmdline(parent)
 

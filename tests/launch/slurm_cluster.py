@@ -40,7 +40,7 @@ PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 
 
 def why_not() -> str:
-    """Why no cluster can be started here; empty when one can."""
+    """Return why no cluster can be started here; empty if one can."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
         return f"needs {', '.join(missing)} (apt-get install slurm-wlm munge)"
@@ -48,7 +48,7 @@ def why_not() -> str:
 
 
 class SlurmCluster:
-    """Start it, use `environ`, stop it."""
+    """A cluster: call `start`, use `environ`, call `stop`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -76,7 +76,7 @@ class SlurmCluster:
         _wait_for(lambda: "idle" in self.ask("sinfo", "--noheader", "--format=%t"))
 
     def ask(self, *argv: str) -> str:
-        """What a Slurm command prints."""
+        """Return the output of a Slurm command."""
         environ = os.environ | self.environ
         return subprocess.run(argv, env=environ, capture_output=True, text=True, check=False).stdout
 

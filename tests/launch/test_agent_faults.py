@@ -1,4 +1,4 @@
-"""What goes wrong around an agent: answers that are none, a stop at a bad moment, folders that vanish."""
+"""Faults around an agent: invalid answers, a stop at a bad moment, folders that vanish."""
 
 import shutil
 import subprocess
@@ -68,7 +68,7 @@ def test_a_stop_that_comes_before_the_run_is_there_reaches_it(tmp_path: Path) ->
 
 @pytest.fixture
 def answering() -> Iterator[Callable[[bytes], str]]:
-    """Starts a server that answers everything with the given bytes; returns its URL."""
+    """Start a server that answers every request with the given bytes. Return its URL."""
     servers: list[HTTPServer] = []
 
     def start(answer: bytes) -> str:

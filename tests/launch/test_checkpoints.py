@@ -51,7 +51,7 @@ def test_a_launch_leaves_the_checkpoints_of_the_best_three(
 
 
 def status_of(state: str, *runs: tuple[str, RunState, Mapping[str, float]]) -> SweepStatus:
-    """A sweep for the highest `acc` and the lowest `ms`, as its watch reads it."""
+    """Return the status of a sweep for the highest `acc` and the lowest `ms`."""
     metrics = [{"name": "acc", "goal": "maximize"}, {"name": "ms"}]
     config = parse_sweep(
         {"method": "bayes", "metrics": metrics, "parameters": {"x": {"min": 0.0, "max": 1.0}}}
@@ -89,7 +89,7 @@ def test_what_a_crashed_run_left_stays_until_the_sweep_is_over(state: str, kept:
 def test_with_log_model_the_best_run_s_checkpoint_is_an_artifact_that_a_lost_folder_does_not_touch(
     bench: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The whole way: launched, ended by SIGTERM in the second run, its folder lost, launched again."""
+    """The sweep is launched, ended by SIGTERM in the second run, loses its folder, and is launched again."""
     fixed = {
         "data.dataset": "digits",
         "model.width": 4,

@@ -1,4 +1,4 @@
-"""The sweep's command, filled in: checked against the stock client's own expansion."""
+"""The sweep's command with its macros filled in, compared with the stock client's own expansion."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ ODD_NAMES: dict[str, dict[str, object]] = {
 
 
 def stock(template: list[str], args_file: Path, args: dict[str, dict[str, object]]) -> tuple[str, ...]:
-    """What the stock agent runs, with this interpreter in place of `python`."""
+    """Return what the stock agent runs, with this interpreter in place of `python`."""
     macros = create_sweep_command_args({"args": args})
     macros |= {
         "env": ["/usr/bin/env"],
@@ -144,7 +144,7 @@ def test_starts_what_the_stock_agent_itself_would_start(
 
 
 def test_the_python_of_another_environment_runs_its_scripts_itself(tmp_path: Path) -> None:
-    """It has other packages. The same binary may be the Python of two environments."""
+    """The other Python has other packages. The same binary may be the Python of two environments."""
     for name in ("python", "python3"):
         (tmp_path / name).symlink_to(Path(sys.executable).resolve())
     environ = {"PATH": f"{tmp_path}:{Path(sys.executable).parent}"}

@@ -27,7 +27,7 @@ def two_ranks(bench: MakeBench, epochs: int) -> Bench:
 
 
 def ranks(made: Bench) -> list[int]:
-    """All processes of the run's session that run agent.py."""
+    """Return the processes of the run's session that run agent.py."""
     (leader,) = runs_of(made)
     return [pid for pid in made.left_over() if os.getsid(pid) == leader and _is_rank(pid)]
 

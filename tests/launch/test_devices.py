@@ -1,4 +1,4 @@
-"""From the machine's GPUs to slots."""
+"""Slots from the GPUs of the machine."""
 
 from pathlib import Path
 
@@ -95,8 +95,8 @@ def test_a_named_gpu_is_there(names: str, environ: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("names", "missing"),
     [
-        ("0,3", "--gpus: must name GPUs of this machine, got 3; here are MIG-"),
-        ("GPU-3333", "got GPU-3333; here are"),
+        ("0,3", "--gpus: must name GPUs of this machine, got 3; it has MIG-"),
+        ("GPU-3333", "got GPU-3333; it has"),
     ],
 )
 def test_a_named_gpu_is_missing(names: str, missing: str) -> None:
@@ -105,7 +105,7 @@ def test_a_named_gpu_is_missing(names: str, missing: str) -> None:
 
 
 def test_no_gpu_can_be_named_where_there_is_none() -> None:
-    with pytest.raises(ConfigError, match="got 0,1; here is none; --gpus none is the CPU"):
+    with pytest.raises(ConfigError, match="got 0,1; it has none; --gpus none uses the CPU"):
         check_present(["0", "1"], {}, lambda: "")
 
 

@@ -1,4 +1,4 @@
-"""A new launcher: one module and one line of the registry. It is a worked example, too."""
+"""A new launcher: one module and its name in the registry. It is also an example."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Why a run ended, from its exit code and last lines: real exceptions of real processes."""
+"""The failure of a run from its exit code and last lines: real exceptions of real processes."""
 
 import subprocess
 import sys

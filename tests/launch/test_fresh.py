@@ -1,4 +1,4 @@
-"""A run that is forked finds what it would find as a new process."""
+"""A forked run has the same process state as a new process."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def probes(made: Bench) -> list[dict[str, Any]]:
 
 
 def as_new_process(made: Bench, run: dict[str, Any]) -> dict[str, Any]:
-    """What the probe finds when the stock agent's command line starts it."""
+    """Return what the probe finds as a new process."""
     given = {name: run["environ"][name] for name in ("LITSWEEP_SLOT", "LITSWEEP_FAILURE_FILE", *WANDB_GIVES)}
     cpus = str(cpu_count())
     slot = {"CUDA_VISIBLE_DEVICES": "", "MKL_NUM_THREADS": cpus, "OPENBLAS_NUM_THREADS": cpus}

@@ -1,4 +1,4 @@
-"""The words between agent and supervisor."""
+"""The messages between agent and supervisor."""
 
 import socket
 from dataclasses import asdict

@@ -87,7 +87,7 @@ def test_out_of_memory_is_told_to_the_server(bench: MakeBench) -> None:
 
 
 def starts(made: Bench) -> int:
-    """How many runs were started, attempts counted one by one."""
+    """Return how many attempts of all runs were started."""
     return "".join(log.read_text() for log in made.logs()).count(" started, pid ")
 
 
@@ -220,7 +220,7 @@ def test_ctrl_c(bench: MakeBench, presses: int, state: str, exit_code: int) -> N
 
 @pytest.mark.parametrize("agent", ["warm", pytest.param("stock", marks=pytest.mark.slow)])
 def test_programs_that_start_no_run_close_the_slot(bench: MakeBench, agent: str) -> None:
-    """Their runs are not repeated, and the sweep is not used up."""
+    """Their runs are not repeated, and the slot closes after three of them."""
     made = bench("print('worked')")
     outcome = made.launch(gpus="none", agent=agent)
     (slot,) = outcome.closed

@@ -1,4 +1,4 @@
-"""A run taken off its slot ten times goes on each time as if nothing had happened."""
+"""A run that is preempted ten times resumes each time without a trace in its history."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def make(bench: MakeBench, project: str, **changed: object) -> Bench:
 
 
 def history(made: Bench) -> list[dict[str, Any]]:
-    """The only run's rows, without their clocks."""
+    """Return the rows of the only run, without their times."""
     query = """query History($e: String!, $p: String!, $r: String!) { project(name: $p, entityName: $e) {
         run(name: $r) { history(samples: 100000) } } }"""
     (run,) = made.runs()
@@ -51,7 +51,7 @@ def comparable(row: dict[str, Any]) -> dict[str, float]:
 
 
 def preempt(made: Bench, most: int, moments: random.Random) -> int:
-    """Launch, and send the run SIGTERM at random moments, until it is over; returns how often it left."""
+    """Launch, and send the run SIGTERM at random moments until it ends. Return how often it was preempted."""
     with launched(made, "1") as launcher:
         for _ in range(most):
             wait_until(lambda: launcher.poll() is not None or (made.states()["running"] and runs_of(made)))
@@ -66,7 +66,7 @@ def preempt(made: Bench, most: int, moments: random.Random) -> int:
 
 
 def test_a_cluster_that_signals_every_process_of_a_job_loses_no_row(bench: MakeBench) -> None:
-    """As Slurm does: the agent, the run, and W&B's service, which holds rows back for up to 15 s."""
+    """Slurm signals the agent, the run, and W&B's service, which may hold rows for up to 15 s."""
     small = {"data.batch_size": 32, "model.width": 4, "trainer.max_epochs": 500, "patience": 0}
     made = make(bench, "p", log_model=True, **small)
     made.environ["WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL"] = "15"

@@ -1,4 +1,4 @@
-"""Which imports of a program are made before it runs: those that nothing it does can change."""
+"""The imports of a program that are made before it runs: those that its code cannot change."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ SETS = 'import os\nos.environ["BACKEND"] = "set"\n'
 
 
 def packages(folder: Path, **sources: str) -> str:
-    """Install packages below `folder`; returns the PYTHONPATH that finds them."""
+    """Install packages below `folder`. Return their PYTHONPATH."""
     site = folder / "site-packages"
     for name, source in sources.items():
         (site / name).mkdir(parents=True)
@@ -27,7 +27,7 @@ def write(folder: Path, **sources: str) -> None:
 
 
 def planned(folder: Path, source: str) -> list[str]:
-    """The packages of the standard library that a program's plan holds."""
+    """Return the packages of the standard library in a program's plan."""
     (folder / "program.py").write_text(source)
     return [found.module for found in plan(folder / "program.py").imports]
 
@@ -110,7 +110,7 @@ def test_code_that_may_have_effects_ends_the_plan(tmp_path: Path, effect: str) -
 
 
 def test_a_local_module_ends_the_plan_as_the_program_does(tmp_path: Path) -> None:
-    """It is read in its turn: what it imports is imported first, what it does may change what follows."""
+    """The local module is read like the program: its imports come first, and its code may end the plan."""
     (tmp_path / "package").mkdir()
     write(tmp_path, clean="import csv\nfrom package import part, x", effect="import wave\nprint()")
     write(tmp_path / "package", __init__="from .other import x", other="import clean\nx = 1")

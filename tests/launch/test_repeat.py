@@ -1,4 +1,4 @@
-"""The command that repeats a run, pasted into bash: the program gets what the agent gave it."""
+"""The command that repeats a run, pasted into bash, passes the same values as the agent."""
 
 import json
 import os
@@ -69,18 +69,18 @@ def sweep(command: list[str] | None, **rest: object) -> SweepConfig:
 
 
 def stored() -> dict[str, object]:
-    """The parameters as a run's config has them: the client writes 1.0 as 1."""
+    """Return the parameters as a run's config stores them: the client writes 1.0 as 1."""
     return {**VALUES, "whole": 3, "list": [1, 2, {"a": [None, 1]}], "model.width": 64, "model.name": "é"}
 
 
 def sent(config: SweepConfig) -> dict[str, dict[str, object]]:
-    """What the agent gets from the sweep."""
+    """Return the values that the sweep sends to the agent."""
     return {k: {"value": v} for k, v in config.nest({**stored(), **VALUES, "model.width": 64.0}).items()}
 
 
 @pytest.fixture
 def environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
-    """This Python is not the first on PATH, and the program's folder is the working folder."""
+    """Set PATH so that this Python is not first, and enter the program's folder."""
     monkeypatch.chdir(tmp_path)
     for name, value in {
         "TOKEN": "s3cr3t word",

@@ -1,4 +1,4 @@
-"""A warm parent: which modules it imports for its runs, and how these start and end."""
+"""A warm parent: which modules it imports for its runs, and how the runs start and end."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ print(*(name for name in ("yaml", "beside", "folder", "package", "wandb") if nam
 
 
 def test_what_lies_beside_the_program_is_left_to_the_runs(tmp_path: Path) -> None:
-    """A person may edit it between two runs. wandb's own folder of logs is no module."""
+    """A user may edit local modules between two runs. The `wandb` folder of logs is no module."""
     (tmp_path / "program.py").write_text("import yaml, beside, folder.part, package, wandb")
     (tmp_path / "beside.py").touch()
     for folder in ("folder", "package", "wandb"):
@@ -133,7 +133,7 @@ print(os.environ.get("ADDED"), os.environ.get("TAKEN"), os.environ.get("PYTORCH_
 
 
 def test_a_run_has_what_imports_change(tmp_path: Path) -> None:
-    """Once for every run, and the parent does not keep it."""
+    """Each run gets the changes that imports make, and the parent does not keep them."""
     (tmp_path / "site-packages").mkdir()
     (tmp_path / "site-packages" / "package.py").write_text(CHANGES)
     (tmp_path / "program.py").write_text(SHOWS)
@@ -179,6 +179,6 @@ def test_a_module_of_the_program_that_the_agent_has_from_elsewhere_is_the_run_s(
 
 
 def test_an_agent_loads_no_package_that_reads_the_environment_of_a_run() -> None:
-    """NumPy reads OMP_NUM_THREADS while it is imported; a program may set it before."""
+    """NumPy reads OMP_NUM_THREADS during its import, and a program may set it before."""
     loaded = "import sys, litsweep.launch.agent; print(*{'numpy', 'torch', 'wandb'} & sys.modules.keys())"
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True).stdout == b"\n"

@@ -1,4 +1,4 @@
-"""Runs that a warm parent forks, without a sweep and a server, and the same as new processes."""
+"""Runs without a sweep and a server: forks of a warm parent, and new processes for comparison."""
 
 import json
 import os
@@ -30,7 +30,7 @@ for number, line in enumerate(sys.stdin):
 
 @dataclass(frozen=True)
 class Answer:
-    """`cold` says why the run must be a new process; `end` is where the imports beforehand ended."""
+    """A run that ended. `cold` is why it must be a new process; `end` is where the early imports end."""
 
     cold: str | None
     code: int | None
@@ -39,7 +39,7 @@ class Answer:
 
 
 class WarmRuns:
-    """Starts runs in `folder`. They print to a file, which is empty when a run starts."""
+    """Starts runs in `folder`. Each run prints to an empty file."""
 
     def __init__(self, folder: Path, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -57,7 +57,7 @@ class WarmRuns:
 
 @contextmanager
 def warm_runs(folder: Path, **environ: str) -> Iterator[WarmRuns]:
-    """A warm parent in `folder`."""
+    """Return the runs of a warm parent in `folder`."""
     with (folder / "output").open("a") as output:
         process = subprocess.Popen(
             [sys.executable, "-c", PARENT], cwd=folder, env={**os.environ, **environ}, text=True,
@@ -70,7 +70,7 @@ def warm_runs(folder: Path, **environ: str) -> Iterator[WarmRuns]:
 
 
 def cold_run(folder: Path, *script: str, **environ: str) -> tuple[int, str]:
-    """The exit code and the output of the same as a new process."""
+    """Return the exit code and the output of the program as a new process."""
     done = subprocess.run(
         [sys.executable, *script], cwd=folder, env={**os.environ, **environ}, text=True, check=False,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -1,7 +1,7 @@
-"""Small data sets in the original files' formats, and torchvision told their checksums.
+"""Small data sets in the formats of the original files, with their checksums set in torchvision.
 
-torchvision knows each original file by its MD5 sum and rightly refuses a test's own archive, unless told what
-sum to expect: that of the archive made here.
+torchvision refuses an archive without the MD5 sum of the original file. The functions therefore set the
+expected sum to that of the archive they made.
 """
 
 import gzip

@@ -1,4 +1,4 @@
-"""Runs of agent.py inside the test process, on data that is prepared once."""
+"""Fixtures: runs of agent.py inside the test process, on data that is prepared once."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ from tests.live_server import LiveServer
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run left: its exit code, the lines of its result, and stderr."""
+    """The output of a run: its exit code, the lines of its result, and stderr."""
 
     exit_code: int
     result: dict[str, str]
@@ -34,7 +34,7 @@ def one_thread() -> None:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No W&B settings, nothing of an earlier run, and a working directory of the test's own."""
+    """Remove W&B's settings and the state of earlier runs, and enter a new working directory."""
     wandb.teardown()  # else the address of an ended service would be set again after the test
     for name in [*os.environ]:
         if name.startswith(("WANDB_", "LITSWEEP_", "PL_")):
@@ -49,7 +49,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
 
 @pytest.fixture
 def online(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveServer]:
-    """A server for runs inside the test process, whose client reads its environment once unless torn down."""
+    """Set up a server for runs inside the test process. The client reads its environment once per setup."""
     wandb.teardown()
     monkeypatch.setenv("WANDB_BASE_URL", server.url)
     monkeypatch.setenv("WANDB_API_KEY", server.key)
@@ -59,7 +59,7 @@ def online(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that holds the digits."""
+    """Return a cache folder with the digits."""
     folder = tmp_path_factory.mktemp("cache")
     ImageDataModule("digits", cache=str(folder)).prepare_data()
     return folder

@@ -1,4 +1,4 @@
-"""Modules as a person would write them, and some that go wrong."""
+"""Modules as a user would write them, and some that fail."""
 
 import datetime
 import decimal
@@ -23,7 +23,7 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Regression(LightningModule):
-    """Fits a line; logs names of its own."""
+    """Fits a line, and logs metrics under its own names."""
 
     def __init__(
         self, slope: float = 0.0, layers: int | None = None, note: str = "", wide: bool = False
@@ -68,7 +68,7 @@ class Line(LightningDataModule):
 
 
 class Untested(LightningDataModule):
-    """As `Line`, with nothing to test on."""
+    """`Line` without test data."""
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
         return Line().train_dataloader()
@@ -98,7 +98,7 @@ class Broken(Regression):
 
 
 class Interrupted(Regression):
-    """Sends itself a signal in a given step, if the file `no-signal` does not exist; notes every step."""
+    """Sends itself a signal in a given step unless the file `no-signal` exists. Records every step."""
 
     def __init__(self, signal_number: int = signal.SIGTERM.value, at_step: int = 5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -119,7 +119,7 @@ class Interrupted(Regression):
 
 
 class Witness(Regression):
-    """Writes down what each rank of a distributed run got."""
+    """Records the slope and the world size on each rank of a distributed run."""
 
     def on_train_start(self) -> None:
         seen = {"slope": self.hparams["slope"], "world": self.trainer.world_size}
@@ -127,7 +127,7 @@ class Witness(Regression):
 
 
 class Slow(Regression):
-    """Takes its time, so that somebody can interrupt it."""
+    """Trains slowly, so that a test can interrupt it."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         time.sleep(0.1)
@@ -142,14 +142,14 @@ class RuinSecondEpoch(Callback):
 
 
 class Constant(Regression):
-    """Scores as its slope says."""
+    """Logs its slope as the score."""
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self.log("val_error", torch.tensor(float(self.hparams["slope"])))
 
 
 class Heads(Regression):
-    """Takes only some values of each argument, and only some of them together."""
+    """Accepts only some values of each argument, and only some combinations."""
 
     def __init__(self, heads: int = 1, hidden: int = 12, dropout: float = 0.0) -> None:
         super().__init__()
@@ -159,7 +159,7 @@ class Heads(Regression):
 
 
 class Shuffled(Line):
-    """A loader with no seed of its own, as people write it."""
+    """A data module with a loader that has no seed of its own."""
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
         return DataLoader(self.points, batch_size=8, shuffle=True)
@@ -177,7 +177,7 @@ class Shape:
 
 
 class Typed(Regression):
-    """Has arguments of many types, and writes down in `got.json` what it got."""
+    """Has arguments of many types, and writes the values that it got to `got.json`."""
 
     def __init__(
         self,

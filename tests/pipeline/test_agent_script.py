@@ -1,4 +1,4 @@
-"""agent.py as processes: help, and one run on two of them."""
+"""agent.py as a process: its help, and one run on two processes."""
 
 import json
 import os

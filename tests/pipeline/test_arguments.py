@@ -1,4 +1,4 @@
-"""The command line: what it accepts, what it refuses and how."""
+"""The command line: which flags it accepts, and its messages for others."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_every_parameter_has_its_type_and_default() -> None:
 
 
 def test_what_the_stock_agent_writes_is_understood() -> None:
-    """As `${args}` does it: Python's spelling of floats, booleans, None and nested dicts."""
+    """`${args}` has Python's spelling of floats, booleans, None and nested dicts."""
     arguments = parse(
         [
             "--data.batch_size=64.0",
@@ -111,7 +111,7 @@ def test_the_parameters_of_the_agent_count_where_the_command_lacks_them(
 
 def test_a_monitor_of_ones_own_needs_its_mode() -> None:
     (fault,) = faults(["--monitor=val_loss"])
-    assert fault == "mode: must be given with --monitor val_loss, got none; add --mode max or --mode min"
+    assert fault == "mode: is needed with --monitor val_loss, got none; add --mode max or --mode min"
     assert parse(["--monitor=val_loss", "--mode=min"]).options.goal == "min"
 
 

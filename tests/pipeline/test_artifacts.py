@@ -1,4 +1,4 @@
-"""Checkpoints as artifacts on a real server: going on without the folder, and which models are kept."""
+"""Checkpoints as artifacts on a real server: resuming without the folder, and which models are kept."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ def rows(run: str) -> list[dict[str, Any]]:
 
 
 def versions(kind: str, name: str) -> list[wandb.Artifact]:
-    """All versions of an artifact, the newest first."""
+    """Return all versions of an artifact, the newest first."""
     api = wandb.Api()
     exists = api.artifact_collection_exists(f"local/p/{name}", kind)
     return list(api.artifacts(kind, f"local/p/{name}")) if exists else []
@@ -69,7 +69,7 @@ def test_a_preempted_run_goes_on_from_its_artifact_as_if_nothing_had_happened(
 def test_the_further_of_folder_and_artifact_is_gone_on_from(
     run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Preempted on one node, then on another, and back on the first: its own checkpoint is behind."""
+    """The run is preempted on one node, then on another. Back on the first, the local checkpoint is older."""
     monkeypatch.setenv("WANDB_RUN_ID", "back")
     for node, at_step in (("node-a", 2), ("node-b", 5)):
         assert run_agent(*STOPPED, f"--checkpoints={node}", f"--model.at_step={at_step}").exit_code == 143
@@ -82,7 +82,7 @@ def test_the_further_of_folder_and_artifact_is_gone_on_from(
 
 @pytest.fixture
 def trial(run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch) -> Trial:
-    """Make a run of sweep `s` (the server has none of that name, and need not) that scores as told."""
+    """Make a run with a given score in sweep `s`, which need not exist on the server."""
     monkeypatch.setenv("WANDB_SWEEP_ID", "s")
 
     def run(name: str, score: float) -> Finished:

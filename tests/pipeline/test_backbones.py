@@ -1,4 +1,4 @@
-"""The networks take the images they say they take."""
+"""The networks accept their documented image shapes."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The module by itself: schedules, optimizers, what it refuses, what it logs."""
+"""The module alone: schedules, optimizers, refused arguments, logged metrics."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Stopping on request, from a thread, while training goes on."""
+"""A stop request from a thread during training."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.pipeline.own import Batch, Regression
 
 
 class StoppedFromOutside(Regression):
-    """Has another thread ask for a stop in the second epoch, as W&B's does."""
+    """Requests a stop in the second epoch from another thread, as W&B's client does."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         if self.global_step == 4:

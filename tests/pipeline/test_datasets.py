@@ -1,4 +1,4 @@
-"""The data sets, read from files in their original formats by torchvision's own loaders."""
+"""The data sets, read by torchvision's loaders from files in the original formats."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -74,7 +74,7 @@ def test_original_archives_become_images_and_labels(
 
 
 def test_a_broken_archive_is_never_taken_for_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checksum is checked: a truncated file leads to a download (refused here), and nothing is left."""
+    """A truncated file fails its checksum and leads to a download, which fails here. No file is left."""
     pixels, labels = pixels_and_labels((3, 32, 32), 10)
     (tmp_path / "cifar10").mkdir()
     archives.cifar10(tmp_path / "cifar10", pixels, labels, monkeypatch)

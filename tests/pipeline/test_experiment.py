@@ -1,4 +1,4 @@
-"""Whole runs: what they end with, what they leave, and how they fail."""
+"""Whole runs: their exit codes, files and failures."""
 
 import json
 import signal
@@ -69,7 +69,7 @@ def test_the_digits_are_learned(run_agent: RunAgent) -> None:
 
 
 def test_the_best_checkpoint_reloads_and_gives_the_same_metrics(run_agent: RunAgent) -> None:
-    """The second epoch ruins the weights: the best checkpoint is the first epoch's."""
+    """The second epoch ruins the weights, so the first epoch's checkpoint is the best."""
     ruin = "--trainer.callbacks=[{'class_path': 'tests.pipeline.own.RuinSecondEpoch'}]"
     whole = [f"--trainer.limit_{part}_batches=1.0" for part in ("train", "val", "test")]
     checkpoint = run_agent(ruin, *whole, "--model.learning_rate=0.01").result["checkpoint"]
@@ -85,7 +85,7 @@ def test_the_best_checkpoint_reloads_and_gives_the_same_metrics(run_agent: RunAg
 
 
 def test_the_test_uses_the_best_checkpoint(run_agent: RunAgent) -> None:
-    """What is tested after a ruinous second epoch scores as if there had been none."""
+    """A second epoch that ruins the weights does not change the test score."""
     ruin = "--trainer.callbacks=[{'class_path': 'tests.pipeline.own.RuinSecondEpoch'}]"
     flags = ["--trainer.limit_train_batches=1.0", "--model.learning_rate=0.01"]
     ruined, short = run_agent(ruin, *flags), run_agent(*flags, "--trainer.max_epochs=1")

@@ -1,4 +1,4 @@
-"""A new data set: one module and one line of the registry. It is a worked example, too."""
+"""A new data set: one module and its name in the registry. It is also an example."""
 
 import subprocess
 import sys

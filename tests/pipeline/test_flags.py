@@ -1,4 +1,4 @@
-"""Flags in all the spellings that people and agents use."""
+"""Flags in all spellings of users and agents."""
 
 from typing import Any, Literal
 

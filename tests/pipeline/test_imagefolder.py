@@ -1,4 +1,4 @@
-"""Images on disk, small sets in memory and large ones decoded on use."""
+"""Images on disk: small sets are held in memory, large ones decoded on use."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Preparing once and whole, splitting reproducibly, handing out batches."""
+"""Prepared images: prepared once and completely, split reproducibly, returned in batches."""
 
 import multiprocessing
 import time

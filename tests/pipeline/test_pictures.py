@@ -1,4 +1,4 @@
-"""What the run shows of its images."""
+"""The images that a run logs."""
 
 import torch
 import wandb

@@ -1,4 +1,4 @@
-"""One batch tells which metrics a run logs."""
+"""Checks before the first run: logged metrics and refused values."""
 
 from pathlib import Path
 
@@ -66,6 +66,6 @@ def test_values_that_the_trainer_refuses() -> None:
     found = {fault.path: fault for fault in refused_values(columns)}
     assert set(found) == {"trainer.max_epochs", "trainer.limit_train_batches"}
     assert str(found["trainer.max_epochs"]).startswith(
-        "trainer.max_epochs: is refused by the trainer (`max_epochs` must be"
+        "trainer.max_epochs: fails in the trainer (`max_epochs` must be"
     )
     assert found["trainer.limit_train_batches"].got == "'1.5'"

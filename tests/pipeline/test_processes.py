@@ -1,4 +1,4 @@
-"""Nothing is left behind: children die with their parent, however it dies."""
+"""Children die with their parent, however it dies."""
 
 import os
 import signal

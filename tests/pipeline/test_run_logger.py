@@ -1,4 +1,4 @@
-"""Which rows are kept for a server that lacks them."""
+"""The rows that are kept until the server has them."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ def begin() -> wandb.Run:
 
 
 def end_service() -> None:
-    """End the process that serves this one, as a cluster does."""
+    """End the wandb service of this process, as a cluster does."""
     (service,) = [
         int(entry.parent.name)
         for entry in Path("/proc").glob("[0-9]*/cmdline")

@@ -1,4 +1,4 @@
-"""When there is a W&B run, and that its config is what the model got."""
+"""The mode of the W&B run, and the comparison of its config with the model's arguments."""
 
 import pytest
 import wandb

@@ -1,4 +1,4 @@
-"""Augmentation changes training images as it says, and nothing else."""
+"""Augmentation changes training images as documented, and nothing else."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Runs as the stock agent starts them, against a real server: what they tell it, stopping, resuming."""
+"""Runs that the stock agent starts, on a real server: their reports, stop and resumption."""
 
 import json
 import signal
@@ -125,7 +125,7 @@ def test_a_stop_asked_for_by_the_server_ends_the_run_with_exit_0(
 
 @pytest.mark.slow
 def test_a_preempted_run_of_a_sweep_resumes_with_its_curve(env: Env, tmp_path: Path) -> None:
-    """Twice the same command with the same run id, as the server's resume command makes the agent do."""
+    """The same command runs twice with the same run id, as after the server's resume command."""
     path = create_sweep(LONG.format(root=ROOT, epochs=60), env, tmp_path)
     entity, project, sweep = path.split("/")
     ours = {

@@ -1,4 +1,4 @@
-"""Values of the types that hints have: `check` and the run take the same, and what they mean is compared."""
+"""Values of many types: `check` and the run accept the same ones, and compare their meaning."""
 
 import json
 from pathlib import Path
@@ -53,7 +53,7 @@ SWEPT: dict[str, object] = {
 
 
 def under_agent(parameters: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Leave the agent's parameter file; return its flags."""
+    """Write the agent's parameter file. Return the agent's flags."""
     file = folder / "sweep-parameters.yaml"
     file.write_text(yaml.safe_dump({name: {"value": value} for name, value in parameters.items()}))
     monkeypatch.setenv("WANDB_SWEEP_PARAM_PATH", str(file))

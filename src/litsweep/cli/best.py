@@ -23,9 +23,8 @@ _MAX_NAME_WIDTH = 40
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's parser."""
-    parser = commands.add_parser(
-        "best", help="show a sweep's best run or Pareto front: config, metrics, command"
-    )
+    purpose = "show a sweep's best run or Pareto front, and how to repeat it"
+    parser = commands.add_parser("best", help=purpose, description=purpose)
     add_sweep(parser)
     add_data_dir(parser)
     add_json(parser)
@@ -58,7 +57,7 @@ def show_result(result: SweepResult) -> int:
         for line in _best_lines(result, result.best):
             console.print(line)
         values = dict(result.best.parameters)
-        call = f"The sweep names no program: to repeat it, call your function with {values}"
+        call = f"The sweep names no program: to repeat the run, call your function with {values}"
         console.print(f"Repeat it: {result.best.command}" if result.best.command else call)
     console.print(f"Sweep page: {result.url}")
     return 0 if result.best else 1
@@ -74,11 +73,11 @@ def _missing_reason(result: SweepResult) -> str:
     if not result.logged:
         return f"no run logged {result.metric}, or anything else"
     logged = ", ".join(result.logged)
-    return f"no run logged {result.metric}; what they logged: {logged} (metric.name in the sweep's YAML)"
+    return f"no run logged {result.metric}; the runs logged {logged}: correct metric.name in the sweep's YAML"
 
 
 def _front_table(result: SweepResult) -> Table:
-    """Return one row per run of the front, with the parameters in which the runs differ."""
+    """Return a table of the runs of the front, with the parameters in which they differ."""
     runs = sorted(result.front, key=lambda run: run.best, reverse=result.goal == Goal.MAXIMIZE)
     title = f"Pareto front: {count(len(runs), 'run')} that no other dominates"
     table = Table(title=title, title_justify="left", box=None)
@@ -96,7 +95,7 @@ def _front_table(result: SweepResult) -> Table:
 
 
 def _best_lines(result: SweepResult, best: BestRun) -> Iterator[Text]:
-    """Return whole lines in any terminal, because users copy paths and addresses."""
+    """Return one line for each value of the run. No line is cut, because users copy paths and URLs."""
     rows = list(_best_rows(result, best))
     width = min(max(len(name) for name, _ in rows), _MAX_NAME_WIDTH)
     return (Text.assemble(" ", (f"{name:<{width}}", "bold"), f"  {value}") for name, value in rows)

@@ -22,15 +22,10 @@ PIPELINE = "litsweep.pipeline"
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's parser."""
-    parser = commands.add_parser(
-        "check", help="check a sweep: schema, parameters of the pipeline, logged metrics"
-    )
+    purpose = "check a sweep's schema, program, parameters and metrics"
+    parser = commands.add_parser("check", help=purpose, description=purpose)
     parser.add_argument("config", type=Path, help="the sweep's YAML file")
-    parser.add_argument(
-        "--no-metric",
-        action="store_true",
-        help="skip the training of one batch that finds the logged metrics",
-    )
+    parser.add_argument("--no-metric", action="store_true", help="do not train a batch to check the metrics")
     add_json(parser)
     parser.set_defaults(execute=execute)
 
@@ -78,7 +73,7 @@ def _name(config: SweepConfig) -> str:
 
 
 def check_config(path: Path) -> SweepConfig:
-    """Return the parsed YAML file, with a warning if its program is perhaps not found.
+    """Return the parsed YAML file. Adds a warning if the program is not found here.
 
     Raises LitsweepError (ConfigError with every fault) if the sweep cannot run.
     """
@@ -98,7 +93,7 @@ def _read(path: Path) -> str:
 
 
 def uses_pipeline(config: SweepConfig) -> bool:
-    """Return True if the program is built on our pipeline, so that its flags are known."""
+    """Return True if the program uses `litsweep.pipeline`, so that its flags are known."""
     target = target_of(config)
     return target is not None and PIPELINE in target.python_source()
 
@@ -128,12 +123,12 @@ def _check_mode(path: Path, config: SweepConfig) -> None:
     for metric in config.metrics:
         wanted = "max" if metric.is_maximized else "min"
         if metric.name in (monitor, f"best_{monitor}") and mode != wanted:
-            rule = f"must be {wanted} with `goal: {metric.goal}` of {monitor}: else the worst epoch is kept"
+            rule = f"must be {wanted} with `goal: {metric.goal}` of {monitor}, else the worst epoch is kept"
             raise ConfigError(str(path), [Fault(_path_of("mode", config), rule, mode, f"write {wanted}")])
 
 
 def _path_of(flag: str, config: SweepConfig) -> str:
-    """Return the place of a flag in the sweep config, or of the mapping that has it; else the flag."""
+    """Return the path of a flag, or of a mapping with it, in the sweep config; else the flag itself."""
     for parameter in config.space.parameters:
         if f"{flag}.".startswith(f"{parameter.name}."):
             return parameter.config_path + flag.removeprefix(parameter.name)
@@ -160,7 +155,7 @@ def _corner_values(distribution: Distribution) -> tuple[object, ...]:
 
 
 def _shortened(value: object, distribution: Distribution) -> object:
-    """Return a value of a range with few digits, for messages."""
+    """Return the value with four digits, for messages, or unchanged if that leaves the range."""
     short = float(f"{value:.4g}") if isinstance(value, float) else value
     return short if distribution.contains(short) else value
 
@@ -179,7 +174,7 @@ def _first_flags(config: SweepConfig) -> list[str]:
 
 
 def check_metrics(path: Path, config: SweepConfig) -> None:
-    """Raise ConfigError unless training logs the sweep's metrics and the monitored one. Trains one batch."""
+    """Train one batch. Raise ConfigError unless it logs the sweep's metrics and the monitored one."""
     flags = _first_flags(config)
     logged = pipeline.logged_metrics(flags)
     monitor, _ = pipeline.monitored(flags)

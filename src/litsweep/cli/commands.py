@@ -12,8 +12,7 @@ COMMANDS = (run, serve, env, check, launch, jobs, best, scheduler)
 def execute(argv: Sequence[str] | None) -> int:
     """Execute the command in `argv`. Return its exit code. Raises LitsweepError for a user's mistake."""
     args = build_parser().parse_args(argv)
-    status: int = args.execute(args)
-    return status
+    return int(args.execute(args))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -21,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="litsweep",
         description="Hyperparameter optimization for PyTorch Lightning with W&B Sweeps, "
-        "with an account or without.",
+        "with or without a W&B account.",
     )
     parser.add_argument("--version", action="version", version=f"litsweep {version('litsweep')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

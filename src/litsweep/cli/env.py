@@ -10,7 +10,8 @@ from litsweep.errors import LitsweepError
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's parser."""
-    parser = commands.add_parser("env", help='print the exports for a shell: eval "$(litsweep env)"')
+    purpose = 'connect a shell to the running server: eval "$(litsweep env)"'
+    parser = commands.add_parser("env", help=purpose, description=purpose)
     add_data_dir(parser)
     parser.set_defaults(execute=execute)
 

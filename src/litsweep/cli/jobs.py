@@ -22,9 +22,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the parsers of both commands."""
     purpose = "list all sweeps, or show one: runs by state, best run, agents on Slurm"
     status = commands.add_parser("status", help=purpose, description=purpose)
-    status.add_argument(
-        "sweep", nargs="?", help="ENTITY/PROJECT/ID, or ID if it is unique (default: list all sweeps)"
-    )
+    status.add_argument("sweep", nargs="?", help="ENTITY/PROJECT/ID, or ID if it is unique (default: all)")
     add_data_dir(status)
     status.set_defaults(execute=show_status)
     purpose = "end a sweep's agents on Slurm; their runs keep a checkpoint and can be resumed"
@@ -82,7 +80,7 @@ def _show_sweep(sweep: str, console: Console) -> None:
 
 
 def _table(tasks: list[slurm.Task]) -> Table:
-    """Return the table of agents. No terminal cuts agents and states."""
+    """Return the table of agents. Names and states of agents are never cut."""
     table = Table(box=None)
     for heading, cells in (("agent", [t.job for t in tasks]), ("state", [t.state for t in tasks])):
         table.add_column(heading, no_wrap=True, min_width=max(map(len, cells)))

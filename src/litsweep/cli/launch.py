@@ -19,24 +19,27 @@ from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.contract import ExitCode, RunState
 
 _COMMON = (
-    Flag("--agents", type=positive, default=1, help="number of agents without GPUs (default: %(default)s)"),
-    Flag("--count", type=positive, metavar="M", help="maximum number of runs; on slurm, of each agent"),
-    Flag("--log-dir", type=Path, default=AgentOptions.log_dir, help="default: %(default)s"),
+    Flag("--agents", type=positive, default=1, help="number of agents, ignored on local GPUs (default: 1)"),
+    Flag("--count", type=positive, metavar="M", help="maximum number of runs (on Slurm: for each agent)"),
+    Flag("--log-dir", type=Path, default=AgentOptions.log_dir, help="folder of logs (default: %(default)s)"),
     Flag("--keep-checkpoints", type=positive, default=AgentOptions.keep_checkpoints, metavar="K",
          help="keep the checkpoints of the best K runs (default: %(default)s)"),
     Flag("--min-free-gb", type=float, default=AgentOptions.min_free_gb, metavar="GB",
-         help="start no run if less of the disk is free (default: %(default)s)"),
+         help="start no run with less free disk space than this (default: %(default)s)"),
 )  # fmt: skip
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's parser."""
-    parser = commands.add_parser("launch", help="start supervised agents for a sweep, one per GPU slot")
+    purpose = "start agents for a sweep, locally, on Slurm or on Ray"
+    parser = commands.add_parser("launch", help=purpose, description=purpose)
     places = launchers()
     add_sweep(parser)
-    parser.add_argument("--on", choices=sorted(places), default="local", help="default: %(default)s")
+    parser.add_argument(
+        "--on", choices=sorted(places), default="local", help="place of agents (default: local)"
+    )
     limit = Flag("--max-consecutive-failures", type=positive, default=failures_allowed(), metavar="F",
-                 help="failed runs in a row that close a slot (default: %(default)s)")  # fmt: skip
+                 help="stop an agent after F failed runs in a row (default: %(default)s)")  # fmt: skip
     for flag in (*_COMMON, limit):
         _add(parser, flag)
     add_data_dir(parser)
@@ -60,7 +63,7 @@ def _add(parser: "argparse._ActionsContainer", flag: Flag) -> None:
 
 
 def execute(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
-    """Launch at the requested place and return the exit code. Exit for flags without effect there."""
+    """Launch where `--on` says and return the exit code. Exit if a flag has no effect there."""
     places = launchers()
     for flag, names in _flags_of(places):
         if args.on not in names and getattr(args, flag.attribute) != parser.get_default(flag.attribute):

@@ -25,7 +25,7 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
         "--data-dir",
         type=Path,
         default=default_data_dir(),
-        help="folder of the embedded backend's state (default: $LITSWEEP_HOME or ~/.litsweep)",
+        help="data folder of the embedded server (default: $LITSWEEP_HOME or ~/.litsweep)",
     )
 
 
@@ -36,18 +36,14 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add `--json`."""
-    parser.add_argument(
-        "--json", type=_writable, metavar="FILE", help="also write the result to FILE, as JSON"
-    )
+    parser.add_argument("--json", type=_writable, metavar="FILE", help="also write the result as JSON")
 
 
 def _writable(text: str) -> Path:
-    """Return the path of a file. Raises before the work starts if the file cannot be written."""
+    """Return the path of an output file. Raises ArgumentTypeError if its folder does not exist."""
     path = Path(text)
     if path.is_dir() or not path.absolute().parent.is_dir():
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is a folder or in none; name a file in a folder that exists"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder, or its folder is missing; name another file")
     return path
 
 
@@ -64,7 +60,7 @@ def write_json(path: Path | None, result: Mapping[str, object]) -> None:
 
 
 def add_port(parser: argparse.ArgumentParser) -> None:
-    """Add `--port`. It is None by default: only then may a free port replace a taken one."""
+    """Add `--port`. Only its default, None, lets the server use a free port if DEFAULT_PORT is taken."""
     parser.add_argument(
         "--port", type=port,
         help=f"port of the embedded server, 0 for a free one (default: {DEFAULT_PORT}, a free one if that is "
@@ -73,7 +69,7 @@ def add_port(parser: argparse.ArgumentParser) -> None:
 
 
 def show_other_port(asked: int | None, url: str) -> None:
-    """Print on stderr that the default port is taken, if the server at `url` therefore uses another."""
+    """Print on stderr which process holds the default port, if the server at `url` uses another one."""
     from litsweep.server.port_holder import port_holder
 
     used = urlsplit(url).port

@@ -36,9 +36,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Target:
-    """What runs. `is_program` is True if `program:` names it. `arguments` are the command's items after it.
+    """What the command runs. `is_program` is True if `program:` names it. `arguments` are the items after it.
 
-    `is_here` is True if the agent or this Python starts it, so that a missing file will fail.
+    `is_here` is True if the agent starts it directly or with this Python. A missing file is then an error.
     """
 
     kind: Kind
@@ -71,7 +71,7 @@ class Target:
 
 
 def target_of(config: SweepConfig) -> Target | None:
-    """Return what the command runs, or None if only another program in it (bash, docker) knows."""
+    """Return what the command runs, or None if another program in it (bash, docker) decides that."""
     items = list(config.command or DEFAULT_COMMAND)
     start = _first_word(items)
     pythons = (i for i, item in enumerate(items) if item == PYTHON or _PYTHON.fullmatch(Path(item).name))
@@ -123,9 +123,7 @@ def program_faults(config: SweepConfig) -> list[Fault]:
         return []
     if target.source():
         return []
-    return [
-        Fault("program", "must be a file in the folder where agents start", repr(target.name), _fix(target))
-    ]
+    return [Fault("program", "must be a file in the working folder", repr(target.name), _fix(target))]
 
 
 def _fix(target: Target) -> str:
@@ -137,7 +135,7 @@ def _fix(target: Target) -> str:
 
 
 def program_warnings(config: SweepConfig) -> list[str]:
-    """Return what probably keeps runs from starting: a module or program that is not found here."""
+    """Return a warning if a module or program that the command runs is not found here."""
     target = target_of(config)
     looks_elsewhere = any(item.startswith(("PATH=", "PYTHONPATH=")) for item in config.command or ())
     if target is None or not target.is_here or looks_elsewhere or target.source():

@@ -24,7 +24,7 @@ POLL_SECONDS = 2.0
 REDRAW_SECONDS = 0.5
 LINE_SECONDS = 30.0
 """The time between two lines if the view cannot be redrawn."""
-_WHOLE = ("slot", "state", "run", "done", "failed")
+_NEVER_CUT = ("slot", "state", "run", "done", "failed")
 _STYLES = {SlotState.RUNNING: "green", SlotState.CLOSED: "red", SlotState.RESTARTING: "yellow"}
 _ALWAYS = (str(RunState.RUNNING), str(RunState.FAILED))
 
@@ -32,8 +32,8 @@ _ALWAYS = (str(RunState.RUNNING), str(RunState.FAILED))
 class Progress:
     """Shows a sweep on stderr while the block runs: redrawn in a terminal, elsewhere a line now and then.
 
-    `count` limits the runs that are added to those that have ended before. It is a `Display` for `launch`:
-    the slots give the number of agents. With `shows_slots` a terminal shows the slots instead of the runs.
+    `count` limits the number of new runs. As a `Display` for `launch` it takes the number of agents from the
+    slots. With `shows_slots` a terminal shows the slots instead of the runs.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Progress:
         if kind is None:
             self._live = None
             self._shown_at = float("-inf")
-            self._read()  # the last runs ended after the last read
+            self._read()  # runs may have ended since the last read
 
     def _follow(self) -> None:
         while not self._over.is_set():
@@ -139,20 +139,17 @@ class MetricCheck:
 
 
 class SummaryLine:
-    """A line about a sweep: `5/12 done · 2 running · 0 failed · best val_acc 0.971 (id) · about 2 min left`.
-
-    `agents` is their number.
-    """
+    """The summary line: `5/12 done · 2 running · 0 failed · best val_acc 0.971 (id) · about 2 min left`."""
 
     def __init__(self, count: int | None, agents: int = 1) -> None:
         self.agents = agents
         self._count = count
-        self._before: int | None = None
+        self._ended_before: int | None = None
         self._time_left = TimeLeft()
         self._started = time.monotonic()
 
     def count_agents(self, slots: Sequence[SlotView]) -> None:
-        """Take the number of agents from a launch's slots."""
+        """Set the number of agents to the number of open slots."""
         self.agents = sum(slot.state not in (SlotState.DONE, SlotState.CLOSED) for slot in slots)
 
     def text(self, status: SweepStatus) -> str:
@@ -171,8 +168,8 @@ class SummaryLine:
     def total(self, status: SweepStatus) -> int | None:
         """Return the maximum number of runs, or None without a limit."""
         ended = len(status.runs) - len(status.alive)
-        self._before = ended if self._before is None else self._before
-        counted = None if self._count is None else self._before + self._count
+        self._ended_before = ended if self._ended_before is None else self._ended_before
+        counted = None if self._count is None else self._ended_before + self._count
         bounds = [n for n in (status.config.max_runs, counted) if n is not None]
         return min(bounds) if bounds else None
 
@@ -193,12 +190,12 @@ def _panel(status: SweepStatus, line: str, total: int | None) -> RenderableType:
     if total:
         bar = ProgressBar(total=1.0, completed=done / total, width=40)
         head.append(Columns([bar, Text(f"{done}/{shortened(total)}")]))
-    # The terminal echoes ^C into the empty line. After a full line it would shift the rest.
+    # The terminal echoes ^C on the empty last line. At the end of a full line it would wrap.
     return Group(*head, Text(line), runs_table(status), Text())
 
 
 def runs_table(status: SweepStatus) -> Table:
-    """Return a table of the latest ended runs and of all others. No terminal cuts ids and states."""
+    """Return a table of the last ended runs and all others. Ids and states are never cut."""
     shown = [*[run for run in status.runs if not run.state.is_alive][-5:], *status.alive]
     bests = ["" if run.best is None else f"{run.best:.4g}" for run in shown]
     columns = {"run": [run.id for run in shown], "state": [run.word for run in shown], "best": bests}
@@ -222,16 +219,16 @@ def _varied(run: RunStatus, status: SweepStatus) -> str:
 
 
 def slot_table(slots: Sequence[SlotView], status: SweepStatus | None) -> Table:
-    """Return one row per slot with the numbers of its run. No terminal cuts states and ids."""
+    """Return a table of the slots with the metrics of their runs. States and ids are never cut."""
     runs = {run.id: run for run in status.runs} if status else {}
     metric = status.metric.name if status and status.metric else "metric"
     rows = [_cells(slot, runs.get(slot.run or "")) for slot in slots]
     headings = ("slot", "devices", "state", "run", "epoch", metric, "best", "done", "failed")
     table = Table(caption=Text(_caption(slots, status)))
     for heading, *cells in zip(headings, *rows, strict=True):
-        is_whole = heading in _WHOLE  # never cut a state or an id
-        width = max(map(len, [heading, *cells])) if is_whole else None
-        table.add_column(Text(heading), no_wrap=is_whole, min_width=width, overflow="fold")
+        is_fixed = heading in _NEVER_CUT
+        width = max(map(len, [heading, *cells])) if is_fixed else None
+        table.add_column(Text(heading), no_wrap=is_fixed, min_width=width, overflow="fold")
     for slot, cells in zip(slots, rows, strict=True):
         table.add_row(*cells, style=_STYLES.get(slot.state, ""))
     return table

@@ -31,21 +31,20 @@ from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.config import SweepConfig
 
 DEFAULT_PROJECT = "litsweep"
-_NOT_IN_NAMES = {"entity": "/", "project": "/\\#?%:"}  # the second is the client's rule
+_NOT_IN_NAMES = {"entity": "/", "project": "/\\#?%:"}  # the client refuses these in a project
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's parser."""
-    parser = commands.add_parser("run", help="run a whole sweep on this machine, without account and network")
+    purpose = "run a whole sweep on this machine, without account and network"
+    parser = commands.add_parser("run", help=purpose, description=purpose)
     parser.add_argument("config", type=Path, help="the sweep's YAML file")
     parser.add_argument("--agents", type=positive, default=1, help="number of agents (default: %(default)s)")
     parser.add_argument(
         "--agent", choices=("stock", "warm"), default="stock",
-        help="stock: `wandb agent`; warm: our own, which starts runs faster (default: %(default)s)",
+        help="stock: `wandb agent`; warm: litsweep's own, which starts runs faster (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument(
-        "--count", type=positive, help="maximum number of runs (default: until the sweep is finished)"
-    )
+    parser.add_argument("--count", type=positive, help="maximum number of runs (default: the whole sweep)")
     add_port(parser)
     add_data_dir(parser)
     add_json(parser)
@@ -69,17 +68,14 @@ def execute(args: argparse.Namespace) -> int:
 def _warn_of_other_server(server: ServerAddress, data_dir: Path) -> None:
     named = os.environ.get("WANDB_BASE_URL", "").rstrip("/")
     if named and named != server.url:
-        fix = "for the other use `wandb sweep` and `litsweep launch`"
-        print(
-            f"The sweep runs on the server of {data_dir}, not on WANDB_BASE_URL={named}; {fix}",
-            file=sys.stderr,
-        )
+        fix = "to use that one, run `wandb sweep` and `litsweep launch`"
+        print(f"The sweep uses the server of {data_dir}, not WANDB_BASE_URL={named}; {fix}", file=sys.stderr)
 
 
 def create_sweep(path: Path, config: SweepConfig) -> str:
     """Create the sweep with the stock client. Return its path, ENTITY/PROJECT/ID.
 
-    Entity and project are those of `wandb sweep`. Raises LitsweepError with the client's reason.
+    Chooses entity and project as `wandb sweep` does. Raises LitsweepError with the client's reason.
     """
     environ, settings = os.environ, client_settings()
     entity = environ.get("WANDB_ENTITY") or config.entity or settings.entity
@@ -97,7 +93,7 @@ def create_sweep(path: Path, config: SweepConfig) -> str:
 
 
 def _check_name(kind: str, name: str) -> None:
-    """Raise LitsweepError if no run could be in an entity or project of that name."""
+    """Raise LitsweepError if the client refuses the name for an entity or project."""
     banned = _NOT_IN_NAMES[kind]
     if not name.strip() or set(name) & set(banned):
         fix = f"change WANDB_{kind.upper()}, or `{kind}:` in the YAML"
@@ -131,4 +127,4 @@ def _show_next_commands(result: SweepResult, server: ServerAddress, args: argpar
     if not result.is_over:
         command = ["litsweep", "launch", result.sweep, "--gpus", "none", "--agents", str(args.agents)]
         more = shlex.join([*command, *data_dir])
-        print(f"The sweep is not finished. To continue with a running server: {more}", file=sys.stderr)
+        print(f"The sweep is not finished. While a server runs, continue it with: {more}", file=sys.stderr)

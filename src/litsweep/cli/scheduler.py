@@ -30,15 +30,13 @@ _NEXT = """wrote {config}
       {source}
 Next, from this folder:
   wandb sweep {config}
-  wandb sweep-scheduler --batch-size 1 ENTITY/PROJECT/ID   # 1: for one agent
+  wandb sweep-scheduler --batch-size 1 ENTITY/PROJECT/ID   # 1: number of agents
   wandb agent ENTITY/PROJECT/ID                            # in other shells"""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's parser."""
-    purpose = (
-        "make a sweep whose runs `wandb sweep-scheduler` gets from litsweep's search, W&B cloud included"
-    )
+    purpose = "write a sweep for `wandb sweep-scheduler` that uses litsweep's search, also on W&B cloud"
     parser = commands.add_parser("scheduler", help=purpose, description=purpose)
     parser.add_argument("config", type=Path, help="the sweep's YAML file, with method: bayes")
     parser.set_defaults(execute=execute)
@@ -68,26 +66,26 @@ def execute(args: argparse.Namespace) -> int:
 def scheduled_sweep(config: SweepConfig, source: str) -> dict[str, object]:
     """Return the sweep with `method: custom` and the scheduler. Keys that W&B refuses move to `litsweep:`."""
     scheduler = {"engine": "optuna", "source": source, "optimizer": "study", "search_space": "search_space"}
-    ours = config.raw.get("litsweep")
-    theirs = {"early_terminate": config.raw["early_terminate"]} if "early_terminate" in config.raw else {}
-    carried = {**theirs, **(ours if isinstance(ours, Mapping) else {})}
+    section = config.raw.get("litsweep")
+    moved = {"early_terminate": config.raw["early_terminate"]} if "early_terminate" in config.raw else {}
+    moved |= section if isinstance(section, Mapping) else {}
     kept = {key: value for key, value in config.raw.items() if key not in ("early_terminate", "litsweep")}
     kept |= {"method": "custom", "scheduler": scheduler}
-    return kept | ({"litsweep": carried} if carried else {})
+    return kept | ({"litsweep": moved} if moved else {})
 
 
 def _faults(config: SweepConfig) -> Iterator[Fault]:
     """Yield what a sweep with a scheduler cannot have."""
     if config.scheduler is not None:
-        yield Fault("scheduler", "exists already", "", "name the file without one")
+        yield Fault("scheduler", "is present already", "", "name the sweep file without `scheduler:`")
     elif config.method is not Method.BAYES:
-        fix = "`wandb sweep` alone does the others; for ours write `method: bayes`"
+        fix = "other methods need only `wandb sweep`; for litsweep's search write `method: bayes`"
         yield Fault("method", "must be bayes", str(config.method), fix)
     for parameter in config.space.parameters:
         path = f"parameters.{parameter.name}"
         if len(parameter.keys) > 1:
             fix = f"write `{parameter.name}:` as one name with a dot"
-            yield Fault(path, "is nested, which W&B's scheduler cannot hand out", "", fix)
+            yield Fault(path, "is nested, which W&B's scheduler does not support", "", fix)
         if isinstance(parameter.distribution, Categorical):
             yield from _equal_values(path, parameter.distribution.support)
 
@@ -98,7 +96,7 @@ def _equal_values(path: str, values: Sequence[object]) -> Iterator[Fault]:
         for other in values[:index]:
             if value == other:
                 fix = "write one of them as text"
-                yield Fault(path, f"Optuna takes {other!r} and {value!r} for one value", "", fix)
+                yield Fault(path, f"Optuna does not distinguish {other!r} and {value!r}", "", fix)
 
 
 def _check_overwritable(path: Path) -> None:
@@ -108,7 +106,7 @@ def _check_overwritable(path: Path) -> None:
     except OSError as error:
         raise LitsweepError(f"{path}: cannot be read ({error.strerror}); move it out of the way") from error
     if not is_ours:
-        raise LitsweepError(f"{path}: exists, and is not by `litsweep scheduler`; move it out of the way")
+        raise LitsweepError(f"{path}: exists, but is not from `litsweep scheduler`; move it out of the way")
 
 
 def _write(path: Path, text: str) -> None:

@@ -9,13 +9,14 @@ from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_port, show_othe
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's parser."""
-    parser = commands.add_parser("serve", help="run the embedded W&B-compatible backend in the foreground")
+    purpose = "run the embedded W&B-compatible server in the foreground"
+    parser = commands.add_parser("serve", help=purpose, description=purpose)
     add_data_dir(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add_port(parser)
     parser.add_argument(
         "--database-url",
-        help="PostgreSQL as postgresql+psycopg://USER@HOST/NAME (default: SQLite in the data folder)",
+        help="database, such as postgresql+psycopg://USER@HOST/NAME (default: SQLite in the data folder)",
     )
     parser.set_defaults(execute=execute)
 

@@ -1,4 +1,4 @@
-"""The W&B server of a command: an embedded one of a data folder, or the one that the environment names."""
+"""The W&B server for a command: the embedded one of a data folder, or the one in the environment."""
 
 import os
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class ServerAddress:
     def use(self) -> None:
         """Connect the stock client of this process and of its children to this server."""
         os.environ.update(self.environment())
-        os.environ.pop("WANDB_IDENTITY_TOKEN_FILE", None)  # the client refuses it beside a key
+        os.environ.pop("WANDB_IDENTITY_TOKEN_FILE", None)  # the client refuses it together with a key
 
     def environment(self) -> Mapping[str, str]:
         """Return the two variables that the stock client needs."""
@@ -53,13 +53,10 @@ def running_server(data_dir: Path) -> ServerAddress | None:
 
 
 def _accepts_key(server: ServerAddress) -> bool:
-    """Return False if no server answers, or another one that took over the port."""
-    question = {"query": "{ serverInfo { __typename } }"}
+    """Return False if no server answers, or if another server now has the port."""
+    query = {"query": "{ serverInfo { __typename } }"}
     try:
-        answer = requests.post(
-            f"{server.url}/graphql", json=question, auth=("api", server.api_key), timeout=5
-        )
-        return answer.ok
+        return requests.post(f"{server.url}/graphql", json=query, auth=("api", server.api_key), timeout=5).ok
     except requests.RequestException:
         return False
 
@@ -86,7 +83,7 @@ def use_server(data_dir: Path) -> None:
             credentials()
         except LitsweepError:
             raise LitsweepError(
-                f"no server to ask: none runs on {data_dir} (start one with `litsweep serve`), "
+                f"found no server: none runs on {data_dir} (start one with `litsweep serve`), "
                 "WANDB_BASE_URL is not set, and there is no W&B login (`wandb login`)"
             ) from None
     check_key(os.environ)

@@ -1,7 +1,7 @@
 """The server that all `litsweep run` on a data folder share. It ends with the last of them.
 
-Each holds a lock on the file `users` of the folder. That file also names the process of a server that one of
-them started. A server that the user started is left alone.
+Each command holds a lock on the file `users` of the folder. The file has the pid of the server if a command
+started it. A server that the user started is left alone.
 """
 
 import contextlib
@@ -29,23 +29,23 @@ STOP_TIMEOUT_SECONDS = 10.0
 def shared_server(data_dir: Path, port: int | None) -> Iterator[ServerAddress]:
     """Yield the server of `data_dir`: a running one, or one started for the time of the block.
 
-    `port` is the user's: 0 for any, None for the default one or any if that is taken. Raises LitsweepError if
-    the folder cannot be used, if its server runs on another port, or if none starts.
+    `port` 0 means any port, None the default port or any if that is taken. Raises LitsweepError if the folder
+    cannot be used, if its server runs on another port, or if no server starts.
     """
     from litsweep.server.serve import make_data_dir
 
     make_data_dir(data_dir)
     with (data_dir / "users").open("a+") as users:
         if not _is_alone(users):
-            fcntl.flock(users, fcntl.LOCK_SH)  # waits until no command starts or ends the server
+            fcntl.flock(users, fcntl.LOCK_SH)  # waits while another command starts or ends the server
         server = running_server(data_dir)
         if server is None:
             server = _start(data_dir, port, users)
             show_other_port(port, server.url)
         elif port and urlsplit(server.url).port != port:
             raise LitsweepError(
-                f"--port {port}: a server runs on {data_dir} already, at {server.url}; leave --port out to "
-                "use that one, stop it, or give another --data-dir"
+                f"--port {port}: a server already runs on {data_dir}, at {server.url}; leave out --port to "
+                "use that server, stop it, or choose another --data-dir"
             )
         fcntl.flock(users, fcntl.LOCK_SH)
         try:
@@ -84,7 +84,7 @@ def _start(data_dir: Path, port: int | None, users: TextIO) -> ServerAddress:
     log.touch()
     log.chmod(0o600)  # the server prints its key; an older log may be readable by all
     with log.open("ab") as output:
-        # A new session, so that Ctrl-C in the terminal ends only the agents. They need the server until then.
+        # In a session of its own the server survives Ctrl-C: the agents need it until they have ended.
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     users.truncate(0)
     users.write(str(process.pid))

@@ -47,9 +47,9 @@ class Workload:
     def seconds_left(self) -> float | None:
         """Return the expected time until the last run ends; None if it is unknown or unlimited.
 
-        A run older than the mean of the ended runs is expected to take as long as the longer ones of them.
+        A run that is older than the mean duration is expected to take as long as the longer runs took.
         """
-        enough = 1 if self.agents == 1 else 2  # the first of several agents that ends has the shortest run
+        enough = 1 if self.agents == 1 else 2  # among several first runs, the shortest ends first
         if self.waiting is None or not self.agents or len(self.durations) < enough:
             return None
         mean = fmean(self.durations)
@@ -69,10 +69,7 @@ class Workload:
 
 
 class TimeLeft:
-    """The time left in words. It does not rise merely because time passes.
-
-    It rises only after a run ended, or if the number of runs or agents changed.
-    """
+    """The time left in words. It rises only after a run ended, or if the number of runs or agents changed."""
 
     def __init__(self) -> None:
         self._news: tuple[int, int, int] | None = None
@@ -96,13 +93,13 @@ class TimeLeft:
 
 
 def _duration_of(run: RunStatus) -> float:
-    """Return the seconds from a run's start to its end, with all the time that its agent spent on it."""
+    """Return the seconds from a run's creation to its last heartbeat."""
     begun = run.created_at or 0.0
     return max(1.0, (run.heartbeat_at or begun) - begun)
 
 
 def rounded(seconds: float) -> float:
-    """Return `seconds` rounded up to a step that grows with it, so that the last digits do not flicker."""
+    """Return `seconds` rounded up. The step grows with the time, so that the last digits do not flicker."""
     step = next(step for limit, step in _STEPS if seconds <= limit)
     return max(0.0, math.ceil(seconds / step) * step)
 

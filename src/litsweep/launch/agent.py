@@ -102,7 +102,7 @@ class Agent:
         os._exit(128 + signum)
 
     def _announce_preemption(self) -> None:
-        """Report the preemption for the run. If the whole job gets SIGTERM, its client may end first."""
+        """Report the preemption of the run, because its own client may end before it can do so."""
         if self._preempted_run:
             try:
                 self._api.preempting(self._preempted_run)
@@ -138,9 +138,8 @@ class Agent:
         self._run = None
         if end.exit_code == 0 and is_wanted and not self._has_reported(end.run_id):
             end = replace(end, failure=Failure.UNREPORTED)
-        log.info(
-            "run %s ended with %d%s", end.run_id, end.exit_code, f" ({end.failure})" if end.failure else ""
-        )
+        why = f" ({end.failure})" if end.failure else ""
+        log.info("run %s ended with %d%s", end.run_id, end.exit_code, why)
         self._link.send(event="ended", run=end.run_id, exit=end.exit_code, failure=end.failure, tail=end.tail)
         self._idle_wait = FIRST_WAIT_SECONDS
         self._obey_orders()
@@ -179,7 +178,7 @@ class Agent:
         was_idle = self._run is None
         for command in commands:
             self._execute(command)
-        has_just_started = was_idle and self._run is not None  # the next heartbeat names it at once
+        has_just_started = was_idle and self._run is not None  # then the next heartbeat reports it at once
         self._next_beat = 0.0 if has_just_started else time.monotonic() + self._pause()
 
     def _pause(self) -> float:
@@ -267,7 +266,7 @@ def run_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) -
 
 
 def _log_to_stderr() -> None:
-    """Log on the agent's own logger: a forked run must find the root logger as Python makes it."""
+    """Log with the agent's own logger. A forked run needs the root logger without handlers."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("[litsweep %(asctime)s] %(message)s"))
     log.addHandler(handler)
@@ -279,7 +278,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the arguments of an agent."""
     parser = argparse.ArgumentParser(description="An agent for one slot.")
     parser.add_argument("sweep")
-    parser.add_argument("--log", type=Path, required=True, help="the file this process's output goes to")
+    parser.add_argument("--log", type=Path, required=True, help="the file with the output of this process")
     parser.add_argument("--count", type=int)
     parser.add_argument("--max-consecutive-failures", type=int, default=failures_allowed())
     parser.add_argument("--keep-checkpoints", type=int, default=LaunchOptions.keep_checkpoints)

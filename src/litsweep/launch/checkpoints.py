@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         clean(SweepWatch(args.sweep).read(), args.folder, args.keep)
     except LitsweepError as error:
-        print(f"checkpoints stay: {error}", file=sys.stderr)
+        print(f"no checkpoint was deleted: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -40,7 +40,7 @@ def listed_by_driver() -> str:
 def devices_here(environ: Mapping[str, str], driver: Callable[[], str] = listed_by_driver) -> tuple[str, ...]:
     """Return all devices of this process: those in CUDA_VISIBLE_DEVICES, else every GPU or MIG slice.
 
-    CUDA takes a GPU that is divided into MIG slices only by the UUIDs of its slices.
+    A GPU that is divided into MIG slices is listed by the UUIDs of its slices, as CUDA requires.
     """
     allowed = environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is None:
@@ -75,7 +75,7 @@ def check_present(
 ) -> None:
     """Raise ConfigError if `names` has a device that this machine lacks or this process may not use.
 
-    CUDA also takes a UUID by its first characters.
+    The first characters of a UUID are enough, as for CUDA.
     """
     listing = driver()
     numbers = re.findall(r"^GPU (\d+):", listing, re.MULTILINE)
@@ -83,10 +83,9 @@ def check_present(
     known = (*numbers, *uuids, *devices_here(environ, lambda: listing))
     missing = [name for name in names if not _is_known(name, known)]
     if missing:
-        here = f"here are {', '.join(devices_here(environ, lambda: listing))}" if known else "here is none"
-        _reject(
-            "--gpus", "must name GPUs of this machine", ",".join(missing), f"{here}; --gpus none is the CPU"
-        )
+        here = f"it has {', '.join(devices_here(environ, lambda: listing))}" if known else "it has none"
+        fix = f"{here}; --gpus none uses the CPU"
+        _reject("--gpus", "must name GPUs of this machine", ",".join(missing), fix)
 
 
 def _is_known(name: str, known: Sequence[str]) -> bool:

@@ -49,7 +49,7 @@ class SweepEntry:
 
 
 class Directory(GraphqlApi):
-    """All sweeps of a server that the user can reach."""
+    """The sweeps of a server, in all entities of the user."""
 
     def sweeps(self) -> list[SweepEntry]:
         """Return the sweeps of all projects, the newest first."""
@@ -62,7 +62,7 @@ class Directory(GraphqlApi):
         return sorted(found, key=lambda sweep: sweep.created_at, reverse=True)
 
     def find(self, path: SweepPath) -> list[str]:
-        """Return the full paths of the sweeps with an id, in the entity and project of `path` if given."""
+        """Return the full paths of all sweeps that match `path`, which may lack entity and project."""
         entities = [path.entity] if path.entity else self.entities()
         if path.project:
             return [found for entity in entities for found in self._in_project(entity, path.project, path.id)]
@@ -121,7 +121,7 @@ def full_path(sweep: str, environ: Mapping[str, str] = os.environ) -> str:
         return found[0]
     if not found:
         raise no_sweep(sweep, server.base_url)
-    raise LitsweepError(f"sweep {sweep}: there are {len(found)} of that id; write one of {', '.join(found)}")
+    raise LitsweepError(f"sweep {sweep}: {len(found)} sweeps have that id; write one of {', '.join(found)}")
 
 
 def _entry(entity: str, project: str, node: Mapping[str, Any]) -> SweepEntry:

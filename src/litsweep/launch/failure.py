@@ -1,4 +1,4 @@
-"""Why a run ended: its exit code, the failure that it reports, and the last exception that it printed."""
+"""Why a run ended, from its exit code, the failure it reported, and the last exception it printed."""
 
 import re
 from dataclasses import dataclass

@@ -58,9 +58,7 @@ def _is_open(descriptor: int) -> bool:
 
 
 def flush() -> None:
-    """Write the buffers of Python and C, so that a fork does not write them twice and an exit does not lose
-    them.
-    """
+    """Flush the output buffers of Python and C, before a fork or an exit."""
     sys.stdout.flush()
     sys.stderr.flush()
     ctypes.CDLL(None).fflush(None)
@@ -89,7 +87,7 @@ def _close_files(imported: set[int]) -> None:
 
 
 def _reset_cleanups(cleanups: Iterable[Cleanup]) -> None:
-    """Keep only exit functions of imports. Files that later runs need are left to the parent."""
+    """Keep only the exit functions of imports that remove no files: later runs need the files."""
     atexit._clear()
     for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]  # private
         finalizer.atexit = False
@@ -173,7 +171,7 @@ def exit_process(code: int, inherited: set[str]) -> NoReturn:
 
 
 def _release_modules(inherited: set[str]) -> None:
-    """Drop the objects that the run has made, which writes and closes files that it left open."""
+    """Delete the modules of the run, so that files that it left open are written and closed."""
     main = weakref.ref(sys.modules["__main__"])
     for name in sys.modules.keys() - (inherited - {"__main__", "__mp_main__"}):
         del sys.modules[name]

@@ -11,11 +11,7 @@ from importlib import import_module
 
 from litsweep.launch.options import LaunchOutcome, SlotView
 
-_MODULES = (
-    "local",
-    "slurm",
-    "ray",
-)
+_MODULES = ("local", "slurm", "ray")
 
 Display = Callable[[tuple[SlotView, ...]], None]
 """Shows the slots of a launch; called a few times a second."""
@@ -25,10 +21,7 @@ View = Callable[[], AbstractContextManager[Display]]
 
 
 class Flag:
-    """A flag of the command line, with the arguments of `ArgumentParser.add_argument`.
-
-    Launchers may share a flag. All others refuse it.
-    """
+    """A command-line flag with the arguments of `ArgumentParser.add_argument`. Launchers may share it."""
 
     def __init__(self, name: str, **settings: object) -> None:
         self.name = name
@@ -45,7 +38,7 @@ class Launcher:
     """A place for agents: `name` is the value of `--on`, `title` heads its flags in the help.
 
     `launch` gets the full path of a sweep, the parsed arguments and a view for its slots. It returns None if
-    the agents go on without this process. `fault` returns what is wrong with the arguments, if anything.
+    the agents continue without this process. `fault` returns what is wrong with the arguments, if anything.
     """
 
     name: str
@@ -68,5 +61,7 @@ def positive(text: str) -> int:
     return int(text)
 
 
-GPUS_PER_AGENT = Flag("--gpus-per-agent", type=float, default=0.0, metavar="G", help="on Ray also a fraction")
+GPUS_PER_AGENT = Flag(
+    "--gpus-per-agent", type=float, default=0.0, metavar="G", help="GPUs of each agent, on Ray also 0.5"
+)
 CPUS_PER_AGENT = Flag("--cpus-per-agent", type=positive, metavar="C", help="CPU cores of each agent")

@@ -1,4 +1,4 @@
-"""Messages between an agent and its supervisor: JSON lines over a socket. Also an agent without one.
+"""The link of an agent to its supervisor, as JSON lines over a socket, and a substitute for a supervisor.
 
 The agent sends `ask` (may I take a run?), `started`, `ended` and `left`. It gets `go` and `leave`.
 """
@@ -18,13 +18,13 @@ from litsweep.sweep.contract import UNREPORTED_WHY, Failure
 
 Message = Mapping[str, Any]
 
-# A diverged run is the config's fault and not the slot's.
+# The config of a diverged run is at fault, not the slot.
 _COUNTED_FAILURES = (Failure.ERROR, Failure.OUT_OF_MEMORY, Failure.SIGNAL, Failure.LOST, Failure.UNREPORTED)
 
 
 @dataclass
 class FailureStreak:
-    """Counts the failed runs in a row of a slot."""
+    """Counts a slot's failed runs in a row."""
 
     limit: int
     length: int = 0
@@ -56,7 +56,7 @@ class Link(Protocol):
         ...
 
     def fileno(self) -> int | None:
-        """Return the descriptor to select on, or None if messages only follow a `send`."""
+        """Return the descriptor to wait on, or None if each message answers a `send`."""
         ...
 
 
@@ -139,7 +139,7 @@ class Unsupervised:
         return orders
 
     def fileno(self) -> None:
-        """Return None: orders only follow a `send`."""
+        """Return None: each order answers a `send`."""
 
 
 def end_of(message: Message) -> RunEnd:

@@ -46,11 +46,11 @@ LAUNCHER = Launcher(
     "this machine",
     (
         Flag("--gpus", help="all, none, or devices such as 0,1,3 (default: all, or the CPU without a GPU)"),
-        Flag("--per-gpu", type=positive, default=1, metavar="K", help="agents that share a GPU"),
+        Flag("--per-gpu", type=positive, default=1, metavar="K", help="agents on each GPU"),
         Flag("--per-trial", type=positive, default=1, metavar="N", help="GPUs for each run"),
         Flag(
             "--agent", choices=("warm", "stock"), default=LaunchOptions.agent,
-            help="warm: a process that has imported everything forks the runs; stock: `wandb agent`",
+            help="warm: litsweep's own, starts runs faster; stock: `wandb agent` (default: %(default)s)",
         ),
     ),
     _launch,
@@ -181,7 +181,7 @@ class Supervisor:
         return bool(self._interrupts or self._error)
 
     def _grant_runs(self) -> None:
-        """Answer agents that ask for a run. The last ones wait, in case a killed run returns."""
+        """Answer agents that ask for a run. The last ones wait while others run: a lost run may return."""
         for agent in self._agents:
             if not agent.wants_run:
                 continue
@@ -209,22 +209,20 @@ class Supervisor:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {
-            s: signal.signal(s, self._interrupt) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        }
+        old = {s: signal.signal(s, self._interrupt) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
             yield
         finally:
-            for signum, handler in before.items():
+            for signum, handler in old.items():
                 signal.signal(signum, handler)
 
     def _interrupt(self, signum: int, frame: FrameType | None) -> None:
         self._interrupts = max(self._interrupts + 1, 1 if signum == signal.SIGINT else 2)
         if self._interrupts == 1:
-            log.warning("no new runs; the running ones finish (again: end them gracefully)")
+            log.warning("no new runs; the running ones finish (interrupt again to end them gracefully)")
             self._signal_all(signal.SIGINT)
         elif self._interrupts == 2:
-            log.warning("ending the runs gracefully (again: kill them)")
+            log.warning("ending the runs gracefully (interrupt again to kill them)")
             self._deadline = time.monotonic() + self._kill_after
             self._signal_all(signal.SIGTERM)
         else:

@@ -32,7 +32,7 @@ class AgentOptions:
 
     @classmethod
     def of(cls, args: argparse.Namespace, **more: Any) -> Self:
-        """Return the options among the parsed arguments, and `more`; missing ones have their defaults."""
+        """Return the options in the parsed arguments and in `more`, with defaults for missing ones."""
         given = {name: value for name, value in vars(args).items() if value is not None} | more
         return cls(**{option.name: given[option.name] for option in fields(cls) if option.name in given})
 
@@ -81,10 +81,7 @@ class SlotView:
 
 @dataclass(frozen=True)
 class LaunchOutcome:
-    """How a launch ended.
-
-    `killed` is True if the user had runs killed. `error` is the config error that stopped the launch.
-    """
+    """How a launch ended. `killed`: the user killed runs. `error`: the config error that stopped it."""
 
     slots: tuple[SlotView, ...]
     killed: bool = False

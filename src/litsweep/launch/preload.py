@@ -1,8 +1,8 @@
 """The imports of a program that can be made before it runs.
 
 A package may read the environment while it is imported (KERAS_BACKEND, HF_HOME, OMP_NUM_THREADS), and also
-`sys.path`, the working directory or the random state. Therefore only imports are made that precede all code
-that could change these. Definitions and assignments of constants may come before them, calls may not.
+`sys.path`, the working directory or the random state. Therefore an import is made early only if no code
+before it could change these. Definitions and assignments of constants may precede it, calls may not.
 """
 
 import ast
@@ -40,8 +40,7 @@ _PATH_CALLS = {_PATH, *(f"{_PATH}.{name}" for name in ("absolute", "cwd", "expan
 class Import:
     """`import module`, or `from module import names`.
 
-    Imports of one `try` have the same `attempt` (0: none). If one of them is not installed, the program
-    continues after the last.
+    Imports of one `try` share an `attempt` (0: no `try`). If one is not installed, the rest are skipped.
     """
 
     module: str
@@ -51,16 +50,14 @@ class Import:
 
 @dataclass(frozen=True)
 class Plan:
-    """The imports to make in advance, in order, and the place (`FILE:LINE`) after which the program makes its
-    own.
-    """
+    """The imports to make early, in order. After `end` (`FILE:LINE`) the program makes its own imports."""
 
     imports: tuple[Import, ...]
     end: str = ""
 
 
 def path_of_program(program: Path) -> list[str]:
-    """Return `sys.path` as a new process that runs `program` has it."""
+    """Return the `sys.path` of a new process that runs `program`."""
     if sys.flags.safe_path:
         return list(sys.path)
     return [str(program.resolve().parent), *sys.path[1:]]
@@ -94,7 +91,7 @@ def replaced_modules(program: Path) -> list[str]:
 
 
 class _StopError(Exception):
-    """Code that may have effects. The text is its place, empty for the pipeline's `main`."""
+    """Found code that may have effects. The message is its place, or empty for the pipeline's `main`."""
 
 
 @dataclass
@@ -247,7 +244,7 @@ class _File:
                 self._stop(node)
 
     def _try(self, node: ast.Try, attempt: int) -> None:
-        """Read a `try`. If a handler may have effects, more imports follow only if all of these succeed."""
+        """Read a `try`. If a handler may have effects, a failed import in the body ends the early imports."""
         handled = [statement for handler in node.handlers for statement in handler.body]
         is_harmless = bool(node.handlers) and all(self._is_harmless(statement) for statement in handled)
         self._run(node.body, node.lineno if is_harmless else attempt)

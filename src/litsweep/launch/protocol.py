@@ -72,9 +72,7 @@ class SweepPath:
         """Read `ID`, `PROJECT/ID` or `ENTITY/PROJECT/ID`. WANDB_ENTITY and WANDB_PROJECT fill the rest."""
         parts = text.strip("/").split("/")
         if len(parts) > 3 or not all(parts):
-            raise LitsweepError(
-                f"sweep {text!r}: write it as ENTITY/PROJECT/ID, the way `wandb sweep` printed it"
-            )
+            raise LitsweepError(f"sweep {text!r}: write ENTITY/PROJECT/ID as `wandb sweep` printed it")
         entity, project, sweep = [None] * (3 - len(parts)) + parts
         assert sweep is not None, "parts is not empty"
         return cls(entity or environ.get("WANDB_ENTITY"), project or environ.get("WANDB_PROJECT"), sweep)
@@ -120,7 +118,7 @@ class GraphqlApi:
         if answer.status_code in (401, 403):
             raise LitsweepError(
                 f"{self.base_url} refuses the key: set WANDB_API_KEY, or run `wandb login` "
-                "(`litsweep env` prints an embedded server's)"
+                "(`litsweep env` prints the key of an embedded server)"
             )
         if not answer.ok:
             raise UnreachableError(f"{self.base_url} answered {answer.status_code}: {answer.text[:300]}")
@@ -256,7 +254,7 @@ def client_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str
 def require_online(environ: Mapping[str, str] = os.environ) -> None:
     """Raise LitsweepError if W&B's variables keep runs from starting or from reaching the server.
 
-    The server would count runs that WANDB_MODE keeps from it as failed.
+    A run that does not reach the server would count as failed.
     """
     mode = environ.get("WANDB_MODE", "")
     if mode not in ("", "online", "run", "shared"):

@@ -32,7 +32,7 @@ POLL_SECONDS = 1.0
 class RayOptions(AgentOptions):
     """Options of a launch on Ray.
 
-    `gpus_per_agent` may be a fraction. `address` is the cluster's; "auto" is the cluster of this machine.
+    `gpus_per_agent` may be a fraction. `address` "auto" is the cluster of this machine.
     `count` is divided among the agents before they start.
     """
 
@@ -49,7 +49,7 @@ LAUNCHER = Launcher(
     "ray",
     "Ray",
     (
-        Flag("--address", default=RayOptions.address, help="default: %(default)s"),
+        Flag("--address", default=RayOptions.address, help="address of the cluster (default: auto)"),
         GPUS_PER_AGENT,
         CPUS_PER_AGENT,
     ),
@@ -79,9 +79,7 @@ def _connect_ray(address: str) -> Any:
     try:
         ray.init(address=address, logging_level="ERROR", log_to_driver=False)
     except ConnectionError as error:
-        raise LitsweepError(
-            f"no Ray cluster at {address!r} ({error}); start one with `ray start --head`"
-        ) from error
+        raise LitsweepError(f"no Ray cluster at {address!r} ({error}): run `ray start --head`") from error
     return ray
 
 
@@ -128,7 +126,7 @@ class _Driver:
         self._running[start(self._sweep, options, str(Path.cwd()), index, self._board)] = index
 
     def _share(self, index: int) -> int | None:
-        """Return how many runs the agent may still take, without those before its node died."""
+        """Return how many runs the agent may take, minus those that it took before its node died."""
         if self._options.count is None:
             return None
         each, rest = divmod(self._options.count, self._options.agents)
@@ -164,7 +162,7 @@ class _Driver:
 
 
 class _Board:
-    """The current run of each agent. It outlives the agents' nodes."""
+    """Remembers the current run of each agent, even if the agent's node dies."""
 
     def __init__(self) -> None:
         self._agents: dict[int, dict[str, Any]] = {}

@@ -31,9 +31,8 @@ _READS_CONFIG = re.compile(r"\.config\b(?!\s*=)")
 def command_line(config: SweepConfig, parameters: Mapping[str, object], run_id: str = "run") -> str | None:
     """Return the bash command that trains once with `parameters`, as an agent would.
 
-    Return None if the sweep names no program. A program that gets parameters through a file or `wandb.config`
-    needs a file, named after `run_id`; the command writes it. Environment variables stay references, so that
-    no secret appears.
+    Return None if the sweep names no program. If the program reads parameters from a file or `wandb.config`,
+    the command writes a file named after `run_id`. Environment variables stay references and show no secret.
     """
     template = config.command or DEFAULT_COMMAND
     if config.program is None and "${program}" in template:
@@ -55,7 +54,7 @@ def command_line(config: SweepConfig, parameters: Mapping[str, object], run_id: 
 
 
 def _value_sent(distribution: Distribution, value: object) -> object:
-    """Return a value with the type that the sweep sent: a run's config has 1 for 1.0."""
+    """Return a value with the type that the sweep sent: a run's config stores 1.0 as 1."""
     if isinstance(distribution, Categorical):
         same = (option for option in distribution.support if identity(option) == identity(value))
         return next(same, value)
@@ -72,7 +71,7 @@ def _shell_words(item: str, macros: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _with_references(item: str) -> str:
-    """Return `--key="${X-X}"` for `--key=${envvar:X}`: bash also takes the name if X is not set."""
+    """Return `--key="${X-X}"` for `--key=${envvar:X}`. Bash uses the name X if X is not set."""
     literal, *rest = ENVIRONMENT_MACRO.split(item)
     parts = [_quoted(literal) if literal else ""]
     for name, following in zip(rest[::2], rest[1::2], strict=True):
@@ -109,7 +108,7 @@ def _write_command(text: str, file: Path) -> str:
 
 
 def _with_sweep_file(line: str, values: Mapping[str, object], file: Path) -> str:
-    """Pass the parameters as the agent does beside the command: wandb.init reads them from a file."""
+    """Add the parameter file that an agent writes for every run: `wandb.init` reads it."""
     wrapped = {name: {"value": value} for name, value in values.items()}
     text = yaml.safe_dump({"wandb_version": 1, **wrapped}, default_flow_style=True, width=float("inf"))
     return f"{_write_command(text.strip(), file)} && {Variable.PARAMETERS_FILE}={_quoted(str(file))} {line}"

@@ -9,12 +9,12 @@ from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.contract import ATTEMPTS, CHECKPOINT, MODEL_ARTIFACT, RunState
 from litsweep.sweep.summary import entries, find, is_aggregated
 
-NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as W&B's API has them
+NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as W&B's API writes them
 
 
 @dataclass(frozen=True)
 class BestRun:
-    """A run to use: `best` and `last` are its values of the metric, `objectives` the best of every metric.
+    """A run with its `best` and `last` values of the metric. `objectives` has the best value of every metric.
 
     `command` repeats it in bash; it is None if the sweep names no program.
     """
@@ -38,8 +38,8 @@ class SweepResult:
 
     `best` is None if no run has a finite value of the metric; `unusable` is then the last other value of it.
     `logged` names the metrics of all runs. `is_over` is True if no run is left. With several metrics `best`
-    goes by the first, `goals` has the goal of each, and `front` the runs of the Pareto front. `unreported`
-    counts the runs whose program started no W&B run.
+    has the best value of the first one, and `front` the runs of the Pareto front. `unreported` counts the
+    runs whose program started no W&B run.
     """
 
     sweep: str
@@ -82,7 +82,7 @@ def result_of(status: SweepStatus) -> SweepResult:
 
 
 def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
-    assert run.best is not None and run.last is not None, "a run to use has a value"
+    assert run.best is not None and run.last is not None, "only runs with a value are ranked"
     return BestRun(
         id=run.id,
         name=run.name,

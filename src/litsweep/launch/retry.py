@@ -38,7 +38,7 @@ class Retries:
                 return True
             return end.failure is not None and self._record(end, end.failure)
         except LitsweepError as error:
-            log.warning("cannot note that run %s ended by %s: %s", end.run_id, end.failure, error)
+            log.warning("cannot record that run %s ended by %s: %s", end.run_id, end.failure, error)
             return False
 
     def requeue_crashed(self) -> None:
@@ -46,7 +46,7 @@ class Retries:
         ends = [RunEnd(run_id, -signal.SIGKILL, Failure.LOST) for run_id in self._api.crashed()]
         again = [end.run_id for end in ends if self.record(end)]
         if again:
-            log.warning("trying again what an earlier launch left behind: %s", ", ".join(again))
+            log.warning("retrying unfinished runs of an earlier launch: %s", ", ".join(again))
             sweep = self._api.sweep()
             if sweep["state"] == "FINISHED":
                 self._api.resume(sweep["id"])
@@ -56,7 +56,7 @@ class Retries:
         try:
             self._api.end(run_id, ExitCode.KILLED)
         except LitsweepError as error:
-            log.warning("cannot note that run %s was killed: %s", run_id, error)
+            log.warning("cannot record that run %s was killed: %s", run_id, error)
 
     def _record(self, end: RunEnd, failure: Failure) -> bool:
         summary = self._api.summary(end.run_id)

@@ -26,8 +26,7 @@ log = logging.getLogger("litsweep.agent")
 class RunProcess:
     """The process of a run. `pid` leads the session of all its processes.
 
-    `is_unwanted` is True once the search or the end of the sweep has ended the run. Its result is then
-    ignored.
+    `is_unwanted` is True once the search or the end of the sweep ends the run. Its result is then ignored.
     """
 
     def __init__(self, run_id: str, pid: int, output: Path) -> None:
@@ -118,10 +117,9 @@ class Runner:
         environ = self._environment(command.run_id)
         params = Path(environ[Variable.PARAMETERS_FILE])
         params.parent.mkdir(parents=True, exist_ok=True)
-        params.write_text(yaml.safe_dump({"wandb_version": 1, **(command.args or {})}))
-        how = invocation(
-            self._template, command.program, command.args or {}, params.with_suffix(".json"), environ
-        )
+        args = command.args or {}
+        params.write_text(yaml.safe_dump({"wandb_version": 1, **args}))
+        how = invocation(self._template, command.program, args, params.with_suffix(".json"), environ)
         Path(environ[Variable.FAILURE_FILE]).unlink(missing_ok=True)
         parent = self._warm_parent(how, environ)
         pid = parent.fork(how.script, environ) if parent and how.script else self._exec(how, environ)
@@ -138,12 +136,12 @@ class Runner:
         return environ
 
     def _warm_parent(self, how: Invocation, environ: Mapping[str, str]) -> WarmParent | None:
-        """Return what to fork from, warm after the first run, or None if the run needs a new process."""
+        """Return the warm process to fork, or None if the run needs a new process."""
         if how.script is None:
             return None
         program = Path(how.script[0])
         self._warm = self._warm or _warmed_up(program, environ)
-        reason = self._warm.prepare(environ) if self._warm.program == program else "the program is another"
+        reason = self._warm.prepare(environ) if self._warm.program == program else "the program changed"
         if reason and reason != self._warned:
             log.warning("runs start as new processes: %s", reason)
         self._warned = reason

@@ -55,7 +55,7 @@ class SlotAgent:
         return self.is_open and self._link is not None and not self.wants_run
 
     def view(self) -> SlotView:
-        """Return the slot's row of a table."""
+        """Return the present state of the slot."""
         counts = (self.done, self.failed)
         return SlotView(self.index, self._slot.devices, self.state, self._log, self.run, *counts, self.reason)
 

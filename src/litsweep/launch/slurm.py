@@ -30,9 +30,8 @@ _LOOPBACK = re.compile(r"//(127\.|localhost|\[::1\])")
 class SlurmOptions(AgentOptions):
     """Options of a launch on Slurm.
 
-    `array` is sbatch's own (`0-63%16`); without it `agents` tasks start. `time` is sbatch's time limit
-    (`4:00:00`). `count` limits the runs of each task. `extra` are further sbatch options, each whole
-    (`--account=lab`).
+    `array` is sbatch's `--array` (`0-63%16`), by default `agents` tasks. `time` is sbatch's time limit
+    (`4:00:00`). `count` limits the runs of each task. `extra` has more sbatch options (`--account=lab`).
     """
 
     array: str | None = None
@@ -72,9 +71,9 @@ LAUNCHER = Launcher(
     (
         Flag("--time", metavar="H:MM:SS", help="time limit of an agent"),
         Flag("--partition", help="partition of the agents"),
-        Flag("--array", help="sbatch's own, such as 0-63%%16, instead of --agents"),
+        Flag("--array", help="array for sbatch, such as 0-63%%16, instead of --agents"),
         Flag("--sbatch", dest="extra", action="append", default=[], metavar="=OPTION",
-             help="any other option of sbatch, whole"),
+             help="another option of sbatch, such as --sbatch=--account=lab"),
         GPUS_PER_AGENT,
         CPUS_PER_AGENT,
     ),
@@ -84,10 +83,7 @@ LAUNCHER = Launcher(
 
 
 def submit(sweep: str, options: SlurmOptions, environ: Mapping[str, str] = os.environ) -> str:
-    """Submit the array of agents and return the job's number.
-
-    Raises LitsweepError if the sweep or Slurm is missing, or if Slurm refuses the job.
-    """
+    """Submit the array of agents and return the job's number. Raises LitsweepError if that fails."""
     environ = client_environment(environ)
     api = connect(sweep, environ)
     logs = log_folder(options.log_dir, api.path.id).resolve()
@@ -154,7 +150,7 @@ def cancel(sweep: str, environ: Mapping[str, str] = os.environ) -> int:
 def _slurm(argv: Sequence[str], environ: Mapping[str, str], stdin: str = "") -> str:
     if shutil.which(argv[0], path=environ.get("PATH")) is None:
         raise LitsweepError(
-            f"there is no Slurm on this machine: {argv[0]} is not on PATH; log in to a node that has it"
+            f"no Slurm on this machine: {argv[0]} is not on PATH; log in to a node with Slurm"
         )
     done = subprocess.run(argv, env=dict(environ), input=stdin, capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -1,8 +1,8 @@
 """The agent of one slot that starts a stock `wandb agent` for each run, for users who prefer it.
 
-A new `wandb agent` for each run has no count of failures. A single one would shut down after three,
-early-stopped runs included. Its exit marks the end of the run. The price is its wait of five seconds before
-each run. The server knows how the run ended.
+A new `wandb agent` for each run has seen no failures. A single one would shut down after three, early-stopped
+runs included. The exit of the agent marks the end of its run. The server knows how the run ended. The price
+is a wait of five seconds before each run.
 """
 
 import contextlib
@@ -102,7 +102,7 @@ class StockAgent:
         self._report_end(before, self._agent.returncode)
 
     def _report_start(self, before: int) -> bool:
-        """Report the run once the log names it, within 5 s. It is retried if this process dies."""
+        """Report the run once the log names it, so that it is retried if this process dies."""
         found = _RUN_STARTED.search(output_from(self._output, before))
         if found:
             self._link.send(event="started", run=found[1].decode(), pid=0)

@@ -33,11 +33,9 @@ def check_key(environ: Mapping[str, str]) -> None:
     """Raise LitsweepError if the client would refuse WANDB_API_KEY without asking the server."""
     key = environ.get("WANDB_API_KEY", "")
     if key and environ.get("WANDB_IDENTITY_TOKEN_FILE"):
-        raise LitsweepError(
-            "WANDB_API_KEY and WANDB_IDENTITY_TOKEN_FILE: the client takes one of them; unset the other"
-        )
+        raise LitsweepError("WANDB_API_KEY and WANDB_IDENTITY_TOKEN_FILE: the client refuses both; unset one")
     if key and len(key) < SHORTEST_KEY:
-        fix = "`litsweep env` prints the embedded server's, W&B's settings page yours"
+        fix = "`litsweep env` or W&B's settings page shows the whole key"
         raise LitsweepError(
             f"WANDB_API_KEY: a key has {SHORTEST_KEY} characters or more, this one has {len(key)}; {fix}"
         )

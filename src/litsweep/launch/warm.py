@@ -1,8 +1,8 @@
 """A warm start: this process makes the program's imports once, and each run is a fork of it.
 
-A fork takes milliseconds. A new process imports torch and Lightning for seconds. Forking is safe while the
-parent has no other thread and has not used CUDA (`unsafe_to_fork`). preload.py finds the imports to make in
-advance. fresh.py resets the fork to the state of a new process.
+A fork takes milliseconds. In a new process the imports of torch and Lightning take seconds. Forking is safe
+while the parent has no other thread and has not used CUDA (`unsafe_to_fork`). preload.py finds the imports to
+make early. fresh.py resets the fork to the state of a new process.
 """
 
 import atexit
@@ -40,7 +40,7 @@ class WarmParent:
     """Forks the runs of one program, after the imports that `preload.plan` allows.
 
     Modules that are not installed are left to the runs, because a user may edit them between two runs.
-    Failing imports are left to the run too, which reports the error.
+    Failing imports are left to the runs too, which report the error.
     """
 
     def __init__(self, program: Path, environ: Mapping[str, str] = os.environ) -> None:
@@ -68,7 +68,7 @@ class WarmParent:
         if list(wanted.imports[: len(self._imported)]) != self._imported:
             return f"{self.program} now has other imports"
         if replaced := replaced_modules(self.program):
-            return f"the agent has loaded another module {replaced[0]} than the program's"
+            return f"the program has another module {replaced[0]} than the one that the agent has loaded"
         if not self._is_broken:
             self._context.run(self._load, wanted.imports[len(self._imported) :], environ)
         if self._read_values:
@@ -121,7 +121,7 @@ class WarmParent:
 
     @contextlib.contextmanager
     def _watched_environment(self, environ: Mapping[str, str]) -> Iterator[None]:
-        """Give imports a run's environment without its own variables, and record their changes."""
+        """Give imports the environment of a run without OWN_VARIABLES, and record what they change."""
         before = dict(os.environ)
         _replace_environment({name: value for name, value in environ.items() if name not in OWN_VARIABLES})
         _apply(self._changes)
@@ -176,7 +176,7 @@ class WarmParent:
 
 
 class _WatchedArguments(list[str]):
-    """Records that imports read more of `sys.argv` than the program's name: it differs between runs."""
+    """Records whether imports read the arguments in `sys.argv`, which differ between runs."""
 
     def __init__(self, arguments: list[str], read: set[str]) -> None:
         super().__init__(arguments)

@@ -20,7 +20,7 @@ from litsweep.sweep.run import Run, count_words, state_word
 PAGE = 500
 
 Curves = Sequence[Sequence[float]]
-"""What a run has logged of each of the sweep's metrics."""
+"""The logged values of each metric of the sweep."""
 
 
 @dataclass(frozen=True)
@@ -128,10 +128,7 @@ class SweepWatch:
     _stopped_early: dict[str, bool] = field(default_factory=dict)
 
     def read(self) -> SweepStatus:
-        """Return the present status of the sweep.
-
-        Raises LitsweepError if the sweep does not exist or its server does not answer.
-        """
+        """Return the present status. Raises LitsweepError if the sweep or its server is not found."""
         try:
             return self._read(wandb.Api())
         except (ValueError, wandb.Error) as error:
@@ -153,7 +150,7 @@ class SweepWatch:
         return SweepStatus(f"{home}/{sweep.id}", sweep.url.replace("+", "%20"), sweep.state, config, runs)
 
     def _note_stopped(self, finished: Sequence[str], sweep: Any) -> None:
-        """Ask which finished runs the search ended, if there are new ones. The public API lacks this."""
+        """Ask the server which finished runs the search stopped. The client's public API lacks this."""
         if self._stopped_early.keys() >= set(finished):
             return
         known = credentials()

@@ -1,4 +1,4 @@
-"""One run: parsed flags in, a trained and tested Lightning model out. It needs no server of ours.
+"""One run: parsed flags in, a trained and tested Lightning model out. It needs no litsweep server.
 
 Importing this package is cheap. torch and lightning load on first use.
 """

@@ -88,7 +88,7 @@ class Arguments:
         return {**self.classes, **flatten(values)}
 
     def differences(self, config: Mapping[str, object]) -> list[Fault]:
-        """Return the flags for which the parser reads other values from a run's `config`."""
+        """Return a fault for each flag whose value is not the one in a run's `config`."""
         hints, written = hints_of(self.parser), self.parameters
         held = [flag for flag in flags.from_parameters(config, hints) if _is_known(flag.name, hints)]
         return [
@@ -118,7 +118,7 @@ class Arguments:
 
 
 def parse(argv: Sequence[str]) -> Arguments:
-    """Return the checked command line. Parameters of a sweep's agent are added if it lacks them.
+    """Return the checked command line, completed with the parameters from a sweep's agent.
 
     Raises ConfigError with every wrong flag. `--help` prints the help and exits.
     """
@@ -143,9 +143,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         raise ConfigError(WHAT, faults or [unexplained]) from None
     if config.monitor != RunOptions.monitor and config.mode is None:
         fix = "add --mode max or --mode min"
-        raise ConfigError(
-            WHAT, [Fault("mode", f"must be given with --monitor {config.monitor}", "none", fix)]
-        )
+        raise ConfigError(WHAT, [Fault("mode", f"is needed with --monitor {config.monitor}", "none", fix)])
     return Arguments(parser, config, classes, tuple(spelled))
 
 
@@ -155,7 +153,7 @@ def named_classes(given: Sequence[Flag]) -> dict[str, str]:
 
 
 def make_parser(classes: Mapping[str, str]) -> LightningArgumentParser:
-    """Return the parser for these class paths of the model and the data. Missing ones are our own."""
+    """Return the parser for these classes of model and data, by default those of this package."""
     model = _class_of("model", classes, ImageClassifier, LightningModule)
     data = _class_of("data", classes, ImageDataModule, LightningDataModule)
     parser = LightningArgumentParser(prog="agent.py", description=DESCRIPTION, exit_on_error=False)
@@ -294,9 +292,7 @@ def _unknown(flag: Flag, hints: Hints) -> Fault:
     same = [known for known, its in endings.items() if ending in (its, initials[known])]
     guess = (same or difflib.get_close_matches(name, hints, n=1, cutoff=0.5))[:1]
     fix = f"did you mean {guess[0]}? " if guess else ""
-    return Fault(
-        name, "is not a parameter", repr(flag.value), f"{fix}`python agent.py --help` lists them all"
-    )
+    return Fault(name, "is not a parameter", repr(flag.value), f"{fix}`python agent.py --help` lists all")
 
 
 def _near_value(flag: Flag, hints: Hints) -> str:

@@ -48,9 +48,7 @@ class Artifacts:
             if versions and versions[0].metadata.get(STEP, -1) > step_of(self._checkpoints.last_path):
                 self._download(versions[0])
         except _ERRORS as error:
-            raise ServerUnreachableError(
-                f"cannot fetch the run's checkpoint {self._state}: {error}"
-            ) from error
+            raise ServerUnreachableError(f"cannot download the artifact {self._state}: {error}") from error
 
     def preempted(self) -> None:
         """Upload both checkpoints, so that another machine can resume the run."""
@@ -80,10 +78,8 @@ class Artifacts:
         self._checkpoints.make_folder()
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             state.download(root=scratch, skip_cache=True)
-            for path in sorted(
-                Path(scratch).iterdir()
-            ):  # last.ckpt comes last: its presence means that both are there
-                path.replace(folder / path.name)
+            for path in sorted(Path(scratch).iterdir()):
+                path.replace(folder / path.name)  # last.ckpt is moved last: if it exists, so does best.ckpt
 
     def _log_state(self) -> None:
         last = self._checkpoints.last_path
@@ -123,7 +119,7 @@ class Artifacts:
             best.save()
 
     def _best_version(self) -> wandb.Artifact | None:
-        """Return the best of our versions with this monitor, or None."""
+        """Return the best version that litsweep uploaded with this monitor, or None."""
         best: wandb.Artifact | None = None
         for version in self._versions(_TYPE_OF_MODEL, self._model):
             is_ours = {"score", "monitor"} <= version.metadata.keys()

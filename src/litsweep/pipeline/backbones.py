@@ -14,9 +14,9 @@ Shape = tuple[int, int, int]  # channels, height, width
 def build(name: str, input_shape: Shape, classes: int, width: int, dropout: float) -> nn.Module:
     """Return the network `name`: images (n x c x h x w) in, logits (n x classes) out.
 
-    `width` is the number of channels of the first convolution of our own networks; torchvision's have their
-    own. `dropout` acts on the features before the last layer. Raises ConfigError for an unknown name and for
-    a network that cannot take images of this shape.
+    `width` is the number of channels of the first convolution of `tutorial` and `resnet` only. `dropout`
+    acts on the features before the last layer. Raises ConfigError for an unknown name and for a network that
+    cannot take images of this shape.
     """
     if own := BACKBONES.get(name):
         network = own(input_shape, classes, width, dropout)
@@ -145,9 +145,7 @@ class ToColor(nn.Module):
 
 
 def _drop_before_last_layer(network: nn.Module, dropout: float) -> None:
-    layers = [
-        (name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)
-    ]
+    layers = [named for named in network.named_modules() if isinstance(named[1], nn.Linear | nn.Conv2d)]
     name, last = layers[-1]
     parent = network.get_submodule(name.rpartition(".")[0])
     setattr(parent, name.rpartition(".")[2], nn.Sequential(nn.Dropout(dropout), last))

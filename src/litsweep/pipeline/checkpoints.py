@@ -28,7 +28,7 @@ class LastCheckpoint(ModelCheckpoint):
 
 
 class BestCheckpoint(LastCheckpoint):
-    """Keeps the checkpoint with the best monitored metric. Raises ConfigError if it is never logged."""
+    """Keeps the checkpoint with the best monitored metric. Raises ConfigError if it is not logged."""
 
     _validated = False
 
@@ -57,7 +57,7 @@ class BestCheckpoint(LastCheckpoint):
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """best.ckpt and last.ckpt in `folder`. Lightning's `save_last` saves only when the best one does."""
+    """best.ckpt and last.ckpt in `folder`. Lightning's `save_last` would save only in the best epochs."""
 
     folder: Path
     best: BestCheckpoint

@@ -36,8 +36,8 @@ class ImageClassifier(LightningModule):
         optimizer: sgd, adam or adamw.
         momentum: momentum of sgd, in [0, 1).
         schedule: constant, cosine (down to zero after a linear warm-up) or one_cycle, per step.
-        warmup: part of all steps in which the learning rate rises (cosine, one_cycle), in [0, 1].
-        label_smoothing: of the training loss, in [0, 1).
+        warmup: fraction of all steps in which the learning rate rises (cosine, one_cycle), in [0, 1].
+        label_smoothing: label smoothing in the training loss, in [0, 1).
     """
 
     def __init__(

@@ -18,7 +18,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from torch import Tensor
 
-# How long an epoch may continue after SIGTERM. Resumed between epochs, a run has an unbroken one's metrics.
+# An epoch may end within this time after SIGTERM: only a run resumed between epochs logs equal metrics.
 # Slurm kills 30 s after SIGTERM by default (KillWait); half of that is for saving and reporting.
 FINISH_SECONDS = 15.0
 CHECK_EVERY = 10  # batches, if a check waits for a GPU or for other ranks
@@ -60,7 +60,7 @@ class RunControl(Callback):
         self._request = max(self._request, Request.STOP)
 
     def is_preempted(self) -> bool:
-        """Return True once SIGTERM has come, even before training ends."""
+        """Return True once SIGTERM has come, even if training has not ended yet."""
         return self._request is Request.PREEMPT
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -25,20 +25,15 @@ class ImageDataModule(LightningDataModule):
     """Images and labels, for training, validation and test.
 
     Args:
-        dataset: cifar10, cifar100, mnist, fashion_mnist, svhn, digits, or imagefolder (images on disk, see
-            root).
-        root: for imagefolder: the folder that holds train/CLASS/*.jpg and test/CLASS/*.jpg, and val/ if there
-            is one.
+        dataset: cifar10, cifar100, mnist, fashion_mnist, svhn, digits, or imagefolder (see root).
+        root: folder of imagefolder's images: train/CLASS/*.jpg, test/CLASS/*.jpg, optionally val/CLASS/*.jpg.
         cache: folder for downloads and prepared data; trials on one machine share it.
         batch_size: images per batch and per device.
-        augmentation: of the training images: none, flip, crop (shifts by up to 4 pixels) or flip_crop.
-        image_size: resize images to this width and height; the data set's own size (32 for imagefolder) if
-            null.
-        val_fraction: part of the training images held out for validation (a set with its own val/ ignores
-            it).
-        split_seed: seed of that split; it stays the same over a sweep so that runs compare.
-        num_workers: loader processes; 0 is fastest for images held in memory, that is, all but large image
-            folders.
+        augmentation: none, flip, crop (shifts by up to 4 pixels) or flip_crop, for training images only.
+        image_size: resize images to this width and height; null: the original size (32 for imagefolder).
+        val_fraction: fraction of the training images held out for validation, unless there is a val/ folder.
+        split_seed: seed of that split; keep it fixed in a sweep, so that runs are comparable.
+        num_workers: loader processes; 0 is fastest if the images fit in memory (4 GiB).
     """
 
     def __init__(

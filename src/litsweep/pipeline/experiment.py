@@ -56,10 +56,7 @@ class Outcome:
 
 
 def run(arguments: Arguments) -> int:
-    """Train and test with the given flags. Return the exit code.
-
-    The result goes to stdout, everything else to stderr.
-    """
+    """Train and test with the given flags. Print only the result on stdout. Return the exit code."""
     processes.die_with_rank_zero()
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         _silence_advice()
@@ -78,17 +75,14 @@ def checkpoint_folder(options: RunOptions, run_id: str) -> Path:
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Return the kind of failure that an exception is."""
+    """Return the kind of failure that an exception means."""
     if isinstance(error, tracking.ServerUnreachableError):
         return Failure.LOST
     if isinstance(error, LitsweepError | MisconfigurationException):
         return Failure.CONFIG
     text = str(error).lower()
-    if (
-        isinstance(error, torch.OutOfMemoryError | MemoryError)
-        or "out of memory" in text
-        or "can't allocate" in text
-    ):
+    is_memory_error = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    if is_memory_error or "out of memory" in text or "can't allocate" in text:
         return Failure.OUT_OF_MEMORY
     return Failure.ERROR
 
@@ -184,10 +178,7 @@ class Experiment:
         self.control = RunControl(self.checkpoints.last_path, self._options.monitor, self._options.seed)
 
     def run(self, logger: WandbLogger) -> None:
-        """Train, from last.ckpt if it exists, then test once with the best checkpoint.
-
-        A module or data module without a test is not tested.
-        """
+        """Train, from last.ckpt if it exists, then test the best checkpoint if there is a test."""
         seed_everything(self._options.seed, workers=True, verbose=False)
         model, data, trainer_arguments = instantiate(self._arguments)
         trainer = self._make_trainer(trainer_arguments, logger)
@@ -261,9 +252,7 @@ def _silence_advice() -> None:
     """
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
     warnings.filterwarnings("ignore", message="The '.*_dataloader' does not have many workers")
-    warnings.filterwarnings(
-        "ignore", message="The number of training batches .* is smaller than the logging interval"
-    )
+    warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging")
     warnings.filterwarnings("ignore", message=".*LeafSpec", module="lightning")
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
         lambda record: not re.search("litlogger|litmodels", str(record.msg))

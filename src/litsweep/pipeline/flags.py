@@ -19,6 +19,7 @@ import yaml
 from litsweep.pipeline import ranges
 
 Hints = Mapping[str, Any]  # name of a flag: its type hint
+_NO_HINTS: Hints = types.MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Flag:
         return f"--{self.name}" if self.value is None else f"--{self.name}={self.value}"
 
 
-def read(argv: Sequence[str], hints: Hints = types.MappingProxyType({})) -> tuple[list[Flag], list[str]]:
+def read(argv: Sequence[str], hints: Hints = _NO_HINTS) -> tuple[list[Flag], list[str]]:
     """Return the flags of a command line, with groups of flags split, and the other words."""
     flags: list[Flag] = []
     others: list[str] = []
@@ -49,9 +50,7 @@ def read(argv: Sequence[str], hints: Hints = types.MappingProxyType({})) -> tupl
     return flags, others
 
 
-def from_parameters(
-    parameters: Mapping[str, object], hints: Hints = types.MappingProxyType({})
-) -> list[Flag]:
+def from_parameters(parameters: Mapping[str, object], hints: Hints = _NO_HINTS) -> list[Flag]:
     """Return the flags for a mapping of names to values, spelled as the stock agent does."""
     return [flag for name, value in parameters.items() for flag in _unnest(name, str(value), hints)]
 

@@ -20,8 +20,8 @@ from litsweep.pipeline.images import Images, Loaded, Prepared, channel_moments, 
 
 log = logging.getLogger(__name__)
 
-IN_MEMORY_BYTES = 4 * 1024**3  # larger sets are decoded batch by batch, by the loader's workers
-SAMPLE_FOR_MOMENTS = 2_000  # images, when mean and std are taken from a part of a large set
+IN_MEMORY_BYTES = 4 * 1024**3  # the loader's workers decode larger sets batch by batch
+SAMPLE_FOR_MOMENTS = 2_000  # images that give the mean and std of a larger set
 SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"}
 
 
@@ -100,14 +100,12 @@ class ImageFolder:
 
     def _prepared_file(self, cache: Path) -> Path:
         """Return a path with a hash of the images' names, sizes and times: a change gives a new file."""
-        described = hashlib.sha256(str(self.root.resolve()).encode())
+        digest = hashlib.sha256(str(self.root.resolve()).encode())
         for files in self._all_files.values():
             for path, _ in files:
                 status = path.stat()
-                described.update(
-                    f"{path.relative_to(self.root)} {status.st_size} {status.st_mtime_ns}".encode()
-                )
-        return cache / "imagefolder" / f"{described.hexdigest()[:16]}-{self.size}-{FORMAT}.pt"
+                digest.update(f"{path.relative_to(self.root)} {status.st_size} {status.st_mtime_ns}".encode())
+        return cache / "imagefolder" / f"{digest.hexdigest()[:16]}-{self.size}-{FORMAT}.pt"
 
     def _decode_all(self) -> Prepared:
         parts = {part: _decode_readable(files, self.size) for part, files in self._all_files.items()}

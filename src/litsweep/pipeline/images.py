@@ -24,9 +24,7 @@ class Images:
     def check(self, classes: int) -> None:
         """Raise ValueError unless pixels and labels have the right types, shapes and range."""
         if self.pixels.dtype != torch.uint8 or self.pixels.ndim != 4 or len(self.pixels) == 0:
-            raise ValueError(
-                f"expected uint8 images, n x c x h x w, got {self.pixels.dtype} {self.pixels.shape}"
-            )
+            raise ValueError(f"need uint8 images, n x c x h x w, got {self.pixels.dtype} {self.pixels.shape}")
         if self.labels.shape != (len(self.pixels),):
             raise ValueError(f"{len(self.pixels)} images have {len(self.labels)} labels")
         if self.labels.min() < 0 or self.labels.max() >= classes:
@@ -35,10 +33,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A cleaned data set. `val` is None if the set has no validation images of its own.
-
-    Raises ValueError if images and labels do not match.
-    """
+    """A cleaned and checked data set. `val` is None if the set has no validation images of its own."""
 
     train: Images
     val: Images | None
@@ -145,9 +140,7 @@ def _make_folder(path: Path) -> None:
 
 def channel_moments(pixels: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation per channel of `uint8` images scaled to [0, 1]."""
-    counts = torch.stack(
-        [torch.bincount(channel.flatten().int(), minlength=256) for channel in pixels.unbind(1)]
-    )
+    counts = torch.stack([torch.bincount(plane.flatten().int(), minlength=256) for plane in pixels.unbind(1)])
     shares = counts.double() / counts.sum(1, keepdim=True)
     levels = torch.arange(256, dtype=torch.float64) / 255
     mean = shares @ levels

@@ -32,7 +32,7 @@ OF_THE_MACHINE = {
 
 
 def check_parameters(parameters: Mapping[str, object], argv: Sequence[str] = ()) -> list[Fault]:
-    """Return the faults of one value for each of some sweep parameters: unknown names and wrong types.
+    """Return the faults of some sweep parameters with their values: unknown names and wrong types.
 
     `argv` holds the other flags of the sweep's `command`. A class path after `--model` decides which names
     exist. Nothing is trained or downloaded.
@@ -73,11 +73,10 @@ def logged_metrics(argv: Sequence[str] = ()) -> set[str]:
 
 
 def refused_values(columns: Mapping[str, Sequence[object]], argv: Sequence[str] = ()) -> list[Fault]:
-    """Return the values with which the model, the data or the trainer cannot be constructed.
+    """Return a fault for each value with which the model, the data or the trainer cannot be constructed.
 
-    `columns` has the values of each parameter. A value is refused if it fails both with the first values of
-    the other parameters and with their last values. If these two configs fail themselves, no value is
-    reported.
+    `columns` has the values of each parameter. A value is refused if it fails with the first values of the
+    other parameters and also with their last values. If both of these configs fail, no value is reported.
     """
     ends = [{name: values[end] for name, values in columns.items()} for end in (0, -1)]
     bases = [base for base in ends if not _faults_of_making(base, argv)] if columns else []
@@ -119,9 +118,7 @@ def _refused_option(name: str, value: object) -> Fault | None:
     except LitsweepError:
         return None  # `check_parameters` reports it
     except Exception as error:
-        return Fault(
-            name, f"is refused by the trainer ({' '.join(str(error).split())})", repr(str(value)), ""
-        )
+        return Fault(name, f"fails in the trainer ({' '.join(str(error).split())})", repr(str(value)), "")
     return None
 
 
@@ -142,10 +139,7 @@ def _faults_of_making(parameters: Mapping[str, object], argv: Sequence[str]) -> 
 
 
 def monitored(argv: Sequence[str] = ()) -> tuple[str, str]:
-    """Return the metric that picks a run's best checkpoint with these flags, and `min` or `max`.
-
-    Raises LitsweepError if the flags are wrong.
-    """
+    """Return the metric that a run monitors, and `min` or `max`. Raises LitsweepError for wrong flags."""
     options = parse(argv).options
     return options.monitor, options.goal
 

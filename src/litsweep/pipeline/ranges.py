@@ -30,7 +30,7 @@ def limited(hint: Any) -> Any:
 
 
 def _limited(base: type, rule: str, holds: Callable[[float], bool]) -> Any:
-    """Return a type for the flags: an int or float for which `holds` is true, as `rule` says in words."""
+    """Return an int or float type for flags. `holds` checks a value, and `rule` is the error message."""
     kind: Any = type(base.__name__, (base,), {"__doc__": rule})
     kind.holds = staticmethod(holds)
 

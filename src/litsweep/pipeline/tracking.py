@@ -76,7 +76,7 @@ def start(
 ) -> wandb.Run:
     """Start or resume the run, and write `parameters` into its config.
 
-    `beside_another` leaves an earlier run of this process untouched. A thread of W&B's calls `on_stop` when
+    `beside_another` leaves an earlier run of this process untouched. A client thread calls `on_stop` when
     the server asks the run to stop. Raises ServerUnreachableError if no answer comes, and LitsweepError if
     the server refuses.
     """
@@ -110,7 +110,7 @@ def start_again(run_id: str, parameters: Mapping[str, object], logger: RunLogger
 
 
 def check_config(config: Mapping[str, object], arguments: Arguments) -> None:
-    """Raise ConfigError unless the model got every parameter that W&B holds."""
+    """Raise ConfigError if a parameter of the W&B run is not the one that the model got."""
     faults = arguments.differences(config)
     if faults:
         raise ConfigError("the run's config", faults)

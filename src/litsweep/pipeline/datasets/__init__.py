@@ -5,12 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from litsweep.pipeline.datasets.source import DownloadedSet
 
-_MODULES = (
-    "cifar",
-    "mnist",
-    "svhn",
-    "digits",
-)
+_MODULES = ("cifar", "mnist", "svhn", "digits")
 _LOADED = [import_module(f"{__name__}.{module}") for module in _MODULES]
 DATASETS: dict[str, DownloadedSet] = {source.name: source for module in _LOADED for source in module.SOURCES}
 IMAGE_FOLDER = "imagefolder"
