@@ -9,6 +9,7 @@ import pytest
 from starlette.datastructures import QueryParams
 from starlette.requests import HTTPConnection
 
+from litsweep.errors import LitsweepError
 from litsweep.server.auth import LINK_SECONDS, SESSION_COOKIE, SESSION_SECONDS, Keyring, api_key, has_key
 
 KEYRING = Keyring("k" * 40)
@@ -32,6 +33,14 @@ def test_the_key_is_made_once_and_is_private(tmp_path: Path) -> None:
     assert len(key) >= 40 and api_key(tmp_path / "new") == key
     assert stat.S_IMODE((tmp_path / "new" / "api_key").stat().st_mode) == 0o600
     assert api_key(tmp_path / "other") != key
+
+
+@pytest.mark.parametrize("stored", ["", "\n", " " * 50, "k" * 39, "\0"])
+def test_a_short_key_is_refused(stored: str, tmp_path: Path) -> None:
+    """With an empty key every request without a key would pass."""
+    (tmp_path / "api_key").write_text(stored)
+    with pytest.raises(LitsweepError, match=r"api_key: must hold a key of at least 40 .* delete it so that"):
+        api_key(tmp_path)
 
 
 @pytest.mark.parametrize("authorization", [basic("k" * 40), "Bearer " + "k" * 40])

@@ -20,26 +20,44 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from litsweep.errors import LitsweepError
+
 SESSION_COOKIE = "litsweep_session"
 SESSION_SECONDS = 30 * 24 * 3600
 LINK_SECONDS = 24 * 3600
+_KEY_LENGTH = 40  # the least that the wandb client accepts
 
 
 def api_key(data_dir: Path) -> str:
-    """Return the server's key from `data_dir`. The first call creates it, readable by the owner only."""
+    """Return the server's key from `data_dir`. The first call creates it, readable by the owner only.
+
+    Raises LitsweepError if the stored key is shorter than the client accepts.
+    """
     path = data_dir / "api_key"
     if not path.exists():
-        _write_private(path, secrets.token_hex(20))
-    return path.read_text().strip()
+        _write_private(path, secrets.token_hex(_KEY_LENGTH // 2))
+    key = path.read_text(errors="replace").strip()
+    if len(key) < _KEY_LENGTH:
+        rule = f"must hold a key of at least {_KEY_LENGTH} characters, got {len(key)}"
+        raise LitsweepError(f"{path}: {rule}; restore it, or delete it so that the server creates a new one")
+    return key
 
 
 def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, and sync it and its folder to the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text + "\n")
+        file.flush()
+        os.fsync(descriptor)
     temporary.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 @dataclass(frozen=True)
