@@ -13,6 +13,7 @@ from litsweep import pipeline
 from litsweep.cli import main
 from litsweep.cli.check import check_metrics
 from litsweep.errors import ConfigError
+from litsweep.launch.protocol import no_sweep
 from litsweep.sweep.config import parse_sweep
 
 AGENT = Path(__file__).parents[2] / "agent.py"
@@ -209,6 +210,24 @@ def test_server_not_running(
     said = refused(capsys, *command, "--data-dir", str(tmp_path))
     assert str(tmp_path) in said
     assert "litsweep serve" in said
+
+
+def test_a_yaml_file_is_not_a_sweep_s_path() -> None:
+    said = str(no_sweep("sweeps/quickstart.yaml"))
+    assert said.endswith("not a sweep; `litsweep run sweeps/quickstart.yaml` creates and runs its sweep")
+
+
+def test_an_address_of_another_machine_cannot_be_listened_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(capsys, "serve", "--data-dir", str(tmp_path), "--host", "192.0.2.1", "--port", "0")
+    assert "--host 192.0.2.1: is not an address of this machine" in said
+
+
+def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "COMMAND" in err and "launch" in err
 
 
 @pytest.mark.parametrize("command", ["serve", "run"])

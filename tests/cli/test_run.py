@@ -71,7 +71,7 @@ def test_a_program_that_crashes_says_why_and_where_its_log_is(
     assert log is not None
     assert "no_such_module" in (tmp_path / log[1]).read_text()
     assert (
-        "The sweep is not finished. While a server runs, continue it with: litsweep launch 'Team X/"
+        "The sweep is not finished. Start that server, then continue it with: litsweep launch 'Team X/"
         in done.stderr
     )
 

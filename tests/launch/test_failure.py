@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from litsweep.launch.failure import classify, last_lines
+from litsweep.launch.stock import output_of_run
 from litsweep.sweep.contract import Failure, Variable, report_failure, reported_failure
 
 PROGRAMS = [
@@ -92,3 +93,17 @@ def test_an_exit_code_beyond_the_signals_is_the_program_s_own() -> None:
     assert classify(255, "", Failure.DIVERGED) is Failure.DIVERGED
     assert classify(255, "") is Failure.ERROR
     assert classify(137, "") is Failure.SIGNAL
+
+
+def test_what_a_stock_agent_prints_after_the_run_is_not_the_run_s() -> None:
+    agent = "2026-11-27 20:41:02,123 - wandb.wandb_agent - INFO - "
+    log = f"""{agent}Running runs: ['abc']
+torch.OutOfMemoryError: CUDA out of memory.
+{agent}Cleaning up finished run: abc
+Exception in thread wandb-ServiceFinalizer:
+Traceback (most recent call last):
+AlreadyJoinedError: Cannot schedule tasks after join().
+"""
+    tail = last_lines(output_of_run(log.encode()))
+    assert tail == "torch.OutOfMemoryError: CUDA out of memory."
+    assert classify(1, tail) is Failure.OUT_OF_MEMORY

@@ -71,7 +71,7 @@ def _missing_reason(result: SweepResult) -> str:
     if result.unusable is not None:
         return f"no run logged a number as {result.metric}; the last was {show(result.unusable)}"
     if not result.logged:
-        return f"no run logged {result.metric}, or anything else"
+        return f"no run has logged {result.metric} or any other metric"
     logged = ", ".join(result.logged)
     return f"no run logged {result.metric}; the runs logged {logged}: correct metric.name in the sweep's YAML"
 

@@ -24,7 +24,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the command's parser."""
     purpose = "check a sweep's schema, program, parameters and metrics"
     parser = commands.add_parser("check", help=purpose, description=purpose)
-    parser.add_argument("config", type=Path, help="the sweep's YAML file")
+    parser.add_argument("config", type=Path, metavar="SWEEP.yaml", help="the sweep's YAML file")
     parser.add_argument("--no-metric", action="store_true", help="do not train a batch to check the metrics")
     add_json(parser)
     parser.set_defaults(execute=execute)
@@ -37,7 +37,8 @@ def execute(args: argparse.Namespace) -> int:
     skipped = []
     target = target_of(config)
     if target and (source := target.source()):
-        steps.append(f"program: the {target.kind} {target.name} is found ({source})")
+        where = "" if str(source) == target.name else f" ({source})"
+        steps.append(f"program: the {target.kind} {target.name} is found{where}")
     else:
         skipped.append(f"program: {_name(config)} is not found from here")
     if uses_pipeline(config):

@@ -1,6 +1,7 @@
 """The command line's parser and the execution of one command."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -11,7 +12,11 @@ COMMANDS = (run, serve, env, check, launch, jobs, best, scheduler)
 
 def execute(argv: Sequence[str] | None) -> int:
     """Execute the command in `argv`. Return its exit code. Raises LitsweepError for a user's mistake."""
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if "execute" not in args:
+        parser.print_help(sys.stderr)
+        return 2
     return int(args.execute(args))
 
 
@@ -23,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
         "with or without a W&B account.",
     )
     parser.add_argument("--version", action="version", version=f"litsweep {version('litsweep')}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in COMMANDS:
         command.add_parser(commands)
     return parser

@@ -22,7 +22,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the parsers of both commands."""
     purpose = "list all sweeps, or show one: runs by state, best run, agents on Slurm"
     status = commands.add_parser("status", help=purpose, description=purpose)
-    status.add_argument("sweep", nargs="?", help="ENTITY/PROJECT/ID, or ID if it is unique (default: all)")
+    status.add_argument(
+        "sweep", nargs="?", metavar="SWEEP", help="ENTITY/PROJECT/ID, or ID if it is unique (default: all)"
+    )
     add_data_dir(status)
     status.set_defaults(execute=show_status)
     purpose = "end a sweep's agents on Slurm; their runs keep a checkpoint and can be resumed"

@@ -31,7 +31,9 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
 
 def add_sweep(parser: argparse.ArgumentParser) -> None:
     """Add the argument for a sweep's path."""
-    parser.add_argument("sweep", help="ENTITY/PROJECT/ID as `wandb sweep` printed it, or ID if it is unique")
+    parser.add_argument(
+        "sweep", metavar="SWEEP", help="ENTITY/PROJECT/ID as `wandb sweep` printed it, or ID if it is unique"
+    )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +44,10 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def _writable(text: str) -> Path:
     """Return the path of an output file. Raises ArgumentTypeError if its folder does not exist."""
     path = Path(text)
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is a folder, or its folder is missing; name another file")
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder; name a file")
+    if not path.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is in a folder that does not exist")
     return path
 
 

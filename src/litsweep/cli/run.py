@@ -38,7 +38,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the command's parser."""
     purpose = "run a whole sweep on this machine, without account and network"
     parser = commands.add_parser("run", help=purpose, description=purpose)
-    parser.add_argument("config", type=Path, help="the sweep's YAML file")
+    parser.add_argument("config", type=Path, metavar="SWEEP.yaml", help="the sweep's YAML file")
     parser.add_argument("--agents", type=positive, default=1, help="number of agents (default: %(default)s)")
     parser.add_argument(
         "--agent", choices=("stock", "warm"), default="stock",
@@ -119,6 +119,7 @@ def _run_sweep(sweep: str, server: ServerAddress, args: argparse.Namespace) -> i
 
 def _show_next_commands(result: SweepResult, server: ServerAddress, args: argparse.Namespace) -> None:
     data_dir = [] if args.data_dir == default_data_dir() else ["--data-dir", str(args.data_dir)]
+    sys.stdout.flush()
     if not server.stays:
         used = urlsplit(server.url).port
         port = [] if used == DEFAULT_PORT else ["--port", str(used)]
@@ -126,5 +127,5 @@ def _show_next_commands(result: SweepResult, server: ServerAddress, args: argpar
         print(f"The page needs a running server: {serve}", file=sys.stderr)
     if not result.is_over:
         command = ["litsweep", "launch", result.sweep, "--gpus", "none", "--agents", str(args.agents)]
-        more = shlex.join([*command, *data_dir])
-        print(f"The sweep is not finished. While a server runs, continue it with: {more}", file=sys.stderr)
+        start = "Continue it with" if server.stays else "Start that server, then continue it with"
+        print(f"The sweep is not finished. {start}: {shlex.join([*command, *data_dir])}", file=sys.stderr)

@@ -38,7 +38,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the command's parser."""
     purpose = "write a sweep for `wandb sweep-scheduler` that uses litsweep's search, also on W&B cloud"
     parser = commands.add_parser("scheduler", help=purpose, description=purpose)
-    parser.add_argument("config", type=Path, help="the sweep's YAML file, with method: bayes")
+    parser.add_argument(
+        "config", type=Path, metavar="SWEEP.yaml", help="the sweep's YAML file, with method: bayes"
+    )
     parser.set_defaults(execute=execute)
 
 
@@ -79,7 +81,7 @@ def _faults(config: SweepConfig) -> Iterator[Fault]:
     if config.scheduler is not None:
         yield Fault("scheduler", "is present already", "", "name the sweep file without `scheduler:`")
     elif config.method is not Method.BAYES:
-        fix = "other methods need only `wandb sweep`; for litsweep's search write `method: bayes`"
+        fix = "write `method: bayes`, or create the sweep with `wandb sweep` alone"
         yield Fault("method", "must be bayes", str(config.method), fix)
     for parameter in config.space.parameters:
         path = f"parameters.{parameter.name}"

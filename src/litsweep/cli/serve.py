@@ -2,7 +2,9 @@
 
 import argparse
 import shlex
+import socket
 import sys
+from urllib.parse import urlsplit
 
 from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_port, show_other_port
 
@@ -33,6 +35,9 @@ def execute(args: argparse.Namespace) -> int:
         keyring = Keyring(api_key(settings.data_dir))
         print(f"export WANDB_BASE_URL={shlex.quote(info.url)}")
         print(f"export WANDB_API_KEY={shlex.quote(keyring.key)}", flush=True)
+        if settings.host in ("0.0.0.0", "::"):
+            remote = f"http://{socket.gethostname()}:{urlsplit(info.url).port}"
+            print(f"On other machines: export WANDB_BASE_URL={remote}", file=sys.stderr)
         print(f"\nDashboard: {info.url}{login_link(keyring)}", file=sys.stderr)
         print(f"Data: {settings.data_dir}\nCtrl-C stops it.", file=sys.stderr)
 

@@ -55,6 +55,10 @@ class UnreachableError(LitsweepError):
 
 def no_sweep(sweep: str, server: str | None = None) -> LitsweepError:
     """Return the error for a sweep that does not exist."""
+    if sweep.endswith((".yaml", ".yml")):
+        return LitsweepError(
+            f"{sweep} is a file, not a sweep; `litsweep run {sweep}` creates and runs its sweep"
+        )
     fix = "write ENTITY/PROJECT/ID as `wandb sweep` printed it; `litsweep status` lists the sweeps"
     return LitsweepError(f"there is no sweep {sweep}: {fix}{f' of {server}' if server else ''}")
 

@@ -121,7 +121,7 @@ class StockAgent:
             return
         run_id = found[1].decode()
         state = self._api.run(run_id).get("state", RunState.PENDING)
-        tail = last_lines(text)
+        tail = last_lines(output_of_run(text))
         failure = self._failure(state, tail)
         exit_code = int(state not in _SUCCESSFUL)
         self._link.send(event="ended", run=run_id, exit=exit_code, failure=failure, tail=tail)
@@ -135,6 +135,15 @@ class StockAgent:
         failure = classify(1, tail, reported_failure(_failure_file()))
         has_crashed = failure is not Failure.ERROR or TRACEBACK in tail
         return Failure.UNREPORTED if state == RunState.PENDING and not has_crashed else failure
+
+
+def output_of_run(log: bytes) -> bytes:
+    """Return the part of an agent's log before the agent reports the run's end, without that line.
+
+    The stock agent may print errors of its own after it.
+    """
+    found = _RUN_ENDED.search(log)
+    return log if found is None else log[: log.rfind(b"\n", 0, found.start()) + 1]
 
 
 def _slot_mark() -> str:

@@ -41,7 +41,8 @@ class RunOptions:
     """Options of the run itself.
 
     Args:
-        seed: seed of weights, batches and augmentation; on a CPU equal flags and seed give equal metrics.
+        seed: seed of weights, batches and augmentation; on a CPU equal flags, seed and OMP_NUM_THREADS give
+            equal metrics.
         monitor: the metric that picks the best checkpoint and stops early; use the metric of the sweep.
         mode: min or max, the better direction of monitor; needed if monitor is not val_acc.
         patience: stop after this many epochs without a better monitor; 0: never.

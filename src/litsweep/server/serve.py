@@ -119,6 +119,10 @@ def _bind(listener: socket.socket, settings: Settings) -> None:
 
 
 def _refusal(settings: Settings, error: OSError) -> LitsweepError:
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return LitsweepError(
+            f"--host {settings.host}: is not an address of this machine; use 127.0.0.1 or 0.0.0.0"
+        )
     holder = f" (by {port_holder(settings.port)})" if error.errno == errno.EADDRINUSE else ""
     return LitsweepError(
         f"--port {settings.port}: cannot listen on {settings.host} port {settings.port}: "
