@@ -25,7 +25,7 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
         "--data-dir",
         type=Path,
         default=default_data_dir(),
-        help="data folder of the embedded server (default: $LITSWEEP_HOME or ~/.litsweep)",
+        help="data folder of the embedded backend (default: $LITSWEEP_HOME or ~/.litsweep)",
     )
 
 
@@ -67,8 +67,8 @@ def add_port(parser: argparse.ArgumentParser) -> None:
     """Add `--port`. Only its default, None, lets the server use a free port if DEFAULT_PORT is taken."""
     parser.add_argument(
         "--port", type=port,
-        help=f"port of the embedded server, 0 for a free one (default: {DEFAULT_PORT}, a free one if that is "
-        "taken)",
+        help=f"port of the embedded backend, 0 for a free one (default: {DEFAULT_PORT}, a free one if that "
+        "is taken)",
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ ANSWER_TIMEOUT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """A running embedded server. `stays` is False if it ends with the last `litsweep run` that uses it."""
+    """A running embedded backend. `stays` is False if it ends with the last `litsweep run` that uses it."""
 
     url: str
     api_key: str
@@ -70,7 +70,7 @@ def find_sweep(sweep: str, data_dir: Path) -> str:
 def use_server(data_dir: Path) -> None:
     """Connect the stock client of this process to the server for a command.
 
-    An address in the environment comes first, then the embedded server of `data_dir`, then W&B cloud after a
+    An address in the environment comes first, then the embedded backend of `data_dir`, then W&B cloud after a
     login. Raises LitsweepError if there is none, or if the client refuses the values of W&B's variables.
     """
     check_values(os.environ)

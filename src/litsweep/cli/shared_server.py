@@ -111,7 +111,7 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", data_dir: Path, log: P
             return server
         time.sleep(0.1)
     last = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-5:]).strip()
-    raise LitsweepError(f"the embedded server did not start; the end of {log}:\n{last}")
+    raise LitsweepError(f"the embedded backend did not start; the end of {log}:\n{last}")
 
 
 def _stop(pid: int, data_dir: Path) -> None:

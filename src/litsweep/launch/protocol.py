@@ -122,7 +122,7 @@ class GraphqlApi:
         if answer.status_code in (401, 403):
             raise LitsweepError(
                 f"{self.base_url} refuses the key: set WANDB_API_KEY, or run `wandb login` "
-                "(`litsweep env` prints the key of an embedded server)"
+                "(`litsweep env` prints the key of an embedded backend)"
             )
         if not answer.ok:
             raise UnreachableError(f"{self.base_url} answered {answer.status_code}: {answer.text[:300]}")

@@ -164,14 +164,15 @@ class Section:
         `moved` maps each key that belongs elsewhere to its place.
         """
         moved = moved or {}
-        for key in self.content:
-            near = None if key in moved else misspelt(key, (*allowed, *moved))
-            if near and key not in allowed:
+        for key in [key for key in self.content if key not in allowed]:
+            place = moved.get(str(key))
+            near = None if place else misspelt(key, (*allowed, *moved))
+            if near:
                 fix = f"did you mean {moved.get(near, near)}?"
                 self.report.fault(self.path_of(key), f"is not a key of {where}", "", fix)
-            elif key not in allowed:
-                place = f"; write {moved[str(key)]}" if key in moved else ""
-                self.report.warn(self.path_of(key), f"is not a key of {where}, and is ignored{place}")
+            else:
+                fix = f"; write {place}" if place else ""
+                self.report.warn(self.path_of(key), f"is not a key of {where}, and is ignored{fix}")
 
 
 def did_you_mean(word: object, allowed: Collection[str], renamed: Mapping[str, str] | None = None) -> str:
