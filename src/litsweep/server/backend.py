@@ -9,6 +9,10 @@ from litsweep.server.blobs import BlobStore
 from litsweep.server.database import Database
 from litsweep.server.live_sweep import LiveSweeps
 from litsweep.server.settings import Settings
+from litsweep.server.sqlite_file import DATABASE, require_content
+
+DATABASE_KIND = "database"
+"""The file of the data folder that names the kind of database: `sqlite` or `postgresql`."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,12 @@ class Backend:
     @classmethod
     def open(cls, settings: Settings) -> "Backend":
         """Open the data of a server, or create them."""
+        if settings.database_url is None and (settings.data_dir / "api_key").exists():  # the folder was used
+            require_content(settings.data_dir / DATABASE)
         blobs = BlobStore(settings.blobs_dir)
         database = Database(settings.url)
         database.create_tables()
+        (settings.data_dir / DATABASE_KIND).write_text(database.kind + "\n")
         return cls(settings, database, blobs, Keyring(api_key(settings.data_dir)), LiveSweeps())
 
     def close(self) -> None:

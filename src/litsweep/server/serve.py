@@ -31,7 +31,8 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
     """Serve until SIGINT or SIGTERM. Call `on_ready` when the server accepts connections.
 
     Raises:
-        LitsweepError: the data folder cannot be used, the port is taken, or another server uses the data.
+        LitsweepError: the data folder cannot be used, the port is taken, or another server uses the data. The
+            last can also happen later: another server takes a PostgreSQL database after its restart.
     """
     make_data_dir(settings.data_dir)
     with _data_lock(settings.data_dir), listening(settings) as listener:
@@ -39,7 +40,11 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
         app = create_app(settings)
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
         with _announced(settings.data_dir / "server.json", info):
-            _Server(config, info, on_ready).run(sockets=[listener])
+            server = _Server(config, info, on_ready)
+            app.state.end = server.end
+            server.run(sockets=[listener])
+    if server.failure is not None:
+        raise server.failure
 
 
 class _Server(uvicorn.Server):
@@ -51,6 +56,12 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._info = info
         self._on_ready = on_ready
+        self.failure: LitsweepError | None = None
+
+    def end(self, failure: LitsweepError) -> None:
+        """End the server because of an error."""
+        self.failure = failure
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -134,10 +134,19 @@ def change_state(connection: Connection, sweep_id: int, **values: object) -> Non
     connection.execute(sweeps.update().where(sweeps.c.id == sweep_id).values(values))
 
 
+def delete(connection: Connection, sweep_id: int) -> None:
+    """Delete a sweep with its agents and runs."""
+    connection.execute(sweeps.delete().where(sweeps.c.id == sweep_id))
+
+
 def add_agent(connection: Connection, sweep_id: int, host: str) -> AgentRecord:
-    """Add an agent with a new name."""
+    """Add an agent with a new name.
+
+    Its id is random. SQLite uses a deleted highest id again, and an agent of a deleted sweep must not get the
+    runs of another one.
+    """
     now = time.time()
-    named = {"sweep_id": sweep_id, "name": short_id(), "host": host}
+    named = {"id": secrets.randbelow(2**31), "sweep_id": sweep_id, "name": short_id(), "host": host}
     new = agents.insert().values(**named, created_at=now, heartbeat_at=now).returning(agents)
     return read_all(connection, new, AgentRecord)[0]
 
@@ -155,7 +164,7 @@ def get_agent(connection: Connection, agent_id: int) -> AgentRecord | None:
 
 def agents_of(connection: Connection, sweep_id: int) -> Sequence[AgentRecord]:
     """Return the agents of a sweep, oldest first."""
-    wanted = select(agents).where(agents.c.sweep_id == sweep_id).order_by(agents.c.id)
+    wanted = select(agents).where(agents.c.sweep_id == sweep_id).order_by(agents.c.created_at)
     return read_all(connection, wanted, AgentRecord)
 
 
