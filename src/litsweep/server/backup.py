@@ -6,7 +6,6 @@ meanwhile, so the copied database gets the size and the MD5 of each blob as it w
 
 import base64
 import contextlib
-import fcntl
 import hashlib
 import io
 import os
@@ -58,7 +57,10 @@ def back_up(data_dir: Path, target: Path) -> Backup:
     _check_target(target)
     partial = target.with_name(f"{target.name}.partial")
     try:
-        with _undeleted(data_dir), tempfile.TemporaryDirectory(dir=target.absolute().parent) as scratch:
+        with (
+            BlobStore.kept(Settings(data_dir).blobs_dir),
+            tempfile.TemporaryDirectory(dir=target.absolute().parent) as scratch,
+        ):
             database = Path(scratch) / DATABASE
             sqlite_file.copy(data_dir / DATABASE, database)
             with _private(partial) as file, tarfile.open(fileobj=file, mode="w") as tar:
@@ -88,16 +90,6 @@ def _check_target(target: Path) -> None:
         raise LitsweepError(f"{target} is a folder: name the file for the backup")
     if target.exists() and not (target.is_file() and tarfile.is_tarfile(target)):
         raise LitsweepError(f"{target} exists and is not a backup: name another file")
-
-
-@contextlib.contextmanager
-def _undeleted(data_dir: Path) -> Iterator[None]:
-    """Keep the server from deleting blobs. It deletes them after the block."""
-    lock = BlobStore.lock_path(Settings(data_dir).blobs_dir)
-    lock.parent.mkdir(mode=0o700, exist_ok=True)
-    with lock.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @contextlib.contextmanager
@@ -148,7 +140,7 @@ def _add(tar: tarfile.TarFile, name: str, content: BinaryIO) -> tuple[int, str]:
     """Add a file to the tar, with its MD5 in its header. Return its size, and the MD5 in base64."""
     digest = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).digest()
     member = tarfile.TarInfo(name)
-    member.size, member.mode, member.mtime = content.tell(), 0o600, time.time()
+    member.size, member.mode, member.mtime = content.seek(0, os.SEEK_END), 0o600, time.time()
     member.pax_headers = {MD5: base64.b64encode(digest).decode()}
     content.seek(0)
     tar.addfile(member, content)

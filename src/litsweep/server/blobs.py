@@ -16,6 +16,7 @@ from typing import BinaryIO
 from anyio import to_thread
 
 WRITE_SIZE = 1 << 20
+_LOCK = "backup.lock"
 _KEY = re.compile(r"[0-9a-f]{32}")
 
 
@@ -38,9 +39,13 @@ class BlobStore:
             leftover.unlink()
 
     @staticmethod
-    def lock_path(root: Path) -> Path:
-        """Return the file that a backup locks, so that no blob is deleted meanwhile."""
-        return root / "backup.lock"
+    @contextmanager
+    def kept(root: Path) -> Iterator[None]:
+        """Keep all contents below `root` for a backup, also those that a server deletes meanwhile."""
+        root.mkdir(mode=0o700, exist_ok=True)
+        with (root / _LOCK).open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     @staticmethod
     def new_key() -> str:
@@ -89,7 +94,7 @@ class BlobStore:
     @contextmanager
     def _deleting(self) -> Iterator[bool]:
         """Keep a backup from starting. Yield False if one is running."""
-        with self.lock_path(self._root).open("a") as file:
+        with (self._root / _LOCK).open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
