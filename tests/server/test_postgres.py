@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from litsweep.errors import LitsweepError
 from litsweep.server.backend import Backend
@@ -67,9 +68,10 @@ def database_url() -> Iterator[str]:
 def backend(database_url: str, tmp_path: Path) -> Iterator[Backend]:
     opened = Backend.open(Settings(tmp_path / "data", database_url=database_url))
     yield opened
-    with opened.database.write() as connection:
-        metadata.drop_all(connection)
     opened.close()
+    engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
+    metadata.drop_all(engine)
+    engine.dispose()
 
 
 def test_one_server_on_one_database(backend: Backend, database_url: str, tmp_path: Path) -> None:

@@ -67,16 +67,22 @@ class Database:
         """Check the file of a SQLite database. Copy it if it is older than this code."""
         if self.kind != "sqlite":
             return
-        connection = self._engine.raw_connection()
-        try:
-            sqlite_file.check(cast(sqlite3.Connection, connection.driver_connection))
-        finally:
-            connection.close()
+        with self._sqlite() as connection:
+            sqlite_file.check(connection)
         with self.read() as transaction:
             version = migrations.version_of(transaction)
         if self._file and version not in (None, migrations.VERSION):
             name = f"{self._file.name}.before-v{migrations.VERSION}"
             sqlite_file.copy(self._file, self._file.with_name(name))
+
+    @contextmanager
+    def _sqlite(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection of SQLite's own driver, without a transaction."""
+        connection = self._engine.raw_connection()
+        try:
+            yield cast(sqlite3.Connection, connection.driver_connection)
+        finally:
+            connection.close()
 
     @property
     def _file(self) -> Path | None:
@@ -94,10 +100,14 @@ class Database:
         while True:
             with self.write() as connection:
                 before = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
-                connection.exec_driver_sql(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+                # The driver gives a row for each page. SQLAlchemy would read the first one only.
+                driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+                driver.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
                 after = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
             if after == 0 or after >= before:
-                return
+                break
+        with self._sqlite() as driver:
+            driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
