@@ -267,6 +267,15 @@ def test_where_a_backup_goes(
         assert main(["backup", str(again), "--data-dir", str(stopped)]) == 0
 
 
+def test_data_in_postgresql_get_an_explanation(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "database").write_text("postgresql\n")
+    (tmp_path / "litsweep.db").touch()  # from an earlier start without --database-url
+    assert main(["backup", str(tmp_path / "file.tar"), "--data-dir", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert all(program in said for program in ("pg_dump", "pg_restore", f"--directory={tmp_path}"))
+    assert not (tmp_path / "file.tar").exists()
+
+
 def test_a_missing_blob_is_named_and_the_rest_is_saved(
     backup: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -142,6 +142,7 @@ def test_a_server_keeps_its_database_when_postgres_restarts(
     assert second.said().count("\n") == 1 and "in use by another litsweep server" in second.said()
     second.end()
     assert first.process.poll() is None
+    assert (first.data_dir / "database").read_text() == "postgresql\n"
 
 
 def test_a_server_ends_when_another_one_took_the_database(

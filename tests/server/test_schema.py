@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from litsweep.cli import main
 from litsweep.errors import LitsweepError
@@ -211,6 +212,21 @@ def test_a_damaged_database_is_one_sentence(
         assert said.err.startswith(f"litsweep: cannot use the database {data / 'litsweep.db'}: ")
         assert "litsweep restore FILE" in said.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+
+
+def test_damage_that_the_start_did_not_find_is_one_sentence(
+    data: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    page_of_runs(data / "litsweep.db")
+    monkeypatch.setattr(sqlite_file, "check", lambda _: None)
+    with TestClient(app.create_app(Settings(data))) as client:
+        client.headers["Authorization"] = f"Bearer {(data / 'api_key').read_text().strip()}"
+        query = '{ project(name: "p", entityName: "local") { runs { edges { node { name } } } } }'
+        answers = [client.post("/graphql", json={"query": query}), client.get("/-/data/local/p")]
+    for answer in answers:
+        assert answer.status_code == 503, answer.text
+        assert "litsweep.db: database disk image is malformed: it is damaged" in answer.text
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_a_folder_in_place_of_the_database_is_one_sentence(data: Path) -> None:

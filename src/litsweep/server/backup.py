@@ -71,7 +71,8 @@ def back_up(data_dir: Path, target: Path) -> Backup:
             partial.replace(target)
             _sync(target.absolute().parent)
     except OSError as error:
-        raise LitsweepError(f"{target}: the backup cannot be written ({error.strerror or error})") from None
+        where = error.filename or target
+        raise LitsweepError(f"{where}: the backup cannot be written ({error.strerror or error})") from None
     finally:
         partial.unlink(missing_ok=True)
     return made
@@ -107,6 +108,7 @@ def _add_blobs(tar: tarfile.TarFile, data_dir: Path, database: Path) -> Backup:
     store = Settings(data_dir).blobs_dir
     size, missing = 0, []
     with sqlite_file.opened(database, data_dir / DATABASE) as copied:
+        sqlite_file.check(copied, seconds=None)
         keys = [
             key for (key,) in copied.execute("SELECT key FROM blobs WHERE stored_at IS NOT NULL ORDER BY key")
         ]

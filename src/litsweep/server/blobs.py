@@ -16,7 +16,6 @@ from typing import BinaryIO
 from anyio import to_thread
 
 WRITE_SIZE = 1 << 20
-_LOCK = "backup.lock"
 _KEY = re.compile(r"[0-9a-f]{32}")
 
 
@@ -43,7 +42,7 @@ class BlobStore:
     def kept(root: Path) -> Iterator[None]:
         """Keep all contents below `root` for a backup, also those that a server deletes meanwhile."""
         root.mkdir(mode=0o700, exist_ok=True)
-        with (root / _LOCK).open("a") as file:
+        with _lock_file(root).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -94,7 +93,7 @@ class BlobStore:
     @contextmanager
     def _deleting(self) -> Iterator[bool]:
         """Keep a backup from starting. Yield False if one is running."""
-        with (self._root / _LOCK).open("a") as file:
+        with _lock_file(self._root).open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -120,6 +119,10 @@ class BlobStore:
                 yield path, file
         finally:
             path.unlink(missing_ok=True)
+
+
+def _lock_file(root: Path) -> Path:
+    return root.with_name(f"{root.name}.lock")
 
 
 async def _stream(file: BinaryIO, chunks: AsyncIterable[bytes]) -> Written:

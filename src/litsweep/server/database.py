@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from litsweep.errors import LitsweepError
 from litsweep.server import sqlite_file
 from litsweep.server.claim import Claim
+from litsweep.server.errors import UnavailableError
 from litsweep.server.sqlite_file import explained
 from litsweep.server.store import migrations
 
@@ -145,6 +146,7 @@ def _engine(address: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
+        event.listen(engine, "handle_error", _explain_damage)
     return engine
 
 
@@ -157,6 +159,14 @@ def _configure(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA busy_timeout = 30000")
+
+
+def _explain_damage(context: ExceptionContext) -> None:
+    """Replace the error of a damaged database by one that says so. Its requests answer 503."""
+    error, engine = context.original_exception, context.engine
+    # The classes of errors that can pass, such as a lock, are derived from this one.
+    if engine is not None and type(error) is sqlite3.DatabaseError:
+        raise UnavailableError(str(explained(engine.url.database, error)))
 
 
 def _begin(connection: Connection) -> None:

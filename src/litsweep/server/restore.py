@@ -40,11 +40,10 @@ def restore(source: Path, data_dir: Path) -> None:
         except (tarfile.TarError, EOFError) as error:
             raise LitsweepError(f"{source}: is not a backup, or only a part of one ({error})") from None
         _verify(source, folder, md5s)
+        os.sync()
         for name in ("blobs", API_KEY, DATABASE):  # the database last: with it the folder holds data
             (folder / name).rename(data_dir / name)
-        descriptor = os.open(data_dir, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+        os.sync()
 
 
 @contextlib.contextmanager
@@ -102,8 +101,6 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> str:
         while chunk := content.read(WRITE_SIZE):
             digest.update(chunk)
             file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
     md5 = base64.b64encode(digest.digest()).decode()
     if member.pax_headers.get(MD5) != md5:
         raise tarfile.ReadError(f"{member.name} is damaged")
