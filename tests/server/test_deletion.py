@@ -232,6 +232,18 @@ def test_an_abandoned_artifact_goes_and_one_that_is_uploaded_stays(client: Clien
     assert client.log({"weights": b"of committed"}, "committed") == committed
 
 
+def test_a_file_that_was_never_uploaded_goes_after_its_run(client: Client, backend: Backend) -> None:
+    client.do(UPSERT_RUN, name="r", project="p", entity="local")
+    with backend.database.write() as connection:
+        files.declare(connection, 1, "never.txt", BlobStore.new_key())
+    for ended_ago, left in ((None, 1), (60, 1), (garbage.ABANDONED_SECONDS + 60, 0)):
+        ended_at = ended_ago and time.time() - ended_ago
+        with backend.database.write() as connection:
+            connection.execute(runs.runs.update().values(ended_at=ended_at))
+        garbage.collect(backend)
+        assert counts(backend).get("run_files", 0) == counts(backend).get("blobs", 0) == left
+
+
 def test_an_upload_survives_the_collection_of_garbage(
     client: Client, backend: Backend, stream: Stream
 ) -> None:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, inspect, select
 
 from litsweep.errors import LitsweepError
 from litsweep.server.backend import Backend
 from litsweep.server.settings import Settings
+from litsweep.server.store import migrations, projects
 from litsweep.server.store.tables import metadata
 from tests.server import postgres
 from tests.server.test_dispatch import (
@@ -85,3 +86,32 @@ def test_a_server_waits_for_the_one_before_it(backend: Backend, database_url: st
     second = Backend.open(Settings(tmp_path / "second", database_url=database_url))
     leaving.join()
     second.close()
+
+
+def test_an_older_or_incomplete_database_is_completed_and_a_newer_one_refused(
+    database_url: str, backend: Backend, tmp_path: Path
+) -> None:
+    with backend.database.write() as connection:
+        projects.ensure(connection, "local", "p")
+        for statement in (
+            "DROP TABLE schema_version",
+            "DROP INDEX ix_runs_sweep_id",
+            "ALTER TABLE runs DROP COLUMN agent_id",
+            "ALTER TABLE artifact_collections DROP COLUMN is_portfolio",
+            "DROP TABLE artifact_uses",
+        ):
+            connection.exec_driver_sql(statement)
+    backend.close()
+    settings = Settings(tmp_path / "data", database_url=database_url)
+    again = Backend.open(settings)
+    with again.database.write() as connection:
+        assert projects.find(connection, "local", "p")
+        assert connection.scalar(select(migrations.schema_version.c.version)) == migrations.VERSION
+        found = inspect(connection)
+        keys = {key["referred_table"]: key["options"]["ondelete"] for key in found.get_foreign_keys("runs")}
+        assert keys == {"projects": "CASCADE", "sweeps": "CASCADE", "agents": "SET NULL"}
+        assert "ix_runs_sweep_id" in {index["name"] for index in found.get_indexes("runs")}
+        connection.exec_driver_sql("UPDATE schema_version SET version = version + 1")
+    again.close()
+    with pytest.raises(LitsweepError, match="the database has schema version"):
+        Backend.open(settings)

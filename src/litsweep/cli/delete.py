@@ -1,6 +1,7 @@
 """`litsweep delete`: a sweep or a project of the embedded backend, with everything in it."""
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from litsweep.cli.options import add_data_dir
 from litsweep.cli.server_address import ANSWER_TIMEOUT_SECONDS, use_server
 from litsweep.errors import LitsweepError, count
 from litsweep.launch.directory import Directory, full_path
-from litsweep.launch.protocol import SweepGoneError, SweepPath, credentials, no_sweep
+from litsweep.launch.protocol import SweepGoneError, SweepPath, credentials
 
 DELETE_SECONDS = 3600
 """Seconds in which the server must have deleted everything."""
@@ -89,25 +90,33 @@ def _target(server: _Server, target: str) -> tuple[str, str, str]:
 
     Two parts are ENTITY/PROJECT if there is such a project, else PROJECT/ID of a sweep.
     """
-    entity, slash, name = target.partition("/")
-    project = server.project(entity, name) if slash and "/" not in name else None
-    if project is not None:
-        numbers = f"{count(project['totalSweeps'], 'sweep')}, {count(project['runCount'], 'run')}"
-        return f"project {target} with {numbers}, their files and artifacts", _DELETE_PROJECT, project["id"]
-    path = full_path(target)
-    sweep = server.sweep(SweepPath.parse(path, {}))
+    entity, _, name = target.partition("/")
+    has_two_parts = target.count("/") == 1
+    project = server.project(entity, name) if has_two_parts else None
+    if project is None:
+        return _sweep(server, target)
+    if server.find(SweepPath.parse(target, {})):
+        raise LitsweepError(f"{target} is a project and a sweep: write the sweep as ENTITY/PROJECT/ID")
+    numbers = f"{count(project['totalSweeps'], 'sweep')}, {count(project['runCount'], 'run')}"
+    return f"project {target} with {numbers}, their files and artifacts", _DELETE_PROJECT, project["id"]
+
+
+def _sweep(server: _Server, target: str) -> tuple[str, str, str]:
+    """Return the same for a sweep."""
+    is_known = server.find(SweepPath.parse(target, {}))
+    sweep = server.sweep(SweepPath.parse(path := full_path(target), {})) if is_known else None
     if sweep is None:
-        raise no_sweep(target, server.base_url)
-    runs = count(sweep["runCount"], "run")
-    return (
-        f"sweep {path} ({sweep['state'].lower()}) with {runs}, their files and artifacts",
-        _DELETE_SWEEP,
-        sweep["id"],
-    )
+        kind = "sweep or project" if target.count("/") == 1 else "sweep"
+        fix = "`litsweep status` lists the sweeps"
+        raise LitsweepError(f"there is no {kind} {target} on {server.base_url}: {fix}")
+    runs = f"({sweep['state'].lower()}) with {count(sweep['runCount'], 'run')}, their files and artifacts"
+    return f"sweep {path} {runs}", _DELETE_SWEEP, sweep["id"]
 
 
 def _confirms(what: str) -> bool:
     """Ask the user. Raise LitsweepError if there is nobody to ask."""
     if not sys.stdin.isatty():
         raise LitsweepError(f"this deletes {what}: add --yes to confirm it")
-    return input(f"Delete {what}? This cannot be undone. [y/N] ").strip().lower() in ("y", "yes")
+    with contextlib.suppress(EOFError):
+        return input(f"Delete {what}? This cannot be undone. [y/N] ").strip().lower() in ("y", "yes")
+    return False

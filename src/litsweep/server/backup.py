@@ -11,7 +11,6 @@ import io
 import os
 import sqlite3
 import tarfile
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,32 +54,34 @@ def back_up(data_dir: Path, target: Path) -> Backup:
     """
     _check_source(data_dir)
     _check_target(target)
-    partial = target.with_name(f"{target.name}.partial")
     try:
-        with (
-            BlobStore.kept(Settings(data_dir).blobs_dir),
-            tempfile.TemporaryDirectory(dir=target.absolute().parent) as scratch,
-        ):
-            database = Path(scratch) / DATABASE
-            sqlite_file.copy(data_dir / DATABASE, database)
-            with _private(partial) as file, tarfile.open(fileobj=file, mode="w") as tar:
-                made = _add_blobs(tar, data_dir, database)
-                _add(tar, API_KEY, io.BytesIO(f"{api_key(data_dir)}\n".encode()))
-                with database.open("rb") as content:
-                    _add(tar, DATABASE, content)
-            partial.replace(target)
-            _sync(target.absolute().parent)
+        with BlobStore.kept(Settings(data_dir).blobs_dir):
+            return _write(data_dir, target)
     except OSError as error:
         where = error.filename or target
         raise LitsweepError(f"{where}: the backup cannot be written ({error.strerror or error})") from None
+
+
+def _write(data_dir: Path, target: Path) -> Backup:
+    partial, database = (target.with_name(target.name + end) for end in (".partial", ".partial.db"))
+    try:
+        sqlite_file.copy(data_dir / DATABASE, database)
+        with _private(partial) as file, tarfile.open(fileobj=file, mode="w") as tar:
+            made = _add_blobs(tar, data_dir, database)
+            _add(tar, API_KEY, io.BytesIO(f"{api_key(data_dir)}\n".encode()))
+            with database.open("rb") as content:
+                _add(tar, DATABASE, content)
+        partial.replace(target)
+        _sync(target.absolute().parent)
     finally:
         partial.unlink(missing_ok=True)
+        database.unlink(missing_ok=True)
     return made
 
 
 def _check_source(data_dir: Path) -> None:
     kind = data_dir / DATABASE_KIND
-    if kind.exists() and kind.read_text().strip() != "sqlite":
+    if kind.exists() and kind.read_text(errors="replace").strip() == "postgresql":
         raise LitsweepError(POSTGRES.format(data_dir=data_dir))
     if not (data_dir / DATABASE).exists():
         raise LitsweepError(f"{data_dir} has no {DATABASE}: name the server's data folder with --data-dir")

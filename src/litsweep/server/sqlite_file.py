@@ -79,7 +79,8 @@ def copy(source: Path, target: Path) -> None:
         LitsweepError: the database is damaged, or cannot be read or copied.
     """
     require_content(source)
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    target.unlink(missing_ok=True)
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     with opened(source) as read, opened(target, source) as written:
         # All pages in one step: a copy in several steps starts over at each write of the server.
         read.backup(written, pages=-1)
