@@ -139,7 +139,7 @@ def _add_blob(tar: tarfile.TarFile, store: Path, key: str) -> tuple[int, str] | 
         return _add(tar, f"blobs/{name}", content)
 
 
-def _add(tar: tarfile.TarFile, name: str, content: BinaryIO) -> tuple[int, str]:
+def _add(tar: tarfile.TarFile, name: str, content: io.BufferedReader | io.BytesIO) -> tuple[int, str]:
     """Add a file to the tar, with its MD5 in its header. Return its size, and the MD5 in base64."""
     digest = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).digest()
     member = tarfile.TarInfo(name)
