@@ -276,6 +276,24 @@ def test_data_in_postgresql_get_an_explanation(capsys: pytest.CaptureFixture[str
     assert not (tmp_path / "file.tar").exists()
 
 
+def test_a_file_in_place_of_a_folder_is_one_sentence(
+    backup: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file, folder = tmp_path / "file", tmp_path / "data"
+    file.write_text("x")
+    with refused(capsys, "cannot restore there") as run:
+        assert run("restore", backup, "--data-dir", file) == 1
+    for name in ("database", "api_key", "blobs"):
+        shutil.rmtree(folder, ignore_errors=True)
+        main(["restore", str(backup), "--data-dir", str(folder)])
+        shutil.rmtree(folder / name) if name == "blobs" else (folder / name).unlink(missing_ok=True)
+        (folder / name).touch() if name == "blobs" else (folder / name).mkdir()
+        with refused(capsys, f"{folder / name}") as run:
+            assert run("serve", "--port", "0", "--data-dir", folder) == 1
+        with refused(capsys, f"{folder / name}: the backup cannot be written") as run:
+            assert run("backup", tmp_path / "copy.tar", "--data-dir", folder) == 1
+
+
 def test_a_missing_blob_is_named_and_the_rest_is_saved(
     backup: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -52,9 +52,9 @@ def back_up(data_dir: Path, target: Path) -> Backup:
     Raises:
         LitsweepError: the folder has no SQLite database, or it is damaged, or `target` cannot be written.
     """
-    _check_source(data_dir)
-    _check_target(target)
     try:
+        _check_source(data_dir)
+        _check_target(target)
         with BlobStore.kept(Settings(data_dir).blobs_dir):
             return _write(data_dir, target)
     except OSError as error:

@@ -66,7 +66,8 @@ def _reserved(data_dir: Path) -> Iterator[None]:
             if not existed:
                 shutil.rmtree(data_dir, ignore_errors=True)
             elif not was_used:
-                (data_dir / "lock").unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    (data_dir / "lock").unlink()
 
 
 def _check_empty(data_dir: Path) -> None:

@@ -20,6 +20,7 @@ RESTORE = "move the data folder away and restore a backup (`litsweep restore FIL
 _FIXES = (
     ("file is not a database", "it is not a SQLite database, or it is damaged; " + RESTORE),
     ("malformed", "it is damaged; " + RESTORE),
+    ("no such table", "it is not a complete database of litsweep; " + RESTORE),
     ("readonly", "it is read-only; make the file and its folder writable for this user"),
     ("locked", "another program holds a lock on it; end that program"),
     ("unable to open", "make the file and its folder readable and writable for this user"),
