@@ -13,7 +13,10 @@ from litsweep.server.settings import Settings
 from litsweep.server.sqlite_file import DATABASE, require_content
 
 DATABASE_KIND = "database"
-"""The file of the data folder that names the kind of database: `sqlite` or `postgresql`."""
+"""The file of the data folder that names the kind of database: `sqlite` or `postgresql`.
+
+A path after `sqlite` is that of a database outside the folder.
+"""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,9 @@ class Backend:
         blobs = BlobStore(settings.blobs_dir)
         database = Database(settings.url)
         database.create_tables()
-        (settings.data_dir / DATABASE_KIND).write_text(database.kind + "\n")
+        where = settings.sqlite_file if settings.database_url else None
+        kind = f"{database.kind} {where.absolute()}" if where else database.kind
+        (settings.data_dir / DATABASE_KIND).write_text(kind + "\n")
         return cls(settings, database, blobs, Keyring(api_key(settings.data_dir)), LiveSweeps())
 
     def close(self) -> None:

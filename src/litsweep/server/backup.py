@@ -53,21 +53,21 @@ def back_up(data_dir: Path, target: Path) -> Backup:
         LitsweepError: the folder has no SQLite database, or it is damaged, or `target` cannot be written.
     """
     try:
-        _check_source(data_dir)
+        source = _source(data_dir)
         _check_target(target)
         with BlobStore.kept(Settings(data_dir).blobs_dir):
-            return _write(data_dir, target)
+            return _write(source, data_dir, target)
     except OSError as error:
         where = error.filename or target
         raise LitsweepError(f"{where}: the backup cannot be written ({error.strerror or error})") from None
 
 
-def _write(data_dir: Path, target: Path) -> Backup:
+def _write(source: Path, data_dir: Path, target: Path) -> Backup:
     partial, database = (target.with_name(target.name + end) for end in (".partial", ".partial.db"))
     try:
-        sqlite_file.copy(data_dir / DATABASE, database)
+        sqlite_file.copy(source, database)
         with _private(partial) as file, tarfile.open(fileobj=file, mode="w") as tar:
-            made = _add_blobs(tar, data_dir, database)
+            made = _add_blobs(tar, data_dir, database, source)
             _add(tar, API_KEY, io.BytesIO(f"{api_key(data_dir)}\n".encode()))
             with database.open("rb") as content:
                 _add(tar, DATABASE, content)
@@ -79,12 +79,18 @@ def _write(data_dir: Path, target: Path) -> Backup:
     return made
 
 
-def _check_source(data_dir: Path) -> None:
-    kind = data_dir / DATABASE_KIND
-    if kind.exists() and kind.read_text(errors="replace").strip() == "postgresql":
+def _source(data_dir: Path) -> Path:
+    """Return the SQLite database of a data folder. Raise LitsweepError if it has none."""
+    marker = data_dir / DATABASE_KIND
+    kind, _, path = (
+        marker.read_text(errors="replace").strip().partition(" ") if marker.exists() else ("",) * 3
+    )
+    if kind == "postgresql":
         raise LitsweepError(POSTGRES.format(data_dir=data_dir))
-    if not (data_dir / DATABASE).exists():
+    database = Path(path) if path else data_dir / DATABASE
+    if not database.exists():
         raise LitsweepError(f"{data_dir} has no {DATABASE}: name the server's data folder with --data-dir")
+    return database
 
 
 def _check_target(target: Path) -> None:
@@ -104,11 +110,11 @@ def _private(path: Path) -> Iterator[BinaryIO]:
         os.fsync(file.fileno())
 
 
-def _add_blobs(tar: tarfile.TarFile, data_dir: Path, database: Path) -> Backup:
+def _add_blobs(tar: tarfile.TarFile, data_dir: Path, database: Path, source: Path) -> Backup:
     """Add the blobs that the copied database names. Make the database agree with what was copied."""
     store = Settings(data_dir).blobs_dir
     size, missing = 0, []
-    with sqlite_file.opened(database, data_dir / DATABASE) as copied:
+    with sqlite_file.opened(database, source) as copied:
         sqlite_file.check(copied, seconds=None)
         keys = [
             key for (key,) in copied.execute("SELECT key FROM blobs WHERE stored_at IS NOT NULL ORDER BY key")

@@ -35,7 +35,7 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
             last can also happen later: another server takes a PostgreSQL database after its restart.
     """
     make_data_dir(settings.data_dir)
-    with _data_lock(settings.data_dir), listening(settings) as listener:
+    with _data_lock(settings.data_dir), _database_lock(settings), listening(settings) as listener:
         info = ServerInfo(_url(settings.host, listener.getsockname()[1]), os.getpid())
         app = create_app(settings)
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
@@ -101,6 +101,25 @@ def _data_lock(data_dir: Path) -> Iterator[None]:
         raise LitsweepError(
             f"{data_dir} is in use by a server{where}: use that one, stop it, or give another --data-dir"
         ) from None
+    with held:
+        yield
+
+
+@contextmanager
+def _database_lock(settings: Settings) -> Iterator[None]:
+    """Lock a SQLite database outside the data folder, for the same reason. PostgreSQL has `Claim`."""
+    path = settings.sqlite_file
+    if path is None or path.parent == settings.data_dir or not path.parent.is_dir():
+        yield
+        return
+    try:
+        held = FileLock(f"{path}.lock", blocking=False).acquire()
+    except Timeout:
+        raise LitsweepError(
+            f"--database-url: {path} is in use by another litsweep server: use that one"
+        ) from None
+    except OSError as error:
+        raise LitsweepError(f"--database-url: {path}.lock cannot be used ({error.strerror})") from None
     with held:
         yield
 
