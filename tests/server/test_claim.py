@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -122,6 +123,28 @@ def test_writes_stop_with_the_lock_and_go_on_with_it(database: postgres.Postgres
         backend.database.claim.hold()
         with backend.database.write() as connection:
             projects.ensure(connection, "local", "p")
+    finally:
+        backend.close()
+
+
+def test_a_lost_connection_that_postgres_still_knows_is_replaced(
+    database: postgres.Postgres, tmp_path: Path
+) -> None:
+    backend = Backend.open(Settings(tmp_path / "data", database_url=database.url))
+    claim = backend.database.claim
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as nobody:
+            unreachable = socket.create_connection(nobody.getsockname())
+            driver = claim._connection.connection.driver_connection  # type: ignore[union-attr]
+            kept = os.dup(driver.fileno())  # PostgreSQL sees no end of its connection
+            os.dup2(unreachable.fileno(), driver.fileno())
+            unreachable.close()
+        with pytest.raises(UnavailableError), backend.database.write():
+            pass
+        claim.hold()
+        with backend.database.write() as connection:
+            projects.ensure(connection, "local", "p")
+        os.close(kept)
     finally:
         backend.close()
 

@@ -13,6 +13,14 @@ from litsweep.server.settings import Settings
 from litsweep.server.store import migrations, projects
 from litsweep.server.store.tables import metadata
 from tests.server import postgres
+from tests.server.test_deletion import (
+    client,
+    test_a_deleted_project_leaves_nothing,
+    test_a_deleted_sweep_leaves_only_what_others_have,
+    test_a_file_that_was_never_uploaded_goes_after_its_run,
+    test_a_sweep_that_is_deleted_during_a_suggestion,
+    test_an_abandoned_artifact_goes_and_one_that_is_uploaded_stays,
+)
 from tests.server.test_dispatch import (
     clock,
     grid,
@@ -41,12 +49,18 @@ pytestmark = [
 ]
 
 __all__ = [
+    "client",
     "clock",
     "grid",
     "test_a_chunk_sent_again_changes_nothing",
+    "test_a_deleted_project_leaves_nothing",
+    "test_a_deleted_sweep_leaves_only_what_others_have",
+    "test_a_file_that_was_never_uploaded_goes_after_its_run",
     "test_a_preempted_run_goes_on_under_its_id",
     "test_a_run_of_a_vanished_agent_goes_to_another",
     "test_a_run_started_anew_loses_its_old_rows",
+    "test_a_sweep_that_is_deleted_during_a_suggestion",
+    "test_an_abandoned_artifact_goes_and_one_that_is_uploaded_stays",
     "test_cancel_kills_runs",
     "test_console_lines_are_overwritten_in_place",
     "test_deleting_a_run_makes_room_in_a_grid",

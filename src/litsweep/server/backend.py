@@ -10,13 +10,7 @@ from litsweep.server.blobs import BlobStore
 from litsweep.server.database import Database
 from litsweep.server.live_sweep import LiveSweeps
 from litsweep.server.settings import Settings
-from litsweep.server.sqlite_file import DATABASE, require_content
-
-DATABASE_KIND = "database"
-"""The file of the data folder that names the kind of database: `sqlite` or `postgresql`.
-
-A path after `sqlite` is that of a database outside the folder.
-"""
+from litsweep.server.sqlite_file import DATABASE, DATABASE_KIND, require_content
 
 
 @dataclass(frozen=True)

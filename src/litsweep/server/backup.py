@@ -20,10 +20,9 @@ from typing import BinaryIO
 from litsweep.errors import LitsweepError
 from litsweep.server import sqlite_file
 from litsweep.server.auth import api_key
-from litsweep.server.backend import DATABASE_KIND
 from litsweep.server.blobs import BlobStore
 from litsweep.server.settings import Settings
-from litsweep.server.sqlite_file import DATABASE
+from litsweep.server.sqlite_file import DATABASE, DATABASE_KIND
 
 API_KEY = "api_key"
 MD5 = "LITSWEEP.md5"

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func
+from sqlalchemy import Connection, Engine, func, text
 from sqlalchemy import select as select_sql
 from sqlalchemy.exc import DBAPIError
 
@@ -31,6 +31,7 @@ class Claim:
         self._engine = engine
         self._is_needed = engine.dialect.name == "postgresql"
         self._connection: Connection | None = None
+        self._session: int | None = None  # PostgreSQL's id of the connection
         self._lock = threading.Lock()
 
     def take(self) -> None:
@@ -50,6 +51,7 @@ class Claim:
             connection.close()
             raise
         self._connection = connection
+        self._session = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
 
     def require(self) -> None:
         """Raise UnavailableError unless the server holds the lock. This sends nothing to the database."""
@@ -67,6 +69,7 @@ class Claim:
         if not self._is_needed or self._is_held():
             return
         try:
+            self._end_own_session()
             self.take()
             logger.warning("the server has its lock on the database again")
         except DBAPIError as error:
@@ -78,6 +81,13 @@ class Claim:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+
+    def _end_own_session(self) -> None:
+        """End the lost connection at PostgreSQL, which keeps its lock after a network failure."""
+        held = "locktype = 'advisory' AND granted AND objid = :lock AND pid = :session"
+        query = text(f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE {held}")
+        with self._engine.begin() as connection:
+            connection.execute(query, {"lock": ADVISORY_LOCK, "session": self._session})
 
     def _has_news(self) -> bool:
         """Return True if PostgreSQL has closed the lock's connection, or has sent something else on it."""

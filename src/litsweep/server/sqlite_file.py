@@ -11,6 +11,11 @@ from pathlib import Path
 from litsweep.errors import LitsweepError
 
 DATABASE = "litsweep.db"
+DATABASE_KIND = "database"
+"""The file of the data folder that names the kind of database: `sqlite` or `postgresql`.
+
+A path after `sqlite` is that of a database outside the folder.
+"""
 CHECK_SECONDS = 2.0
 """The most seconds that the check at the start takes, so that a large database does not delay it."""
 LOCK_SECONDS = 5.0
