@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -135,7 +136,8 @@ def test_a_lost_connection_that_postgres_still_knows_is_replaced(
     try:
         with socket.create_server(("127.0.0.1", 0)) as nobody:
             unreachable = socket.create_connection(nobody.getsockname())
-            driver = claim._connection.connection.driver_connection  # type: ignore[union-attr]
+            assert claim._connection is not None
+            driver: Any = claim._connection.connection.driver_connection
             kept = os.dup(driver.fileno())  # PostgreSQL sees no end of its connection
             os.dup2(unreachable.fileno(), driver.fileno())
             unreachable.close()

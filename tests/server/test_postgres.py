@@ -127,5 +127,5 @@ def test_an_older_or_incomplete_database_is_completed_and_a_newer_one_refused(
         assert "ix_runs_sweep_id" in {index["name"] for index in found.get_indexes("runs")}
         connection.exec_driver_sql("UPDATE schema_version SET version = version + 1")
     again.close()
-    with pytest.raises(LitsweepError, match="the database has schema version"):
+    with pytest.raises(LitsweepError, match="the database postgres has schema version"):
         Backend.open(settings)

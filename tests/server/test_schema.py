@@ -145,7 +145,7 @@ def test_a_reference_that_a_folder_lacks_is_added(data: Path) -> None:
 def test_a_column_without_a_default_cannot_be_added(data: Path) -> None:
     sql(data, "ALTER TABLE runs DROP COLUMN display_name")
     sql(data, "ALTER TABLE runs DROP COLUMN tags")
-    assert "table runs lacks the column display_name" in refusal(data)
+    assert f"{data / 'litsweep.db'} lacks the column display_name of the table runs" in refusal(data)
     assert "tags" not in {row[1] for row in sql(data, "PRAGMA table_info(runs)")}
 
 
@@ -153,7 +153,10 @@ def test_newer_data_are_refused_and_left_alone(data: Path) -> None:
     sql(data, f"UPDATE schema_version SET version = {migrations.VERSION + 1}")
     sql(data, "ALTER TABLE runs DROP COLUMN notes")
     message = refusal(data)
-    assert message.startswith(f"the database has schema version {migrations.VERSION + 1}, and this litsweep")
+    newer = (
+        f"the database {data / 'litsweep.db'} has schema version {migrations.VERSION + 1}, and this litsweep"
+    )
+    assert message.startswith(newer)
     assert "notes" not in {row[1] for row in sql(data, "PRAGMA table_info(runs)")}
 
 

@@ -63,8 +63,8 @@ def version_of(connection: Connection) -> int | None:
     version = (connection.scalar(select(func.max(schema_version.c.version))) if stored else None) or 1
     if version > VERSION:
         raise LitsweepError(
-            f"the database has schema version {version}, and this litsweep reads up to version {VERSION}: "
-            "use the newer litsweep that wrote it, or restore a backup of an older one into another folder"
+            f"the database {connection.engine.url.database} has schema version {version}, and this litsweep "
+            f"reads up to version {VERSION}: use the newer litsweep that wrote it, or restore an older backup"
         )
     return version
 
@@ -85,8 +85,8 @@ def _add_column(connection: Connection, column: Column[object]) -> None:
     default = getattr(column.default, "arg", None)
     if column.primary_key or column.unique or (default is None and not column.nullable):
         raise LitsweepError(
-            f"the database's table {column.table.name} lacks the column {column.name}, which has no default: "
-            "restore a backup"
+            f"the database {connection.engine.url.database} lacks the column {column.name} of the table "
+            f"{column.table.name}, which has no default: restore a backup"
         )
     parts = [str(CreateColumn(column).compile(dialect=connection.dialect))]
     if default is not None:
