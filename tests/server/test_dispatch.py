@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from litsweep.server import dispatch
+from litsweep.server import dispatch, new_runs
 from litsweep.server.backend import Backend
 from litsweep.server.monitor import Monitor
 from litsweep.server.store import sweeps
@@ -247,7 +247,7 @@ def test_silence_is_a_crash_but_an_outage_is_not(grid: Sweep, backend: Backend, 
 def test_a_slow_search_holds_up_nobody_else(
     grid: Sweep, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "SEARCH_WAIT", 0.05)
+    monkeypatch.setattr(new_runs, "SEARCH_WAIT", 0.05)
     busy, idle = grid.agent(), grid.agent()
     run = grid.start(busy)
     with backend.database.read() as connection:
@@ -269,7 +269,7 @@ def test_a_search_that_fails_is_built_again(
         raise RuntimeError("no luck")
 
     with monkeypatch.context() as patch:
-        patch.setattr(dispatch, "_store", fail)
+        patch.setattr(new_runs, "_store", fail)
         answer = grid.graphql(HEARTBEAT, id=agent, runState="{}")
         assert "no luck" in answer["errors"][0]["message"]
     assert grid.start(agent) and len(grid.states) == 1

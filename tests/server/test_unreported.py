@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from litsweep.server import dispatch
+from litsweep.server import dispatch, new_runs
 from litsweep.server.backend import Backend
 from litsweep.server.dashboard.curves import CurveCache
 from litsweep.server.dashboard.sweep_view import sweep_view
@@ -135,7 +135,7 @@ def test_an_answer_that_nobody_waits_for_any_more_hands_out_nothing(
     grid: Sweep, backend: Backend, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The agent sends another heartbeat while the search is slow. The run waits for the next heartbeat."""
-    monkeypatch.setattr(dispatch, "SEARCH_WAIT", 0.05)
+    monkeypatch.setattr(new_runs, "SEARCH_WAIT", 0.05)
     agent, suggest = grid.agent(), LiveSweep.suggest
 
     def slow(live: LiveSweep) -> Suggestion | None:

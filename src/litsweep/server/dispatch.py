@@ -25,13 +25,11 @@ from sqlalchemy import Connection
 from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.errors import NotFoundError
-from litsweep.server.live_sweep import LiveSweep
+from litsweep.server.new_runs import NoRun, new_run
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import AgentRecord, SweepRecord, SweepState
-from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import RunState
-from litsweep.sweep.run import Suggestion
 
 Command = Mapping[str, Any]
 
@@ -53,11 +51,6 @@ MAX_DISPATCHES = 3
 """The maximum number of dispatches of a run that does not start. After them the run fails."""
 ASKS_AGAIN_AFTER = ((0.25, 1.9), (4.99, 8.0))
 """Seconds in which a stock agent asks again after it has read an answer with a run (see above)."""
-SEARCH_WAIT = 2.0
-"""Seconds that a heartbeat waits while the search suggests for another agent.
-
-After that the agent gets an empty answer and asks again in 5 s, so that threads do not pile up.
-"""
 
 
 def heartbeat(
@@ -93,7 +86,10 @@ def heartbeat(
         waiting = _dispatch_waiting(connection, agent, sweep, now, only_returned=is_capped)
         if waiting is not None:
             return [_run_command(sweep, waiting)]
-    return [] if sweep.scheduler else _new_run(backend, agent, sweep, now)
+    new = NoRun.NOT_YET if sweep.scheduler else new_run(backend, agent, sweep, now)
+    if isinstance(new, RunRecord):
+        return [_run_command(sweep, new)]
+    return [EXIT] if new is NoRun.SWEEP_IS_DONE else []
 
 
 def _record_heartbeat(connection: Connection, agent_id: int, now: float) -> tuple[AgentRecord, SweepRecord]:
@@ -178,74 +174,6 @@ def _may_be_returned(connection: Connection, sweep: SweepRecord) -> bool:
     """Return True if a run that an agent has had may still need another agent."""
     alive = runs.alive_in_sweep(connection, sweep.id)
     return any(run.handouts and run.state != RunState.RUNNING for run in alive)
-
-
-def _new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float) -> list[Command]:
-    """Dispatch a new suggestion of the search. `now` is the time of the agent's heartbeat.
-
-    If the agent has sent another heartbeat meanwhile, nobody reads this answer, and the run waits.
-    """
-    live = backend.sweeps.get(sweep)
-    if not live.lock.acquire(timeout=SEARCH_WAIT):
-        return []
-    try:
-        with backend.database.read() as connection:
-            live.refresh(connection)
-        suggestion = live.suggest()
-        with backend.database.write() as connection:
-            if suggestion is None:
-                return _nothing_to_do(connection, agent, sweep, live)
-            latest = sweeps.get_agent(connection, agent.id)
-            still_asks = latest is not None and latest.heartbeat_at <= now
-            return _store(connection, agent if still_asks else None, sweep, live, suggestion)
-    except BaseException:
-        backend.sweeps.forget(sweep.id)  # it may have a suggestion that the database lacks
-        raise
-    finally:
-        live.lock.release()
-
-
-def _store(
-    connection: Connection,
-    agent: AgentRecord | None,
-    sweep: SweepRecord,
-    live: LiveSweep,
-    suggestion: Suggestion,
-) -> list[Command]:
-    """Store a suggestion as a run, and dispatch it to `agent`.
-
-    The run waits if there is no agent or if the sweep was paused meanwhile. If the sweep is over, the run is
-    dropped.
-    """
-    args = dumps({key: {"value": value} for key, value in live.config.nest(suggestion.parameters).items()})
-    values = {
-        "sweep_id": sweep.id,
-        "config": args,
-        "args": args,
-        "parameters": dumps(suggestion.parameters),
-        "reason": dumps(suggestion.reason.to_json()),
-    }
-    run = run_states.create(connection, sweep.project_id, suggestion.id, values)
-    current = sweeps.get(connection, sweep.id)
-    if current is None or current.state.is_over:
-        run_states.drop(connection, run)
-    elif agent is not None and current.state is SweepState.RUNNING:
-        run_states.dispatch(connection, run, agent.id)
-        return [_run_command(sweep, run)]
-    return []
-
-
-def _nothing_to_do(
-    connection: Connection, agent: AgentRecord, sweep: SweepRecord, live: LiveSweep
-) -> list[Command]:
-    """Tell the agent to exit if the sweep is done. The agent stays while another agent may return a run."""
-    if live.done_because is None:
-        return []
-    sweep_states.set_done(connection, sweep, live.done_because)
-    alive = runs.alive_in_sweep(connection, sweep.id)
-    if any(run.state is not RunState.RUNNING for run in alive):
-        return []
-    return _exit_agent(connection, agent, [])
 
 
 def _stop_command(run: RunRecord) -> Command:
