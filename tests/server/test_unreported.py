@@ -1,7 +1,6 @@
 """Runs whose program starts no W&B run end. Runs whose command was lost are dispatched again."""
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -16,16 +15,9 @@ from litsweep.server.monitor import Monitor
 from litsweep.server.store import sweeps
 from litsweep.sweep.contract import AGENT_NAME
 from litsweep.sweep.run import Suggestion, unreported_warning
-from tests.server.conftest import GraphQL, Stream
+from tests.server.conftest import Clock, GraphQL, Stream
 from tests.server.operations import RUN
-from tests.server.test_dispatch import GRID, RANDOM, Clock, Sweep
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(time, "time", clock)
-    return clock
+from tests.server.test_dispatch import GRID, RANDOM, Sweep
 
 
 @pytest.fixture
@@ -163,8 +155,7 @@ def test_the_last_run_of_an_agent_whose_programs_report_nothing_has_ended_with_i
         clock.now += 5
     watch.run_once()
     assert list(grid.states.values()) == ["finished"] * 3 + ["pending"]
-    clock.now += dispatch.AGENT_GONE_AFTER
-    watch.run_once()
+    clock.sleep(dispatch.AGENT_GONE_AFTER)
     watch.run_once()
     assert set(grid.states.values()) == {"finished"} and grid.read["state"] == "FINISHED"
 

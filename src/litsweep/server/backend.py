@@ -6,6 +6,7 @@ from starlette.requests import HTTPConnection
 
 from litsweep.server.auth import Keyring, api_key
 from litsweep.server.blobs import BlobStore
+from litsweep.server.contacts import Contacts
 from litsweep.server.database import Database
 from litsweep.server.live_sweep import LiveSweeps
 from litsweep.server.settings import Settings
@@ -13,13 +14,14 @@ from litsweep.server.settings import Settings
 
 @dataclass(frozen=True)
 class Backend:
-    """The settings, the data, the key and the live sweeps of one server."""
+    """The settings, the data, the key, the live sweeps and the contacts of one server."""
 
     settings: Settings
     database: Database
     blobs: BlobStore
     keyring: Keyring
     sweeps: LiveSweeps
+    contacts: Contacts
 
     @classmethod
     def open(cls, settings: Settings) -> "Backend":
@@ -27,7 +29,8 @@ class Backend:
         blobs = BlobStore(settings.blobs_dir)
         database = Database(settings.url)
         database.create_tables()
-        return cls(settings, database, blobs, Keyring(api_key(settings.data_dir)), LiveSweeps())
+        keyring = Keyring(api_key(settings.data_dir))
+        return cls(settings, database, blobs, keyring, LiveSweeps(), Contacts())
 
     def close(self) -> None:
         """Close the database."""

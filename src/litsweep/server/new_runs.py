@@ -29,7 +29,7 @@ class NoRun(Enum):
 
 
 def new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float) -> RunRecord | NoRun:
-    """Dispatch a new suggestion of the search. `now` is the time of the agent's heartbeat.
+    """Dispatch a new suggestion of the search. `now` is the time of the agent's heartbeat, from `Contacts`.
 
     If the agent has sent another heartbeat meanwhile, nobody reads this answer, and the run waits.
     """
@@ -43,8 +43,7 @@ def new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float
         with backend.database.write() as connection:
             if suggestion is None:
                 return _nothing_to_do(connection, agent, sweep, live)
-            latest = sweeps.get_agent(connection, agent.id)
-            still_asks = latest is not None and latest.heartbeat_at <= now
+            still_asks = backend.contacts.is_last_heartbeat(agent.id, now)
             return _store(connection, agent if still_asks else None, sweep, live, suggestion)
     except BaseException:
         backend.sweeps.forget(sweep.id)  # it may have a suggestion that the database lacks
