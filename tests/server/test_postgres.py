@@ -12,10 +12,10 @@ from litsweep.server.settings import Settings
 from litsweep.server.store.tables import metadata
 from tests.server import postgres
 from tests.server.test_dispatch import (
-    clock,
     grid,
     test_a_preempted_run_goes_on_under_its_id,
     test_a_run_of_a_vanished_agent_goes_to_another,
+    test_a_run_whose_program_may_never_have_run_is_not_given_up,
     test_cancel_kills_runs,
     test_deleting_a_run_makes_room_in_a_grid,
     test_early_termination,
@@ -39,12 +39,12 @@ pytestmark = [
 ]
 
 __all__ = [
-    "clock",
     "grid",
     "test_a_chunk_sent_again_changes_nothing",
     "test_a_preempted_run_goes_on_under_its_id",
     "test_a_run_of_a_vanished_agent_goes_to_another",
     "test_a_run_started_anew_loses_its_old_rows",
+    "test_a_run_whose_program_may_never_have_run_is_not_given_up",
     "test_cancel_kills_runs",
     "test_console_lines_are_overwritten_in_place",
     "test_deleting_a_run_makes_room_in_a_grid",

@@ -147,12 +147,10 @@ def test_an_answer_that_nobody_waits_for_any_more_hands_out_nothing(
 def test_the_last_run_of_an_agent_whose_programs_report_nothing_has_ended_with_it(
     grid: Sweep, backend: Backend, clock: Clock
 ) -> None:
-    watch = Monitor(backend)
-    clock.now += dispatch.AGENT_GONE_AFTER
-    agent = grid.agent()
+    watch, agent = Monitor(backend), grid.agent()
     for _ in range(4):
         grid.beat(agent)
-        clock.now += 5
+        clock.sleep(5)
     watch.run_once()
     assert list(grid.states.values()) == ["finished"] * 3 + ["pending"]
     clock.sleep(dispatch.AGENT_GONE_AFTER)

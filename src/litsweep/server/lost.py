@@ -1,8 +1,8 @@
 """The end of agents and runs that the server no longer hears from. The monitor calls `end_lost`.
 
-An agent that is silent for `AGENT_GONE_AFTER`, while others are not, is gone. Its pending runs go to other agents. A running run is
-lost after `LOST_AFTER` without a sign of it if its agent is gone or has exited, otherwise after the setting
-`crash_after`. `Contacts` measures the silence.
+An agent is gone if it is silent for `AGENT_GONE_AFTER` while others are not. Its pending runs go to other
+agents. A running run is lost after `LOST_AFTER` without a sign of it if its agent is gone or has exited,
+otherwise after the setting `crash_after`. `Contacts` measures the silence.
 """
 
 from collections.abc import Callable, Sequence
