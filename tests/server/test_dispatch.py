@@ -238,11 +238,24 @@ def test_silence_is_a_crash_but_an_outage_is_not(grid: Sweep, backend: Backend, 
     Monitor(backend).run_once()
     assert grid.states[run] == "running"
     clock.sleep(limit + 1, lambda: grid.beat(agent, run))
-    assert grid.states[run] == "running"
-    clock.sleep(dispatch.AGENT_GONE_AFTER - 1)
+    clock.sleep(limit - 1)
     assert grid.states[run] == "running"
     clock.sleep(2)
     assert grid.states[run] == "crashed"
+
+
+def test_a_run_whose_agent_is_gone_has_crashed_sooner(grid: Sweep, clock: Clock) -> None:
+    witness, agent, orphaned = grid.agent(), grid.agent(), grid.agent()
+    busy, run, survivor = grid.start(witness), grid.start(agent), grid.start(orphaned)
+
+    def others() -> None:
+        grid.beat(witness, busy)
+        grid.log(survivor, 0, 1.0)
+
+    clock.sleep(dispatch.AGENT_GONE_AFTER - 1, others)
+    assert grid.states[run] == "running"
+    clock.sleep(10, others)
+    assert grid.states == {busy: "running", run: "crashed", survivor: "running"}
 
 
 def test_a_run_without_an_agent_may_be_silent_for_longer(grid: Sweep, backend: Backend, clock: Clock) -> None:
