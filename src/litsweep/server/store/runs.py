@@ -14,8 +14,10 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     String,
+    bindparam,
     case,
     func,
+    or_,
     select,
 )
 from sqlalchemy.schema import UniqueConstraint
@@ -188,6 +190,9 @@ _JOINED = (
     .outerjoin(sweeps, runs.c.sweep_id == sweeps.c.id)
     .outerjoin(agents, runs.c.agent_id == agents.c.id)
 )
+# Every heartbeat executes this. A query that is not built each time, without "in", takes half the time.
+_IS_ALIVE = or_(*(runs.c.state == state for state in ALIVE))
+_ALIVE_OF_AGENT = _JOINED.where(runs.c.agent_id == bindparam("agent"), _IS_ALIVE).order_by(runs.c.id)
 _MARKS = select(*(runs.c[name] for name in RunMark._fields)).order_by(runs.c.id)
 
 
@@ -231,7 +236,7 @@ def of_agent(connection: Connection, agent_id: int) -> Sequence[RunRecord]:
 
 def alive_of_agent(connection: Connection, agent_id: int) -> Sequence[RunRecord]:
     """Return an agent's runs that have not ended, oldest first."""
-    return select_all(connection, runs.c.agent_id == agent_id, runs.c.state.in_(ALIVE))
+    return read_all(connection, _ALIVE_OF_AGENT, RunRecord, {"agent": agent_id})
 
 
 def alive_in_sweep(connection: Connection, sweep_id: int) -> Sequence[RunRecord]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Annotated
 
-from sqlalchemy import BigInteger, Connection, ForeignKey, String, select
+from sqlalchemy import BigInteger, Connection, ForeignKey, String, bindparam, select
 
 from litsweep.server import clock
 from litsweep.server.store.projects import projects
@@ -86,6 +86,10 @@ class AgentRecord:
 
 agents = table("agents", AgentRecord)
 
+# Every heartbeat executes these, so they are built once.
+_SWEEP = select(sweeps).where(sweeps.c.id == bindparam("id"))
+_AGENT = select(agents).where(agents.c.id == bindparam("id"))
+
 
 def short_id() -> str:
     """Return eight random letters and digits, as W&B names its runs and sweeps."""
@@ -115,7 +119,7 @@ def find(connection: Connection, name: str, project_id: int | None = None) -> Sw
 
 def get(connection: Connection, sweep_id: int) -> SweepRecord | None:
     """Return the sweep with this id, or None."""
-    return read_one(connection, select(sweeps).where(sweeps.c.id == sweep_id), SweepRecord)
+    return next(iter(read_all(connection, _SWEEP, SweepRecord, {"id": sweep_id})), None)
 
 
 def of_project(connection: Connection, project_id: int) -> Sequence[SweepRecord]:
@@ -158,7 +162,7 @@ def find_agent(connection: Connection, sweep_id: int, name: str) -> AgentRecord 
 
 def get_agent(connection: Connection, agent_id: int) -> AgentRecord | None:
     """Return the agent with this id, or None."""
-    return read_one(connection, select(agents).where(agents.c.id == agent_id), AgentRecord)
+    return next(iter(read_all(connection, _AGENT, AgentRecord, {"id": agent_id})), None)
 
 
 def agents_of(connection: Connection, sweep_id: int) -> Sequence[AgentRecord]:
