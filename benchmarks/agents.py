@@ -91,20 +91,32 @@ class Connection:
         lines = [f"Host: {host}:{port}", *(f"{name}: {value}" for name, value in server.headers.items())]
         self._head = "POST /graphql HTTP/1.1\r\n" + "\r\n".join(lines)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._is_reused = False
 
     async def ask(self, query: str, **variables: object) -> Any:
         """Return the data of the answer. Raise OSError, TimeoutError or ValueError without one."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
         try:
             async with asyncio.timeout(TIMEOUT):
-                return await self._ask(json.dumps({"query": query, "variables": variables}).encode())
+                try:
+                    return await self._ask(body)
+                except (ConnectionResetError, asyncio.IncompleteReadError):
+                    if not self._is_reused:
+                        raise
+                    self._close()  # like Go's client, ask again if the server has closed an idle connection
+                    return await self._ask(body)
         except BaseException:
-            if self._streams is not None:
-                self._streams[1].close()
-            self._streams = None
+            self._close()
             raise
 
+    def _close(self) -> None:
+        if self._streams is not None:
+            self._streams[1].close()
+        self._streams = None
+
     async def _ask(self, body: bytes) -> Any:
-        if self._streams is None or self._streams[0].at_eof():  # the server closes idle connections
+        self._is_reused = self._streams is not None and not self._streams[0].at_eof()
+        if self._streams is None or not self._is_reused:
             self._streams = await asyncio.open_connection(self._host, self._port)
         reader, writer = self._streams
         writer.write(f"{self._head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)

@@ -145,8 +145,11 @@ def test_the_process_that_left_a_preempted_run_adds_nothing_after_its_next_start
     grid.log(run, 0, 1.0, 2.0, 3.0)
     grid.stream(run, preempting=True)
     grid.end(run, 1)
-    assert grid.beat(grid.agent())[0]["run_id"] == run
+    agent = grid.agent()
+    assert grid.beat(agent)[0]["run_id"] == run
     assert grid.log(run, 3, 4.0)["stopped"] is True  # its last row, sent late
+    grid.beat(agent, run)
+    assert grid.log(run, 4, 9.0)["stopped"] is True  # the next program may have counted the rows
     assert losses(grid, run) == [1.0, 2.0, 3.0, 4.0]
     grid.begin(run)
     assert grid.log(run, 2, 9.0, 9.0)["stopped"] is True

@@ -40,8 +40,12 @@ def check_start(run: RunRecord) -> None:
 def is_foreign(connection: Connection, run: RunRecord, chunk: Chunk) -> bool:
     """Return True if a process that does not own the run sent this chunk."""
     part = chunk.parts.get(HISTORY)
-    if part is None or not _is_contested(run) or run.state is RunState.PENDING:
+    if part is None or not _is_contested(run):
         return False
+    if (
+        run.state is RunState.PENDING
+    ):  # late lines, unless the next program has started, which may read the count
+        return run.is_named
     if part.offset > run.history_lines:
         return True
     if HISTORY in run.stale_streams.split(","):
