@@ -42,10 +42,10 @@ def is_foreign(connection: Connection, run: RunRecord, chunk: Chunk) -> bool:
     part = chunk.parts.get(HISTORY)
     if part is None or not _is_contested(run):
         return False
-    if (
-        run.state is RunState.PENDING
-    ):  # late lines, unless the next program has started, which may read the count
-        return run.is_named
+    if run.state is RunState.PENDING:
+        return (
+            run.is_named
+        )  # the next program runs and may have counted the lines; earlier ones are just late
     if part.offset > run.history_lines:
         return True
     if HISTORY in run.stale_streams.split(","):
