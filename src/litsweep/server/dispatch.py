@@ -21,7 +21,7 @@ stopped when it reports again. A heartbeat that changes nothing only reads the d
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
@@ -68,7 +68,7 @@ class _WriteNeededError(Exception):
 
 @dataclass(frozen=True)
 class _Heartbeat:
-    """A heartbeat, with the agent's runs that have not ended.
+    """A heartbeat, with the agent's runs that have not ended before it, and the names of those that end now.
 
     `handout` is the command to start a run that the agent's last heartbeat got, or None.
     """
@@ -82,6 +82,7 @@ class _Heartbeat:
     handout: Handout | None
     reports_ends: bool
     mine: Sequence[RunRecord]
+    ended: set[str] = field(default_factory=set)
 
     def write(self) -> Connection:
         """Return the connection. Raise _WriteNeededError if it may not write."""
@@ -104,8 +105,8 @@ def heartbeat(
         agent, sweep = _known(connection, agent_id)
         at = backend.contacts.hear_agent(agent.id)
         told = (named, backend.contacts.take_handout(agent.id), reports_ends)
+        mine = runs.alive_of_agent(connection, agent.id)
         try:
-            mine = runs.alive_of_agent(connection, agent.id)
             commands = _commands(_Heartbeat(backend, connection, False, agent, sweep, *told, mine))
             is_done = True
         except _WriteNeededError:
@@ -114,7 +115,10 @@ def heartbeat(
         with backend.database.write() as connection:
             agent, sweep = _known(connection, agent_id)
             mine = runs.alive_of_agent(connection, agent.id)
-            commands = _commands(_Heartbeat(backend, connection, True, agent, sweep, *told, mine))
+            beat = _Heartbeat(backend, connection, True, agent, sweep, *told, mine)
+            commands = _commands(beat)
+        if beat.ended:
+            backend.sweeps.mark_changed(sweep.id)
     if commands is None:
         commands = _more_work(backend, agent, sweep, at)
     for command in commands:
@@ -135,9 +139,9 @@ def _commands(beat: _Heartbeat) -> list[Command] | None:
     """Return the commands for an agent, or None if it needs a run that does not exist yet."""
     sweep = beat.sweep
     _note_named(beat)
-    ended = _end_unnamed(beat)
+    _end_unnamed(beat)
     if sweep.state is SweepState.CANCELED:
-        return _exit_agent(beat, [run for run in beat.mine if run.name not in ended])
+        return _exit_agent(beat, [run for run in beat.mine if run.name not in beat.ended])
     if sweep.state is SweepState.FINISHED and not beat.named:
         return _exit_agent(beat)
     if beat.agent.exited != AgentState.WORKING:
@@ -152,7 +156,7 @@ def _commands(beat: _Heartbeat) -> list[Command] | None:
     if is_capped and not dispatched.may_be_returned(beat.connection, sweep.id):
         sweep_states.finish_if_done(beat.write(), sweep)
         return _exit_agent(beat)
-    repeated = [run for run in beat.mine if run.state is RunState.PENDING and run.name not in ended]
+    repeated = [run for run in beat.mine if run.state is RunState.PENDING and run.name not in beat.ended]
     waiting = repeated[0] if repeated else _next_waiting(beat.connection, sweep, only_returned=is_capped)
     if waiting is None:
         return None
@@ -171,9 +175,8 @@ def _note_named(beat: _Heartbeat) -> None:
             runs.set_named(beat.write(), run.id)
 
 
-def _end_unnamed(beat: _Heartbeat) -> set[str]:
-    """End the agent's unnamed runs that are lost or unreported. Return their names."""
-    ended = set()
+def _end_unnamed(beat: _Heartbeat) -> None:
+    """End the agent's unnamed runs that are lost or unreported."""
     for run in beat.mine:
         if run.name in beat.named:
             continue
@@ -185,10 +188,7 @@ def _end_unnamed(beat: _Heartbeat) -> set[str]:
             run_states.mark_unreported(beat.write(), run)
         else:
             continue
-        ended.add(run.name)
-    if ended:
-        beat.backend.sweeps.mark_changed(beat.sweep.id)
-    return ended
+        beat.ended.add(run.name)
 
 
 def _has_read_command(handout: Handout | None, run: RunRecord) -> bool:

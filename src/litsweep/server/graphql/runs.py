@@ -69,17 +69,17 @@ def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
         if not input.get("id"):
             bucket = replace(bucket, history_lines=_first_line(connection, bucket))
     _note_sign(info, bucket)
+    if known.sweep_id is not None:
+        info.context.backend.sweeps.mark_changed(known.sweep_id)
     return {"bucket": bucket, "inserted": inserted}
 
 
 def _note_sign(info: Info, run: RunRecord) -> None:
-    """Note that a run was heard of and has changed."""
+    """Note that the server has heard of a run."""
     contacts = info.context.backend.contacts
     contacts.hear_run(run.id)
     if run.stopped_by is None:
         contacts.forget_stop(run.id)
-    if run.sweep_id is not None:
-        info.context.backend.sweeps.mark_changed(run.sweep_id)
 
 
 def _start(connection: Connection, context: Context, input: Input) -> tuple[RunRecord, bool]:
@@ -159,6 +159,8 @@ def _rewind_run(_: object, info: Info, *, input: Input) -> dict[str, RunRecord]:
         branches.rewind(connection, known, input["metric_value"])
         rewound = _required(connection, known.id)
     _note_sign(info, rewound)
+    if known.sweep_id is not None:
+        info.context.backend.sweeps.mark_changed(known.sweep_id)
     return {"rewound_run": rewound}
 
 
