@@ -1,15 +1,15 @@
 """The database: SQLite in a file, or PostgreSQL by URL, used in short transactions."""
 
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from litsweep.errors import LitsweepError
+from litsweep.server.group_commit import GroupCommit
 from litsweep.server.store.tables import metadata
 
 BACKENDS = ("sqlite", "postgresql")
@@ -20,20 +20,19 @@ _DISCONNECT_TIME = 5.0
 
 
 class Database:
-    """Transactions on one database. A write is on disk when its transaction ends.
+    """Transactions on one database. A write is on disk when its block returns.
 
-    Writers queue on a lock. SQLite allows one writer at a time, and its own busy handler polls and is unfair.
-    On PostgreSQL the queue avoids all conflicts between writers. Readers never wait.
+    Writers take turns. SQLite allows one writer at a time, and its own busy handler polls and is unfair.
+    On PostgreSQL the turns avoid all conflicts between writers. Readers never wait.
     """
 
     def __init__(self, url: str) -> None:
         engine = _engine(url)
         is_sqlite = engine.dialect.name == "sqlite"
         self._engine = engine
-        self._writer = engine.execution_options(writing=True)
+        self._writers = GroupCommit(engine.execution_options(writing=True))
         # A transaction reads one snapshot of the data. In SQLite every transaction does.
         self._reader = engine if is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
-        self._lock = threading.Lock()
         self._claim: Connection | None = None
 
     def create_tables(self) -> None:
@@ -55,11 +54,9 @@ class Database:
         with self._reader.begin() as connection:
             yield connection
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Open a transaction that may write. It is rolled back if the block raises."""
-        with self._lock, self._writer.begin() as connection:
-            yield connection
+    def write(self) -> AbstractContextManager[Connection]:
+        """Open a block that may write. It is rolled back if it raises. When it returns, its writes are on disk."""
+        return self._writers.write()
 
     def _claim_alone(self) -> None:
         """Lock a PostgreSQL database, because two servers would dispatch the same runs."""
