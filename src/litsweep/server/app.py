@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from litsweep.server import file_stream, files
 from litsweep.server.auth import RequireKey
 from litsweep.server.backend import Backend
+from litsweep.server.chunk_queue import ChunkQueue
 from litsweep.server.dashboard import pages
 from litsweep.server.dashboard.state import DashboardState
 from litsweep.server.graphql import endpoint
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> Starlette:
     guard = Middleware(RequireKey, keyring=backend.keyring)
     app = Starlette(routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])], lifespan=_lifespan)
     app.state.backend = backend
+    app.state.chunk_queue = ChunkQueue(backend)
     app.state.dashboard = DashboardState()
     return app
 

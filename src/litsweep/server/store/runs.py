@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, ForeignKey, String, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, ForeignKey, String, bindparam, func, select
 from sqlalchemy.schema import UniqueConstraint
 
 from litsweep.server.store.projects import projects
@@ -23,6 +23,11 @@ STATE_COLUMNS = frozenset(
     | {"stopped_by", "stop_asked_at", "stop_reason"}
 )
 """The columns that only `change_state` writes."""
+STREAM_COLUMNS = (
+    ("started_at", "stale_streams", "history_keys", "last_step", "history_lines", "event_lines", "log_lines")
+    + ("heartbeat_at", "summary", "system_metrics")
+)
+"""The columns that `change_streams` writes."""
 
 
 class StoppedBy(StrEnum):
@@ -171,6 +176,11 @@ _JOINED = (
     .outerjoin(sweeps, runs.c.sweep_id == sweeps.c.id)
     .outerjoin(agents, runs.c.agent_id == agents.c.id)
 )
+_CHANGE_STREAMS = (
+    runs.update()
+    .where(runs.c.id == bindparam("run"))
+    .values({name: func.coalesce(bindparam(name), runs.c[name]) for name in STREAM_COLUMNS})
+)
 _MARKS = select(*(runs.c[name] for name in RunMark._fields)).order_by(runs.c.id)
 
 
@@ -305,6 +315,12 @@ def change(connection: Connection, run_id: int, **values: Any) -> None:
     assert STATE_COLUMNS.isdisjoint(values)
     if values:
         change_state(connection, [run_id], values)
+
+
+def change_streams(connection: Connection, changes: Sequence[Values]) -> None:
+    """Write the `STREAM_COLUMNS` of several runs, each with the run's id as `run`. None leaves a column as it is."""
+    if changes:
+        connection.execute(_CHANGE_STREAMS, changes)
 
 
 def set_heartbeat(connection: Connection, run_ids: Sequence[int], now: float) -> None:
