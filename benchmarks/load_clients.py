@@ -12,20 +12,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 QUICK = 0.0005  # seconds; a shorter sleep costs more than it waits
+LATEST = 60.0  # seconds until the last request must be answered
 
 
 class HttpConnection(asyncio.Protocol):
-    """One keep-alive connection. It sends one request at a time."""
+    """One keep-alive connection. It sends one request at a time, and opens again if the server has closed it."""
 
-    def __init__(self, host: str, key: str) -> None:
+    def __init__(self, url: str, key: str) -> None:
+        self._host, port = url.removeprefix("http://").split(":")
+        self._port = int(port)
         token = base64.b64encode(f"api:{key}".encode()).decode()
-        self._head = f"HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic {token}\r\nContent-Length: "
+        self._head = f"HTTP/1.1\r\nHost: {self._host}\r\nAuthorization: Basic {token}\r\nContent-Length: "
+        self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[bytes] | None = None
         self._received = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -40,33 +40,37 @@ class HttpConnection(asyncio.Protocol):
         self._received = b""
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionError(f"the server closed the connection: {exc}"))
 
     async def post(self, path: str, body: bytes) -> bytes:
         """Return the body of the answer. Raise RuntimeError unless it is HTTP 200."""
-        self._answer = asyncio.get_running_loop().create_future()
-        request = f"POST {path} {self._head}{len(body)}\r\nContent-Type: application/json\r\n\r\n"
-        self._transport.write(request.encode() + body)
+        request = f"POST {path} {self._head}{len(body)}\r\nContent-Type: application/json\r\n\r\n".encode()
+        try:
+            return await self._send(request + body)
+        except ConnectionError:  # an idle connection that the server closed just now
+            return await self._send(request + body)
+
+    async def _send(self, request: bytes) -> bytes:
+        loop = asyncio.get_running_loop()
+        if self._transport is None or self._transport.is_closing():
+            self._transport, _ = await loop.create_connection(lambda: self, self._host, self._port)
+        self._answer = loop.create_future()
+        self._transport.write(request)
         return await self._answer
 
     async def graphql(self, query: str, **variables: object) -> dict[str, object]:
         """Return the data of an operation."""
-        answer = json.loads(await self.post("/graphql", json.dumps({"query": query, "variables": variables}).encode()))
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        answer = json.loads(await self.post("/graphql", body))
         assert "errors" not in answer, answer
         found: dict[str, object] = answer["data"]
         return found
 
     def close(self) -> None:
-        self._transport.close()
-
-
-async def connect(url: str, key: str) -> HttpConnection:
-    """Return a connection to the server at `url`."""
-    host, port = url.removeprefix("http://").split(":")
-    loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(lambda: HttpConnection(host, key), host, int(port))
-    return connection
+        if self._transport is not None:
+            self._transport.close()
 
 
 @dataclass
@@ -117,7 +121,8 @@ async def send(senders: Sequence[Sender], rate: float | None, seconds: float) ->
             latencies.append(now - due)
             due = due + period if rate else now
 
-    await asyncio.gather(*(one(index, sender) for index, sender in enumerate(senders)))
+    async with asyncio.timeout(seconds + LATEST):
+        await asyncio.gather(*(one(index, sender) for index, sender in enumerate(senders)))
     return Sent(time.perf_counter() - started, latencies)
 
 
