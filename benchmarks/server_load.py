@@ -80,7 +80,9 @@ class Server:
 
     def rows(self) -> dict[str, int]:
         """Return the number of stored history lines of each run, checked to be 0, 1, 2 and so on."""
-        query = "SELECT runs.name, count(*), max(line) FROM stream_lines JOIN runs ON runs.id = run_id GROUP BY 1"
+        query = (
+            "SELECT runs.name, count(*), max(line) FROM stream_lines JOIN runs ON runs.id = run_id GROUP BY 1"
+        )
         engine = create_engine(self.database)
         with engine.connect() as connection:
             found = connection.execute(text(query)).all()
@@ -119,7 +121,9 @@ class Load:
     async def streams(self, rows: int, rate: float | None, n: int = STREAMS) -> None:
         """Let runs stream with `rows` rows a request."""
         senders = await self._runs(rows, n)
-        self._add(f"{n} runs, {rows} row{'s'[:rows - 1]} a request", rate, await self._send(senders, rate), rows)
+        self._add(
+            f"{n} runs, {rows} row{'s'[: rows - 1]} a request", rate, await self._send(senders, rate), rows
+        )
 
     async def agents_beside_streams(self, rate: float, stream_rate: float) -> None:
         """Let busy agents send heartbeats, each with the name of its run, while runs stream."""
@@ -245,9 +249,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", choices=("sqlite", "postgresql"), help="measure one database")
-    parser.add_argument(
-        "--seconds", type=float, default=8, help="of each measurement (default: %(default)s)"
-    )
+    parser.add_argument("--seconds", type=float, default=8, help="of each measurement (default: %(default)s)")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="measure the growth of memory")
     flags = parser.parse_args()
     console = Console(width=110)

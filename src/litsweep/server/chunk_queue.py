@@ -1,6 +1,6 @@
 """The queue of chunks: while one batch is being stored, the next one collects.
 
-So a busy server stores the chunks of many runs with one transaction, and an idle one stores each chunk at once.
+So a busy server stores the chunks of many runs with one transaction. An idle one stores each chunk at once.
 """
 
 import asyncio
@@ -79,9 +79,12 @@ def store_batch(backend: Backend, batch: Sequence[SentChunk]) -> list[Outcome]:
         with backend.database.write() as connection:
             found: list[Outcome] = list(store_chunks(connection, batch))
     except Exception as error:
-        if len(batch) == 1 or isinstance(error, OperationalError):  # the database fails, not one of the chunks
+        if len(batch) == 1 or isinstance(
+            error, OperationalError
+        ):  # the database fails, not one of the chunks
             return [error] * len(batch)
         return [store_batch(backend, [sent])[0] for sent in batch]
-    for sweep_id in {run.sweep_id for run in found if isinstance(run, StreamStatus)} - {None}:
-        backend.sweeps.mark_changed(sweep_id)
+    for sweep_id in {run.sweep_id for run in found if isinstance(run, StreamStatus)}:
+        if sweep_id is not None:
+            backend.sweeps.mark_changed(sweep_id)
     return found

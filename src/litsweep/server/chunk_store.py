@@ -1,7 +1,7 @@
 """Stores chunks of file streams: lines, the summary, and what follows for the run's state.
 
-Each line has a number and replaces the line stored under it, so that a chunk that is sent again changes nothing.
-The chunks of many runs are stored together, with few statements.
+Each line has a number and replaces the line stored under it, so that a chunk that is sent again changes
+nothing. The chunks of many runs are stored together, with few statements.
 """
 
 import json
@@ -45,7 +45,7 @@ class SentChunk:
 class _Writing:
     """A chunk while it is stored. `run` has the new values of the run's columns.
 
-    `record` is the run before the chunk, read only if the chunk may change the run's state or needs its config.
+    `record` is the run before the chunk. It is read only if the run's state may change or its config matters.
     """
 
     sent: SentChunk
@@ -125,7 +125,7 @@ def _start_over(connection: Connection, writing: _Writing, stream: str, offset: 
         return
     lines.delete_from(connection, run.id, stream, offset)
     if stream != HISTORY:
-        writing.run = run._replace(**{COUNTS[stream]: offset})
+        writing.run = _changed(run, {COUNTS[stream]: offset})
         return
     kept = lines.read(connection, run.id, HISTORY)
     writing.summary = dumps(branches.summary_of(kept, record.config_values))
@@ -145,7 +145,11 @@ def _add_lines(writing: _Writing, stream: str, part: StreamPart) -> None:
         changes["last_step"] = max([run.last_step, *steps])
         new = part.rows[max(0, known - part.offset) :]
         changes["history_keys"] = history_keys.updated(run.history_keys, new) if new else run.history_keys
-    writing.run = run._replace(**changes)
+    writing.run = _changed(run, changes)
+
+
+def _changed(run: StreamStatus, changes: Mapping[str, Any]) -> StreamStatus:
+    return run._replace(**changes)
 
 
 def _step(row: Row, line: int) -> int:

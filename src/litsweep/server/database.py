@@ -55,7 +55,7 @@ class Database:
             yield connection
 
     def write(self) -> AbstractContextManager[Connection]:
-        """Open a block that may write. It is rolled back if it raises. When it returns, its writes are on disk."""
+        """Open a block that may write. It is rolled back if it raises. On return its writes are on disk."""
         return self._writers.write()
 
     def _claim_alone(self) -> None:

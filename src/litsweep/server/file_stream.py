@@ -1,7 +1,7 @@
 """`POST /files/{entity}/{project}/{run}/file_stream`: the rows and console lines that a run logs.
 
-A client resends a chunk if it missed the answer. Storing a chunk twice changes nothing. The answer is sent when
-the lines are on disk.
+A client resends a chunk if it missed the answer. Storing a chunk twice changes nothing. The answer is sent
+when the lines are on disk.
 """
 
 from collections.abc import Mapping

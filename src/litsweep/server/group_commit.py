@@ -1,7 +1,7 @@
 """Group commit: writers that wait for each other share one transaction, and so one sync to the disk.
 
-A sync takes as long as the work of many small writers. A writer that ends while others wait leaves the transaction
-to the next one. It returns once the transaction is committed, so that what it wrote is on disk then.
+A sync takes as long as the work of many small writers. A writer that ends while others wait leaves the
+transaction to the next one. It returns when the transaction is committed. What it wrote is on disk then.
 """
 
 import threading
@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from sqlalchemy import Connection, Engine, NestedTransaction
+from sqlalchemy import Connection, Engine
 
 MAX_AGE = 0.01
 """Seconds after which a transaction is committed even though other writers wait."""
 COMMIT_AFTER = 0.05
-"""Seconds after which a writer that has ended commits by itself, in case that the next writer did not come."""
+"""Seconds after which a writer that has ended commits by itself, in case the next writer did not come."""
 
 
 class _Group:
@@ -40,8 +40,10 @@ class _Group:
         except BaseException as failure:
             error = failure
         self.error = error
-        with suppress(Exception):  # a broken connection; the pool replaces it
-            self.connection.close()  # this also rolls back what is not committed
+        with suppress(Exception):
+            if error is not None:  # drop the connection, whatever its state is; this rolls back
+                self.connection.invalidate()
+            self.connection.close()  # this rolls back if nothing is to be committed
         self.ended.set()
 
 
@@ -60,16 +62,15 @@ class GroupCommit:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Open a block that writes. It is rolled back alone if it raises. On return its writes are on disk."""
+        """Open a block that writes. It is rolled back alone if it raises. On return it is on disk."""
         with self._own_turn():
-            group, savepoint = self._join()
+            group = self._join()
             try:
                 yield group.connection
-                if savepoint is not None:
-                    savepoint.commit()
+                group.connection.exec_driver_sql("RELEASE SAVEPOINT writer")
                 group.has_writes = True
-            except BaseException as error:
-                self._undo(group, savepoint, error)
+            except BaseException:
+                self._undo(group)
                 raise
             finally:
                 if self._group is group and not self._is_shared(group):
@@ -92,25 +93,31 @@ class GroupCommit:
         with self._count:
             self._waiting += n
 
-    def _join(self) -> tuple[_Group, NestedTransaction | None]:
-        """Return the open transaction with a savepoint for this writer, or a new one, which needs none."""
+    def _join(self) -> _Group:
+        """Return the open transaction, or a new one, with a savepoint for this writer."""
         if self._group is not None:
             try:
-                return self._group, self._group.connection.begin_nested()
-            except Exception as error:  # an earlier writer has broken the transaction
+                return self._set_savepoint(self._group)
+            except Exception as error:  # the transaction broke meanwhile; its earlier writers hear so
                 self._end(self._group, error)
-        self._group = _Group(self._engine)
-        return self._group, None
-
-    def _undo(self, group: _Group, savepoint: NestedTransaction | None, error: BaseException) -> None:
-        """Roll back one writer. If this fails, as after a full disk, all writers of the transaction fail."""
-        if savepoint is None:
-            self._end(group, error)
-            return
+        group = self._group = _Group(self._engine)
         try:
-            savepoint.rollback()
-        except Exception as failure:
-            self._end(group, failure)
+            return self._set_savepoint(group)
+        except BaseException as error:
+            self._end(group, error)
+            raise
+
+    def _set_savepoint(self, group: _Group) -> _Group:
+        group.connection.exec_driver_sql("SAVEPOINT writer")
+        return group
+
+    def _undo(self, group: _Group) -> None:
+        """Roll back one writer. If this fails, as after a full disk, all writers of the transaction fail."""
+        try:
+            group.connection.exec_driver_sql("ROLLBACK TO SAVEPOINT writer")
+            group.connection.exec_driver_sql("RELEASE SAVEPOINT writer")
+        except Exception as error:
+            self._end(group, error)
 
     def _is_shared(self, group: _Group) -> bool:
         return self._waiting > 0 and time.monotonic() - group.started < MAX_AGE

@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, ForeignKey, Index, Select, String, func, select, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Index,
+    Select,
+    String,
+    func,
+    select,
+    text,
+)
 
 from litsweep.server.store.runs import runs
 from litsweep.server.store.tables import PRIMARY_KEY, table
@@ -26,7 +37,8 @@ stream_lines = table("stream_lines", _StreamLine, sqlite_with_rowid=False)
 Index("stream_lines_by_step", stream_lines.c.run_id, stream_lines.c.stream, stream_lines.c.step)
 
 _PUT = text(
-    "INSERT INTO stream_lines (run_id, stream, line, step, body) VALUES (:run_id, :stream, :line, :step, :body) "
+    "INSERT INTO stream_lines (run_id, stream, line, step, body) "
+    "VALUES (:run_id, :stream, :line, :step, :body) "
     "ON CONFLICT (run_id, stream, line) DO UPDATE SET step = excluded.step, body = excluded.body"
 )
 _LINES = select(stream_lines.c.line, stream_lines.c.body, stream_lines.c.step)

@@ -24,9 +24,14 @@ STATE_COLUMNS = frozenset(
 )
 """The columns that only `change_state` writes."""
 STREAM_COLUMNS = (
-    ("started_at", "stale_streams", "history_keys", "last_step", "history_lines", "event_lines", "log_lines")
-    + ("heartbeat_at", "summary", "system_metrics")
-)
+    "started_at",
+    "stale_streams",
+    "history_keys",
+    "last_step",
+    "history_lines",
+    "event_lines",
+    "log_lines",
+) + ("heartbeat_at", "summary", "system_metrics")
 """The columns that `change_streams` writes."""
 
 
@@ -318,7 +323,7 @@ def change(connection: Connection, run_id: int, **values: Any) -> None:
 
 
 def change_streams(connection: Connection, changes: Sequence[Values]) -> None:
-    """Write the `STREAM_COLUMNS` of several runs, each with the run's id as `run`. None leaves a column as it is."""
+    """Write the `STREAM_COLUMNS` of several runs, each with the run's id as `run`. None changes nothing."""
     if changes:
         connection.execute(_CHANGE_STREAMS, changes)
 
