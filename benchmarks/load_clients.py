@@ -1,7 +1,8 @@
 """Cheap clients for `server_load.py`: streaming runs and agents that send requests at a given rate.
 
-The clients share two cores with the server, so they speak HTTP over plain asyncio. Each run and each agent has a
-connection of its own. It sends its next request when the one before it is answered, as the stock client does.
+The clients share two cores with the server, so they speak HTTP over plain asyncio. Each run and each agent
+has a connection of its own. It sends its next request when the one before it is answered, as the stock client
+does.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ LATEST = 60.0  # seconds until the last request must be answered
 
 
 class HttpConnection(asyncio.Protocol):
-    """One keep-alive connection. It sends one request at a time, and opens again if the server has closed it."""
+    """One keep-alive connection for one request at a time. It opens again if the server has closed it."""
 
     def __init__(self, url: str, key: str) -> None:
         self._host, port = url.removeprefix("http://").split(":")
@@ -101,9 +102,10 @@ class Sent:
 
 
 async def send(senders: Sequence[Sender], rate: float | None, seconds: float) -> Sent:
-    """Send `rate` requests per second in all, evenly spread, for `seconds`. Without a rate, as many as are answered.
+    """Send `rate` requests per second in all, evenly spread, for `seconds`.
 
-    A request that waits for the answer before it counts from the time when it was due.
+    Without a rate, each sender sends its next request when the one before it is answered. With a rate, a
+    request that waits for the answer before it counts from the time when it was due.
     """
     started = time.perf_counter()
     latencies: list[float] = []
@@ -126,7 +128,10 @@ async def send(senders: Sequence[Sender], rate: float | None, seconds: float) ->
     return Sent(time.perf_counter() - started, latencies)
 
 
-ROW = '{\\"_step\\":%d,\\"_runtime\\":%.3f,\\"_timestamp\\":1.7e9,\\"epoch\\":%d,\\"train_loss\\":%.6f,\\"val_acc\\":%.6f}'
+ROW = (
+    r"{\"_step\":%d,\"_runtime\":%.3f,\"_timestamp\":1.7e9,\"epoch\":%d,"
+    r"\"train_loss\":%.6f,\"val_acc\":%.6f}"
+)
 CHUNK = (
     '{"files":{"wandb-history.jsonl":{"offset":%d,"content":[%s]},'
     '"wandb-summary.json":{"offset":0,"content":[%s]}}}'

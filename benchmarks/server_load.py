@@ -1,13 +1,14 @@
-"""The load that the embedded backend serves, and its memory, in one table for each database. Takes under 3 minutes.
+"""The load that the embedded backend serves, and its memory: one table for each database, in under 3 minutes.
 
     python benchmarks/server_load.py [--only sqlite] [--seconds 8] [--soak MINUTES]
 
-The server is a process of its own with an empty database. Streaming runs and agents, in this process, send requests
-over loopback at the offered rate. The time of a request counts from the moment when it was due, so a server that
-falls behind shows. "max" offers as much as is answered. At the end the script checks that every row is stored.
+The server is a process of its own with an empty database. Streaming runs and agents, in this process, send
+requests over loopback at the offered rate. The time of a request counts from the moment when it was due, so
+a server that falls behind shows. "max" offers as much as is answered. At the end the script checks that every
+row is stored.
 
---soak measures memory instead: short runs of successive sweeps at the pace of 1,300 in 10 minutes, while runs stream
-and the project's runs are listed.
+--soak measures memory instead: short runs of successive sweeps at the pace of 1,300 in 10 minutes. After each
+run, the project's runs are listed.
 """
 
 import argparse

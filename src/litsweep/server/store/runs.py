@@ -24,14 +24,9 @@ STATE_COLUMNS = frozenset(
 )
 """The columns that only `change_state` writes."""
 STREAM_COLUMNS = (
-    "started_at",
-    "stale_streams",
-    "history_keys",
-    "last_step",
-    "history_lines",
-    "event_lines",
-    "log_lines",
-) + ("heartbeat_at", "summary", "system_metrics")
+    *("started_at", "heartbeat_at", "summary", "system_metrics", "stale_streams"),
+    *("history_keys", "last_step", "history_lines", "event_lines", "log_lines"),
+)
 """The columns that `change_streams` writes."""
 
 
