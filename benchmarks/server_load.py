@@ -1,11 +1,11 @@
 """The load that the embedded backend serves, and its memory: one table for each database, in under 3 minutes.
 
-    python benchmarks/server_load.py [--only sqlite] [--seconds 8] [--soak MINUTES]
+    python benchmarks/server_load.py [--only sqlite] [--seconds 6] [--soak MINUTES]
 
 The server is a process of its own with an empty database. Streaming runs and agents, in this process, send
-requests over loopback at the offered rate. The time of a request counts from the moment when it was due, so
-a server that falls behind shows. "max" offers as much as is answered. At the end the script checks that every
-row is stored.
+requests over loopback at the offered rate. The time of a request counts from the moment when it was due, so a
+server that falls behind shows. "max" offers as much as is answered. "CPU ms" is the server's processor time per
+request. At the end the script checks that every row is stored.
 
 --soak measures memory instead: short runs of successive sweeps at the pace of 1,300 in 10 minutes. After each
 run, the project's runs are listed.
@@ -79,6 +79,11 @@ class Server:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the server has used, without PostgreSQL's own."""
+        user, system = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def rows(self) -> dict[str, int]:
         """Return the number of stored history lines of each run, checked to be 0, 1, 2 and so on."""
         query = (
@@ -130,11 +135,13 @@ class Load:
         """Let busy agents send heartbeats, each with the name of its run, while runs stream."""
         agents, runs = await self._busy_agents(), await self._runs(1, STREAMS)
         both = await asyncio.gather(self._send(agents, rate), self._send(runs, stream_rate))
-        self._add(f"{AGENTS} agents' heartbeats", rate, both[0], 0)
-        self._add(f"... beside {STREAMS} runs, 1 row a request", stream_rate, both[1], 1)
+        self._add(f"{AGENTS} agents' heartbeats", rate, both[0], 0, has_company=True)
+        self._add(f"... beside {STREAMS} runs, 1 row a request", stream_rate, both[1], 1, has_company=True)
 
     async def _send(self, senders: Sequence[Sender], rate: float | None) -> Sent:
+        before = self._server.cpu_seconds()
         sent = await send(senders, rate, self._seconds)
+        self._cpu_seconds = self._server.cpu_seconds() - before
         for sender in senders:
             sender.connection.close()
         return sent
@@ -166,11 +173,12 @@ class Load:
         body = json.dumps({"query": HEARTBEAT, "variables": variables}).encode()
         return Sender(connection, lambda n: ("/graphql", body))
 
-    def _add(self, what: str, rate: float | None, sent: Sent, rows: int) -> None:
+    def _add(self, what: str, rate: float | None, sent: Sent, rows: int, has_company: bool = False) -> None:
         offered = f"{rate:,.0f}" if rate else "max"
         counts = [f"{sent.rate:,.0f}", f"{sent.rate * rows:,.0f}" if rows else ""]
         times = [f"{sent.percentile(share):.1f}" for share in (0.5, 0.99)]
-        self._table.add_row(what, offered, *counts, *times)
+        cpu = 1000 * self._cpu_seconds / len(sent.latencies)
+        self._table.add_row(what, offered, *counts, *times, "" if has_company else f"{cpu:.2f}")
 
     def check(self) -> int:
         """Return the number of stored rows. Raise AssertionError if one is missing."""
@@ -231,7 +239,7 @@ async def measure(server: Server, name: str, seconds: float) -> tuple[Table, str
     """Return the table, and a line about memory and rows."""
     title = f"{name}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
     title += ", ".join(f"{package} {version(package)}" for package in ("uvicorn", "httptools", "sqlalchemy"))
-    columns = ("offered/s", "served/s", "rows/s", "p50 ms", "p99 ms")
+    columns = ("offered/s", "served/s", "rows/s", "p50 ms", "p99 ms", "CPU ms")
     table = Table("requests", *columns, title=title)
     before = server.memory()
     load = Load(server, table, seconds)
@@ -250,7 +258,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", choices=("sqlite", "postgresql"), help="measure one database")
-    parser.add_argument("--seconds", type=float, default=8, help="of each measurement (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=6, help="of each measurement (default: %(default)s)")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="measure the growth of memory")
     flags = parser.parse_args()
     console = Console(width=110)
