@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from litsweep.server.backend import Backend
 from litsweep.server.chunk_store import SentChunk, store_chunks
+from litsweep.server.errors import UnavailableError
 from litsweep.server.store.streams import StreamStatus
 
 MAX_CHUNKS, MAX_LINES = 200, 2000
@@ -79,9 +80,8 @@ def store_batch(backend: Backend, batch: Sequence[SentChunk]) -> list[Outcome]:
         with backend.database.write() as connection:
             found: list[Outcome] = list(store_chunks(connection, batch))
     except Exception as error:
-        if len(batch) == 1 or isinstance(
-            error, OperationalError
-        ):  # the database fails, not one of the chunks
+        is_unavailable = isinstance(error, OperationalError | UnavailableError)  # not the fault of a chunk
+        if len(batch) == 1 or is_unavailable:
             return [error] * len(batch)
         return [store_batch(backend, [sent])[0] for sent in batch]
     for sweep_id in {run.sweep_id for run in found if isinstance(run, StreamStatus)}:
