@@ -51,8 +51,11 @@ def create_app(settings: Settings) -> Starlette:
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    monitor = Monitor(app.state.backend)
+    backend = app.state.backend
+    monitor = Monitor(backend)
+    backend.sweeps.start(backend.settings.url)
     monitor.start()
     yield
+    await run_in_threadpool(backend.sweeps.stop)
     await run_in_threadpool(monitor.stop)
-    app.state.backend.close()
+    backend.close()

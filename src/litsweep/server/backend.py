@@ -7,19 +7,19 @@ from starlette.requests import HTTPConnection
 from litsweep.server.auth import Keyring, api_key
 from litsweep.server.blobs import BlobStore
 from litsweep.server.database import Database
-from litsweep.server.live_sweep import LiveSweeps
+from litsweep.server.searches import Searches
 from litsweep.server.settings import Settings
 
 
 @dataclass(frozen=True)
 class Backend:
-    """The settings, the data, the key and the live sweeps of one server."""
+    """The settings, the data, the key and the searches of one server."""
 
     settings: Settings
     database: Database
     blobs: BlobStore
     keyring: Keyring
-    sweeps: LiveSweeps
+    sweeps: Searches
 
     @classmethod
     def open(cls, settings: Settings) -> "Backend":
@@ -27,7 +27,7 @@ class Backend:
         blobs = BlobStore(settings.blobs_dir)
         database = Database(settings.url)
         database.create_tables()
-        return cls(settings, database, blobs, Keyring(api_key(settings.data_dir)), LiveSweeps())
+        return cls(settings, database, blobs, Keyring(api_key(settings.data_dir)), Searches(database))
 
     def close(self) -> None:
         """Close the database."""

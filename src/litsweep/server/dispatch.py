@@ -18,6 +18,7 @@ In doubt, the command counts as lost: a config that runs twice is better than on
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from sqlalchemy import Connection
@@ -64,13 +65,13 @@ def heartbeat(
         NotFoundError: the agent or its sweep does not exist.
     """
     now = time.time()
-    with backend.database.write() as connection:
+    with ExitStack() as afterwards, backend.database.write() as connection:
         agent, sweep = _record_heartbeat(connection, agent_id, now)
         mine = runs.alive_of_agent(connection, agent.id)
         runs.set_heartbeat(connection, [run.id for run in mine if run.name in named], now)
         unnamed = [run for run in mine if run.name not in named]
         if _mark_lost(connection, agent, unnamed, now, reports_ends):
-            backend.sweeps.mark_changed(sweep.id)
+            afterwards.callback(backend.sweeps.mark_changed, sweep.id)  # once it is committed
         if sweep.state is SweepState.CANCELED:
             return _exit_agent(connection, agent, mine)
         if named:

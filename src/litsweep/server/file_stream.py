@@ -54,7 +54,7 @@ def receive(
             return _refusal(404, f"run {'/'.join(path)} does not exist")
         store_chunk(connection, run, chunk, by_launcher=headers.get("user-agent") == AGENT_NAME)
     if run.sweep_id is not None:
-        backend.sweeps.mark_changed(run.sweep_id)
+        backend.sweeps.mark_changed(run.sweep_id, run)
     return JSONResponse({"stopped": run.stopped_by is not None})
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -171,6 +171,7 @@ _JOINED = (
     .outerjoin(sweeps, runs.c.sweep_id == sweeps.c.id)
     .outerjoin(agents, runs.c.agent_id == agents.c.id)
 )
+_IDS_AT_ONCE = 500
 _MARKS = select(*(runs.c[name] for name in RunMark._fields)).order_by(runs.c.id)
 
 
@@ -234,6 +235,14 @@ def left_behind(connection: Connection, limit: float) -> Sequence[RunRecord]:
     unreported = select(other.c.agent_id).where(other.c.failure == Failure.UNREPORTED)
     is_gone = (agents.c.heartbeat_at < limit) | (agents.c.exited == 1)
     return select_all(connection, runs.c.state == RunState.PENDING, is_gone, runs.c.agent_id.in_(unreported))
+
+
+def with_ids(connection: Connection, ids: Collection[int]) -> Sequence[RunRecord]:
+    """Return the runs with these ids, oldest first."""
+    wanted, found = sorted(ids), list[RunRecord]()
+    for start in range(0, len(wanted), _IDS_AT_ONCE):
+        found += select_all(connection, runs.c.id.in_(wanted[start : start + _IDS_AT_ONCE]))
+    return found
 
 
 def marks(connection: Connection, sweep_id: int) -> Sequence[RunMark]:
