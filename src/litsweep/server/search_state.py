@@ -12,7 +12,10 @@ MAY_MISS = 1.0
 The results of the agent's own runs count in any case.
 """
 MIN_PAUSE, MAX_PAUSE = 0.3, 5.0
-"""Limits, in seconds, of the pause before results that nobody waits for are computed again."""
+"""Limits, in seconds, of the time between two computations for results that nobody waits for.
+
+Between them it is twice the time of a suggestion, so that running runs do not keep a processor busy.
+"""
 ASKS_AGAIN = 15.0
 """Seconds after its last heartbeat for which an agent without a run counts as waiting."""
 FIRST_RETRY, LAST_RETRY = 1.0, 60.0
@@ -93,6 +96,7 @@ class SearchState:
     _valid_from: int = 0
     _failures: int = 0
     _not_before: float = 0.0
+    _seconds: float = 0.0
     _retry_at: float = 0.0
 
     def note_change(self, now: float, run_id: int | None, agent_id: int | None) -> None:
@@ -189,12 +193,19 @@ class SearchState:
             return self._retry_at
         if self._is_unanswered:
             return None
-        if self._unsent is None or self._taken != self._last.taken or self._has_asked:
+        if self._is_urgent:
             return self._retry_at
         return max(self._retry_at, self._not_before) if self._unsent else None
 
+    @property
+    def _is_urgent(self) -> bool:
+        """True if there is more to tell than results that nobody waits for."""
+        return self._unsent is None or self._taken != self._last.taken or self._has_asked
+
     def request(self, number: int, now: float) -> Request:
         """Return a request with everything that is new."""
+        if not self._is_urgent:
+            self._not_before = now + min(max(2 * self._seconds, MIN_PAUSE), MAX_PAUSE)
         recent = {id: each for id, each in self._waiting.items() if each.asked_at > now - ASKS_AGAIN}
         changed = None if self._unsent is None else frozenset(self._unsent)
         asked = Request(
@@ -213,7 +224,7 @@ class SearchState:
         self._sent = {number: each for number, each in self._sent.items() if number >= answer.number}
         self._is_unanswered = max(self._sent) > answer.number
         self._known, self._renews, self.is_idle = sent.changes, answer.renews, answer.is_idle
-        self._not_before = now + min(max(answer.seconds, MIN_PAUSE), MAX_PAUSE)
+        self._seconds = answer.seconds
         self.status = answer.status or self.status
         had_error = self.error is not None
         if answer.suggestions or answer.is_last:
