@@ -118,7 +118,8 @@ class SearchState:
     def rebuild(self, number: int) -> None:
         """Drop all suggestions. Answers to requests before `number` do not count."""
         self.ready.clear()
-        self.done_because = None
+        self.done_because = self.status = None
+        self._known = -1
         self.lose_worker(number)
 
     def lose_worker(self, number: int) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from litsweep.errors import LitsweepError
 from litsweep.lifetime import die_with_parent
 from litsweep.server.database import Database
 from litsweep.server.live_sweep import LiveSweep
@@ -97,8 +98,7 @@ class SearchWorker:
         except Exception as error:
             number = sweep.pending.number if sweep.pending else sweep.number
             del self._sweeps[sweep_id]
-            line = "".join(traceback.format_exception_only(error)).strip()
-            self._send(Failed(sweep_id, number, line, traceback.format_exc()))
+            self._send(Failed(sweep_id, number, _first_line(error), traceback.format_exc()))
         return True
 
     def drop_unused(self) -> None:
@@ -171,6 +171,11 @@ class SearchWorker:
         renews = sweep.live is None or sweep.live.renews
         basis = Answer(sweep.id, sweep.number, sweep.stream, renews=renews, is_idle=sweep.is_idle)
         self._send(replace(basis, seconds=sweep.seconds, **content))
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error) if isinstance(error, LitsweepError) else f"{type(error).__name__}: {error}"
+    return text.strip().partition("\n")[0]
 
 
 def _gets_runs(connection: Connection, record: SweepRecord) -> bool:
