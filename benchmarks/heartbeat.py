@@ -1,11 +1,11 @@
 """Heartbeats with a suggestion in a sweep that already has many runs: milliseconds, memory, and a restart.
 
-    python benchmarks/heartbeat.py [--runs 10000] [--methods random grid bayes] [--database-url URL]
+    python benchmarks/heartbeat.py [--runs 10000] [--methods random grid bayes] [--pause 5]
 
 The finished runs are written to the store directly. Then one agent asks for runs. Each of its runs logs three
-rows and finishes; after a pause (bayes only) the agent asks again. The server is killed and started again at
-the end. `restart` is the time from the start of the new process to the answer with a run, and from the moment
-when the server answers the health check.
+rows and finishes. After a pause, in which the suggestion becomes ready, the agent asks again. The server is
+killed and started again at the end. `restart` is the time from the start of the new process to the answer
+with a run, and from the moment when the server answers the health check.
 """
 
 import argparse
@@ -35,8 +35,6 @@ from litsweep.server.sweep_states import create, set_state
 from litsweep.server.wire_json import dumps
 
 ROWS = 3
-PAUSE = {"bayes": 3.0}
-"""Seconds between the end of a run and the next heartbeat, in which suggestions are computed."""
 SERVE_AT = SERVE.replace("Path(sys.argv[1])", "Path(sys.argv[1]), database_url=sys.argv[2] or None")
 
 
@@ -98,15 +96,18 @@ class Server:
     database_url: str
     started_at: float = 0.0
 
-    def start(self) -> "Client":
+    def start(self) -> None:
         self.started_at = time.perf_counter()
         command = [sys.executable, "-c", SERVE_AT, self.folder, self.database_url]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
-        url = self.process.stdout.readline().strip()
-        urllib.request.urlopen(url + "/healthz").close()
+        self.url = self.process.stdout.readline().strip()
+        urllib.request.urlopen(self.url + "/healthz").close()
         self.ready_at = time.perf_counter()
-        return Client(url, (Path(self.folder) / "api_key").read_text().strip())
+
+    def client(self) -> Client:
+        """Return a new connection. The server closes one that is idle."""
+        return Client(self.url, (Path(self.folder) / "api_key").read_text().strip())
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -127,16 +128,17 @@ def _memory(pid: int) -> float:
 class Agent:
     """An agent of a sweep without processes."""
 
-    def __init__(self, client: Client, sweep: str) -> None:
-        self._client, self._sweep = client, sweep
-        made: Any = client.graphql(CREATE_AGENT, sweep=sweep)
+    def __init__(self, server: Server, sweep: str) -> None:
+        self._server, self._sweep = server, sweep
+        made: Any = server.client().graphql(CREATE_AGENT, sweep=sweep)
         self._id = made["createAgent"]["agent"]["id"]
 
     def ask(self) -> tuple[float, str]:
         """Send heartbeats until there is a run. Return the milliseconds of the last one, and the run."""
+        client = self._server.client()
         while True:
             begun = time.perf_counter()
-            answer: Any = self._client.graphql(HEARTBEAT, id=self._id, runState="{}")
+            answer: Any = client.graphql(HEARTBEAT, id=self._id, runState="{}")
             took = 1000 * (time.perf_counter() - begun)
             commands = json.loads(answer["agentHeartbeat"]["commands"])
             if commands:
@@ -144,30 +146,30 @@ class Agent:
             time.sleep(0.05)
 
     def work(self, run: str) -> None:
-        self._client.graphql(UPSERT_RUN, name=run, sweep=self._sweep)
-        end = {"complete": True, "exitcode": 0}
-        self._client.post(f"/files/local/p/{run}/file_stream", chunk(0, ROWS) | end)
+        client, end = self._server.client(), {"complete": True, "exitcode": 0}
+        client.graphql(UPSERT_RUN, name=run, sweep=self._sweep)
+        client.post(f"/files/local/p/{run}/file_stream", chunk(0, ROWS) | end)
 
 
-def measure(method: str, n: int, heartbeats: int, database_url: str) -> list[str]:
+def measure(method: str, n: int, heartbeats: int, pause: float, database_url: str) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         sweep = fill(Settings(Path(folder), database_url=database_url or None), method, n)
         server = Server(folder, database_url)
-        client = server.start()
+        server.start()
         at_start = server.memory()[0]
-        agent = Agent(client, sweep)
+        agent = Agent(server, sweep)
         agent.work(agent.ask()[1])
         times = []
         for _ in range(heartbeats):
-            time.sleep(PAUSE.get(method, 0.0))
+            time.sleep(pause if method == "bayes" else 0.0)
             took, run = agent.ask()
             times.append(took)
             agent.work(run)
-        time.sleep(PAUSE.get(method, 1.0))
+        time.sleep(pause)
         memory = server.memory()
         server.kill()
-        again = Agent(server.start(), sweep)
-        again.ask()
+        server.start()
+        Agent(server, sweep).ask()
         answered = time.perf_counter()
         server.kill()
     p99 = statistics.quantiles(times, n=100)[-1]
@@ -183,6 +185,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10_000, help="finished runs (default: %(default)s)")
     parser.add_argument("--methods", nargs="+", default=["random", "grid", "bayes"])
     parser.add_argument("--heartbeats", type=int, default=100, help="per method (default: %(default)s)")
+    parser.add_argument(
+        "--pause",
+        type=float,
+        default=5.0,
+        help="seconds before a heartbeat, for bayes (default: %(default)s)",
+    )
     parser.add_argument("--database-url", default="", help="an empty PostgreSQL database (default: SQLite)")
     flags = parser.parse_args()
     columns = ("method", "runs", "heartbeats", "median ms", "p99 ms", "max ms")
@@ -191,7 +199,7 @@ def main() -> None:
         *columns, *memory, "restart s (from ready)", title=f"{os.uname().machine}, heartbeats with a run"
     )
     for method in flags.methods:
-        table.add_row(*measure(method, flags.runs, flags.heartbeats, flags.database_url))
+        table.add_row(*measure(method, flags.runs, flags.heartbeats, flags.pause, flags.database_url))
     Console(width=150).print(table)
 
 

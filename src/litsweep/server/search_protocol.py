@@ -55,8 +55,12 @@ class Answer:
 
     `stream` is the number of the request since which no suggestion was withdrawn. `suggestions` continue the
     stream from `position` on. `done_because` says why the stream ends with them. `status` is None if nothing
-    changed. `is_last` says that the request needs nothing more. `renews` says that results may change
-    suggestions. `is_idle` says that the sweep gets no runs now. `seconds` is the time that a suggestion took.
+    changed. `seconds` is the time that a suggestion took. The flags say:
+
+    * `is_early`: the answer proper follows; this one has suggestions of an earlier search.
+    * `is_last`: the request needs nothing more.
+    * `renews`: results may change the suggestions.
+    * `is_idle`: the sweep gets no runs now.
     """
 
     sweep_id: int
@@ -66,6 +70,7 @@ class Answer:
     suggestions: tuple[Prepared, ...] = ()
     done_because: str | None = None
     status: Status | None = None
+    is_early: bool = False
     is_last: bool = False
     renews: bool = True
     is_idle: bool = False

@@ -223,8 +223,9 @@ class SearchState:
             return False
         sent = self._sent[answer.number]
         self._sent = {number: each for number, each in self._sent.items() if number >= answer.number}
-        self._is_unanswered = max(self._sent) > answer.number
-        self._known, self._renews, self.is_idle = sent.changes, answer.renews, answer.is_idle
+        if not answer.is_early:
+            self._is_unanswered, self._known = max(self._sent) > answer.number, sent.changes
+        self._renews, self.is_idle = answer.renews, answer.is_idle
         self._seconds = answer.seconds
         self.status = answer.status or self.status
         had_error = self.error is not None

@@ -55,7 +55,6 @@ class _Sweep:
     stream: int = 0
     made: int = 0
     wanted: int = 0
-    waiting: int = 0
     is_idle: bool = False
     seconds: float = 0.0
     read_at: float = field(default_factory=time.monotonic)
@@ -98,7 +97,7 @@ class SearchWorker:
         except Exception as error:
             number = sweep.pending.number if sweep.pending else sweep.number
             del self._sweeps[sweep_id]
-            self._send(Failed(sweep_id, number, _first_line(error), traceback.format_exc()))
+            self._send(Failed(sweep_id, number, _one_line(error), traceback.format_exc()))
         return True
 
     def drop_unused(self) -> None:
@@ -124,9 +123,10 @@ class SearchWorker:
                 del self._sweeps[sweep_id]
                 self._send(Answer(sweep_id, request.number, 0, is_last=True, is_idle=True))
                 return
+            sweep.number = request.number
             is_live = _gets_runs(connection, record)
-            is_new = _read_news(connection, sweep, record, request)
-        sweep.pending, sweep.number, sweep.waiting = None, request.number, request.waiting
+            is_new = self._read_news(connection, sweep, record, request)
+        sweep.pending = None
         sweep.used_at, sweep.is_idle = time.monotonic(), not (is_live or request.waiting)
         live = sweep.live
         if live is None:  # the sweep's own scheduler chooses the runs
@@ -145,6 +145,35 @@ class SearchWorker:
             status=live.status() if is_new or request.changed is None else None,
             is_last=not sweep.needs_suggestion,
         )
+
+    def _read_news(
+        self, connection: Connection, sweep: _Sweep, record: SweepRecord, request: Request
+    ) -> bool:
+        """Refresh the search, or build it. Return True if something is new."""
+        if record.scheduler is not None:
+            sweep.live = None
+            return True
+        if request.is_rebuilt or sweep.live is None:
+            self._build(connection, sweep, record)
+            return True
+        before = sweep.live.withdrawals
+        is_whole = request.changed is None or time.monotonic() > sweep.read_at + READ_ALL_AFTER
+        is_new = sweep.live.refresh(connection, None if is_whole else request.changed)
+        sweep.read_at = time.monotonic() if is_whole else sweep.read_at
+        if sweep.live.withdrawals != before:
+            sweep.stream, sweep.made = request.number, 0
+        return is_new
+
+    def _build(self, connection: Connection, sweep: _Sweep, record: SweepRecord) -> None:
+        """Build a search. First send the suggestions of an earlier one that are still valid."""
+        sweep.live = live = LiveSweep(record)
+        stored = json.loads(suggestions.get(connection, record.id))
+        ready = live.still_valid(connection, [Prepared(*row) for row in stored])
+        sweep.stream, sweep.made = sweep.number, len(ready)
+        if ready:
+            self._answer(sweep, suggestions=ready, is_early=True)
+        live.refresh(connection)
+        live.restore(ready)
 
     def _suggest(self, sweep: _Sweep) -> None:
         """Send the next suggestion, or several that are fast."""
@@ -173,9 +202,10 @@ class SearchWorker:
         self._send(replace(basis, seconds=sweep.seconds, **content))
 
 
-def _first_line(error: Exception) -> str:
-    text = str(error) if isinstance(error, LitsweepError) else f"{type(error).__name__}: {error}"
-    return text.strip().partition("\n")[0]
+def _one_line(error: Exception) -> str:
+    if isinstance(error, LitsweepError):
+        return " ".join(str(error).split())
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
 def _gets_runs(connection: Connection, record: SweepRecord) -> bool:
@@ -184,26 +214,6 @@ def _gets_runs(connection: Connection, record: SweepRecord) -> bool:
     if record.scheduler is not None or record.state not in GETS_RUNS:
         return False
     return record.created_at > limit or sweeps.has_live_agent(connection, record.id, limit)
-
-
-def _read_news(connection: Connection, sweep: _Sweep, record: SweepRecord, request: Request) -> bool:
-    """Refresh the search, or build it. Return True if something is new."""
-    if record.scheduler is not None:
-        sweep.live = None
-        return True
-    if request.is_rebuilt or sweep.live is None:
-        sweep.live = LiveSweep(record)
-        sweep.live.refresh(connection)
-        sweep.live.restore([Prepared(*row) for row in json.loads(suggestions.get(connection, record.id))])
-        sweep.stream, sweep.made = request.number, len(sweep.live.open)
-        return True
-    before = sweep.live.withdrawals
-    is_whole = request.changed is None or time.monotonic() > sweep.read_at + READ_ALL_AFTER
-    is_new = sweep.live.refresh(connection, None if is_whole else request.changed)
-    sweep.read_at = time.monotonic() if is_whole else sweep.read_at
-    if sweep.live.withdrawals != before:
-        sweep.stream, sweep.made = request.number, 0
-    return is_new
 
 
 def main() -> None:

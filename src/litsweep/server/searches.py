@@ -197,7 +197,8 @@ class Searches:
 
     def _receive(self, message: Message) -> None:
         with self._lock:
-            self._working = message.sweep_id if isinstance(message, Working) else None
+            goes_on = isinstance(message, Working) or (isinstance(message, Answer) and message.is_early)
+            self._working = message.sweep_id if goes_on else None
             state = self._states.get(message.sweep_id)
             if state is None:
                 return
