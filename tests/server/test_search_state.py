@@ -51,7 +51,7 @@ def test_the_first_request_asks_for_everything_and_later_ones_name_what_changed(
     assert bench.state.due() is None
     bench.change(5)
     bench.change(6)
-    assert bench.request().changed == {5, 6}
+    assert bench.request().changed == frozenset({5, 6})
 
 
 def test_a_result_of_another_agent_is_known_or_has_come_in_the_last_second() -> None:
@@ -132,7 +132,7 @@ def test_a_run_that_is_being_stored_is_not_hidden_from_the_worker() -> None:
     assert bench.taken() == "a" and bench.state.due() is None
     bench.state.handing_out -= 1
     bench.state.note_run(9)
-    assert bench.request().changed == {9}
+    assert bench.request().changed == frozenset({9})
 
 
 def test_an_end_counts_once_the_ready_suggestions_are_taken() -> None:
@@ -159,7 +159,7 @@ def test_results_that_nobody_waits_for_are_computed_at_intervals_but_at_once_for
 
 
 def test_a_search_that_fails_again_and_again_is_tried_less_often() -> None:
-    bench, waits = Bench(), []
+    bench, waits = Bench(), list[float]()
     for _ in range(9):
         assert bench.state.fail("out of luck", bench.number + 1, bench.now) == (not waits)
         due = bench.state.due()

@@ -181,6 +181,11 @@ class SearchState:
         return self._known >= changes or self.error is not None
 
     @property
+    def is_failing(self) -> bool:
+        """True if the search has failed again after an immediate retry. Agents need not wait for it."""
+        return self.error is not None and self._failures > 1
+
+    @property
     def is_over(self) -> bool:
         """True if the server needs this object no longer: the sweep gets no runs, and nothing is new."""
         is_quiet = not (self._unsent is None or self._unsent or self._waiting or self.handing_out)

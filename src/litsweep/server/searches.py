@@ -138,8 +138,8 @@ class Searches:
 
     def _wait_for_offer(self, state: SearchState, agent_id: int, timeout: float) -> None:
         def is_over() -> bool:
-            has_failed = state.error is not None or self._has_stopped.is_set()
-            return has_failed or state.offer(agent_id) is not Offer.NOTHING
+            is_hopeless = state.is_failing or self._has_stopped.is_set()
+            return is_hopeless or state.offer(agent_id) is not Offer.NOTHING
 
         if timeout > 0:
             self._answers.wait_for(is_over, timeout)
