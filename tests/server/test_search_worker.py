@@ -15,9 +15,9 @@ from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import search_worker
 from litsweep.server.backend import Backend
 from litsweep.server.monitor import Monitor
-from litsweep.server.search_protocol import Answer, Message, Request
+from litsweep.server.search_protocol import Answer, Message, Prepared, Request
 from litsweep.server.search_worker import SearchWorker
-from litsweep.server.store import suggestions, sweeps
+from litsweep.server.store import sweeps
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.config import parse_sweep
 from tests.live_server import LiveServer
@@ -196,7 +196,7 @@ def test_a_dead_worker_and_a_broken_sweep_stop_no_other_sweep(
 def test_a_suggestion_is_ready_and_stored_for_the_next_server(
     graphql: GraphQL, stream: Stream, worked: Backend
 ) -> None:
-    bayes, grid = Sweep(graphql, stream, METHODS["bayes"]), Sweep(graphql, stream, GRID)
+    bayes = Sweep(graphql, stream, METHODS["bayes"])
     agent = bayes.agent()
     for _ in range(2):
         run = bayes.start(agent)
@@ -204,25 +204,21 @@ def test_a_suggestion_is_ready_and_stored_for_the_next_server(
         bayes.end(run)
     monitor = Monitor(worked)
 
-    def stored() -> list[Any]:
+    def restored() -> list[Prepared]:
+        """Return what a new worker finds without computing anything."""
         monitor.run_once()
-        with worked.database.read() as connection:
-            found: list[Any] = json.loads(suggestions.get(connection, int(bayes.id)))
-        return found
+        sent: list[Message] = []
+        fresh = SearchWorker(worked.database, sent.append)
+        fresh.receive(Request(int(bayes.id), 1, None, False, 0, 0, 0))
+        fresh.work()
+        answers = [message for message in sent if isinstance(message, Answer)]
+        assert all(answer.suggestions == answers[0].suggestions for answer in answers)
+        return list(answers[0].suggestions)
 
-    wait_until(stored)
-    time.sleep(0.5)
-    (ready,) = stored()
-    sent: list[Message] = []
-    fresh = SearchWorker(worked.database, sent.append)
-    for number, sweep in enumerate((bayes, grid), 1):
-        fresh.receive(Request(int(sweep.id), number, None, False, 0, 0, 0))
-    fresh.work()
-    fresh.work()
-    answers = {message.sweep_id: message for message in sent if isinstance(message, Answer)}
-    assert [prepared.name for prepared in answers[int(bayes.id)].suggestions] == [ready[0]]
+    wait_until(restored)
+    (ready,) = restored()
     before = time.monotonic()
-    assert bayes.beat(agent)[0]["run_id"] == ready[0] and time.monotonic() < before + 1
+    assert bayes.beat(agent)[0]["run_id"] == ready.name and time.monotonic() < before + 1
 
 
 def test_a_sweep_that_gets_no_runs_is_dropped_from_the_worker(
