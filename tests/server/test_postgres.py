@@ -30,6 +30,7 @@ from tests.server.test_file_stream import (
     test_nan_and_infinity,
     test_text_that_no_database_stores_is_replaced,
 )
+from tests.server.test_search_worker import test_a_suggestion_is_ready_and_stored_for_the_next_server, worked
 
 PROGRAMS = postgres.programs()
 
@@ -45,6 +46,7 @@ __all__ = [
     "test_a_preempted_run_goes_on_under_its_id",
     "test_a_run_of_a_vanished_agent_goes_to_another",
     "test_a_run_started_anew_loses_its_old_rows",
+    "test_a_suggestion_is_ready_and_stored_for_the_next_server",
     "test_cancel_kills_runs",
     "test_console_lines_are_overwritten_in_place",
     "test_deleting_a_run_makes_room_in_a_grid",
@@ -53,6 +55,7 @@ __all__ = [
     "test_run_cap_ends_the_sweep_when_its_last_run_ends",
     "test_text_that_no_database_stores_is_replaced",
     "test_two_agents_finish_a_grid",
+    "worked",
 ]
 
 

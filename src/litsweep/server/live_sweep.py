@@ -133,11 +133,11 @@ class LiveSweep:
             return ()
         knowledge, valid = self._knowledge, list[Prepared]()
         for run in runs.of_sweep(connection, self.id):
-            knowledge ^= _digest(run.name, *self._status(run).result)
+            knowledge ^= self._digest(run.name, self._status(run))
         for prepared in ready:
             if prepared.knows == _text(knowledge):
                 valid.append(prepared)
-                knowledge ^= _digest(prepared.name, *PENDING.result)
+                knowledge ^= self._digest(prepared.name, PENDING)
         return tuple(valid)
 
     def restore(self, ready: Sequence[Prepared]) -> None:
@@ -196,7 +196,7 @@ class LiveSweep:
         """Return a text that is equal for searches with equal knowledge, the open suggestions included."""
         known = self._knowledge
         for name in self.open:
-            known ^= _digest(name, *PENDING.result)
+            known ^= self._digest(name, PENDING)
         return _text(known)
 
     def _add_prior_runs(self, connection: Connection) -> None:
@@ -247,9 +247,13 @@ class LiveSweep:
     def _learn(self, name: str, current: KnownRun) -> None:
         if name in self._known:
             self._knowledge ^= self._digests.pop(name)
-        self._digests[name] = _digest(name, *current.status.result)
+        self._digests[name] = self._digest(name, current.status)
         self._knowledge ^= self._digests[name]
         self._known[name] = current
+
+    def _digest(self, name: str, status: RunStatus) -> int:
+        """Return a number for what suggestions may depend on in a run: its name alone if they do not learn."""
+        return _digest(name, *(status.result if self.renews else ()))
 
     def _update(
         self, connection: Connection, run: RunRecord, status: RunStatus, rows: Sequence[Row] | None

@@ -20,6 +20,8 @@ ASKS_AGAIN = 15.0
 """Seconds after its last heartbeat for which an agent without a run counts as waiting."""
 FIRST_RETRY, LAST_RETRY = 1.0, 60.0
 """Seconds until a search that failed twice, or again and again, is tried once more."""
+MOST_STORED = 3
+"""How many ready suggestions are stored for the next server."""
 
 
 class Offer(Enum):
@@ -264,8 +266,7 @@ class SearchState:
     def news(self) -> SearchNews:
         """Return what the monitor stores."""
         done_because = None if self.ready or self.handing_out else self.done_because
-        kept = tuple(self.ready) if self._renews else ()
-        return SearchNews(self.status, self.error, done_because, kept)
+        return SearchNews(self.status, self.error, done_because, tuple(self.ready)[:MOST_STORED])
 
     def _offer(self, waiter: _Waiter) -> Offer:
         if self._renews and self._ready_changes < waiter.needs:
