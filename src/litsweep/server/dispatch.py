@@ -25,8 +25,7 @@ from sqlalchemy import Connection
 
 from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
-from litsweep.server.errors import NotFoundError
-from litsweep.server.new_runs import NoRun, new_run
+from litsweep.server.new_runs import NoRun, agent_is_gone, new_run
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import AgentRecord, SweepRecord, SweepState
@@ -98,7 +97,7 @@ def _record_heartbeat(connection: Connection, agent_id: int, now: float) -> tupl
     agent = sweeps.get_agent(connection, agent_id)
     sweep = sweep_states.begin(connection, agent.sweep_id) if agent else None
     if agent is None or sweep is None:
-        raise NotFoundError(f"agent {agent_id} does not exist, or its sweep was deleted")
+        raise agent_is_gone(agent_id)
     sweeps.change_agent(connection, agent.id, heartbeat_at=now, exited=0)
     return agent, sweep
 

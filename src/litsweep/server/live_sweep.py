@@ -252,7 +252,7 @@ class LiveSweep:
         self._known[name] = current
 
     def _digest(self, name: str, status: RunStatus) -> int:
-        """Return a number for what suggestions may depend on in a run: its name alone if they do not learn."""
+        """Return a number for what suggestions may depend on in a run: its name, if nothing else."""
         return _digest(name, *(status.result if self.renews else ()))
 
     def _update(

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
+from litsweep.server.errors import UnavailableError
 from litsweep.server.search_state import SearchNews
 from litsweep.server.store import runs, suggestions, sweeps
 from litsweep.server.store.runs import RunRecord, StoppedBy
@@ -79,6 +80,8 @@ class Monitor:
         """
         try:
             action(*args)
+        except UnavailableError:  # the claim on the database has logged it
+            return False
         except Exception:
             if args[0] not in self._raised:
                 logger.exception("the monitor failed in %s%s and continues", action.__name__, args)

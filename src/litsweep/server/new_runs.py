@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
+from litsweep.server.errors import NotFoundError
 from litsweep.server.search_protocol import Prepared
 from litsweep.server.search_state import Offer
 from litsweep.server.store import runs, sweeps
@@ -27,6 +28,11 @@ class NoRun(Enum):
 
     NOT_YET = auto()
     SWEEP_IS_DONE = auto()
+
+
+def agent_is_gone(agent_id: int) -> NotFoundError:
+    """Return the error that an agent does not exist."""
+    return NotFoundError(f"agent {agent_id} does not exist, or its sweep was deleted")
 
 
 def new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float) -> RunRecord | NoRun:
@@ -52,11 +58,13 @@ def _hand_out(
 ) -> RunRecord | NoRun | None:
     """Store the next suggestion as a run, for the agent. Return None if another agent was faster."""
     with backend.sweeps.handing_out(sweep.id) as handout, backend.database.write() as connection:
+        latest = sweeps.get_agent(connection, agent.id)
+        if latest is None:
+            raise agent_is_gone(agent.id)
         suggestion = handout.take(agent.id)
         if suggestion is None:
             return None
-        latest = sweeps.get_agent(connection, agent.id)
-        still_asks = latest is not None and latest.heartbeat_at <= now
+        still_asks = latest.heartbeat_at <= now
         handout.run, is_dispatched = _store(connection, agent if still_asks else None, sweep, suggestion)
     return handout.run if is_dispatched else NoRun.NOT_YET
 
