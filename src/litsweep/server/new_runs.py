@@ -12,7 +12,7 @@ from litsweep.server.search_protocol import Prepared
 from litsweep.server.search_state import Offer
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.store.sweeps import AgentRecord, SweepRecord, SweepState
+from litsweep.server.store.sweeps import AgentRecord, AgentState, SweepRecord, SweepState
 from litsweep.sweep.contract import RunState
 
 SEARCH_WAIT = 10.0
@@ -30,13 +30,9 @@ class NoRun(Enum):
     SWEEP_IS_DONE = auto()
 
 
-def agent_is_gone(agent_id: int) -> NotFoundError:
-    """Return the error that an agent does not exist."""
-    return NotFoundError(f"agent {agent_id} does not exist, or its sweep was deleted")
-
-
 def new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float) -> RunRecord | NoRun:
-    """Dispatch a new suggestion of the search. `now` is the time of the agent's heartbeat.
+    """Dispatch a new suggestion of the search. `now` is the time of the agent's heartbeat, from
+    `Contacts`.
 
     If the agent has sent another heartbeat meanwhile, nobody reads this answer, and the run waits.
     """
@@ -58,13 +54,12 @@ def _hand_out(
 ) -> RunRecord | NoRun | None:
     """Store the next suggestion as a run, for the agent. Return None if another agent was faster."""
     with backend.sweeps.handing_out(sweep.id) as handout, backend.database.write() as connection:
-        latest = sweeps.get_agent(connection, agent.id)
-        if latest is None:
-            raise agent_is_gone(agent.id)
+        if sweeps.get_agent(connection, agent.id) is None:
+            raise NotFoundError(f"agent {agent.id} does not exist, or its sweep was deleted")
         suggestion = handout.take(agent.id)
         if suggestion is None:
             return None
-        still_asks = latest.heartbeat_at <= now
+        still_asks = backend.contacts.is_last_heartbeat(agent.id, now)
         handout.run, is_dispatched = _store(connection, agent if still_asks else None, sweep, suggestion)
     return handout.run if is_dispatched else NoRun.NOT_YET
 
@@ -104,5 +99,5 @@ def _end(backend: Backend, agent: AgentRecord, sweep: SweepRecord) -> NoRun:
         alive = runs.alive_in_sweep(connection, sweep.id)
         if any(run.state is not RunState.RUNNING for run in alive):
             return NoRun.NOT_YET
-        sweeps.change_agent(connection, agent.id, exited=1)
+        sweeps.change_agent(connection, agent.id, exited=AgentState.EXITED)
     return NoRun.SWEEP_IS_DONE

@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
 from litsweep.lifetime import die_with_parent
+from litsweep.server import clock
 from litsweep.server.database import Database
 from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.search_protocol import Answer, Failed, Message, Prepared, Request, Status, Working
@@ -210,7 +211,7 @@ def _one_line(error: Exception) -> str:
 
 def _gets_runs(connection: Connection, record: SweepRecord) -> bool:
     """Return True if suggestions are prepared for the sweep: it has an agent, or was just created."""
-    limit = time.time() - AGENT_LIVES_FOR
+    limit = clock.now() - AGENT_LIVES_FOR
     if record.scheduler is not None or record.state not in GETS_RUNS:
         return False
     return record.created_at > limit or sweeps.has_live_agent(connection, record.id, limit)

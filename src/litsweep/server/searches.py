@@ -17,6 +17,7 @@ from litsweep.server.search_process import SearchProcess
 from litsweep.server.search_protocol import Answer, Failed, Message, Prepared, Request, Working
 from litsweep.server.search_state import Offer, SearchNews, SearchState
 from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.streams import StreamStatus
 
 if TYPE_CHECKING:
     from litsweep.server.search_worker import SearchWorker
@@ -93,7 +94,7 @@ class Searches:
         process = self._process
         return None if process is None else process.pid
 
-    def mark_changed(self, sweep_id: int, run: RunRecord | None = None) -> None:
+    def mark_changed(self, sweep_id: int, run: "RunRecord | StreamStatus | None" = None) -> None:
         """Note that a run has something new for its sweep's search; without a run, that any run may have.
 
         Call it after the change was committed.
