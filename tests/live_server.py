@@ -36,6 +36,12 @@ class LiveServer:
     def key(self) -> str:
         return (self.data_dir / "api_key").read_text().strip()
 
+    @property
+    def pid(self) -> int:
+        """The process id of the running server."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

@@ -9,20 +9,20 @@ from litsweep.server.auth import Keyring, api_key
 from litsweep.server.blobs import BlobStore
 from litsweep.server.contacts import Contacts
 from litsweep.server.database import Database
-from litsweep.server.live_sweep import LiveSweeps
+from litsweep.server.searches import Searches
 from litsweep.server.settings import Settings
 from litsweep.server.sqlite_file import DATABASE, DATABASE_KIND, require_content
 
 
 @dataclass(frozen=True)
 class Backend:
-    """The settings, the data, the key, the live sweeps and the contacts of one server."""
+    """The settings, the data, the key, the searches and the contacts of one server."""
 
     settings: Settings
     database: Database
     blobs: BlobStore
     keyring: Keyring
-    sweeps: LiveSweeps
+    sweeps: Searches
     contacts: Contacts
 
     @classmethod
@@ -46,7 +46,7 @@ class Backend:
         kind = f"{database.kind} {where.absolute()}" if where else database.kind
         (settings.data_dir / DATABASE_KIND).write_text(kind + "\n")
         keyring = Keyring(api_key(settings.data_dir))
-        return cls(settings, database, blobs, keyring, LiveSweeps(), Contacts())
+        return cls(settings, database, blobs, keyring, Searches(database), Contacts())
 
     def close(self) -> None:
         """Close the database."""

@@ -87,5 +87,5 @@ def store_batch(backend: Backend, batch: Sequence[SentChunk]) -> list[Outcome]:
         if isinstance(stored, Stored) and not stored.is_foreign:
             backend.contacts.hear_run(stored.run.id)
             if stored.run.sweep_id is not None:
-                backend.sweeps.mark_changed(stored.run.sweep_id)
+                backend.sweeps.mark_changed(stored.run.sweep_id, stored.run)
     return found

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uvicorn
 from filelock import FileLock, Timeout
+from starlette.concurrency import run_in_threadpool
 
 from litsweep.errors import LitsweepError
 from litsweep.server.app import create_app
@@ -40,7 +41,7 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
         app = create_app(settings)
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
         with _announced(settings.data_dir / "server.json", info):
-            server = _Server(config, info, on_ready)
+            server = _Server(config, info, on_ready, app.state.backend.sweeps.stop)
             app.state.end = server.end
             server.run(sockets=[listener])
     if server.failure is not None:
@@ -48,12 +49,20 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
 
 
 class _Server(uvicorn.Server):
-    """A server that calls `on_ready` after startup, and does not re-raise the signal that stopped it."""
+    """A server that calls `on_ready` after startup, and does not re-raise the signal that stopped it.
+
+    It calls `before_stop` before it waits for the requests that it still answers.
+    """
 
     def __init__(
-        self, config: uvicorn.Config, info: ServerInfo, on_ready: Callable[[ServerInfo], None] | None
+        self,
+        config: uvicorn.Config,
+        info: ServerInfo,
+        on_ready: Callable[[ServerInfo], None] | None,
+        before_stop: Callable[[], None],
     ) -> None:
         super().__init__(config)
+        self._before_stop = before_stop
         self._info = info
         self._on_ready = on_ready
         self.failure: LitsweepError | None = None
@@ -67,6 +76,10 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self._on_ready is not None and not self.should_exit:
             self._on_ready(self._info)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await run_in_threadpool(self._before_stop)
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

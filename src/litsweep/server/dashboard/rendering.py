@@ -1,8 +1,8 @@
 """HTML pages: templates, response headers and static files."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
-import plotly
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
@@ -10,7 +10,6 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 HERE = Path(__file__).parent
-PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 # Plotly writes style attributes. Everything else is loaded from this server only.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -24,6 +23,16 @@ HEADERS = {
 _templates = Environment(
     loader=PackageLoader("litsweep.server.dashboard"), autoescape=True, undefined=StrictUndefined
 )
+
+
+def _plotly() -> Path:
+    """Return Plotly's script. Importing the package would take 10 MB."""
+    package = find_spec("plotly")
+    assert package is not None and package.origin is not None  # litsweep depends on it
+    return Path(package.origin).parent / "package_data" / "plotly.min.js"
+
+
+PLOTLY = _plotly()
 
 
 def page(request: Request, template: str, status: int = 200, **context: object) -> Response:
