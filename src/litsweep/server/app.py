@@ -15,6 +15,7 @@ from litsweep.server.auth import RequireKey
 from litsweep.server.backend import Backend
 from litsweep.server.dashboard import pages
 from litsweep.server.dashboard.state import DashboardState
+from litsweep.server.errors import RequestError
 from litsweep.server.graphql import endpoint
 from litsweep.server.monitor import Monitor
 from litsweep.server.settings import Settings
@@ -30,6 +31,11 @@ async def no_telemetry(request: Request) -> Response:
     return Response(status_code=404)
 
 
+async def refuse(request: Request, error: Exception) -> Response:
+    """Answer 400 with the message of a RequestError."""
+    return JSONResponse({"errors": [{"message": str(error)}]}, 400)
+
+
 PUBLIC: list[BaseRoute] = [
     Route("/healthz", health),
     Route("/sdk/otel/{rest:path}", no_telemetry, methods=["GET", "POST"]),
@@ -43,7 +49,8 @@ def create_app(settings: Settings) -> Starlette:
     """Return the application for `settings.data_dir`. Create this folder if it does not exist."""
     backend = Backend.open(settings)
     guard = Middleware(RequireKey, keyring=backend.keyring)
-    app = Starlette(routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])], lifespan=_lifespan)
+    routes = [*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])]
+    app = Starlette(routes=routes, exception_handlers={RequestError: refuse}, lifespan=_lifespan)
     app.state.backend = backend
     app.state.dashboard = DashboardState()
     return app

@@ -1,19 +1,28 @@
 """Tolerance for clients newer or older than this schema.
 
 A field that the schema lacks is null, not an error. An argument or input field that it lacks is dropped.
-A variable of an unknown type is a JSON value. Each such gap is logged once.
+A variable of an unknown type is a JSON value. Each of the first MOST_GAPS such gaps is logged once.
 """
 
 import logging
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import graphql as gql
 
+from litsweep.server.errors import RequestError
+from litsweep.server.graphql.limits import Budget, ExceededError, execute_within
+from litsweep.server.sized_cache import SizedCache
+
 logger = logging.getLogger(__name__)
 
 UNKNOWN = "_unknown"
+MOST_TOKENS = 10_000
+"""The largest number of tokens of a query. Those of the stock client have up to 1,500."""
+MOST_GAPS = 500
+LONGEST_GAP = 200
+_CACHED_CHARACTERS = 300_000
+"""Characters of the queries whose documents are cached. A document takes about 60 bytes for each."""
 
 
 class LenientSchema:
@@ -22,26 +31,36 @@ class LenientSchema:
     def __init__(self, schema: gql.GraphQLSchema) -> None:
         self.gaps: set[str] = set()
         self._schema = schema
-        self._adapted = lru_cache(maxsize=512)(self._adapt)
+        self._adapted = SizedCache(self._adapt, _CACHED_CHARACTERS)
         _accept_unknown_fields(schema)
 
     def execute(
-        self, query: str, variables: Mapping[str, Any], operation: str | None, context: object
+        self,
+        query: str,
+        variables: Mapping[str, Any],
+        operation: str | None,
+        context: object,
+        budget: Budget | None = None,
     ) -> gql.ExecutionResult:
-        """Execute one operation of `query`. Raise GraphQLSyntaxError if `query` is not GraphQL."""
+        """Execute one operation of `query` within the budget.
+
+        Raises:
+            GraphQLSyntaxError: `query` is not GraphQL.
+            RequestError: the operation exceeds a limit.
+        """
         document = self._adapted(query)
-        return gql.execute_sync(
-            self._schema,
-            document,
-            context_value=context,
-            variable_values=self._known_variables(document, variables),
-            operation_name=operation,
-        )
+        known = self._known_variables(document, variables)
+        try:
+            return execute_within(budget or Budget(), self._schema, document, context, known, operation)
+        except ExceededError as error:
+            raise RequestError(str(error)) from None
 
     def _adapt(self, query: str) -> gql.DocumentNode:
         types = gql.TypeInfo(self._schema)
         adapter = _Adapter(self._schema, types, self._note)
-        adapted = gql.visit(gql.parse(query, no_location=True), gql.TypeInfoVisitor(types, adapter))
+        adapted = gql.visit(
+            gql.parse(query, no_location=True, max_tokens=MOST_TOKENS), gql.TypeInfoVisitor(types, adapter)
+        )
         assert isinstance(adapted, gql.DocumentNode)
         return adapted
 
@@ -68,7 +87,8 @@ class LenientSchema:
         return {k: self._prune(v, named.fields[k].type) for k, v in value.items() if k in named.fields}
 
     def _note(self, gap: str) -> None:
-        if gap not in self.gaps:
+        gap = gap[:LONGEST_GAP]
+        if gap not in self.gaps and len(self.gaps) < MOST_GAPS:
             self.gaps.add(gap)
             logger.warning("a client asked for %s, which this server does not know", gap)
 

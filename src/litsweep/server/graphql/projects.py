@@ -26,13 +26,13 @@ project.set_field("access", constant("PRIVATE"))
 def _project(
     _: object, info: Info, *, name: str | None = None, entity_name: str | None = None
 ) -> Project | None:
-    return projects.find(info.context.connection, *info.context.project_path(entity_name, name))
+    return info.context.read(projects.find, *info.context.project_path(entity_name, name))
 
 
 @query.field("models")
 def _projects(_: object, info: Info, *, entity_name: str | None = None, **wanted: Unpack[Listing]) -> Payload:
     entity = entity_name or info.context.backend.settings.default_entity
-    return page(projects.of_entity(info.context.connection, entity), **wanted)
+    return page(info.context.read(projects.of_entity, entity), **wanted)
 
 
 @mutation.change("upsertModel")

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
 from litsweep.server import branches, run_filters, run_states, sweep_states
+from litsweep.server.arguments import json_object, row_id
 from litsweep.server.artifacts import versions
 from litsweep.server.branches import BranchPoint
 from litsweep.server.errors import NotFoundError
@@ -107,7 +108,7 @@ def _required(connection: Connection, run_id: int) -> RunRecord:
 
 def _fork_point(name: str, input: Input) -> BranchPoint | None:
     """Return the branch point in the config of the input, if it is on another run."""
-    point = branches.branch_point(plain_config(input.get("config") or "{}"))
+    point = branches.branch_point(plain_config(json_object(input.get("config") or "{}", "config")))
     return None if point is None or point.run == name else point
 
 
@@ -137,14 +138,15 @@ def _sweep_id(connection: Connection, home: Project, name: str | None, run_name:
 def _edits(known: RunRecord, input: Input) -> dict[str, Any]:
     edits = {column: input[key] for column, key in EDITABLE.items() if input.get(key) is not None}
     if input.get("tags") is not None:
-        edits["tags"] = json.dumps(input["tags"])
+        edits["tags"] = dumps(input["tags"])
     if input.get("config") is not None:
-        config = json.loads(input["config"])
+        config = json_object(input["config"], "config")
         # The client of a fork does not know what the fork inherits.
         is_fork = not input.get("id") and _fork_point(known.name, input) is not None
         edits["config"] = dumps({**json.loads(known.config), **config} if is_fork else config)
     if input.get("summary_metrics") is not None:
-        edits["summary"] = dumps(json.loads(input["summary_metrics"]))  # a missing key was deleted
+        # A missing key was deleted.
+        edits["summary"] = dumps(json_object(input["summary_metrics"], "summaryMetrics"))
         edits["heartbeat_at"] = time.time()  # tells the search that the summary is new
     return edits
 
@@ -194,7 +196,7 @@ def _update_run_state(connection: Connection, context: Context, input: Input) ->
 
 
 def _existing(connection: Connection, storage_id: str) -> RunRecord:
-    known = runs.get(connection, int(storage_id)) if storage_id.isdigit() else None
+    known = runs.get(connection, row_id(storage_id))
     if known is None:
         raise NotFoundError(f"run {storage_id} does not exist")
     return known
@@ -203,13 +205,13 @@ def _existing(connection: Connection, storage_id: str) -> RunRecord:
 @project.field("run")
 @project.field("bucket")
 def _run(parent: Project, info: Info, *, name: str, missing_ok: bool = True) -> RunRecord | None:
-    return runs.find(info.context.connection, parent.id, name)
+    return info.context.read(runs.find, parent.id, name)
 
 
 @project.field("runs")
 def _runs(parent: Project, info: Info, **wanted: Unpack[Listing]) -> Payload:
     best = _best_run(parent, info, wanted) if wanted.get("first") == 1 else None
-    found = select_runs(_in_project(parent, info, wanted), wanted)
+    found = _in_project(parent, info, wanted)
     if best is not None:
         found = sorted(found, key=lambda run: run.name != best)
     return page(found, **wanted)
@@ -222,9 +224,9 @@ def _best_run(parent: Project, info: Info, wanted: Listing) -> str | None:
     """
     filters = wanted.get("filters")
     name = run_filters.sweep_of(filters)
-    if name is None or json.loads(filters or "{}") != {"$and": [{"sweep": name}]}:
+    if name is None or run_filters.parse(filters).content != {"$and": [{"sweep": name}]}:
         return None
-    sweep = sweeps.find(info.context.connection, name, parent.id)
+    sweep = info.context.read(sweeps.find, name, parent.id)
     live = info.context.backend.sweeps.get(sweep) if sweep else None
     metric = live.config.metric if live else None
     if live is None or metric is None:
@@ -239,21 +241,23 @@ def _best_run(parent: Project, info: Info, wanted: Listing) -> str | None:
 
 @project.field("runCount")
 def _run_count(parent: Project, info: Info, **wanted: Unpack[Listing]) -> int:
-    return len(select_runs(_in_project(parent, info, wanted), wanted))
+    return len(_in_project(parent, info, wanted))
 
 
 def _in_project(parent: Project, info: Info, wanted: Listing) -> Sequence[RunRecord]:
-    """Return the runs of the project, or only those of the one sweep that the filters name."""
+    """Return the runs of the project that match, read from the one sweep that the filters name, if any."""
     sweep_name = run_filters.sweep_of(wanted.get("filters"))
     if sweep_name is None:
-        return info.context.read(runs.of_project, parent.id)
-    sweep = sweeps.find(info.context.connection, sweep_name, parent.id)
-    return info.context.read(runs.of_sweep, sweep.id) if sweep else []
+        return select_runs(info.context, wanted, runs.of_project, parent.id)
+    sweep = info.context.read(sweeps.find, sweep_name, parent.id)
+    return select_runs(info.context, wanted, runs.of_sweep, sweep.id) if sweep else []
 
 
 @run.field("wandbConfig")
 def _wandb_config(parent: RunRecord, _: Info, *, keys: list[str] | None = None) -> Payload:
-    recorded = parent.config_values.get("_wandb") or {}
+    recorded = parent.config_values.get("_wandb")
+    if not isinstance(recorded, dict):
+        return {}
     return {key: value for key, value in recorded.items() if keys is None or key in keys}
 
 

@@ -3,13 +3,35 @@
 from datetime import UTC, datetime
 
 from ariadne import ScalarType
+from graphql import GraphQLError
 
 from litsweep.server.wire_json import dumps, strict
+from litsweep.sweep.values import show
 
 json_string = ScalarType("JSONString")
 json_value = ScalarType("JSON", serializer=strict)
 int64 = ScalarType("Int64", serializer=int)
 date_time = ScalarType("DateTime")
+
+
+LARGEST_INT64 = 2**63 - 1
+
+
+@int64.value_parser
+def _int64(value: object) -> int:
+    """Return an integer of 64 bits, which may also be written as a number such as 3.0."""
+    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if isinstance(value, bool) or not is_whole or not -LARGEST_INT64 <= value <= LARGEST_INT64:
+        raise GraphQLError(f"must be an integer of 64 bits, got {show(value)}")
+    return int(value)
+
+
+@json_string.value_parser
+def _json_input(value: object) -> str:
+    """Return JSON text, which its reader parses."""
+    if not isinstance(value, str):
+        raise GraphQLError(f"must be JSON in a string, got {show(value)}")
+    return value
 
 
 @json_string.serializer
