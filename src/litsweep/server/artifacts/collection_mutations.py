@@ -74,7 +74,8 @@ def _change_collection(connection: Connection, input: Input, **changes: Any) -> 
 
 
 def _collection(connection: Connection, input: Input) -> CollectionRecord:
-    id = input.get("artifact_sequence_id") or input["artifact_portfolio_id"]
+    key = "artifact_sequence_id" if "artifact_sequence_id" in input else "artifact_portfolio_id"
+    id = required(input, key)
     found = collections.get(connection, row_id(id))
     if found is None:
         raise NotFoundError(f"there is no artifact collection {id!r} on this server")
