@@ -19,18 +19,123 @@ RECORDED = Path(__file__).with_name("stock_requests.json")
 
 DEEP = 1_500
 BAD_VALUES: list[Any] = [
-    None, True, False, 0, -1, 1, 2**31, -(2**31), 2**53, 2**63, -(2**63) - 1, 2**64, 10**25, 10**400, 1e9, 0.5,
-    1e308, float("nan"), float("inf"), -float("inf"), "", " ", "x", "0", "-1", "1", "2", "1e-05", "9" * 25, "²", "٣",
-    "\ud800", "a\x00b", "😀", "\u2028", "é" * 200, "x" * 10_000, "../../x", "/etc/passwd", "C:\\x", "..\\x", "./x", "a//b",
-    "(", "(a+)+$", "(?!x)", "[", "[1]", "{}", "[]", "null", '"text"', "{", '{"a": 1}', '{"$regex": "("}', "NaN", "Infinity",
-    "{{7*7}}", "<script>", "%s%n", "' OR 1=1 --", "QXJ0aWZhY3Q6MQ==", "QXJ0aWZhY3Q6OTk5OTk5OTk5OTk5OTk5OTk5OTk5",
-    "%", "\\", "+", "-", "+summary_metrics.loss", ".", "a.b." * 200, "data:latest", "first", "local", "FINISHED",
-    [], {}, [None], [1], ["x"], [[]], [{}], {"": ""}, {"a": {}}, {"value": None}, {"\ud800": 1}, {"a.b": {"c": 1}},
-    {"$and": 1}, {"$or": [1]}, {"$in": 5}, {"$regex": 3}, {"$not": []}, {"_type": 1}, {"x" * 5_000: 1}, ["x"] * 500,
-    "[" * DEEP + "]" * DEEP, '{"a":' * DEEP + "1" + "}" * DEEP, '{"a":' * 80 + "1" + "}" * 80, "1" + "0" * 400,
-    {"loss": 10**400}, '{"loss": 1' + "0" * 400 + "}", '{"\\ud800": "\\ud800"}', '{"a": NaN, "b": -Infinity, "c": 1e999}',
-]  # fmt: skip
-BAD_BYTES = [b"", b"\0", b"\xff\xfe", b"\xed\xa0\x80", b"\x1f\x8b\x08\0", b"{", b"[]", b"[1]", b'"x"', b"null", b"3", b"\xe9"]
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2**31,
+    -(2**31),
+    2**53,
+    2**63,
+    -(2**63) - 1,
+    2**64,
+    10**25,
+    10**400,
+    1e9,
+    0.5,
+    1e308,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    "",
+    " ",
+    "x",
+    "0",
+    "-1",
+    "1",
+    "2",
+    "1e-05",
+    "9" * 25,
+    "²",
+    "٣",
+    "\ud800",
+    "a\x00b",
+    "😀",
+    "\u2028",
+    "é" * 200,
+    "x" * 10_000,
+    "../../x",
+    "/etc/passwd",
+    "C:\\x",
+    "..\\x",
+    "./x",
+    "a//b",
+    "(",
+    "(a+)+$",
+    "(?!x)",
+    "[",
+    "[1]",
+    "{}",
+    "[]",
+    "null",
+    '"text"',
+    "{",
+    '{"a": 1}',
+    '{"$regex": "("}',
+    "NaN",
+    "Infinity",
+    "{{7*7}}",
+    "<script>",
+    "%s%n",
+    "' OR 1=1 --",
+    "QXJ0aWZhY3Q6MQ==",
+    "QXJ0aWZhY3Q6OTk5OTk5OTk5OTk5OTk5OTk5OTk5",
+    "%",
+    "\\",
+    "+",
+    "-",
+    "+summary_metrics.loss",
+    ".",
+    "a.b." * 200,
+    "data:latest",
+    "first",
+    "local",
+    "FINISHED",
+    [],
+    {},
+    [None],
+    [1],
+    ["x"],
+    [[]],
+    [{}],
+    {"": ""},
+    {"a": {}},
+    {"value": None},
+    {"\ud800": 1},
+    {"a.b": {"c": 1}},
+    {"$and": 1},
+    {"$or": [1]},
+    {"$in": 5},
+    {"$regex": 3},
+    {"$not": []},
+    {"_type": 1},
+    {"x" * 5_000: 1},
+    ["x"] * 500,
+    "[" * DEEP + "]" * DEEP,
+    '{"a":' * DEEP + "1" + "}" * DEEP,
+    '{"a":' * 80 + "1" + "}" * 80,
+    "1" + "0" * 400,
+    {"loss": 10**400},
+    '{"loss": 1' + "0" * 400 + "}",
+    '{"\\ud800": "\\ud800"}',
+    '{"a": NaN, "b": -Infinity, "c": 1e999}',
+]
+BAD_BYTES = [
+    b"",
+    b"\0",
+    b"\xff\xfe",
+    b"\xed\xa0\x80",
+    b"\x1f\x8b\x08\0",
+    b"{",
+    b"[]",
+    b"[1]",
+    b'"x"',
+    b"null",
+    b"3",
+    b"\xe9",
+]
 
 
 @dataclass(frozen=True)
@@ -137,8 +242,19 @@ class Mutator:
         return replace(sent, path="/".join(parts))
 
     def _header(self) -> tuple[bytes, bytes]:
-        name = self.random.choice((b"content-encoding", b"authorization", b"range", b"if-none-match", b"cookie"))
-        values = (b"gzip", b"Basic \xe9", b"Bearer \xe9", b"Basic QQ==", b"bytes=5-1", b"bytes=a", b"x=\xff", b"deflate")
+        name = self.random.choice(
+            (b"content-encoding", b"authorization", b"range", b"if-none-match", b"cookie")
+        )
+        values = (
+            b"gzip",
+            b"Basic \xe9",
+            b"Bearer \xe9",
+            b"Basic QQ==",
+            b"bytes=5-1",
+            b"bytes=a",
+            b"x=\xff",
+            b"deflate",
+        )
         return name, self.random.choice(values)
 
 
@@ -187,12 +303,24 @@ class Caller:
     async def send(self, sent: Sent) -> Answer:
         """Return the answer to a request."""
         scope = {
-            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": sent.method,
-            "scheme": "http", "path": sent.path, "raw_path": sent.path.encode(errors="replace"), "root_path": "",
-            "query_string": sent.query, "client": ("127.0.0.1", 1), "server": ("test", 80),
-            "headers": [(b"host", b"test"), *sent.headers, (b"authorization", self._key),
-                        (b"content-length", str(len(sent.body)).encode())],
-        }  # fmt: skip
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": sent.method,
+            "scheme": "http",
+            "path": sent.path,
+            "raw_path": sent.path.encode(errors="replace"),
+            "root_path": "",
+            "query_string": sent.query,
+            "client": ("127.0.0.1", 1),
+            "server": ("test", 80),
+            "headers": [
+                (b"host", b"test"),
+                *sent.headers,
+                (b"authorization", self._key),
+                (b"content-length", str(len(sent.body)).encode()),
+            ],
+        }
         messages = iter([{"type": "http.request", "body": sent.body, "more_body": False}])
         received: list[dict[str, Any]] = []
 
@@ -241,15 +369,42 @@ def recorded(sweep: str) -> list[Sent]:
     return [Sent(method, path, body.encode()) for method, path, body in json.loads(text)]
 
 
-VALID = ["1", "2", "3", "first", "second", "p", "local", "data", "linked", "data:v0", "latest", "dataset", "loss", "_step",
-         "QXJ0aWZhY3Q6MQ==", "QXJ0aWZhY3Q6Mg==", "QXJ0aWZhY3Q6Mw==", "{}", "[]", "running", "finished", "file.txt", "%.txt",
-         '{"state": "finished"}', '{"keys": ["loss"], "samples": 3}', '{"loss": 0.5}', "PAUSED", "RUNNING",
-         '{"_wandb": {"value": {"branch_point": {"run_id": "first", "step": 3}, "t": {"3": [67]}, "m": [{"1": "loss", "7": [1]}]}}}',
-         ]  # fmt: skip
+VALID = [
+    "1",
+    "2",
+    "3",
+    "first",
+    "second",
+    "p",
+    "local",
+    "data",
+    "linked",
+    "data:v0",
+    "latest",
+    "dataset",
+    "loss",
+    "_step",
+    "QXJ0aWZhY3Q6MQ==",
+    "QXJ0aWZhY3Q6Mg==",
+    "QXJ0aWZhY3Q6Mw==",
+    "{}",
+    "[]",
+    "running",
+    "finished",
+    "file.txt",
+    "%.txt",
+    '{"state": "finished"}',
+    '{"keys": ["loss"], "samples": 3}',
+    '{"loss": 0.5}',
+    "PAUSED",
+    "RUNNING",
+    json.dumps({"_wandb": {"value": {"branch_point": {"run_id": "first", "step": 3}, "t": {"3": [67]}}}}),
+    json.dumps({"_wandb": {"value": {"m": [{"1": "loss", "7": [1]}]}}}),
+]
 
 
 class Generator:
-    """Random operations of a schema: fields, aliases, fragments and arguments, with valid and with bad values."""
+    """Random operations of a schema: fields, aliases and arguments, with valid and with bad values."""
 
     def __init__(self, schema: gql.GraphQLSchema, mutator: Mutator) -> None:
         self._schema = schema
@@ -267,7 +422,9 @@ class Generator:
         if isinstance(type_, gql.GraphQLUnionType):
             inner = self._random.choice(type_.types)
             return f"{{ ... on {inner.name} {self._selection(inner, depth - 1)} }}"
-        names = [name for name in type_.fields if depth > 0 or gql.is_leaf_type(_named(type_.fields[name].type))]
+        names = [
+            name for name in type_.fields if depth > 0 or gql.is_leaf_type(_named(type_.fields[name].type))
+        ]
         chosen = self._random.sample(names, min(len(names), most)) or ["__typename"]
         return "{ " + " ".join(self._field(name, type_, depth) for name in chosen) + " }"
 
@@ -275,7 +432,11 @@ class Generator:
         if name.startswith("_"):
             return "__typename"
         field = type_.fields[name]
-        given = [f"{key}: {self._value(argument.type)}" for key, argument in field.args.items() if self._is_given(argument)]
+        given = [
+            f"{key}: {self._value(argument.type)}"
+            for key, argument in field.args.items()
+            if self._is_given(argument)
+        ]
         arguments = f"({', '.join(given)})" if given else ""
         inner = _named(field.type)
         selection = "" if gql.is_leaf_type(inner) else self._selection(inner, depth - 1)
@@ -300,7 +461,9 @@ class Generator:
             return str(self._random.choice((0, 1, 2, 3, 50, -1, 2**31 - 1)))
         if type_.name == "Boolean":
             return self._random.choice(("true", "false"))
-        return _literal(self._random.choice(VALID) if self._random.random() < 0.7 else str(self._mutator.value()))
+        return _literal(
+            self._random.choice(VALID) if self._random.random() < 0.7 else str(self._mutator.value())
+        )
 
 
 def _named(type_: Any) -> Any:
@@ -330,7 +493,9 @@ class Population:
         home = {"entityName": "local", "projectName": "p"}
         for name in ("first", "second", "forked", "third"):
             await self._run(name)
-        config = "method: random\nmetric: {name: loss, goal: minimize}\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
+        config = (
+            "method: random\nmetric: {name: loss, goal: minimize}\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
+        )
         sweep = await self._mutate("upsertSweep", {**home, "config": config}, "sweep { name }")
         name: str = sweep["sweep"]["name"]
         await self._mutate("createAgent", {**home, "sweep": name, "host": "h"}, "agent { id }")
@@ -367,7 +532,9 @@ class Population:
         names = {"artifactTypeName": "dataset", "artifactCollectionName": "data", "runName": "first"}
         made = await self._mutate("createArtifact", {**home, **names, "digest": digest}, "artifact { id }")
         declared = {"artifactID": made["artifact"]["id"], "name": "m", "digest": digest}
-        found = await self._mutate("createArtifactManifest", declared, "artifactManifest { file { uploadUrl } }")
+        found = await self._mutate(
+            "createArtifactManifest", declared, "artifactManifest { file { uploadUrl } }"
+        )
         return declared["artifactID"], found["artifactManifest"]["file"]["uploadUrl"]
 
     async def _upload(self, url: str, content: bytes) -> None:
@@ -377,7 +544,9 @@ class Population:
     async def _mutate(self, field: str, given: dict[str, Any], wanted: str) -> Any:
         type = {"commitArtifact": "ArtifactIDInput"}.get(field, f"{field[0].upper()}{field[1:]}Input")
         query = _QUERY.format(type=type, field=field, wanted=wanted)
-        body = await self._send(Sent("POST", "/graphql", _encoded({"query": query, "variables": {"input": given}})))
+        body = await self._send(
+            Sent("POST", "/graphql", _encoded({"query": query, "variables": {"input": given}}))
+        )
         return json.loads(body)["data"]["result"]
 
     async def _send(self, sent: Sent) -> bytes:

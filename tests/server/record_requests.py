@@ -1,7 +1,7 @@
 """Record what the stock client sends, for the fuzz tests: python -m tests.server.record_requests
 
-The result, `stock_requests.json`, has one request of each GraphQL operation and of each other route, in the order
-in which the client sent them. `SWEEP` stands for the name of the sweep.
+The result, `stock_requests.json`, has one request of each GraphQL operation and of each other route, in
+order. `SWEEP` stands for the name of the sweep.
 """
 
 import json
@@ -44,7 +44,8 @@ _serve.create_app = create_app
 SCRIPT = """
 import wandb, tempfile, pathlib, os
 os.environ["WANDB_ARTIFACT_DIR"] = tempfile.mkdtemp()
-with wandb.init(project="p", id="first", tags=["a"], notes="n", group="g", config={"lr": 0.1, "net": {"depth": 3}}) as run:
+config = {"lr": 0.1, "net": {"depth": 3}}
+with wandb.init(project="p", id="first", tags=["a"], notes="n", group="g", config=config) as run:
     run.define_metric("loss", summary="min")
     for step in range(5):
         run.log({"loss": 1 / (step + 1), "epoch": step})
@@ -69,11 +70,13 @@ run = api.run("p/first")
 run.config["new"] = 1
 run.summary["best"] = 2
 run.update()
-run.history(), [item for item in run.scan_history()], [item for item in run.scan_history(keys=["loss"])], run.history(stream="system")
+run.history(), run.history(stream="system")
+[item for item in run.scan_history()], [item for item in run.scan_history(keys=["loss"])]
 [item for item in run.files()], run.file("file.txt"), [item for item in run.logged_artifacts()]
 [item for item in api.run("p/second").used_artifacts()]
-filters = {"$and": [{"config.lr": {"$lt": 1}}, {"state": {"$in": ["finished"]}}, {"display_name": {"$regex": "r.*"}}]}
-[item for item in api.runs("p", filters=filters, order="-summary_metrics.loss", per_page=5)], len(api.runs("p"))
+filters = {"$and": [{"config.lr": {"$lt": 1}}, {"state": {"$in": ["finished"]}}, {"name": {"$regex": "r.*"}}]}
+[item for item in api.runs("p", filters=filters, order="-summary_metrics.loss", per_page=5)]
+len(api.runs("p"))
 artifact = api.artifact("p/data:latest")
 artifact.aliases.append("x")
 artifact.description = "d"
@@ -90,7 +93,7 @@ for kind in api.artifact_types("p"):
         collection.tags = []
         collection.save()
         [item for item in collection.artifacts()]
-api.artifact_exists("p/data:v0"), api.artifact_collection("dataset", "p/data"), api.artifact_versions("dataset", "p/data")
+api.artifact_exists("p/data:v0"), api.artifact_collection("dataset", "p/data")
 draft = artifact.new_draft()
 path = pathlib.Path("more.txt")
 path.write_text("more")
@@ -126,13 +129,19 @@ def record(folder: Path) -> list[list[str]]:
         env = client_environment(server, folder)
         (folder / "train.py").write_text(TRAIN)
         sweep = create_sweep(SWEEP, env, folder)
-        for command in (["agent", "--count", "1", sweep], ["sweep", "--pause", sweep], ["sweep", "--resume", sweep]):
+        for command in (
+            ["agent", "--count", "1", sweep],
+            ["sweep", "--pause", sweep],
+            ["sweep", "--resume", sweep],
+        ):
             print(wandb(*command, env=env, folder=folder).stderr[-500:], file=sys.stderr)
-        for part in SCRIPT.replace("SWEEP", sweep.rpartition("/")[2]), :
+        for part in (SCRIPT.replace("SWEEP", sweep.rpartition("/")[2]),):
             print(python(part, env, folder).stderr[-2000:], file=sys.stderr)
         wandb("sweep", "--stop", sweep, env=env, folder=folder)
         name = sweep.rpartition("/")[2]
-        log = (server.data_dir / "requests").read_text().replace(name, "SWEEP").replace(str(folder), "/folder")
+        log = (
+            (server.data_dir / "requests").read_text().replace(name, "SWEEP").replace(str(folder), "/folder")
+        )
         return [json.loads(line) for line in log.splitlines()]
     finally:
         server.stop()

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from litsweep.server.errors import RequestError
-from litsweep.sweep.values import show
+from litsweep.sweep.values import is_deeper, show
 
 MAX_DEPTH = 100
 """The largest depth of a JSON value. All recursive functions of the server can handle it."""
@@ -43,19 +43,6 @@ def checked_object(value: object, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RequestError(f'{name}: must be a JSON object such as {{"key": 1}}, got {show(value)}')
     return value
-
-
-def is_deeper(value: object, most: int) -> bool:
-    """Return True if a JSON value has objects or lists nested more than `most` deep."""
-    level = [value]
-    for _ in range(most + 1):
-        containers = [item for item in level if isinstance(item, dict | list)]
-        level = [
-            inner for item in containers for inner in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not containers:
-            return False
-    return True
 
 
 def whole_number(text: str, name: str, most: int) -> int:

@@ -23,6 +23,7 @@ Test = Callable[[Any], bool]
 """Tests a value, or a run."""
 
 LONGEST_PATTERN = 1_000
+MOST_CONDITIONS = 5_000
 _QUIET = re2.Options()
 _QUIET.log_errors = False
 
@@ -38,6 +39,8 @@ class RunFilter:
 
 def parse(text: str | None) -> RunFilter:
     """Return the filter in a JSON text. Raise RequestError if it is not one."""
+    if text and text.count(":") > MOST_CONDITIONS:
+        raise RequestError(f"filters: at most {MOST_CONDITIONS} conditions")
     return _parsed(json_value(text, "filters") if text else None)
 
 
@@ -68,9 +71,9 @@ def without_runs(found: Sequence[RunRecord], filters: str | None) -> list[Filter
     return [part.content for part in parts if not any(part.matches(run) for run in found)]
 
 
-def sweep_of(filters: str | None) -> str | None:
-    """Return the name of the sweep that `filters` limit the runs to, or None."""
-    wanted = parse(filters).content
+def sweep_of(filters: RunFilter) -> str | None:
+    """Return the name of the sweep that a filter limits the runs to, or None."""
+    wanted = filters.content
     for part in [wanted, *wanted.get("$and", ())]:
         if part and isinstance(part.get("sweep"), str):
             return str(part["sweep"])

@@ -20,6 +20,8 @@ QUERY_COST = 10
 MUTATION_COST = 1_000
 CONDITIONS_PER_COST = 4
 """Comparisons of a run with a condition of a filter that cost as much as a field."""
+FILTER_TEXT_PER_COST = 20
+"""Characters of a filter whose parsing costs as much as a field."""
 TEXT_PER_COST = 200
 """Characters of a text that cost as much as a field."""
 

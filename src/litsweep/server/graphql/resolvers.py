@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 from litsweep.server import run_filters
 from litsweep.server.arguments import LARGEST_ID, checked_count, whole_number
 from litsweep.server.graphql.context import Context, Info
-from litsweep.server.graphql.limits import CONDITIONS_PER_COST
+from litsweep.server.graphql.limits import CONDITIONS_PER_COST, FILTER_TEXT_PER_COST
+from litsweep.server.run_filters import RunFilter
 from litsweep.server.store.runs import RunRecord
 
 Resolver = Callable[..., object]
@@ -48,6 +49,16 @@ def whole(
     return page(items, len(items)) if first is None else page(items, first, after)
 
 
+def parsed_filter(context: Context, filters: str | None) -> RunFilter:
+    """Return the filter in a JSON text, parsed once in a request."""
+
+    def parse() -> RunFilter:
+        context.budget.charge(len(filters or "") // FILTER_TEXT_PER_COST)
+        return run_filters.parse(filters)
+
+    return context.once((parsed_filter, filters), parse)
+
+
 def select_runs(
     context: Context, wanted: Listing, query: Callable[[Connection, int], Sequence[RunRecord]], id: int
 ) -> Sequence[RunRecord]:
@@ -55,7 +66,7 @@ def select_runs(
     filters, order = wanted.get("filters"), wanted.get("order")
 
     def select() -> Sequence[RunRecord]:
-        wish = run_filters.parse(filters)
+        wish = parsed_filter(context, filters)
         found = context.read(query, id)
         context.budget.charge(len(found) * (wish.size + bool(order)) // CONDITIONS_PER_COST)
         return run_filters.select(found, wish, order)

@@ -26,6 +26,7 @@ from litsweep.server.graphql.resolvers import (
     by_id,
     constant,
     page,
+    parsed_filter,
     select_runs,
 )
 from litsweep.server.store import lines, projects, runs, sweeps
@@ -222,9 +223,9 @@ def _best_run(parent: Project, info: Info, wanted: Listing) -> str | None:
 
     Return None for any other query. The summary is not enough: by default it holds a metric's last value.
     """
-    filters = wanted.get("filters")
-    name = run_filters.sweep_of(filters)
-    if name is None or run_filters.parse(filters).content != {"$and": [{"sweep": name}]}:
+    wish = parsed_filter(info.context, wanted.get("filters"))
+    name = run_filters.sweep_of(wish)
+    if name is None or wish.content != {"$and": [{"sweep": name}]}:
         return None
     sweep = info.context.read(sweeps.find, name, parent.id)
     live = info.context.backend.sweeps.get(sweep) if sweep else None
@@ -246,7 +247,7 @@ def _run_count(parent: Project, info: Info, **wanted: Unpack[Listing]) -> int:
 
 def _in_project(parent: Project, info: Info, wanted: Listing) -> Sequence[RunRecord]:
     """Return the runs of the project that match, read from the one sweep that the filters name, if any."""
-    sweep_name = run_filters.sweep_of(wanted.get("filters"))
+    sweep_name = run_filters.sweep_of(parsed_filter(info.context, wanted.get("filters")))
     if sweep_name is None:
         return select_runs(info.context, wanted, runs.of_project, parent.id)
     sweep = info.context.read(sweeps.find, sweep_name, parent.id)
