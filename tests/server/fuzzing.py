@@ -15,127 +15,9 @@ from urllib.parse import unquote
 import graphql as gql
 from starlette.applications import Starlette
 
-RECORDED = Path(__file__).with_name("stock_requests.json")
+from tests.server.fuzz_values import BAD_BYTES, BAD_VALUES, VALID
 
-DEEP = 1_500
-BAD_VALUES: list[Any] = [
-    None,
-    True,
-    False,
-    0,
-    -1,
-    1,
-    2**31,
-    -(2**31),
-    2**53,
-    2**63,
-    -(2**63) - 1,
-    2**64,
-    10**25,
-    10**400,
-    1e9,
-    0.5,
-    1e308,
-    float("nan"),
-    float("inf"),
-    -float("inf"),
-    "",
-    " ",
-    "x",
-    "0",
-    "-1",
-    "1",
-    "2",
-    "1e-05",
-    "9" * 25,
-    "²",
-    "٣",
-    "\ud800",
-    "a\x00b",
-    "😀",
-    "\u2028",
-    "é" * 200,
-    "x" * 10_000,
-    "../../x",
-    "/etc/passwd",
-    "C:\\x",
-    "..\\x",
-    "./x",
-    "a//b",
-    "(",
-    "(a+)+$",
-    "(?!x)",
-    "[",
-    "[1]",
-    "{}",
-    "[]",
-    "null",
-    '"text"',
-    "{",
-    '{"a": 1}',
-    '{"$regex": "("}',
-    "NaN",
-    "Infinity",
-    "{{7*7}}",
-    "<script>",
-    "%s%n",
-    "' OR 1=1 --",
-    "QXJ0aWZhY3Q6MQ==",
-    "QXJ0aWZhY3Q6OTk5OTk5OTk5OTk5OTk5OTk5OTk5",
-    "%",
-    "\\",
-    "+",
-    "-",
-    "+summary_metrics.loss",
-    ".",
-    "a.b." * 200,
-    "data:latest",
-    "first",
-    "local",
-    "FINISHED",
-    [],
-    {},
-    [None],
-    [1],
-    ["x"],
-    [[]],
-    [{}],
-    {"": ""},
-    {"a": {}},
-    {"value": None},
-    {"\ud800": 1},
-    {"a.b": {"c": 1}},
-    {"$and": 1},
-    {"$or": [1]},
-    {"$in": 5},
-    {"$regex": 3},
-    {"$not": []},
-    {"_type": 1},
-    {"x" * 5_000: 1},
-    ["x"] * 500,
-    "[" * DEEP + "]" * DEEP,
-    '{"a":' * DEEP + "1" + "}" * DEEP,
-    '{"a":' * 80 + "1" + "}" * 80,
-    "1" + "0" * 400,
-    {"loss": 10**400},
-    '{"loss": 1' + "0" * 400 + "}",
-    '{"\\ud800": "\\ud800"}',
-    '{"a": NaN, "b": -Infinity, "c": 1e999}',
-]
-BAD_BYTES = [
-    b"",
-    b"\0",
-    b"\xff\xfe",
-    b"\xed\xa0\x80",
-    b"\x1f\x8b\x08\0",
-    b"{",
-    b"[]",
-    b"[1]",
-    b'"x"',
-    b"null",
-    b"3",
-    b"\xe9",
-]
+RECORDED = Path(__file__).with_name("stock_requests.json")
 
 
 @dataclass(frozen=True)
@@ -218,16 +100,16 @@ class Mutator:
             return replace(sent, body=self._json_body(sent.body))
         body = json.loads(sent.body)
         if choice < 0.4:
-            return replace(sent, body=_encoded({**body, "query": self.text(body["query"])}))
+            return replace(sent, body=encoded({**body, "query": self.text(body["query"])}))
         if choice < 0.44:
-            return replace(sent, body=_encoded(self.json(body)))
+            return replace(sent, body=encoded(self.json(body)))
         for _ in range(self.random.choice((1, 1, 2, 3))):
             body = {**body, "variables": self.json(body.get("variables") or {})}
-        return replace(sent, body=_encoded(body))
+        return replace(sent, body=encoded(body))
 
     def _json_body(self, body: bytes) -> bytes:
         try:
-            return _encoded(self.json(json.loads(body)))
+            return encoded(self.json(json.loads(body)))
         except ValueError:
             return self.raw(body)
 
@@ -258,7 +140,7 @@ class Mutator:
         return name, self.random.choice(values)
 
 
-def _encoded(value: Any) -> bytes:
+def encoded(value: Any) -> bytes:
     try:
         return json.dumps(value).encode()
     except RecursionError:
@@ -369,40 +251,6 @@ def recorded(sweep: str) -> list[Sent]:
     return [Sent(method, path, body.encode()) for method, path, body in json.loads(text)]
 
 
-VALID = [
-    "1",
-    "2",
-    "3",
-    "first",
-    "second",
-    "p",
-    "local",
-    "data",
-    "linked",
-    "data:v0",
-    "latest",
-    "dataset",
-    "loss",
-    "_step",
-    "QXJ0aWZhY3Q6MQ==",
-    "QXJ0aWZhY3Q6Mg==",
-    "QXJ0aWZhY3Q6Mw==",
-    "{}",
-    "[]",
-    "running",
-    "finished",
-    "file.txt",
-    "%.txt",
-    '{"state": "finished"}',
-    '{"keys": ["loss"], "samples": 3}',
-    '{"loss": 0.5}',
-    "PAUSED",
-    "RUNNING",
-    json.dumps({"_wandb": {"value": {"branch_point": {"run_id": "first", "step": 3}, "t": {"3": [67]}}}}),
-    json.dumps({"_wandb": {"value": {"m": [{"1": "loss", "7": [1]}]}}}),
-]
-
-
 class Generator:
     """Random operations of a schema: fields, aliases and arguments, with valid and with bad values."""
 
@@ -416,7 +264,7 @@ class Generator:
         kind = self._random.choice(("query", "mutation", "mutation"))
         root = self._schema.query_type if kind == "query" else self._schema.mutation_type
         query = f"{kind} {self._selection(root, 5, 1 if kind == 'mutation' else 2)}"
-        return Sent("POST", "/graphql", _encoded({"query": query}))
+        return Sent("POST", "/graphql", encoded({"query": query}))
 
     def _selection(self, type_: Any, depth: int, most: int = 4) -> str:
         if isinstance(type_, gql.GraphQLUnionType):
@@ -477,79 +325,3 @@ def _literal(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_literal, value))}]"
     return json.dumps(value)
-
-
-_QUERY = """mutation M($input: {type}!) {{ result: {field}(input: $input) {{ {wanted} }} }}"""
-
-
-class Population:
-    """Data that the recorded requests name: runs with rows and files, artifacts, a portfolio and a sweep."""
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-
-    async def create(self) -> str:
-        """Create the data. Return the name of the sweep."""
-        home = {"entityName": "local", "projectName": "p"}
-        for name in ("first", "second", "forked", "third"):
-            await self._run(name)
-        config = (
-            "method: random\nmetric: {name: loss, goal: minimize}\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
-        )
-        sweep = await self._mutate("upsertSweep", {**home, "config": config}, "sweep { name }")
-        name: str = sweep["sweep"]["name"]
-        await self._mutate("createAgent", {**home, "sweep": name, "host": "h"}, "agent { id }")
-        await self._mutate("agentHeartbeat", {"id": "1", "runState": "{}"}, "commands")
-        for digest in ("one", "two"):
-            await self._artifact(home, digest)
-        await self._declared(home, "three")
-        return name
-
-    async def _run(self, name: str) -> None:
-        await self._mutate("upsertBucket", {"name": name, "modelName": "p", "config": "{}"}, "inserted")
-        rows = [json.dumps({"_step": step, "loss": 1 / (step + 1), "epoch": step}) for step in range(20)]
-        files = {
-            "wandb-history.jsonl": {"offset": 0, "content": rows},
-            "wandb-events.jsonl": {"offset": 0, "content": rows},
-            "output.log": {"offset": 0, "content": ["a line", '{"content": "another"}']},
-            "wandb-summary.json": {"offset": 0, "content": [rows[-1]]},
-        }
-        await self._send(Sent("POST", f"/files/local/p/{name}/file_stream", _encoded({"files": files})))
-        named = {"entityName": "local", "projectName": "p", "runName": name, "files": ["file.txt"]}
-        found = await self._mutate("createRunFiles", named, "files { uploadUrl }")
-        await self._upload(found["files"][0]["uploadUrl"], b"text")
-
-    async def _artifact(self, home: dict[str, str], digest: str) -> None:
-        id, url = await self._declared(home, digest)
-        manifest = {"version": 1, "contents": {"r": {"digest": digest, "ref": "s3://b/r"}}}
-        await self._upload(url, _encoded(manifest))
-        await self._mutate("commitArtifact", {"artifactID": id}, "artifact { id }")
-        linked = {**home, "artifactID": id, "artifactPortfolioName": "linked"}
-        await self._mutate("linkArtifact", linked, "versionIndex")
-
-    async def _declared(self, home: dict[str, str], digest: str) -> tuple[str, str]:
-        """Create a pending artifact. Return its id, and the address for the upload of its manifest."""
-        names = {"artifactTypeName": "dataset", "artifactCollectionName": "data", "runName": "first"}
-        made = await self._mutate("createArtifact", {**home, **names, "digest": digest}, "artifact { id }")
-        declared = {"artifactID": made["artifact"]["id"], "name": "m", "digest": digest}
-        found = await self._mutate(
-            "createArtifactManifest", declared, "artifactManifest { file { uploadUrl } }"
-        )
-        return declared["artifactID"], found["artifactManifest"]["file"]["uploadUrl"]
-
-    async def _upload(self, url: str, content: bytes) -> None:
-        path, _, query = url.removeprefix("http://test").partition("?")
-        await self._send(Sent("PUT", unquote(path), content, query.encode()))
-
-    async def _mutate(self, field: str, given: dict[str, Any], wanted: str) -> Any:
-        type = {"commitArtifact": "ArtifactIDInput"}.get(field, f"{field[0].upper()}{field[1:]}Input")
-        query = _QUERY.format(type=type, field=field, wanted=wanted)
-        body = await self._send(
-            Sent("POST", "/graphql", _encoded({"query": query, "variables": {"input": given}}))
-        )
-        return json.loads(body)["data"]["result"]
-
-    async def _send(self, sent: Sent) -> bytes:
-        answer = await self._caller.send(sent)
-        assert answer.status == 200, (sent, answer)
-        return answer.body

@@ -9,7 +9,8 @@ import pytest
 
 from litsweep.server.app import create_app
 from litsweep.server.settings import Settings
-from tests.server.fuzzing import Answer, Caller, Population, Sent, recorded
+from tests.server.fuzzing import Answer, Caller, Sent, recorded
+from tests.server.population import Population
 from tests.server.test_fuzz import pages
 
 HUGE = 10**400

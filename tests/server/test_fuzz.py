@@ -19,7 +19,8 @@ from litsweep.server.graphql.lenient import MOST_GAPS
 from litsweep.server.graphql.schema import build_schema
 from litsweep.server.settings import Settings
 from litsweep.sweep.config import parse_sweep
-from tests.server.fuzzing import Answer, Caller, Errors, Generator, Mutator, Population, Sent, recorded
+from tests.server.fuzzing import Answer, Caller, Errors, Generator, Mutator, Sent, recorded
+from tests.server.population import Population
 
 SEED = 1
 SLOWEST = 2.0

@@ -20,8 +20,8 @@ from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.runs import RunMark, RunRecord
 from litsweep.server.store.sweeps import SweepRecord
+from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import number, with_numbers
-from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.early_termination.rule import StopDecision
 from litsweep.sweep.reasons import reason_from_json
@@ -65,7 +65,7 @@ class LiveSweep:
     def __init__(self, record: SweepRecord) -> None:
         self.id = record.id
         self.lock = threading.Lock()
-        self.config = parse_sweep(record.config)
+        self.config = parsed(record.config)
         self._controller = Controller(self.config, seed=seed_for_sweep(record.name), namespace=record.name)
         self._metrics = frozenset(metric.name for metric in self.config.metrics)
         self._known: dict[str, KnownRun] = {}

@@ -26,7 +26,7 @@ from litsweep.server.store.projects import Project
 from litsweep.server.store.sweeps import AgentRecord, SweepRecord, short_id
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps
-from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.config import SweepConfig
 
 mutation = Mutations()
 project = ObjectType("Project")
@@ -42,7 +42,7 @@ project.set_field("sweeps", paged(sweeps.of_project))
 @mutation.field("upsertSweep")
 def _upsert_sweep(_: object, info: Info, *, input: Input) -> Payload:
     """Create a sweep, or with `id` change its config, state or name."""
-    config = parse_sweep(input["config"]) if input.get("config") else None
+    config = parsed(input["config"]) if input.get("config") else None
     with info.context.write() as connection:
         if input.get("id"):
             known = _existing(connection, input["id"])
