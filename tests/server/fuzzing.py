@@ -304,7 +304,7 @@ class Generator:
             fields = {key: field for key, field in type_.fields.items() if self._is_given(field)}
             return "{" + ", ".join(f"{key}: {self._value(field.type)}" for key, field in fields.items()) + "}"
         if isinstance(type_, gql.GraphQLEnumType):
-            return self._random.choice(list(type_.values))
+            return str(self._random.choice(list(type_.values)))
         if type_.name in ("Int", "Int64", "Float"):
             return str(self._random.choice((0, 1, 2, 3, 50, -1, 2**31 - 1)))
         if type_.name == "Boolean":

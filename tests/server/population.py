@@ -24,13 +24,13 @@ class Population:
             "method: random\nmetric: {name: loss, goal: minimize}\nparameters: {lr: {min: 0.0, max: 1.0}}\n"
         )
         sweep = await self._mutate("upsertSweep", {**home, "config": config}, "sweep { name }")
-        name: str = sweep["sweep"]["name"]
-        await self._mutate("createAgent", {**home, "sweep": name, "host": "h"}, "agent { id }")
+        created = str(sweep["sweep"]["name"])
+        await self._mutate("createAgent", {**home, "sweep": created, "host": "h"}, "agent { id }")
         await self._mutate("agentHeartbeat", {"id": "1", "runState": "{}"}, "commands")
         for digest in ("one", "two"):
             await self._artifact(home, digest)
         await self._declared(home, "three")
-        return name
+        return created
 
     async def _run(self, name: str) -> None:
         await self._mutate("upsertBucket", {"name": name, "modelName": "p", "config": "{}"}, "inserted")
@@ -62,7 +62,7 @@ class Population:
         found = await self._mutate(
             "createArtifactManifest", declared, "artifactManifest { file { uploadUrl } }"
         )
-        return declared["artifactID"], found["artifactManifest"]["file"]["uploadUrl"]
+        return str(declared["artifactID"]), str(found["artifactManifest"]["file"]["uploadUrl"])
 
     async def _upload(self, url: str, content: bytes) -> None:
         path, _, query = url.removeprefix("http://test").partition("?")

@@ -156,7 +156,9 @@ def _create_manifest(connection: Connection, context: Context, input: Input) -> 
     if base is not None and base.state != versions.COMMITTED:
         raise RequestError(f"baseArtifactID: artifact {input['base_artifact_id']!r} is not committed")
     type = input.get("type") or contents.FULL
-    made = contents.declare_manifest(connection, artifact.id, type, input["digest"], base and base.id)
+    made = contents.declare_manifest(
+        connection, artifact.id, type, input["digest"], base.id if base else None
+    )
     return {"artifact_manifest": made}
 
 

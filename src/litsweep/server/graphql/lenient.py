@@ -119,9 +119,9 @@ class _VariableUses(gql.Visitor):
         return gql.SKIP
 
     def enter_variable(self, node: gql.VariableNode, *_: object) -> None:
-        wanted = self._types.get_input_type()
+        wanted: Any = gql.get_nullable_type(self._types.get_input_type())
         if wanted is not None:
-            self.types[node.name.value] = gql.get_nullable_type(wanted)
+            self.types[node.name.value] = wanted
 
 
 def _are_alike(declared: gql.GraphQLInputType, used: gql.GraphQLInputType) -> bool:

@@ -53,7 +53,7 @@ class Budget:
         self._factor = NESTED_LIST_FACTOR ** max(0, self.lists - 1)
 
 
-class LimitedExecutor(Executor):
+class LimitedExecutor(Executor[Any]):
     """Executes an operation within the budget of the request's context."""
 
     def __init__(self, *args: Any, budget: Budget, **options: Any) -> None:

@@ -6,7 +6,7 @@ from ariadne import ScalarType
 from graphql import GraphQLError
 
 from litsweep.server.wire_json import dumps, strict
-from litsweep.sweep.values import show
+from litsweep.sweep.values import is_number, show
 
 json_string = ScalarType("JSONString")
 json_value = ScalarType("JSON", serializer=strict)
@@ -20,10 +20,9 @@ LARGEST_INT64 = 2**63 - 1
 @int64.value_parser
 def _int64(value: object) -> int:
     """Return an integer of 64 bits, which may also be written as a number such as 3.0."""
-    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    if isinstance(value, bool) or not is_whole or not -LARGEST_INT64 <= value <= LARGEST_INT64:
-        raise GraphQLError(f"must be an integer of 64 bits, got {show(value)}")
-    return int(value)
+    if is_number(value) and -LARGEST_INT64 <= value <= LARGEST_INT64 and int(value) == value:
+        return int(value)
+    raise GraphQLError(f"must be an integer of 64 bits, got {show(value)}")
 
 
 @json_string.value_parser

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
 from litsweep.server import run_filters, run_states, sweep_states
-from litsweep.server.arguments import json_object, row_id
+from litsweep.server.arguments import json_object, json_value, row_id
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.resolvers import (
@@ -27,6 +27,7 @@ from litsweep.server.store.sweeps import AgentRecord, SweepRecord, short_id
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.parse.yaml_text import as_yaml
 
 mutation = Mutations()
 project = ObjectType("Project")
@@ -87,10 +88,12 @@ def _check_prior_runs(connection: Connection, home: Project, filters: str | None
 
 
 def _from_config(input: Input, config: SweepConfig) -> dict[str, Any]:
+    for name in ("scheduler", "controller"):
+        json_value(input.get(name) or "null", name)
     scheduler = input.get("scheduler") or (dumps(config.scheduler) if config.scheduler else None)
     most = config.max_runs
     return {
-        "config": input["config"],
+        "config": as_yaml(input["config"]),
         "program": config.program,
         "scheduler": scheduler,
         "expected_runs": None if most is None else min(most, sweeps.MAX_EXPECTED_RUNS),

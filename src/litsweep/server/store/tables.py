@@ -40,7 +40,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.sql.selectable import Select, TypedReturnsRows
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from litsweep.server.errors import RequestError
 from litsweep.sweep.values import show
@@ -66,7 +66,7 @@ def storable(text: str) -> str:
 class StoredText(TypeDecorator[str]):
     """A text. A column of limited length refuses a longer one."""
 
-    impl = Text
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = Text
     cache_ok = True
 
     def __init__(self, column: str, length: int | None = None) -> None:
@@ -87,7 +87,7 @@ class StoredText(TypeDecorator[str]):
 class StoredInteger(TypeDecorator[int]):
     """An integer of 32 or 64 bits. A larger one is refused."""
 
-    impl = Integer
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = Integer
     cache_ok = True
 
     def __init__(self, column: str, bits: int = 32) -> None:

@@ -18,6 +18,7 @@ MOST_VALUES = 250_000
 """The largest number of values in a config. A value counts again wherever an alias repeats it."""
 
 _SCANNER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without libyaml
+_WRITER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _TOO_DEEP = Fault("YAML", f"is nested too deeply (over {MOST_DEPTH} levels), or contains itself", "", "")
 _TOO_LARGE = Fault("YAML", f"has more than {MOST_VALUES} values", "", "check its aliases (`*name`)")
 
@@ -104,7 +105,7 @@ class _Composer(Composer, SafeConstructor, Resolver):
 
 def _checked(events: Iterator[yaml.Event], what: str) -> Iterator[yaml.Event]:
     """Yield the events. Raise ConfigError if the document is too deep or too large, aliases included."""
-    sizes: dict[str, int] = {}  # by anchor
+    sizes: dict[str | None, int] = {}  # by anchor
     total = 0
     opened: list[
         tuple[str | None, int]
@@ -129,6 +130,17 @@ def _checked(events: Iterator[yaml.Event], what: str) -> Iterator[yaml.Event]:
         if total > MOST_VALUES:
             raise ConfigError(what, [_TOO_LARGE])
         yield event
+
+
+def as_yaml(text: str) -> str:
+    """Return a JSON text as YAML, so that YAML readers find its numbers. Return any other text as it is."""
+    try:
+        content = _read_json(text) if text.lstrip()[:1] == "{" else None
+    except _NotJSONError:
+        return text
+    return (
+        text if content is None else yaml.dump(content, Dumper=_WRITER, sort_keys=False, allow_unicode=True)
+    )
 
 
 def write_yaml(value: object) -> str:
