@@ -75,8 +75,10 @@ def _exit_code(sent: Any) -> int:
 
 def _part(name: str, part: Any) -> StreamPart:
     offset, content = int(_object(part).get("offset") or 0), part.get("content") or []
-    if not isinstance(content, list) or not 0 <= offset <= LARGEST_LINE - len(content):
-        raise ValueError(f"{name} has no lines from {show(offset)} on")
+    if not isinstance(content, list):
+        raise ValueError(f"the content of {name} must be a list, got {show(content)}")
+    if not 0 <= offset <= LARGEST_LINE - len(content):
+        raise ValueError(f"{name} has no line {show(offset)}")
     if _STREAMS.get(name) == LOG:
         return StreamPart(offset, [storable(str(line)) for line in content], [])
     rows = [json_object(line, f"line {n} of {name}") for n, line in enumerate(content, start=offset)]
