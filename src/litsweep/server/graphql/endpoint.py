@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any
 
 from graphql import GraphQLError
-from sqlalchemy.exc import IntegrityError, OperationalError, TimeoutError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, TimeoutError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -80,11 +80,15 @@ def _json(content: object, status: int = 200) -> Response:
 
 
 def _message(error: GraphQLError) -> str:
-    """Return the message for the user. An error of this server is logged with its traceback."""
-    if _cause_status(error) != 500:
+    """Return the message for the user. An error of this server or its database is logged."""
+    status, cause = _cause_status(error), error.original_error
+    if status == 409:
+        return "this conflicts with other data: a name is taken, or an object does not exist"
+    if status < 500:
         return error.message
     _failures.log(error)
-    return f"internal error of the litsweep server: {error.message}"
+    what = cause.orig if isinstance(cause, DBAPIError) else error.message
+    return f"{'the database failed' if status == 503 else 'internal error of the litsweep server'}: {what}"
 
 
 def _status(errors: Sequence[GraphQLError]) -> int:

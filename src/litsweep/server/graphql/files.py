@@ -16,6 +16,8 @@ from litsweep.server.store import files, runs
 from litsweep.server.store.runs import RunRecord
 
 MAX_FILES = 5_000
+MOST_NAMES = 30_000
+"""The largest number of names in a query. Databases limit the number of values in one statement."""
 
 run_type = ObjectType("Run")
 file_type = ObjectType("File")
@@ -60,9 +62,9 @@ def page_size(first: int | None) -> int:
 
 
 def checked_names(names: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names of files that a client asks for. Raise RequestError for more than MAX_FILES."""
-    if names and len(names) > MAX_FILES:
-        raise RequestError(f"names: at most {MAX_FILES} in one request, got {len(names)}")
+    """Return the names of files that a client asks for. Raise RequestError for more than MOST_NAMES."""
+    if names and len(names) > MOST_NAMES:
+        raise RequestError(f"names: at most {MOST_NAMES} in one request, got {len(names)}")
     return tuple(name for name in names or () if name is not None)
 
 
@@ -131,7 +133,7 @@ def _create_run_files(connection: Connection, context: Context, input: Input) ->
     run = named_run(connection, context, input)
     declared = [
         File("", name, files.declare(connection, run.id, _run_file(name), BlobStore.new_key()))
-        for name in checked_names(input["files"])
+        for name in input["files"]
     ]
     return {"run_id": run.id, "upload_headers": [], "files": declared}
 
@@ -145,6 +147,6 @@ def _mark_run_files_uploaded(_: object, __: Info, *, input: Input) -> dict[str, 
 @mutation.field("deleteFiles")
 def _delete_files(_: object, info: Info, *, input: Input) -> dict[str, bool]:
     with info.context.write() as connection:
-        files.delete(connection, [row_id(id) for id in checked_names(input["files"])])
+        files.delete(connection, [row_id(id) for id in input["files"]])
     collect_garbage(info.context.backend)
     return {"success": True}
