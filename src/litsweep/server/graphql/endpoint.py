@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -18,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 from litsweep.errors import LitsweepError
 from litsweep.server.arguments import MAX_DEPTH, checked_object
 from litsweep.server.backend import backend_of
-from litsweep.server.errors import NotFoundError, RequestError
+from litsweep.server.errors import NotFoundError, RequestError, UnavailableError
 from litsweep.server.graphql.context import Context
 from litsweep.server.graphql.schema import build_schema
 from litsweep.sweep.values import show
@@ -84,7 +85,7 @@ def _message(error: GraphQLError) -> str:
     status, cause = _cause_status(error), error.original_error
     if status == 409:
         return "this conflicts with other data: a name is taken, or an object does not exist"
-    if status < 500:
+    if status < 500 or isinstance(cause, UnavailableError):
         return error.message
     _failures.log(error)
     what = cause.orig if isinstance(cause, DBAPIError) else error.message
@@ -98,6 +99,8 @@ def _status(errors: Sequence[GraphQLError]) -> int:
 
 def _cause_status(error: GraphQLError) -> int:
     match error.original_error:
+        case UnavailableError():
+            return 503
         case None | LitsweepError() | GraphQLError() | RecursionError():
             return 404 if isinstance(error.original_error, NotFoundError) else 400
         case IntegrityError():
@@ -117,8 +120,9 @@ class _Failures:
 
     def log(self, error: GraphQLError) -> None:
         cause = error.original_error
-        field = ".".join(str(key) for key in error.path or () if isinstance(key, str))[:200]
-        kind = f"{type(cause).__name__} in {field}"
+        assert cause is not None
+        place = traceback.extract_tb(cause.__traceback__)[-1]
+        kind = f"{type(cause).__name__} in {place.name}, line {place.lineno}"
         with self._lock:
             self._counts[kind] += 1
             count = self._counts[kind]
