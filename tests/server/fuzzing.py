@@ -245,9 +245,9 @@ class Errors(logging.Handler):
             self.errors.append(logging.Formatter().format(record))
 
 
-def recorded(sweep: str) -> list[Sent]:
-    """Return the stock client's requests, with the name of a sweep of this server."""
-    text = RECORDED.read_text().replace("SWEEP", sweep)
+def recorded(sweep: str, agent: str) -> list[Sent]:
+    """Return the stock client's requests, with the name of a sweep and the id of an agent of this server."""
+    text = RECORDED.read_text().replace("SWEEP", sweep).replace("AGENT", agent)
     return [Sent(method, path, body.encode()) for method, path, body in json.loads(text)]
 
 

@@ -14,6 +14,7 @@ class Population:
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
+        self.agent = ""
 
     async def create(self) -> str:
         """Create the data. Return the name of the sweep."""
@@ -25,8 +26,9 @@ class Population:
         )
         sweep = await self._mutate("upsertSweep", {**home, "config": config}, "sweep { name }")
         created = str(sweep["sweep"]["name"])
-        await self._mutate("createAgent", {**home, "sweep": created, "host": "h"}, "agent { id }")
-        await self._mutate("agentHeartbeat", {"id": "1", "runState": "{}"}, "commands")
+        agent = await self._mutate("createAgent", {**home, "sweep": created, "host": "h"}, "agent { id }")
+        self.agent = str(agent["agent"]["id"])
+        await self._mutate("agentHeartbeat", {"id": self.agent, "runState": "{}"}, "commands")
         for digest in ("one", "two"):
             await self._artifact(home, digest)
         await self._declared(home, "three")

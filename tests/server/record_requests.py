@@ -1,7 +1,7 @@
 """Record what the stock client sends, for the fuzz tests: python -m tests.server.record_requests
 
 The result, `stock_requests.json`, has one request of each GraphQL operation and of each other route, in
-order. `SWEEP` stands for the name of the sweep.
+order. `SWEEP` stands for the name of the sweep, and `AGENT` for the id of its agent.
 """
 
 import json
@@ -165,11 +165,13 @@ def _scrubbed(method: str, path: str, body: str) -> list[str]:
     if path == "/graphql":
         sent = json.loads(body)
         variables = sent.get("variables") or {}
-        if variables.get("config", "").startswith("{") if isinstance(variables.get("config"), str) else False:
+        if str(variables.get("config")).startswith("{"):
             config = json.loads(variables["config"])
             for key in ("e", "session_id", "code_path"):
                 config.get("_wandb", {}).get("value", {}).pop(key, None)
             variables["config"] = json.dumps(config)
+        if "runState" in variables:
+            variables["id"] = "AGENT"
         body = json.dumps(sent)
     return [method, path, body]
 

@@ -102,9 +102,9 @@ class Writer:
         await self.post("/files/local/p/first/file_stream", {"files": files})
 
 
-async def check_reads(caller: Caller, sweep: str) -> None:
+async def check_reads(caller: Caller, sweep: str, agent: str) -> None:
     """Read every page, and send everything that the stock client sends."""
-    for sent in [*pages(sweep), *recorded(sweep), *pages(sweep)]:
+    for sent in [*pages(sweep), *recorded(sweep, agent), *pages(sweep)]:
         answer = await caller.send(sent)
         assert answer.error is None and answer.status < 500, (sent, answer)
         assert b"internal error" not in answer.body, (sent, answer)
@@ -175,10 +175,11 @@ async def store_texts(writer: Writer) -> None:
 @pytest.mark.parametrize("store", [store_values, store_whole_values, store_texts])
 def test_every_stored_value_can_be_shown(caller: Caller, store: Any) -> None:
     async def run() -> None:
-        sweep = await Population(caller).create()
+        population = Population(caller)
+        sweep = await population.create()
         writer = Writer(caller, sweep)
         await store(writer)
-        await check_reads(caller, sweep)
+        await check_reads(caller, sweep, population.agent)
         if store is store_whole_values:
             assert set(writer.statuses) <= {400, 404}
 

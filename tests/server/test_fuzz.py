@@ -90,8 +90,9 @@ def fuzz(caller: Caller, count: int) -> Errors:
     log = Errors()
     logging.getLogger().addHandler(log)
     try:
-        sweep = asyncio.run(Population(caller).create())
-        base = [*recorded(sweep), *pages(sweep)]
+        population = Population(caller)
+        sweep = asyncio.run(population.create())
+        base = [*recorded(sweep, population.agent), *pages(sweep)]
         wrong: list[tuple[int, Sent, Answer]] = []
         numbers = iter(range(count + len(base)))
 
