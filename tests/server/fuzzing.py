@@ -207,7 +207,11 @@ class Caller:
         received: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:
-            return next(messages, {"type": "http.disconnect"})
+            message = next(messages, None)
+            if message is None:
+                await asyncio.Event().wait()  # the client stays connected
+            assert message is not None
+            return message
 
         async def collect(message: Any) -> None:
             received.append(message)
