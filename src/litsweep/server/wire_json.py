@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 NAMES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -24,9 +24,9 @@ def strict(value: Any) -> Any:
 def dumps(value: Any) -> str:
     """Return a value as compact, strict JSON."""
     try:
-        return _ENCODER.encode(value)
-    except ValueError:  # there is a NaN or an infinity
-        return _ENCODER.encode(strict(value))
+        return _encode(value)
+    except ValueError:  # it holds a NaN or an infinity
+        return json.dumps(strict(value), separators=(",", ":"), ensure_ascii=False)
 
 
 def with_numbers(value: Any) -> Any:
