@@ -18,7 +18,7 @@ from litsweep.server.backend import Backend
 from litsweep.server.chunk_queue import ChunkQueue
 from litsweep.server.dashboard import pages
 from litsweep.server.dashboard.state import DashboardState
-from litsweep.server.errors import UnavailableError
+from litsweep.server.errors import RequestError, UnavailableError
 from litsweep.server.graphql import endpoint
 from litsweep.server.housekeeping import Housekeeper
 from litsweep.server.monitor import Monitor
@@ -35,6 +35,11 @@ async def health(request: Request) -> Response:
 async def no_telemetry(request: Request) -> Response:
     """Answer 404, so that clients turn their telemetry off. They send no key with this request."""
     return Response(status_code=404)
+
+
+async def refuse(request: Request, error: Exception) -> Response:
+    """Answer 400 with the message of a RequestError."""
+    return JSONResponse({"errors": [{"message": str(error)}]}, 400)
 
 
 def unavailable(request: Request, error: Exception) -> Response:
@@ -62,7 +67,7 @@ def create_app(settings: Settings) -> Starlette:
     guard = Middleware(RequireKey, keyring=backend.keyring)
     app = Starlette(
         routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])],
-        exception_handlers={UnavailableError: unavailable},
+        exception_handlers={RequestError: refuse, UnavailableError: unavailable},
         lifespan=_lifespan,
     )
     app.state.backend = backend

@@ -5,7 +5,6 @@ signature that expires. The dashboard has a session cookie.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -122,7 +121,7 @@ def has_key(connection: HTTPConnection, keyring: Keyring) -> bool:
 def _password(credentials: str) -> str:
     try:
         return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, not ASCII or not UTF-8
         return ""
 
 
