@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -19,37 +20,83 @@ def programs() -> Path | None:
     return Path(found).parent if found else installed[-1].parent if installed else None
 
 
+class Postgres:
+    """A server in `folder`, on a free port. It keeps its port and its data when started again."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        # PostgreSQL refuses to run as root. Its own user needs a folder that it can read.
+        self._user = "postgres" if os.getuid() == 0 else None
+        self._folder = folder
+        self._programs = programs
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self.url = f"postgresql://test@127.0.0.1:{self._port}/postgres"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def create(self) -> None:
+        """Make a folder without data."""
+        if self._user:
+            shutil.chown(self._folder, self._user, pwd.getpwnam(self._user).pw_gid)
+        made = [str(self._programs / "initdb"), "-D", self._data, "-U", "test", "-A", "trust", "-E", "UTF8"]
+        subprocess.run(
+            [*made, "--no-sync"], user=self._user, check=True, capture_output=True, cwd=self._folder
+        )
+
+    def start(self) -> None:
+        """Start, also after `kill`. The processes of the killed server need a moment to leave the data."""
+        deadline = time.monotonic() + 60
+        while not self._starts():
+            assert time.monotonic() < deadline, "PostgreSQL did not start"
+            time.sleep(0.2)
+
+    def kill(self) -> None:
+        """End the postmaster as a power cut would: `kill -9`."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """End it in an orderly way."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)  # do not wait for clients
+            self._process.wait()
+
+    @property
+    def _data(self) -> str:
+        return str(self._folder / "data")
+
+    def _starts(self) -> bool:
+        place = ["-D", self._data, "-k", str(self._folder), "-p", str(self._port), "-h", "127.0.0.1"]
+        self._process = subprocess.Popen(
+            [str(self._programs / "postgres"), *place],
+            user=self._user, stderr=subprocess.DEVNULL, cwd=self._folder,
+        )  # fmt: skip
+        while self._process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
+                    time.sleep(0.3)  # it listens before it can answer
+                    return True
+            time.sleep(0.05)
+        return False
+
+
+@contextmanager
+def started(programs: Path) -> Iterator[Postgres]:
+    """Start a server without data. Stop it at the end of the block."""
+    folder = Path(tempfile.mkdtemp(prefix="litsweep-postgres-"))
+    server = Postgres(programs, folder)
+    server.create()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
 @contextmanager
 def running(programs: Path) -> Iterator[str]:
     """Start a server without data on a free port. Return its SQLAlchemy URL."""
-    # PostgreSQL refuses to run as root. Its own user needs a folder that it can read.
-    user = "postgres" if os.getuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="litsweep-postgres-"))
-    if user:
-        shutil.chown(folder, user, pwd.getpwnam(user).pw_gid)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = str(folder / "data")
-    initdb = [str(programs / "initdb"), "-D", data, "-U", "test", "-A", "trust", "--no-sync", "-E", "UTF8"]
-    subprocess.run(initdb, user=user, check=True, capture_output=True, cwd=folder)
-    command = [str(programs / "postgres"), "-D", data, "-k", str(folder), "-p", str(port), "-h", "127.0.0.1"]
-    with subprocess.Popen(command, user=user, stderr=subprocess.DEVNULL, cwd=folder) as process:
-        try:
-            _wait(port, process)
-            yield f"postgresql://test@127.0.0.1:{port}/postgres"
-        finally:
-            process.terminate()
-            process.wait()
-            shutil.rmtree(folder)
-
-
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
-    while process.poll() is None and time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                time.sleep(0.3)  # it listens before it can answer
-                return
-        time.sleep(0.05)
-    raise AssertionError("PostgreSQL did not start")
+    with started(programs) as server:
+        yield server.url

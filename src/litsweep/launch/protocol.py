@@ -50,7 +50,14 @@ class SweepGoneError(LitsweepError):
 
 
 class UnreachableError(LitsweepError):
-    """The server did not answer. A later attempt may succeed."""
+    """The server did not answer. A later attempt may succeed.
+
+    `is_answer` is True if the server did answer, with an error that may be final.
+    """
+
+    def __init__(self, message: str, is_answer: bool = False) -> None:
+        super().__init__(message)
+        self.is_answer = is_answer
 
 
 def no_sweep(sweep: str, server: str | None = None) -> LitsweepError:
@@ -107,7 +114,7 @@ class GraphqlApi:
     def _call(self, query: str, **variables: Any) -> dict[str, Any]:
         body = self._post(f"{self.base_url}/graphql", {"query": query, "variables": variables})
         if body.get("errors"):
-            raise UnreachableError(f"{self.base_url}: {body['errors'][0].get('message')}")
+            raise UnreachableError(f"{self.base_url}: {body['errors'][0].get('message')}", is_answer=True)
         if not isinstance(body.get("data"), dict):
             raise UnreachableError(f"{self.base_url} answered without data")
         return dict(body["data"])
