@@ -13,6 +13,7 @@ import pytest
 
 from tests.compat.stock import create_sweep
 from tests.conftest import client_environment
+from tests.launch.processes import wait_until
 from tests.live_server import LiveServer
 from tests.server import postgres
 
@@ -95,6 +96,7 @@ def server_and_kill(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_sweep_survives_twenty_kills(server_and_kill: tuple[LiveServer, Kill], tmp_path: Path) -> None:
     server, kill = server_and_kill
     env = client_environment(server, tmp_path)
@@ -106,6 +108,7 @@ def test_a_sweep_survives_twenty_kills(server_and_kill: tuple[LiveServer, Kill],
         [sys.executable, "-m", "litsweep", *command], env=env, cwd=tmp_path, stdout=log, stderr=log
     ) as launch:  # fmt: skip
         try:
+            wait_until(lambda: len(list(tmp_path.glob("logs/*/slot-*.log"))) == AGENTS)
             for _ in range(KILLS):
                 time.sleep(chance.uniform(0.5, 7))
                 kill(chance)
@@ -125,5 +128,5 @@ def check(server: LiveServer, sweep: str) -> None:
     assert found["state"] == "FINISHED"
     assert [run["state"] for run in runs] == ["finished"] * RUNS
     rows = {run["name"]: [json.loads(row)["i"] for row in run["history"]] for run in runs}
-    assert rows == dict.fromkeys(rows, list(range(ROWS)))
+    assert rows == {run: list(range(ROWS)) for run in rows}
     assert all(json.loads(run["summaryMetrics"]).get("attempts", 1) == 1 for run in runs)

@@ -1,5 +1,6 @@
 """A temporary PostgreSQL server, if its programs are installed."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -73,11 +74,17 @@ class Postgres:
             user=self._user, stderr=subprocess.DEVNULL, cwd=self._folder,
         )  # fmt: skip
         while self._process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
-                    time.sleep(0.3)  # it listens before it can answer
-                    return True
+            if self._answers():
+                return True
             time.sleep(0.05)
+        return False
+
+    def _answers(self) -> bool:
+        """Return True if it executes queries; it listens before that."""
+        import psycopg
+
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.url, connect_timeout=5):
+            return True
         return False
 
 

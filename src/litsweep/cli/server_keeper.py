@@ -17,7 +17,7 @@ from litsweep.errors import LitsweepError
 
 CHECK_SECONDS = 1.0
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 15.0
-FAILED_STARTS = 6
+FAILED_STARTS = 5
 """The command ends after so many starts in a row that failed."""
 
 

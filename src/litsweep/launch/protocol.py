@@ -60,14 +60,18 @@ class UnreachableError(LitsweepError):
         self.is_answer = is_answer
 
 
-def no_sweep(sweep: str, server: str | None = None) -> LitsweepError:
+class NoSweepError(LitsweepError):
+    """The server has no such sweep."""
+
+
+def no_sweep(sweep: str, server: str | None = None) -> NoSweepError:
     """Return the error for a sweep that does not exist."""
     if sweep.endswith((".yaml", ".yml")):
-        return LitsweepError(
+        return NoSweepError(
             f"{sweep} is a file, not a sweep; `litsweep run {sweep}` creates and runs its sweep"
         )
     fix = "write ENTITY/PROJECT/ID as `wandb sweep` printed it; `litsweep status` lists the sweeps"
-    return LitsweepError(f"there is no sweep {sweep}: {fix}{f' of {server}' if server else ''}")
+    return NoSweepError(f"there is no sweep {sweep}: {fix}{f' of {server}' if server else ''}")
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """The ASGI application, with all its routes."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -17,7 +19,10 @@ from litsweep.server.dashboard import pages
 from litsweep.server.dashboard.state import DashboardState
 from litsweep.server.graphql import endpoint
 from litsweep.server.monitor import Monitor
+from litsweep.server.notifier import Notifier
 from litsweep.server.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 async def health(request: Request) -> Response:
@@ -30,6 +35,13 @@ async def no_telemetry(request: Request) -> Response:
     return Response(status_code=404)
 
 
+async def no_database(request: Request, error: Exception) -> Response:
+    """Answer 503 while the database is away. Clients repeat the request."""
+    logger.warning("the database does not answer: %s", str(error).partition("\n")[0])
+    return JSONResponse({"error": "the database does not answer; try again later"}, status_code=503)
+
+
+DATABASE_ERRORS = (OperationalError, InterfaceError, PendingRollbackError)
 PUBLIC: list[BaseRoute] = [
     Route("/healthz", health),
     Route("/sdk/otel/{rest:path}", no_telemetry, methods=["GET", "POST"]),
@@ -43,7 +55,11 @@ def create_app(settings: Settings) -> Starlette:
     """Return the application for `settings.data_dir`. Create this folder if it does not exist."""
     backend = Backend.open(settings)
     guard = Middleware(RequireKey, keyring=backend.keyring)
-    app = Starlette(routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])], lifespan=_lifespan)
+    app = Starlette(
+        routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])],
+        exception_handlers=dict.fromkeys(DATABASE_ERRORS, no_database),
+        lifespan=_lifespan,
+    )
     app.state.backend = backend
     app.state.dashboard = DashboardState()
     return app
@@ -52,7 +68,10 @@ def create_app(settings: Settings) -> Starlette:
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     monitor = Monitor(app.state.backend)
+    notifier = Notifier(app.state.backend)
     monitor.start()
+    notifier.start()
     yield
+    await run_in_threadpool(notifier.stop)
     await run_in_threadpool(monitor.stop)
     app.state.backend.close()
