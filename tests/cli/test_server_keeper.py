@@ -43,7 +43,7 @@ def restarted(data_dir: Path, pid: int) -> ServerAddress | None:
 
 def url(data_dir: Path) -> str | None:
     server = running_server(data_dir)
-    return server and server.url
+    return server.url if server else None
 
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])

@@ -258,9 +258,9 @@ def test_a_stock_agent_that_starts_during_an_outage_is_started_again(
 ) -> None:
     made = bench(run_cap=2)
     with launched(made, "1", agent="stock") as launcher:
-        wait_until(lambda: made.logs() and b"Cleaning up finished run" in made.logs()[0].read_bytes())
-        server.kill()
-        wait_until(lambda: "trying again" in made.logs()[0].read_text())
+        wait_until(lambda: [pid for pid in made.left_over() if b"wandb\0agent" in cmdline(pid)])
+        server.kill()  # the agent has just started, and needs a second before it asks the server
+        wait_until(lambda: "before it had a run; starting another" in made.logs()[0].read_text(), 120)
         server.start()
         assert launcher.communicate(timeout=120)[0] == "0\n"
     assert made.states() == {"finished": 2}

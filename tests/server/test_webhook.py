@@ -124,7 +124,11 @@ def test_each_event_is_posted_once(told: Told, receiver: Receiver) -> None:
     assert end["text"] == (
         f"Sweep local/p/{told.name} is finished: 4 finished, 1 failed; best loss 0.2 (run {last})"
     )
-    wanted = {"sweep": f"local/p/{told.name}", "state": "finished", "runs": {"finished": 4, "failed": 1}}
+    wanted: dict[str, Any] = {
+        "sweep": f"local/p/{told.name}",
+        "state": "finished",
+        "runs": {"finished": 4, "failed": 1},
+    }
     wanted |= {"metric": "loss", "goal": "minimize", "best": 0.2, "best_run": last}
     assert wanted.items() <= end.items()
     assert end["url"].endswith(f"/local/p/sweeps/{told.name}")
@@ -193,8 +197,7 @@ def page_warning(told: Told) -> str | None:
         record = sweeps.find(connection, told.name)
         assert record is not None
         warnings: list[str] = sweep_view(connection, record, CurveCache())["sweep"]["warnings"]
-    (reason,) = [warning.partition(" was not sent: ")[2] for warning in warnings] or [None]
-    return reason
+    return next((warning.partition(" was not sent: ")[2] for warning in warnings), None)
 
 
 def test_a_running_server_posts_and_ends_in_time(tmp_path: Path, receiver: Receiver) -> None:
