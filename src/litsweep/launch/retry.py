@@ -66,18 +66,15 @@ class Retries:
             log.warning("cannot record that run %s was killed: %s", run_id, error)
 
     def _record(self, end: RunEnd, failure: Failure) -> bool:
-        if end in self._begun and self._waits(end.run_id):
-            del self._begun[end]
-            return True
         summary = self._api.summary(end.run_id)
         counted = max(int(summary.get(ATTEMPTS, 1)), self._attempts.get(end.run_id, 1))
-        attempts = self._begun.setdefault(end, counted)
+        is_repeated, attempts = end in self._begun, self._begun.setdefault(end, counted)
         self._attempts[end.run_id] = attempts + 1
         is_retried = failure in _RETRIED and attempts < MAX_ATTEMPTS
-        if is_retried:
+        if is_retried and not (is_repeated and self._waits(end.run_id)):
             self._api.update_summary(end.run_id, {**summary, ATTEMPTS: attempts + 1})
             self._api.requeue(end.run_id)
-        else:
+        elif not is_retried:
             named = summary.get(FAILURE) or failure
             self._api.update_summary(end.run_id, {**summary, FAILURE: named, ATTEMPTS: attempts})
             self._api.end(end.run_id, _exit_code(failure))
