@@ -15,7 +15,8 @@ class Flaky:
 
     def __init__(self, breaks_at: int, has_acted: bool) -> None:
         self.saved: dict[str, Any] = {}
-        self.state, self.requeued, self.ended = "running", 0, []
+        self.ended: list[int] = []
+        self.state, self.requeued = "running", 0
         self._breaks_at, self._has_acted, self._requests = breaks_at, has_acted, 0
 
     def _request(self, action: Any = lambda: None) -> Any:
@@ -52,7 +53,8 @@ class Flaky:
 def test_an_outage_changes_nothing(failure: Failure, breaks_at: int, has_acted: bool) -> None:
     server = Flaky(breaks_at, has_acted)
     retries = Retries(server)  # type: ignore[arg-type]  # it has the methods that are used
-    end, answers = RunEnd("r", 1, failure), []
+    end = RunEnd("r", 1, failure)
+    answers: list[bool] = []
     while not answers:
         try:
             answers.append(retries.record(end))

@@ -22,27 +22,26 @@ def programs() -> Path | None:
 
 
 class Postgres:
-    """A server in `folder`, on a free port. It keeps its port and its data when started again."""
+    """A server without data in a folder of its own. It keeps its port when started again."""
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(self, programs: Path) -> None:
         # PostgreSQL refuses to run as root. Its own user needs a folder that it can read.
         self._user = "postgres" if os.getuid() == 0 else None
-        self._folder = folder
         self._programs = programs
+        self._folder = Path(tempfile.mkdtemp(prefix="litsweep-postgres-"))
+        if self._user:
+            shutil.chown(self._folder, self._user, pwd.getpwnam(self._user).pw_gid)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
         self.url = f"postgresql://test@127.0.0.1:{self._port}/postgres"
+        self._data = str(self._folder / "data")
+        self._run("initdb", "-D", self._data, "-U", "test", "-A", "trust", "--no-sync", "-E", "UTF8")
         self._process: subprocess.Popen[bytes] | None = None
 
-    def create(self) -> None:
-        """Make a folder without data."""
-        if self._user:
-            shutil.chown(self._folder, self._user, pwd.getpwnam(self._user).pw_gid)
-        made = [str(self._programs / "initdb"), "-D", self._data, "-U", "test", "-A", "trust", "-E", "UTF8"]
-        subprocess.run(
-            [*made, "--no-sync"], user=self._user, check=True, capture_output=True, cwd=self._folder
-        )
+    def _run(self, program: str, *flags: str) -> None:
+        command = [str(self._programs / program), *flags]
+        subprocess.run(command, user=self._user, check=True, capture_output=True, cwd=self._folder)
 
     def start(self) -> None:
         """Start, also after `kill`. The processes of the killed server need a moment to leave the data."""
@@ -51,28 +50,14 @@ class Postgres:
             assert time.monotonic() < deadline, "PostgreSQL did not start"
             time.sleep(0.2)
 
-    def kill(self) -> None:
-        """End the postmaster as a power cut would: `kill -9`."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-
-    def stop(self) -> None:
-        """End it in an orderly way."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)  # do not wait for clients
-            self._process.wait()
-
-    @property
-    def _data(self) -> str:
-        return str(self._folder / "data")
-
     def _starts(self) -> bool:
-        place = ["-D", self._data, "-k", str(self._folder), "-p", str(self._port), "-h", "127.0.0.1"]
+        command = [str(self._programs / "postgres"), "-D", self._data, "-k", str(self._folder)]
         self._process = subprocess.Popen(
-            [str(self._programs / "postgres"), *place],
-            user=self._user, stderr=subprocess.DEVNULL, cwd=self._folder,
-        )  # fmt: skip
+            [*command, "-p", str(self._port), "-h", "127.0.0.1"],
+            user=self._user,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder,
+        )
         while self._process.poll() is None:
             if self._answers():
                 return True
@@ -87,19 +72,33 @@ class Postgres:
             return True
         return False
 
+    def kill(self) -> None:
+        """End the postmaster as a power cut would: `kill -9`."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """End it at once, with its clients' connections."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait()
+
+    def remove(self) -> None:
+        shutil.rmtree(self._folder)
+
 
 @contextmanager
 def started(programs: Path) -> Iterator[Postgres]:
     """Start a server without data. Stop it at the end of the block."""
-    folder = Path(tempfile.mkdtemp(prefix="litsweep-postgres-"))
-    server = Postgres(programs, folder)
-    server.create()
+    server = Postgres(programs)
     try:
         server.start()
         yield server
     finally:
         server.stop()
-        shutil.rmtree(folder)
+        server.remove()
 
 
 @contextmanager

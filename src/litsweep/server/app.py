@@ -12,12 +12,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from litsweep.errors import LitsweepError
 from litsweep.server import file_stream, files
 from litsweep.server.auth import RequireKey
 from litsweep.server.backend import Backend
 from litsweep.server.dashboard import pages
 from litsweep.server.dashboard.state import DashboardState
+from litsweep.server.errors import UnavailableError
 from litsweep.server.graphql import endpoint
+from litsweep.server.housekeeping import Housekeeper
 from litsweep.server.monitor import Monitor
 from litsweep.server.notifier import Notifier
 from litsweep.server.settings import Settings
@@ -35,10 +38,20 @@ async def no_telemetry(request: Request) -> Response:
     return Response(status_code=404)
 
 
+def unavailable(request: Request, error: Exception) -> Response:
+    """Answer 503 with the reason. Clients repeat the request."""
+    return JSONResponse({"errors": [{"message": str(error)}]}, status_code=503)
+
+
+def log_end(error: LitsweepError) -> None:
+    """Log why the server must end. A server process ends; see `serve`."""
+    logger.error("%s", error)
+
+
 async def no_database(request: Request, error: Exception) -> Response:
     """Answer 503 while the database is away. Clients repeat the request."""
     logger.warning("the database does not answer: %s", str(error).partition("\n")[0])
-    return JSONResponse({"error": "the database does not answer; try again later"}, status_code=503)
+    return unavailable(request, UnavailableError("the database does not answer; try again later"))
 
 
 DATABASE_ERRORS = (OperationalError, InterfaceError, PendingRollbackError)
@@ -57,10 +70,11 @@ def create_app(settings: Settings) -> Starlette:
     guard = Middleware(RequireKey, keyring=backend.keyring)
     app = Starlette(
         routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])],
-        exception_handlers=dict.fromkeys(DATABASE_ERRORS, no_database),
+        exception_handlers={UnavailableError: unavailable, **dict.fromkeys(DATABASE_ERRORS, no_database)},
         lifespan=_lifespan,
     )
     app.state.backend = backend
+    app.state.end = log_end
     app.state.dashboard = DashboardState()
     return app
 
@@ -68,10 +82,12 @@ def create_app(settings: Settings) -> Starlette:
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     monitor = Monitor(app.state.backend)
-    notifier = Notifier(app.state.backend)
+    notifier, housekeeper = Notifier(app.state.backend), Housekeeper(app.state.backend, app.state.end)
     monitor.start()
     notifier.start()
+    housekeeper.start()
     yield
     await run_in_threadpool(notifier.stop)
+    await run_in_threadpool(housekeeper.stop)
     await run_in_threadpool(monitor.stop)
     app.state.backend.close()

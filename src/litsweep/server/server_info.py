@@ -17,5 +17,5 @@ def server_info(data_dir: Path) -> ServerInfo | None:
     """Return the server that uses or last used `data_dir`, or None after a clean exit."""
     try:
         return ServerInfo(**json.loads((data_dir / "server.json").read_text()))
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):  # the last two: a damaged file
         return None

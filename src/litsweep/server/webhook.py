@@ -27,7 +27,7 @@ def post(url: str, body: str, key: str) -> str | None:
     )
     attempt.start()
     attempt.join(TIMEOUT_SECONDS)
-    reason = outcome[0] if outcome else f"no answer within {TIMEOUT_SECONDS:g} s"
+    reason = outcome[0] if outcome else _too_late()
     return reason and f"{urlsplit(url).hostname} does not take it ({reason})"
 
 
@@ -41,7 +41,13 @@ def _post(url: str, body: str, key: str) -> str | None:
             return f"HTTP {error.code}"
     except (OSError, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        if isinstance(reason, TimeoutError):
+            return _too_late()
         return str(getattr(reason, "strerror", None) or reason)
     except Exception as error:  # the receiver's answer is not HTTP
         return type(error).__name__
     return None
+
+
+def _too_late() -> str:
+    return f"no answer within {TIMEOUT_SECONDS:g} s"
