@@ -27,15 +27,18 @@ log = logging.getLogger("litsweep.agent")
 class RunProcess:
     """The process of a run. `pid` leads the session of all its processes.
 
+    `start` is the size of the log, and `memory_kills` the number of kills for memory, before the run.
     `is_unwanted` is True once the search or the end of the sweep ends the run. Its result is then ignored.
     """
 
-    def __init__(self, run_id: str, pid: int, output: Path) -> None:
+    def __init__(
+        self, run_id: str, pid: int, output: Path, start: int = 0, memory_kills: int | None = None
+    ) -> None:
         self.run_id = run_id
         self.pid = pid
         self._output = output
-        self._start = _size(output)
-        self._memory_kills = host_memory_kills()
+        self._start = start
+        self._memory_kills = host_memory_kills() if memory_kills is None else memory_kills
         self._is_asked = False
         self.is_unwanted = False
         self._preempted = False
@@ -123,8 +126,9 @@ class Runner:
         how = invocation(self._template, command.program, args, params.with_suffix(".json"), environ)
         Path(environ[Variable.FAILURE_FILE]).unlink(missing_ok=True)
         parent = self._warm_parent(how, environ)
+        before = _size(self._output), host_memory_kills()  # a run may end before the next line
         pid = parent.fork(how.script, environ) if parent and how.script else self._exec(how, environ)
-        return RunProcess(command.run_id, pid, self._output)
+        return RunProcess(command.run_id, pid, self._output, *before)
 
     def _environment(self, run_id: str) -> dict[str, str]:
         path = self._api.path
