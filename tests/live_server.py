@@ -18,15 +18,16 @@ from pathlib import Path
 from litsweep.server.serve import serve
 from litsweep.server.settings import Settings
 logging.basicConfig(level=logging.INFO)
-serve(Settings(Path(sys.argv[1]), port=int(sys.argv[2])))
+serve(Settings(Path(sys.argv[1]), port=int(sys.argv[2]), database_url=sys.argv[3] or None))
 """
 
 
 class LiveServer:
     """A server on `data_dir`. It keeps its port when started again."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, database_url: str = "") -> None:
         self.data_dir = data_dir
+        self._database_url = database_url
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data_dir.with_name("server.log")
@@ -45,8 +46,9 @@ class LiveServer:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", SERVE, str(self.data_dir), str(self.port)], stdout=log, stderr=log
-            )
+                [sys.executable, "-c", SERVE, str(self.data_dir), str(self.port), self._database_url],
+                stdout=log, stderr=log,
+            )  # fmt: skip
         _wait_for(self.url + "/healthz", self._process, self.log)
 
     def kill(self) -> None:

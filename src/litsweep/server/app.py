@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -22,6 +23,7 @@ from litsweep.server.errors import RequestError, UnavailableError
 from litsweep.server.graphql import endpoint
 from litsweep.server.housekeeping import Housekeeper
 from litsweep.server.monitor import Monitor
+from litsweep.server.notifier import Notifier
 from litsweep.server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -52,6 +54,13 @@ def log_end(error: LitsweepError) -> None:
     logger.error("%s", error)
 
 
+async def no_database(request: Request, error: Exception) -> Response:
+    """Answer 503 while the database is away. Clients repeat the request."""
+    logger.warning("the database does not answer: %s", str(error).partition("\n")[0])
+    return unavailable(request, UnavailableError("the database does not answer; try again later"))
+
+
+DATABASE_ERRORS = (OperationalError, InterfaceError, PendingRollbackError)
 PUBLIC: list[BaseRoute] = [
     Route("/healthz", health),
     Route("/sdk/otel/{rest:path}", no_telemetry, methods=["GET", "POST"]),
@@ -67,7 +76,11 @@ def create_app(settings: Settings) -> Starlette:
     guard = Middleware(RequireKey, keyring=backend.keyring)
     app = Starlette(
         routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])],
-        exception_handlers={RequestError: refuse, UnavailableError: unavailable},
+        exception_handlers={
+            RequestError: refuse,
+            UnavailableError: unavailable,
+            **dict.fromkeys(DATABASE_ERRORS, no_database),
+        },
         lifespan=_lifespan,
     )
     app.state.backend = backend
@@ -80,13 +93,15 @@ def create_app(settings: Settings) -> Starlette:
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     backend = app.state.backend
-    monitor = Monitor(backend)
-    backend.sweeps.start(backend.settings.url)
+    monitor, notifier = Monitor(backend), Notifier(backend)
     housekeeper = Housekeeper(backend, app.state.end)
+    backend.sweeps.start(backend.settings.url)
     monitor.start()
+    notifier.start()
     housekeeper.start()
     yield
     await run_in_threadpool(backend.sweeps.stop)
+    await run_in_threadpool(notifier.stop)
     await run_in_threadpool(housekeeper.stop)
     await run_in_threadpool(monitor.stop)
     backend.close()

@@ -7,7 +7,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import uvicorn
@@ -17,15 +17,9 @@ from starlette.concurrency import run_in_threadpool
 from litsweep.errors import LitsweepError
 from litsweep.server.app import create_app
 from litsweep.server.port_holder import port_holder
+from litsweep.server.server_info import ServerInfo as ServerInfo
+from litsweep.server.server_info import server_info as server_info
 from litsweep.server.settings import Settings
-
-
-@dataclass(frozen=True)
-class ServerInfo:
-    """The address and process id of a running server, as in `server.json` of its data folder."""
-
-    url: str
-    pid: int
 
 
 def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = None) -> None:
@@ -182,14 +176,6 @@ def _announced(path: Path, info: ServerInfo) -> Iterator[None]:
         yield
     finally:
         path.unlink(missing_ok=True)
-
-
-def server_info(data_dir: Path) -> ServerInfo | None:
-    """Return the server that uses or last used `data_dir`, or None after a clean exit."""
-    try:
-        return ServerInfo(**json.loads((data_dir / "server.json").read_text()))
-    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):  # the last two: a damaged file
-        return None
 
 
 def _url(host: str, port: int) -> str:
