@@ -11,7 +11,7 @@ import wandb
 from litsweep.errors import LitsweepError
 from litsweep.launch.protocol import AgentApi, SweepPath, credentials, no_sweep
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.contract import FAILURE, Failure, RunState
+from litsweep.sweep.contract import FAILURE, RETRIED_AS, Failure, RunState
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value, metric_values, objective_value
 from litsweep.sweep.pareto import front_of_sweep, ranked_by
@@ -93,6 +93,11 @@ class SweepStatus:
     def unreported(self) -> int:
         """The number of runs that ended without starting a W&B run."""
         return sum(run.summary.get(FAILURE) == Failure.UNREPORTED for run in self.runs)
+
+    @property
+    def retried(self) -> int:
+        """The number of runs that `litsweep retry` has put back as other runs."""
+        return sum(RETRIED_AS in run.summary for run in self.runs)
 
     def count(self) -> Counter[str]:
         """Return the number of runs by the word for their state."""

@@ -93,6 +93,9 @@ def heartbeat(
         waiting = _dispatch_waiting(connection, agent, sweep, now, only_returned=is_capped)
         if waiting is not None:
             return [_run_command(sweep, waiting)]
+        if sweep.done_because is not None:
+            sweep_states.finish_if_done(connection, sweep)
+            return _leave(connection, agent, sweep)
     return [] if sweep.scheduler else _new_run(backend, agent, sweep, now)
 
 
@@ -238,10 +241,15 @@ def _store(
 def _nothing_to_do(
     connection: Connection, agent: AgentRecord, sweep: SweepRecord, live: LiveSweep
 ) -> list[Command]:
-    """Tell the agent to exit if the sweep is done. The agent stays while another agent may return a run."""
+    """Tell the agent to exit if the sweep is done."""
     if live.done_because is None:
         return []
     sweep_states.set_done(connection, sweep, live.done_because)
+    return _leave(connection, agent, sweep)
+
+
+def _leave(connection: Connection, agent: AgentRecord, sweep: SweepRecord) -> list[Command]:
+    """Tell the agent to exit, because its sweep gets no more runs, unless another agent may return a run."""
     alive = runs.alive_in_sweep(connection, sweep.id)
     if any(run.state is not RunState.RUNNING for run in alive):
         return []

@@ -76,7 +76,7 @@ class LiveSweep:
         """Tell the search what is new since the last refresh."""
         self._add_prior_runs(connection)
         for mark in runs.marks(connection, self.id):
-            known = self._known.get(mark.name)
+            known = self._known.get(mark.first_name)
             if known is None or known.mark != mark:
                 self._update(connection, mark, known)
 
@@ -89,7 +89,10 @@ class LiveSweep:
 
     def runs_to_stop(self) -> Sequence[StopDecision]:
         """Return the runs that early termination stops, each with its reason."""
-        return self._controller.runs_to_stop()
+        return [
+            StopDecision(self._last_name(decision.id), decision.reason)
+            for decision in self._controller.runs_to_stop()
+        ]
 
     @property
     def done_because(self) -> str | None:
@@ -104,12 +107,17 @@ class LiveSweep:
     def best_run(self) -> str | None:
         """Return the name of the best run so far, or None."""
         best = self._controller.best()
-        return None if best is None else best.id
+        return None if best is None else self._last_name(best.id)
+
+    def _last_name(self, id: str) -> str:
+        """Return the name of a run's last retry, or its own."""
+        mark = self._known[id].mark if id in self._known else None
+        return mark.name if mark else id
 
     def best_loss(self) -> float | None:
         """Return the best objective so far, or None."""
-        best = self.best_run()
-        return None if best is None else self._controller.objective(best)
+        best = self._controller.best()
+        return None if best is None else self._controller.objective(best.id)
 
     def _add_prior_runs(self, connection: Connection) -> None:
         """Tell the search once about the runs that `wandb sweep --prior_run` names."""
@@ -134,14 +142,14 @@ class LiveSweep:
         current = KnownRun(status) if known is None or has_restarted else known
         current.history.extend(self._rows(connection, run, current.lines))
         current.status, current.mark, current.lines = status, mark, status.history_lines
-        self._known[run.name] = current
+        self._known[mark.first_name] = current
         history = current.history or [self._other_values(run)]
         outcome = _outcome(status)
         if known is None:
             reason = reason_from_json(json.loads(run.reason)) if run.reason else None
-            self._controller.add(self._parameters(run), history, id=run.name, reason=reason, **outcome)
+            self._controller.add(self._parameters(run), history, id=mark.first_name, reason=reason, **outcome)
         else:
-            self._controller.tell(run.name, history, **outcome)
+            self._controller.tell(mark.first_name, history, **outcome)
 
     def _status(self, run: RunRecord) -> RunStatus:
         found = {name: find(run.summary_values, name) for name in sorted(self._metrics)}

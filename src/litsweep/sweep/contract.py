@@ -91,6 +91,7 @@ FAILURE_MESSAGE = "failure_message"
 CHECKPOINT = "checkpoint"  # the path of the best checkpoint
 MODEL_ARTIFACT = "model_artifact"
 ATTEMPTS = "attempts"  # how often agents have started the run
+RETRIED_AS = "retried_as"  # the name of the run that repeats this one
 STOP_REASON = "stop_reason"  # a `StopReason`
 
 

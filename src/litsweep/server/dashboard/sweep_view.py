@@ -43,7 +43,7 @@ def _head(sweep: SweepRecord, results: SweepResults, agents: int) -> dict[str, A
         "done_because": sweep.done_because,
         "method": config.method,
         "early_terminate": config.early_terminate.label if config.early_terminate else None,
-        "expected": sweep_states.expected_runs(config),
+        "expected": rows.expected(sweep_states.expected_runs(config), [r.run for r in results.runs]),
         "counts": rows.counts([result.run for result in results.runs]),
         "agents": agents,
         "warnings": warnings,

@@ -87,12 +87,23 @@ def _sampled_history(
 
 
 def _sample(rows: Sequence[tuple[int, dict[str, Any]]], spec: Mapping[str, Any]) -> list[dict[str, Any]]:
-    low, high = spec.get("minStep") or 0, spec.get("maxStep")
-    within = [row for step, row in rows if step >= low and (high is None or step <= high)]
+    low, samples = spec.get("minStep") or 0, spec.get("samples") or DEFAULT_SAMPLES
+    stop = _stop_step(low, spec.get("maxStep"), samples)
+    within = [row for step, row in rows if step >= low and (stop is None or step < stop)]
     keys = list(dict.fromkeys(spec.get("keys") or []))
     found = [row for row in (_pick(row, keys) for row in within) if row is not None]
-    samples = spec.get("samples") or DEFAULT_SAMPLES
-    return found if high is not None and high - low < samples else list(_spread(found, samples))
+    return found if stop is not None and stop - low <= samples else list(_spread(found, samples))
+
+
+def _stop_step(low: int, high: int | None, samples: int) -> int | None:
+    """Return the first step that is not wanted, or None.
+
+    Clients from 0.28 on ask for `samples` steps from `low` to `high` inclusive. For older ones `high` is
+    exclusive: for a whole page it is `low + samples`.
+    """
+    if high is None:
+        return None
+    return high + 1 if high - low == samples - 1 else high
 
 
 def _pick(row: dict[str, Any], keys: Sequence[str]) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ const link = (run) => el("a", { href: href(run), title: run.title }, run.title);
 const DONE_BECAUSE = {
   run_cap: "the run cap is reached",
   target: "a run has reached the target",
+  stopped: "the sweep was stopped, and only its retries run",
   exhausted: "every config of the search space has been tried",
 };
 
