@@ -1,7 +1,7 @@
 """The main flows of a stock client, one a function. They run in an environment that has only `wandb`.
 
-`python client_flows.py FLOW` runs one flow in the current folder against the server of the environment. It exits
-with 0 if the flow works.
+`python client_flows.py FLOW` runs one flow in the current folder against the server of the environment. It
+exits with 0 if the flow works.
 """
 
 import re
@@ -25,8 +25,10 @@ GRID = """
 program: train.py
 method: grid
 metric: {name: loss, goal: minimize}
-parameters: {a: {values: [1, 2, 3]}}
+parameters: {a: {values: [1, 2]}}
 """
+LOSS = {"name": "loss", "goal": "minimize"}
+SWEEP = {"method": "grid", "metric": LOSS, "parameters": {"a": {"values": [1, 2]}}}
 RANDOM = """
 program: train.py
 method: random
@@ -76,9 +78,7 @@ def resume() -> None:
         live.finish(exit_code=1)
     with wandb.init(project="clients", id="resumed", resume="must") as live:
         assert live.resumed
-        print("step", live.step)
         live.log({"row": 1})
-        print("step", live.step)
     read = wandb.Api().run(f"{HOME}/resumed")
     assert read.state == "finished" and [(row["_step"], row["row"]) for row in read.scan_history()] == [
         (0, 0),
@@ -108,10 +108,15 @@ def agent() -> None:
     cli("agent", sweep)
     read = wandb.Api().sweep(sweep)
     assert read.state == "FINISHED", read.state
-    assert [run.state for run in read.runs] == ["finished"] * 3
-    assert sorted(run.config["a"] for run in read.runs) == [1, 2, 3]
+    assert [run.state for run in read.runs] == ["finished"] * 2
+    assert [config_of(run.id) for run in read.runs] == [{"a": 1}, {"a": 2}]
     best = read.best_run()
-    assert best is not None and best.config["a"] == 2
+    assert best is not None and config_of(best.id) == {"a": 2}
+
+
+def config_of(run: str) -> dict[str, object]:
+    """Return a run's config. In a list of runs, client 0.25.1 shows an empty one, whatever the server."""
+    return dict(wandb.Api().run(f"{HOME}/{run}").config)
 
 
 def function() -> None:
@@ -141,7 +146,8 @@ def api() -> None:
             for step in range(10):
                 live.log({"loss": value / (step + 1)})
     read = wandb.Api()
-    found = read.runs("local/read", filters={"config.a": {"$gte": 2}}, order="-summary_metrics.loss")
+    wanted = {"config.a": {"$gte": 2}}
+    found = read.runs("local/read", filters=wanted, order="-summary_metrics.loss", lazy=False)
     assert [run.config["a"] for run in found] == [3, 2]
     assert len(read.runs("local/read", filters={"$and": [{"state": "finished"}, {"group": "g"}]})) == 3
     assert len(found[0].history(samples=5, pandas=False)) == 5

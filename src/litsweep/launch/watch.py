@@ -50,6 +50,12 @@ class RunStatus:
         return state_word(self.state, self.stopped_early, self.summary.get(FAILURE))
 
     @property
+    def failure(self) -> Failure | None:
+        """The failure in the run's summary; None if there is none, or another text under that name."""
+        named = self.summary.get(FAILURE)
+        return Failure(named) if named in tuple(Failure) else None
+
+    @property
     def is_broken(self) -> bool:
         """True if the run ended with an error, as `Run.is_broken`."""
         return self.state.is_broken_by(self.summary.get(FAILURE))

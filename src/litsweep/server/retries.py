@@ -18,10 +18,10 @@ from litsweep.server.store import runs, sweeps
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.server.wire_json import dumps
-from litsweep.sweep.contract import RETRIED_AS, RunState
+from litsweep.sweep.contract import RETRIED_AS
 from litsweep.sweep.reason import RunId, SuggestionReason, UnknownReason
 from litsweep.sweep.reasons import RetryReason, reason_from_json
-from litsweep.sweep.run import STOPPED_EARLY, state_word
+from litsweep.sweep.run import has_result, state_word
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _refusal(attempts: Sequence[RunRecord], name: str, limit: int) -> str | None
     word = _word(last)
     if last.is_alive:
         return f"{subject} has not ended; it is {word}"
-    if word in (RunState.FINISHED, STOPPED_EARLY):
+    if has_result(last.state, last.is_stopped_early, last.failure):
         return f"{subject} has a result; it is {word}"
     if last.args is None:
         return "the sweep did not suggest its config; start it again yourself"

@@ -42,6 +42,11 @@ class RunState(_Words):
         """True while the run may still log metrics."""
         return self in (RunState.PENDING, RunState.RUNNING, RunState.PREEMPTING, RunState.PREEMPTED)
 
+    @property
+    def is_running(self) -> bool:
+        """True while the run has a process, as far as the server knows."""
+        return self in (RunState.RUNNING, RunState.PREEMPTING)
+
     def is_broken_by(self, failure: object) -> bool:
         """Return True if a run with this `failure` ended with an error, its own or the machine's.
 

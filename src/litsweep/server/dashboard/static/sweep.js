@@ -5,6 +5,7 @@ import { axis, colour, draw, sensibleRange } from "./charts.js";
 import { badge, definitions, el, empty, fill, soft } from "./dom.js";
 import { ago, duration, elapsed, extreme, goals, number, plural, time, value } from "./format.js";
 import { drawFront, frontTile } from "./front.js";
+import { showGrid } from "./grid.js";
 import { drawParallel } from "./parallel.js";
 import { poll } from "./poll.js";
 import { progress } from "./progress.js";
@@ -201,6 +202,7 @@ poll(`/-/data${location.pathname}`, async (data) => {
     fill("runs", runTable.element);
   }
   runTable.show(data.runs);
+  if (data.grid) showGrid(data, href);
   if (data.parallel) drawParallel(document.getElementById("parallel"), data, href);
   else fill("parallel", empty("This chart needs a parameter to search and two runs with a result."));
   if (best === null) {
