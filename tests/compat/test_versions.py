@@ -41,4 +41,4 @@ def test_the_document_describes_each_flow() -> None:
 def test_the_flows_import_only_the_client() -> None:
     script = Path(versions.__file__).with_name("client_flows.py").read_text()
     imported = re.findall(r"^ *(?:import|from) (\w+)", script, re.MULTILINE)
-    assert set(imported) <= {"re", "subprocess", "sys", "time", "collections", "pathlib", "wandb"}
+    assert set(imported) <= {"re", "subprocess", "sys", "time", "collections", "pathlib", "typing", "wandb"}

@@ -48,12 +48,12 @@ def install(version: str, folder: Path) -> Client:
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
     wanted = "wandb" if version == NEWEST else f"wandb=={version}"
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wanted]
-    done = _run(pip, os.environ, folder, _INSTALL_TIMEOUT)
+    pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", wanted]
+    done = _run(python, pip, os.environ, folder, _INSTALL_TIMEOUT)
     if done.returncode != 0:
         raise NoClientError(done.stderr.strip().rpartition("\n")[2] or f"pip: exit {done.returncode}")
-    asked = [python, "-c", "import importlib.metadata as m; print(m.version('wandb'))"]
-    return Client(_run(asked, os.environ, folder, _INSTALL_TIMEOUT).stdout.strip(), python)
+    asked = ["-c", "import importlib.metadata as m; print(m.version('wandb'))"]
+    return Client(_run(python, asked, os.environ, folder, _INSTALL_TIMEOUT).stdout.strip(), python)
 
 
 def try_flow(flow: str, client: Client, server: LiveServer, folder: Path) -> str | None:
@@ -64,17 +64,19 @@ def try_flow(flow: str, client: Client, server: LiveServer, folder: Path) -> str
     env["PATH"] = f"{client.python.parent}{os.pathsep}{env['PATH']}"
     env.pop("PYTHONPATH", None)
     try:
-        done = _run([client.python, _SCRIPT, flow], env, own, _FLOW_TIMEOUT)
+        done = _run(client.python, [str(_SCRIPT), flow], env, own, _FLOW_TIMEOUT)
     except subprocess.TimeoutExpired as error:
-        return f"{error}\n{error.stdout}\n{error.stderr}"
+        return f"{error}: {error.stderr!r}"
     return None if done.returncode == 0 else done.stdout + done.stderr
 
 
 def _run(
-    command: Sequence[str | Path], env: Mapping[str, str], folder: Path, timeout: float
+    python: Path, args: Sequence[str], env: Mapping[str, str], folder: Path, timeout: float
 ) -> subprocess.CompletedProcess[str]:
-    options = {"env": env, "cwd": folder, "timeout": timeout}
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
+    command = [str(python), *args]
+    return subprocess.run(
+        command, env=env, cwd=folder, timeout=timeout, capture_output=True, text=True, check=False
+    )
 
 
 def try_all(client: Client, folder: Path) -> dict[str, str | None]:

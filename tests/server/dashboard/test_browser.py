@@ -170,7 +170,9 @@ def test_nothing_sticks_out_of_a_narrow_window(
 def test_a_grid_shows_its_points(page: Page, live: tuple[LiveServer, str]) -> None:
     page.goto("/local/grid")
     page.get_by_role("link", name="grid", exact=True).last.click()
-    expect(page.locator("#grid-counts")).to_have_text("grid of 4 points: 1 done, 1 running, 1 open, 1 given up")
+    expect(page.locator("#grid-counts")).to_have_text(
+        "grid of 4 points: 1 done, 1 running, 1 open, 1 given up"
+    )
     points = page.get_by_role("table", name="Points of the grid")
     for row in ("0.01adamdonebest", "0.01sgdgiven uplost", "0.1adamrunninggoing", "0.1sgdopen"):
         expect(points.get_by_role("row").filter(has_text=row)).to_be_visible()

@@ -37,9 +37,11 @@ export function showGrid(data, href) {
     fill("grid", points.element);
   }
   const titles = new Map(data.runs.map((run) => [run.name, run.title]));
-  points.show(data.grid.points.map((point, index) => ({
-    ...point,
-    index,
-    title: titles.get(point.run) ?? null,
-  })));
+  points.show(
+    data.grid.points.map((point, index) => ({
+      ...point,
+      index,
+      title: titles.get(point.run) ?? null,
+    })),
+  );
 }
