@@ -93,7 +93,7 @@ def resume() -> None:
 
 
 def artifacts() -> None:
-    """Log two versions of an artifact, use one in another run, download it and find it by its alias."""
+    """Log two versions of an artifact, use one in another run, download it, and find both."""
     for text in ("one", "two"):
         Path("data.txt").write_text(text)
         made = wandb.Artifact("data", type="dataset", metadata={"text": text})
@@ -106,6 +106,39 @@ def artifacts() -> None:
     latest = wandb.Api().artifact(f"{HOME}/data:latest")
     assert latest.metadata == {"text": "two"} and latest.version == "v1"
     assert [run.id for run in wandb.Api().artifact(f"{HOME}/data:one").used_by()] == [live.id]
+    assert [each.name for each in wandb.Api().run(f"{HOME}/{live.id}").used_artifacts()] == ["data:v0"]
+    assert {each.version for each in wandb.Api().artifacts("dataset", f"{HOME}/data")} == {"v0", "v1"}
+    assert [each.name for each in wandb.Api().artifact_type("dataset", HOME).collections()] == ["data"]
+
+
+def offline() -> None:
+    """Log a run offline and sync it."""
+    with wandb.init(project="clients", mode="offline", id="offline") as live:
+        for value in range(5):
+            live.log({"value": value})
+    cli("sync", str(Path(live.dir).parent))
+    read = wandb.Api().run(f"{HOME}/offline")
+    assert read.state == "finished" and [row["value"] for row in read.scan_history()] == [0, 1, 2, 3, 4]
+
+
+def edit() -> None:
+    """Change a run's config, summary, tags, name and files with the public API, and delete the run."""
+    with wandb.init(project="clients", id="edited", config={"a": 1}) as live:
+        live.log({"loss": 1})
+    run = wandb.Api().run(f"{HOME}/edited")
+    run.config["b"], run.name = 2, "renamed"
+    run.tags.append("new")
+    run.update()
+    run.summary.update({"test": 0.5})
+    Path("later.txt").write_text("text")
+    run.upload_file("later.txt")
+    read = wandb.Api().run(f"{HOME}/edited")
+    assert (dict(read.config), read.name, list(read.tags)) == ({"a": 1, "b": 2}, "renamed", ["new"])
+    assert read.summary["test"] == 0.5 and read.summary["loss"] == 1
+    with read.file("later.txt").download(root="later", replace=True) as text:
+        assert text.read() == "text"
+    read.delete()
+    assert "edited" not in [each.id for each in wandb.Api().runs(HOME)]
 
 
 def agent() -> None:
@@ -159,6 +192,7 @@ def api() -> None:
     assert len(found[0].history(samples=5, pandas=False)) == 5
     rows = [row["loss"] for row in found[1].scan_history(keys=["loss"], page_size=3)]
     assert rows[:2] == [2, 1], rows
+    assert [row["loss"] for row in found[1].scan_history(keys=["loss"], max_step=2)] == [2, 1]
     sweep = wandb.sweep(SWEEP, project="read")
     assert [each.id for each in read.project("read", "local").sweeps()] == [sweep]
     assert "read" in [project.name for project in read.projects("local")]
@@ -180,7 +214,7 @@ def states() -> None:
 
 
 FLOWS: dict[str, Callable[[], None]] = {
-    each.__name__: each for each in (run, resume, artifacts, agent, function, api, states)
+    each.__name__: each for each in (run, resume, artifacts, offline, edit, agent, function, api, states)
 }
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
             bucket = replace(bucket, history_lines=_first_line(connection, bucket))
     if known.sweep_id is not None:
         info.context.backend.sweeps.mark_changed(known.sweep_id)
-    return {"bucket": bucket, "inserted": inserted}
+    return {"bucket": bucket, "inserted": inserted, "server_settings": {"server_messages": []}}
 
 
 def _start(connection: Connection, context: Context, input: Input) -> tuple[RunRecord, bool]:
