@@ -15,7 +15,7 @@ from litsweep.server.store import runs, sweeps
 from litsweep.sweep.config import parse_sweep
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import STOP_RUN
-from tests.server.test_dispatch import GRID, RANDOM, Sweep
+from tests.server.test_dispatch import GRID, HYPERBAND, RANDOM, Sweep
 
 RETRY = """
 mutation RetryRuns($input: RetryRunsInput!) {
@@ -200,3 +200,17 @@ def test_sweeps_that_have_no_retries(graphql: GraphQL, stream: Stream) -> None:
     assert "wandb sweep --resume" in retry(sweep, failed)["error"]
     queued = Sweep(graphql, stream, {**RANDOM, "method": "custom", "scheduler": {"engine": "optuna"}})
     assert "its own scheduler" in retry(queued, failed)["error"]
+
+
+def test_early_termination_stops_a_retry(graphql: GraphQL, stream: Stream, backend: Backend) -> None:
+    sweep = Sweep(graphql, stream, HYPERBAND)
+    agent = sweep.agent()
+    failed = run_to_end(sweep, agent, 1)
+    for _ in range(3):
+        run_to_end(sweep, agent, 0, *([0.1] * 8))
+    retry(sweep, failed)
+    again = sweep.start(agent)
+    sweep.log(again, 0, *([9.0] * 4))
+    Monitor(backend).run_once()
+    stopped = {edge["node"]["name"]: edge["node"]["stopped"] for edge in sweep.read["runs"]["edges"]}
+    assert [name for name, is_stopped in stopped.items() if is_stopped] == [again]

@@ -97,8 +97,9 @@ class SweepStatus:
 
     @property
     def unreported(self) -> int:
-        """The number of runs that ended without starting a W&B run."""
-        return sum(run.summary.get(FAILURE) == Failure.UNREPORTED for run in self.runs)
+        """The number of runs that ended without starting a W&B run, and were not retried."""
+        latest = [run for run in self.runs if RETRIED_AS not in run.summary]
+        return sum(run.summary.get(FAILURE) == Failure.UNREPORTED for run in latest)
 
     @property
     def retried(self) -> int:

@@ -22,7 +22,7 @@ from litsweep.server.store.runs import RunMark, RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import number, with_numbers
 from litsweep.sweep.config import parse_sweep
-from litsweep.sweep.contract import Failure, RunState
+from litsweep.sweep.contract import RETRIED_AS, Failure, RunState
 from litsweep.sweep.early_termination.rule import StopDecision
 from litsweep.sweep.reasons import reason_from_json
 from litsweep.sweep.run import Suggestion
@@ -125,7 +125,7 @@ class LiveSweep:
             return
         found = runs.of_project(connection, self._project_id)
         for run in run_filters.select(found, self._prior_runs):
-            if run.sweep_id != self.id:
+            if run.sweep_id != self.id and RETRIED_AS not in run.summary_values:
                 history = self._rows(connection, run, 0)
                 parameters, outcome = self._parameters(run), _outcome(self._status(run))
                 self._controller.add(parameters, history, id=run.name, is_prior=True, **outcome)
