@@ -125,7 +125,7 @@ def edit() -> None:
     """Change a run's config, summary, tags, name and files with the public API, and delete the run."""
     with wandb.init(project="clients", id="edited", config={"a": 1}) as live:
         live.log({"loss": 1})
-    run = wandb.Api().run(f"{HOME}/edited")
+    run: Any = wandb.Api().run(f"{HOME}/edited")
     run.config["b"], run.name = 2, "renamed"
     run.tags.append("new")
     run.update()
