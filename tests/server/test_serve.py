@@ -1,14 +1,17 @@
 """The server process."""
 
 import json
+import os
+import signal
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from litsweep.cli import main
 from litsweep.errors import LitsweepError
-from litsweep.server.serve import serve, server_info
+from litsweep.server.serve import ServerInfo, serve, server_info
 from litsweep.server.settings import Settings
 from tests.live_server import LiveServer
 
@@ -62,3 +65,22 @@ def test_everything_but_the_health_check_needs_the_key(server: LiveServer) -> No
         303,
         "/login?next=%2Flocal%2Fp%3Ftab%3D1",
     )
+
+
+def test_one_server_on_one_sqlite_file_outside_its_folder(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    said: list[str] = []
+
+    def try_another(_: ServerInfo) -> None:
+        with pytest.raises(LitsweepError) as caught:
+            serve(Settings(tmp_path / "second", database_url=url))
+        said.append(str(caught.value))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    serve(Settings(tmp_path / "first", database_url=url), try_another)
+    assert said == [
+        f"--database-url: {tmp_path / 'shared.db'} is in use by another litsweep server: use that one"
+    ]
+    (tmp_path / "first" / "litsweep.db").write_text("of an earlier start")
+    assert main(["backup", str(tmp_path / "copy.tar"), "--data-dir", str(tmp_path / "first")]) == 0
+    assert main(["restore", str(tmp_path / "copy.tar"), "--data-dir", str(tmp_path / "copy")]) == 0

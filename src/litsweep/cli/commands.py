@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from litsweep.cli import best, check, env, jobs, launch, retry, run, scheduler, serve
+from litsweep.cli import backup, best, check, delete, env, jobs, launch, retry, run, scheduler, serve
 
-COMMANDS = (run, serve, env, check, launch, jobs, best, retry, scheduler)
+COMMANDS = (run, serve, env, check, launch, jobs, best, retry, backup, delete, scheduler)
 
 
 def execute(argv: Sequence[str] | None) -> int:

@@ -1,5 +1,6 @@
 """The ASGI application, with all its routes."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,14 +11,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from litsweep.errors import LitsweepError
 from litsweep.server import file_stream, files
 from litsweep.server.auth import RequireKey
 from litsweep.server.backend import Backend
 from litsweep.server.dashboard import pages
 from litsweep.server.dashboard.state import DashboardState
+from litsweep.server.errors import UnavailableError
 from litsweep.server.graphql import endpoint
+from litsweep.server.housekeeping import Housekeeper
 from litsweep.server.monitor import Monitor
 from litsweep.server.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 async def health(request: Request) -> Response:
@@ -28,6 +34,16 @@ async def health(request: Request) -> Response:
 async def no_telemetry(request: Request) -> Response:
     """Answer 404, so that clients turn their telemetry off. They send no key with this request."""
     return Response(status_code=404)
+
+
+def unavailable(request: Request, error: Exception) -> Response:
+    """Answer 503 with the reason. Clients repeat the request."""
+    return JSONResponse({"errors": [{"message": str(error)}]}, status_code=503)
+
+
+def log_end(error: LitsweepError) -> None:
+    """Log why the server must end. A server process ends; see `serve`."""
+    logger.error("%s", error)
 
 
 PUBLIC: list[BaseRoute] = [
@@ -43,8 +59,13 @@ def create_app(settings: Settings) -> Starlette:
     """Return the application for `settings.data_dir`. Create this folder if it does not exist."""
     backend = Backend.open(settings)
     guard = Middleware(RequireKey, keyring=backend.keyring)
-    app = Starlette(routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])], lifespan=_lifespan)
+    app = Starlette(
+        routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])],
+        exception_handlers={UnavailableError: unavailable},
+        lifespan=_lifespan,
+    )
     app.state.backend = backend
+    app.state.end = log_end
     app.state.dashboard = DashboardState()
     return app
 
@@ -52,7 +73,10 @@ def create_app(settings: Settings) -> Starlette:
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     monitor = Monitor(app.state.backend)
+    housekeeper = Housekeeper(app.state.backend, app.state.end)
     monitor.start()
+    housekeeper.start()
     yield
+    await run_in_threadpool(housekeeper.stop)
     await run_in_threadpool(monitor.stop)
     app.state.backend.close()

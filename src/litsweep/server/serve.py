@@ -31,15 +31,20 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
     """Serve until SIGINT or SIGTERM. Call `on_ready` when the server accepts connections.
 
     Raises:
-        LitsweepError: the data folder cannot be used, the port is taken, or another server uses the data.
+        LitsweepError: the data folder cannot be used, the port is taken, or another server uses the data. The
+            last can also happen later: another server takes a PostgreSQL database after its restart.
     """
     make_data_dir(settings.data_dir)
-    with _data_lock(settings.data_dir), listening(settings) as listener:
+    with _data_lock(settings.data_dir), _database_lock(settings), listening(settings) as listener:
         info = ServerInfo(_url(settings.host, listener.getsockname()[1]), os.getpid())
         app = create_app(settings)
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
         with _announced(settings.data_dir / "server.json", info):
-            _Server(config, info, on_ready).run(sockets=[listener])
+            server = _Server(config, info, on_ready)
+            app.state.end = server.end
+            server.run(sockets=[listener])
+    if server.failure is not None:
+        raise server.failure
 
 
 class _Server(uvicorn.Server):
@@ -51,6 +56,12 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._info = info
         self._on_ready = on_ready
+        self.failure: LitsweepError | None = None
+
+    def end(self, failure: LitsweepError) -> None:
+        """End the server because of an error."""
+        self.failure = failure
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -90,6 +101,25 @@ def _data_lock(data_dir: Path) -> Iterator[None]:
         raise LitsweepError(
             f"{data_dir} is in use by a server{where}: use that one, stop it, or give another --data-dir"
         ) from None
+    with held:
+        yield
+
+
+@contextmanager
+def _database_lock(settings: Settings) -> Iterator[None]:
+    """Lock a SQLite database outside the data folder, for the same reason. PostgreSQL has `Claim`."""
+    path = settings.sqlite_file
+    if path is None or path.parent == settings.data_dir or not path.parent.is_dir():
+        yield
+        return
+    try:
+        held = FileLock(f"{path}.lock", blocking=False).acquire()
+    except Timeout:
+        raise LitsweepError(
+            f"--database-url: {path} is in use by another litsweep server: use that one"
+        ) from None
+    except OSError as error:
+        raise LitsweepError(f"--database-url: {path}.lock cannot be used ({error.strerror})") from None
     with held:
         yield
 
@@ -145,7 +175,7 @@ def server_info(data_dir: Path) -> ServerInfo | None:
     """Return the server that uses or last used `data_dir`, or None after a clean exit."""
     try:
         return ServerInfo(**json.loads((data_dir / "server.json").read_text()))
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):  # the last two: a damaged file
         return None
 
 

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from litsweep.errors import LitsweepError
 from litsweep.server.backend import backend_of
-from litsweep.server.errors import NotFoundError
+from litsweep.server.errors import NotFoundError, UnavailableError
 from litsweep.server.graphql.context import Context
 from litsweep.server.graphql.schema import build_schema
 
@@ -67,7 +67,7 @@ def _status(result: ExecutionResult) -> int:
     causes = [error.original_error for error in result.errors or ()]
     if any(isinstance(cause, NotFoundError) for cause in causes):
         return 404
-    return 503 if any(isinstance(cause, OperationalError) for cause in causes) else 200
+    return 503 if any(isinstance(cause, OperationalError | UnavailableError) for cause in causes) else 200
 
 
 routes: list[BaseRoute] = [Route("/graphql", graphql, methods=["POST"])]
