@@ -29,7 +29,7 @@ HEADINGS = ("client", *FLOWS, "tried on")
 
 _SCRIPT = Path(__file__).with_name("client_flows.py")
 _INSTALL_TIMEOUT = 300
-_FLOW_TIMEOUT = 180
+_FLOW_TIMEOUT = 300
 _AT_A_TIME = 3
 
 

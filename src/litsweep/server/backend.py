@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 from litsweep.errors import LitsweepError
 from litsweep.server.auth import Keyring, api_key
 from litsweep.server.blobs import BlobStore
+from litsweep.server.contacts import Contacts
 from litsweep.server.database import Database
 from litsweep.server.live_sweep import LiveSweeps
 from litsweep.server.settings import Settings
@@ -15,13 +16,14 @@ from litsweep.server.sqlite_file import DATABASE, DATABASE_KIND, require_content
 
 @dataclass(frozen=True)
 class Backend:
-    """The settings, the data, the key and the live sweeps of one server."""
+    """The settings, the data, the key, the live sweeps and the contacts of one server."""
 
     settings: Settings
     database: Database
     blobs: BlobStore
     keyring: Keyring
     sweeps: LiveSweeps
+    contacts: Contacts
 
     @classmethod
     def open(cls, settings: Settings) -> "Backend":
@@ -43,7 +45,8 @@ class Backend:
         where = settings.sqlite_file if settings.database_url else None
         kind = f"{database.kind} {where.absolute()}" if where else database.kind
         (settings.data_dir / DATABASE_KIND).write_text(kind + "\n")
-        return cls(settings, database, blobs, Keyring(api_key(settings.data_dir)), LiveSweeps())
+        keyring = Keyring(api_key(settings.data_dir))
+        return cls(settings, database, blobs, keyring, LiveSweeps(), Contacts())
 
     def close(self) -> None:
         """Close the database."""
