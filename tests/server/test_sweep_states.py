@@ -43,6 +43,8 @@ def act(connection: Connection, event: str, sweep: SweepRecord) -> None:
             sweep_states.begin(connection, sweep.id)
         case ["set_state", state]:
             sweep_states.set_state(connection, sweep, state)
+        case ["reopen"]:
+            sweep_states.reopen(connection, sweep)
         case ["change_config"]:
             sweep_states.change_config(connection, sweep, config="{}")
         case ["finish_if_done"]:
@@ -58,7 +60,7 @@ def test_the_table_has_every_state_and_every_event() -> None:
     assert {state for _, state in TABLE} == set(SweepState)
     named = {event.partition(",")[0].split()[0] for event in events}
     assert named == transitions.functions(sweep_states) - {"create", "expected_runs", "is_capped"}
-    assert len(TABLE) == len(events) * len(SweepState) and len(events) == 10
+    assert len(TABLE) == len(events) * len(SweepState) and len(events) == 11
 
 
 @pytest.mark.parametrize("event", sorted({event for event, _ in TABLE}))
@@ -76,6 +78,7 @@ def test_each_transition(backend: Backend, event: str) -> None:
     [
         ("set_state RUNNING", None),
         ("set_state PAUSED", "target"),
+        ("reopen", "target"),
         ("change_config", None),
         ("finish_if_done", "target"),
         ("set_done", "exhausted"),

@@ -14,8 +14,12 @@ from litsweep.cli.server_address import find_sweep, use_server
 from litsweep.errors import LitsweepError, count
 from litsweep.launch import slurm
 from litsweep.launch.directory import SweepEntry, directory
-from litsweep.launch.watch import SweepWatch
-from litsweep.sweep.run import unreported_warning
+from litsweep.launch.watch import SweepStatus, SweepWatch
+from litsweep.search.ledger import grid_ledger
+from litsweep.sweep.run import Run, unreported_warning
+
+LISTED_POINTS = 40
+"""`litsweep status` lists the points of a grid up to this size."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -71,6 +75,7 @@ def _show_sweep(sweep: str, console: Console) -> None:
     status = SweepWatch(sweep).read()
     line = f"{status.path}  {status.state.lower()}  {_runs(status.count())}"
     console.print(line, highlight=False, markup=False, overflow="fold")
+    _show_grid(status, console)
     if status.unreported:
         console.print(unreported_warning(status.unreported), highlight=False, overflow="fold")
     if (best := status.best()) and status.metric:
@@ -79,6 +84,25 @@ def _show_sweep(sweep: str, console: Console) -> None:
     with contextlib.suppress(LitsweepError):  # without Slurm the runs are still shown
         tasks = slurm.status(sweep)
         console.print(_table(tasks) if tasks else "no agents on Slurm")
+
+
+def _show_grid(status: SweepStatus, console: Console) -> None:
+    """Print the ledger of a grid search, and its points if they are few."""
+    runs = (
+        Run(run.id, run.parameters, run.state, failure=run.failure, stopped_early=run.stopped_early)
+        for run in status.runs
+    )
+    ledger = grid_ledger(status.config, runs)
+    if ledger is None:
+        return
+    console.print(str(ledger), highlight=False, markup=False, overflow="fold")
+    if len(ledger.points) > LISTED_POINTS:
+        return
+    varied = [p.name for p in status.config.space.parameters if p.distribution.grid_size > 1]
+    for point in ledger.points:
+        values = ", ".join(f"{name}={point.parameters[name]}" for name in varied if name in point.parameters)
+        line = f"  {point.state:<8}  {point.run or '-':<8}  {values}"
+        console.print(line, highlight=False, markup=False, overflow="fold")
 
 
 def _table(tasks: list[slurm.Task]) -> Table:

@@ -170,7 +170,8 @@ class SummaryLine:
         ended = len(status.runs) - len(status.alive)
         self._ended_before = ended if self._ended_before is None else self._ended_before
         counted = None if self._count is None else self._ended_before + self._count
-        bounds = [n for n in (status.config.max_runs, counted) if n is not None]
+        most = status.config.max_runs
+        bounds = [n for n in (None if most is None else most + status.retried, counted) if n is not None]
         return min(bounds) if bounds else None
 
     def _tail(self, status: SweepStatus, total: int | None) -> str:

@@ -18,7 +18,7 @@ import yaml
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.variables import Http, check_folder, check_values, client_settings
-from litsweep.sweep.contract import AGENT_NAME, RunState
+from litsweep.sweep.contract import AGENT_NAME, RETRIED_AS, RunState
 
 CREDENTIALS = ("WANDB_BASE_URL", "WANDB_API_KEY")
 
@@ -36,13 +36,19 @@ _RUN = """query Run($entity: String!, $project: String!, $name: String!) {
   project(name: $project, entityName: $entity) { run(name: $name) { id name state summaryMetrics } } }"""
 _CRASHED = """query Runs($entity: String!, $project: String!, $filters: JSONString!) {
   project(name: $project, entityName: $entity) {
-    runs(filters: $filters, first: 500) { edges { node { name } } } } }"""
+    runs(filters: $filters, first: 500) { edges { node { name summaryMetrics } } } } }"""
 _STOPPED = """query Stopped($entity: String, $project: String, $sweep: String!) {
   project(name: $project, entityName: $entity) {
     sweep(sweepName: $sweep) { runs { edges { node { name stopped } } } } } }"""
 _RESUME = """mutation Resume($id: ID!) { upsertSweep(input: {id: $id, state: "RUNNING"}) { sweep { id } } }"""
 _UPSERT = """mutation UpsertBucket($id: String, $summaryMetrics: JSONString) {
   upsertBucket(input: {id: $id, summaryMetrics: $summaryMetrics}) { bucket { id } } }"""
+
+_RETRY = """mutation RetryRuns($input: RetryRunsInput!) {
+  retryRuns(input: $input) {
+    sweep { state }
+    retried { attempt why run { name displayName } repeats { name displayName } }
+    refused { name why } } }"""
 
 
 class SweepGoneError(LitsweepError):
@@ -117,8 +123,6 @@ class GraphqlApi:
 
     def _call(self, query: str, **variables: Any) -> dict[str, Any]:
         body = self._post(f"{self.base_url}/graphql", {"query": query, "variables": variables})
-        if body.get("errors"):
-            raise UnreachableError(f"{self.base_url}: {body['errors'][0].get('message')}", is_answer=True)
         if not isinstance(body.get("data"), dict):
             raise UnreachableError(f"{self.base_url} answered without data")
         return dict(body["data"])
@@ -135,12 +139,15 @@ class GraphqlApi:
                 f"{self.base_url} refuses the key: set WANDB_API_KEY, or run `wandb login` "
                 "(`litsweep env` prints the key of an embedded backend)"
             )
-        if not answer.ok:
-            raise UnreachableError(f"{self.base_url} answered {answer.status_code}: {answer.text[:300]}")
         try:
-            return dict(answer.json())
+            found = dict(answer.json())
         except (ValueError, TypeError):
-            raise UnreachableError(f"{self.base_url} answered no JSON object: {answer.text[:300]}") from None
+            found = {}
+        if found.get("errors") and answer.status_code < 500:
+            raise UnreachableError(f"{self.base_url}: {found['errors'][0].get('message')}", is_answer=True)
+        if not answer.ok or not found:
+            raise UnreachableError(f"{self.base_url} answered {answer.status_code}: {answer.text[:300]}")
+        return found
 
     def _subject(self) -> str:
         """Return what a request is about, for messages."""
@@ -176,11 +183,32 @@ class AgentApi(GraphqlApi):
         """Reopen a finished sweep."""
         self._call(_RESUME, id=storage_id)
 
+    def retry(self, runs: Sequence[str], states: Sequence[str], limit: int) -> dict[str, Any]:
+        """Run the configs of ended runs again. Return the sweep's state, the new runs and the refused ones.
+
+        Raises LitsweepError if the server is not litsweep's own.
+        """
+        path, chosen = self.path, {"runs": list(runs), "states": list(states), "limit": limit}
+        home = {"entityName": path.entity, "projectName": path.project, "sweep": path.id}
+        try:
+            answer = self._call(_RETRY, input={**home, **chosen})["retryRuns"]
+        except UnreachableError as error:
+            if "RetryRuns" not in str(error) and "retryRuns" not in str(error):
+                raise
+            answer = None
+        if answer is None:
+            raise LitsweepError(
+                f"{self.base_url} cannot retry runs: only the embedded backend of this version can; "
+                "on W&B's cloud, create a sweep with the configs that failed"
+            )
+        return dict(answer)
+
     def crashed(self) -> list[str]:
-        """Return the crashed runs of the sweep."""
+        """Return the crashed runs of the sweep, except those that `litsweep retry` has put back."""
         filters = json.dumps({"$and": [{"sweep": self.path.id}, {"state": RunState.CRASHED}]})
         answer = self._call(_CRASHED, entity=self.path.entity, project=self.path.project, filters=filters)
-        return [edge["node"]["name"] for edge in answer["project"]["runs"]["edges"]]
+        nodes = [edge["node"] for edge in answer["project"]["runs"]["edges"]]
+        return [node["name"] for node in nodes if RETRIED_AS not in json.loads(node["summaryMetrics"])]
 
     def stopped(self) -> frozenset[str]:
         """Return the runs of the sweep that were asked to stop, ended ones included."""

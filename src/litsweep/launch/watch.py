@@ -11,7 +11,7 @@ import wandb
 from litsweep.errors import LitsweepError
 from litsweep.launch.protocol import AgentApi, SweepPath, credentials, no_sweep
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.contract import FAILURE, Failure, RunState
+from litsweep.sweep.contract import FAILURE, RETRIED_AS, Failure, RunState
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value, metric_values, objective_value
 from litsweep.sweep.pareto import front_of_sweep, ranked_by
@@ -48,6 +48,12 @@ class RunStatus:
     def word(self) -> str:
         """The word for the run's state."""
         return state_word(self.state, self.stopped_early, self.summary.get(FAILURE))
+
+    @property
+    def failure(self) -> Failure | None:
+        """The failure in the run's summary; None if there is none, or another text under that name."""
+        named = self.summary.get(FAILURE)
+        return Failure(named) if named in tuple(Failure) else None
 
     @property
     def is_broken(self) -> bool:
@@ -91,8 +97,14 @@ class SweepStatus:
 
     @property
     def unreported(self) -> int:
-        """The number of runs that ended without starting a W&B run."""
-        return sum(run.summary.get(FAILURE) == Failure.UNREPORTED for run in self.runs)
+        """The number of runs that ended without starting a W&B run, and were not retried."""
+        latest = [run for run in self.runs if RETRIED_AS not in run.summary]
+        return sum(run.summary.get(FAILURE) == Failure.UNREPORTED for run in latest)
+
+    @property
+    def retried(self) -> int:
+        """The number of runs that `litsweep retry` has put back as other runs."""
+        return sum(RETRIED_AS in run.summary for run in self.runs)
 
     def count(self) -> Counter[str]:
         """Return the number of runs by the word for their state."""

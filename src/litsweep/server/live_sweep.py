@@ -24,7 +24,7 @@ from litsweep.server.store.runs import RunMark, RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps, number, with_numbers
-from litsweep.sweep.contract import Failure, RunState
+from litsweep.sweep.contract import RETRIED_AS, Failure, RunState
 from litsweep.sweep.reasons import reason_from_json
 from litsweep.sweep.run import Suggestion
 from litsweep.sweep.summary import find
@@ -116,7 +116,7 @@ class LiveSweep:
             rows = None if histories is None else self._with_metrics(histories.get(run.id, ()))
             self._update(connection, run, status, rows)
         for run in found:
-            self._known[run.name].mark = _mark(run)
+            self._known[run.first_name].mark = _mark(run)
         return bool(news)
 
     def suggest(self) -> Prepared | None:
@@ -132,8 +132,8 @@ class LiveSweep:
         if not ready:
             return ()
         knowledge, valid = self._knowledge, list[Prepared]()
-        for run in runs.of_sweep(connection, self.id):
-            knowledge ^= self._digest(run.name, self._status(run))
+        for run in self._last_retries(runs.of_sweep(connection, self.id)):
+            knowledge ^= self._digest(run.first_name, self._status(run))
         for prepared in ready:
             if prepared.knows == _text(knowledge):
                 valid.append(prepared)
@@ -172,13 +172,18 @@ class LiveSweep:
     def status(self) -> Status:
         """Return what the search says about the sweep."""
         best = self._controller.best()
-        stops = (Stop(stop.id, stop.reason.to_json()) for stop in self._controller.runs_to_stop())
+        stops = self._controller.runs_to_stop()
         return Status(
-            best_run=None if best is None else best.id,
+            best_run=None if best is None else self._last_name(best.id),
             best_loss=None if best is None else self._controller.objective(best.id),
             warnings=tuple(self.warnings),
-            stops=tuple(stops),
+            stops=tuple(Stop(self._last_name(stop.id), stop.reason.to_json()) for stop in stops),
         )
+
+    def _last_name(self, id: str) -> str:
+        """Return the name of a run's last retry, or its own."""
+        mark = self._known_mark(id)
+        return mark.name if mark else id
 
     def _open(self, suggestion: Suggestion) -> Prepared:
         nested = self.config.nest(suggestion.parameters)
@@ -205,7 +210,7 @@ class LiveSweep:
             return
         found = runs.of_project(connection, self._project_id)
         for run in run_filters.select(found, self._prior_runs):
-            if run.sweep_id != self.id:
+            if run.sweep_id != self.id and RETRIED_AS not in run.summary_values:
                 history = self._rows(connection, run, 0)
                 parameters, outcome = self._parameters(run), _outcome(self._status(run))
                 self._controller.add(parameters, history, id=run.name, is_prior=True, **outcome)
@@ -213,20 +218,27 @@ class LiveSweep:
 
     def _read(self, connection: Connection, changed: Collection[int] | None) -> Sequence[RunRecord]:
         if not self._known and changed is None:
-            return runs.of_sweep(connection, self.id)
+            return self._last_retries(runs.of_sweep(connection, self.id))
         if changed is None:
             marks = runs.marks(connection, self.id)
-            changed = [mark.id for mark in marks if self._known_mark(mark.name) != mark]
-        return [run for run in runs.with_ids(connection, changed) if run.sweep_id == self.id]
+            changed = [mark.id for mark in marks if self._known_mark(mark.first_name) != mark]
+        found = runs.with_ids(connection, changed)
+        return self._last_retries([run for run in found if run.sweep_id == self.id])
+
+    def _last_retries(self, found: Sequence[RunRecord]) -> Sequence[RunRecord]:
+        """Return the last retry of each run, in the run's place. `found` are runs, oldest first."""
+        last = {run.first_name: run for run in found}.values()
+        marks = {run.id: self._known_mark(run.first_name) for run in last}
+        return [run for run in last if (mark := marks[run.id]) is None or mark.id <= run.id]
 
     def _known_mark(self, name: str) -> RunMark | None:
         return self._known[name].mark if name in self._known else None
 
     def _known_status(self, run: RunRecord) -> RunStatus | None:
-        return self._known[run.name].status if run.name in self._known else None
+        return self._known[run.first_name].status if run.first_name in self._known else None
 
     def _is_unchanged(self, run: RunRecord) -> bool:
-        return self._known_mark(run.name) == _mark(run)
+        return self._known_mark(run.first_name) == _mark(run)
 
     def _close(self, run: RunRecord) -> None:
         """Note that a suggestion is stored as a run."""
@@ -259,19 +271,19 @@ class LiveSweep:
         self, connection: Connection, run: RunRecord, status: RunStatus, rows: Sequence[Row] | None
     ) -> None:
         """Pass a run to the search. `rows` is its whole history if it was read already."""
-        known = self._known.get(run.name)
+        known = self._known.get(run.first_name)
         has_restarted = known is not None and status.started_at != known.status.started_at
         current = KnownRun(status) if known is None or has_restarted else known
         current.history.extend(self._rows(connection, run, current.lines) if rows is None else rows)
         current.status, current.lines = status, status.history_lines
-        self._learn(run.name, current)
+        self._learn(run.first_name, current)
         history = current.history or [self._other_values(run)]
         outcome = _outcome(status)
         if known is None:
             reason = reason_from_json(json.loads(run.reason)) if run.reason else None
-            self._controller.add(self._parameters(run), history, id=run.name, reason=reason, **outcome)
+            self._controller.add(self._parameters(run), history, id=run.first_name, reason=reason, **outcome)
         else:
-            self._controller.tell(run.name, history, **outcome)
+            self._controller.tell(run.first_name, history, **outcome)
 
     def _status(self, run: RunRecord) -> RunStatus:
         found = {name: find(run.summary_values, name) for name in sorted(self._metrics)}

@@ -31,11 +31,14 @@ class NoRun(Enum):
 
 
 def new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float) -> RunRecord | NoRun:
-    """Dispatch a new suggestion of the search. `now` is the time of the agent's heartbeat, from
-    `Contacts`.
+    """Dispatch a new suggestion of the search. `now` is the time of the agent's heartbeat.
 
     If the agent has sent another heartbeat meanwhile, nobody reads this answer, and the run waits.
     """
+    if sweep.done_because is not None:
+        with backend.database.write() as connection:
+            sweep_states.finish_if_done(connection, sweep)
+            return _leave(connection, agent, sweep)
     until = time.monotonic() + SEARCH_WAIT
     while True:
         offer = backend.sweeps.wait_for_offer(sweep.id, agent.id, max(0.0, until - time.monotonic()))
@@ -90,14 +93,19 @@ def _store(
 
 
 def _end(backend: Backend, agent: AgentRecord, sweep: SweepRecord) -> NoRun:
-    """Tell the agent to exit if the sweep is done. The agent stays while another agent may return a run."""
+    """Tell the agent to exit if the sweep is done."""
     done_because = backend.sweeps.done_because(sweep.id)
     if done_because is None:
         return NoRun.NOT_YET
     with backend.database.write() as connection:
         sweep_states.set_done(connection, sweep, done_because)
-        alive = runs.alive_in_sweep(connection, sweep.id)
-        if any(run.state is not RunState.RUNNING for run in alive):
-            return NoRun.NOT_YET
-        sweeps.change_agent(connection, agent.id, exited=AgentState.EXITED)
+        return _leave(connection, agent, sweep)
+
+
+def _leave(connection: Connection, agent: AgentRecord, sweep: SweepRecord) -> NoRun:
+    """Tell the agent to exit, because its sweep gets no more runs, unless another agent may return a run."""
+    alive = runs.alive_in_sweep(connection, sweep.id)
+    if any(run.state is not RunState.RUNNING for run in alive):
+        return NoRun.NOT_YET
+    sweeps.change_agent(connection, agent.id, exited=AgentState.EXITED)
     return NoRun.SWEEP_IS_DONE

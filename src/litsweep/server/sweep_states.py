@@ -9,6 +9,7 @@ the states before the event, and the cells the states after it; `-` stands for n
     set_state PAUSED      PAUSED    PAUSED    PAUSED    PAUSED    PAUSED
     set_state FINISHED    FINISHED  FINISHED  FINISHED  FINISHED  FINISHED
     set_state CANCELED    CANCELED  CANCELED  CANCELED  CANCELED  CANCELED
+    reopen                -         -         -         RUNNING   -
     change_config         -         -         -         -         -
     change_config, done   -         -         -         RUNNING   -
     finish_if_done        -         -         -         -         -
@@ -34,6 +35,9 @@ from litsweep.sweep.reason import RequestReason
 
 RUN_CAP = "run_cap"
 """The value of `done_because` for a sweep that has had as many runs as its `run_cap`."""
+
+STOPPED = "stopped"
+"""The value of `done_because` for a sweep that a person stopped and that then got retries."""
 
 _ALLOWED = [state for state in SweepState if state is not SweepState.PENDING]
 
@@ -74,6 +78,13 @@ def set_state(connection: Connection, sweep: SweepRecord, state: str) -> None:
     if state == SweepState.CANCELED:
         for run in runs.alive_in_sweep(connection, sweep.id):
             run_states.request_stop(connection, run, StoppedBy.PERSON, RequestReason(by="cancel"))
+
+
+def reopen(connection: Connection, sweep: SweepRecord) -> None:
+    """Continue a finished sweep until its waiting runs have ended. Its search suggests no more runs."""
+    if sweep.state is SweepState.FINISHED:
+        reason = sweep.done_because or STOPPED
+        sweeps.change_state(connection, sweep.id, state=SweepState.RUNNING, done_because=reason)
 
 
 def change_config(connection: Connection, sweep: SweepRecord, **values: Any) -> None:

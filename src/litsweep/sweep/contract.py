@@ -42,6 +42,11 @@ class RunState(_Words):
         """True while the run may still log metrics."""
         return self in (RunState.PENDING, RunState.RUNNING, RunState.PREEMPTING, RunState.PREEMPTED)
 
+    @property
+    def is_running(self) -> bool:
+        """True while the run has a process, as far as the server knows."""
+        return self in (RunState.RUNNING, RunState.PREEMPTING)
+
     def is_broken_by(self, failure: object) -> bool:
         """Return True if a run with this `failure` ended with an error, its own or the machine's.
 
@@ -91,6 +96,7 @@ FAILURE_MESSAGE = "failure_message"
 CHECKPOINT = "checkpoint"  # the path of the best checkpoint
 MODEL_ARTIFACT = "model_artifact"
 ATTEMPTS = "attempts"  # how often agents have started the run
+RETRIED_AS = "retried_as"  # the name of the run that repeats this one
 STOP_REASON = "stop_reason"  # a `StopReason`
 
 

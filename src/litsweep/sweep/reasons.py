@@ -13,6 +13,7 @@ from litsweep.sweep.reason import (
     SuggestionReason,
     UnknownReason,
     format_value,
+    words,
 )
 
 
@@ -35,6 +36,28 @@ class DesignReason(SuggestionReason):
     """A config of the initial design."""
 
     name: ClassVar[str] = "initial design"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryReason(SuggestionReason):
+    """A config that runs again. `run` is its last run, which ended in `state`; this is attempt `attempt`."""
+
+    name: ClassVar[str] = "retry"
+    run: RunId
+    state: str
+    failure: str | None = None
+    attempt: int
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the reason with the stored fields."""
+        return cls(**{**content, "run": RunId(content["run"])})
+
+    @property
+    def brief(self) -> str:
+        """The repeated run, and how it ended."""
+        ended = "was killed" if self.state == "killed" else self.state
+        return f"retry of {self.run}, which {ended}{f' ({words(self.failure)})' if self.failure else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +143,7 @@ class ParetoReason(SuggestionReason):
 
 
 _BY_METHOD: Mapping[object, type[SuggestionReason]] = {
-    kind.name: kind for kind in (GridReason, RandomReason, DesignReason, ModelReason)
+    kind.name: kind for kind in (GridReason, RandomReason, DesignReason, ModelReason, RetryReason)
 }
 _BY_RULE: Mapping[object, type[Reason]] = {rule.reason.name: rule.reason for rule in RULES}
 

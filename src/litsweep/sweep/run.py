@@ -42,6 +42,11 @@ def state_word(state: RunState, stopped_early: bool, failure: object = None) -> 
     return str(RunState.FAILED if state.is_broken_by(failure) and state is RunState.FINISHED else state)
 
 
+def has_result(state: RunState, stopped_early: bool, failure: object = None) -> bool:
+    """Return True for a run that finished, or that the search stopped early."""
+    return state_word(state, stopped_early, failure) in (RunState.FINISHED, STOPPED_EARLY)
+
+
 def count_words(words: Iterable[str]) -> Counter[str]:
     """Count runs by the word for their state, in the order of `STATE_WORDS`; other words come last."""
     counted = Counter(words)

@@ -102,6 +102,30 @@ def fill_two_metrics(connection: Connection) -> str:
     return f"/local/two/sweeps/{made.name}"
 
 
+GRID = """
+method: grid
+metric: {name: val_acc, goal: maximize}
+parameters:
+  lr: {values: [0.01, 0.1]}
+  optimizer: {values: [adam, sgd]}
+  epochs: {value: 3}
+"""
+
+
+def fill_grid(connection: Connection) -> str:
+    """Return the path of a grid of four points: one is done, one failed, one runs, and one is open."""
+    project = projects.ensure(connection, "local", "grid")
+    made = sweeps.add(connection, project.id, config=GRID, display_name="grid")
+    for name, lr, optimizer, more in (
+        ("best", 0.01, "adam", {"state": "finished"}),
+        ("lost", 0.01, "sgd", {"state": "failed", "failure": "error"}),
+        ("going", 0.1, "adam", {"state": "running"}),
+    ):
+        parameters = json.dumps({"lr": lr, "optimizer": optimizer, "epochs": 3})
+        add_run(connection, project.id, made.id, name, [0.5], {**more, "parameters": parameters})
+    return f"/local/grid/sweeps/{made.name}"
+
+
 def add_run(
     connection: Connection,
     project_id: int,

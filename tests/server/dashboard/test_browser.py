@@ -13,7 +13,7 @@ from litsweep.server.backend import Backend
 from litsweep.server.dashboard.login import login_link
 from litsweep.server.settings import Settings
 from tests.live_server import LiveServer
-from tests.server.dashboard.conftest import fill, fill_two_metrics
+from tests.server.dashboard.conftest import fill, fill_grid, fill_two_metrics
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -37,6 +37,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServer,
     with backend.database.write() as connection:
         sweep = fill(connection, backend)
         fill_two_metrics(connection)
+        fill_grid(connection)
     backend.close()
     server.start()
     yield server, sweep
@@ -164,3 +165,16 @@ def test_nothing_sticks_out_of_a_narrow_window(
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (background == "rgb(16, 18, 23)") == (scheme == "dark")
     context.close()
+
+
+def test_a_grid_shows_its_points(page: Page, live: tuple[LiveServer, str]) -> None:
+    page.goto("/local/grid")
+    page.get_by_role("link", name="grid", exact=True).last.click()
+    expect(page.locator("#grid-counts")).to_have_text(
+        "grid of 4 points: 1 done, 1 running, 1 open, 1 given up"
+    )
+    points = page.get_by_role("table", name="Points of the grid")
+    for row in ("0.01adamdonebest", "0.01sgdgiven uplost", "0.1adamrunninggoing", "0.1sgdopen"):
+        expect(points.get_by_role("row").filter(has_text=row)).to_be_visible()
+    points.get_by_role("link", name="lost").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("lost")

@@ -8,7 +8,15 @@ from sqlalchemy import Connection
 
 from litsweep.server import sweep_states
 from litsweep.server.dashboard.curves import rounded
-from litsweep.server.dashboard.rows import Numbers, by_interest, counts, head, metric_row, summary_numbers
+from litsweep.server.dashboard.rows import (
+    Numbers,
+    by_interest,
+    counts,
+    expected,
+    head,
+    metric_row,
+    summary_numbers,
+)
 from litsweep.server.store import activity, runs, sweeps
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord
@@ -40,6 +48,7 @@ def project_view(connection: Connection, project: Project) -> dict[str, Any]:
 
 def _sweep_row(sweep: SweepRecord, found: list[RunRecord]) -> dict[str, Any]:
     config = parsed(sweep.config)
+    own = [run for run in found if run.sweep_id == sweep.id]
     return {
         "name": sweep.name,
         "title": sweep.display_name or sweep.name,
@@ -47,8 +56,8 @@ def _sweep_row(sweep: SweepRecord, found: list[RunRecord]) -> dict[str, Any]:
         "method": config.method,
         "metrics": [metric_row(metric) for metric in config.metrics],
         "best": rounded(sweep.best_loss),
-        "expected": sweep_states.expected_runs(config),
-        "counts": counts([run for run in found if run.sweep_id == sweep.id]),
+        "expected": expected(sweep_states.expected_runs(config), own),
+        "counts": counts(own),
         "created": sweep.created_at,
     }
 

@@ -32,6 +32,11 @@ def counts(runs: list[RunRecord]) -> dict[str, int]:
     return dict(count_words(state(run) for run in runs))
 
 
+def expected(most: int | None, runs: list[RunRecord]) -> int | None:
+    """Return the maximum number of runs, with their retries; None if `most`, that of configs, is None."""
+    return None if most is None else most + sum(run.retry_of is not None for run in runs)
+
+
 def head(run: RunRecord) -> dict[str, Any]:
     """Return the fields that every table of runs shows."""
     return {

@@ -6,12 +6,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from litsweep.search.ledger import grid_ledger
 from litsweep.server import sweep_states
 from litsweep.server.dashboard import charts, rows
 from litsweep.server.dashboard.curves import CurveCache, rounded
-from litsweep.server.dashboard.results import SweepResults
+from litsweep.server.dashboard.results import RunResult, SweepResults
 from litsweep.server.store import notices, sweeps
 from litsweep.server.store.sweeps import SweepRecord
+from litsweep.sweep.run import Run
 from litsweep.sweep.space import Parameter
 
 
@@ -26,6 +28,7 @@ def sweep_view(connection: Connection, sweep: SweepRecord, cache: CurveCache) ->
         "metric": rows.metric_row(config.metric) if config.metric else None,
         "metrics": [rows.metric_row(metric) for metric in config.metrics],
         "parameters": [charts.parameter_axis(axis) for axis in axes],
+        "grid": _grid(results, axes),
         "runs": _rows(results, axes),
         "best": results.runs[ranked[0]].run.name if ranked else None,
         "front": charts.front_chart(results),
@@ -45,13 +48,35 @@ def _head(sweep: SweepRecord, results: SweepResults, agents: int, unsent: str | 
         "done_because": sweep.done_because,
         "method": config.method,
         "early_terminate": config.early_terminate.label if config.early_terminate else None,
-        "expected": sweep_states.expected_runs(config),
+        "expected": rows.expected(sweep_states.expected_runs(config), [r.run for r in results.runs]),
         "counts": rows.counts([result.run for result in results.runs]),
         "agents": agents,
         "warnings": warnings,
         "created": sweep.created_at,
         "config": sweep.config,
     }
+
+
+def _grid(results: SweepResults, axes: Sequence[Parameter]) -> dict[str, Any] | None:
+    """Return the ledger of a grid search in words, and its points if they are few."""
+    ledger = grid_ledger(results.config, map(_search_run, results.runs))
+    if ledger is None:
+        return None
+    points = [
+        {
+            "values": [rows.shown_value(point.parameters.get(axis.name)) for axis in axes],
+            "state": point.state,
+            "run": point.run,
+        }
+        for point in ledger.points
+    ]
+    return {"text": str(ledger), "points": points}
+
+
+def _search_run(result: RunResult) -> Run:
+    run = result.run
+    early = run.is_stopped_early
+    return Run(run.name, result.parameters, run.state, failure=run.failure, stopped_early=early)
 
 
 def _rows(results: SweepResults, axes: Sequence[Parameter]) -> list[dict[str, Any]]:

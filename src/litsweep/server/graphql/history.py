@@ -92,7 +92,7 @@ def _spread_lines(parent: RunRecord, info: Info, stream: str, most: int) -> list
 
 @dataclass(frozen=True)
 class SampleSpec:
-    """A request for rows of the history that have all of `keys`. Both steps are included."""
+    """A request for rows of the history that have all of `keys`."""
 
     keys: Sequence[str]
     samples: int
@@ -129,26 +129,37 @@ def _sampled_history(
 
 
 def _sample(parent: RunRecord, info: Info, spec: SampleSpec) -> list[dict[str, Any]]:
-    low, high = spec.first_step, spec.last_step
-    within = _rows(parent, info, low, high)
+    low, stop = spec.first_step, _stop_step(spec)
+    within = _rows(parent, info, low, parent.last_step + 1 if stop is None else stop)
     info.context.budget.charge(len(within) * (1 + len(spec.keys)) // VALUES_PER_COST)
     found = [row for row in (_pick(row, spec.keys) for row in within) if row is not None]
-    is_page = high is not None and high - low < spec.samples
+    is_page = stop is not None and stop - low <= spec.samples
     kept = found if is_page else list(_spread(found, spec.samples))
     info.context.budget.charge(len(kept) * (1 + len(spec.keys)))
     return kept
 
 
-def _rows(parent: RunRecord, info: Info, low: int, high: int | None) -> list[dict[str, Any]]:
-    """Return the rows of the history from step `low` to step `high`."""
+def _stop_step(spec: SampleSpec) -> int | None:
+    """Return the first step that is not wanted, or None.
+
+    Clients from 0.28 on ask for `samples` steps up to `last_step` inclusive. For older ones `last_step` is
+    exclusive: for a whole page it is `first_step + samples`.
+    """
+    if spec.last_step is None:
+        return None
+    is_inclusive = spec.last_step - spec.first_step == spec.samples - 1
+    return spec.last_step + 1 if is_inclusive else spec.last_step
+
+
+def _rows(parent: RunRecord, info: Info, low: int, stop: int) -> list[dict[str, Any]]:
+    """Return the rows of the history from step `low` to before step `stop`."""
 
     def read() -> list[dict[str, Any]]:
-        stop = parent.last_step + 1 if high is None else high + 1
         info.context.budget.charge(min(parent.history_lines, max(0, stop - low)))
         found = info.context.read(lines.by_step, parent.id, low, stop, None)
         return [json.loads(line.body) for line in sorted(found, key=lambda line: line.number)]
 
-    return info.context.once((_rows, parent.id, low, high), read)
+    return info.context.once((_rows, parent.id, low, stop), read)
 
 
 def _pick(row: dict[str, Any], keys: Sequence[str]) -> dict[str, Any] | None:

@@ -76,7 +76,7 @@ def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
             bucket = replace(bucket, history_lines=_first_line(connection, bucket))
         info.context.mark_changed(bucket)
     _note_sign(info, bucket)
-    return {"bucket": bucket, "inserted": inserted}
+    return {"bucket": bucket, "inserted": inserted, "server_settings": {"server_messages": []}}
 
 
 def _note_sign(info: Info, run: RunRecord) -> None:

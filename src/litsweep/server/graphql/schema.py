@@ -5,7 +5,7 @@ from pathlib import Path
 from ariadne import SchemaBindable, load_schema_from_path, make_executable_schema
 
 from litsweep.server.artifacts import collection_mutations, mutations, queries
-from litsweep.server.graphql import agents, files, history, projects, runs, scalars, sweeps, viewer
+from litsweep.server.graphql import agents, files, history, projects, retries, runs, scalars, sweeps, viewer
 from litsweep.server.graphql.lenient import LenientSchema
 
 MODULES = (
@@ -15,6 +15,7 @@ MODULES = (
     sweeps,
     agents,
     runs,
+    retries,
     history,
     files,
     queries,

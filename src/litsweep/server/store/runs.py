@@ -83,6 +83,8 @@ class RunRecord:
     parameters: str | None
     args: str | None
     reason: str | None
+    # The name of the first run with this config, if this run is a retry of it.
+    retry_of: Annotated[str | None, String(128)]
     failure: Annotated[Failure | None, String(32)]
     handouts: int = 0
     # When an agent got the run. None for a run that waits for an agent.
@@ -122,6 +124,11 @@ class RunRecord:
         if self.state is not RunState.PENDING or self.handed_out_at is None:
             return False
         return self.heartbeat_at > self.handed_out_at
+
+    @property
+    def first_name(self) -> str:
+        """The name of the first run with this config. The search knows a run and its retries by this name."""
+        return self.retry_of or self.name
 
     @property
     def is_broken(self) -> bool:
@@ -168,6 +175,12 @@ class RunMark(NamedTuple):
     failure: Failure | None
     started_at: float | None
     heartbeat_at: float
+    retry_of: str | None
+
+    @property
+    def first_name(self) -> str:
+        """As that of a `RunRecord`."""
+        return self.retry_of or self.name
 
 
 _JOINED = (
@@ -251,8 +264,9 @@ def with_ids(connection: Connection, ids: Collection[int]) -> Sequence[RunRecord
 
 
 def marks(connection: Connection, sweep_id: int) -> Sequence[RunMark]:
-    """Return the marks of a sweep's runs, oldest first."""
-    return [RunMark._make(row) for row in connection.execute(_MARKS.where(runs.c.sweep_id == sweep_id))]
+    """Return the marks of a sweep's runs, oldest first. The last retry of a run takes its place."""
+    found = (RunMark._make(row) for row in connection.execute(_MARKS.where(runs.c.sweep_id == sweep_id)))
+    return list({mark.first_name: mark for mark in found}.values())
 
 
 def count(connection: Connection, sweep_id: int) -> int:
@@ -292,7 +306,7 @@ def add(connection: Connection, project_id: int, name: str, values: Values) -> R
 
 def _label(connection: Connection, project_id: int, sweep_id: int | None) -> str:
     scope = runs.c.project_id == project_id if sweep_id is None else runs.c.sweep_id == sweep_id
-    return f"run-{1 + _count(connection, scope)}"
+    return f"run-{1 + _count(connection, scope, runs.c.retry_of.is_(None))}"
 
 
 def change(connection: Connection, run_id: int, **values: Any) -> None:

@@ -5,6 +5,7 @@ import { axis, colour, draw, sensibleRange } from "./charts.js";
 import { badge, definitions, el, empty, fill, soft } from "./dom.js";
 import { ago, duration, elapsed, extreme, goals, number, plural, time, value } from "./format.js";
 import { drawFront, frontTile } from "./front.js";
+import { showGrid } from "./grid.js";
 import { drawParallel } from "./parallel.js";
 import { poll } from "./poll.js";
 import { progress } from "./progress.js";
@@ -17,6 +18,7 @@ const link = (run) => el("a", { href: href(run), title: run.title }, run.title);
 const DONE_BECAUSE = {
   run_cap: "the run cap is reached",
   target: "a run has reached the target",
+  stopped: "the sweep was stopped, and only its retries run",
   exhausted: "every config of the search space has been tried",
 };
 
@@ -200,6 +202,7 @@ poll(`/-/data${location.pathname}`, async (data) => {
     fill("runs", runTable.element);
   }
   runTable.show(data.runs);
+  if (data.grid) showGrid(data, href);
   if (data.parallel) drawParallel(document.getElementById("parallel"), data, href);
   else fill("parallel", empty("This chart needs a parameter to search and two runs with a result."));
   if (best === null) {

@@ -1,0 +1,47 @@
+// The ledger of a grid search: its points by state.
+
+import { badge, el, fill } from "./dom.js";
+import { value } from "./format.js";
+import { table } from "./table.js";
+
+let points = null;
+
+function makeTable({ parameters }, href) {
+  const columns = [
+    ...parameters.map((parameter, i) => ({
+      title: parameter.name,
+      numeric: parameter.ticks.some(([, tick]) => typeof tick === "number"),
+      cell: (point) => value(point.values[i]),
+      key: (point) => point.values[i],
+    })),
+    { title: "State", cell: (point) => badge(point.state), key: (point) => point.state },
+    {
+      title: "Run",
+      cell: (point) => (point.title ? el("a", { href: href({ name: point.run }) }, point.title) : null),
+      key: (point) => point.title,
+    },
+  ];
+  return table("Points of the grid", columns, {
+    sortBy: { key: (point) => point.index },
+    empty: "The grid has no points.",
+  });
+}
+
+/** Show the numbers of a grid's points, and the points if the server lists them. */
+export function showGrid(data, href) {
+  document.getElementById("grid-section").hidden = false;
+  fill("grid-counts", data.grid.text);
+  if (!data.grid.points.length) return;
+  if (!points) {
+    points = makeTable(data, href);
+    fill("grid", points.element);
+  }
+  const titles = new Map(data.runs.map((run) => [run.name, run.title]));
+  points.show(
+    data.grid.points.map((point, index) => ({
+      ...point,
+      index,
+      title: titles.get(point.run) ?? null,
+    })),
+  );
+}
