@@ -10,7 +10,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import HTTPConnection
 
 from litsweep.errors import LitsweepError
-from litsweep.server.auth import LINK_SECONDS, SESSION_COOKIE, SESSION_SECONDS, Keyring, api_key, has_key
+from litsweep.server.auth import LINK_SECONDS, SESSION_SECONDS, Keyring, api_key, has_key
 
 KEYRING = Keyring("k" * 40)
 
@@ -56,8 +56,8 @@ def test_nothing_else_opens(authorization: str) -> None:
 
 def test_a_session_opens_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     session = KEYRING.session()
-    assert has_key(connection(cookie=f"{SESSION_COOKIE}={session}"), KEYRING)
-    assert not has_key(connection("POST", cookie=f"{SESSION_COOKIE}={session}"), KEYRING)
+    assert has_key(connection(cookie=f"{KEYRING.cookie}={session}"), KEYRING)
+    assert not has_key(connection("POST", cookie=f"{KEYRING.cookie}={session}"), KEYRING)
     assert not Keyring("other" * 8).is_session(session)
     assert not KEYRING.is_session("9" + session) and not KEYRING.is_session("")
     assert not KEYRING.is_session("9" * 5000 + "." + session)

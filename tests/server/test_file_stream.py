@@ -195,7 +195,7 @@ def test_a_chunk_for_an_unknown_run_is_refused(stream: Stream) -> None:
         (b'{"complete": true, "exitcode": "no"}', "", "'no'"),
         (b'{"complete": true, "exitcode": Infinity}', "", "infinity"),
         (b'{"files": {"output.log": {"offset": 1e30}}}', "", "output.log has no line 1"),
-        (b'{"files": ' + b"[" * 100_000, "", "recursion"),
+        (b'{"files": ' + b"[" * 100_000, "", "nested deeper than 100 levels"),
     ],
 )
 def test_a_broken_chunk_is_refused_whole(

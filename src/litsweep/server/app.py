@@ -1,21 +1,24 @@
 """The ASGI application, with all its routes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ExceptionHandler
 
-from litsweep.server import file_stream, files
+from litsweep.server import file_stream, files, storage_faults
 from litsweep.server.auth import RequireKey
 from litsweep.server.backend import Backend
 from litsweep.server.dashboard import pages
 from litsweep.server.dashboard.state import DashboardState
 from litsweep.server.graphql import endpoint
+from litsweep.server.limits import BodyLimits, RefusedRequest, refuse
 from litsweep.server.monitor import Monitor
 from litsweep.server.settings import Settings
 
@@ -39,11 +42,29 @@ PUBLIC: list[BaseRoute] = [
 PROTECTED: list[BaseRoute] = [*endpoint.routes, *file_stream.routes, *files.protected, *pages.routes]
 
 
+async def _gone(request: Request, error: Exception) -> Response:
+    """Answer a client that has closed its connection. Nobody reads this."""
+    return Response(status_code=400)
+
+
+_FAULTS: Mapping[type[Exception], ExceptionHandler] = {
+    RefusedRequest: refuse,
+    ClientDisconnect: _gone,
+    OSError: storage_faults.answer,
+    DBAPIError: storage_faults.answer,
+}
+
+
 def create_app(settings: Settings) -> Starlette:
     """Return the application for `settings.data_dir`. Create this folder if it does not exist."""
     backend = Backend.open(settings)
-    guard = Middleware(RequireKey, keyring=backend.keyring)
-    app = Starlette(routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])], lifespan=_lifespan)
+    guard = Middleware(RequireKey, keyring=backend.keyring, ended=backend.spent)
+    app = Starlette(
+        routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])],
+        middleware=[Middleware(BodyLimits)],
+        exception_handlers=_FAULTS,
+        lifespan=_lifespan,
+    )
     app.state.backend = backend
     app.state.dashboard = DashboardState()
     return app

@@ -9,16 +9,18 @@ from litsweep.server.blobs import BlobStore
 from litsweep.server.database import Database
 from litsweep.server.live_sweep import LiveSweeps
 from litsweep.server.settings import Settings
+from litsweep.server.spent_tokens import SpentTokens
 
 
 @dataclass(frozen=True)
 class Backend:
-    """The settings, the data, the key and the live sweeps of one server."""
+    """The settings, the data, the key, the spent tokens and the live sweeps of one server."""
 
     settings: Settings
     database: Database
     blobs: BlobStore
     keyring: Keyring
+    spent: SpentTokens
     sweeps: LiveSweeps
 
     @classmethod
@@ -27,7 +29,8 @@ class Backend:
         blobs = BlobStore(settings.blobs_dir)
         database = Database(settings.url)
         database.create_tables()
-        return cls(settings, database, blobs, Keyring(api_key(settings.data_dir)), LiveSweeps())
+        keyring = Keyring(api_key(settings.data_dir))
+        return cls(settings, database, blobs, keyring, SpentTokens(database), LiveSweeps())
 
     def close(self) -> None:
         """Close the database."""

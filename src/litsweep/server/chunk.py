@@ -1,13 +1,10 @@
 """A request to the file stream, checked as a whole before any of it is stored."""
 
-import gzip
-import json
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from litsweep.errors import LitsweepError
+from litsweep.server.json_body import BodyError, read_json, unpacked
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG
 from litsweep.server.wire_json import dumps
 
@@ -18,10 +15,12 @@ _SUMMARY = "wandb-summary.json"
 
 LARGEST_STEP, LARGEST_LINE = 2**63 - 1, 2**31 - 1
 """The largest numbers that the columns of the database hold."""
+LARGEST_GAP = 100_000
+"""Lines that may be missing before a chunk, as after an older backup was restored."""
 
 
-class ChunkError(LitsweepError):
-    """The request is not a chunk of a file stream: HTTP 400."""
+class ChunkError(BodyError):
+    """The request is not a chunk of a file stream: HTTP 400, or another `status`."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Chunk:
 def read_chunk(body: bytes, encoding: str | None) -> Chunk:
     """Return the chunk in a request's body. Raise ChunkError if it is not one."""
     try:
-        sent = _object(json.loads((gzip.decompress(body) if encoding == "gzip" else body) or b"{}"))
+        sent = _object(read_json(unpacked(body, encoding) or b"{}"))
         files = _object(sent.get("files") or {})
         summary = _part(_SUMMARY, files.get(_SUMMARY) or {}).lines
         return Chunk(
@@ -58,8 +57,24 @@ def read_chunk(body: bytes, encoding: str | None) -> Chunk:
             bool(sent.get("preempting")),
             int(sent.get("exitcode") or 0) if sent.get("complete") else None,
         )
-    except (OSError, EOFError, zlib.error, ValueError, TypeError, OverflowError, RecursionError) as error:
+    except BodyError as error:
+        raise ChunkError(f"not a file stream chunk: {error}", error.status) from error
+    except (ValueError, TypeError, OverflowError) as error:
         raise ChunkError(f"not a file stream chunk: {error}") from error
+
+
+def require_near(chunk: Chunk, counts: Mapping[str, int]) -> None:
+    """Raise ChunkError for lines far beyond the stored ones, whose numbers by stream are `counts`.
+
+    A stream's number of lines is where the next process of the run continues, so a wild offset ends the run.
+    """
+    for stream, part in chunk.parts.items():
+        if part.offset > counts[stream] + LARGEST_GAP:
+            name = next(name for name, known in _STREAMS.items() if known == stream)
+            raise ChunkError(
+                f"not a file stream chunk: {name}: line {part.offset} is far beyond the {counts[stream]} "
+                f"stored lines; send the lines between them first"
+            )
 
 
 def _part(name: str, part: Any) -> StreamPart:
@@ -74,9 +89,11 @@ def _part(name: str, part: Any) -> StreamPart:
 
 def _row(name: str, n: int, line: Any) -> Row:
     try:
-        return _object(json.loads(line))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"line {n} of {name}: {error}") from error
+        if not isinstance(line, str):
+            raise ValueError(f"expected text, got {line!r:.80}")
+        return _object(read_json(line))
+    except (ValueError, BodyError) as error:
+        raise BodyError(f"line {n} of {name}: {error}", getattr(error, "status", 400)) from error
 
 
 def _object(value: Any) -> Row:

@@ -19,7 +19,8 @@ from starlette.routing import BaseRoute, Route
 
 from litsweep.server import branches, history_keys, run_states
 from litsweep.server.backend import Backend, backend_of
-from litsweep.server.chunk import LARGEST_STEP, Chunk, ChunkError, Row, StreamPart, read_chunk
+from litsweep.server.chunk import LARGEST_STEP, Chunk, ChunkError, Row, StreamPart, read_chunk, require_near
+from litsweep.server.limits import refusal
 from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
 from litsweep.server.store.runs import RunRecord
@@ -47,19 +48,19 @@ def receive(
     try:
         chunk = read_chunk(body, headers.get("content-encoding"))
     except ChunkError as error:
-        return _refusal(400, str(error))
+        return refusal(error.status, str(error))
     with backend.database.write() as connection:
         run = runs.find_by_path(connection, *path)
         if run is None:
-            return _refusal(404, f"run {'/'.join(path)} does not exist")
+            return refusal(404, f"run {'/'.join(path)} does not exist")
+        try:
+            require_near(chunk, {stream: getattr(run, column) for stream, column in COUNTS.items()})
+        except ChunkError as error:
+            return refusal(error.status, str(error))
         store_chunk(connection, run, chunk, by_launcher=headers.get("user-agent") == AGENT_NAME)
     if run.sweep_id is not None:
         backend.sweeps.mark_changed(run.sweep_id)
     return JSONResponse({"stopped": run.stopped_by is not None})
-
-
-def _refusal(status: int, message: str) -> Response:
-    return JSONResponse({"errors": [{"message": message}]}, status_code=status)
 
 
 def store_chunk(connection: Connection, run: RunRecord, chunk: Chunk, by_launcher: bool = False) -> None:

@@ -5,18 +5,37 @@ import json
 import os
 import signal
 import socket
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import uvicorn
 from filelock import FileLock, Timeout
+from starlette.types import ASGIApp
 
 from litsweep.errors import LitsweepError
+from litsweep.server import log
 from litsweep.server.app import create_app
+from litsweep.server.connections import (
+    ACCEPTED_AT_ONCE,
+    KEEP_ALIVE_SECONDS,
+    RESERVED_FILES,
+    GuardedConnection,
+    Sweeper,
+    raise_file_limit,
+)
+from litsweep.server.host_names import HostNames
 from litsweep.server.port_holder import port_holder
 from litsweep.server.settings import Settings
+
+_BACKLOG = 1024
+_DATABASE = "litsweep.db"
+_PRIVATE_FILES = (
+    *(f"{_DATABASE}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")),
+    *("api_key", "lock", "users", "server.json", "server.log", "server.log.1"),
+)
 
 
 @dataclass(frozen=True)
@@ -33,13 +52,30 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
     Raises:
         LitsweepError: the data folder cannot be used, the port is taken, or another server uses the data.
     """
+    os.umask(0o077)
     make_data_dir(settings.data_dir)
+    log.set_up(settings.log)
+    GuardedConnection.most = max(RESERVED_FILES, raise_file_limit() - RESERVED_FILES)
     with _data_lock(settings.data_dir), listening(settings) as listener:
         info = ServerInfo(_url(settings.host, listener.getsockname()[1]), os.getpid())
-        app = create_app(settings)
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
-        with _announced(settings.data_dir / "server.json", info):
-            _Server(config, info, on_ready).run(sockets=[listener])
+        with _usable(settings.data_dir):
+            app = create_app(settings)
+        named = HostNames(app, (settings.host, *settings.allowed_hosts))
+        with _announced(settings.data_dir, info):
+            _Server(_config(named), info, on_ready).run(sockets=[listener])
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=GuardedConnection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        backlog=ACCEPTED_AT_ONCE,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=5,
+    )
 
 
 class _Server(uvicorn.Server):
@@ -51,11 +87,19 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._info = info
         self._on_ready = on_ready
+        self._sweeper = Sweeper()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_BACKLOG)  # uvicorn's own backlog also is the number that asyncio accepts at once
         if self._on_ready is not None and not self.should_exit:
             self._on_ready(self._info)
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:
+            self._sweeper.sweep(self.server_state.connections)
+        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -69,14 +113,35 @@ class _Server(uvicorn.Server):
 
 
 def make_data_dir(path: Path) -> None:
-    """Create the data folder, readable by the owner only. Raise LitsweepError if it is not writable."""
-    try:
+    """Create the data folder. Let only the owner read it. Raise LitsweepError if it is not writable."""
+    with _usable(path):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         (path / "lock").touch()
+        make_private(path)
+
+
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise LitsweepError(
-            f"--data-dir {path}: cannot be used ({error.strerror}); name a folder that you can write to"
-        ) from None
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        fix = "free some space on its disk" if full else "name a folder that you can write to"
+        raise LitsweepError(f"--data-dir {path}: cannot be used ({error.strerror}); {fix}") from None
+
+
+def make_private(data_dir: Path) -> None:
+    """Let only the owner read the data, also in a folder that existed before.
+
+    A folder that is shared by its nature, such as /tmp, stays as it is: only the files in it become private.
+    """
+    folder = data_dir.stat()
+    if folder.st_uid == os.geteuid() and not folder.st_mode & stat.S_ISVTX:
+        data_dir.chmod(0o700)
+    for name in (*_PRIVATE_FILES, "blobs"):
+        path = data_dir / name
+        with suppress(FileNotFoundError, PermissionError):
+            path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 @contextmanager
@@ -103,7 +168,7 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             _bind(listener, settings)
-            listener.listen(1024)
+            listener.listen(_BACKLOG)
         except OSError as error:
             raise _refusal(settings, error) from None
         yield listener
@@ -131,10 +196,12 @@ def _refusal(settings: Settings, error: OSError) -> LitsweepError:
 
 
 @contextmanager
-def _announced(path: Path, info: ServerInfo) -> Iterator[None]:
+def _announced(data_dir: Path, info: ServerInfo) -> Iterator[None]:
+    path = data_dir / "server.json"
     temporary = path.with_suffix(".new")
-    temporary.write_text(json.dumps(asdict(info)) + "\n")
-    temporary.rename(path)
+    with _usable(data_dir):
+        temporary.write_text(json.dumps(asdict(info)) + "\n")
+        temporary.rename(path)
     try:
         yield
     finally:

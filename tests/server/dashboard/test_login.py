@@ -5,7 +5,6 @@ import string
 import pytest
 from starlette.testclient import TestClient
 
-from litsweep.server.auth import SESSION_COOKIE
 from litsweep.server.dashboard.login import login_link
 from tests.server.dashboard.conftest import backend_of
 
@@ -45,7 +44,7 @@ def test_the_key_signs_in(stranger: TestClient) -> None:
 def test_another_key_does_not(stranger: TestClient) -> None:
     response = stranger.post("/login", data={"key": "0" * 40})
     assert response.status_code == 403 and "not this server" in response.text
-    assert SESSION_COOKIE not in stranger.cookies
+    assert backend_of(stranger).keyring.cookie not in stranger.cookies
 
 
 def test_a_link_signs_in_once(stranger: TestClient) -> None:
@@ -64,7 +63,7 @@ def test_a_link_signs_in_once(stranger: TestClient) -> None:
 
 def test_no_other_signature_signs_in(stranger: TestClient) -> None:
     assert stranger.get(backend_of(stranger).keyring.link("GET", "/login")).status_code == 403
-    assert SESSION_COOKIE not in stranger.cookies
+    assert backend_of(stranger).keyring.cookie not in stranger.cookies
 
 
 @pytest.mark.parametrize(

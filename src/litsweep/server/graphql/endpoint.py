@@ -6,7 +6,6 @@ from contextlib import closing
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError
-from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,6 +16,9 @@ from litsweep.server.backend import backend_of
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context
 from litsweep.server.graphql.schema import build_schema
+from litsweep.server.json_body import BodyError, read_json
+from litsweep.server.limits import refusal
+from litsweep.server.storage_faults import report, storage_fault
 
 logger = logging.getLogger(__name__)
 
@@ -26,9 +28,9 @@ SCHEMA = build_schema()
 async def graphql(request: Request) -> Response:
     """Execute one operation in a worker thread, so that a slow one does not delay the others."""
     try:
-        body = await request.json()
-    except ValueError as error:
-        return _refusal(f"not JSON: {error}")
+        body = await run_in_threadpool(read_json, await request.body())
+    except BodyError as error:
+        return refusal(error.status, str(error))
     base_url = str(request.base_url).rstrip("/")
     context = Context(backend_of(request), base_url, request.headers.get("user-agent", ""))
     return await run_in_threadpool(answer, body, context)
@@ -58,16 +60,19 @@ def _message(error: GraphQLError) -> str:
     """Return the message for the user. An error of this server is logged with its traceback."""
     if error.original_error is None or isinstance(error.original_error, LitsweepError):
         return error.message
+    if fault := storage_fault(error.original_error):
+        report(fault)
+        return fault.message
     logger.error("GraphQL operation failed", exc_info=error.original_error)
     return f"internal error of the litsweep server: {error.message}"
 
 
 def _status(result: ExecutionResult) -> int:
-    """Return 404 for a missing object, and 503 for a database error: the client then retries."""
+    """Return 404 for a missing object, and 503 or 507 for a storage fault: the client then retries."""
     causes = [error.original_error for error in result.errors or ()]
     if any(isinstance(cause, NotFoundError) for cause in causes):
         return 404
-    return 503 if any(isinstance(cause, OperationalError) for cause in causes) else 200
+    return next((fault.status for cause in causes if (fault := storage_fault(cause))), 200)
 
 
 routes: list[BaseRoute] = [Route("/graphql", graphql, methods=["POST"])]

@@ -1,0 +1,82 @@
+"""The server's log: limited in size, and each kind of message at most once a minute."""
+
+import logging
+import os
+import sys
+import threading
+import time
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+REPEAT_SECONDS = 60.0
+LARGEST_FILE = 5 << 20
+"""Bytes of a log file. There are at most two: the current one, and the one before with the suffix `.1`."""
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+Kind = tuple[object, ...]
+
+
+class Repeats(logging.Filter):
+    """Passes one message of each kind a minute. The next one tells how many were left out.
+
+    Messages are of one kind if the same line logs them and, for exceptions, the same line raised them.
+    """
+
+    def __init__(self, seconds: float = REPEAT_SECONDS) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._last: dict[Kind, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        kind, now = _kind(record), time.monotonic()
+        with self._lock:
+            before, left_out = self._last.get(kind, (-self._seconds, 0))
+            if now - before < self._seconds:
+                self._last[kind] = (before, left_out + 1)
+                return False
+            self._last[kind] = (now, 0)
+        if left_out:
+            record.msg = f"{record.getMessage()} ({left_out} more like this before)"
+            record.args = ()
+        return True
+
+
+def _kind(record: logging.LogRecord) -> Kind:
+    where = (record.pathname, record.lineno)
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None:
+        return where
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    raised = (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else ()
+    return (*where, type(error), *raised)
+
+
+class LogFile(RotatingFileHandler):
+    """A log file. What the process prints goes there too."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=LARGEST_FILE, backupCount=1, encoding="utf-8", errors="replace")
+
+    def doRollover(self) -> None:  # noqa: N802
+        super().doRollover()
+        for printed in (sys.stdout, sys.stderr):
+            printed.flush()
+            os.dup2(self.stream.fileno(), printed.fileno())
+
+
+def set_up(file: Path | None) -> None:
+    """Log warnings and errors to `file`, or to stderr if the process has no other log."""
+    root = logging.getLogger()
+    if file is not None or not root.handlers:
+        handler: logging.Handler = logging.StreamHandler() if file is None else LogFile(file)
+        handler.setFormatter(logging.Formatter(_FORMAT))
+        root.addHandler(handler)
+    logging.raiseExceptions = False  # a full disk must not stop the server, nor print a traceback a message
+    repeats = Repeats()
+    for each in root.handlers:
+        each.addFilter(repeats)
