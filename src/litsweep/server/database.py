@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, make_url,
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from litsweep.errors import LitsweepError
+from litsweep.server.settings import masked
 from litsweep.server.store.tables import metadata
 
 BACKENDS = ("sqlite", "postgresql")
@@ -30,6 +31,7 @@ class Database:
         engine = _engine(url)
         is_sqlite = engine.dialect.name == "sqlite"
         self._engine = engine
+        self._name = masked(url)
         self._writer = engine.execution_options(writing=True)
         # A transaction reads one snapshot of the data. In SQLite every transaction does.
         self._reader = engine if is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
@@ -47,7 +49,7 @@ class Database:
             with self.write() as connection:
                 metadata.create_all(connection)
         except OperationalError as error:
-            raise LitsweepError(f"cannot use the database {self._engine.url}: {error.orig}") from None
+            raise LitsweepError(f"cannot use the database {self._name}: {error.orig}") from None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -70,7 +72,7 @@ class Database:
         while not self._claim.scalar(select(func.pg_try_advisory_lock(ADVISORY_LOCK))):
             if time.monotonic() > end:
                 self.close()
-                raise LitsweepError(f"{self._engine.url} is in use by another litsweep server: use that one")
+                raise LitsweepError(f"{self._name} is in use by another litsweep server: use that one")
             time.sleep(0.1)
 
     def close(self) -> None:
@@ -81,6 +83,7 @@ class Database:
 
 
 def _engine(address: str) -> Engine:
+    _check_password(address)
     try:
         url = make_url(address)
         if url.get_backend_name() not in BACKENDS:
@@ -90,13 +93,24 @@ def _engine(address: str) -> Engine:
         engine = create_engine(url, pool_size=20, max_overflow=40)
     except ModuleNotFoundError:
         raise LitsweepError("PostgreSQL needs a driver: pip install 'litsweep[postgres]'") from None
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # ValueError: the port is not a number
         example = "postgresql://user:password@host/database"
-        raise LitsweepError(f"database_url: write one such as {example}; got {address!r} ({error})") from None
+        raise LitsweepError(
+            f"database_url: write one such as {example}; got {masked(address)!r} ({type(error).__name__})"
+        ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
     return engine
+
+
+def _check_password(address: str) -> None:
+    """Raise LitsweepError for a password that a URL cannot hold: the rest of it would count as the host."""
+    kind, _, rest = address.partition("?")[0].partition("://")
+    password = rest.rpartition("@")[0].partition(":")[2]
+    if not kind.startswith("sqlite") and {"@", ":", "/"} & set(password):
+        rule = "the password in the URL has one of the characters @ : /; write them as %40 %3A %2F"
+        raise LitsweepError(f"database_url: {masked(address)}: {rule}")
 
 
 def _configure(connection: Any, _record: object) -> None:

@@ -1,11 +1,21 @@
 """The settings of a server, chosen at its start."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+DATABASE_URL_VARIABLE = "LITSWEEP_DATABASE_URL"
 USERNAME = "local"
 """The one user of every server."""
+
+
+_PASSWORD = re.compile(r"^([^:/]*:?/*[^:@]*:).*@|(password=)[^&]*")
+
+
+def masked(database_url: str) -> str:
+    """Return a database URL without its password, for messages. The URL may be a wrong one."""
+    return _PASSWORD.sub(lambda found: f"{found[1]}***@" if found[1] else f"{found[2]}***", database_url)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import logging
 import os
 from dataclasses import dataclass
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -30,11 +30,10 @@ def storage_fault(error: BaseException | None) -> StorageFault | None:
     """Return what to answer if `error` comes from the disk or the database, else None."""
     if isinstance(error, OSError) and error.errno in _FULL | _BROKEN:
         return _fault(os.strerror(error.errno or 0), is_full=error.errno in _FULL)
-    if isinstance(error, OperationalError) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
-    ):
-        reason = str(error.orig).strip().partition("\n")[0]
-        return _fault(reason, is_full="is full" in reason or getattr(error.orig, "sqlstate", "") == "53100")
+    if isinstance(error, OperationalError) or getattr(error, "connection_invalidated", False):
+        cause = getattr(error, "orig", None)
+        reason = str(cause).strip().partition("\n")[0]
+        return _fault(reason, is_full="is full" in reason or getattr(cause, "sqlstate", "") == "53100")
     return None
 
 

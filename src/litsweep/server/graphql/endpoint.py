@@ -17,7 +17,7 @@ from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context
 from litsweep.server.graphql.schema import build_schema
 from litsweep.server.json_body import BodyError, read_json
-from litsweep.server.limits import refusal
+from litsweep.server.limits import SMALL_BODY, refusal
 from litsweep.server.storage_faults import report, storage_fault
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,8 @@ SCHEMA = build_schema()
 async def graphql(request: Request) -> Response:
     """Execute one operation in a worker thread, so that a slow one does not delay the others."""
     try:
-        body = await run_in_threadpool(read_json, await request.body())
+        text = await request.body()
+        body = read_json(text) if len(text) <= SMALL_BODY else await run_in_threadpool(read_json, text)
     except BodyError as error:
         return refusal(error.status, str(error))
     base_url = str(request.base_url).rstrip("/")
