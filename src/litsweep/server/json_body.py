@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 from litsweep.errors import LitsweepError, count
@@ -10,7 +11,7 @@ LARGEST_BODY = 64 << 20
 """Bytes of a body, sent or unpacked. The stock client sends about 10 MB at most, before escapes."""
 MOST_VALUES = 2_000_000
 DEEPEST = 100
-_PIECE = 1 << 20
+_PIECE = 64 << 10
 _GZIP = 31  # zlib's window size for gzip
 
 
@@ -68,7 +69,7 @@ def unpacked(body: bytes, encoding: str | None) -> bytes:
     Raises BodyError for another encoding, damaged data, or more than LARGEST_BODY bytes. Memory stays within
     that limit: a gzip text may unpack to a thousand times its size.
     """
-    match (encoding or "identity").strip().lower():
+    match (encoding or "identity").strip().lower() if body else "identity":
         case "identity":
             return body
         case "gzip" | "x-gzip":
@@ -80,22 +81,32 @@ def unpacked(body: bytes, encoding: str | None) -> bytes:
 def _gunzip(body: bytes) -> bytes:
     pieces: list[bytes] = []
     size = 0
-    while body:  # a gzip text may have several members
-        member = zlib.decompressobj(_GZIP)
-        while not member.eof:
-            try:
-                piece = member.decompress(body, _PIECE)
-            except zlib.error as error:
-                raise BodyError(f"Not a gzipped file: {error}") from None
-            if not (piece or member.eof or member.unconsumed_tail):
-                raise BodyError("Not a gzipped file: it ends too early")
+    try:
+        for piece in _gunzipped(body):
             size += len(piece)
             if size > LARGEST_BODY:
                 raise too_large(LARGEST_BODY, "unpacks to")
             pieces.append(piece)
-            body = member.unconsumed_tail
-        body = member.unused_data.lstrip(b"\0")
+    except zlib.error as error:
+        raise BodyError(f"Not a gzipped file: {error}") from None
     return b"".join(pieces)
+
+
+def _gunzipped(body: bytes) -> Iterator[bytes]:
+    """Yield the content in pieces of limited size. A gzip file may have several members."""
+    member = zlib.decompressobj(_GZIP)
+    for start in range(0, len(body), _PIECE):
+        packed = body[start : start + _PIECE]
+        while packed:
+            if member.eof:
+                member = zlib.decompressobj(_GZIP)
+            yield member.decompress(packed, 16 * _PIECE)
+            packed = member.unconsumed_tail or member.unused_data.lstrip(b"\0")
+    while not member.eof:
+        rest = member.decompress(b"", 16 * _PIECE)
+        if not rest:
+            raise zlib.error("it ends too early")
+        yield rest
 
 
 def too_large(limit: int, does: str = "has") -> BodyError:
