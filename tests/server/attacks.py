@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import http.client
 import resource
 import socket
 import threading
@@ -102,16 +103,12 @@ def send(server: LiveServer, start: bytes, piece: bytes = b"", size: int = 0) ->
         sender = threading.Thread(target=_flood, args=(connection, piece, size, answered))
         sender.start()
         try:
-            answer = connection.recv(65536)
-            while not answer.rpartition(b"\r\n\r\n")[2]:
-                more = connection.recv(65536)
-                answer += more
-                if not more:
-                    break
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            return answer.status, answer.read().decode()
         finally:
             answered.set()
             sender.join()
-    return int(answer.split()[1]), answer.partition(b"\r\n\r\n")[2].decode()
 
 
 def _flood(connection: socket.socket, piece: bytes, size: int, answered: threading.Event) -> None:
