@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from litsweep.server.serve import server_info
 from tests.live_server import LiveServer
 
 ANSWER_SECONDS = 2.0
@@ -64,6 +65,17 @@ def _ask(server: LiveServer, ended: threading.Event, measures: Measures) -> None
         except OSError as error:
             measures.failures.append(str(error))
         measures.slowest = max(measures.slowest, time.monotonic() - before)
+
+
+def is_served(data_dir: Path) -> bool:
+    """Return True if a server on the folder answers."""
+    info = server_info(data_dir)
+    try:
+        if info is not None:
+            urllib.request.urlopen(f"{info.url}/healthz", timeout=5).close()
+    except OSError:
+        return False
+    return info is not None
 
 
 def _peak(pid: int) -> int:

@@ -204,3 +204,20 @@ def test_a_broken_chunk_is_refused_whole(
     response = receive(backend, ("local", "p", "a"), body, {"content-encoding": encoding})
     assert response.status_code == 400 and message in bytes(response.body).decode()
     assert run(graphql)["history"] == [] and run(graphql)["state"] == "running"
+
+
+@pytest.mark.parametrize("name", ["wandb-history.jsonl", "wandb-events.jsonl", "output.log"])
+@pytest.mark.parametrize("content", [[], ["{}"]])
+def test_a_wild_offset_does_not_change_the_line_count(
+    name: str, content: list[str], graphql: GraphQL, stream: Stream
+) -> None:
+    """The next process of a run continues behind the last line."""
+    column = {"wandb-history.jsonl": "historyLineCount", "wandb-events.jsonl": "eventsLineCount"}
+    stream("a", files={name: {"offset": 0, "content": ["{}"] * 3}})
+    for offset in (2**31 - 1, 2**31 - 2, 1_000_000):
+        refused = stream("a", files={name: {"offset": offset, "content": content}})
+        assert refused["status"] == 400
+        assert f"line {offset} is far beyond the 3 stored lines" in refused["errors"][0]["message"]
+    assert run(graphql)[column.get(name, "logLineCount")] == 3
+    assert stream("a", files={name: {"offset": 3, "content": ["{}"]}})["status"] == 200
+    assert run(graphql)[column.get(name, "logLineCount")] == 4

@@ -63,20 +63,21 @@ def execute(args: argparse.Namespace) -> int:
 def _database_url(args: argparse.Namespace) -> str | None:
     from litsweep.server.settings import DATABASE_URL_VARIABLE, masked
 
-    if args.database_url and masked(args.database_url) != args.database_url:
+    url, file = args.database_url, args.database_url_file
+    if url and file:
+        raise LitsweepError("--database-url, --database-url-file: give only one of them")
+    if url and masked(url) != url:
         print(
             "--database-url: all users of this machine see the password in the list of processes; put the "
             f"URL into the variable {DATABASE_URL_VARIABLE} or a --database-url-file",
             file=sys.stderr,
         )
-    if args.database_url or args.database_url_file is None:
-        return args.database_url or os.environ.get(DATABASE_URL_VARIABLE)
+    if file is None:
+        return url or os.environ.get(DATABASE_URL_VARIABLE)
     try:
-        return str(args.database_url_file.expanduser().read_text().strip())
+        return str(file.expanduser().read_text().strip())
     except (OSError, UnicodeDecodeError) as error:
-        raise LitsweepError(
-            f"--database-url-file {args.database_url_file}: cannot be read ({error})"
-        ) from None
+        raise LitsweepError(f"--database-url-file {file}: cannot be read ({error})") from None
 
 
 def _announce(info: "ServerInfo", settings: "Settings", port: int | None) -> None:
@@ -92,23 +93,24 @@ def _announce(info: "ServerInfo", settings: "Settings", port: int | None) -> Non
     else:
         print(f"# `litsweep env --data-dir {shlex.quote(str(settings.data_dir))}` prints WANDB_API_KEY")
     sys.stdout.flush()
-    _warn_of_network(info, settings.host)
+    if warning := warning_of_network(settings.host, info.url):
+        print(warning, file=sys.stderr)
     link = login_link(keyring) if sys.stderr.isatty() else "/"
     print(f"\nDashboard: {info.url}{link}\nData: {settings.data_dir}\nCtrl-C stops it.", file=sys.stderr)
 
 
-def _warn_of_network(info: "ServerInfo", host: str) -> None:
+def warning_of_network(host: str, url: str) -> str:
+    """Return how other machines connect, and how to protect that. Empty if only this machine connects."""
     if _is_loopback(host):
-        return
-    name = socket.gethostname() if host in ("0.0.0.0", "::", "") else urlsplit(info.url).hostname
-    port = urlsplit(info.url).port
-    print(
+        return ""
+    name = socket.gethostname() if host in ("0.0.0.0", "::") else urlsplit(url).hostname
+    port = urlsplit(url).port
+    return (
         f"On other machines: export WANDB_BASE_URL=http://{name}:{port}\n"
         f"Warning: with --host {host} the key and all data cross the network unencrypted. Use a private "
-        f"network, or listen on 127.0.0.1 and put a TLS proxy before it:\n"
+        "network, or listen on 127.0.0.1 and put a TLS proxy before it:\n"
         f"    litsweep serve --port {port} --allowed-host NAME\n"
-        f"    caddy reverse-proxy --from NAME --to 127.0.0.1:{port}",
-        file=sys.stderr,
+        f"    caddy reverse-proxy --from NAME --to 127.0.0.1:{port}"
     )
 
 

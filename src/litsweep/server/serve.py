@@ -52,11 +52,10 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
     Raises:
         LitsweepError: the data folder cannot be used, the port is taken, or another server uses the data.
     """
-    os.umask(0o077)
     make_data_dir(settings.data_dir)
     log.set_up(settings.log)
     GuardedConnection.most = max(RESERVED_FILES, raise_file_limit() - RESERVED_FILES)
-    with _data_lock(settings.data_dir), listening(settings) as listener:
+    with _private_files(), _data_lock(settings.data_dir), listening(settings) as listener:
         info = ServerInfo(_url(settings.host, listener.getsockname()[1]), os.getpid())
         with _usable(settings.data_dir):
             app = create_app(settings)
@@ -128,6 +127,15 @@ def _usable(path: Path) -> Iterator[None]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         fix = "free some space on its disk" if full else "name a folder that you can write to"
         raise LitsweepError(f"--data-dir {path}: cannot be used ({error.strerror}); {fix}") from None
+
+
+@contextmanager
+def _private_files() -> Iterator[None]:
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def make_private(data_dir: Path) -> None:
@@ -212,7 +220,7 @@ def server_info(data_dir: Path) -> ServerInfo | None:
     """Return the server that uses or last used `data_dir`, or None after a clean exit."""
     try:
         return ServerInfo(**json.loads((data_dir / "server.json").read_text()))
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):  # or it is damaged
         return None
 
 

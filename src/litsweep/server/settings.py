@@ -10,7 +10,7 @@ USERNAME = "local"
 """The one user of every server."""
 
 
-_PASSWORD = re.compile(r"^([^:/]*:?/*[^:@]*:).*@|(password=)[^&]*")
+_PASSWORD = re.compile(r"^((?:[^:/]*:?/+)?+[^:@]*:).*@|(password=)[^&]*")
 
 
 def masked(database_url: str) -> str:
