@@ -116,19 +116,16 @@ def silent_connections(server: LiveServer, size: Size) -> None:
 
 
 def deep_or_wide_json(server: LiveServer, size: Size) -> None:
-    deep = b"[" * 1_000_000
-    wide = b"[" + b"{}," * 5_000_000 + b"{}]"
-    row = json.dumps(
-        {"files": {"wandb-history.jsonl": {"offset": 0, "content": ['{"a":' * 500 + "1" + "}" * 500]}}}
-    )
-    for body, refused in ((deep, 400), (wide, 413), (row.encode(), 400)):
-        for path in ("/graphql", STREAM.split()[1]):
-            if body is row and path == "/graphql":
-                continue
-            with soon():
-                start = head(server, f"POST {path}", f"Content-Length: {len(body)}", key=True)
-                status, text = send(server, start + body)
-            assert status == refused or (path == "/graphql" and status == 400), text
+    deep, wide = b"[" * 1_000_000, b"[" + b"{}," * 5_000_000 + b"{}]"
+    lines = ['{"a":' * 500 + "1" + "}" * 500]
+    row = json.dumps({"files": {"wandb-history.jsonl": {"offset": 0, "content": lines}}}).encode()
+    chunks = "/files/local/p/hostile/file_stream"
+    bodies = (("/graphql", deep, 400), ("/graphql", wide, 413), (chunks, deep, 400), (chunks, wide, 413))
+    for path, body, refused in (*bodies, (chunks, row, 400)):
+        with soon():
+            start = head(server, f"POST {path}", f"Content-Length: {len(body)}", key=True)
+            status, text = send(server, start + body)
+        assert status == refused, text
 
 
 CASES: Sequence[Case] = (

@@ -123,13 +123,14 @@ class Sweeper:
     def __init__(self) -> None:
         self._swept_at = 0.0
 
-    def sweep(self, connections: Iterable[GuardedConnection]) -> None:
+    def sweep(self, connections: Iterable[object]) -> None:
         """Close the overdue connections, unless the process was stopped since the last call."""
         now = time.monotonic()
         since, self._swept_at = now - self._swept_at, now
         if since > STALL_SECONDS:
             return  # the process was stopped or busy: what the clients sent meanwhile is not read yet
-        for connection in list(connections):
+        guarded = [connection for connection in connections if isinstance(connection, GuardedConnection)]
+        for connection in guarded:
             waited, most = connection.waited(now)
             if waited > most > 0:
                 connection.drop()

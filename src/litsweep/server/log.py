@@ -64,9 +64,10 @@ class LogFile(RotatingFileHandler):
 
     def doRollover(self) -> None:  # noqa: N802
         super().doRollover()
-        for printed in (sys.stdout, sys.stderr):
-            printed.flush()
-            os.dup2(self.stream.fileno(), printed.fileno())
+        if self.stream is not None:
+            for printed in (sys.stdout, sys.stderr):
+                printed.flush()
+                os.dup2(self.stream.fileno(), printed.fileno())
 
 
 def set_up(file: Path | None) -> None:
