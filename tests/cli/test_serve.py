@@ -53,11 +53,11 @@ def mode_of(path: Path) -> int:
 
 def test_only_a_terminal_shows_the_key_and_only_the_owner_reads_the_data(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
-    (data_dir / "blobs").mkdir(parents=True)
-    old = [data_dir / name for name in ("litsweep.db", "server.log", "users", "server.json")]
+    (data_dir / "blobs" / "ab").mkdir(parents=True)
+    old = [data_dir / name for name in ("litsweep.db", "server.log", "users", "server.json", "blobs/ab/x")]
     for path in old:
         path.touch()
-    for path in (data_dir, data_dir / "blobs", *old):
+    for path in (data_dir, *data_dir.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     with serving(tmp_path, "--host", "0.0.0.0") as log:
         key = (data_dir / "api_key").read_text().strip()

@@ -76,7 +76,7 @@ def test_a_client_that_does_not_read_is_dropped(impatient: LiveServer) -> None:
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect(("127.0.0.1", impatient.port))
-    connection.sendall(head(impatient, "GET /-/plotly.min.js"))
+    connection.sendall(head(impatient, "GET /-/plotly.min.js", key=True))
     time.sleep(2.5)
     connection.settimeout(5)
     assert is_closed(connection)

@@ -43,11 +43,12 @@ def answer(*hosts: str, allowed: tuple[str, ...] = ()) -> tuple[int, str]:
             f"{socket.gethostname().upper()}:8765",
             "proxy.example.org:443",
             "Proxy.Example.ORG",
+            "other.example.org",
         ),
     ],
 )
 def test_names_and_addresses_of_this_machine_are_served(host: str) -> None:
-    assert answer(host, allowed=("proxy.example.org",)) == (200, "")
+    assert answer(host, allowed=("proxy.example.org", "https://Other.example.org:443/")) == (200, "")
 
 
 @pytest.mark.parametrize(

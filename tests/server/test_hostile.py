@@ -71,6 +71,9 @@ def large_body_without_a_key(server: LiveServer, size: Size) -> None:
                 piece = PIECE if "Content" in headers[0] else CHUNK
                 status, text = send(server, head(server, f"POST {path}", *headers), piece, size.body)
             assert status in (401, 413) and "message" in text
+    with soon():
+        start = head(server, f"PUT /blobs/{'0' * 32}/x?signature=x", f"Content-Length: {size.body}")
+        assert send(server, start, PIECE, size.body)[0] == 403
 
 
 def large_body_with_the_key(server: LiveServer, size: Size) -> None:

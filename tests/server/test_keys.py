@@ -14,7 +14,6 @@ WITHOUT_KEY = {
     "/sdk/otel/{rest:path}": 404,  # the client's telemetry, which this server does not take
     "/login": 200,
     "/logout": 200,  # it redirects to /login
-    "/-/plotly.min.js": 200,
     "/-/static/style.css": 200,
     "/blobs/{key}/{name}": 403,  # needs a signed link
 }

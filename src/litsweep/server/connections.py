@@ -26,7 +26,8 @@ ACCEPTED_AT_ONCE = 100
 """Connections that asyncio accepts before other work. It fits into RESERVED_FILES."""
 RESERVED_FILES = 350
 """Files for the database (60 connections with 3 files each), blobs, and connections being accepted."""
-MOST_FILES = 1 << 16
+MOST_FILES = 1 << 14
+"""Enough for 2,000 agents with their runs. A silent connection takes about 6 kB of memory."""
 
 
 def raise_file_limit() -> int:

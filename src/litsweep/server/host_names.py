@@ -21,7 +21,7 @@ class HostNames:
     def __init__(self, app: ASGIApp, names: Iterable[str] = ()) -> None:
         self.app = app
         self._known: set[bytes] = set()
-        self._names = {"localhost", *map(_plain, names), *_own_names()}
+        self._names = {"localhost", *map(_host_in, names), *_own_names()}
         # A name server that does not answer takes seconds, so that the server does not wait for it.
         threading.Thread(target=self._add_full_name, name="full host name", daemon=True).start()
 
@@ -54,6 +54,12 @@ def _misdirected(host: bytes) -> ASGIApp:
         f"the Host header names {shown!r}, which is not a name of this server; use its address, or start it "
         f"with `litsweep serve --allowed-host NAME`",
     )
+
+
+def _host_in(name: str) -> str:
+    """Return the host in what a user writes: a name, with or without a port or `https://`."""
+    address = name.rpartition("//")[2].partition("/")[0]
+    return _plain(address if _is_address(_plain(address)) else _without_port(address))
 
 
 def _without_port(header: str) -> str:

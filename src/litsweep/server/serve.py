@@ -31,6 +31,7 @@ from litsweep.server.port_holder import port_holder
 from litsweep.server.settings import Settings
 
 _BACKLOG = 1024
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _DATABASE = "litsweep.db"
 _PRIVATE_FILES = (
     *(f"{_DATABASE}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")),
@@ -146,10 +147,15 @@ def make_private(data_dir: Path) -> None:
     folder = data_dir.stat()
     if folder.st_uid == os.geteuid() and not folder.st_mode & stat.S_ISVTX:
         data_dir.chmod(0o700)
-    for name in (*_PRIVATE_FILES, "blobs"):
-        path = data_dir / name
+    for name in _PRIVATE_FILES:
         with suppress(FileNotFoundError, PermissionError):
-            path.chmod(0o700 if path.is_dir() else 0o600)
+            (data_dir / name).chmod(0o600)
+    blobs = data_dir / "blobs"
+    if blobs.is_dir() and blobs.stat().st_mode & _OTHERS:
+        for path in blobs.rglob("*"):
+            if not path.is_symlink():
+                path.chmod(0o700 if path.is_dir() else 0o600)
+        blobs.chmod(0o700)  # at last, because it says that the others are done
 
 
 @contextmanager

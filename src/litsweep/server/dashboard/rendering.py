@@ -37,7 +37,6 @@ async def plotly_js(request: Request) -> Response:
     return FileResponse(PLOTLY, media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
 
 
-routes: list[BaseRoute] = [
-    Route("/-/plotly.min.js", plotly_js),
-    Mount("/-/static", StaticFiles(directory=HERE / "static")),
-]
+public: list[BaseRoute] = [Mount("/-/static", StaticFiles(directory=HERE / "static"))]
+# It needs a session, because a stranger who reads this large file slowly would keep it open.
+routes: list[BaseRoute] = [Route("/-/plotly.min.js", plotly_js)]
