@@ -18,7 +18,7 @@ from tests.live_server import LiveServer
 ANSWER_SECONDS = 2.0
 OTHERS_SECONDS = 1.0
 MEMORY = 100 << 20
-LOG = 1 << 20
+LOG = 16 << 10
 
 
 @dataclass

@@ -79,9 +79,8 @@ class BlobStore:
         """
         path = self.path(key)
         if (size := path.stat().st_size) > LARGEST_READ:
-            raise LitsweepError(
-                f"a manifest of {size >> 20} MiB is too large; the server reads at most {LARGEST_READ >> 20} MiB"
-            )
+            limit = f"the server reads {LARGEST_READ >> 20} MiB at most"
+            raise LitsweepError(f"a manifest of {size >> 20} MiB is too large; {limit}")
         return path.read_bytes()
 
     def delete(self, key: str) -> None:
