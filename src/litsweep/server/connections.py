@@ -21,6 +21,7 @@ HEADER_SECONDS = 10.0
 BODY_SECONDS = 30.0
 READ_SECONDS = 60.0
 STALL_SECONDS = 3.0
+SILENT_WEIGHT = 10
 LONGEST_HEADER = 64 << 10
 ACCEPTED_AT_ONCE = 100
 """Connections that asyncio accepts before other work. It fits into RESERVED_FILES."""
@@ -102,14 +103,14 @@ class GuardedConnection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 def make_room(new: GuardedConnection) -> bool:
     """Close the connections that have waited longest for their clients. Return False if none waits.
 
-    Those without a request are the first. Several are closed at a time, because a flood of connections calls
-    this often.
+    A second without any request counts as SILENT_WEIGHT seconds after one, so that agents keep theirs.
+    Several are closed at a time, because a flood of connections calls this often.
     """
     now = time.monotonic()
     waits = [(c, *c.waited(now)) for c in new.connections if c is not new]
-    waiting = [(c.cycle is not None, -waited, c) for c, waited, most in waits if most]
-    waiting.sort(key=lambda entry: entry[:2])
-    for *_, connection in waiting[: max(1, len(waits) // 16)]:
+    waiting = [(waited * (SILENT_WEIGHT if c.cycle is None else 1), c) for c, waited, most in waits if most]
+    waiting.sort(key=lambda entry: -entry[0])
+    for _, connection in waiting[: max(1, len(waits) // 16)]:
         connection.drop()
     if waiting:
         logger.warning("all %d places for connections are taken; closing those that wait longest", new.most)

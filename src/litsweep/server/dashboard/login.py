@@ -4,13 +4,13 @@ import asyncio
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData, QueryParams
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from litsweep.server.auth import SESSION_SECONDS, Keyring
-from litsweep.server.backend import Backend, backend_of
+from litsweep.server.backend import backend_of
 from litsweep.server.dashboard.rendering import page
 from litsweep.server.limits import RefusedRequest
 
@@ -31,16 +31,12 @@ async def login(request: Request) -> Response:
     query = request.query_params
     if "signature" not in query:
         return page(request, "login.html", next=_local(query.get("next", "/")))
-    if not await run_in_threadpool(_use_link, backend_of(request), query):
+    keyring, spend = backend_of(request).keyring, backend_of(request).spent.spend
+    is_valid = keyring.allows(_SIGN_IN, "/login", query, LOGIN_LINK_SECONDS)
+    if not (is_valid and await run_in_threadpool(spend, query["signature"], LOGIN_LINK_SECONDS)):
         message = "This link has expired or was used before."
         return page(request, "login.html", status=403, message=message, next=_local(query.get("next", "/")))
     return _start_session(request, query.get("next", "/"))
-
-
-def _use_link(backend: Backend, query: QueryParams) -> bool:
-    """Return True for a login link that is valid and was not used before. It is used now."""
-    is_valid = backend.keyring.allows(_SIGN_IN, "/login", query, LOGIN_LINK_SECONDS)
-    return is_valid and backend.spent.spend(query["signature"], LOGIN_LINK_SECONDS)
 
 
 async def submit(request: Request) -> Response:
