@@ -117,7 +117,7 @@ def test_the_database_comes_from_a_flag_a_file_or_the_environment(
     for flags, user in ((flag, "flag:***"), (["--database-url-file", str(file)], "file"), ([], "variable")):
         assert main([*serve, *flags]) == 1
         said = capsys.readouterr().err
-        assert f"cannot use the database postgresql://{user}@127.0.0.1" in said and SECRET not in said
+        assert f"cannot use the database postgresql+psycopg://{user}@127.0.0.1" in said and SECRET not in said
         assert ("list of processes" in said) == (flags is flag)
     assert main([*serve, "--database-url-file", str(tmp_path)]) == 1
     assert "--database-url-file" in capsys.readouterr().err

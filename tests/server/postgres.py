@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -19,29 +20,58 @@ def programs() -> Path | None:
     return Path(found).parent if found else installed[-1].parent if installed else None
 
 
+class Postgres:
+    """A server without data in a folder of its own. It keeps its port when started again."""
+
+    def __init__(self, programs: Path) -> None:
+        # PostgreSQL refuses to run as root. Its own user needs a folder that it can read.
+        self._user = "postgres" if os.getuid() == 0 else None
+        self._programs = programs
+        self._folder = Path(tempfile.mkdtemp(prefix="litsweep-postgres-"))
+        if self._user:
+            shutil.chown(self._folder, self._user, pwd.getpwnam(self._user).pw_gid)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self.url = f"postgresql://test@127.0.0.1:{self._port}/postgres"
+        self._data = str(self._folder / "data")
+        self._run("initdb", "-D", self._data, "-U", "test", "-A", "trust", "--no-sync", "-E", "UTF8")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _run(self, program: str, *flags: str) -> None:
+        command = [str(self._programs / program), *flags]
+        subprocess.run(command, user=self._user, check=True, capture_output=True, cwd=self._folder)
+
+    def start(self) -> None:
+        command = [str(self._programs / "postgres"), "-D", self._data, "-k", str(self._folder)]
+        self._process = subprocess.Popen(
+            [*command, "-p", str(self._port), "-h", "127.0.0.1"],
+            user=self._user,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder,
+        )
+        _wait(self._port, self._process)
+
+    def stop(self) -> None:
+        """End it at once, with its clients' connections."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait()
+
+    def remove(self) -> None:
+        shutil.rmtree(self._folder)
+
+
 @contextmanager
 def running(programs: Path) -> Iterator[str]:
     """Start a server without data on a free port. Return its SQLAlchemy URL."""
-    # PostgreSQL refuses to run as root. Its own user needs a folder that it can read.
-    user = "postgres" if os.getuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="litsweep-postgres-"))
-    if user:
-        shutil.chown(folder, user, pwd.getpwnam(user).pw_gid)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = str(folder / "data")
-    initdb = [str(programs / "initdb"), "-D", data, "-U", "test", "-A", "trust", "--no-sync", "-E", "UTF8"]
-    subprocess.run(initdb, user=user, check=True, capture_output=True, cwd=folder)
-    command = [str(programs / "postgres"), "-D", data, "-k", str(folder), "-p", str(port), "-h", "127.0.0.1"]
-    with subprocess.Popen(command, user=user, stderr=subprocess.DEVNULL, cwd=folder) as process:
-        try:
-            _wait(port, process)
-            yield f"postgresql://test@127.0.0.1:{port}/postgres"
-        finally:
-            process.terminate()
-            process.wait()
-            shutil.rmtree(folder)
+    server = Postgres(programs)
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.stop()
+        server.remove()
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -5,12 +5,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, inspect, select
 
 from litsweep.errors import LitsweepError
 from litsweep.server.backend import Backend
 from litsweep.server.settings import Settings
+from litsweep.server.store import migrations, projects
 from litsweep.server.store.tables import metadata
 from tests.server import postgres
+from tests.server.test_deletion import (
+    client,
+    test_a_deleted_project_leaves_nothing,
+    test_a_deleted_sweep_leaves_only_what_others_have,
+    test_a_file_that_was_never_uploaded_goes_after_its_run,
+    test_a_sweep_that_is_deleted_during_a_suggestion,
+    test_an_abandoned_artifact_goes_and_one_that_is_uploaded_stays,
+)
 from tests.server.test_dispatch import (
     clock,
     grid,
@@ -39,12 +49,18 @@ pytestmark = [
 ]
 
 __all__ = [
+    "client",
     "clock",
     "grid",
     "test_a_chunk_sent_again_changes_nothing",
+    "test_a_deleted_project_leaves_nothing",
+    "test_a_deleted_sweep_leaves_only_what_others_have",
+    "test_a_file_that_was_never_uploaded_goes_after_its_run",
     "test_a_preempted_run_goes_on_under_its_id",
     "test_a_run_of_a_vanished_agent_goes_to_another",
     "test_a_run_started_anew_loses_its_old_rows",
+    "test_a_sweep_that_is_deleted_during_a_suggestion",
+    "test_an_abandoned_artifact_goes_and_one_that_is_uploaded_stays",
     "test_cancel_kills_runs",
     "test_console_lines_are_overwritten_in_place",
     "test_deleting_a_run_makes_room_in_a_grid",
@@ -67,9 +83,10 @@ def database_url() -> Iterator[str]:
 def backend(database_url: str, tmp_path: Path) -> Iterator[Backend]:
     opened = Backend.open(Settings(tmp_path / "data", database_url=database_url))
     yield opened
-    with opened.database.write() as connection:
-        metadata.drop_all(connection)
     opened.close()
+    engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
+    metadata.drop_all(engine)
+    engine.dispose()
 
 
 def test_one_server_on_one_database(backend: Backend, database_url: str, tmp_path: Path) -> None:
@@ -83,3 +100,32 @@ def test_a_server_waits_for_the_one_before_it(backend: Backend, database_url: st
     second = Backend.open(Settings(tmp_path / "second", database_url=database_url))
     leaving.join()
     second.close()
+
+
+def test_an_older_or_incomplete_database_is_completed_and_a_newer_one_refused(
+    database_url: str, backend: Backend, tmp_path: Path
+) -> None:
+    with backend.database.write() as connection:
+        projects.ensure(connection, "local", "p")
+        for statement in (
+            "DROP TABLE schema_version",
+            "DROP INDEX ix_runs_sweep_id",
+            "ALTER TABLE runs DROP COLUMN agent_id",
+            "ALTER TABLE artifact_collections DROP COLUMN is_portfolio",
+            "DROP TABLE artifact_uses",
+        ):
+            connection.exec_driver_sql(statement)
+    backend.close()
+    settings = Settings(tmp_path / "data", database_url=database_url)
+    again = Backend.open(settings)
+    with again.database.write() as connection:
+        assert projects.find(connection, "local", "p")
+        assert connection.scalar(select(migrations.schema_version.c.version)) == migrations.VERSION
+        found = inspect(connection)
+        keys = {key["referred_table"]: key["options"]["ondelete"] for key in found.get_foreign_keys("runs")}
+        assert keys == {"projects": "CASCADE", "sweeps": "CASCADE", "agents": "SET NULL"}
+        assert "ix_runs_sweep_id" in {index["name"] for index in found.get_indexes("runs")}
+        connection.exec_driver_sql("UPDATE schema_version SET version = version + 1")
+    again.close()
+    with pytest.raises(LitsweepError, match="the database postgres has schema version"):
+        Backend.open(settings)

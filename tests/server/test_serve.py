@@ -1,6 +1,8 @@
 """The server process."""
 
 import json
+import os
+import signal
 import socket
 import urllib.error
 import urllib.request
@@ -8,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from litsweep.cli import main
 from litsweep.errors import LitsweepError
-from litsweep.server.serve import serve, server_info
+from litsweep.server.serve import ServerInfo, serve, server_info
 from litsweep.server.settings import Settings
 from tests.live_server import LiveServer
 from tests.server.operations import UPSERT_RUN
@@ -100,3 +103,22 @@ def test_another_host_s_name_is_refused(module_server: LiveServer) -> None:
     request = urllib.request.Request(module_server.url + "/healthz", headers={"Host": "evil.example"})
     with pytest.raises(urllib.error.HTTPError, match="421"):
         urllib.request.urlopen(request, timeout=10)
+
+
+def test_one_server_on_one_sqlite_file_outside_its_folder(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    said: list[str] = []
+
+    def try_another(_: ServerInfo) -> None:
+        with pytest.raises(LitsweepError) as caught:
+            serve(Settings(tmp_path / "second", database_url=url))
+        said.append(str(caught.value))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    serve(Settings(tmp_path / "first", database_url=url), try_another)
+    assert said == [
+        f"--database-url: {tmp_path / 'shared.db'} is in use by another litsweep server: use that one"
+    ]
+    (tmp_path / "first" / "litsweep.db").write_text("of an earlier start")
+    assert main(["backup", str(tmp_path / "copy.tar"), "--data-dir", str(tmp_path / "first")]) == 0
+    assert main(["restore", str(tmp_path / "copy.tar"), "--data-dir", str(tmp_path / "copy")]) == 0

@@ -1,5 +1,6 @@
 """The ASGI application, with all its routes."""
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -12,15 +13,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ExceptionHandler
 
+from litsweep.errors import LitsweepError
 from litsweep.server import file_stream, files, storage_faults
 from litsweep.server.auth import RequireKey
 from litsweep.server.backend import Backend
 from litsweep.server.dashboard import pages
 from litsweep.server.dashboard.state import DashboardState
+from litsweep.server.errors import UnavailableError
 from litsweep.server.graphql import endpoint
-from litsweep.server.limits import BodyLimits, RefusedRequest, refuse
+from litsweep.server.housekeeping import Housekeeper
+from litsweep.server.limits import BodyLimits, RefusedRequest, refusal, refuse
 from litsweep.server.monitor import Monitor
 from litsweep.server.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 async def health(request: Request) -> Response:
@@ -31,6 +37,16 @@ async def health(request: Request) -> Response:
 async def no_telemetry(request: Request) -> Response:
     """Answer 404, so that clients turn their telemetry off. They send no key with this request."""
     return Response(status_code=404)
+
+
+def unavailable(request: Request, error: Exception) -> Response:
+    """Answer 503 with the reason. Clients repeat the request."""
+    return refusal(503, str(error))
+
+
+def log_end(error: LitsweepError) -> None:
+    """Log why the server must end. A server process ends; see `serve`."""
+    logger.error("%s", error)
 
 
 PUBLIC: list[BaseRoute] = [
@@ -50,6 +66,7 @@ async def _gone(request: Request, error: Exception) -> Response:
 _FAULTS: Mapping[type[Exception], ExceptionHandler] = {
     RefusedRequest: refuse,
     ClientDisconnect: _gone,
+    UnavailableError: unavailable,
     OSError: storage_faults.answer,
     DBAPIError: storage_faults.answer,
 }
@@ -66,6 +83,7 @@ def create_app(settings: Settings) -> Starlette:
         lifespan=_lifespan,
     )
     app.state.backend = backend
+    app.state.end = log_end
     app.state.dashboard = DashboardState()
     return app
 
@@ -73,7 +91,10 @@ def create_app(settings: Settings) -> Starlette:
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     monitor = Monitor(app.state.backend)
+    housekeeper = Housekeeper(app.state.backend, app.state.end)
     monitor.start()
+    housekeeper.start()
     yield
+    await run_in_threadpool(housekeeper.stop)
     await run_in_threadpool(monitor.stop)
     app.state.backend.close()

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
+from litsweep.errors import LitsweepError
 from litsweep.server.auth import Keyring, api_key
 from litsweep.server.blobs import BlobStore
 from litsweep.server.database import Database
 from litsweep.server.live_sweep import LiveSweeps
 from litsweep.server.settings import Settings
 from litsweep.server.spent_tokens import SpentTokens
+from litsweep.server.sqlite_file import DATABASE, DATABASE_KIND, require_content
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,24 @@ class Backend:
 
     @classmethod
     def open(cls, settings: Settings) -> "Backend":
-        """Open the data of a server, or create them."""
+        """Open the data of a server, or create them. Raise LitsweepError if they cannot be used."""
+        try:
+            return cls._open(settings)
+        except OSError as error:
+            name = error.filename or settings.data_dir
+            reason = f"cannot be used ({error.strerror}); make the data folder writable for this user"
+            raise LitsweepError(f"{name}: {reason}, or name another --data-dir") from None
+
+    @classmethod
+    def _open(cls, settings: Settings) -> "Backend":
+        if settings.database_url is None and (settings.data_dir / "api_key").exists():  # the folder was used
+            require_content(settings.data_dir / DATABASE)
         blobs = BlobStore(settings.blobs_dir)
         database = Database(settings.url)
         database.create_tables()
+        where = settings.sqlite_file if settings.database_url else None
+        kind = f"{database.kind} {where.absolute()}" if where else database.kind
+        (settings.data_dir / DATABASE_KIND).write_text(kind + "\n")
         keyring = Keyring(api_key(settings.data_dir))
         return cls(settings, database, blobs, keyring, SpentTokens(database), LiveSweeps())
 

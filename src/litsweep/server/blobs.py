@@ -1,11 +1,13 @@
 """The blob store: files of any size on disk, each under a random key. Writes are atomic and streamed."""
 
 import base64
+import fcntl
 import hashlib
 import os
 import re
 import secrets
-from collections.abc import AsyncIterable, Iterator
+import time
+from collections.abc import AsyncIterable, Callable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,15 @@ class BlobStore:
         self._incoming.mkdir(parents=True, exist_ok=True)
         for leftover in self._incoming.iterdir():
             leftover.unlink()
+
+    @staticmethod
+    @contextmanager
+    def kept(root: Path) -> Iterator[None]:
+        """Keep all contents below `root` for a backup, also those that a server deletes meanwhile."""
+        root.mkdir(mode=0o700, exist_ok=True)
+        with _lock_file(root).open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     @staticmethod
     def new_key() -> str:
@@ -84,8 +95,32 @@ class BlobStore:
         return path.read_bytes()
 
     def delete(self, key: str) -> None:
-        """Delete the content, if there is any."""
-        self.path(key).unlink(missing_ok=True)
+        """Delete the content, if there is any. During a backup it stays, for `orphans` to find later."""
+        path = self.path(key)
+        with self._deleting() as is_allowed:
+            if is_allowed:
+                path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _deleting(self) -> Iterator[bool]:
+        """Keep a backup from starting. Yield False if one is running."""
+        with _lock_file(self._root).open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def orphans(self, known: Callable[[str], Set[str]], age: float) -> Iterator[str]:
+        """Return the keys of contents that are older than `age` seconds and not known.
+
+        `known` returns the known keys that begin with two hexadecimal digits.
+        """
+        limit = time.time() - age
+        for folder in sorted(self._root.glob("??")):
+            old = {entry.name for entry in os.scandir(folder) if entry.stat().st_mtime < limit}
+            yield from sorted(key for key in old - known(folder.name) if _KEY.fullmatch(key))
 
     @contextmanager
     def _partial(self) -> Iterator[tuple[Path, BinaryIO]]:
@@ -95,6 +130,10 @@ class BlobStore:
                 yield path, file
         finally:
             path.unlink(missing_ok=True)
+
+
+def _lock_file(root: Path) -> Path:
+    return root.with_name(f"{root.name}.lock")
 
 
 async def _stream(file: BinaryIO, chunks: AsyncIterable[bytes]) -> Written:

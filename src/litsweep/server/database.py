@@ -1,23 +1,26 @@
 """The database: SQLite in a file, or PostgreSQL by URL, used in short transactions."""
 
+import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from litsweep.errors import LitsweepError
+from litsweep.server import sqlite_file
+from litsweep.server.claim import Claim
+from litsweep.server.errors import UnavailableError
 from litsweep.server.settings import masked
-from litsweep.server.store.tables import metadata
+from litsweep.server.sqlite_file import explained
+from litsweep.server.store import migrations
 
 BACKENDS = ("sqlite", "postgresql")
-ADVISORY_LOCK = 0x1175_EE9  # any number that only litsweep servers use
-
-_DISCONNECT_TIME = 5.0
-"""Seconds that PostgreSQL may take to notice that the previous server has exited."""
+_PAGES_AT_ONCE = 2_000
+"""The pages that one transaction returns to the disk, so that other writers wait for milliseconds only."""
 
 
 class Database:
@@ -31,25 +34,83 @@ class Database:
         engine = _engine(url)
         is_sqlite = engine.dialect.name == "sqlite"
         self._engine = engine
-        self._name = masked(url)
         self._writer = engine.execution_options(writing=True)
         # A transaction reads one snapshot of the data. In SQLite every transaction does.
         self._reader = engine if is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
         self._lock = threading.Lock()
-        self._claim: Connection | None = None
+        self.claim = Claim(engine)
 
     def create_tables(self) -> None:
-        """Create the missing tables of all modules that are imported so far.
+        """Create or migrate the tables of all modules that are imported so far.
+
+        The first migration of a SQLite database keeps a copy, such as `litsweep.db.before-v2`.
 
         Raises:
-            LitsweepError: the database cannot be reached, or another server uses it.
+            LitsweepError: the database cannot be used, is damaged or newer, or another server uses it.
         """
         try:
-            self._claim_alone()
+            self.claim.take()
+            self._check()
             with self.write() as connection:
-                metadata.create_all(connection)
-        except OperationalError as error:
-            raise LitsweepError(f"cannot use the database {self._name}: {error.orig}") from None
+                migrations.migrate(connection)
+        except (DBAPIError, sqlite3.Error) as error:
+            self.close()
+            name = self._file or masked(str(self._engine.url))
+            raise explained(name, getattr(error, "orig", error)) from None
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def kind(self) -> str:
+        """One of `BACKENDS`."""
+        return self._engine.dialect.name
+
+    def _check(self) -> None:
+        """Check the file of a SQLite database. Copy it if it is older than this code."""
+        if self.kind != "sqlite":
+            return
+        with self._sqlite() as connection:
+            sqlite_file.check(connection)
+        with self.read() as transaction:
+            version = migrations.version_of(transaction)
+        if self._file and version not in (None, migrations.VERSION):
+            name = f"{self._file.name}.before-v{migrations.VERSION}"
+            sqlite_file.copy(self._file, self._file.with_name(name))
+
+    @contextmanager
+    def _sqlite(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection of SQLite's own driver, without a transaction."""
+        connection = self._engine.raw_connection()
+        try:
+            yield cast(sqlite3.Connection, connection.driver_connection)
+        finally:
+            connection.close()
+
+    @property
+    def _file(self) -> Path | None:
+        """The file of a SQLite database."""
+        path = Path(self._engine.url.database or "")
+        return path if self.kind == "sqlite" and path.is_file() else None
+
+    def shrink(self) -> None:
+        """Return the pages of deleted rows to the disk, in short transactions.
+
+        PostgreSQL does that itself. A SQLite database made before version 2 keeps its pages for new rows.
+        """
+        if self.kind != "sqlite":
+            return
+        while True:
+            with self.write() as connection:
+                before = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+                # The driver gives a row for each page. SQLAlchemy would read the first one only.
+                driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+                driver.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+                after = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+            if after == 0 or after >= before:
+                break
+        with self._sqlite() as driver:
+            driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -60,25 +121,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction that may write. It is rolled back if the block raises."""
+        self.claim.require()
         with self._lock, self._writer.begin() as connection:
             yield connection
 
-    def _claim_alone(self) -> None:
-        """Lock a PostgreSQL database, because two servers would dispatch the same runs."""
-        if self._engine.dialect.name != "postgresql":
-            return
-        self._claim = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        end = time.monotonic() + _DISCONNECT_TIME
-        while not self._claim.scalar(select(func.pg_try_advisory_lock(ADVISORY_LOCK))):
-            if time.monotonic() > end:
-                self.close()
-                raise LitsweepError(f"{self._name} is in use by another litsweep server: use that one")
-            time.sleep(0.1)
-
     def close(self) -> None:
         """Close every connection."""
-        if self._claim is not None:
-            self._claim.close()
+        self.claim.release()
         self._engine.dispose()
 
 
@@ -90,7 +139,8 @@ def _engine(address: str) -> Engine:
             raise ArgumentError(f"{url.get_backend_name()} is not supported")
         if url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
-        engine = create_engine(url, pool_size=20, max_overflow=40)
+        waits = {"timeout": sqlite_file.LOCK_SECONDS} if url.get_backend_name() == "sqlite" else {}
+        engine = create_engine(url, pool_size=20, max_overflow=40, connect_args=waits)
     except ModuleNotFoundError:
         raise LitsweepError("PostgreSQL needs a driver: pip install 'litsweep[postgres]'") from None
     except (ArgumentError, ValueError) as error:  # ValueError: the port is not a number
@@ -101,6 +151,7 @@ def _engine(address: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
+        event.listen(engine, "handle_error", _explain_damage)
     return engine
 
 
@@ -115,11 +166,21 @@ def _check_password(address: str) -> None:
 
 def _configure(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # `_begin` begins transactions, not the driver
+    if connection.execute("PRAGMA page_count").fetchone() == (0,):
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # deleting frees disk; only a new database can
     connection.execute("PRAGMA journal_mode = WAL")
     # FULL syncs the log at each commit, so that a row also survives a power cut.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA busy_timeout = 30000")
+
+
+def _explain_damage(context: ExceptionContext) -> None:
+    """Replace the error of a damaged database by one that says so. Its requests answer 503."""
+    error, engine = context.original_exception, context.engine
+    # The classes of errors that can pass, such as a lock, are derived from this one.
+    if engine is not None and type(error) is sqlite3.DatabaseError:
+        raise UnavailableError(str(explained(engine.url.database, error)))
 
 
 def _begin(connection: Connection) -> None:

@@ -101,9 +101,13 @@ def _record_heartbeat(connection: Connection, agent_id: int, now: float) -> tupl
     agent = sweeps.get_agent(connection, agent_id)
     sweep = sweep_states.begin(connection, agent.sweep_id) if agent else None
     if agent is None or sweep is None:
-        raise NotFoundError(f"agent {agent_id} does not exist, or its sweep was deleted")
+        raise _gone(agent_id)
     sweeps.change_agent(connection, agent.id, heartbeat_at=now, exited=0)
     return agent, sweep
+
+
+def _gone(agent_id: int) -> NotFoundError:
+    return NotFoundError(f"agent {agent_id} does not exist, or its sweep was deleted")
 
 
 def _mark_lost(
@@ -193,10 +197,12 @@ def _new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: floa
             live.refresh(connection)
         suggestion = live.suggest()
         with backend.database.write() as connection:
+            latest = sweeps.get_agent(connection, agent.id)
+            if latest is None:
+                raise _gone(agent.id)
             if suggestion is None:
                 return _nothing_to_do(connection, agent, sweep, live)
-            latest = sweeps.get_agent(connection, agent.id)
-            still_asks = latest is not None and latest.heartbeat_at <= now
+            still_asks = latest.heartbeat_at <= now
             return _store(connection, agent if still_asks else None, sweep, live, suggestion)
     except BaseException:
         backend.sweeps.forget(sweep.id)  # it may have a suggestion that the database lacks

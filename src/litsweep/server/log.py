@@ -8,6 +8,8 @@ import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from litsweep.server.storage_faults import storage_fault
+
 REPEAT_SECONDS = 60.0
 LARGEST_FILE = 5 << 20
 """Bytes of a log file. There are at most two: the current one, and the one before with the suffix `.1`."""
@@ -19,7 +21,8 @@ Kind = tuple[object, ...]
 class Repeats(logging.Filter):
     """Passes one message of each kind a minute. The next one tells how many were left out.
 
-    Messages are of one kind if the same line logs them and, for exceptions, the same line raised them.
+    Messages are of one kind if the same line logs them and, for exceptions, the same line raised them. All
+    faults of the storage with one HTTP status are of one kind.
     """
 
     def __init__(self, seconds: float = REPEAT_SECONDS) -> None:
@@ -31,6 +34,7 @@ class Repeats(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING:
             return True
+        _shorten(record)
         kind, now = _kind(record), time.monotonic()
         with self._lock:
             before, left_out = self._last.get(kind, (-self._seconds, 0))
@@ -44,7 +48,17 @@ class Repeats(logging.Filter):
         return True
 
 
+def _shorten(record: logging.LogRecord) -> None:
+    """Replace the traceback of a full disk or a lost database by one sentence."""
+    fault = storage_fault(record.exc_info[1]) if record.exc_info else None
+    if fault is not None:
+        record.msg, record.args = f"{record.getMessage()}: {fault.message}", ()
+        record.exc_info, record.fault = None, fault
+
+
 def _kind(record: logging.LogRecord) -> Kind:
+    if fault := getattr(record, "fault", None):
+        return ("storage", fault.status)
     where = (record.pathname, record.lineno)
     error = record.exc_info[1] if record.exc_info else None
     if error is None:

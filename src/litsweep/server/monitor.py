@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
+from litsweep.server.errors import UnavailableError
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.runs import RunRecord, StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
@@ -88,6 +89,8 @@ class Monitor:
         """
         try:
             action(*args)
+        except UnavailableError:  # the claim on the database has logged it
+            return False
         except Exception:
             if args[0] not in self._failed:
                 logger.exception("the monitor failed in %s%s and continues", action.__name__, args)

@@ -51,18 +51,27 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
     """Serve until SIGINT or SIGTERM. Call `on_ready` when the server accepts connections.
 
     Raises:
-        LitsweepError: the data folder cannot be used, the port is taken, or another server uses the data.
+        LitsweepError: the data folder cannot be used, the port is taken, or another server uses the data. The
+            last can also happen later: another server takes a PostgreSQL database after its restart.
     """
     make_data_dir(settings.data_dir)
     log.set_up(settings.log)
     GuardedConnection.most = max(RESERVED_FILES, raise_file_limit() - RESERVED_FILES)
-    with _private_files(), _data_lock(settings.data_dir), listening(settings) as listener:
+    with (
+        _private_files(),
+        _data_lock(settings.data_dir),
+        _database_lock(settings),
+        listening(settings) as listener,
+    ):
         info = ServerInfo(_url(settings.host, listener.getsockname()[1]), os.getpid())
-        with _usable(settings.data_dir):
-            app = create_app(settings)
+        app = create_app(settings)
         named = HostNames(app, (settings.host, *settings.allowed_hosts))
         with _announced(settings.data_dir, info):
-            _Server(_config(named), info, on_ready).run(sockets=[listener])
+            server = _Server(_config(named), info, on_ready)
+            app.state.end = server.end
+            server.run(sockets=[listener])
+    if server.failure is not None:
+        raise server.failure
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:
@@ -88,6 +97,12 @@ class _Server(uvicorn.Server):
         self._info = info
         self._on_ready = on_ready
         self._sweeper = Sweeper()
+        self.failure: LitsweepError | None = None
+
+    def end(self, failure: LitsweepError) -> None:
+        """End the server because of an error."""
+        self.failure = failure
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -174,6 +189,25 @@ def _data_lock(data_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
+def _database_lock(settings: Settings) -> Iterator[None]:
+    """Lock a SQLite database outside the data folder, for the same reason. PostgreSQL has `Claim`."""
+    path = settings.sqlite_file
+    if path is None or path.parent == settings.data_dir or not path.parent.is_dir():
+        yield
+        return
+    try:
+        held = FileLock(f"{path}.lock", blocking=False).acquire()
+    except Timeout:
+        raise LitsweepError(
+            f"--database-url: {path} is in use by another litsweep server: use that one"
+        ) from None
+    except OSError as error:
+        raise LitsweepError(f"--database-url: {path}.lock cannot be used ({error.strerror})") from None
+    with held:
+        yield
+
+
+@contextmanager
 def listening(settings: Settings) -> Iterator[socket.socket]:
     """Open a socket on the host and port of the settings. Raise LitsweepError if the port is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
@@ -226,7 +260,7 @@ def server_info(data_dir: Path) -> ServerInfo | None:
     """Return the server that uses or last used `data_dir`, or None after a clean exit."""
     try:
         return ServerInfo(**json.loads((data_dir / "server.json").read_text()))
-    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):  # or it is damaged
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):  # the last two: a damaged file
         return None
 
 

@@ -44,6 +44,12 @@ class Settings:
         return self.database_url or f"sqlite:///{self.data_dir / 'litsweep.db'}"
 
     @property
+    def sqlite_file(self) -> Path | None:
+        """The file of a SQLite database, or None for another database."""
+        scheme, _, path = self.url.partition(":///")
+        return Path(path) if scheme.startswith("sqlite") and path else None
+
+    @property
     def blobs_dir(self) -> Path:
         """The folder of all uploaded files."""
         return self.data_dir / "blobs"

@@ -3,12 +3,14 @@
 import errno
 import logging
 import os
+import sqlite3
 from dataclasses import dataclass
 
 from sqlalchemy.exc import OperationalError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from litsweep.server.errors import UnavailableError
 from litsweep.server.limits import refusal
 
 logger = logging.getLogger(__name__)
@@ -30,8 +32,12 @@ def storage_fault(error: BaseException | None) -> StorageFault | None:
     """Return what to answer if `error` comes from the disk or the database, else None."""
     if isinstance(error, OSError) and error.errno in _FULL | _BROKEN:
         return _fault(os.strerror(error.errno or 0), is_full=error.errno in _FULL)
-    if isinstance(error, OperationalError) or getattr(error, "connection_invalidated", False):
-        cause = getattr(error, "orig", None)
+    if isinstance(error, UnavailableError):
+        return StorageFault(503, str(error))
+    if isinstance(error, OperationalError | sqlite3.OperationalError) or getattr(
+        error, "connection_invalidated", False
+    ):
+        cause = getattr(error, "orig", error)
         reason = str(cause).strip().partition("\n")[0]
         return _fault(reason, is_full="is full" in reason or getattr(cause, "sqlstate", "") == "53100")
     return None
@@ -44,8 +50,8 @@ def _fault(reason: str, is_full: bool) -> StorageFault:
 
 
 def report(fault: StorageFault) -> None:
-    """Log a fault as one line."""
-    logger.error("%s", fault.message)
+    """Log a fault."""
+    logger.error("%s", fault.message, extra={"fault": fault})
 
 
 async def answer(request: Request, error: Exception) -> Response:

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from litsweep.server.artifacts import collections as collection_store
 from litsweep.server.artifacts import contents
@@ -13,10 +13,13 @@ from litsweep.server.artifacts.tables import (
     ArtifactRecord,
     artifacts,
     collections,
+    files,
+    manifests,
     memberships,
     repeats,
     uses,
 )
+from litsweep.server.store.blobs import blobs
 from litsweep.server.store.runs import RunRecord, runs, select_all
 from litsweep.server.store.tables import read_all, read_one
 
@@ -109,6 +112,14 @@ def delete(connection: Connection, artifact_id: int) -> None:
     connection.execute(artifacts.delete().where(artifacts.c.id == artifact_id))
 
 
+def delete_abandoned(connection: Connection, limit: float) -> None:
+    """Delete the artifacts that were created before `limit`, not committed, and got no content since then."""
+    by_file = select(files.c.artifact_id).join(blobs).where(blobs.c.stored_at > limit)
+    by_manifest = select(manifests.c.artifact_id).join(blobs).where(blobs.c.stored_at > limit)
+    abandoned = artifacts.delete().where(artifacts.c.state == PENDING, artifacts.c.created_at < limit)
+    connection.execute(abandoned.where(artifacts.c.id.not_in(by_file), artifacts.c.id.not_in(by_manifest)))
+
+
 def record_use(connection: Connection, run_id: int, artifact_id: int, used_as: str | None) -> None:
     """Record that a run uses an artifact."""
     connection.execute(uses.delete().where(uses.c.run_id == run_id, uses.c.artifact_id == artifact_id))
@@ -146,6 +157,20 @@ def delete_outputs(connection: Connection, run_id: int) -> None:
         is_shared = logged.run_id not in (None, run_id) or connection.scalar(others.limit(1)) is not None
         if not is_shared:
             delete(connection, logged.id)
+
+
+def outputs_only_of(connection: Connection, wanted: ColumnElement[bool]) -> Sequence[int]:
+    """Return the ids of artifacts that only the wanted runs logged. Not yet committed ones are included.
+
+    An artifact that another run used, or that a portfolio holds, is not included.
+    """
+    ids = select(runs.c.id).where(wanted)
+    again = select(repeats.c.artifact_id).where(repeats.c.run_id.in_(ids))
+    is_logged = artifacts.c.run_id.in_(ids) | (artifacts.c.run_id.is_(None) & artifacts.c.id.in_(again))
+    linked = select(memberships.c.artifact_id).join(collections).where(collections.c.is_portfolio)
+    kept = [linked, *(select(of.c.artifact_id).where(of.c.run_id.not_in(ids)) for of in (repeats, uses))]
+    found = select(artifacts.c.id).where(is_logged, *(artifacts.c.id.not_in(others) for others in kept))
+    return list(connection.scalars(found))
 
 
 def inputs_of(connection: Connection, run_id: int) -> Sequence[ArtifactRecord]:

@@ -5,6 +5,8 @@ from typing import Unpack
 from ariadne import ObjectType, QueryType
 from sqlalchemy import Connection
 
+from litsweep.server import deletion
+from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.resolvers import Input, Listing, Mutations, Payload, constant, page
 from litsweep.server.store import projects
@@ -44,6 +46,18 @@ def _upsert_project(connection: Connection, context: Context, input: Input) -> P
         projects.describe(connection, made.id, input["description"])
     made = projects.get(connection, made.id)
     return {"project": made, "model": made, "inserted": inserted}
+
+
+@mutation.field("deleteModel")
+def _delete_project(_: object, info: Info, *, input: Input) -> Payload:
+    """Delete a project with its sweeps, runs and artifacts."""
+    id = input["id"]
+    doomed = projects.find_by_id(info.context.connection, int(id)) if id.isdigit() else None
+    if doomed is None:
+        raise NotFoundError(f"project {id} does not exist")
+    info.context.close()
+    deletion.delete_project(info.context.backend, doomed)
+    return {"success": True}
 
 
 @project.field("entity")

@@ -9,7 +9,7 @@ from ariadne import ObjectType
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
-from litsweep.server import run_filters, run_states, sweep_states
+from litsweep.server import deletion, run_filters, run_states, sweep_states
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.resolvers import (
@@ -104,6 +104,15 @@ def _change(connection: Connection, known: SweepRecord, input: Input, config: Sw
         sweep_states.change_config(connection, known, **_from_config(input, config))
     values = {key: input[key] for key in ("display_name", "description") if input.get(key) is not None}
     sweeps.change(connection, known.id, **values)
+
+
+@mutation.field("deleteSweep")
+def _delete_sweep(_: object, info: Info, *, input: Input) -> Payload:
+    """Delete a sweep with its runs, their files and artifacts."""
+    doomed = _existing(info.context.connection, input["id"])
+    info.context.close()
+    deletion.delete_sweep(info.context.backend, doomed)
+    return {"success": True}
 
 
 @mutation.change("enqueueSweepRun")

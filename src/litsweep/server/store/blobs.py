@@ -49,6 +49,12 @@ def take_unused(connection: Connection) -> list[str]:
     return list(connection.scalars(unused.returning(blobs.c.key)))
 
 
+def keys_with_prefix(connection: Connection, prefix: str) -> set[str]:
+    """Return the keys of all blobs that begin with some hexadecimal digits."""
+    wanted = select(blobs.c.key).where(blobs.c.key.between(prefix, prefix + "g"))
+    return set(connection.scalars(wanted))
+
+
 def _referring_columns() -> list[Column[Any]]:
     keys = (key for table in metadata.tables.values() for key in table.foreign_keys)
     return [key.parent for key in keys if key.references(blobs)]

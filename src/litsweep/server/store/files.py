@@ -80,6 +80,13 @@ def page(
     return read_all(connection, wanted, FileRecord)
 
 
+def delete_abandoned(connection: Connection, limit: float) -> None:
+    """Delete the files that were announced but not uploaded, of runs that ended before `limit`."""
+    ended = select(runs.c.id).where(runs.c.ended_at < limit)
+    absent = select(blobs.c.key).where(blobs.c.stored_at.is_(None))
+    connection.execute(run_files.delete().where(run_files.c.run_id.in_(ended), run_files.c.blob.in_(absent)))
+
+
 def delete(connection: Connection, ids: Sequence[int]) -> None:
     """Delete files by id."""
     connection.execute(run_files.delete().where(run_files.c.id.in_(ids)))

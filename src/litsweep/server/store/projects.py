@@ -30,6 +30,11 @@ def find(connection: Connection, entity: str, name: str) -> Project | None:
     return read_one(connection, wanted, Project)
 
 
+def find_by_id(connection: Connection, project_id: int) -> Project | None:
+    """Return the project with this id, or None."""
+    return read_one(connection, select(projects).where(projects.c.id == project_id), Project)
+
+
 def get(connection: Connection, project_id: int) -> Project:
     """Return the project with this id, which must exist."""
     return read_all(connection, select(projects).where(projects.c.id == project_id), Project)[0]
@@ -53,6 +58,11 @@ def of_entity(connection: Connection, entity: str) -> Sequence[Project]:
 def entities(connection: Connection) -> Sequence[str]:
     """Return the name of every entity that has a project, sorted."""
     return list(connection.scalars(select(projects.c.entity).distinct().order_by(projects.c.entity)))
+
+
+def delete(connection: Connection, project_id: int) -> None:
+    """Delete a project with its sweeps, runs and artifact collections."""
+    connection.execute(projects.delete().where(projects.c.id == project_id))
 
 
 def describe(connection: Connection, project_id: int, description: str) -> None:

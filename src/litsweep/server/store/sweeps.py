@@ -84,6 +84,15 @@ def short_id() -> str:
     return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
 
 
+def _unused_id() -> int:
+    """Return a random id.
+
+    SQLite uses a deleted highest id again. But a cache, or an agent that still asks for work, must not take a
+    new sweep or agent for a deleted one.
+    """
+    return secrets.randbelow(2**31)
+
+
 def controller_run_name(sweep: SweepRecord) -> str:
     """Return the name of the run under which `wandb sweep-scheduler` records itself."""
     return sweep.name + SCHEDULER_SUFFIX
@@ -92,7 +101,7 @@ def controller_run_name(sweep: SweepRecord) -> str:
 def add(connection: Connection, project_id: int, **values: object) -> SweepRecord:
     """Add a pending sweep with a new name. Only `sweep_states` calls this."""
     now = time.time()
-    named = {"project_id": project_id, "name": short_id(), "state": SweepState.PENDING}
+    named = {"id": _unused_id(), "project_id": project_id, "name": short_id(), "state": SweepState.PENDING}
     new = sweeps.insert().values({**named, "created_at": now, "updated_at": now, **values}).returning(sweeps)
     return read_all(connection, new, SweepRecord)[0]
 
@@ -112,7 +121,7 @@ def get(connection: Connection, sweep_id: int) -> SweepRecord | None:
 
 def of_project(connection: Connection, project_id: int) -> Sequence[SweepRecord]:
     """Return the sweeps of a project, newest first."""
-    wanted = select(sweeps).where(sweeps.c.project_id == project_id).order_by(sweeps.c.id.desc())
+    wanted = select(sweeps).where(sweeps.c.project_id == project_id).order_by(sweeps.c.created_at.desc())
     return read_all(connection, wanted, SweepRecord)
 
 
@@ -134,10 +143,15 @@ def change_state(connection: Connection, sweep_id: int, **values: object) -> Non
     connection.execute(sweeps.update().where(sweeps.c.id == sweep_id).values(values))
 
 
+def delete(connection: Connection, sweep_id: int) -> None:
+    """Delete a sweep with its agents and runs."""
+    connection.execute(sweeps.delete().where(sweeps.c.id == sweep_id))
+
+
 def add_agent(connection: Connection, sweep_id: int, host: str) -> AgentRecord:
     """Add an agent with a new name."""
     now = time.time()
-    named = {"sweep_id": sweep_id, "name": short_id(), "host": host}
+    named = {"id": _unused_id(), "sweep_id": sweep_id, "name": short_id(), "host": host}
     new = agents.insert().values(**named, created_at=now, heartbeat_at=now).returning(agents)
     return read_all(connection, new, AgentRecord)[0]
 
@@ -155,7 +169,7 @@ def get_agent(connection: Connection, agent_id: int) -> AgentRecord | None:
 
 def agents_of(connection: Connection, sweep_id: int) -> Sequence[AgentRecord]:
     """Return the agents of a sweep, oldest first."""
-    wanted = select(agents).where(agents.c.sweep_id == sweep_id).order_by(agents.c.id)
+    wanted = select(agents).where(agents.c.sweep_id == sweep_id).order_by(agents.c.created_at)
     return read_all(connection, wanted, AgentRecord)
 
 

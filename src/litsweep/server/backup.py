@@ -1,0 +1,173 @@
+"""Backups: one tar file with the database, the blobs that it names, and the API key.
+
+The database is copied first, at one moment; the tar holds it last. A run may replace one of its files
+meanwhile, so the copied database gets the size and the MD5 of each blob as it was copied.
+"""
+
+import base64
+import contextlib
+import hashlib
+import io
+import os
+import sqlite3
+import tarfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from litsweep.errors import LitsweepError
+from litsweep.server import sqlite_file
+from litsweep.server.auth import api_key
+from litsweep.server.blobs import BlobStore
+from litsweep.server.settings import Settings
+from litsweep.server.sqlite_file import DATABASE, DATABASE_KIND
+
+API_KEY = "api_key"
+MD5 = "LITSWEEP.md5"
+"""The header of each file in a backup that has its MD5 in base64."""
+POSTGRES = """\
+the data of {data_dir} are in PostgreSQL. Back them up with PostgreSQL's own programs, the database first:
+  pg_dump --format=custom --file=litsweep.dump DATABASE_URL
+  tar --create --file=blobs.tar --directory={data_dir} api_key blobs
+Restore them into an empty database and an empty folder, while no server runs:
+  pg_restore --dbname=DATABASE_URL litsweep.dump
+  tar --extract --file=blobs.tar --directory=NEW_FOLDER"""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What a backup holds: its blobs and their bytes, and the names of files that the data folder lacked."""
+
+    blobs: int
+    size: int
+    missing: tuple[str, ...] = ()
+
+
+def back_up(data_dir: Path, target: Path) -> Backup:
+    """Write a backup to `target`, also while a server uses the folder. It is complete, or it is not there.
+
+    Raises:
+        LitsweepError: the folder has no SQLite database, or it is damaged, or `target` cannot be written.
+    """
+    try:
+        source = _source(data_dir)
+        _check_target(target)
+        with BlobStore.kept(Settings(data_dir).blobs_dir):
+            return _write(source, data_dir, target)
+    except OSError as error:
+        where = error.filename or target
+        raise LitsweepError(f"{where}: the backup cannot be written ({error.strerror or error})") from None
+
+
+def _write(source: Path, data_dir: Path, target: Path) -> Backup:
+    partial, database = (target.with_name(target.name + end) for end in (".partial", ".partial.db"))
+    try:
+        sqlite_file.copy(source, database)
+        with _private(partial) as file, tarfile.open(fileobj=file, mode="w") as tar:
+            made = _add_blobs(tar, data_dir, database, source)
+            _add(tar, API_KEY, io.BytesIO(f"{api_key(data_dir)}\n".encode()))
+            with database.open("rb") as content:
+                _add(tar, DATABASE, content)
+        partial.replace(target)
+        _sync(target.absolute().parent)
+    finally:
+        partial.unlink(missing_ok=True)
+        database.unlink(missing_ok=True)
+    return made
+
+
+def _source(data_dir: Path) -> Path:
+    """Return the SQLite database of a data folder. Raise LitsweepError if it has none."""
+    marker = data_dir / DATABASE_KIND
+    kind, _, path = (
+        marker.read_text(errors="replace").strip().partition(" ") if marker.exists() else ("",) * 3
+    )
+    if kind == "postgresql":
+        raise LitsweepError(POSTGRES.format(data_dir=data_dir))
+    database = Path(path) if path else data_dir / DATABASE
+    if not database.exists():
+        raise LitsweepError(f"{data_dir} has no {DATABASE}: name the server's data folder with --data-dir")
+    return database
+
+
+def _check_target(target: Path) -> None:
+    if target.is_dir():
+        raise LitsweepError(f"{target} is a folder: name the file for the backup")
+    if target.exists() and not (target.is_file() and tarfile.is_tarfile(target)):
+        raise LitsweepError(f"{target} exists and is not a backup: name another file")
+
+
+@contextlib.contextmanager
+def _private(path: Path) -> Iterator[BinaryIO]:
+    """Open a new file that only its owner can read. It is on disk after the block."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _add_blobs(tar: tarfile.TarFile, data_dir: Path, database: Path, source: Path) -> Backup:
+    """Add the blobs that the copied database names. Make the database agree with what was copied."""
+    store = Settings(data_dir).blobs_dir
+    size, missing = 0, []
+    with sqlite_file.opened(database, source) as copied:
+        sqlite_file.check(copied, seconds=None)
+        keys = [
+            key for (key,) in copied.execute("SELECT key FROM blobs WHERE stored_at IS NOT NULL ORDER BY key")
+        ]
+        for key in keys:
+            values = _add_blob(tar, store, key)
+            if values is None:
+                missing.append(key)
+                copied.execute(
+                    "UPDATE blobs SET size = NULL, md5 = NULL, stored_at = NULL WHERE key = ?", (key,)
+                )
+                continue
+            copied.execute("UPDATE blobs SET size = ?, md5 = ? WHERE key = ?", (*values, key))
+            size += values[0]
+        copied.commit()
+        names = [name for key in missing for name in _names(copied, key)]
+    return Backup(len(keys) - len(missing), size, tuple(names))
+
+
+def _add_blob(tar: tarfile.TarFile, store: Path, key: str) -> tuple[int, str] | None:
+    """Add a blob. Return its size and its MD5 in base64, or None if its file is missing."""
+    name = f"{key[:2]}/{key}"
+    try:
+        content = (store / name).open("rb")
+    except FileNotFoundError:
+        return None
+    with content:
+        return _add(tar, f"blobs/{name}", content)
+
+
+def _add(tar: tarfile.TarFile, name: str, content: io.BufferedReader | io.BytesIO) -> tuple[int, str]:
+    """Add a file to the tar, with its MD5 in its header. Return its size, and the MD5 in base64."""
+    digest = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).digest()
+    member = tarfile.TarInfo(name)
+    member.size, member.mode, member.mtime = content.seek(0, os.SEEK_END), 0o600, time.time()
+    member.pax_headers = {MD5: base64.b64encode(digest).decode()}
+    content.seek(0)
+    tar.addfile(member, content)
+    return member.size, member.pax_headers[MD5]
+
+
+def _names(database: sqlite3.Connection, key: str) -> Iterator[str]:
+    """Yield the names of the files that have this blob."""
+    for query in (
+        "SELECT r.name || '/' || f.name FROM run_files f JOIN runs r ON r.id = f.run_id WHERE blob = ?",
+        "SELECT 'artifact ' || artifact_id || '/' || name FROM artifact_files WHERE blob = ?",
+        "SELECT 'artifact ' || artifact_id || ' (manifest)' FROM artifact_manifests WHERE blob = ?",
+    ):
+        yield from (name for (name,) in database.execute(query, (key,)))
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
