@@ -91,7 +91,8 @@ def test_the_columns_of_a_table_follow_from_the_fields_of_its_record() -> None:
         "sweep_id": ("sweeps.id", "CASCADE"),
         "agent_id": ("agents.id", "SET NULL"),
     }
-    assert {index.name for index in runs.indexes} == {"ix_runs_sweep_id", "ix_runs_agent_id"}
+    of_fields = {"ix_runs_sweep_id", "ix_runs_agent_id"}
+    assert {index.name for index in runs.indexes} == of_fields | {"ix_runs_state", "ix_runs_waiting"}
 
 
 def test_a_state_that_was_stored_is_read_as_one(backend: Backend) -> None:

@@ -2,17 +2,16 @@
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
-from litsweep.server import dispatch
+from litsweep.server import dispatch, new_runs
 from litsweep.server.backend import Backend
 from litsweep.server.monitor import Monitor
 from litsweep.server.store import sweeps
-from tests.server.conftest import GraphQL, Stream
+from tests.server.conftest import Clock, GraphQL, Stream
 from tests.server.operations import (
     CREATE_AGENT,
     DELETE_RUN,
@@ -32,16 +31,6 @@ GRID = {
 }
 RANDOM = {**GRID, "method": "random", "parameters": {"a": {"min": 0.0, "max": 1.0}}}
 HYPERBAND = {**RANDOM, "early_terminate": {"type": "hyperband", "min_iter": 2, "eta": 2}}
-
-
-class Clock:
-    """The server's clock, which a test can change."""
-
-    def __init__(self) -> None:
-        self.now = time.time()
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Sweep:
@@ -96,13 +85,6 @@ class Sweep:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
-    clock = Clock()
-    monkeypatch.setattr(time, "time", clock)
-    yield clock
-
-
-@pytest.fixture
 def grid(graphql: GraphQL, stream: Stream) -> Sweep:
     return Sweep(graphql, stream, GRID)
 
@@ -135,21 +117,45 @@ def test_a_run_whose_command_got_lost_is_handed_out_again(grid: Sweep) -> None:
     assert first == again and len(grid.states) == 1
 
 
-def test_a_run_is_given_up_once_several_agents_have_vanished_with_it(grid: Sweep, clock: Clock) -> None:
-    runs = []
+def test_a_run_is_given_up_once_several_agents_have_vanished_with_its_program(
+    grid: Sweep, clock: Clock
+) -> None:
+    witness, runs = grid.agent(), []
+    busy = grid.start(witness)
     for _ in range(dispatch.MAX_DISPATCHES + 1):
         agent = grid.agent()
         runs.append(grid.beat(agent)[0]["run_id"])
-        clock.now += dispatch.AGENT_GONE_AFTER + 1
+        grid.beat(agent, runs[-1])
+        clock.sleep(dispatch.AGENT_GONE_AFTER + 5, lambda: grid.beat(witness, busy))
     assert len(set(runs[:-1])) == 1 and runs[-1] != runs[0]
     assert grid.states[runs[0]] == "failed"
+
+
+def test_a_run_whose_program_may_never_have_run_is_not_given_up(grid: Sweep, clock: Clock) -> None:
+    """Several agents vanish before they name it. Then other work comes first."""
+    witness, runs = grid.agent(), []
+    busy = grid.start(witness)
+    for _ in range(dispatch.MAX_DISPATCHES + 4):
+        runs.append(grid.beat(grid.agent())[0]["run_id"])
+        clock.sleep(dispatch.AGENT_GONE_AFTER + 5, lambda: grid.beat(witness, busy))
+    first, *others = dict.fromkeys(runs)
+    assert runs[: dispatch.MAX_DISPATCHES] == [first] * dispatch.MAX_DISPATCHES
+    assert others and {grid.states[run] for run in (first, *others)} == {"pending"}
+    kept = grid.agent()
+    clock.sleep(120, lambda: grid.beat(witness, busy))
+    done = set()
+    for _ in range(3):
+        done.add(grid.start(kept))
+        grid.end(max(done & {run for run, state in grid.states.items() if state == "running"} - {busy}))
+    assert first in done and set(grid.states.values()) == {"running", "finished"}
 
 
 def test_a_run_of_a_vanished_agent_goes_to_another(grid: Sweep, clock: Clock) -> None:
     lost, other = grid.agent(), grid.agent()
     run = grid.beat(lost)[0]["run_id"]
-    assert grid.beat(other)[0]["run_id"] != run
-    clock.now += dispatch.AGENT_GONE_AFTER + 1
+    kept = grid.start(other)
+    assert kept != run
+    clock.sleep(dispatch.AGENT_GONE_AFTER + 5, lambda: grid.beat(other, kept))
     assert grid.beat(grid.agent())[0]["run_id"] == run
 
 
@@ -217,11 +223,9 @@ def test_a_run_that_its_agent_no_longer_names_has_crashed(grid: Sweep, clock: Cl
     agent = grid.agent()
     run = grid.start(agent)
     grid.become("PAUSED")
-    clock.now += dispatch.LOST_AFTER - 5
-    grid.beat(agent)
+    clock.sleep(dispatch.LOST_AFTER - 5, lambda: grid.beat(agent))
     assert grid.states[run] == "running"
-    clock.now += 10
-    grid.beat(agent)
+    clock.sleep(10, lambda: grid.beat(agent))
     assert grid.states[run] == "crashed"
     grid.log(run, 0, 1.0)
     assert grid.states[run] == "running"
@@ -230,24 +234,43 @@ def test_a_run_that_its_agent_no_longer_names_has_crashed(grid: Sweep, clock: Cl
 def test_silence_is_a_crash_but_an_outage_is_not(grid: Sweep, backend: Backend, clock: Clock) -> None:
     agent, limit = grid.agent(), backend.settings.crash_after
     run = grid.start(agent)
-    clock.now += limit + 1
-    fresh = Monitor(backend)
-    fresh.run_once()
+    clock.now += limit + 1  # the server was stopped
+    Monitor(backend).run_once()
     assert grid.states[run] == "running"
-    clock.now += limit - 1
-    grid.beat(agent, run)
-    clock.now += limit - 1
-    fresh.run_once()
+    clock.sleep(limit + 1, lambda: grid.beat(agent, run))
+    clock.sleep(limit - 1)
     assert grid.states[run] == "running"
-    clock.now += 2
-    fresh.run_once()
+    clock.sleep(2)
     assert grid.states[run] == "crashed"
+
+
+def test_a_run_whose_agent_is_gone_has_crashed_sooner(grid: Sweep, clock: Clock) -> None:
+    witness, agent, orphaned = grid.agent(), grid.agent(), grid.agent()
+    busy, run, survivor = grid.start(witness), grid.start(agent), grid.start(orphaned)
+
+    def others() -> None:
+        grid.beat(witness, busy)
+        grid.log(survivor, 0, 1.0)
+
+    clock.sleep(dispatch.AGENT_GONE_AFTER - 1, others)
+    assert grid.states[run] == "running"
+    clock.sleep(10, others)
+    assert grid.states == {busy: "running", run: "crashed", survivor: "running"}
+
+
+def test_a_run_without_an_agent_may_be_silent_for_longer(grid: Sweep, backend: Backend, clock: Clock) -> None:
+    limit = backend.settings.crash_after
+    grid.begin("alone")
+    clock.sleep(limit - 1)
+    assert grid.states["alone"] == "running"
+    clock.sleep(2)
+    assert grid.states["alone"] == "crashed"
 
 
 def test_a_slow_search_holds_up_nobody_else(
     grid: Sweep, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "SEARCH_WAIT", 0.05)
+    monkeypatch.setattr(new_runs, "SEARCH_WAIT", 0.05)
     busy, idle = grid.agent(), grid.agent()
     run = grid.start(busy)
     with backend.database.read() as connection:
@@ -269,7 +292,7 @@ def test_a_search_that_fails_is_built_again(
         raise RuntimeError("no luck")
 
     with monkeypatch.context() as patch:
-        patch.setattr(dispatch, "_store", fail)
+        patch.setattr(new_runs, "_store", fail)
         answer = grid.graphql(HEARTBEAT, id=agent, runState="{}")
         assert "no luck" in answer["errors"][0]["message"]
     assert grid.start(agent) and len(grid.states) == 1
@@ -413,9 +436,7 @@ def test_a_crash_that_was_none_leaves_no_trace(grid: Sweep, backend: Backend, cl
     for number in (run, other):
         grid.log(number, 0, 1.0 if number == run else 2.0)
     watch = Monitor(backend)
-    clock.now += backend.settings.crash_after + 1
-    grid.log(other, 1, 2.0)
-    watch.run_once()
+    clock.sleep(backend.settings.crash_after + 1, lambda: grid.log(other, 1, 2.0))
     assert grid.states == {run: "crashed", other: "running"}
     watch.run_once()
     assert grid.read["bestLoss"] == 2.0

@@ -22,10 +22,10 @@ from tests.server.test_deletion import (
     test_an_abandoned_artifact_goes_and_one_that_is_uploaded_stays,
 )
 from tests.server.test_dispatch import (
-    clock,
     grid,
     test_a_preempted_run_goes_on_under_its_id,
     test_a_run_of_a_vanished_agent_goes_to_another,
+    test_a_run_whose_program_may_never_have_run_is_not_given_up,
     test_cancel_kills_runs,
     test_deleting_a_run_makes_room_in_a_grid,
     test_early_termination,
@@ -50,7 +50,6 @@ pytestmark = [
 
 __all__ = [
     "client",
-    "clock",
     "grid",
     "test_a_chunk_sent_again_changes_nothing",
     "test_a_deleted_project_leaves_nothing",
@@ -59,6 +58,7 @@ __all__ = [
     "test_a_preempted_run_goes_on_under_its_id",
     "test_a_run_of_a_vanished_agent_goes_to_another",
     "test_a_run_started_anew_loses_its_old_rows",
+    "test_a_run_whose_program_may_never_have_run_is_not_given_up",
     "test_a_sweep_that_is_deleted_during_a_suggestion",
     "test_an_abandoned_artifact_goes_and_one_that_is_uploaded_stays",
     "test_cancel_kills_runs",

@@ -1,5 +1,6 @@
 """The database transactions of a GraphQL request."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 from sqlalchemy import Engine, event
 
 from litsweep.server.backend import Backend
+from litsweep.server.database import Database
 from tests.server.conftest import GraphQL
-from tests.server.operations import CREATE_AGENT, HEARTBEAT, UPSERT_RUN, UPSERT_SWEEP
+from tests.server.operations import CREATE_AGENT, ENQUEUE_RUN, HEARTBEAT, UPSERT_RUN, UPSERT_SWEEP
 
 CONFIG = "method: random\nparameters: {x: {min: 0.0, max: 1.0}}"
 RUNS = """
@@ -113,3 +115,39 @@ def test_a_request_ends_its_transaction_even_if_it_fails(
         event.remove(Engine, "checkin", closed_connection)
     assert ("errors" in answer) == (filters != "{}")
     assert len(closed) == 1
+
+
+SCHEDULED = "method: custom\nscheduler: {engine: optuna}\nparameters: {x: {min: 0.0, max: 1.0}}"
+
+
+def test_a_heartbeat_that_changes_nothing_writes_nothing_and_costs_the_same_with_more_runs(
+    graphql: GraphQL, counts: Counts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = graphql(UPSERT_SWEEP, config=SCHEDULED)["data"]["upsertSweep"]["sweep"]
+
+    def agent() -> str:
+        made: str = graphql(CREATE_AGENT, sweep=sweep["name"])["data"]["createAgent"]["agent"]["id"]
+        return made
+
+    def take(n: int) -> tuple[str, str]:
+        """Give runs to `n` new agents. Return the last agent and its run."""
+        for _ in range(n):
+            graphql(ENQUEUE_RUN, id=sweep["id"], config="{}")
+            name = agent()
+            commands = graphql(HEARTBEAT, id=name, runState="{}")["data"]["agentHeartbeat"]["commands"]
+        return name, json.loads(commands)[0]["run_id"]
+
+    def cost(agent_id: str, state: str) -> int:
+        counts.reset()
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "write", None)
+            answer = graphql(HEARTBEAT, id=agent_id, runState=state)
+        assert answer["data"]["agentHeartbeat"]["commands"] == "[]", answer
+        return counts.statements
+
+    idle, (busy, run) = agent(), take(2)
+    named = json.dumps({run: True})
+    graphql(HEARTBEAT, id=busy, runState=named)  # the first one that names the run
+    before = cost(idle, "{}"), cost(busy, named)
+    take(20)
+    assert (cost(idle, "{}"), cost(busy, named)) == before and max(before) <= 6

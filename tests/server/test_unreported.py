@@ -1,12 +1,11 @@
 """Runs whose program starts no W&B run end. Runs whose command was lost are dispatched again."""
 
 import json
-import time
 from typing import Any
 
 import pytest
 
-from litsweep.server import dispatch
+from litsweep.server import dispatch, new_runs
 from litsweep.server.backend import Backend
 from litsweep.server.dashboard.curves import CurveCache
 from litsweep.server.dashboard.sweep_view import sweep_view
@@ -16,16 +15,9 @@ from litsweep.server.monitor import Monitor
 from litsweep.server.store import sweeps
 from litsweep.sweep.contract import AGENT_NAME
 from litsweep.sweep.run import Suggestion, unreported_warning
-from tests.server.conftest import GraphQL, Stream
+from tests.server.conftest import Clock, GraphQL, Stream
 from tests.server.operations import RUN
-from tests.server.test_dispatch import GRID, RANDOM, Clock, Sweep
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(time, "time", clock)
-    return clock
+from tests.server.test_dispatch import GRID, RANDOM, Sweep
 
 
 @pytest.fixture
@@ -135,7 +127,7 @@ def test_an_answer_that_nobody_waits_for_any_more_hands_out_nothing(
     grid: Sweep, backend: Backend, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The agent sends another heartbeat while the search is slow. The run waits for the next heartbeat."""
-    monkeypatch.setattr(dispatch, "SEARCH_WAIT", 0.05)
+    monkeypatch.setattr(new_runs, "SEARCH_WAIT", 0.05)
     agent, suggest = grid.agent(), LiveSweep.suggest
 
     def slow(live: LiveSweep) -> Suggestion | None:
@@ -155,16 +147,13 @@ def test_an_answer_that_nobody_waits_for_any_more_hands_out_nothing(
 def test_the_last_run_of_an_agent_whose_programs_report_nothing_has_ended_with_it(
     grid: Sweep, backend: Backend, clock: Clock
 ) -> None:
-    watch = Monitor(backend)
-    clock.now += dispatch.AGENT_GONE_AFTER
-    agent = grid.agent()
+    watch, agent = Monitor(backend), grid.agent()
     for _ in range(4):
         grid.beat(agent)
-        clock.now += 5
+        clock.sleep(5)
     watch.run_once()
     assert list(grid.states.values()) == ["finished"] * 3 + ["pending"]
-    clock.now += dispatch.AGENT_GONE_AFTER
-    watch.run_once()
+    clock.sleep(dispatch.AGENT_GONE_AFTER)
     watch.run_once()
     assert set(grid.states.values()) == {"finished"} and grid.read["state"] == "FINISHED"
 

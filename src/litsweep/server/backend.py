@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 from litsweep.errors import LitsweepError
 from litsweep.server.auth import Keyring, api_key
 from litsweep.server.blobs import BlobStore
+from litsweep.server.contacts import Contacts
 from litsweep.server.database import Database
 from litsweep.server.live_sweep import LiveSweeps
 from litsweep.server.settings import Settings
@@ -16,7 +17,7 @@ from litsweep.server.sqlite_file import DATABASE, DATABASE_KIND, require_content
 
 @dataclass(frozen=True)
 class Backend:
-    """The settings, the data, the key, the spent tokens and the live sweeps of one server."""
+    """The settings, the data, the key, the spent tokens, the live sweeps and the contacts of one server."""
 
     settings: Settings
     database: Database
@@ -24,6 +25,7 @@ class Backend:
     keyring: Keyring
     spent: SpentTokens
     sweeps: LiveSweeps
+    contacts: Contacts
 
     @classmethod
     def open(cls, settings: Settings) -> "Backend":
@@ -46,7 +48,7 @@ class Backend:
         kind = f"{database.kind} {where.absolute()}" if where else database.kind
         (settings.data_dir / DATABASE_KIND).write_text(kind + "\n")
         keyring = Keyring(api_key(settings.data_dir))
-        return cls(settings, database, blobs, keyring, SpentTokens(database), LiveSweeps())
+        return cls(settings, database, blobs, keyring, SpentTokens(database), LiveSweeps(), Contacts())
 
     def close(self) -> None:
         """Close the database."""

@@ -4,7 +4,6 @@ The rows up to that step are copied to the run, so that its history is complete.
 """
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
-from litsweep.server import history_keys, run_states
+from litsweep.server import clock, history_keys, run_states
 from litsweep.server.errors import NotFoundError
 from litsweep.server.history_keys import flat
 from litsweep.server.store import lines, runs
@@ -75,7 +74,7 @@ def fork(connection: Connection, run: RunRecord, point: BranchPoint) -> None:
     _check_step(parent, point.step, "forked")
     inherited = {key: value for key, value in json.loads(parent.config).items() if key != "_wandb"}
     rows = _take_rows(connection, parent, run.id, point.step)
-    runs.change(connection, run.id, config=dumps(inherited), started_at=time.time(), **rows)
+    runs.change(connection, run.id, config=dumps(inherited), started_at=clock.now(), **rows)
 
 
 def _check_step(run: RunRecord, step: float, how: str) -> None:

@@ -12,26 +12,29 @@ cases the agent asks for work while its run is pending. Measurements of wandb 0.
   or 5 to 8 s. An agent that asks sooner is configured to send heartbeats faster.
 * An agent of `litsweep launch` names each run that it starts, and reports its end. Its User-Agent says so.
 
-In doubt, the command counts as lost: a config that runs twice is better than one that never runs.
+In doubt, the command counts as lost: a config that runs twice is better than one that never runs. So it does
+after a restart of the server, and if the client closed the connection before the answer.
+
+A run has one agent. If the agent is gone, another one gets the run, and the program of the first agent is
+stopped when it reports again. A heartbeat that changes nothing only reads the database.
 """
 
 import json
-import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
 
-from litsweep.server import run_states, sweep_states
+from litsweep.server import clock, run_states, sweep_states
 from litsweep.server.backend import Backend
+from litsweep.server.contacts import Handout
 from litsweep.server.errors import NotFoundError
-from litsweep.server.live_sweep import LiveSweep
-from litsweep.server.store import runs, sweeps
+from litsweep.server.new_runs import NoRun, new_run
+from litsweep.server.store import dispatched, runs, sweeps
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.store.sweeps import AgentRecord, SweepRecord, SweepState
-from litsweep.server.wire_json import dumps
+from litsweep.server.store.sweeps import AgentRecord, AgentState, SweepRecord, SweepState
 from litsweep.sweep.contract import RunState
-from litsweep.sweep.run import Suggestion
 
 Command = Mapping[str, Any]
 
@@ -43,21 +46,49 @@ STOP_GRACE = 40.0
 The file stream asks the run within 30 s. Ending its process sooner may lose rows.
 """
 LOST_AFTER = 45.0
-"""Seconds of silence after which a running run counts as lost if its agent does not name it.
+"""Seconds of silence after which a running run counts as lost if its agent is gone or does not name it.
 
 Until then it may be sending its last lines. A live run sends something every 30 s.
 """
 AGENT_GONE_AFTER = 60.0
 """Seconds of silence after which an agent counts as gone. Agents send a heartbeat every 5 s."""
 MAX_DISPATCHES = 3
-"""The maximum number of dispatches of a run that does not start. After them the run fails."""
+"""The number of agents that may vanish with a run that does not start.
+
+Then the run fails if the last of these agents had named it. If not, its program may never have run, and the
+run waits until there is no other work.
+"""
 ASKS_AGAIN_AFTER = ((0.25, 1.9), (4.99, 8.0))
 """Seconds in which a stock agent asks again after it has read an answer with a run (see above)."""
-SEARCH_WAIT = 2.0
-"""Seconds that a heartbeat waits while the search suggests for another agent.
 
-After that the agent gets an empty answer and asks again in 5 s, so that threads do not pile up.
-"""
+
+class _WriteNeededError(Exception):
+    """The heartbeat changes the database and needs a write transaction."""
+
+
+@dataclass(frozen=True)
+class _Heartbeat:
+    """A heartbeat, with the agent's runs that have not ended before it, and the names of those that end now.
+
+    `handout` is the command to start a run that the agent's last heartbeat got, or None.
+    """
+
+    backend: Backend
+    connection: Connection
+    may_write: bool
+    agent: AgentRecord
+    sweep: SweepRecord
+    named: frozenset[str]
+    handout: Handout | None
+    reports_ends: bool
+    mine: Sequence[RunRecord]
+    ended: set[str] = field(default_factory=set)
+
+    def write(self) -> Connection:
+        """Return the connection. Raise _WriteNeededError if it may not write."""
+        if not self.may_write:
+            raise _WriteNeededError
+        return self.connection
 
 
 def heartbeat(
@@ -70,192 +101,153 @@ def heartbeat(
     Raises:
         NotFoundError: the agent or its sweep does not exist.
     """
-    now = time.time()
-    with backend.database.write() as connection:
-        agent, sweep = _record_heartbeat(connection, agent_id, now)
+    with backend.database.read() as connection:
+        agent, sweep = _known(connection, agent_id)
+        at = backend.contacts.hear_agent(agent.id)
+        told = (named, backend.contacts.take_handout(agent.id), reports_ends)
         mine = runs.alive_of_agent(connection, agent.id)
-        runs.set_heartbeat(connection, [run.id for run in mine if run.name in named], now)
-        unnamed = [run for run in mine if run.name not in named]
-        if _mark_lost(connection, agent, unnamed, now, reports_ends):
+        try:
+            commands = _commands(_Heartbeat(backend, connection, False, agent, sweep, *told, mine))
+            is_done = True
+        except _WriteNeededError:
+            is_done = False
+    if not is_done:
+        with backend.database.write() as connection:
+            agent, sweep = _known(connection, agent_id)
+            mine = runs.alive_of_agent(connection, agent.id)
+            beat = _Heartbeat(backend, connection, True, agent, sweep, *told, mine)
+            commands = _commands(beat)
+        if beat.ended:
             backend.sweeps.mark_changed(sweep.id)
-        if sweep.state is SweepState.CANCELED:
-            return _exit_agent(connection, agent, mine)
-        if named:
-            return [_stop_command(run) for run in mine if run.name in named and _is_overdue(run, now)]
-        if sweep.state is SweepState.FINISHED:
-            return _exit_agent(connection, agent, [])
-        if sweep.state is not SweepState.RUNNING:
-            return []
-        is_capped = sweep_states.is_capped(connection, sweep)
-        if is_capped and not _may_be_returned(connection, sweep):
-            sweep_states.finish_if_done(connection, sweep)
-            return _exit_agent(connection, agent, [])
-        waiting = _dispatch_waiting(connection, agent, sweep, now, only_returned=is_capped)
-        if waiting is not None:
-            return [_run_command(sweep, waiting)]
-    return [] if sweep.scheduler else _new_run(backend, agent, sweep, now)
+    if commands is None:
+        commands = _more_work(backend, agent, sweep, at)
+    for command in commands:
+        if command["type"] == "run":
+            backend.contacts.note_handout(agent.id, command["run_id"])
+    return commands
 
 
-def _record_heartbeat(connection: Connection, agent_id: int, now: float) -> tuple[AgentRecord, SweepRecord]:
-    """Note an agent's heartbeat. Return the agent as it was before, and its sweep."""
+def _known(connection: Connection, agent_id: int) -> tuple[AgentRecord, SweepRecord]:
     agent = sweeps.get_agent(connection, agent_id)
-    sweep = sweep_states.begin(connection, agent.sweep_id) if agent else None
+    sweep = sweeps.get(connection, agent.sweep_id) if agent else None
     if agent is None or sweep is None:
-        raise _gone(agent_id)
-    sweeps.change_agent(connection, agent.id, heartbeat_at=now, exited=0)
+        raise NotFoundError(f"agent {agent_id} does not exist, or its sweep was deleted")
     return agent, sweep
 
 
-def _gone(agent_id: int) -> NotFoundError:
-    return NotFoundError(f"agent {agent_id} does not exist, or its sweep was deleted")
+def _commands(beat: _Heartbeat) -> list[Command] | None:
+    """Return the commands for an agent, or None if it needs a run that does not exist yet."""
+    sweep = beat.sweep
+    _note_named(beat)
+    _end_unnamed(beat)
+    if sweep.state is SweepState.CANCELED:
+        return _exit_agent(beat, [run for run in beat.mine if run.name not in beat.ended])
+    if sweep.state is SweepState.FINISHED and not beat.named:
+        return _exit_agent(beat)
+    if beat.agent.exited != AgentState.WORKING:
+        sweeps.change_agent(beat.write(), beat.agent.id, exited=AgentState.WORKING)
+    if beat.named:
+        return [_stop_command(name) for name in sorted(beat.named) if _should_end(beat, name)]
+    if sweep.state is SweepState.PENDING:
+        sweep = sweep_states.begin(beat.write(), sweep.id) or sweep
+    if sweep.state is not SweepState.RUNNING:
+        return []
+    is_capped = sweep_states.is_capped(beat.connection, sweep)
+    if is_capped and not dispatched.may_be_returned(beat.connection, sweep.id):
+        sweep_states.finish_if_done(beat.write(), sweep)
+        return _exit_agent(beat)
+    repeated = [run for run in beat.mine if run.state is RunState.PENDING and run.name not in beat.ended]
+    waiting = repeated[0] if repeated else _next_waiting(beat.connection, sweep, only_returned=is_capped)
+    if waiting is None:
+        return None
+    run_states.dispatch(beat.write(), waiting, beat.agent.id)
+    return [_run_command(sweep, waiting)]
 
 
-def _mark_lost(
-    connection: Connection, agent: AgentRecord, unnamed: Sequence[RunRecord], now: float, reports_ends: bool
-) -> bool:
-    """End the agent's unnamed runs that are lost or unreported. Return True if there were any."""
-    has_ended = False
-    for run in unnamed:
-        silent = now - run.heartbeat_at > LOST_AFTER
-        if silent and run.state in (RunState.RUNNING, RunState.PREEMPTING):
-            run_states.lose(connection, run)
-        elif run.is_named or (not reports_ends and _has_read_command(agent, run, now)):
-            run_states.mark_unreported(connection, run)
+def _note_named(beat: _Heartbeat) -> None:
+    for run in beat.mine:
+        if run.name not in beat.named:
+            continue
+        beat.backend.contacts.hear_run(run.id)
+        if run.state is RunState.PENDING and not run.is_named:
+            if run.handed_out_at is None:  # the agent was gone, and no other agent has got the run
+                run_states.dispatch(beat.write(), run, beat.agent.id)
+            runs.set_named(beat.write(), run.id)
+
+
+def _end_unnamed(beat: _Heartbeat) -> None:
+    """End the agent's unnamed runs that are lost or unreported."""
+    for run in beat.mine:
+        if run.name in beat.named:
+            continue
+        if run.state in (RunState.RUNNING, RunState.PREEMPTING):
+            if beat.backend.contacts.run_silence(run.id) <= LOST_AFTER:
+                continue
+            run_states.lose(beat.write(), run)
+        elif run.is_named or (not beat.reports_ends and _has_read_command(beat.handout, run)):
+            run_states.mark_unreported(beat.write(), run)
         else:
             continue
-        has_ended = True
-    return has_ended
+        beat.ended.add(run.name)
 
 
-def _has_read_command(agent: AgentRecord, run: RunRecord, now: float) -> bool:
+def _has_read_command(handout: Handout | None, run: RunRecord) -> bool:
     """Return True if a stock agent that asks for work has read the command to start this pending run."""
-    if run.state != RunState.PENDING or run.handed_out_at is None or agent.heartbeat_at > run.handed_out_at:
-        return False  # not the first heartbeat after the command
-    passed = now - run.handed_out_at
+    if run.state is not RunState.PENDING or handout is None or handout.run != run.name:
+        return False
+    passed = clock.elapsed() - handout.at
     return any(first <= passed < last for first, last in ASKS_AGAIN_AFTER)
 
 
-def _exit_agent(connection: Connection, agent: AgentRecord, alive: Sequence[RunRecord]) -> list[Command]:
+def _exit_agent(beat: _Heartbeat, alive: Sequence[RunRecord] = ()) -> list[Command]:
     """Tell the agent to exit. It kills its runs that are `alive`."""
-    sweeps.change_agent(connection, agent.id, exited=1)
+    if beat.agent.exited != AgentState.EXITED:
+        sweeps.change_agent(beat.write(), beat.agent.id, exited=AgentState.EXITED)
     for run in alive:
-        run_states.kill(connection, run)
+        run_states.kill(beat.write(), run)
     return [EXIT]
 
 
-def _is_overdue(run: RunRecord, now: float) -> bool:
-    return run.stop_asked_at is not None and now - run.stop_asked_at > STOP_GRACE
+def _should_end(beat: _Heartbeat, name: str) -> bool:
+    """Return True if the agent has to end this run: it does not obey a stop, or it has another agent now."""
+    run = next((run for run in beat.mine if run.name == name), None)
+    if run is not None:
+        return run.stop_asked_at is not None and beat.backend.contacts.seconds_since_stop(run.id) > STOP_GRACE
+    other = runs.find(beat.connection, beat.sweep.project_id, name)
+    return other is not None and other.is_alive and other.agent_id not in (None, beat.agent.id)
 
 
-def _dispatch_waiting(
-    connection: Connection, agent: AgentRecord, sweep: SweepRecord, now: float, *, only_returned: bool
+def _next_waiting(
+    connection: Connection, sweep: SweepRecord, *, only_returned: bool = False, set_aside: bool = False
 ) -> RunRecord | None:
-    """Dispatch a run that waits for an agent: never started, returned by its agent, or preempted.
+    """Return the next run that waits for an agent: never started, returned by its agent, or preempted.
 
     `only_returned` limits the choice to runs that an agent has had before.
     """
-    for run in runs.alive_in_sweep(connection, sweep.id):
-        if (only_returned and not run.handouts) or not _is_free(connection, run, agent, now):
-            continue
-        is_lost_command = run.state is RunState.PENDING and run.agent_id == agent.id
-        if run.handouts >= MAX_DISPATCHES and run.started_at is None and not is_lost_command:
-            run_states.give_up(connection, run)
-            continue
-        run_states.dispatch(connection, run, agent.id)
-        return run
-    return None
+    found = dispatched.next_waiting(connection, sweep.id, only_returned, MAX_DISPATCHES, set_aside)
+    return None if found is None else runs.get(connection, found)
 
 
-def _is_free(connection: Connection, run: RunRecord, agent: AgentRecord, now: float) -> bool:
-    """Return True if this agent, which has no live program, may have the run."""
-    if run.state == RunState.PREEMPTED:
-        return True
-    if run.state != RunState.PENDING:
-        return False
-    if run.agent_id is None or run.agent_id == agent.id:
-        return True
-    other = sweeps.get_agent(connection, run.agent_id)
-    return other is None or bool(other.exited) or now - other.heartbeat_at > AGENT_GONE_AFTER
-
-
-def _may_be_returned(connection: Connection, sweep: SweepRecord) -> bool:
-    """Return True if a run that an agent has had may still need another agent."""
-    alive = runs.alive_in_sweep(connection, sweep.id)
-    return any(run.handouts and run.state != RunState.RUNNING for run in alive)
-
-
-def _new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float) -> list[Command]:
-    """Dispatch a new suggestion of the search. `now` is the time of the agent's heartbeat.
-
-    If the agent has sent another heartbeat meanwhile, nobody reads this answer, and the run waits.
-    """
-    live = backend.sweeps.get(sweep)
-    if not live.lock.acquire(timeout=SEARCH_WAIT):
-        return []
-    try:
-        with backend.database.read() as connection:
-            live.refresh(connection)
-        suggestion = live.suggest()
-        with backend.database.write() as connection:
-            latest = sweeps.get_agent(connection, agent.id)
-            if latest is None:
-                raise _gone(agent.id)
-            if suggestion is None:
-                return _nothing_to_do(connection, agent, sweep, live)
-            still_asks = latest.heartbeat_at <= now
-            return _store(connection, agent if still_asks else None, sweep, live, suggestion)
-    except BaseException:
-        backend.sweeps.forget(sweep.id)  # it may have a suggestion that the database lacks
-        raise
-    finally:
-        live.lock.release()
-
-
-def _store(
-    connection: Connection,
-    agent: AgentRecord | None,
-    sweep: SweepRecord,
-    live: LiveSweep,
-    suggestion: Suggestion,
-) -> list[Command]:
-    """Store a suggestion as a run, and dispatch it to `agent`.
-
-    The run waits if there is no agent or if the sweep was paused meanwhile. If the sweep is over, the run is
-    dropped.
-    """
-    args = dumps({key: {"value": value} for key, value in live.config.nest(suggestion.parameters).items()})
-    values = {
-        "sweep_id": sweep.id,
-        "config": args,
-        "args": args,
-        "parameters": dumps(suggestion.parameters),
-        "reason": dumps(suggestion.reason.to_json()),
-    }
-    run = run_states.create(connection, sweep.project_id, suggestion.id, values)
-    current = sweeps.get(connection, sweep.id)
-    if current is None or current.state.is_over:
-        run_states.drop(connection, run)
-    elif agent is not None and current.state is SweepState.RUNNING:
+def _more_work(backend: Backend, agent: AgentRecord, sweep: SweepRecord, at: float) -> list[Command]:
+    """Return a new run, or one with which several agents have vanished. `at` is the time of the heartbeat."""
+    new = NoRun.NOT_YET if sweep.scheduler else new_run(backend, agent, sweep, at)
+    if isinstance(new, RunRecord):
+        return [_run_command(sweep, new)]
+    if new is NoRun.SWEEP_IS_DONE:
+        return [EXIT]
+    with backend.database.read() as connection:
+        if _next_waiting(connection, sweep, set_aside=True) is None:
+            return []
+    with backend.database.write() as connection:
+        run = _next_waiting(connection, sweep, set_aside=True)
+        if run is None:
+            return []
         run_states.dispatch(connection, run, agent.id)
         return [_run_command(sweep, run)]
-    return []
 
 
-def _nothing_to_do(
-    connection: Connection, agent: AgentRecord, sweep: SweepRecord, live: LiveSweep
-) -> list[Command]:
-    """Tell the agent to exit if the sweep is done. The agent stays while another agent may return a run."""
-    if live.done_because is None:
-        return []
-    sweep_states.set_done(connection, sweep, live.done_because)
-    alive = runs.alive_in_sweep(connection, sweep.id)
-    if any(run.state is not RunState.RUNNING for run in alive):
-        return []
-    return _exit_agent(connection, agent, [])
-
-
-def _stop_command(run: RunRecord) -> Command:
-    return {"type": "stop", "run_id": run.name}
+def _stop_command(name: str) -> Command:
+    return {"type": "stop", "run_id": name}
 
 
 def _run_command(sweep: SweepRecord, run: RunRecord) -> Command:

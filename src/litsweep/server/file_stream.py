@@ -5,7 +5,6 @@ it, so that a resent chunk changes nothing. The answer is sent when the lines ar
 """
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import zip_longest
@@ -17,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from litsweep.server import branches, history_keys, run_states
+from litsweep.server import branches, clock, history_keys, ownership, run_states
 from litsweep.server.backend import Backend, backend_of
 from litsweep.server.chunk import LARGEST_STEP, Chunk, ChunkError, Row, StreamPart, read_chunk, require_near
 from litsweep.server.limits import refusal
@@ -25,7 +24,7 @@ from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.wire_json import dumps, number
-from litsweep.sweep.contract import AGENT_NAME, RunState
+from litsweep.sweep.contract import AGENT_NAME
 
 Changes = dict[str, Any]
 
@@ -53,14 +52,18 @@ def receive(
         run = runs.find_by_path(connection, *path)
         if run is None:
             return refusal(404, f"run {'/'.join(path)} does not exist")
+        by_launcher = headers.get("user-agent") == AGENT_NAME
+        if not by_launcher and ownership.is_foreign(connection, run, chunk):
+            return JSONResponse({"stopped": True})
         try:
             require_near(chunk, {stream: getattr(run, column) for stream, column in COUNTS.items()})
         except ChunkError as error:
             return refusal(error.status, str(error))
-        store_chunk(connection, run, chunk, by_launcher=headers.get("user-agent") == AGENT_NAME)
+        store_chunk(connection, run, chunk, by_launcher)
+    backend.contacts.hear_run(run.id)
     if run.sweep_id is not None:
         backend.sweeps.mark_changed(run.sweep_id)
-    return JSONResponse({"stopped": run.stopped_by is not None})
+    return JSONResponse({"stopped": run.stopped_by is not None or ownership.waits_for_restart(run)})
 
 
 def store_chunk(connection: Connection, run: RunRecord, chunk: Chunk, by_launcher: bool = False) -> None:
@@ -68,7 +71,7 @@ def store_chunk(connection: Connection, run: RunRecord, chunk: Chunk, by_launche
 
     `by_launcher` says that an agent of `litsweep launch` sent the chunk in place of the run's client.
     """
-    now = time.time()
+    now = clock.now()
     changes: Changes = {}
     stale = set(filter(None, run.stale_streams.split(",")))
     for stream, part in chunk.parts.items():
@@ -80,8 +83,8 @@ def store_chunk(connection: Connection, run: RunRecord, chunk: Chunk, by_launche
     changes |= {"stale_streams": ",".join(sorted(stale))}
     changes |= {"started_at": run.started_at, "summary": run.summary, "heartbeat_at": now}
     runs.change(connection, run.id, **changes)
-    is_restarting = run.state is RunState.PENDING and run.started_at is not None
-    if not is_restarting or (by_launcher and run.is_named):  # else the previous process sent it late
+    # Otherwise the previous process of the run has sent it late.
+    if not ownership.waits_for_restart(run) or (by_launcher and run.is_named):
         _change_state(connection, run, chunk)
 
 

@@ -2,31 +2,24 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-from sqlalchemy import Connection
 
 from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.errors import UnavailableError
+from litsweep.server.lost import end_lost
 from litsweep.server.store import runs, sweeps
-from litsweep.server.store.runs import RunRecord, StoppedBy
+from litsweep.server.store.runs import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.early_termination.rule import StopDecision
 
-FindRuns = Callable[[Connection, float], Sequence[RunRecord]]
-EndRun = Callable[[Connection, RunRecord], None]
-
 logger = logging.getLogger(__name__)
 
 MIN_PERIOD, MAX_PERIOD = 0.3, 5.0
 """Seconds between two rounds. The minimum keeps a busy sweep from taking all the time."""
-LEFT_BEHIND_AFTER = 50.0
-"""Seconds of an agent's silence after which its unreported runs end; less than dispatch.AGENT_GONE_AFTER."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +32,10 @@ class _SearchStatus:
 
 
 class Monitor:
-    """The thread, which works from `start` to `stop`.
-
-    Silence before its start does not count, so that an outage of the server ends no run.
-    """
+    """The thread, which works from `start` to `stop`."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._started_at = time.time()
         self._failed: set[int] = set()  # sweeps that raised in the last round
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
@@ -71,9 +60,7 @@ class Monitor:
 
     def run_once(self) -> None:
         """Run one round. A sweep that raises is retried in the next round."""
-        crash_after = self._backend.settings.crash_after
-        self._guarded(self._end_gone, runs.silent_since, crash_after, run_states.lose)
-        self._guarded(self._end_gone, runs.left_behind, LEFT_BEHIND_AFTER, run_states.mark_unreported)
+        self._guarded(end_lost, self._backend)
         for sweep_id in self._backend.sweeps.take_changed() | self._failed:
             if self._ended.is_set():
                 return
@@ -96,21 +83,6 @@ class Monitor:
                 logger.exception("the monitor failed in %s%s and continues", action.__name__, args)
             return False
         return True
-
-    def _end_gone(self, find: FindRuns, silence: float, end: EndRun) -> None:
-        """End the runs that `find` returns for the time `silence` seconds ago."""
-        limit = time.time() - silence
-        if self._started_at > limit:
-            return
-        with self._backend.database.read() as connection:
-            if not find(connection, limit):
-                return
-        with self._backend.database.write() as connection:
-            gone = find(connection, limit)
-            for run in gone:
-                end(connection, run)
-        for sweep_id in {run.sweep_id for run in gone if run.sweep_id is not None}:
-            self._backend.sweeps.mark_changed(sweep_id)
 
     def _advance(self, sweep_id: int) -> None:
         """Pass one sweep's new results to its search. Store the answer of the search."""

@@ -6,6 +6,7 @@ after it; `-` stands for no change. `end 1` is an exit with code 1, and `end 143
 
     event             pending    running    preempting preempted  finished   failed     crashed    killed
     dispatch          pending    -          -          pending    -          -          -          -
+    release           pending    -          -          -          -          -          -          -
     give_up           failed     -          -          failed     -          -          -          -
     start             running    -          -          running    running    running    running    running
     rewind            running    running    running    running    running    running    running    running
@@ -30,18 +31,18 @@ after it; `-` stands for no change. `end 1` is an exit with code 1, and `end 143
 `RunRecord.is_named`).
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
+from litsweep.server import clock
 from litsweep.server.store import runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG
 from litsweep.server.store.runs import RunRecord, StoppedBy
 from litsweep.server.wire_json import dumps
-from litsweep.sweep.contract import FAILURE, INTERRUPTED_CODES, Failure, RunState
+from litsweep.sweep.contract import FAILURE, INTERRUPTED_CODES, STOP_REASON, Failure, RunState, StopReason
 from litsweep.sweep.reason import Reason
 
 _WAITING = (RunState.PENDING, RunState.PREEMPTED)
@@ -57,26 +58,32 @@ def dispatch(connection: Connection, run: RunRecord, agent_id: int) -> None:
     """Give a waiting run to an agent. A repeated command to the same agent counts as one handout."""
     if run.state not in _WAITING:
         return
-    now = time.time()
+    now = clock.now()
     is_repeated = run.state is RunState.PENDING and run.agent_id == agent_id
     handouts = run.handouts if is_repeated else run.handouts + 1
     values = {"agent_id": agent_id, "handouts": handouts, "handed_out_at": now, "heartbeat_at": now}
     _change(connection, run, state=RunState.PENDING, **values)
 
 
+def release(connection: Connection, run: RunRecord) -> None:
+    """Let another agent have a pending run, because its agent is gone. The agent may still claim it first."""
+    if run.state is RunState.PENDING:
+        _change(connection, run, handed_out_at=None)
+
+
 def give_up(connection: Connection, run: RunRecord) -> None:
     """Fail a waiting run with which several agents have vanished."""
     if run.state in _WAITING:
-        _change(connection, run, state=RunState.FAILED, failure=Failure.ERROR, ended_at=time.time())
+        _change(connection, run, state=RunState.FAILED, failure=Failure.ERROR, ended_at=clock.now())
 
 
 def start(connection: Connection, run: RunRecord) -> None:
     """Note that the client starts or resumes the run."""
     if run.state in _RUNNING:
-        runs.set_heartbeat(connection, [run.id], time.time())
+        runs.set_heartbeat(connection, [run.id], clock.now())
     else:
         stale = () if run.started_at is None else (HISTORY, EVENTS, LOG)
-        _begin(connection, run, run.started_at or time.time(), stale)
+        _begin(connection, run, run.started_at or clock.now(), stale)
 
 
 def rewind(connection: Connection, run: RunRecord) -> None:
@@ -84,7 +91,7 @@ def rewind(connection: Connection, run: RunRecord) -> None:
 
     The history continues after the remaining lines. System metrics and console lines start at 0 again.
     """
-    _begin(connection, run, time.time(), (EVENTS, LOG))
+    _begin(connection, run, clock.now(), (EVENTS, LOG))
 
 
 def _begin(connection: Connection, run: RunRecord, started_at: float, stale: Sequence[str]) -> None:
@@ -94,7 +101,7 @@ def _begin(connection: Connection, run: RunRecord, started_at: float, stale: Seq
         values["summary"] = dumps({key: value for key, value in summary.items() if key != FAILURE})
     nulls = ("ended_at", "exitcode", "failure", "stopped_by", "stop_asked_at", "stop_reason")
     values |= dict.fromkeys(nulls)
-    _change(connection, run, state=RunState.RUNNING, heartbeat_at=time.time(), **values)
+    _change(connection, run, state=RunState.RUNNING, heartbeat_at=clock.now(), **values)
 
 
 def reconnect(connection: Connection, run: RunRecord) -> None:
@@ -113,10 +120,21 @@ def end(connection: Connection, run: RunRecord, exitcode: int) -> None:
     if run.state is RunState.PENDING and exitcode == 0:
         mark_unreported(connection, run, exitcode)
         return
-    now = time.time()
+    now = clock.now()
     state = _final_state(run, exitcode)
-    failure = _failure(run, state)
-    _change(connection, run, state=state, exitcode=exitcode, failure=failure, ended_at=now, heartbeat_at=now)
+    ended: dict[str, Any] = {"exitcode": exitcode, "failure": _failure(run, state), "ended_at": now}
+    if _has_completed(run, exitcode):
+        ended |= dict.fromkeys(("stopped_by", "stop_asked_at", "stop_reason"))
+    _change(connection, run, state=state, heartbeat_at=now, **ended)
+
+
+def _has_completed(run: RunRecord, exitcode: int) -> bool:
+    """Return True if the search asked the run to stop too late: the run ended by itself, without a failure.
+
+    A run of the pipeline reports why it ended. Other programs that stop on request end with another code.
+    """
+    is_stopped = run.summary_values.get(STOP_REASON) == StopReason.REQUESTED
+    return exitcode == 0 and run.is_stopped_early and not is_stopped
 
 
 def _final_state(run: RunRecord, exitcode: int) -> RunState:
@@ -153,7 +171,7 @@ def lose(connection: Connection, run: RunRecord) -> None:
         state, failure = RunState.KILLED, Failure.SIGNAL
     else:
         state, failure = RunState.CRASHED, Failure.LOST
-    _change(connection, run, state=state, failure=failure, ended_at=time.time())
+    _change(connection, run, state=state, failure=failure, ended_at=clock.now())
 
 
 def mark_unreported(connection: Connection, run: RunRecord, exitcode: int | None = None) -> None:
@@ -164,7 +182,7 @@ def mark_unreported(connection: Connection, run: RunRecord, exitcode: int | None
     """
     if run.state is RunState.PENDING:
         summary = dumps(run.summary_values | {FAILURE: Failure.UNREPORTED})
-        ended = {"exitcode": exitcode, "ended_at": time.time(), "failure": Failure.UNREPORTED}
+        ended = {"exitcode": exitcode, "ended_at": clock.now(), "failure": Failure.UNREPORTED}
         _change(connection, run, state=RunState.FINISHED, summary=summary, **ended)
 
 
@@ -174,21 +192,21 @@ def request_stop(connection: Connection, run: RunRecord, by: StoppedBy, reason: 
         return
     asked: dict[str, Any] = {"stopped_by": by, "stop_reason": dumps(reason.to_json())}
     if run.state in _WAITING:
-        _change(connection, run, state=RunState.KILLED, ended_at=time.time(), **asked)
+        _change(connection, run, state=RunState.KILLED, ended_at=clock.now(), **asked)
     else:
-        _change(connection, run, stop_asked_at=time.time(), **asked)
+        _change(connection, run, stop_asked_at=clock.now(), **asked)
 
 
 def drop(connection: Connection, run: RunRecord) -> None:
     """End a waiting run of a sweep that is over."""
     if run.state in _WAITING:
-        _change(connection, run, state=RunState.KILLED, ended_at=time.time(), stopped_by=StoppedBy.PERSON)
+        _change(connection, run, state=RunState.KILLED, ended_at=clock.now(), stopped_by=StoppedBy.PERSON)
 
 
 def kill(connection: Connection, run: RunRecord) -> None:
     """End a run that its agent kills because the server tells the agent to exit."""
     if run.is_alive:
-        ended = {"failure": Failure.SIGNAL, "stopped_by": StoppedBy.PERSON, "ended_at": time.time()}
+        ended = {"failure": Failure.SIGNAL, "stopped_by": StoppedBy.PERSON, "ended_at": clock.now()}
         _change(connection, run, state=RunState.KILLED, **ended)
 
 
@@ -196,7 +214,7 @@ def set_state(connection: Connection, run: RunRecord, state: str) -> None:
     """Put a run in `state`, as a person asks. Raise LitsweepError unless `state` is pending or failed."""
     if state not in (RunState.PENDING, RunState.FAILED):
         raise LitsweepError(f"state: a run can be set to pending or failed, not to {state}")
-    nulls = dict.fromkeys(("agent_id", "stopped_by", "stop_asked_at"))
+    nulls = dict.fromkeys(("agent_id", "handed_out_at", "stopped_by", "stop_asked_at"))
     _change(connection, run, state=RunState(state), **nulls)
 
 

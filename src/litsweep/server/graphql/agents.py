@@ -1,7 +1,7 @@
 """GraphQL: agents, their registration and their heartbeats."""
 
 import json
-import time
+from functools import partial
 from typing import Unpack
 
 from ariadne import ObjectType
@@ -12,7 +12,7 @@ from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.resolvers import Input, Listing, Mutations, Payload, page, select_runs
 from litsweep.server.store import runs, sweeps
-from litsweep.server.store.sweeps import AgentRecord
+from litsweep.server.store.sweeps import AgentRecord, AgentState
 from litsweep.sweep.contract import AGENT_NAME
 
 mutation = Mutations()
@@ -25,7 +25,9 @@ def _create_agent(connection: Connection, context: Context, input: Input) -> Pay
     if sweep is None:
         raise NotFoundError(f"sweep {input['sweep']} does not exist")
     sweep_states.begin(connection, sweep.id)
-    return {"agent": sweeps.add_agent(connection, sweep.id, input.get("host") or "")}
+    made = sweeps.add_agent(connection, sweep.id, input.get("host") or "")
+    context.backend.contacts.hear_agent(made.id)
+    return {"agent": made}
 
 
 @mutation.field("agentHeartbeat")
@@ -35,15 +37,15 @@ def _agent_heartbeat(_: object, info: Info, *, input: Input) -> Payload:
     named = frozenset(name for name, is_live in state.items() if is_live)
     agent_id = int(input["id"]) if input["id"].isdigit() else 0
     reports_ends = info.context.user_agent == AGENT_NAME
+    info.context.if_unread = partial(info.context.backend.contacts.take_handout, agent_id)
     commands = dispatch.heartbeat(info.context.backend, agent_id, named, reports_ends)
     return {"agent": {"id": agent_id}, "commands": json.dumps(commands)}
 
 
 @agent.field("state")
 def _state(parent: AgentRecord, _: Info) -> str:
-    if parent.exited:
-        return "EXITED"
-    return "LOST" if time.time() - parent.heartbeat_at > dispatch.AGENT_GONE_AFTER else "RUNNING"
+    words = {AgentState.WORKING: "RUNNING", AgentState.EXITED: "EXITED", AgentState.GONE: "LOST"}
+    return words[AgentState(parent.exited)]
 
 
 @agent.field("totalRuns")

@@ -19,12 +19,14 @@ T = TypeVar("T")
 class Context:
     """One GraphQL request, executed in one thread. All its reads share one transaction.
 
-    `base_url` is the server's address as the client wrote it, without a slash at the end.
+    `base_url` is the server's address as the client wrote it, without a slash at the end. The endpoint calls
+    `if_unread` if the client has closed the connection before the answer.
     """
 
     backend: Backend
     base_url: str
     user_agent: str = ""
+    if_unread: Callable[[], object] | None = None
     _transaction: ExitStack = field(default_factory=ExitStack, init=False)
     _connection: Connection | None = field(default=None, init=False)
     _results: dict[tuple[Callable[..., object], int], object] = field(default_factory=dict, init=False)

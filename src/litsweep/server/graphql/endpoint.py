@@ -34,7 +34,10 @@ async def graphql(request: Request) -> Response:
         return refusal(error.status, str(error))
     base_url = str(request.base_url).rstrip("/")
     context = Context(backend_of(request), base_url, request.headers.get("user-agent", ""))
-    return await run_in_threadpool(answer, body, context)
+    response = await run_in_threadpool(answer, body, context)
+    if context.if_unread is not None and await request.is_disconnected():
+        context.if_unread()
+    return response
 
 
 def answer(body: Mapping[str, Any], context: Context) -> Response:

@@ -1,7 +1,6 @@
 """GraphQL: runs, how they start and change, and their fields."""
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Unpack
@@ -10,7 +9,7 @@ from ariadne import ObjectType
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
-from litsweep.server import branches, run_filters, run_states, sweep_states
+from litsweep.server import branches, clock, ownership, run_filters, run_states, sweep_states
 from litsweep.server.artifacts import versions
 from litsweep.server.branches import BranchPoint
 from litsweep.server.errors import NotFoundError
@@ -39,9 +38,6 @@ from litsweep.sweep.reason import RequestReason
 # The input fields of the columns that the client may write. Tags, config and summary need a conversion.
 _SAME_NAME = ("display_name", "group_name", "job_type", "description", "notes", "commit", "host")
 EDITABLE = {name: name for name in _SAME_NAME} | {"program": "job_program", "repo": "job_repo"}
-
-SHARED_MODE = 67
-"""The number of this feature in W&B's telemetry, which is part of the config."""
 
 mutation = Mutations()
 project = ObjectType("Project")
@@ -72,9 +68,18 @@ def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
         bucket = _required(connection, known.id)
         if not input.get("id"):
             bucket = replace(bucket, history_lines=_first_line(connection, bucket))
+    _note_sign(info, bucket)
     if known.sweep_id is not None:
         info.context.backend.sweeps.mark_changed(known.sweep_id)
     return {"bucket": bucket, "inserted": inserted}
+
+
+def _note_sign(info: Info, run: RunRecord) -> None:
+    """Note that the server has heard of a run."""
+    contacts = info.context.backend.contacts
+    contacts.hear_run(run.id)
+    if run.stopped_by is None:
+        contacts.forget_stop(run.id)
 
 
 def _start(connection: Connection, context: Context, input: Input) -> tuple[RunRecord, bool]:
@@ -91,6 +96,7 @@ def _start(connection: Connection, context: Context, input: Input) -> tuple[RunR
     elif sweep_id is not None and known.sweep_id is None:
         runs.change(connection, known.id, sweep_id=sweep_id)
     if sweep_id is not None:
+        ownership.check_start(known)
         sweep_states.begin(connection, sweep_id)
     if input.get("state") != RunState.PENDING:  # another client starts a pending run later
         run_states.start(connection, known)
@@ -116,16 +122,8 @@ def _first_line(connection: Connection, run: RunRecord) -> int:
     point = branches.branch_point(run.config_values)
     if point is not None and point.run != run.name:
         return lines.count_to_step(connection, run.id, int(max(-1, min(point.step, run.last_step))))
-    starts_over = HISTORY in run.stale_streams.split(",") and not _is_shared(run)
+    starts_over = HISTORY in run.stale_streams.split(",") and not ownership.is_shared(run)
     return 0 if starts_over else run.history_lines
-
-
-def _is_shared(run: RunRecord) -> bool:
-    """Return True for a run that several processes log to, also one after another (`mode="shared"`)."""
-    match run.config_values.get("_wandb"):
-        case {"t": {"3": [*features]}}:
-            return SHARED_MODE in features
-    return False
 
 
 def _sweep_id(connection: Connection, home: Project, name: str | None, run_name: str) -> int | None:
@@ -145,7 +143,7 @@ def _edits(known: RunRecord, input: Input) -> dict[str, Any]:
         edits["config"] = dumps({**json.loads(known.config), **config} if is_fork else config)
     if input.get("summary_metrics") is not None:
         edits["summary"] = dumps(json.loads(input["summary_metrics"]))  # a missing key was deleted
-        edits["heartbeat_at"] = time.time()  # tells the search that the summary is new
+        edits["heartbeat_at"] = clock.now()  # tells the search that the summary is new
     return edits
 
 
@@ -160,6 +158,7 @@ def _rewind_run(_: object, info: Info, *, input: Input) -> dict[str, RunRecord]:
             raise LitsweepError(str(error)) from None
         branches.rewind(connection, known, input["metric_value"])
         rewound = _required(connection, known.id)
+    _note_sign(info, rewound)
     if known.sweep_id is not None:
         info.context.backend.sweeps.mark_changed(known.sweep_id)
     return {"rewound_run": rewound}

@@ -1,16 +1,28 @@
 """Runs."""
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, ForeignKey, String, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Index,
+    String,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.schema import UniqueConstraint
 
+from litsweep.server import clock
 from litsweep.server.store.projects import projects
 from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, agents, sweeps
 from litsweep.server.store.tables import INDEX, Id, Joined, read_all, read_one, table
@@ -69,6 +81,7 @@ class RunRecord:
     reason: str | None
     failure: Annotated[Failure | None, String(32)]
     handouts: int = 0
+    # When an agent got the run. None for a run that waits for an agent.
     handed_out_at: float | None
     stopped_by: Annotated[StoppedBy | None, String(16)]
     stop_asked_at: float | None
@@ -128,7 +141,13 @@ class RunRecord:
         return values
 
 
-runs = table("runs", RunRecord, UniqueConstraint("project_id", "name"))
+runs = table(
+    "runs",
+    RunRecord,
+    UniqueConstraint("project_id", "name"),
+    Index("ix_runs_waiting", "sweep_id", "state", "handed_out_at"),
+    Index("ix_runs_state", "state"),
+)
 
 
 class RunMark(NamedTuple):
@@ -171,6 +190,9 @@ _JOINED = (
     .outerjoin(sweeps, runs.c.sweep_id == sweeps.c.id)
     .outerjoin(agents, runs.c.agent_id == agents.c.id)
 )
+# Every heartbeat executes this. A query that is not built each time, without "in", takes half the time.
+_IS_ALIVE = or_(*(runs.c.state == state for state in ALIVE))
+_ALIVE_OF_AGENT = _JOINED.where(runs.c.agent_id == bindparam("agent"), _IS_ALIVE).order_by(runs.c.id)
 _MARKS = select(*(runs.c[name] for name in RunMark._fields)).order_by(runs.c.id)
 
 
@@ -214,26 +236,12 @@ def of_agent(connection: Connection, agent_id: int) -> Sequence[RunRecord]:
 
 def alive_of_agent(connection: Connection, agent_id: int) -> Sequence[RunRecord]:
     """Return an agent's runs that have not ended, oldest first."""
-    return select_all(connection, runs.c.agent_id == agent_id, runs.c.state.in_(ALIVE))
+    return read_all(connection, _ALIVE_OF_AGENT, RunRecord, {"agent": agent_id})
 
 
 def alive_in_sweep(connection: Connection, sweep_id: int) -> Sequence[RunRecord]:
     """Return a sweep's runs that have not ended, oldest first."""
     return select_all(connection, runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE))
-
-
-def silent_since(connection: Connection, limit: float) -> Sequence[RunRecord]:
-    """Return the running runs without a heartbeat after `limit`."""
-    running = (RunState.RUNNING, RunState.PREEMPTING)
-    return select_all(connection, runs.c.state.in_(running), runs.c.heartbeat_at <= limit)
-
-
-def left_behind(connection: Connection, limit: float) -> Sequence[RunRecord]:
-    """Return the pending runs of agents that exited or are silent since `limit` and had an unreported run."""
-    other = runs.alias()
-    unreported = select(other.c.agent_id).where(other.c.failure == Failure.UNREPORTED)
-    is_gone = (agents.c.heartbeat_at < limit) | (agents.c.exited == 1)
-    return select_all(connection, runs.c.state == RunState.PENDING, is_gone, runs.c.agent_id.in_(unreported))
 
 
 def marks(connection: Connection, sweep_id: int) -> Sequence[RunMark]:
@@ -285,7 +293,7 @@ def add(connection: Connection, project_id: int, name: str, values: Values) -> R
 
     Only `run_states` calls this.
     """
-    now = time.time()
+    now = clock.now()
     label = values.get("display_name") or _label(connection, project_id, values.get("sweep_id"))
     named = {"project_id": project_id, "name": name, "state": RunState.PENDING}
     dated = {"created_at": now, "heartbeat_at": now}
@@ -311,6 +319,13 @@ def set_heartbeat(connection: Connection, run_ids: Sequence[int], now: float) ->
     """Set the time of the last heartbeat of runs."""
     if run_ids:
         change_state(connection, run_ids, {"heartbeat_at": now})
+
+
+def set_named(connection: Connection, run_id: int) -> None:
+    """Note that its agent names a pending run (see `RunRecord.is_named`), also if the clock was set back."""
+    now = clock.now()
+    after = case((runs.c.handed_out_at < now, now), else_=runs.c.handed_out_at + 0.001)
+    change_state(connection, [run_id], {"heartbeat_at": after})
 
 
 def change_state(connection: Connection, run_ids: Sequence[int], values: Values) -> None:

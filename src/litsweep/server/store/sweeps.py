@@ -2,14 +2,14 @@
 
 import secrets
 import string
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Annotated
 
-from sqlalchemy import BigInteger, Connection, ForeignKey, String, select
+from sqlalchemy import BigInteger, Connection, ForeignKey, String, bindparam, select
 
+from litsweep.server import clock
 from litsweep.server.store.projects import projects
 from litsweep.server.store.tables import INDEX, UNIQUE, Id, read_all, read_one, table
 
@@ -63,6 +63,14 @@ class SweepRecord:
 sweeps = table("sweeps", SweepRecord)
 
 
+class AgentState(IntEnum):
+    """Whether an agent works, was told to exit, or is silent for so long that its runs go to others."""
+
+    WORKING = 0
+    EXITED = 1
+    GONE = 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class AgentRecord:
     """A row of `agents`."""
@@ -71,12 +79,16 @@ class AgentRecord:
     sweep_id: Annotated[int, ForeignKey(sweeps.c.id, ondelete="CASCADE"), INDEX]
     name: Annotated[str, String(32), UNIQUE]
     host: str
-    exited: int = 0
+    exited: int = 0  # an `AgentState`
     created_at: float
     heartbeat_at: float
 
 
 agents = table("agents", AgentRecord)
+
+# Every heartbeat executes these, so they are built once.
+_SWEEP = select(sweeps).where(sweeps.c.id == bindparam("id"))
+_AGENT = select(agents).where(agents.c.id == bindparam("id"))
 
 
 def short_id() -> str:
@@ -100,7 +112,7 @@ def controller_run_name(sweep: SweepRecord) -> str:
 
 def add(connection: Connection, project_id: int, **values: object) -> SweepRecord:
     """Add a pending sweep with a new name. Only `sweep_states` calls this."""
-    now = time.time()
+    now = clock.now()
     named = {"id": _unused_id(), "project_id": project_id, "name": short_id(), "state": SweepState.PENDING}
     new = sweeps.insert().values({**named, "created_at": now, "updated_at": now, **values}).returning(sweeps)
     return read_all(connection, new, SweepRecord)[0]
@@ -116,7 +128,7 @@ def find(connection: Connection, name: str, project_id: int | None = None) -> Sw
 
 def get(connection: Connection, sweep_id: int) -> SweepRecord | None:
     """Return the sweep with this id, or None."""
-    return read_one(connection, select(sweeps).where(sweeps.c.id == sweep_id), SweepRecord)
+    return next(iter(read_all(connection, _SWEEP, SweepRecord, {"id": sweep_id})), None)
 
 
 def of_project(connection: Connection, project_id: int) -> Sequence[SweepRecord]:
@@ -139,7 +151,7 @@ def change(connection: Connection, sweep_id: int, **values: object) -> None:
 
 def change_state(connection: Connection, sweep_id: int, **values: object) -> None:
     """Write any columns of a sweep. Only `sweep_states` calls this."""
-    values["updated_at"] = time.time()
+    values["updated_at"] = clock.now()
     connection.execute(sweeps.update().where(sweeps.c.id == sweep_id).values(values))
 
 
@@ -150,7 +162,7 @@ def delete(connection: Connection, sweep_id: int) -> None:
 
 def add_agent(connection: Connection, sweep_id: int, host: str) -> AgentRecord:
     """Add an agent with a new name."""
-    now = time.time()
+    now = clock.now()
     named = {"id": _unused_id(), "sweep_id": sweep_id, "name": short_id(), "host": host}
     new = agents.insert().values(**named, created_at=now, heartbeat_at=now).returning(agents)
     return read_all(connection, new, AgentRecord)[0]
@@ -164,7 +176,7 @@ def find_agent(connection: Connection, sweep_id: int, name: str) -> AgentRecord 
 
 def get_agent(connection: Connection, agent_id: int) -> AgentRecord | None:
     """Return the agent with this id, or None."""
-    return read_one(connection, select(agents).where(agents.c.id == agent_id), AgentRecord)
+    return next(iter(read_all(connection, _AGENT, AgentRecord, {"id": agent_id})), None)
 
 
 def agents_of(connection: Connection, sweep_id: int) -> Sequence[AgentRecord]:
@@ -176,3 +188,19 @@ def agents_of(connection: Connection, sweep_id: int) -> Sequence[AgentRecord]:
 def change_agent(connection: Connection, agent_id: int, **values: object) -> None:
     """Write columns of an agent."""
     connection.execute(agents.update().where(agents.c.id == agent_id).values(**values))
+
+
+def working(connection: Connection) -> Sequence[int]:
+    """Return the ids of the agents that work, as far as the database knows."""
+    return list(connection.scalars(select(agents.c.id).where(agents.c.exited == AgentState.WORKING)))
+
+
+def set_gone(connection: Connection, agent_ids: Sequence[int]) -> None:
+    """Note that working agents are gone."""
+    is_one = agents.c.id.in_(agent_ids) & (agents.c.exited == AgentState.WORKING)
+    connection.execute(agents.update().where(is_one).values(exited=AgentState.GONE))
+
+
+def set_heartbeats(connection: Connection, agent_ids: Sequence[int], now: float) -> None:
+    """Set the time of the last heartbeat of agents."""
+    connection.execute(agents.update().where(agents.c.id.in_(agent_ids)).values(heartbeat_at=now))

@@ -1,0 +1,71 @@
+"""Which process may report a run that several agents have had.
+
+An agent may lose its run to another agent, for example because its machine had no network, and its program
+may report later. Clients send nothing that names their process. But a client starts its run once, never
+changes a history line that it has sent, and leaves no gap. What contradicts this comes from another process.
+The process that was the first to start the run after its dispatch owns it.
+"""
+
+import json
+
+from sqlalchemy import Connection
+
+from litsweep.errors import LitsweepError
+from litsweep.server.chunk import Chunk
+from litsweep.server.store import lines
+from litsweep.server.store.lines import EVENTS, HISTORY, LOG
+from litsweep.server.store.runs import RunRecord
+from litsweep.sweep.contract import RunState
+
+SHARED_MODE = 67
+"""The number of this feature in W&B's telemetry, which is part of the config."""
+
+
+def waits_for_restart(run: RunRecord) -> bool:
+    """Return True for a run that a process has left and that another one has not started again yet."""
+    return run.state is RunState.PENDING and run.started_at is not None
+
+
+def check_start(run: RunRecord) -> None:
+    """Raise LitsweepError if another process already reports the run. Its client would start over."""
+    counts = {HISTORY: run.history_lines, EVENTS: run.event_lines, LOG: run.log_lines}
+    reported = any(counts[stream] for stream in counts.keys() - set(run.stale_streams.split(",")))
+    if _is_contested(run) and run.state is RunState.RUNNING and reported:
+        raise LitsweepError(
+            f"run {run.name} already runs at another agent, because this agent was silent for too long; "
+            "this process has nothing to do"
+        )
+
+
+def is_foreign(connection: Connection, run: RunRecord, chunk: Chunk) -> bool:
+    """Return True if a process that does not own the run sent this chunk."""
+    part = chunk.parts.get(HISTORY)
+    if part is None or not _is_contested(run):
+        return False
+    if run.state is RunState.PENDING:
+        return (
+            run.is_named
+        )  # the next program runs and may have counted the lines; earlier ones are just late
+    if part.offset > run.history_lines:
+        return True
+    if HISTORY in run.stale_streams.split(","):
+        return 0 < part.offset < run.history_lines
+    known = lines.read(connection, run.id, HISTORY, part.offset, len(part.lines))
+    sent = zip(known, part.lines, strict=False)
+    return any(_sorted(line.body) != _sorted(again) for line, again in sent)
+
+
+def is_shared(run: RunRecord) -> bool:
+    """Return True for a run that several processes log to, also one after another (`mode="shared"`)."""
+    match run.config_values.get("_wandb"):
+        case {"t": {"3": [*features]}}:
+            return SHARED_MODE in features
+    return False
+
+
+def _is_contested(run: RunRecord) -> bool:
+    return run.handouts > 1 and not is_shared(run)
+
+
+def _sorted(row: str) -> str:
+    return json.dumps(json.loads(row), sort_keys=True)  # as text, because NaN does not equal NaN

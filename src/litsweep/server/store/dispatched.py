@@ -1,0 +1,64 @@
+"""Queries for the dispatch of runs: which run waits for an agent, and which runs their agents have left."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, and_, exists, func, select, union_all
+
+from litsweep.server.store import runs
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.sweeps import AgentState, agents
+from litsweep.sweep.contract import Failure, RunState
+
+_runs = runs.runs
+_IS_DISPATCHED = (_runs.c.state == RunState.PENDING, _runs.c.handed_out_at.is_not(None))
+
+
+def next_waiting(
+    connection: Connection, sweep_id: int, only_returned: bool, most: int, set_aside: bool
+) -> int | None:
+    """Return the id of a sweep's oldest run that waits for an agent, or None.
+
+    `only_returned` limits the choice to runs that an agent has had before. `set_aside` selects the runs that
+    `most` agents or more have had and that never started; otherwise they are left out.
+    """
+    is_set_aside = and_(_runs.c.handouts >= most, _runs.c.started_at.is_(None))
+    conditions = [is_set_aside if set_aside else ~is_set_aside, _runs.c.handouts >= int(only_returned)]
+    of_sweep = select(_runs.c.id).where(_runs.c.sweep_id == sweep_id, *conditions)
+    # Each of the two has an index; a condition with "or" has none.
+    found = union_all(
+        of_sweep.where(_runs.c.state == RunState.PENDING, _runs.c.handed_out_at.is_(None)),
+        of_sweep.where(_runs.c.state == RunState.PREEMPTED),
+    ).subquery()
+    oldest: int | None = connection.scalar(select(func.min(found.c.id)))
+    return oldest
+
+
+def may_be_returned(connection: Connection, sweep_id: int) -> bool:
+    """Return True if a run that an agent has had may still need another agent."""
+    states = (RunState.PENDING, RunState.PREEMPTING, RunState.PREEMPTED)
+    found = select(_runs.c.id).where(
+        _runs.c.sweep_id == sweep_id, _runs.c.state.in_(states), _runs.c.handouts > 0
+    )
+    return connection.scalar(found.limit(1)) is not None
+
+
+def running(connection: Connection) -> Sequence[tuple[int, bool]]:
+    """Return the ids of the running runs, each with whether its agent has exited or is gone."""
+    states = (RunState.RUNNING, RunState.PREEMPTING)
+    query = select(_runs.c.id, func.coalesce(agents.c.exited, AgentState.WORKING)).select_from(
+        _runs.outerjoin(agents, _runs.c.agent_id == agents.c.id)
+    )
+    found = connection.execute(query.where(_runs.c.state.in_(states)))
+    return [(id, exited != AgentState.WORKING) for id, exited in found]
+
+
+def left_behind(connection: Connection) -> Sequence[RunRecord]:
+    """Return the pending runs of agents that exited or are gone."""
+    return runs.select_all(connection, *_IS_DISPATCHED, agents.c.exited != AgentState.WORKING)
+
+
+def after_unreported(connection: Connection) -> Sequence[RunRecord]:
+    """Return the pending runs of agents that had a run whose program ended without starting it."""
+    other = _runs.alias()
+    unreported = (other.c.agent_id == _runs.c.agent_id) & (other.c.failure == Failure.UNREPORTED)
+    return runs.select_all(connection, *_IS_DISPATCHED, exists().where(unreported))
