@@ -57,13 +57,11 @@ def test_a_log_file_is_limited_and_has_what_the_process_prints(tmp_path: Path) -
 import logging, os, pathlib, sys
 from litsweep.server import log
 log.LARGEST_FILE = 20_000
-log.set_up(pathlib.Path({str(tmp_path / "server.log")!r}))
-for n in range(1000):
-    logging.getLogger("x").log(logging.INFO + (n == 999) * 20, "%s", n)
 logging.getLogger().setLevel(logging.INFO)
-for n in range(2000):
-    logging.getLogger("x").info("line %d %s", n, "x" * 50)
-print("printed", flush=True)
+with log.logging_to(pathlib.Path({str(tmp_path / "server.log")!r})):
+    for n in range(2000):
+        logging.getLogger("x").info("line %d %s", n, "x" * 50)
+    print("printed", flush=True)
 """
     with (tmp_path / "server.log").open("ab") as output:
         subprocess.run([sys.executable, "-c", program], stdout=output, stderr=output, check=True)

@@ -5,6 +5,8 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -84,14 +86,25 @@ class LogFile(RotatingFileHandler):
                 os.dup2(self.stream.fileno(), printed.fileno())
 
 
-def set_up(file: Path | None) -> None:
-    """Log warnings and errors to `file`, or to stderr if the process has no other log."""
+@contextmanager
+def logging_to(file: Path | None) -> Iterator[None]:
+    """Log warnings and errors to `file`, or to stderr if the process has no other log, during the block."""
     root = logging.getLogger()
+    handler: logging.Handler | None = None
     if file is not None or not root.handlers:
-        handler: logging.Handler = logging.StreamHandler() if file is None else LogFile(file)
+        handler = logging.StreamHandler() if file is None else LogFile(file)
         handler.setFormatter(logging.Formatter(_FORMAT))
         root.addHandler(handler)
-    logging.raiseExceptions = False  # a full disk must not stop the server, nor print a traceback a message
-    repeats = Repeats()
-    for each in root.handlers:
+    raises, logging.raiseExceptions = logging.raiseExceptions, False  # a full disk must not print tracebacks
+    repeats, handlers = Repeats(), list(root.handlers)
+    for each in handlers:
         each.addFilter(repeats)
+    try:
+        yield
+    finally:
+        logging.raiseExceptions = raises
+        for each in handlers:
+            each.removeFilter(repeats)
+        if handler is not None:
+            root.removeHandler(handler)
+            handler.close()

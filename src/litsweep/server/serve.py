@@ -55,10 +55,10 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
             last can also happen later: another server takes a PostgreSQL database after its restart.
     """
     make_data_dir(settings.data_dir)
-    log.set_up(settings.log)
     GuardedConnection.most = max(RESERVED_FILES, raise_file_limit() - RESERVED_FILES)
     with (
         _private_files(),
+        log.logging_to(settings.log),
         _data_lock(settings.data_dir),
         _database_lock(settings),
         listening(settings) as listener,
