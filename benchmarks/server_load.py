@@ -1,38 +1,52 @@
-"""Milliseconds per request of the server, for the most frequent requests of agents and runs, in one table.
+"""The load that the embedded backend serves, and its memory: one table for each database, in under 3 minutes.
 
-    python benchmarks/server_load.py [--runs 200] [--clients 8]
+    python benchmarks/server_load.py [--only sqlite] [--seconds 6] [--soak MINUTES]
 
-The server is a separate process with an empty SQLite file. Each client has one HTTP connection over loopback.
+The server is a process of its own with an empty database. Streaming runs and agents, in this process, send
+requests over loopback at the offered rate. The time of a request counts from the moment when it was due, so
+a server that falls behind shows. "max" offers as much as is answered. "CPU ms" is the server's processor time
+per request. At the end the script checks that every row is stored.
+
+--soak measures memory instead: short runs of successive sweeps at the pace of 1,300 in 10 minutes. After each
+run, the project's runs are listed.
 """
 
 import argparse
-import base64
-import http.client
+import asyncio
 import json
+import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from load_clients import HttpConnection, Sender, Sent, chunk, send
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import create_engine, text
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.server import postgres
 
 SERVE = """
 import sys
 from pathlib import Path
 from litsweep.server.serve import serve
 from litsweep.server.settings import Settings
-serve(Settings(Path(sys.argv[1])), lambda info: print(info.url, flush=True))
+serve(Settings(Path(sys.argv[1]), database_url=sys.argv[2] or None), lambda info: print(info.url, flush=True))
 """
 SWEEP = """
 method: random
-metric: {name: loss, goal: minimize}
-parameters: {lr: {min: 0.0, max: 1.0}}
+run_cap: {cap}
+metric: {{name: loss, goal: minimize}}
+parameters: {{lr: {{min: 0.0, max: 1.0}}}}
 """
 UPSERT_SWEEP = """mutation UpsertSweep($config: String) {
   upsertSweep(input: {config: $config, projectName: "p", entityName: "local"}) { sweep { name } } }"""
@@ -43,139 +57,220 @@ HEARTBEAT = """mutation Heartbeat($id: ID!, $runState: JSONString) {
 UPSERT_RUN = """mutation UpsertBucket($name: String, $sweep: String) {
   upsertBucket(input: {name: $name, modelName: "p", entityName: "local", sweep: $sweep, config: "{}"}) {
     bucket { id name } inserted } }"""
-VIEWER = "query Viewer { viewer { id entity username flags teams { edges { node { name } } } } }"
-RUNS = """query Runs($filters: JSONString, $order: String) { project(name: "p", entityName: "local") {
-  runCount(filters: $filters)
-  runs(filters: $filters, order: $order, first: 50) {
+RUNS = """query Runs { project(name: "p", entityName: "local") { runCount runs(first: 50) {
     edges { node { id name state config summaryMetrics historyKeys } cursor } } } }"""
 
-
-class Client:
-    """One keep-alive connection to the server."""
-
-    def __init__(self, url: str, key: str) -> None:
-        self._connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
-        token = base64.b64encode(f"api:{key}".encode()).decode()
-        self._headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
-
-    def post(self, path: str, body: object) -> dict[str, object]:
-        self._connection.request("POST", path, json.dumps(body), self._headers)
-        response = self._connection.getresponse()
-        answer: dict[str, object] = json.loads(response.read())
-        assert response.status == 200 and "errors" not in answer, answer
-        return answer
-
-    def graphql(self, query: str, **variables: object) -> dict[str, object]:
-        data = self.post("/graphql", {"query": query, "variables": variables})["data"]
-        assert isinstance(data, dict)
-        return data
+STREAMS, AGENTS = 200, 300
+SOAK_PACE = 1300 / 600
+"""Runs per second of the soak."""
 
 
-def chunk(offset: int, rows: int) -> dict[str, object]:
-    """Return a file stream request with history rows and the summary, as a run sends them."""
-    lines = [json.dumps({"_step": offset + i, "_runtime": 1.5, "loss": 0.5, "acc": 0.5}) for i in range(rows)]
-    return {
-        "files": {
-            "wandb-history.jsonl": {"offset": offset, "content": lines},
-            "wandb-summary.json": {"offset": 0, "content": [lines[-1]]},
-        }
-    }
+@dataclass
+class Server:
+    """A running server, and the URL of its database."""
+
+    url: str
+    key: str
+    pid: int
+    database: str
+
+    def memory(self) -> float:
+        """Return the resident memory in MB."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the server has used, without PostgreSQL's own."""
+        user, system = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def rows(self) -> dict[str, int]:
+        """Return the number of stored history lines of each run, checked to be 0, 1, 2 and so on."""
+        query = (
+            "SELECT runs.name, count(*), max(line) FROM stream_lines JOIN runs ON runs.id = run_id GROUP BY 1"
+        )
+        engine = create_engine(self.database)
+        with engine.connect() as connection:
+            found = connection.execute(text(query)).all()
+        engine.dispose()
+        assert all(n == last + 1 for _, n, last in found), "a line is missing"
+        return {name: n for name, n, _ in found}
 
 
-def timed(action: Callable[[int], object], n: int) -> list[float]:
-    """Return the milliseconds of each of `n` calls."""
-    times = []
-    for i in range(n):
-        start = time.perf_counter()
-        action(i)
-        times.append(1000 * (time.perf_counter() - start))
-    return times
+@contextmanager
+def serving(name: str) -> Iterator[Server]:
+    """Start a server with an empty database: `sqlite` or `postgresql`."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        programs = postgres.programs() if name == "postgresql" else None
+        address = stack.enter_context(postgres.running(programs)) if programs else ""
+        command = [sys.executable, "-c", SERVE, folder, address]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        stack.enter_context(process)
+        stack.callback(process.terminate)
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        key = (Path(folder) / "api_key").read_text().strip()
+        database = address.replace("postgresql:", "postgresql+psycopg:") or f"sqlite:///{folder}/litsweep.db"
+        yield Server(url, key, process.pid, database)
 
 
-def measure(url: str, key: str, runs: int, clients: int) -> Table:
-    table = Table(
-        "request", "n", "median ms", "p95 ms", title=f"{platform.machine()}, {sys.version.split()[0]}"
-    )
-    client = Client(url, key)
-    made = client.graphql(UPSERT_SWEEP, config=SWEEP)["upsertSweep"]
-    sweep = made["sweep"]["name"]  # type: ignore[index]
-    agent = client.graphql(CREATE_AGENT, sweep=sweep)["createAgent"]["agent"]["id"]  # type: ignore[index]
+class Load:
+    """The measurements of one server, as rows of a table."""
 
-    def row(name: str, times: list[float]) -> None:
-        p95 = statistics.quantiles(times, n=20)[-1]
-        table.add_row(name, str(len(times)), f"{statistics.median(times):.2f}", f"{p95:.2f}")
+    def __init__(self, server: Server, table: Table, seconds: float) -> None:
+        self._server = server
+        self._table = table
+        self._seconds = seconds
+        self._sent: dict[str, int] = {}
 
-    def one_run(i: int) -> None:
-        answer = client.graphql(HEARTBEAT, id=agent, runState="{}")["agentHeartbeat"]
-        (command,) = json.loads(answer["commands"])  # type: ignore[index]
-        client.graphql(UPSERT_RUN, name=command["run_id"], sweep=sweep)
-        client.post(
-            f"/files/local/p/{command['run_id']}/file_stream", chunk(0, 3) | {"complete": True, "exitcode": 0}
+    async def streams(self, rows: int, rate: float | None, n: int = STREAMS) -> None:
+        """Let runs stream with `rows` rows a request."""
+        senders = await self._runs(rows, n)
+        self._add(
+            f"{n} runs, {rows} row{'s'[: rows - 1]} a request", rate, await self._send(senders, rate), rows
         )
 
-    client.graphql(UPSERT_RUN, name="load")
-    row("Viewer", timed(lambda i: client.graphql(VIEWER), 300))
-    row("UpsertBucket", timed(lambda i: client.graphql(UPSERT_RUN, name="load"), 300))
-    row(
-        "file_stream, 1 row",
-        timed(lambda i: client.post("/files/local/p/load/file_stream", chunk(i, 1)), 300),
-    )
-    row(
-        "file_stream, 100 rows",
-        timed(lambda i: client.post("/files/local/p/load/file_stream", chunk(300 + 100 * i, 100)), 100),
-    )
-    row("a whole run (heartbeat with a suggestion, upsert, chunk)", timed(one_run, runs))
-    busy = client.graphql(HEARTBEAT, id=agent, runState="{}")["agentHeartbeat"]
-    name = json.loads(busy["commands"])[0]["run_id"]  # type: ignore[index]
-    state = json.dumps({name: True})
-    row(
-        f"Heartbeat, busy agent, {runs} runs",
-        timed(lambda i: client.graphql(HEARTBEAT, id=agent, runState=state), 300),
-    )
-    filters = json.dumps({"$and": [{"sweep": sweep}]})
-    row(
-        f"Runs by metric, 50 of {runs}",
-        timed(lambda i: client.graphql(RUNS, filters=filters, order="+summary_metrics.loss"), 20),
-    )
-    row(f"file_stream, 1 row, {clients} runs at once", _together(url, key, clients))
-    return table
+    async def agents_beside_streams(self, rate: float, stream_rate: float) -> None:
+        """Let busy agents send heartbeats, each with the name of its run, while runs stream."""
+        agents, runs = await self._busy_agents(), await self._runs(1, STREAMS)
+        both = await asyncio.gather(self._send(agents, rate), self._send(runs, stream_rate))
+        self._add(f"{AGENTS} agents' heartbeats", rate, both[0], 0, has_company=True)
+        self._add(f"... beside {STREAMS} runs, 1 row a request", stream_rate, both[1], 1, has_company=True)
+
+    async def _send(self, senders: Sequence[Sender], rate: float | None) -> Sent:
+        before = self._server.cpu_seconds()
+        sent = await send(senders, rate, self._seconds)
+        self._cpu_seconds = self._server.cpu_seconds() - before
+        for sender in senders:
+            sender.connection.close()
+        return sent
+
+    async def _runs(self, rows: int, n: int) -> list[Sender]:
+        return [await self._run(f"load{len(self._sent)}", rows) for _ in range(n)]
+
+    async def _run(self, name: str, rows: int) -> Sender:
+        connection = HttpConnection(self._server.url, self._server.key)
+        await connection.graphql(UPSERT_RUN, name=name)
+        self._sent[name] = 0
+
+        def request(n: int) -> tuple[str, bytes]:
+            self._sent[name] += rows
+            return f"/files/local/p/{name}/file_stream", chunk(n * rows, rows)
+
+        return Sender(connection, request)
+
+    async def _busy_agents(self) -> list[Sender]:
+        first = HttpConnection(self._server.url, self._server.key)
+        sweep = await _new_sweep(first, 100_000)
+        first.close()
+        return [await self._busy_agent(sweep) for _ in range(AGENTS)]
+
+    async def _busy_agent(self, sweep: str) -> Sender:
+        connection = HttpConnection(self._server.url, self._server.key)
+        agent, run = await _start_run(connection, sweep)
+        variables = {"id": agent, "runState": json.dumps({run: True})}
+        body = json.dumps({"query": HEARTBEAT, "variables": variables}).encode()
+        return Sender(connection, lambda n: ("/graphql", body))
+
+    def _add(self, what: str, rate: float | None, sent: Sent, rows: int, has_company: bool = False) -> None:
+        offered = f"{rate:,.0f}" if rate else "max"
+        counts = [f"{sent.rate:,.0f}", f"{sent.rate * rows:,.0f}" if rows else ""]
+        times = [f"{sent.percentile(share):.1f}" for share in (0.5, 0.99)]
+        cpu = 1000 * self._cpu_seconds / len(sent.latencies)
+        self._table.add_row(what, offered, *counts, *times, "" if has_company else f"{cpu:.2f}")
+
+    def check(self) -> int:
+        """Return the number of stored rows. Raise AssertionError if one is missing."""
+        stored = self._server.rows()
+        wrong = {name: n for name, n in self._sent.items() if stored.get(name, 0) != n}
+        assert not wrong, f"rows are missing: {wrong}"
+        return sum(stored.values())
 
 
-def _together(url: str, key: str, clients: int) -> list[float]:
-    times: list[float] = []
+async def _new_sweep(connection: HttpConnection, cap: int) -> str:
+    made: Any = await connection.graphql(UPSERT_SWEEP, config=SWEEP.format(cap=cap))
+    name: str = made["upsertSweep"]["sweep"]["name"]
+    return name
 
-    def stream(name: str) -> None:
-        client = Client(url, key)
-        client.graphql(UPSERT_RUN, name=name)
-        times.extend(timed(lambda i: client.post(f"/files/local/p/{name}/file_stream", chunk(i, 1)), 100))
 
-    threads = [threading.Thread(target=stream, args=(f"load-{i}",)) for i in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return times
+async def _start_run(connection: HttpConnection, sweep: str) -> tuple[str, str]:
+    """Start an agent and its run. Return the agent's id and the run's name."""
+    made: Any = await connection.graphql(CREATE_AGENT, sweep=sweep)
+    agent = made["createAgent"]["agent"]["id"]
+    commands: list[dict[str, str]] = []
+    while not commands:
+        answer: Any = await connection.graphql(HEARTBEAT, id=agent, runState="{}")
+        commands = json.loads(answer["agentHeartbeat"]["commands"])
+        await asyncio.sleep(0 if commands else 0.1)
+    run = commands[0]["run_id"]
+    await connection.graphql(UPSERT_RUN, name=run, sweep=sweep)
+    return agent, run
+
+
+async def soak(server: Server, minutes: float, show: Callable[[str], None]) -> None:
+    """Run short runs of sweeps of 50 runs each, and print the server's memory each minute."""
+    connection = HttpConnection(server.url, server.key)
+    started, settled, runs, sweep = time.monotonic(), 0.0, 0, ""
+    show(f"start: {server.memory():.1f} MB")
+    for minute in range(1, round(minutes) + 1):
+        while time.monotonic() < started + 60 * minute:
+            if runs % 50 == 0:
+                sweep = await _new_sweep(connection, 50)
+            await _short_run(connection, sweep)
+            runs += 1
+            await asyncio.sleep(max(0.0, started + runs / SOAK_PACE - time.monotonic()))
+        memory = server.memory()
+        settled = memory if minute <= 2 else settled
+        show(f"after {minute} min, {runs} runs: {memory:.1f} MB, {memory - settled:+.1f} MB since minute 2")
+
+
+async def _short_run(connection: HttpConnection, sweep: str) -> None:
+    """Do what an agent and its run do for 20 rows, and list the project's runs as a page does."""
+    _, run = await _start_run(connection, sweep)
+    path = f"/files/local/p/{run}/file_stream"
+    for n in range(4):
+        await connection.post(path, chunk(5 * n, 5))
+    await connection.post(path, b'{"complete":true,"exitcode":0}')
+    await connection.graphql(RUNS)
+
+
+async def measure(server: Server, name: str, seconds: float) -> tuple[Table, str]:
+    """Return the table, and a line about memory and rows."""
+    title = f"{name}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
+    title += ", ".join(f"{package} {version(package)}" for package in ("uvicorn", "httptools", "sqlalchemy"))
+    columns = ("offered/s", "served/s", "rows/s", "p50 ms", "p99 ms", "CPU ms")
+    table = Table("requests", *columns, title=title)
+    before = server.memory()
+    load = Load(server, table, seconds)
+    await load.streams(1, 1600)
+    await load.streams(1, None)
+    await load.streams(100, 110)
+    await load.streams(100, None)
+    await load.agents_beside_streams(AGENTS / 5, 800)
+    rows = load.check()
+    memory = f"memory {before:.0f} MB at start, {server.memory():.0f} MB after it"
+    return table, f"All {rows:,} rows are stored once and in order; {memory}."
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--runs", type=int, default=200, help="runs of the sweep (default: %(default)s)")
-    parser.add_argument(
-        "--clients", type=int, default=8, help="runs that stream at once (default: %(default)s)"
-    )
+    parser.add_argument("--only", choices=("sqlite", "postgresql"), help="measure one database")
+    parser.add_argument("--seconds", type=float, default=6, help="of each measurement (default: %(default)s)")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="measure the growth of memory")
     flags = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", SERVE, folder]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        ) as process:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            key = (Path(folder) / "api_key").read_text().strip()
-            Console(width=110).print(measure(url, key, flags.runs, flags.clients))
-            process.terminate()
+    console = Console(width=110)
+    for name in [flags.only] if flags.only else ["sqlite"] if flags.soak else ["sqlite", "postgresql"]:
+        if name == "postgresql" and postgres.programs() is None:
+            console.print("PostgreSQL is not measured: there is no initdb on this machine")
+            continue
+        with serving(name) as server:
+            if flags.soak:
+                asyncio.run(soak(server, flags.soak, console.print))
+            else:
+                console.print(*asyncio.run(measure(server, name, flags.seconds)), sep="\n")
 
 
 if __name__ == "__main__":

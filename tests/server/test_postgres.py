@@ -13,6 +13,10 @@ from litsweep.server.settings import Settings
 from litsweep.server.store import migrations, projects
 from litsweep.server.store.tables import metadata
 from tests.server import postgres
+from tests.server.test_chunk_queue import (
+    test_many_runs_share_a_transaction,
+    test_one_that_cannot_be_stored_fails_alone,
+)
 from tests.server.test_deletion import (
     client,
     test_a_deleted_project_leaves_nothing,
@@ -40,6 +44,14 @@ from tests.server.test_file_stream import (
     test_nan_and_infinity,
     test_text_that_no_database_stores_is_replaced,
 )
+from tests.server.test_group_commit import (
+    test_a_broken_connection_is_replaced,
+    test_a_failed_commit_is_the_error_of_every_writer_of_the_transaction,
+    test_a_transaction_that_ends_early_is_the_error_of_its_writers,
+    test_a_writer_that_raises_is_rolled_back_alone,
+    test_waiting_writers_share_commits,
+    writers,
+)
 
 PROGRAMS = postgres.programs()
 
@@ -51,24 +63,32 @@ pytestmark = [
 __all__ = [
     "client",
     "grid",
+    "test_a_broken_connection_is_replaced",
     "test_a_chunk_sent_again_changes_nothing",
     "test_a_deleted_project_leaves_nothing",
     "test_a_deleted_sweep_leaves_only_what_others_have",
+    "test_a_failed_commit_is_the_error_of_every_writer_of_the_transaction",
     "test_a_file_that_was_never_uploaded_goes_after_its_run",
     "test_a_preempted_run_goes_on_under_its_id",
     "test_a_run_of_a_vanished_agent_goes_to_another",
     "test_a_run_started_anew_loses_its_old_rows",
     "test_a_run_whose_program_may_never_have_run_is_not_given_up",
     "test_a_sweep_that_is_deleted_during_a_suggestion",
+    "test_a_transaction_that_ends_early_is_the_error_of_its_writers",
+    "test_a_writer_that_raises_is_rolled_back_alone",
     "test_an_abandoned_artifact_goes_and_one_that_is_uploaded_stays",
     "test_cancel_kills_runs",
     "test_console_lines_are_overwritten_in_place",
     "test_deleting_a_run_makes_room_in_a_grid",
     "test_early_termination",
+    "test_many_runs_share_a_transaction",
     "test_nan_and_infinity",
+    "test_one_that_cannot_be_stored_fails_alone",
     "test_run_cap_ends_the_sweep_when_its_last_run_ends",
     "test_text_that_no_database_stores_is_replaced",
     "test_two_agents_finish_a_grid",
+    "test_waiting_writers_share_commits",
+    "writers",
 ]
 
 

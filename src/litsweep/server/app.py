@@ -17,6 +17,7 @@ from litsweep.errors import LitsweepError
 from litsweep.server import file_stream, files, storage_faults
 from litsweep.server.auth import RequireKey
 from litsweep.server.backend import Backend
+from litsweep.server.chunk_queue import ChunkQueue
 from litsweep.server.dashboard import pages
 from litsweep.server.dashboard.state import DashboardState
 from litsweep.server.errors import UnavailableError
@@ -83,6 +84,7 @@ def create_app(settings: Settings) -> Starlette:
         lifespan=_lifespan,
     )
     app.state.backend = backend
+    app.state.chunk_queue = ChunkQueue(backend)
     app.state.end = log_end
     app.state.dashboard = DashboardState()
     return app

@@ -1,9 +1,8 @@
 """The database: SQLite in a file, or PostgreSQL by URL, used in short transactions."""
 
 import sqlite3
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +13,7 @@ from litsweep.errors import LitsweepError
 from litsweep.server import sqlite_file
 from litsweep.server.claim import Claim
 from litsweep.server.errors import UnavailableError
+from litsweep.server.group_commit import GroupCommit
 from litsweep.server.settings import masked
 from litsweep.server.sqlite_file import explained
 from litsweep.server.store import migrations
@@ -24,20 +24,19 @@ _PAGES_AT_ONCE = 2_000
 
 
 class Database:
-    """Transactions on one database. A write is on disk when its transaction ends.
+    """Transactions on one database. A write is on disk when its block returns.
 
-    Writers queue on a lock. SQLite allows one writer at a time, and its own busy handler polls and is unfair.
-    On PostgreSQL the queue avoids all conflicts between writers. Readers never wait.
+    Writers take turns. SQLite allows one writer at a time, and its own busy handler polls and is unfair.
+    On PostgreSQL the turns avoid all conflicts between writers. Readers never wait.
     """
 
     def __init__(self, url: str) -> None:
         engine = _engine(url)
         is_sqlite = engine.dialect.name == "sqlite"
         self._engine = engine
-        self._writer = engine.execution_options(writing=True)
+        self._writers = GroupCommit(engine.execution_options(writing=True))
         # A transaction reads one snapshot of the data. In SQLite every transaction does.
         self._reader = engine if is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
-        self._lock = threading.Lock()
         self.claim = Claim(engine)
 
     def create_tables(self) -> None:
@@ -118,12 +117,10 @@ class Database:
         with self._reader.begin() as connection:
             yield connection
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Open a transaction that may write. It is rolled back if the block raises."""
+    def write(self) -> AbstractContextManager[Connection]:
+        """Open a block that may write. It is rolled back if it raises. On return its writes are on disk."""
         self.claim.require()
-        with self._lock, self._writer.begin() as connection:
-            yield connection
+        return self._writers.write()
 
     def close(self) -> None:
         """Close every connection."""

@@ -15,13 +15,14 @@ from litsweep.server.chunk import Chunk
 from litsweep.server.store import lines
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG
 from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.streams import StreamStatus
 from litsweep.sweep.contract import RunState
 
 SHARED_MODE = 67
 """The number of this feature in W&B's telemetry, which is part of the config."""
 
 
-def waits_for_restart(run: RunRecord) -> bool:
+def waits_for_restart(run: RunRecord | StreamStatus) -> bool:
     """Return True for a run that a process has left and that another one has not started again yet."""
     return run.state is RunState.PENDING and run.started_at is not None
 

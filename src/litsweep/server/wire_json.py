@@ -5,6 +5,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
 NAMES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -21,7 +23,10 @@ def strict(value: Any) -> Any:
 
 def dumps(value: Any) -> str:
     """Return a value as compact, strict JSON."""
-    return json.dumps(strict(value), separators=(",", ":"), ensure_ascii=False)
+    try:
+        return _encode(value)
+    except ValueError:  # it holds a NaN or an infinity
+        return json.dumps(strict(value), separators=(",", ":"), ensure_ascii=False)
 
 
 def with_numbers(value: Any) -> Any:

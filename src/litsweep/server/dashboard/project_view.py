@@ -10,7 +10,7 @@ from litsweep.server import sweep_states
 from litsweep.server.dashboard.curves import rounded
 from litsweep.server.dashboard.results import parsed
 from litsweep.server.dashboard.rows import Numbers, by_interest, counts, head, metric_row, summary_numbers
-from litsweep.server.store import runs, sweeps
+from litsweep.server.store import activity, runs, sweeps
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
@@ -21,7 +21,7 @@ MAX_METRICS = 8
 
 def projects_view(connection: Connection) -> dict[str, Any]:
     """Return all projects, the most recently active first."""
-    return {"projects": [asdict(activity) for activity in runs.activities(connection)]}
+    return {"projects": [asdict(found) for found in activity.activities(connection)]}
 
 
 def project_view(connection: Connection, project: Project) -> dict[str, Any]:

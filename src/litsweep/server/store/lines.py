@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, ForeignKey, Index, Select, String, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Index,
+    Select,
+    String,
+    func,
+    select,
+    text,
+)
 
 from litsweep.server.store.runs import runs
 from litsweep.server.store.tables import PRIMARY_KEY, table
@@ -25,6 +36,11 @@ class _StreamLine:
 stream_lines = table("stream_lines", _StreamLine, sqlite_with_rowid=False)
 Index("stream_lines_by_step", stream_lines.c.run_id, stream_lines.c.stream, stream_lines.c.step)
 
+_PUT = text(
+    "INSERT INTO stream_lines (run_id, stream, line, step, body) "
+    "VALUES (:run_id, :stream, :line, :step, :body) "
+    "ON CONFLICT (run_id, stream, line) DO UPDATE SET step = excluded.step, body = excluded.body"
+)
 _LINES = select(stream_lines.c.line, stream_lines.c.body, stream_lines.c.step)
 
 
@@ -38,15 +54,18 @@ class Line:
 
 
 def put(connection: Connection, run_id: int, stream: str, lines: Sequence[Line]) -> None:
-    """Write consecutive lines, over existing lines with the same numbers. Writing twice changes nothing."""
-    if not lines:
-        return
-    first, last = lines[0].number, lines[-1].number
-    replaced = (_of(run_id, stream), stream_lines.c.line.between(first, last))
-    connection.execute(stream_lines.delete().where(*replaced))
-    key = {"run_id": run_id, "stream": stream}
-    rows = [{**key, "line": line.number, "step": line.step, "body": line.body} for line in lines]
-    connection.execute(stream_lines.insert(), rows)
+    """Write lines, over existing lines with the same numbers. Writing twice changes nothing."""
+    put_all(connection, [(run_id, stream, line) for line in lines])
+
+
+def put_all(connection: Connection, sent: Sequence[tuple[int, str, Line]]) -> None:
+    """Write lines of several runs: for each one its run's id, its stream and the line. See `put`."""
+    rows = [
+        {"run_id": run_id, "stream": stream, "line": line.number, "step": line.step, "body": line.body}
+        for run_id, stream, line in sent
+    ]
+    if rows:
+        connection.execute(_PUT, rows)
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[Line]:

@@ -35,6 +35,11 @@ STATE_COLUMNS = frozenset(
     | {"stopped_by", "stop_asked_at", "stop_reason"}
 )
 """The columns that only `change_state` writes."""
+STREAM_COLUMNS = (
+    *("started_at", "heartbeat_at", "summary", "system_metrics", "stale_streams"),
+    *("history_keys", "last_step", "history_lines", "event_lines", "log_lines"),
+)
+"""The columns that `change_streams` writes."""
 
 
 class StoppedBy(StrEnum):
@@ -166,18 +171,6 @@ class RunMark(NamedTuple):
     heartbeat_at: float
 
 
-@dataclass(frozen=True)
-class Activity:
-    """A project, the numbers of its sweeps and runs, and the time of its last change."""
-
-    entity: str
-    name: str
-    sweeps: int
-    runs: int
-    running: int
-    updated_at: float
-
-
 _JOINED = (
     select(
         runs,
@@ -193,6 +186,11 @@ _JOINED = (
 # Every heartbeat executes this. A query that is not built each time, without "in", takes half the time.
 _IS_ALIVE = or_(*(runs.c.state == state for state in ALIVE))
 _ALIVE_OF_AGENT = _JOINED.where(runs.c.agent_id == bindparam("agent"), _IS_ALIVE).order_by(runs.c.id)
+_CHANGE_STREAMS = (
+    runs.update()
+    .where(runs.c.id == bindparam("run"))
+    .values({name: func.coalesce(bindparam(name), runs.c[name]) for name in STREAM_COLUMNS})
+)
 _MARKS = select(*(runs.c[name] for name in RunMark._fields)).order_by(runs.c.id)
 
 
@@ -269,25 +267,6 @@ def _count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
     return connection.scalar(select(func.count()).select_from(runs).where(*conditions)) or 0
 
 
-def activities(connection: Connection) -> Sequence[Activity]:
-    """Return all projects, the most recently active first."""
-    latest = func.coalesce(func.max(runs.c.heartbeat_at), projects.c.created_at)
-    query = (
-        select(
-            projects.c.entity,
-            projects.c.name,
-            select(func.count()).where(sweeps.c.project_id == projects.c.id).label("sweeps"),
-            func.count(runs.c.id).label("runs"),
-            func.count(runs.c.id).filter(runs.c.state == RunState.RUNNING).label("running"),
-            latest.label("updated_at"),
-        )
-        .outerjoin(runs, runs.c.project_id == projects.c.id)
-        .group_by(projects.c.id, projects.c.entity, projects.c.name, projects.c.created_at)
-        .order_by(latest.desc())
-    )
-    return read_all(connection, query, Activity)
-
-
 def add(connection: Connection, project_id: int, name: str, values: Values) -> RunRecord:
     """Add a pending run. The default `display_name` is `run-` and its number in the sweep or project.
 
@@ -313,6 +292,12 @@ def change(connection: Connection, run_id: int, **values: Any) -> None:
     assert STATE_COLUMNS.isdisjoint(values)
     if values:
         change_state(connection, [run_id], values)
+
+
+def change_streams(connection: Connection, changes: Sequence[Values]) -> None:
+    """Write the `STREAM_COLUMNS` of several runs, each with the run's id as `run`. None changes nothing."""
+    if changes:
+        connection.execute(_CHANGE_STREAMS, changes)
 
 
 def set_heartbeat(connection: Connection, run_ids: Sequence[int], now: float) -> None:

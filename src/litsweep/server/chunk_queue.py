@@ -1,0 +1,93 @@
+"""The queue of chunks: while one batch is being stored, the next one collects.
+
+So a busy server stores the chunks of many runs with one transaction. An idle one stores each chunk at once.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from anyio import CapacityLimiter, to_thread
+from sqlalchemy.exc import OperationalError
+
+from litsweep.server.backend import Backend
+from litsweep.server.chunk_store import SentChunk, store_chunks
+from litsweep.server.errors import UnavailableError
+from litsweep.server.store.streams import StreamStatus
+
+MAX_CHUNKS, MAX_LINES = 200, 2000
+"""The size of a batch. Other writers wait while a batch is stored."""
+
+Outcome = StreamStatus | None | Exception
+"""The run before the chunk was stored, None if there is no such run, or why the chunk was not stored."""
+
+
+@dataclass
+class _Batch:
+    chunks: list[SentChunk] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    lines: int = 0
+    is_stored: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.chunks) >= MAX_CHUNKS or self.lines >= MAX_LINES
+
+    def add(self, sent: SentChunk) -> int:
+        self.chunks.append(sent)
+        self.lines += sum(len(part.lines) for part in sent.chunk.parts.values())
+        return len(self.chunks) - 1
+
+
+class ChunkQueue:
+    """Stores the chunks of a server's requests. Call `store` in the event loop."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._batches: list[_Batch] = []
+        self._task: asyncio.Task[None] | None = None
+        self._thread = CapacityLimiter(1)  # not one of those that GraphQL requests may all use
+
+    async def store(self, sent: SentChunk) -> StreamStatus | None:
+        """Return when the chunk is on disk: the run as it was before, or None if there is no such run."""
+        if not self._batches or self._batches[-1].is_full:
+            self._batches.append(_Batch())
+        batch = self._batches[-1]
+        index = batch.add(sent)
+        if self._task is None:
+            self._task = asyncio.create_task(self._work())
+        await batch.is_stored.wait()
+        outcome = batch.outcomes[index]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def _work(self) -> None:
+        try:
+            while self._batches:
+                batch = self._batches.pop(0)
+                batch.outcomes = await to_thread.run_sync(
+                    store_batch, self._backend, batch.chunks, limiter=self._thread
+                )
+                batch.is_stored.set()
+        finally:
+            self._task = None
+
+
+def store_batch(backend: Backend, batch: Sequence[SentChunk]) -> list[Outcome]:
+    """Store chunks in one transaction. One that cannot be stored fails alone."""
+    try:
+        with backend.database.write() as connection:
+            found: list[Outcome] = list(store_chunks(connection, batch))
+    except Exception as error:
+        is_unavailable = isinstance(error, OperationalError | UnavailableError)  # not the fault of a chunk
+        if len(batch) == 1 or is_unavailable:
+            return [error] * len(batch)
+        return [store_batch(backend, [sent])[0] for sent in batch]
+    for run in found:
+        if isinstance(run, StreamStatus):
+            backend.contacts.hear_run(run.id)
+    for sweep_id in {run.sweep_id for run in found if isinstance(run, StreamStatus)}:
+        if sweep_id is not None:
+            backend.sweeps.mark_changed(sweep_id)
+    return found

@@ -1,0 +1,205 @@
+"""Stores chunks of file streams: lines, the summary, and what follows for the run's state.
+
+Each line has a number and replaces the line stored under it, so that a chunk that is sent again changes
+nothing. The chunks of many runs are stored together, with few statements.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from typing import Any
+
+from sqlalchemy import Connection
+
+from litsweep.server import branches, clock, history_keys, ownership, run_states
+from litsweep.server.chunk import LARGEST_STEP, Chunk, Row, StreamPart, require_near
+from litsweep.server.store import lines, runs, streams
+from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
+from litsweep.server.store.runs import RunRecord, StoppedBy
+from litsweep.server.store.streams import StreamStatus
+from litsweep.server.wire_json import dumps, number
+from litsweep.sweep.contract import RunState
+
+Path = tuple[str, str, str]
+"""The entity, project and name of a run."""
+
+COUNTS = {HISTORY: "history_lines", EVENTS: "event_lines", LOG: "log_lines"}
+
+
+@dataclass(frozen=True)
+class SentChunk:
+    """A chunk for the run at `path`.
+
+    `by_launcher` says that an agent of `litsweep launch` sent it in place of the run's client.
+    """
+
+    path: Path
+    chunk: Chunk
+    by_launcher: bool = False
+
+
+@dataclass
+class _Writing:
+    """A chunk while it is stored. `run` has the new values of the run's columns.
+
+    `record` is the run before the chunk. It is read only if the run's state may change or its config matters.
+    """
+
+    sent: SentChunk
+    run: StreamStatus
+    record: RunRecord | None
+    lines: list[tuple[int, str, Line]] = field(default_factory=list)
+    summary: str | None = None
+    system_metrics: str | None = None
+
+
+def store_chunks(connection: Connection, sent: Sequence[SentChunk]) -> list[StreamStatus | None]:
+    """Store chunks in order. Return each one's run as it was before, or None if there is no such run.
+
+    A chunk of a process that does not own the run is not stored. Its run is returned as one that a person
+    stopped, so that the process ends. Raises ChunkError if a chunk's lines are far beyond the stored ones.
+    """
+    before: dict[int, StreamStatus | None] = {}
+    for distinct in _rounds(sent):
+        found = _statuses(connection, [one.path for one in distinct])
+        before |= {id(one): found.get(one.path) for one in distinct}
+        for one in distinct:
+            if one.path in found and _is_foreign(connection, one, found[one.path]):
+                before[id(one)] = found.pop(one.path)._replace(stopped_by=StoppedBy.PERSON)
+        _store(connection, [(one, found[one.path]) for one in distinct if one.path in found])
+    return [before[id(one)] for one in sent]
+
+
+def _is_foreign(connection: Connection, sent: SentChunk, run: StreamStatus) -> bool:
+    if run.handouts < 2 or sent.by_launcher:
+        return False
+    record = runs.get(connection, run.id)
+    return record is not None and ownership.is_foreign(connection, record, sent.chunk)
+
+
+def _rounds(sent: Sequence[SentChunk]) -> Iterator[Sequence[SentChunk]]:
+    """Split chunks into groups with at most one chunk of each run, in order."""
+    while sent:
+        first: dict[Path, SentChunk] = {}
+        for one in sent:
+            first.setdefault(one.path, one)
+        yield list(first.values())
+        sent = [one for one in sent if first[one.path] is not one]
+
+
+def _statuses(connection: Connection, paths: Sequence[Path]) -> dict[Path, StreamStatus]:
+    names = defaultdict(list)
+    for entity, project, name in paths:
+        names[entity, project].append(name)
+    return {
+        (*project, name): status
+        for project, wanted in names.items()
+        for name, status in streams.statuses(connection, *project, wanted).items()
+    }
+
+
+def _store(connection: Connection, sent: Sequence[tuple[SentChunk, StreamStatus]]) -> None:
+    """Store chunks of different runs."""
+    now = clock.now()
+    writing = [_read_lines(connection, one, run, now) for one, run in sent]
+    lines.put_all(connection, [line for one in writing for line in one.lines])
+    for one in writing:
+        _set_summary(connection, one)
+    runs.change_streams(connection, [_columns(one, now) for one in writing])
+    for one in writing:
+        _change_state(connection, one)
+
+
+def _read_lines(connection: Connection, sent: SentChunk, run: StreamStatus, now: float) -> _Writing:
+    chunk = sent.chunk
+    require_near(chunk, {stream: getattr(run, column) for stream, column in COUNTS.items()})
+    is_plain = run.state is RunState.RUNNING and not chunk.is_preempting and chunk.exit_code is None
+    needs_record = not is_plain or run.stale_streams or run.has_branch_point
+    writing = _Writing(sent, run, runs.get(connection, run.id) if needs_record else None)
+    stale = set(filter(None, run.stale_streams.split(",")))
+    for stream, part in chunk.parts.items():
+        if stream in stale:
+            _start_over(connection, writing, stream, part.offset, now)
+            stale.discard(stream)
+        _add_lines(writing, stream, part)
+    writing.run = writing.run._replace(stale_streams=",".join(sorted(stale)))
+    return writing
+
+
+def _start_over(connection: Connection, writing: _Writing, stream: str, offset: int, now: float) -> None:
+    """Delete the old lines of a stream if the run was restarted, not resumed.
+
+    The lines of a restarted run start at 0, those of a fork at its branch point. A changed `started_at` tells
+    caches that their history lines are stale.
+    """
+    run, record = writing.run, writing.record
+    if offset >= getattr(run, COUNTS[stream]) or record is None:
+        return
+    lines.delete_from(connection, run.id, stream, offset)
+    if stream != HISTORY:
+        writing.run = _changed(run, {COUNTS[stream]: offset})
+        return
+    kept = lines.read(connection, run.id, HISTORY)
+    writing.summary = dumps(branches.summary_of(kept, record.config_values))
+    writing.run = run._replace(**branches.history_columns(kept), started_at=now)
+
+
+def _add_lines(writing: _Writing, stream: str, part: StreamPart) -> None:
+    run = writing.run
+    steps = [_step(row, n) for n, row in enumerate(part.rows, part.offset)] if stream == HISTORY else []
+    numbered = enumerate(zip_longest(part.lines, steps), part.offset)
+    writing.lines += [(run.id, stream, Line(n, body, step)) for n, (body, step) in numbered]
+    known = getattr(run, COUNTS[stream])
+    changes: dict[str, Any] = {COUNTS[stream]: max(known, part.offset + len(part.lines))}
+    if stream == EVENTS and part.lines:
+        writing.system_metrics = part.lines[-1]
+    if stream == HISTORY and part.lines:
+        changes["last_step"] = max([run.last_step, *steps])
+        new = part.rows[max(0, known - part.offset) :]
+        changes["history_keys"] = history_keys.updated(run.history_keys, new) if new else run.history_keys
+    writing.run = _changed(run, changes)
+
+
+def _changed(run: StreamStatus, changes: Mapping[str, Any]) -> StreamStatus:
+    return run._replace(**changes)
+
+
+def _step(row: Row, line: int) -> int:
+    """Return the step of a row, or its line number if it has no step that the database can hold."""
+    step = number(row.get("_step"))
+    return int(step) if step is not None and abs(step) <= LARGEST_STEP else line
+
+
+def _set_summary(connection: Connection, writing: _Writing) -> None:
+    sent, record = writing.sent.chunk.summary, writing.record
+    if sent is None:
+        return
+    if record is None or branches.branch_point(record.config_values) is None:
+        writing.summary = sent
+    else:
+        run = record if writing.summary is None else replace(record, summary=writing.summary)
+        writing.summary = dumps(branches.merge_summary(connection, run, json.loads(sent)))
+
+
+def _columns(writing: _Writing, now: float) -> Mapping[str, Any]:
+    columns = writing.run._asdict() | {"run": writing.run.id, "heartbeat_at": now}
+    columns |= {"summary": writing.summary, "system_metrics": writing.system_metrics}
+    return {name: columns[name] for name in ("run", *runs.STREAM_COLUMNS)}
+
+
+def _change_state(connection: Connection, writing: _Writing) -> None:
+    run, chunk = writing.record, writing.sent.chunk
+    if run is None:
+        return
+    if ownership.waits_for_restart(run) and not (writing.sent.by_launcher and run.is_named):
+        return  # the previous process sent it late
+    if chunk.is_preempting:
+        run_states.preempt(connection, run)
+    elif chunk.exit_code is None:
+        run_states.reconnect(connection, run)
+    if chunk.exit_code is not None:
+        current = runs.get(connection, run.id)
+        assert current is not None  # it was read in the same transaction
+        run_states.end(connection, current, chunk.exit_code)

@@ -1,0 +1,45 @@
+"""The columns of a run that its file stream reads with each chunk, for many runs at once."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from litsweep.server.store.projects import projects
+from litsweep.server.store.runs import StoppedBy, runs
+from litsweep.sweep.contract import RunState
+
+
+class StreamStatus(NamedTuple):
+    """What a run's file stream needs to know. The other columns are large and seldom needed.
+
+    `has_branch_point` is True if the run's config contains this word.
+    """
+
+    id: int
+    name: str
+    sweep_id: int | None
+    state: RunState
+    stopped_by: StoppedBy | None
+    started_at: float | None
+    stale_streams: str
+    history_keys: str
+    last_step: int
+    history_lines: int
+    event_lines: int
+    log_lines: int
+    handouts: int
+    has_branch_point: bool
+
+
+_STATUSES = select(
+    *(runs.c[name] for name in StreamStatus._fields[:-1]), runs.c.config.contains('"branch_point"')
+).join(projects, runs.c.project_id == projects.c.id)
+
+
+def statuses(
+    connection: Connection, entity: str, project: str, names: Sequence[str]
+) -> Mapping[str, StreamStatus]:
+    """Return the status of each run of a project with one of these names, by name."""
+    wanted = _STATUSES.where(projects.c.entity == entity, projects.c.name == project, runs.c.name.in_(names))
+    return {row.name: StreamStatus._make(row) for row in connection.execute(wanted)}
