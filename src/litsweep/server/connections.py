@@ -8,8 +8,10 @@ replaces those that wait longest.
 import asyncio
 import logging
 import resource
+import select
 import time
 from collections.abc import Iterable
+from itertools import islice
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
@@ -82,6 +84,12 @@ class GuardedConnection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         self.connections.discard(self)
         self.transport.abort()
 
+    def has_unread_data(self) -> bool:
+        """Return True if the client has sent something that this busy process has not read yet."""
+        sent = select.poll()
+        sent.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not self.transport.is_closing() and self.transport.is_reading() and bool(sent.poll(0))
+
     def waited(self, now: float) -> tuple[float, float]:
         """Return the seconds that this connection has waited for its client, and the most that it may.
 
@@ -110,7 +118,8 @@ def make_room(new: GuardedConnection) -> bool:
     waits = [(c, *c.waited(now)) for c in new.connections if c is not new]
     waiting = [(waited * (SILENT_WEIGHT if c.cycle is None else 1), c) for c, waited, most in waits if most]
     waiting.sort(key=lambda entry: -entry[0])
-    for _, connection in waiting[: max(1, len(waits) // 16)]:
+    longest = (connection for _, connection in waiting if not connection.has_unread_data())
+    for connection in islice(longest, max(1, len(waits) // 16)):
         connection.drop()
     if waiting:
         logger.warning("all %d places for connections are taken; closing those that wait longest", new.most)
@@ -134,5 +143,5 @@ class Sweeper:
         guarded = [connection for connection in connections if isinstance(connection, GuardedConnection)]
         for connection in guarded:
             waited, most = connection.waited(now)
-            if waited > most > 0:
+            if waited > most > 0 and not connection.has_unread_data():
                 connection.drop()
