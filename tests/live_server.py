@@ -42,6 +42,7 @@ class LiveServer:
 
     @property
     def pid(self) -> int:
+        """The process id of the running server."""
         assert self._process is not None
         return self._process.pid
 

@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "lifetime": set(),
     "sweep": {"errors"},
     "search": {"errors", "sweep"},
-    "server": {"errors", "sweep", "search"},
+    "server": {"errors", "lifetime", "sweep", "search"},
     "optuna": {"errors", "sweep", "search"},
     "launch": {"errors", "lifetime", "sweep"},
     "pipeline": {"errors", "lifetime", "sweep"},

@@ -192,3 +192,15 @@ def test_every_distribution_can_be_searched(method: str, goal: str) -> None:
     runs = follow(method, config, 9, batch=3)
     assert len(runs) == 9
     assert method == "grid" or all(config.space.contains(run.parameters) for run in runs)
+
+
+def test_a_released_config_is_suggested_as_if_it_had_never_been_tried(method: str) -> None:
+    config = config_of(method, FINITE)
+    search = searcher(config, 0)
+    first = search.suggest([], set(), 3)
+    runs = [finished(f"r{i}", proposal.parameters) for i, proposal in enumerate(first)]
+    keys = [config.space.key(run.parameters) for run in runs]
+    search.suggest(runs, set(keys), 3)
+    for key in reversed(keys):
+        search.release(key)
+    assert [each.parameters for each in search.suggest([], set(), 3)] == [each.parameters for each in first]

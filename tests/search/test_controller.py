@@ -363,3 +363,34 @@ def test_the_front_of_a_sweep() -> None:
     ):
         search.add({"x": acc}, history=[{"acc": acc, "ms": ms}], state=state)
     assert [each.parameters["x"] for each in search.front()] == [0.9, 0.8]
+
+
+@pytest.mark.parametrize("method", ["grid", "random", "bayes"])
+@pytest.mark.parametrize("space", [GRID, {"x": {"min": 0.0, "max": 1.0}}], ids=["finite", "infinite"])
+def test_withdrawn_suggestions_leave_no_trace(method: str, space: dict[str, Any]) -> None:
+    if method == "grid" and "x" in space:
+        return  # a grid has no ranges
+
+    def advance(withdrawn: int) -> list[object]:
+        search, seen = controller(method, parameters=space, run_cap=6), list[object]()
+        for _ in range(8):
+            search.withdraw([suggestion.id for _ in range(withdrawn) for suggestion in search.ask()])
+            assert search.done_because is None or not search.ask()
+            for suggestion in search.ask():
+                loss = float(str(next(iter(suggestion.parameters.values()))))
+                search.tell(suggestion.id, [{"loss": loss}], state="finished")
+                seen.append(suggestion)
+            seen.append((search.done_because, search.warnings, [run.id for run in search.runs]))
+        return seen
+
+    assert advance(withdrawn=3) == advance(withdrawn=0)
+
+
+def test_a_withdrawn_config_that_another_run_has_stays_tried() -> None:
+    search = controller("grid", parameters=GRID)
+    (suggestion,) = search.ask()
+    search.add(suggestion.parameters)
+    search.withdraw([suggestion.id])
+    assert [found.parameters for found in search.ask(5)] == [{"a": 2}, {"a": 3}]
+    with pytest.raises(KeyError):
+        search.withdraw([suggestion.id])

@@ -13,12 +13,11 @@ from sqlalchemy import Engine, event, select
 from litsweep.server import run_states
 from litsweep.server.backend import Backend
 from litsweep.server.chunk_queue import ChunkQueue, store_batch
-from litsweep.server.chunk_store import SentChunk
+from litsweep.server.chunk_store import SentChunk, Stored
 from litsweep.server.file_stream import read
 from litsweep.server.settings import Settings
 from litsweep.server.store import lines, projects, runs
 from litsweep.server.store.lines import HISTORY, stream_lines
-from litsweep.server.store.streams import StreamStatus
 
 
 def sent(run: str, first: int, n: int, **extra: Any) -> SentChunk:
@@ -66,7 +65,7 @@ def test_many_runs_share_a_transaction(backend: Backend) -> None:
         found = store_together(backend, [sent(name, 3 * n, 3) for n in range(2) for name in names])
     finally:
         event.remove(Engine, "commit", count)
-    assert all(isinstance(run, StreamStatus) for run in found)
+    assert all(isinstance(run, Stored) for run in found)
     assert all(history(backend, name) == list(range(6)) for name in names)
     assert len(commits) < 6
 
@@ -77,8 +76,20 @@ def test_one_that_cannot_be_stored_fails_alone(backend: Backend) -> None:
         connection.execute(runs.runs.update().where(runs.runs.c.name == "broken").values(history_keys="{"))
     chunks = [sent("first", 0, 2), sent("broken", 0, 2), sent("nobody", 0, 2), sent("last", 0, 2)]
     first, broken, nobody, last = store_together(backend, chunks)
-    assert (first.name, nobody, last.name) == ("first", None, "last") and isinstance(broken, ValueError)
+    assert (first.run.name, nobody, last.run.name) == ("first", None, "last") and isinstance(
+        broken, ValueError
+    )
     assert [history(backend, name) for name in ("first", "broken", "last")] == [[0, 1], [], [0, 1]]
+
+
+def test_a_chunk_of_a_process_that_does_not_own_the_run_is_no_sign_of_it(backend: Backend) -> None:
+    add_runs(backend, "a")
+    with backend.database.write() as connection:
+        connection.execute(runs.runs.update().values(handouts=2, history_lines=3))
+    gap = sent("a", 5, 1)
+    (foreign,) = store_batch(backend, [gap])
+    assert isinstance(foreign, Stored) and foreign.should_stop and foreign.run.stopped_by is None
+    assert history(backend, "a") == [] and not backend.contacts._runs
 
 
 def test_a_request_that_is_cancelled_disturbs_no_other(backend: Backend) -> None:

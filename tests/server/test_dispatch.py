@@ -1,6 +1,7 @@
 """The commands that agents get, from the start of a sweep to its end."""
 
 import json
+import threading
 import time
 from typing import Any
 
@@ -9,7 +10,9 @@ import yaml
 
 from litsweep.server import dispatch, new_runs
 from litsweep.server.backend import Backend
+from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.monitor import Monitor
+from litsweep.server.search_protocol import Prepared
 from litsweep.server.store import sweeps
 from tests.server.conftest import Clock, GraphQL, Stream
 from tests.server.operations import (
@@ -271,15 +274,25 @@ def test_a_slow_search_holds_up_nobody_else(
     grid: Sweep, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(new_runs, "SEARCH_WAIT", 0.05)
-    busy, idle = grid.agent(), grid.agent()
+    busy, idle, waiting = grid.agent(), grid.agent(), grid.agent()
     run = grid.start(busy)
-    with backend.database.read() as connection:
-        record = sweeps.get(connection, int(grid.id))
-    assert record is not None
-    with backend.sweeps.get(record).lock:  # the search holds this lock while it suggests
-        grid.log(run, 0, 1.0)
-        assert grid.beat(busy, run) == [] and grid.beat(idle) == []
-        assert grid.read["state"] == "RUNNING"
+    backend.sweeps.forget(int(grid.id))
+    is_held, may_go, suggest = threading.Event(), threading.Event(), LiveSweep.suggest
+
+    def slow(live: LiveSweep) -> Prepared | None:
+        is_held.set()
+        may_go.wait()
+        return suggest(live)
+
+    monkeypatch.setattr(LiveSweep, "suggest", slow)
+    held = threading.Thread(target=grid.beat, args=(waiting,))
+    held.start()
+    is_held.wait()
+    grid.log(run, 0, 1.0)
+    assert grid.beat(busy, run) == [] and grid.beat(idle) == []
+    assert grid.read["state"] == "RUNNING"
+    may_go.set()
+    held.join()
     assert grid.beat(idle)[0]["type"] == "run"
 
 
@@ -344,7 +357,7 @@ def test_a_sweep_whose_last_run_ended_with_the_server_is_finished_by_the_next(
     run = sweep.start(agent)
     assert sweep.beat(sweep.agent()) == [dispatch.EXIT]
     sweep.end(run)
-    backend.sweeps.take_changed()
+    backend.sweeps.take_news()
     monitor = Monitor(backend)
     monitor.start()
     deadline = time.monotonic() + 10

@@ -52,6 +52,7 @@ from tests.server.test_group_commit import (
     test_waiting_writers_share_commits,
     writers,
 )
+from tests.server.test_search_worker import test_a_suggestion_is_ready_and_stored_for_the_next_server, worked
 
 PROGRAMS = postgres.programs()
 
@@ -73,6 +74,7 @@ __all__ = [
     "test_a_run_of_a_vanished_agent_goes_to_another",
     "test_a_run_started_anew_loses_its_old_rows",
     "test_a_run_whose_program_may_never_have_run_is_not_given_up",
+    "test_a_suggestion_is_ready_and_stored_for_the_next_server",
     "test_a_sweep_that_is_deleted_during_a_suggestion",
     "test_a_transaction_that_ends_early_is_the_error_of_its_writers",
     "test_a_writer_that_raises_is_rolled_back_alone",
@@ -88,6 +90,7 @@ __all__ = [
     "test_text_that_no_database_stores_is_replaced",
     "test_two_agents_finish_a_grid",
     "test_waiting_writers_share_commits",
+    "worked",
     "writers",
 ]
 

@@ -8,6 +8,7 @@ import yaml
 
 from litsweep.search.controller import Controller
 from litsweep.server.backend import Backend
+from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.monitor import Monitor
 from litsweep.server.store import sweeps
 from tests.server.conftest import GraphQL, Stream
@@ -143,8 +144,10 @@ def test_a_prior_run_teaches_by_its_summary(
     second.start(second.agent())
     with backend.database.read() as connection:
         record = sweeps.get(connection, int(second.id))
-    assert record is not None
-    known = backend.sweeps.get(record)._controller.runs[0]
+        assert record is not None
+        live = LiveSweep(record)
+        live.refresh(connection)
+    known = live._controller.runs[0]
     assert known.id == run and known.summary == {"acc": 0.9}
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from litsweep.errors import count
@@ -49,8 +49,8 @@ class Controller:
         self._objectives: dict[str, float | None] = {}
         self._priors: set[str] = set()
         self._on_target: set[str] = set()
-        self._tried: set[Hashable] = set()
-        self._fallbacks: Counter[str] = Counter()
+        self._tried: Counter[Hashable] = Counter()
+        self._fallbacks: dict[str, str] = {}
         self._is_exhausted = False
 
     @property
@@ -64,9 +64,26 @@ class Controller:
             return []
         if self.config.run_cap is not None:
             n = min(n, self.config.run_cap - self._own_count)
-        suggestions = self._searcher.suggest(self.runs, self._tried, n)
+        suggestions = self._searcher.suggest(self.runs, self._tried.keys(), n)
         self._is_exhausted = len(suggestions) < n and self.config.scheduler is None
         return [self._start(suggestion) for suggestion in suggestions]
+
+    def withdraw(self, ids: Iterable[str]) -> None:
+        """Take back suggestions that nobody runs. The controller is then as if it had not made them.
+
+        Raises KeyError for an unknown id.
+        """
+        for id in ids:
+            key = self.config.space.key(self._runs.pop(id).parameters)
+            self._tried[key] -= 1
+            if not self._tried[key]:
+                del self._tried[key]
+                self._searcher.release(key)
+            self._objectives.pop(id)
+            self._curves.pop(id, None)
+            self._fallbacks.pop(id, None)
+            self._on_target.discard(id)
+            self._is_exhausted = False
 
     def tell(
         self,
@@ -123,9 +140,9 @@ class Controller:
         rows, values = parse_history(history), parse_summary({} if summary is None else summary)
         run = Run(run_id, dict(parameters), state, rows, failure, stopped_early, values)
         fallback = reason.fallback if isinstance(reason, SuggestionReason | UnknownReason) else None
-        self._tried.add(self.config.space.key(run.parameters))
+        self._tried[self.config.space.key(run.parameters)] += 1
         if fallback is not None:
-            self._fallbacks[fallback] += 1
+            self._fallbacks[run_id] = fallback
         if is_prior:
             self._priors.add(run_id)
         self._record(run)
@@ -165,18 +182,24 @@ class Controller:
         return self._objectives[id]
 
     @property
+    def learns(self) -> bool:
+        """True if results may change the suggestions; False for `grid` and `random`."""
+        return self._searcher.learns
+
+    @property
     def done_because(self) -> str | None:
         """Why there are no more suggestions: `run_cap`, `target` or `exhausted`; None if there are."""
         if self.config.run_cap is not None and self._own_count >= self.config.run_cap:
             return "run_cap"
         if self._on_target:
             return "target"
-        return "exhausted" if self._is_exhausted or self._searcher.is_exhausted(self._tried) else None
+        return "exhausted" if self._is_exhausted or self._searcher.is_exhausted(self._tried.keys()) else None
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings for the user: fallbacks, runs that reported nothing, runs that never logged the metric."""
-        fallbacks = [f"{what} ({count(times, 'time')})" for what, times in self._fallbacks.items()]
+        counted = Counter(self._fallbacks.values())
+        fallbacks = [f"{what} ({count(times, 'time')})" for what, times in counted.items()]
         return (*fallbacks, *self._warn_of_unreported_runs(), *self._warn_of_missing_metric())
 
     @property

@@ -1,8 +1,12 @@
 """The base class of search methods, and the enumeration of a finite space."""
 
 from abc import ABC, abstractmethod
+from bisect import insort
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import islice
+from operator import itemgetter
+from typing import ClassVar
 
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.distribution import Distribution
@@ -42,31 +46,48 @@ def support(distribution: Distribution) -> Sequence[object]:
 class Enumerator:
     """Configs in a fixed order, without those already tried.
 
-    A tried config stays tried, so the enumeration never goes back, and n steps cost O(n) in all.
+    It passes each tried config once, so that n steps cost O(n) in all. `release` makes it go back.
     """
 
     def __init__(self, space: SearchSpace, order: Iterable[Mapping[str, object]]) -> None:
         self._space = space
-        self._rest = iter(order)
-        self._head = next(self._rest, None)
+        self._rest = enumerate(order)
+        self._ahead: list[tuple[int, Mapping[str, object]]] = []
+        self._passed: dict[Hashable, tuple[int, Mapping[str, object]]] = {}
 
-    def peek(self, tried: Container[Hashable]) -> Mapping[str, object] | None:
-        """Return the first config that is not in `tried`; None if none is left."""
-        while self._head is not None and self._space.key(self._head) in tried:
-            self._head = next(self._rest, None)
-        return self._head
+    def untried(self, tried: Container[Hashable]) -> Iterator[Mapping[str, object]]:
+        """Return the configs that are not in `tried`, in order."""
+        position = 0
+        while position < len(self._ahead) or self._advance():
+            key = self._space.key(self._ahead[position][1])
+            if key in tried:
+                self._passed.setdefault(key, self._ahead.pop(position))
+            else:
+                yield self._ahead[position][1]
+                position += 1
 
     def suggest(self, tried: Container[Hashable], n: int, reason: SuggestionReason) -> list[Suggestion]:
-        """Return up to `n` configs that are not in `tried`. The caller must run them."""
-        suggestions: list[Suggestion] = []
-        while len(suggestions) < n and (head := self.peek(tried)) is not None:
-            suggestions.append(Suggestion(head, reason))
-            self._head = next(self._rest, None)
-        return suggestions
+        """Return up to `n` configs that are not in `tried`."""
+        return [Suggestion(config, reason) for config in islice(self.untried(tried), n)]
+
+    def release(self, key: Hashable) -> None:
+        """Note that the config with this key counts as tried no more."""
+        if key in self._passed:
+            insort(self._ahead, self._passed.pop(key), key=itemgetter(0))
+
+    def _advance(self) -> bool:
+        """Read one more config. Return False if there is none."""
+        following = next(self._rest, None)
+        if following is not None:
+            self._ahead.append(following)
+        return following is not None
 
 
 class Searcher(ABC):
     """Suggests configs. Equal arguments give equal suggestions; state between calls only saves time."""
+
+    learns: ClassVar[bool] = True
+    """True if the results of runs may change the suggestions, not only the number and configs of the runs."""
 
     def __init__(self, config: SweepConfig, seed: int) -> None:
         self._config, self._seed = config, seed
@@ -75,11 +96,16 @@ class Searcher(ABC):
 
     @abstractmethod
     def suggest(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Suggestion]:
-        """Return up to `n` configs, given all runs and their config keys. The caller must run them."""
+        """Return up to `n` configs, given all runs and their config keys."""
 
     def is_exhausted(self, tried: AbstractSet[Hashable]) -> bool:
         """Return True if every config of an enumerated space has been tried."""
-        return self._enumerator is not None and self._enumerator.peek(tried) is None
+        return self._enumerator is not None and next(self._enumerator.untried(tried), None) is None
+
+    def release(self, key: Hashable) -> None:
+        """Note that a config is not in the next call's `tried`, although it was in an earlier one's."""
+        if self._enumerator is not None:
+            self._enumerator.release(key)
 
     def _order(self) -> Iterator[Mapping[str, object]] | None:
         """Return the configs to enumerate; None to enumerate nothing."""

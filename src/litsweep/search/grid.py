@@ -11,6 +11,8 @@ from litsweep.sweep.run import Run, Suggestion
 class GridSearch(Searcher):
     """The points of the grid. A config counts as tried whatever the result of its run, as in W&B."""
 
+    learns = False
+
     def suggest(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Suggestion]:
         """Return the next `n` grid points that are not in `tried`."""
         assert self._enumerator is not None

@@ -92,11 +92,14 @@ def create_app(settings: Settings) -> Starlette:
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    monitor = Monitor(app.state.backend)
-    housekeeper = Housekeeper(app.state.backend, app.state.end)
+    backend = app.state.backend
+    monitor = Monitor(backend)
+    backend.sweeps.start(backend.settings.url)
+    housekeeper = Housekeeper(backend, app.state.end)
     monitor.start()
     housekeeper.start()
     yield
+    await run_in_threadpool(backend.sweeps.stop)
     await run_in_threadpool(housekeeper.stop)
     await run_in_threadpool(monitor.stop)
-    app.state.backend.close()
+    backend.close()

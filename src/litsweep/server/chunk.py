@@ -63,12 +63,12 @@ def read_chunk(body: bytes, encoding: str | None) -> Chunk:
         raise ChunkError(f"not a file stream chunk: {error}") from error
 
 
-def require_near(chunk: Chunk, counts: Mapping[str, int]) -> None:
+def require_near(parts: Mapping[str, StreamPart], counts: Mapping[str, int]) -> None:
     """Raise ChunkError for lines far beyond the stored ones, whose numbers by stream are `counts`.
 
     A stream's number of lines is where the next process of the run continues, so a wild offset ends the run.
     """
-    for stream, part in chunk.parts.items():
+    for stream, part in parts.items():
         if part.offset > counts[stream] + LARGEST_GAP:
             name = next(name for name, known in _STREAMS.items() if known == stream)
             raise ChunkError(

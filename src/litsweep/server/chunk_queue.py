@@ -11,15 +11,14 @@ from anyio import CapacityLimiter, to_thread
 from sqlalchemy.exc import OperationalError
 
 from litsweep.server.backend import Backend
-from litsweep.server.chunk_store import SentChunk, store_chunks
+from litsweep.server.chunk_store import SentChunk, Stored, store_chunks
 from litsweep.server.errors import UnavailableError
-from litsweep.server.store.streams import StreamStatus
 
 MAX_CHUNKS, MAX_LINES = 200, 2000
 """The size of a batch. Other writers wait while a batch is stored."""
 
-Outcome = StreamStatus | None | Exception
-"""The run before the chunk was stored, None if there is no such run, or why the chunk was not stored."""
+Outcome = Stored | None | Exception
+"""The run as it was before, None if there is no such run, or why the chunk was not stored."""
 
 
 @dataclass
@@ -48,8 +47,8 @@ class ChunkQueue:
         self._task: asyncio.Task[None] | None = None
         self._thread = CapacityLimiter(1)  # not one of those that GraphQL requests may all use
 
-    async def store(self, sent: SentChunk) -> StreamStatus | None:
-        """Return when the chunk is on disk: the run as it was before, or None if there is no such run."""
+    async def store(self, sent: SentChunk) -> Stored | None:
+        """Return when the chunk is on disk. Return None if there is no such run."""
         if not self._batches or self._batches[-1].is_full:
             self._batches.append(_Batch())
         batch = self._batches[-1]
@@ -84,10 +83,9 @@ def store_batch(backend: Backend, batch: Sequence[SentChunk]) -> list[Outcome]:
         if len(batch) == 1 or is_unavailable:
             return [error] * len(batch)
         return [store_batch(backend, [sent])[0] for sent in batch]
-    for run in found:
-        if isinstance(run, StreamStatus):
-            backend.contacts.hear_run(run.id)
-    for sweep_id in {run.sweep_id for run in found if isinstance(run, StreamStatus)}:
-        if sweep_id is not None:
-            backend.sweeps.mark_changed(sweep_id)
+    for stored in found:
+        if isinstance(stored, Stored) and not stored.is_foreign:
+            backend.contacts.hear_run(stored.run.id)
+            if stored.run.sweep_id is not None:
+                backend.sweeps.mark_changed(stored.run.sweep_id, stored.run)
     return found

@@ -17,7 +17,7 @@ from litsweep.server import branches, clock, history_keys, ownership, run_states
 from litsweep.server.chunk import LARGEST_STEP, Chunk, Row, StreamPart, require_near
 from litsweep.server.store import lines, runs, streams
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
-from litsweep.server.store.runs import RunRecord, StoppedBy
+from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.streams import StreamStatus
 from litsweep.server.wire_json import dumps, number
 from litsweep.sweep.contract import RunState
@@ -55,28 +55,44 @@ class _Writing:
     system_metrics: str | None = None
 
 
-def store_chunks(connection: Connection, sent: Sequence[SentChunk]) -> list[StreamStatus | None]:
-    """Store chunks in order. Return each one's run as it was before, or None if there is no such run.
+@dataclass(frozen=True)
+class Stored:
+    """A run as it was before its chunk. Nothing was stored if `is_foreign`: another process owns the run."""
 
-    A chunk of a process that does not own the run is not stored. Its run is returned as one that a person
-    stopped, so that the process ends. Raises ChunkError if a chunk's lines are far beyond the stored ones.
+    run: StreamStatus
+    is_foreign: bool
+
+    @property
+    def should_stop(self) -> bool:
+        """True if the process that sent the chunk should stop."""
+        return self.is_foreign or self.run.stopped_by is not None or ownership.waits_for_restart(self.run)
+
+
+def store_chunks(connection: Connection, sent: Sequence[SentChunk]) -> list[Stored | None]:
+    """Store chunks in order. Return the result for each, or None if there is no such run.
+
+    Raises ChunkError if a chunk's lines are far beyond the stored ones.
     """
-    before: dict[int, StreamStatus | None] = {}
+    stored: dict[int, Stored] = {}
     for distinct in _rounds(sent):
         found = _statuses(connection, [one.path for one in distinct])
-        before |= {id(one): found.get(one.path) for one in distinct}
-        for one in distinct:
-            if one.path in found and _is_foreign(connection, one, found[one.path]):
-                before[id(one)] = found.pop(one.path)._replace(stopped_by=StoppedBy.PERSON)
-        _store(connection, [(one, found[one.path]) for one in distinct if one.path in found])
-    return [before[id(one)] for one in sent]
+        known = [_open(connection, one, found[one.path]) for one in distinct if one.path in found]
+        foreign = {id(one.sent) for one in known if _is_foreign(connection, one)}
+        stored |= {id(one.sent): Stored(one.run, id(one.sent) in foreign) for one in known}
+        _store(connection, [one for one in known if id(one.sent) not in foreign])
+    return [stored.get(id(one)) for one in sent]
 
 
-def _is_foreign(connection: Connection, sent: SentChunk, run: StreamStatus) -> bool:
-    if run.handouts < 2 or sent.by_launcher:
-        return False
-    record = runs.get(connection, run.id)
-    return record is not None and ownership.is_foreign(connection, record, sent.chunk)
+def _open(connection: Connection, sent: SentChunk, run: StreamStatus) -> _Writing:
+    chunk = sent.chunk
+    is_plain = run.state is RunState.RUNNING and not chunk.is_preempting and chunk.exit_code is None
+    needs_record = not is_plain or run.stale_streams or run.has_branch_point or run.handouts > 1
+    return _Writing(sent, run, runs.get(connection, run.id) if needs_record else None)
+
+
+def _is_foreign(connection: Connection, writing: _Writing) -> bool:
+    run, sent = writing.record, writing.sent
+    return run is not None and not sent.by_launcher and ownership.is_foreign(connection, run, sent.chunk)
 
 
 def _rounds(sent: Sequence[SentChunk]) -> Iterator[Sequence[SentChunk]]:
@@ -89,7 +105,7 @@ def _rounds(sent: Sequence[SentChunk]) -> Iterator[Sequence[SentChunk]]:
         sent = [one for one in sent if first[one.path] is not one]
 
 
-def _statuses(connection: Connection, paths: Sequence[Path]) -> dict[Path, StreamStatus]:
+def _statuses(connection: Connection, paths: Sequence[Path]) -> Mapping[Path, StreamStatus]:
     names = defaultdict(list)
     for entity, project, name in paths:
         names[entity, project].append(name)
@@ -100,10 +116,11 @@ def _statuses(connection: Connection, paths: Sequence[Path]) -> dict[Path, Strea
     }
 
 
-def _store(connection: Connection, sent: Sequence[tuple[SentChunk, StreamStatus]]) -> None:
+def _store(connection: Connection, writing: Sequence[_Writing]) -> None:
     """Store chunks of different runs."""
     now = clock.now()
-    writing = [_read_lines(connection, one, run, now) for one, run in sent]
+    for one in writing:
+        _read_lines(connection, one, now)
     lines.put_all(connection, [line for one in writing for line in one.lines])
     for one in writing:
         _set_summary(connection, one)
@@ -112,20 +129,16 @@ def _store(connection: Connection, sent: Sequence[tuple[SentChunk, StreamStatus]
         _change_state(connection, one)
 
 
-def _read_lines(connection: Connection, sent: SentChunk, run: StreamStatus, now: float) -> _Writing:
-    chunk = sent.chunk
-    require_near(chunk, {stream: getattr(run, column) for stream, column in COUNTS.items()})
-    is_plain = run.state is RunState.RUNNING and not chunk.is_preempting and chunk.exit_code is None
-    needs_record = not is_plain or run.stale_streams or run.has_branch_point
-    writing = _Writing(sent, run, runs.get(connection, run.id) if needs_record else None)
-    stale = set(filter(None, run.stale_streams.split(",")))
-    for stream, part in chunk.parts.items():
+def _read_lines(connection: Connection, writing: _Writing, now: float) -> None:
+    parts = writing.sent.chunk.parts
+    require_near(parts, {stream: getattr(writing.run, column) for stream, column in COUNTS.items()})
+    stale = set(filter(None, writing.run.stale_streams.split(",")))
+    for stream, part in parts.items():
         if stream in stale:
             _start_over(connection, writing, stream, part.offset, now)
             stale.discard(stream)
         _add_lines(writing, stream, part)
     writing.run = writing.run._replace(stale_streams=",".join(sorted(stale)))
-    return writing
 
 
 def _start_over(connection: Connection, writing: _Writing, stream: str, offset: int, now: float) -> None:
@@ -194,7 +207,7 @@ def _change_state(connection: Connection, writing: _Writing) -> None:
     if run is None:
         return
     if ownership.waits_for_restart(run) and not (writing.sent.by_launcher and run.is_named):
-        return  # the previous process sent it late
+        return  # the previous process of the run has sent it late
     if chunk.is_preempting:
         run_states.preempt(connection, run)
     elif chunk.exit_code is None:

@@ -11,13 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from litsweep.server import ownership
 from litsweep.server.backend import Backend
 from litsweep.server.chunk import ChunkError, read_chunk
 from litsweep.server.chunk_queue import ChunkQueue, store_batch
-from litsweep.server.chunk_store import Path, SentChunk
+from litsweep.server.chunk_store import Path, SentChunk, Stored
 from litsweep.server.limits import SMALL_BODY, refusal
-from litsweep.server.store.streams import StreamStatus
 from litsweep.sweep.contract import AGENT_NAME
 
 
@@ -55,10 +53,10 @@ def read(path: Path, body: bytes, headers: Mapping[str, str]) -> SentChunk:
     return SentChunk(path, chunk, by_launcher=headers.get("user-agent") == AGENT_NAME)
 
 
-def _answer(path: Path, run: StreamStatus | None) -> Response:
-    if run is None:
+def _answer(path: Path, stored: Stored | None) -> Response:
+    if stored is None:
         return refusal(404, f"run {'/'.join(path)} does not exist")
-    return JSONResponse({"stopped": run.stopped_by is not None or ownership.waits_for_restart(run)})
+    return JSONResponse({"stopped": stored.should_stop})
 
 
 routes: list[BaseRoute] = [

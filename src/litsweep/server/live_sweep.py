@@ -1,13 +1,14 @@
-"""The search of each sweep in memory, refreshed from the database.
+"""The search of one sweep in memory, refreshed from the database. The search worker holds it.
 
 A search can be dropped at any time. It is then rebuilt from the database, and its next suggestions are the
 same.
 """
 
 import json
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -16,14 +17,14 @@ from sqlalchemy import Connection
 from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import run_filters
 from litsweep.server.history_keys import Keys, flat
+from litsweep.server.search_protocol import Prepared, Status, Stop
 from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.runs import RunMark, RunRecord
 from litsweep.server.store.sweeps import SweepRecord
-from litsweep.server.wire_json import number, with_numbers
+from litsweep.server.wire_json import dumps, number, with_numbers
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.contract import Failure, RunState
-from litsweep.sweep.early_termination.rule import StopDecision
 from litsweep.sweep.reasons import reason_from_json
 from litsweep.sweep.run import Suggestion
 from litsweep.sweep.summary import find
@@ -45,6 +46,17 @@ class RunStatus(NamedTuple):
     started_at: float | None = None
     summary: Mapping[str, object] = MappingProxyType({})
 
+    @property
+    def result(self) -> tuple[object, ...]:
+        """What suggestions may depend on: the same for a pending run and one that has just started."""
+        state = "alive" if self.state.is_alive else str(self.state)
+        started_at = self.started_at if self.history_lines else None
+        failure = self.failure and str(self.failure)
+        return state, self.history_lines, self.is_stopped_early, failure, started_at, dict(self.summary)
+
+
+PENDING = RunStatus(RunState.PENDING)
+
 
 @dataclass
 class KnownRun:
@@ -60,40 +72,96 @@ class KnownRun:
 
 
 class LiveSweep:
-    """One sweep's search. Hold `lock` for everything except reading `config`."""
+    """One sweep's search.
+
+    `open` has the suggestions that are not stored as runs yet, in order. News withdraw them if the search may
+    suggest something else now.
+    """
 
     def __init__(self, record: SweepRecord) -> None:
         self.id = record.id
-        self.lock = threading.Lock()
         self.config = parse_sweep(record.config)
+        self.open: dict[str, Prepared] = {}
+        self.withdrawals = 0
         self._controller = Controller(self.config, seed=seed_for_sweep(record.name), namespace=record.name)
         self._metrics = frozenset(metric.name for metric in self.config.metrics)
         self._known: dict[str, KnownRun] = {}
+        self._digests: dict[str, int] = {}
         self._prior_runs = record.prior_runs
         self._project_id = record.project_id
+        self._knowledge = _digest(version("litsweep"), record.config, record.prior_runs)
 
-    def refresh(self, connection: Connection) -> None:
-        """Tell the search what is new since the last refresh."""
+    @property
+    def renews(self) -> bool:
+        """True if results may change the suggestions or end the sweep."""
+        has_target = any(metric.target is not None for metric in self.config.metrics)
+        return self._controller.learns or has_target or self.config.early_terminate is not None
+
+    def refresh(self, connection: Connection, changed: Collection[int] | None = None) -> bool:
+        """Tell the search what is new in the runs with the ids `changed`, or in all runs.
+
+        Return True if something is new. A run with the name and parameters of an open suggestion is that
+        suggestion.
+        """
+        is_first = not self._known
         self._add_prior_runs(connection)
-        for mark in runs.marks(connection, self.id):
-            known = self._known.get(mark.name)
-            if known is None or known.mark != mark:
-                self._update(connection, mark, known)
+        found = [run for run in self._read(connection, changed) if not self._is_unchanged(run)]
+        for run in found:
+            self._close(run)
+        news = [(run, status) for run in found if (status := self._status(run)) != self._known_status(run)]
+        if any(self._makes_stale(run, status) for run, status in news):
+            self.withdraw()
+        histories = lines.histories(connection, self.id) if is_first and news else None
+        for run, status in news:
+            rows = None if histories is None else self._with_metrics(histories.get(run.id, ()))
+            self._update(connection, run, status, rows)
+        for run in found:
+            self._known[run.name].mark = _mark(run)
+        return bool(news)
 
-    def suggest(self) -> Suggestion | None:
-        """Return the next suggestion, or None if there is none now."""
+    def suggest(self) -> Prepared | None:
+        """Return the next suggestion, which is then open, or None if there is none now."""
         suggestions = self._controller.ask()
-        for suggestion in suggestions:
-            self._known[suggestion.id] = KnownRun(RunStatus(RunState.PENDING))
-        return suggestions[0] if suggestions else None
+        return self._open(suggestions[0]) if suggestions else None
 
-    def runs_to_stop(self) -> Sequence[StopDecision]:
-        """Return the runs that early termination stops, each with its reason."""
-        return self._controller.runs_to_stop()
+    def still_valid(self, connection: Connection, ready: Sequence[Prepared]) -> tuple[Prepared, ...]:
+        """Return those of an earlier search's suggestions that this search would make too.
+
+        This takes less time than to refresh the search, which can follow.
+        """
+        if not ready:
+            return ()
+        knowledge, valid = self._knowledge, list[Prepared]()
+        for run in runs.of_sweep(connection, self.id):
+            knowledge ^= self._digest(run.name, self._status(run))
+        for prepared in ready:
+            if prepared.knows == _text(knowledge):
+                valid.append(prepared)
+                knowledge ^= self._digest(prepared.name, PENDING)
+        return tuple(valid)
+
+    def restore(self, ready: Sequence[Prepared]) -> None:
+        """Open suggestions of an earlier search that are still valid."""
+        for prepared in ready:
+            parameters, reason = json.loads(prepared.parameters), json.loads(prepared.reason)
+            reason = reason_from_json(reason)
+            self._controller.add(parameters, (), RunState.RUNNING, prepared.name, reason=reason)
+            self.open[prepared.name] = prepared
+
+    def withdraw(self) -> None:
+        """Take all open suggestions back."""
+        self.withdrawals += 1
+        self._controller.withdraw(self.open)
+        self.open.clear()
 
     @property
     def done_because(self) -> str | None:
-        """The reason why there are no more suggestions, or None."""
+        """The reason why there are no more suggestions, or None. It is None while suggestions are open."""
+        return None if self.open else self.end
+
+    @property
+    def end(self) -> str | None:
+        """The reason why there are no more suggestions after the open ones, or None."""
         return self._controller.done_because
 
     @property
@@ -101,15 +169,35 @@ class LiveSweep:
         """The warnings about the config and the search, for people."""
         return (*self.config.local_warnings, *self._controller.warnings)
 
-    def best_run(self) -> str | None:
-        """Return the name of the best run so far, or None."""
+    def status(self) -> Status:
+        """Return what the search says about the sweep."""
         best = self._controller.best()
-        return None if best is None else best.id
+        stops = (Stop(stop.id, stop.reason.to_json()) for stop in self._controller.runs_to_stop())
+        return Status(
+            best_run=None if best is None else best.id,
+            best_loss=None if best is None else self._controller.objective(best.id),
+            warnings=tuple(self.warnings),
+            stops=tuple(stops),
+        )
 
-    def best_loss(self) -> float | None:
-        """Return the best objective so far, or None."""
-        best = self.best_run()
-        return None if best is None else self._controller.objective(best)
+    def _open(self, suggestion: Suggestion) -> Prepared:
+        nested = self.config.nest(suggestion.parameters)
+        prepared = Prepared(
+            name=suggestion.id,
+            parameters=dumps(suggestion.parameters),
+            args=dumps({key: {"value": value} for key, value in nested.items()}),
+            reason=dumps(suggestion.reason.to_json()),
+            knows=self._fingerprint(),
+        )
+        self.open[prepared.name] = prepared
+        return prepared
+
+    def _fingerprint(self) -> str:
+        """Return a text that is equal for searches with equal knowledge, the open suggestions included."""
+        known = self._knowledge
+        for name in self.open:
+            known ^= self._digest(name, PENDING)
+        return _text(known)
 
     def _add_prior_runs(self, connection: Connection) -> None:
         """Tell the search once about the runs that `wandb sweep --prior_run` names."""
@@ -123,18 +211,60 @@ class LiveSweep:
                 self._controller.add(parameters, history, id=run.name, is_prior=True, **outcome)
         self._prior_runs = None
 
-    def _update(self, connection: Connection, mark: RunMark, known: KnownRun | None) -> None:
-        run = runs.get(connection, mark.id)
-        assert run is not None  # the mark was read in the same transaction
-        status = self._status(run)
-        if known is not None and status == known.status:
-            known.mark = mark
+    def _read(self, connection: Connection, changed: Collection[int] | None) -> Sequence[RunRecord]:
+        if not self._known and changed is None:
+            return runs.of_sweep(connection, self.id)
+        if changed is None:
+            marks = runs.marks(connection, self.id)
+            changed = [mark.id for mark in marks if self._known_mark(mark.name) != mark]
+        return [run for run in runs.with_ids(connection, changed) if run.sweep_id == self.id]
+
+    def _known_mark(self, name: str) -> RunMark | None:
+        return self._known[name].mark if name in self._known else None
+
+    def _known_status(self, run: RunRecord) -> RunStatus | None:
+        return self._known[run.name].status if run.name in self._known else None
+
+    def _is_unchanged(self, run: RunRecord) -> bool:
+        return self._known_mark(run.name) == _mark(run)
+
+    def _close(self, run: RunRecord) -> None:
+        """Note that a suggestion is stored as a run."""
+        prepared = self.open.get(run.name)
+        if prepared is None:
             return
+        if prepared.parameters == run.parameters:
+            self._learn(run.name, KnownRun(PENDING))
+            del self.open[run.name]
+        else:
+            self.withdraw()
+
+    def _makes_stale(self, run: RunRecord, status: RunStatus) -> bool:
+        """Return True if the search may suggest something else after this change of a run."""
+        known = self._known_status(run)
+        return known is None or (self.renews and known.result != status.result)
+
+    def _learn(self, name: str, current: KnownRun) -> None:
+        if name in self._known:
+            self._knowledge ^= self._digests.pop(name)
+        self._digests[name] = self._digest(name, current.status)
+        self._knowledge ^= self._digests[name]
+        self._known[name] = current
+
+    def _digest(self, name: str, status: RunStatus) -> int:
+        """Return a number for what suggestions may depend on in a run: its name, if nothing else."""
+        return _digest(name, *(status.result if self.renews else ()))
+
+    def _update(
+        self, connection: Connection, run: RunRecord, status: RunStatus, rows: Sequence[Row] | None
+    ) -> None:
+        """Pass a run to the search. `rows` is its whole history if it was read already."""
+        known = self._known.get(run.name)
         has_restarted = known is not None and status.started_at != known.status.started_at
         current = KnownRun(status) if known is None or has_restarted else known
-        current.history.extend(self._rows(connection, run, current.lines))
-        current.status, current.mark, current.lines = status, mark, status.history_lines
-        self._known[run.name] = current
+        current.history.extend(self._rows(connection, run, current.lines) if rows is None else rows)
+        current.status, current.lines = status, status.history_lines
+        self._learn(run.name, current)
         history = current.history or [self._other_values(run)]
         outcome = _outcome(status)
         if known is None:
@@ -153,7 +283,10 @@ class LiveSweep:
     def _rows(self, connection: Connection, run: RunRecord, start: int) -> list[Row]:
         """Return the sweep's metrics in the rows from history line `start` on, without empty rows."""
         found = lines.read(connection, run.id, HISTORY, start) if run.history_lines > start else []
-        rows = (_numbers(json.loads(line.body), self._metrics) for line in found)
+        return self._with_metrics(line.body for line in found)
+
+    def _with_metrics(self, bodies: Iterable[str]) -> list[Row]:
+        rows = (_numbers(json.loads(body), self._metrics) for body in bodies)
         return [row for row in rows if row]
 
     def _other_values(self, run: RunRecord) -> Row:
@@ -185,37 +318,14 @@ def _numbers(row: Mapping[str, Any], metrics: frozenset[str]) -> Row:
     return {name: value for name, value in found if value is not None}
 
 
-class LiveSweeps:
-    """The live sweeps, and the ids of those that have changed. The event `has_changed` wakes the monitor."""
+def _mark(run: RunRecord) -> RunMark:
+    return RunMark._make(getattr(run, name) for name in RunMark._fields)
 
-    def __init__(self) -> None:
-        self.has_changed = threading.Event()
-        self._live: dict[int, LiveSweep] = {}
-        self._changed: set[int] = set()
-        self._lock = threading.Lock()
 
-    def get(self, record: SweepRecord) -> LiveSweep:
-        """Return the live sweep of a record."""
-        with self._lock:
-            live = self._live.get(record.id)
-            if live is None:
-                live = self._live[record.id] = LiveSweep(record)
-            return live
+def _text(knowledge: int) -> str:
+    return f"{knowledge:016x}"
 
-    def forget(self, sweep_id: int) -> None:
-        """Drop a live sweep. The next `get` builds it from the database again."""
-        with self._lock:
-            self._live.pop(sweep_id, None)
 
-    def mark_changed(self, sweep_id: int) -> None:
-        """Note that a sweep has something new for its search."""
-        with self._lock:
-            self._changed.add(sweep_id)
-        self.has_changed.set()
-
-    def take_changed(self) -> set[int]:
-        """Return the ids of the sweeps that were marked since the last call."""
-        with self._lock:
-            changed, self._changed = self._changed, set()
-            self.has_changed.clear()
-            return changed
+def _digest(*values: object) -> int:
+    """Return a number for some values, the same in every process."""
+    return int.from_bytes(blake2b(repr(values).encode(errors="replace"), digest_size=8).digest())

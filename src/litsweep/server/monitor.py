@@ -2,19 +2,19 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.errors import UnavailableError
 from litsweep.server.lost import end_lost
-from litsweep.server.store import runs, sweeps
+from litsweep.server.search_state import SearchNews
+from litsweep.server.store import runs, suggestions, sweeps
 from litsweep.server.store.runs import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import RunState
-from litsweep.sweep.early_termination.rule import StopDecision
+from litsweep.sweep.reasons import reason_from_json
 
 logger = logging.getLogger(__name__)
 
@@ -22,21 +22,13 @@ MIN_PERIOD, MAX_PERIOD = 0.3, 5.0
 """Seconds between two rounds. The minimum keeps a busy sweep from taking all the time."""
 
 
-@dataclass(frozen=True)
-class _SearchStatus:
-    """The answer of a sweep's search: new values of columns, why the sweep is done, and the runs to stop."""
-
-    columns: Mapping[str, object] = field(default_factory=dict)
-    done_because: str | None = None
-    stops: Sequence[StopDecision] = ()
-
-
 class Monitor:
     """The thread, which works from `start` to `stop`."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._failed: set[int] = set()  # sweeps that raised in the last round
+        self._failed: dict[int, SearchNews] = {}  # news of sweeps that could not be stored in the last round
+        self._raised: set[object] = set()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
 
@@ -50,24 +42,23 @@ class Monitor:
     def stop(self) -> None:
         """Stop after the current round."""
         self._ended.set()
-        self._backend.sweeps.has_changed.set()
+        self._backend.sweeps.has_news.set()
         self._thread.join()
 
     def _watch(self) -> None:
         while not self._ended.wait(MIN_PERIOD):
-            self._backend.sweeps.has_changed.wait(MAX_PERIOD)
+            self._backend.sweeps.has_news.wait(MAX_PERIOD)
             self.run_once()
 
     def run_once(self) -> None:
         """Run one round. A sweep that raises is retried in the next round."""
         self._guarded(end_lost, self._backend)
-        for sweep_id in self._backend.sweeps.take_changed() | self._failed:
+        news, self._failed = self._failed | self._backend.sweeps.take_news(), {}
+        for sweep_id, found in news.items():
             if self._ended.is_set():
                 return
-            if self._guarded(self._advance, sweep_id):
-                self._failed.discard(sweep_id)
-            else:
-                self._failed.add(sweep_id)
+            if not self._guarded(self._advance, sweep_id, found):
+                self._failed[sweep_id] = found
 
     def _guarded(self, action: Callable[..., None], *args: object) -> bool:
         """Run an action. If it raises, log that once and return False.
@@ -79,37 +70,53 @@ class Monitor:
         except UnavailableError:  # the claim on the database has logged it
             return False
         except Exception:
-            if args[0] not in self._failed:
+            if args[0] not in self._raised:
                 logger.exception("the monitor failed in %s%s and continues", action.__name__, args)
+            self._raised.add(args[0])
             return False
+        self._raised.discard(args[0])
         return True
 
-    def _advance(self, sweep_id: int) -> None:
-        """Pass one sweep's new results to its search. Store the answer of the search."""
+    def _advance(self, sweep_id: int, news: SearchNews) -> None:
+        """Store what a sweep's search has found: its columns, the runs to stop, and the end of the sweep."""
         with self._backend.database.read() as connection:
             record = sweeps.get(connection, sweep_id)
-        if record is None:
-            return
-        status = _SearchStatus() if record.scheduler else self._ask_search(record)
-        changes = {key: value for key, value in status.columns.items() if value != getattr(record, key)}
-        if not (changes or status.stops or status.done_because or record.done_because or record.scheduler):
+            if record is None:
+                return
+            ready = dumps(news.ready)
+            is_ready_new = ready != suggestions.get(connection, sweep_id)
+        changes = {
+            key: value for key, value in _columns(record, news).items() if value != getattr(record, key)
+        }
+        stops = news.status.stops if news.status else ()
+        is_done = news.done_because or record.done_because or record.scheduler
+        if not (changes or stops or is_done or is_ready_new):
             return
         with self._backend.database.write() as connection:
-            for decision in status.stops:
-                run = runs.find(connection, record.project_id, decision.id)
+            if is_ready_new:
+                suggestions.put(connection, sweep_id, ready)
+            for stop in stops:
+                run = runs.find(connection, record.project_id, stop.run)
                 if run is not None and run.state is RunState.RUNNING:
-                    run_states.request_stop(connection, run, StoppedBy.SEARCH, decision.reason)
+                    reason = reason_from_json(stop.reason)
+                    run_states.request_stop(connection, run, StoppedBy.SEARCH, reason)
             if changes:
                 sweeps.change(connection, sweep_id, **changes)
-            if record.done_because is None and status.done_because is not None:
-                sweep_states.set_done(connection, record, status.done_because)
+            if record.done_because is None and news.done_because is not None:
+                sweep_states.set_done(connection, record, news.done_because)
             else:
                 sweep_states.finish_if_done(connection, record)
+        if stops:
+            self._backend.sweeps.mark_changed(sweep_id)
 
-    def _ask_search(self, record: SweepRecord) -> _SearchStatus:
-        live = self._backend.sweeps.get(record)
-        with live.lock:
-            with self._backend.database.read() as connection:
-                live.refresh(connection)
-            columns = {"best_loss": live.best_loss(), "warnings": dumps(list(live.warnings))}
-            return _SearchStatus(columns, live.done_because, live.runs_to_stop())
+
+def _columns(record: SweepRecord, news: SearchNews) -> dict[str, object]:
+    """Return the columns of a sweep that follow from its search. A search that fails is a warning."""
+    if news.error is not None:
+        known = news.status.warnings if news.status else ()
+        return {
+            "warnings": dumps([*known, f"the search of this sweep fails and is tried again: {news.error}"])
+        }
+    if news.status is None or record.scheduler:
+        return {}
+    return {"best_loss": news.status.best_loss, "warnings": dumps(news.status.warnings)}

@@ -1,5 +1,6 @@
 """New runs: a suggestion of the search becomes a run, for the agent that asks for work."""
 
+import time
 from enum import Enum, auto
 
 from sqlalchemy import Connection
@@ -7,18 +8,18 @@ from sqlalchemy import Connection
 from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.errors import NotFoundError
-from litsweep.server.live_sweep import LiveSweep
+from litsweep.server.search_protocol import Prepared
+from litsweep.server.search_state import Offer
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.store.sweeps import AgentRecord, SweepRecord, SweepState
-from litsweep.server.wire_json import dumps
+from litsweep.server.store.sweeps import AgentRecord, AgentState, SweepRecord, SweepState
 from litsweep.sweep.contract import RunState
-from litsweep.sweep.run import Suggestion
 
-SEARCH_WAIT = 2.0
-"""Seconds that a heartbeat waits while the search suggests for another agent.
+SEARCH_WAIT = 10.0
+"""Seconds that a heartbeat waits for a suggestion, less than a client's timeout.
 
-After that the agent gets an empty answer and asks again in 5 s, so that threads do not pile up.
+After that the agent gets an empty answer and asks again in 5 s. A suggestion is usually ready. The first one
+of a new server takes longest, because its worker imports PyTorch.
 """
 
 
@@ -30,68 +31,73 @@ class NoRun(Enum):
 
 
 def new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float) -> RunRecord | NoRun:
-    """Dispatch a new suggestion of the search. `now` is the time of the agent's heartbeat, from `Contacts`.
+    """Dispatch a new suggestion of the search. `now` is the time of the agent's heartbeat, from
+    `Contacts`.
 
     If the agent has sent another heartbeat meanwhile, nobody reads this answer, and the run waits.
     """
-    live = backend.sweeps.get(sweep)
-    if not live.lock.acquire(timeout=SEARCH_WAIT):
-        return NoRun.NOT_YET
-    try:
-        with backend.database.read() as connection:
-            live.refresh(connection)
-        suggestion = live.suggest()
-        with backend.database.write() as connection:
-            if sweeps.get_agent(connection, agent.id) is None:
-                raise NotFoundError(f"agent {agent.id} does not exist, or its sweep was deleted")
-            if suggestion is None:
-                return _nothing_to_do(connection, agent, sweep, live)
-            still_asks = backend.contacts.is_last_heartbeat(agent.id, now)
-            return _store(connection, agent if still_asks else None, sweep, live, suggestion)
-    except BaseException:
-        backend.sweeps.forget(sweep.id)  # it may have a suggestion that the database lacks
-        raise
-    finally:
-        live.lock.release()
+    until = time.monotonic() + SEARCH_WAIT
+    while True:
+        offer = backend.sweeps.wait_for_offer(sweep.id, agent.id, max(0.0, until - time.monotonic()))
+        if offer is Offer.READY:
+            new = _hand_out(backend, agent, sweep, now)
+            if new is not None:
+                return new
+        elif offer is Offer.DONE:
+            return _end(backend, agent, sweep)
+        if time.monotonic() > until or offer is Offer.NOTHING:
+            return NoRun.NOT_YET
+
+
+def _hand_out(
+    backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float
+) -> RunRecord | NoRun | None:
+    """Store the next suggestion as a run, for the agent. Return None if another agent was faster."""
+    with backend.sweeps.handing_out(sweep.id) as handout, backend.database.write() as connection:
+        if sweeps.get_agent(connection, agent.id) is None:
+            raise NotFoundError(f"agent {agent.id} does not exist, or its sweep was deleted")
+        suggestion = handout.take(agent.id)
+        if suggestion is None:
+            return None
+        still_asks = backend.contacts.is_last_heartbeat(agent.id, now)
+        handout.run, is_dispatched = _store(connection, agent if still_asks else None, sweep, suggestion)
+    return handout.run if is_dispatched else NoRun.NOT_YET
 
 
 def _store(
-    connection: Connection,
-    agent: AgentRecord | None,
-    sweep: SweepRecord,
-    live: LiveSweep,
-    suggestion: Suggestion,
-) -> RunRecord | NoRun:
-    """Store a suggestion as a run, and dispatch it to `agent`.
+    connection: Connection, agent: AgentRecord | None, sweep: SweepRecord, suggestion: Prepared
+) -> tuple[RunRecord, bool]:
+    """Store a suggestion as a run, and dispatch it to `agent`. Return the run, and whether it was dispatched.
 
     The run waits if there is no agent or if the sweep was paused meanwhile. If the sweep is over, the run is
     dropped.
     """
-    args = dumps({key: {"value": value} for key, value in live.config.nest(suggestion.parameters).items()})
     values = {
         "sweep_id": sweep.id,
-        "config": args,
-        "args": args,
-        "parameters": dumps(suggestion.parameters),
-        "reason": dumps(suggestion.reason.to_json()),
+        "config": suggestion.args,
+        "args": suggestion.args,
+        "parameters": suggestion.parameters,
+        "reason": suggestion.reason,
     }
-    run = run_states.create(connection, sweep.project_id, suggestion.id, values)
+    run = run_states.create(connection, sweep.project_id, suggestion.name, values)
     current = sweeps.get(connection, sweep.id)
     if current is None or current.state.is_over:
         run_states.drop(connection, run)
     elif agent is not None and current.state is SweepState.RUNNING:
         run_states.dispatch(connection, run, agent.id)
-        return run
-    return NoRun.NOT_YET
+        return run, True
+    return run, False
 
 
-def _nothing_to_do(connection: Connection, agent: AgentRecord, sweep: SweepRecord, live: LiveSweep) -> NoRun:
+def _end(backend: Backend, agent: AgentRecord, sweep: SweepRecord) -> NoRun:
     """Tell the agent to exit if the sweep is done. The agent stays while another agent may return a run."""
-    if live.done_because is None:
+    done_because = backend.sweeps.done_because(sweep.id)
+    if done_because is None:
         return NoRun.NOT_YET
-    sweep_states.set_done(connection, sweep, live.done_because)
-    alive = runs.alive_in_sweep(connection, sweep.id)
-    if any(run.state is not RunState.RUNNING for run in alive):
-        return NoRun.NOT_YET
-    sweeps.change_agent(connection, agent.id, exited=1)
+    with backend.database.write() as connection:
+        sweep_states.set_done(connection, sweep, done_because)
+        alive = runs.alive_in_sweep(connection, sweep.id)
+        if any(run.state is not RunState.RUNNING for run in alive):
+            return NoRun.NOT_YET
+        sweeps.change_agent(connection, agent.id, exited=AgentState.EXITED)
     return NoRun.SWEEP_IS_DONE

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvicorn
 from filelock import FileLock, Timeout
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
 from litsweep.errors import LitsweepError
@@ -67,7 +68,7 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
         app = create_app(settings)
         named = HostNames(app, (settings.host, *settings.allowed_hosts))
         with _announced(settings.data_dir, info):
-            server = _Server(_config(named), info, on_ready)
+            server = _Server(_config(named), info, on_ready, app.state.backend.sweeps.stop)
             app.state.end = server.end
             server.run(sockets=[listener])
     if server.failure is not None:
@@ -88,12 +89,20 @@ def _config(app: ASGIApp) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """A server that calls `on_ready` after startup, and does not re-raise the signal that stopped it."""
+    """A server that calls `on_ready` after startup, and does not re-raise the signal that stopped it.
+
+    It calls `before_stop` before it waits for the requests that it still answers.
+    """
 
     def __init__(
-        self, config: uvicorn.Config, info: ServerInfo, on_ready: Callable[[ServerInfo], None] | None
+        self,
+        config: uvicorn.Config,
+        info: ServerInfo,
+        on_ready: Callable[[ServerInfo], None] | None,
+        before_stop: Callable[[], None],
     ) -> None:
         super().__init__(config)
+        self._before_stop = before_stop
         self._info = info
         self._on_ready = on_ready
         self._sweeper = Sweeper()
@@ -115,6 +124,10 @@ class _Server(uvicorn.Server):
         if counter % 10 == 0:
             self._sweeper.sweep(self.server_state.connections)
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await run_in_threadpool(self._before_stop)
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

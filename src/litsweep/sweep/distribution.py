@@ -5,11 +5,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import overload
-
-import numpy as np
+from typing import TYPE_CHECKING, overload
 
 from litsweep.sweep.values import identity, is_number
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LARGEST_SUPPORT = 100_000
 """`support` lists at most this many values, to bound memory."""
@@ -68,7 +69,7 @@ class Distribution(ABC):
         """True if the values are ordered, so that neighbours should have similar objectives."""
         return True
 
-    def sample(self, rng: np.random.Generator) -> object:
+    def sample(self, rng: "np.random.Generator") -> object:
         """Return a random value."""
         return self.ppf(rng.random())
 

@@ -5,13 +5,12 @@ six log-uniform ones differ only in how the config gives the bounds, which the p
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
-
-import numpy as np
-from scipy import special
+from typing import Any
 
 from litsweep.sweep.distribution import (
     LARGEST_SUPPORT,
@@ -27,6 +26,13 @@ from litsweep.sweep.values import identity, is_monotonic, is_number
 
 _TAIL = 2.0**-53  # the smallest step of a random double; it keeps the tails of `normal` finite
 _NEVER = 1e-15  # a quantized value at a bound with at most this probability is not in the support
+
+
+def _special() -> Any:
+    """Return SciPy's special functions. The import takes 40 MB, and only two distributions need it."""
+    from scipy import special
+
+    return special
 
 
 class Continuous(Numeric):
@@ -95,10 +101,10 @@ class Normal(Continuous):
     sigma: float = 1.0
 
     def _ppf(self, u: float) -> float:
-        return self.mu + self.sigma * float(special.ndtri(_inner_quantile(u)))
+        return self.mu + self.sigma * float(_special().ndtri(_inner_quantile(u)))
 
     def _cdf(self, value: float) -> float:
-        return float(special.ndtr((value - self.mu) / self.sigma))
+        return float(_special().ndtr((value - self.mu) / self.sigma))
 
 
 @dataclass(frozen=True)
@@ -136,10 +142,10 @@ class Beta(Continuous):
         return 1.0
 
     def _ppf(self, u: float) -> float:
-        return float(special.betaincinv(self.a, self.b, _inner_quantile(u)))
+        return float(_special().betaincinv(self.a, self.b, _inner_quantile(u)))
 
     def _cdf(self, value: float) -> float:
-        return float(special.betainc(self.a, self.b, clip(value)))
+        return float(_special().betainc(self.a, self.b, clip(value)))
 
 
 def _inner_quantile(u: float) -> float:
@@ -196,7 +202,7 @@ class Categorical(Distribution):
 
     def ppf(self, u: float) -> object:
         """Return the value at quantile `u`, with the values in the order listed."""
-        cell = int(np.searchsorted(self._upper_edges, quantile(u), side="right"))
+        cell = bisect_right(self._upper_edges, quantile(u))
         return self.support[min(cell, len(self.support) - 1)]
 
     def cdf(self, value: object) -> float:
@@ -331,4 +337,5 @@ class Quantized(Numeric):
 
 def _steps_to(value: float, q: float) -> float:
     """Return the nearest multiple of `q`, halves to even, within bounds that keep it finite."""
-    return float(np.round(min(max(value / q, -1e300), 1e300)))
+    steps = min(max(value / q, -1e300), 1e300)
+    return steps if math.isnan(steps) else math.copysign(round(steps), steps)

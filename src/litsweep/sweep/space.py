@@ -4,11 +4,13 @@ import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.values import identity
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _MISSING = object()
 
@@ -79,7 +81,7 @@ class SearchSpace:
         """The number of configs of a grid search."""
         return _product(self._count(parameter, on_grid=True) for parameter in self._roots)
 
-    def sample(self, rng: np.random.Generator) -> dict[str, object]:
+    def sample(self, rng: "np.random.Generator") -> dict[str, object]:
         """Return a random config. Every parameter takes one number from `rng`, inactive ones too."""
         drawn = {parameter.name: parameter.distribution.sample(rng) for parameter in self.parameters}
         return {parameter.name: drawn[parameter.name] for parameter in self.active(drawn)}

@@ -3,9 +3,7 @@
 import math
 from collections.abc import Hashable
 from itertools import pairwise
-from typing import TypeGuard
-
-import numpy as np
+from typing import Any, TypeGuard
 
 from litsweep.errors import Fault
 
@@ -14,7 +12,9 @@ _LONGEST_SHOWN = 80
 
 def is_number(value: object) -> TypeGuard[int | float]:
     """Return True for an int or float (numpy's included), but not for a bool."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if isinstance(value, (int, float)):
+        return not isinstance(value, bool)
+    return _is_numpy(value, "integer", "floating")
 
 
 def is_finite(value: object) -> TypeGuard[int | float]:
@@ -25,12 +25,18 @@ def is_finite(value: object) -> TypeGuard[int | float]:
         return False
 
 
-def checked_seed(seed: object) -> int:
+def checked_seed(seed: Any) -> int:
     """Return `seed` as an int. Raises ValueError if it is not an integer (numpy's included) of at least 0."""
-    if isinstance(seed, (int, np.integer)) and seed >= 0:
+    is_integer = isinstance(seed, int) or _is_numpy(seed, "integer")
+    if is_integer and seed >= 0:
         return int(seed)
     fault = Fault("seed", "must be an integer of at least 0", repr(seed), "write for example 0")
     raise ValueError(str(fault))
+
+
+def _is_numpy(value: Any, *kinds: str) -> bool:
+    """Return True for a NumPy number of these kinds, without importing NumPy."""
+    return any(kind.__module__ == "numpy" and kind.__name__ in kinds for kind in type(value).__mro__)
 
 
 def identity(value: object) -> Hashable:

@@ -2,10 +2,10 @@
 
 import hashlib
 from dataclasses import dataclass
+from importlib.util import find_spec
 from mimetypes import guess_type
 from pathlib import Path
 
-import plotly
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,7 +13,6 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 HERE = Path(__file__).parent
-PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 # Plotly writes style attributes. Everything else is loaded from this server only.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -43,6 +42,16 @@ _STATIC = {path.name: _File.read(path) for path in (HERE / "static").iterdir() i
 _templates = Environment(
     loader=PackageLoader("litsweep.server.dashboard"), autoescape=True, undefined=StrictUndefined
 )
+
+
+def _plotly() -> Path:
+    """Return Plotly's script. Importing the package would take 10 MB."""
+    package = find_spec("plotly")
+    assert package is not None and package.origin is not None  # litsweep depends on it
+    return Path(package.origin).parent / "package_data" / "plotly.min.js"
+
+
+PLOTLY = _plotly()
 
 
 def page(request: Request, template: str, status: int = 200, **context: object) -> Response:

@@ -9,6 +9,7 @@ from graphql import GraphQLResolveInfo
 from sqlalchemy import Connection
 
 from litsweep.server.backend import Backend
+from litsweep.server.store.runs import RunRecord
 
 DEFAULT_PROJECT = "uncategorized"
 
@@ -30,6 +31,7 @@ class Context:
     _transaction: ExitStack = field(default_factory=ExitStack, init=False)
     _connection: Connection | None = field(default=None, init=False)
     _results: dict[tuple[Callable[..., object], int], object] = field(default_factory=dict, init=False)
+    _changed: list[RunRecord] = field(default_factory=list, init=False)
 
     @property
     def connection(self) -> Connection:
@@ -49,8 +51,16 @@ class Context:
     def write(self) -> Iterator[Connection]:
         """Begin a write transaction. Reads after it see what it wrote."""
         self.close()
+        self._changed.clear()
         with self.backend.database.write() as connection:
             yield connection
+        for run in self._changed:
+            if run.sweep_id is not None:
+                self.backend.sweeps.mark_changed(run.sweep_id, run)
+
+    def mark_changed(self, run: RunRecord) -> None:
+        """Tell the run's search, once the write transaction is committed, that the run has changed."""
+        self._changed.append(run)
 
     def close(self) -> None:
         """End the read transaction. The next read begins another one."""

@@ -32,12 +32,16 @@ from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord, StoppedBy, plain_config
 from litsweep.server.store.sweeps import short_id
 from litsweep.server.wire_json import dumps
+from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.reason import RequestReason
 
 # The input fields of the columns that the client may write. Tags, config and summary need a conversion.
 _SAME_NAME = ("display_name", "group_name", "job_type", "description", "notes", "commit", "host")
 EDITABLE = {name: name for name in _SAME_NAME} | {"program": "job_program", "repo": "job_repo"}
+
+BEST_RUN_WAIT = 30.0
+"""Seconds to wait for the search's best run. A search that is read from the database takes a while."""
 
 mutation = Mutations()
 project = ObjectType("Project")
@@ -68,9 +72,8 @@ def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
         bucket = _required(connection, known.id)
         if not input.get("id"):
             bucket = replace(bucket, history_lines=_first_line(connection, bucket))
+        info.context.mark_changed(bucket)
     _note_sign(info, bucket)
-    if known.sweep_id is not None:
-        info.context.backend.sweeps.mark_changed(known.sweep_id)
     return {"bucket": bucket, "inserted": inserted}
 
 
@@ -158,9 +161,8 @@ def _rewind_run(_: object, info: Info, *, input: Input) -> dict[str, RunRecord]:
             raise LitsweepError(str(error)) from None
         branches.rewind(connection, known, input["metric_value"])
         rewound = _required(connection, known.id)
+        info.context.mark_changed(rewound)
     _note_sign(info, rewound)
-    if known.sweep_id is not None:
-        info.context.backend.sweeps.mark_changed(known.sweep_id)
     return {"rewound_run": rewound}
 
 
@@ -171,6 +173,7 @@ def _stop_run(connection: Connection, context: Context, input: Input) -> None:
     sweep = sweeps.get(connection, known.sweep_id) if known.sweep_id else None
     by = StoppedBy.SEARCH if sweep and sweep.scheduler else StoppedBy.PERSON
     run_states.request_stop(connection, known, by, RequestReason(by="stopRun"))
+    context.mark_changed(known)
 
 
 @mutation.field("deleteRun")
@@ -189,7 +192,9 @@ def _delete_run(_: object, info: Info, *, input: Input) -> dict[str, bool]:
 
 @mutation.change("updateRunState")
 def _update_run_state(connection: Connection, context: Context, input: Input) -> None:
-    run_states.set_state(connection, _existing(connection, input["id"]), input["state"])
+    known = _existing(connection, input["id"])
+    run_states.set_state(connection, known, input["state"])
+    context.mark_changed(known)
 
 
 def _existing(connection: Connection, storage_id: str) -> RunRecord:
@@ -224,16 +229,13 @@ def _best_run(parent: Project, info: Info, wanted: Listing) -> str | None:
     if name is None or json.loads(filters or "{}") != {"$and": [{"sweep": name}]}:
         return None
     sweep = sweeps.find(info.context.connection, name, parent.id)
-    live = info.context.backend.sweeps.get(sweep) if sweep else None
-    metric = live.config.metric if live else None
-    if live is None or metric is None:
+    metric = parse_sweep(sweep.config).metric if sweep else None
+    if sweep is None or metric is None:
         return None
     if wanted.get("order") != f"{'-' if metric.is_maximized else '+'}summary_metrics.{metric.name}":
         return None
-    with live.lock:
-        info.context.close()  # the search must not see an older snapshot than before
-        live.refresh(info.context.connection)
-        return live.best_run()
+    info.context.close()  # the next read must not see an older snapshot than the search
+    return info.context.backend.sweeps.best_run(sweep.id, BEST_RUN_WAIT)
 
 
 @project.field("runCount")

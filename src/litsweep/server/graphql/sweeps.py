@@ -56,8 +56,7 @@ def _upsert_sweep(_: object, info: Info, *, input: Input) -> Payload:
         if input.get("state"):
             sweep_states.set_state(connection, known, input["state"].upper())
         fresh = sweeps.get(connection, known.id)
-    if input.get("id"):
-        info.context.backend.sweeps.forget(known.id)
+    info.context.backend.sweeps.forget(known.id)
     return {"sweep": fresh, "config_validation_warnings": list(config.local_warnings) if config else []}
 
 
@@ -123,6 +122,7 @@ def _enqueue_run(connection: Connection, context: Context, input: Input) -> Payl
     label = input.get("display_name")
     values = {"sweep_id": known.id, "config": args, "args": args, "display_name": label}
     made = run_states.create(connection, known.project_id, short_id(), values)
+    context.mark_changed(made)
     return {"id": made.name, "run_queue_item_id": str(made.id)}
 
 

@@ -1,6 +1,6 @@
 """The lines of a run's streams: history, events (system metrics) and console log."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -78,6 +78,17 @@ def read(
     """Return lines in order, from number `start` on."""
     wanted = _LINES.where(_of(run_id, stream), stream_lines.c.line >= start)
     return _read(connection, wanted.order_by(stream_lines.c.line).limit(limit))
+
+
+def histories(connection: Connection, sweep_id: int) -> Mapping[int, Sequence[str]]:
+    """Return the bodies of all history lines of a sweep's runs in order, by run id."""
+    ids = select(runs.c.id).where(runs.c.sweep_id == sweep_id, runs.c.history_lines > 0)
+    wanted = select(stream_lines.c.run_id, stream_lines.c.body)
+    wanted = wanted.where(stream_lines.c.run_id.in_(ids), stream_lines.c.stream == HISTORY)
+    found: dict[int, list[str]] = {}
+    for run_id, body in connection.execute(wanted.order_by(stream_lines.c.run_id, stream_lines.c.line)):
+        found.setdefault(run_id, []).append(body)
+    return found
 
 
 def tail(connection: Connection, run_id: int, stream: str, n: int) -> Sequence[Line]:

@@ -42,7 +42,7 @@ def add_missing(connection: Connection) -> None:
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
-    add_missing,  # 2: the table schema_version
+    add_missing,  # 2: the tables schema_version and ready_suggestions
 )
 """The step at index n makes version n + 2 from version n + 1. A released step never changes."""
 

@@ -19,6 +19,7 @@ class StreamStatus(NamedTuple):
     id: int
     name: str
     sweep_id: int | None
+    agent_id: int | None
     state: RunState
     stopped_by: StoppedBy | None
     started_at: float | None

@@ -185,6 +185,16 @@ def agents_of(connection: Connection, sweep_id: int) -> Sequence[AgentRecord]:
     return read_all(connection, wanted, AgentRecord)
 
 
+def has_live_agent(connection: Connection, sweep_id: int, limit: float) -> bool:
+    """Return True if an agent of a sweep has sent a heartbeat after `limit` and was not told to exit."""
+    live = (
+        agents.c.sweep_id == sweep_id,
+        agents.c.heartbeat_at > limit,
+        agents.c.exited == AgentState.WORKING,
+    )
+    return connection.scalar(select(agents.c.id).where(*live).limit(1)) is not None
+
+
 def change_agent(connection: Connection, agent_id: int, **values: object) -> None:
     """Write columns of an agent."""
     connection.execute(agents.update().where(agents.c.id == agent_id).values(**values))

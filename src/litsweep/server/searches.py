@@ -1,0 +1,320 @@
+"""The searches of all sweeps, as the rest of the server uses them.
+
+The search worker computes; this module tells it what is new, keeps the ready suggestions, and gives them out.
+"""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from litsweep.server.database import Database
+from litsweep.server.search_process import SearchProcess
+from litsweep.server.search_protocol import Answer, Failed, Message, Prepared, Request, Working
+from litsweep.server.search_state import Offer, SearchNews, SearchState
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.streams import StreamStatus
+
+if TYPE_CHECKING:
+    from litsweep.server.search_worker import SearchWorker
+
+FRESH_WAIT = 2.0
+"""Seconds that an agent waits for a suggestion that knows everything."""
+MOST_BLOCKED = 16
+"""How many requests may wait for a suggestion at once. They must not use up the threads of the server."""
+LONGEST_BACKOFF = 30.0
+"""The most seconds until a worker that ends again and again is started once more."""
+DIED = "the search's process ended unexpectedly (was it out of memory?)"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Handout:
+    """Suggestions that become runs: `take` one, store it, and put the stored run into `run`."""
+
+    state: SearchState
+    lock: threading.Lock
+    run: RunRecord | None = None
+
+    def take(self, agent_id: int) -> Prepared | None:
+        """Return a suggestion for an agent, or None if there is none any more."""
+        with self.lock:
+            return self.state.take(agent_id)
+
+
+class Searches:
+    """The searches of all sweeps. The event `has_news` wakes the monitor.
+
+    From `start` to `stop` a process computes. Without it, the searches run in the thread that needs them.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.has_news = threading.Event()
+        self._database = database
+        self._states: dict[int, SearchState] = {}
+        self._lock = threading.Lock()
+        self._answers, self._sends = threading.Condition(self._lock), threading.Condition(self._lock)
+        self._wakes_at = -math.inf
+        self._news: set[int] = set()
+        self._number = 0
+        self._blocked = 0
+        self._working: int | None = None
+        self._process: SearchProcess | None = None
+        self._threads: list[threading.Thread] = []
+        self._has_stopped = threading.Event()
+        self._local: SearchWorker | None = None
+        self._local_lock = threading.Lock()
+
+    def start(self, database_url: str) -> None:
+        """Start the worker, and keep it running."""
+        for action in (lambda: self._keep_worker(database_url), self._send_requests):
+            thread = threading.Thread(target=action, name="search", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """End the worker at once, also while it computes."""
+        with self._lock:
+            self._has_stopped.set()
+            self._sends.notify_all()
+            self._answers.notify_all()
+            if self._process is not None:
+                self._process.kill()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The process id of the worker, or None."""
+        process = self._process
+        return None if process is None else process.pid
+
+    def mark_changed(self, sweep_id: int, run: "RunRecord | StreamStatus | None" = None) -> None:
+        """Note that a run has something new for its sweep's search; without a run, that any run may have.
+
+        Call it after the change was committed.
+        """
+        with self._lock:
+            run_id, agent_id = (None, None) if run is None else (run.id, run.agent_id)
+            state = self._state(sweep_id)
+            state.note_change(time.monotonic(), run_id, agent_id)
+            self._wake(state)
+        if not self._threads:
+            self.has_news.set()
+
+    def forget(self, sweep_id: int) -> None:
+        """Build a sweep's search anew from the database, for example because its config has changed."""
+        with self._lock:
+            state = self._state(sweep_id)
+            state.rebuild(self._number + 1)
+            self._wake(state)
+
+    def wait_for_offer(self, sweep_id: int, agent_id: int, timeout: float) -> Offer:
+        """Wait until there is a suggestion for an agent, or none is left.
+
+        The suggestion knows everything that was stored before the call, if that takes at most `FRESH_WAIT`
+        seconds. After that, it may lack results of the last second before the agent first asked.
+        """
+        with self._lock:
+            state = self._state(sweep_id)
+            offer = state.ask(agent_id, time.monotonic())
+            if offer is not Offer.NOTHING:
+                return offer
+            self._wake(state)
+        self._work_here(timeout)
+        with self._lock:
+            if self._threads and self._blocked < MOST_BLOCKED:
+                self._blocked += 1
+                self._wait_for_offer(state, agent_id, min(FRESH_WAIT, timeout))
+                state.accept_least(agent_id)
+                self._wait_for_offer(state, agent_id, timeout - FRESH_WAIT)
+                self._blocked -= 1
+            state.accept_least(agent_id)
+            return state.offer(agent_id)
+
+    def _wait_for_offer(self, state: SearchState, agent_id: int, timeout: float) -> None:
+        def is_over() -> bool:
+            is_hopeless = state.is_failing or self._has_stopped.is_set()
+            return is_hopeless or state.offer(agent_id) is not Offer.NOTHING
+
+        if timeout > 0:
+            self._answers.wait_for(is_over, timeout)
+
+    def done_because(self, sweep_id: int) -> str | None:
+        """Return why a sweep gets no more runs; None if it may get some."""
+        with self._lock:
+            return self._state(sweep_id).news().done_because
+
+    @contextmanager
+    def handing_out(self, sweep_id: int) -> Iterator[Handout]:
+        """Open a block that stores a suggestion as a run. The transaction must be inside."""
+        with self._lock:
+            state = self._state(sweep_id)
+            state.handing_out += 1
+        handout = Handout(state, self._lock)
+        try:
+            yield handout
+        except BaseException:
+            self.forget(sweep_id)  # it may have taken a suggestion that the database lacks
+            raise
+        finally:
+            with self._lock:
+                state.handing_out -= 1
+                if handout.run is not None:
+                    state.note_run(handout.run.id)
+                self._wake(state)
+
+    def best_run(self, sweep_id: int, timeout: float) -> str | None:
+        """Return the best run of a sweep, or None if there is none or the search does not answer in time."""
+        with self._lock:
+            state = self._state(sweep_id)
+            wanted = state.want_status()
+            self._wake(state)
+        self._work_here(timeout)
+        with self._lock:
+            self._answers.wait_for(lambda: state.knows(wanted), timeout if self._threads else 0)
+            return state.status.best_run if state.status is not None and state.knows(wanted) else None
+
+    def take_news(self) -> dict[int, SearchNews]:
+        """Return what the searches have found since the last call, by sweep."""
+        self._work_here(timeout=-1)
+        with self._lock:
+            self.has_news.clear()
+            news = {sweep_id: self._states[sweep_id].news() for sweep_id in self._news & self._states.keys()}
+            self._news.clear()
+            for sweep_id in [sweep_id for sweep_id, state in self._states.items() if state.is_over]:
+                del self._states[sweep_id]
+            return news
+
+    def _state(self, sweep_id: int) -> SearchState:
+        return self._states.setdefault(sweep_id, SearchState(sweep_id))
+
+    # --- The worker's messages ---
+
+    def _receive(self, message: Message) -> None:
+        with self._lock:
+            goes_on = isinstance(message, Working) or (isinstance(message, Answer) and message.is_early)
+            self._working = message.sweep_id if goes_on else None
+            state = self._states.get(message.sweep_id)
+            if state is None:
+                return
+            if isinstance(message, Failed):
+                self._fail(state, message.error, message.details)
+            elif isinstance(message, Answer) and state.receive(message, time.monotonic()):
+                self._tell_monitor(state)
+            self._answers.notify_all()
+            self._wake(state)
+
+    def _fail(self, state: SearchState, error: str, details: str = "") -> None:
+        if state.fail(error, self._number + 1, time.monotonic()):
+            text = "the search of sweep number %s failed; the server tries it again, and continues: %s"
+            logger.error(text, state.sweep_id, details or error)
+        self._tell_monitor(state)
+
+    def _tell_monitor(self, state: SearchState) -> None:
+        self._news.add(state.sweep_id)
+        self.has_news.set()
+
+    # --- The worker's process ---
+
+    def _keep_worker(self, database_url: str) -> None:
+        """Start the worker again whenever it ends. Wait longer each time if it does not answer."""
+        deaths = 0
+        while not self._has_stopped.is_set():
+            answered = self._run_worker(database_url)
+            deaths = 0 if answered else deaths + 1
+            self._has_stopped.wait(0 if deaths == 0 else min(LONGEST_BACKOFF, 0.5 * 2**deaths))
+
+    def _run_worker(self, database_url: str) -> bool:
+        """Run a worker until it ends. Return True if it has answered something."""
+        process, has_answered = SearchProcess(database_url), False
+        with self._lock:
+            self._process, self._working = process, None
+            if self._has_stopped.is_set():
+                process.kill()
+            self._sends.notify()
+        try:
+            while True:
+                message = process.receive()
+                has_answered |= isinstance(message, Answer)
+                self._receive(message)
+        except (EOFError, OSError):
+            self._lose(process)
+        return has_answered
+
+    def _lose(self, process: SearchProcess) -> None:
+        """Note that a worker has ended. The sweep that it was working on is tried again after a while."""
+        process.kill()
+        code = process.wait()
+        with self._lock:
+            self._process = None
+            if self._has_stopped.is_set():
+                return
+            logger.warning(
+                "the search worker (process %s) ended with code %s and is started again", process.pid, code
+            )
+            for state in self._states.values():
+                state.lose_worker(self._number + 1)
+            if self._working is not None and self._working in self._states:
+                self._fail(self._states[self._working], DIED)
+
+    def _send_requests(self) -> None:
+        while not self._has_stopped.is_set():
+            with self._lock:
+                process, request = self._process, None
+                due, sweep_id = self._next_due()
+                if process is None or due > time.monotonic():
+                    self._wakes_at = due
+                    self._sends.wait(None if due == math.inf else max(0.0, due - time.monotonic()))
+                    self._wakes_at = -math.inf
+                    continue
+                request = self._request(self._states[sweep_id])
+            with suppress(OSError):  # the worker has ended; the next one is asked for everything
+                process.send(request)
+
+    def _next_due(self) -> tuple[float, int]:
+        dues = ((due, id) for id, state in self._states.items() if (due := state.due()) is not None)
+        return min(dues, default=(math.inf, 0))
+
+    def _request(self, state: SearchState) -> Request:
+        self._number += 1
+        return state.request(self._number, time.monotonic())
+
+    def _wake(self, state: SearchState) -> None:
+        """Wake the thread that sends requests if one is due before it wakes by itself."""
+        due = state.due()
+        if due is not None and due < self._wakes_at:
+            self._sends.notify()
+
+    # --- Without a process ---
+
+    def _work_here(self, timeout: float) -> None:
+        """Answer all requests that are due, if there is no process to do so."""
+        if self._threads or not self._local_lock.acquire(timeout=timeout):
+            return
+        try:
+            worker = self._local_worker()
+            with self._lock:
+                requests = [
+                    self._request(state) for state in self._states.values() if state.due() is not None
+                ]
+            for request in requests:
+                worker.receive(request)
+            while worker.work():
+                pass
+        finally:
+            self._local_lock.release()
+
+    def _local_worker(self) -> "SearchWorker":
+        if self._local is None:
+            from litsweep.server.search_worker import (
+                SearchWorker,  # a server imports this in the worker alone
+            )
+
+            self._local = SearchWorker(self._database, self._receive)
+        return self._local
