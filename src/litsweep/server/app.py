@@ -20,10 +20,10 @@ from litsweep.server.backend import Backend
 from litsweep.server.chunk_queue import ChunkQueue
 from litsweep.server.dashboard import pages
 from litsweep.server.dashboard.state import DashboardState
-from litsweep.server.errors import UnavailableError
+from litsweep.server.errors import RequestError, UnavailableError
 from litsweep.server.graphql import endpoint
 from litsweep.server.housekeeping import Housekeeper
-from litsweep.server.limits import BodyLimits, RefusedRequest, refusal, refuse
+from litsweep.server.limits import BodyLimits, RefusedRequest, answer_refused, refusal
 from litsweep.server.monitor import Monitor
 from litsweep.server.settings import Settings
 
@@ -38,6 +38,11 @@ async def health(request: Request) -> Response:
 async def no_telemetry(request: Request) -> Response:
     """Answer 404, so that clients turn their telemetry off. They send no key with this request."""
     return Response(status_code=404)
+
+
+async def refuse(request: Request, error: Exception) -> Response:
+    """Answer 400 with the message of a RequestError."""
+    return refusal(400, str(error))
 
 
 def unavailable(request: Request, error: Exception) -> Response:
@@ -65,7 +70,8 @@ async def _gone(request: Request, error: Exception) -> Response:
 
 
 _FAULTS: Mapping[type[Exception], ExceptionHandler] = {
-    RefusedRequest: refuse,
+    RefusedRequest: answer_refused,
+    RequestError: refuse,
     ClientDisconnect: _gone,
     UnavailableError: unavailable,
     OSError: storage_faults.answer,

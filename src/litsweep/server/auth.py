@@ -133,7 +133,7 @@ def has_key(connection: HTTPConnection, keyring: Keyring, ended: Container[str] 
 def _password(credentials: str) -> str:
     try:
         return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
-    except ValueError:  # not ASCII, not base64, or not UTF-8
+    except ValueError:  # not base64, not ASCII or not UTF-8
         return ""
 
 

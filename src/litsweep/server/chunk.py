@@ -4,16 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from litsweep.server.arguments import json_object
+from litsweep.server.errors import RequestError
 from litsweep.server.json_body import BodyError, read_json, unpacked
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG
+from litsweep.server.store.tables import storable
 from litsweep.server.wire_json import dumps
+from litsweep.sweep.values import show
 
 Row = Mapping[str, Any]
 
 _STREAMS = {"wandb-history.jsonl": HISTORY, "wandb-events.jsonl": EVENTS, "output.log": LOG}
 _SUMMARY = "wandb-summary.json"
 
-LARGEST_STEP, LARGEST_LINE = 2**63 - 1, 2**31 - 1
+LARGEST_STEP, LARGEST_LINE = 2**63 - 2, 2**31 - 1
 """The largest numbers that the columns of the database hold."""
 LARGEST_GAP = 100_000
 """Lines that may be missing before a chunk, as after an older backup was restored."""
@@ -55,12 +59,17 @@ def read_chunk(body: bytes, encoding: str | None) -> Chunk:
             {_STREAMS[name]: _part(name, part) for name, part in files.items() if name in _STREAMS},
             summary[-1] if summary else None,
             bool(sent.get("preempting")),
-            int(sent.get("exitcode") or 0) if sent.get("complete") else None,
+            _exit_code(sent.get("exitcode") or 0) if sent.get("complete") else None,
         )
-    except BodyError as error:
-        raise ChunkError(f"not a file stream chunk: {error}", error.status) from error
+    except RequestError as error:
+        raise ChunkError(f"not a file stream chunk: {error}", getattr(error, "status", 400)) from error
     except (ValueError, TypeError, OverflowError) as error:
         raise ChunkError(f"not a file stream chunk: {error}") from error
+
+
+def _exit_code(sent: Any) -> int:
+    """Return an exit code of 32 bits. Windows has larger ones, such as 0xC0000005."""
+    return max(-LARGEST_LINE, min(int(sent), LARGEST_LINE))
 
 
 def require_near(parts: Mapping[str, StreamPart], counts: Mapping[str, int]) -> None:
@@ -79,29 +88,17 @@ def require_near(parts: Mapping[str, StreamPart], counts: Mapping[str, int]) -> 
 
 def _part(name: str, part: Any) -> StreamPart:
     offset, content = int(_object(part).get("offset") or 0), part.get("content") or []
-    if not 0 <= offset <= LARGEST_LINE:
-        raise ValueError(f"{name} has no line {offset}")
+    if not isinstance(content, list):
+        raise ValueError(f"the content of {name} must be a list, got {show(content)}")
+    if not 0 <= offset <= LARGEST_LINE - len(content):
+        raise ValueError(f"{name} has no line {show(offset)}")
     if _STREAMS.get(name) == LOG:
-        return StreamPart(offset, [_storable(str(line)) for line in content], [])
-    rows = [_row(name, n, line) for n, line in enumerate(content, start=offset)]
-    return StreamPart(offset, [_storable(dumps(row)) for row in rows], rows)
-
-
-def _row(name: str, n: int, line: Any) -> Row:
-    try:
-        if not isinstance(line, str):
-            raise ValueError(f"expected text, got {line!r:.80}")
-        return _object(read_json(line))
-    except (ValueError, BodyError) as error:
-        raise BodyError(f"line {n} of {name}: {error}", getattr(error, "status", 400)) from error
+        return StreamPart(offset, [storable(str(line)) for line in content], [])
+    rows = [json_object(line, f"line {n} of {name}") for n, line in enumerate(content, start=offset)]
+    return StreamPart(offset, [storable(dumps(row)) for row in rows], rows)
 
 
 def _object(value: Any) -> Row:
     if not isinstance(value, dict):
-        raise ValueError(f"expected a JSON object, got {value!r:.80}")
+        raise ValueError(f"expected a JSON object, got {show(value)}")
     return value
-
-
-def _storable(text: str) -> str:
-    """Replace what a database cannot store: NUL (PostgreSQL) and lone surrogates (UTF-8)."""
-    return text.replace("\0", "\ufffd").encode(errors="replace").decode()

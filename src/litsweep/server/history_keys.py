@@ -10,6 +10,9 @@ from litsweep.sweep.values import is_finite
 Keys = dict[str, dict[str, Any]]
 """For each metric (nested ones dotted): `{"types": {type: count}, "monotonic": bool, "last": value}`."""
 
+MOST_NAMES = 20_000
+"""The largest number of metrics of a run. Each chunk reads and writes all of them."""
+
 
 def updated(keys: str, rows: Iterable[Mapping[str, Any]]) -> str:
     """Return `keys`, as JSON text, updated with `rows`."""
@@ -22,6 +25,8 @@ def updated(keys: str, rows: Iterable[Mapping[str, Any]]) -> str:
 def add_row(keys: Keys, row: Mapping[str, Any]) -> None:
     """Update `keys` with one row."""
     for name, value in flat(row):
+        if name not in keys and len(keys) >= MOST_NAMES:
+            continue
         known = keys.setdefault(name, {"types": {}, "monotonic": True, "last": None})
         kind = _type(value)
         known["types"][kind] = known["types"].get(kind, 0) + 1

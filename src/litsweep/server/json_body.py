@@ -5,17 +5,19 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from litsweep.errors import LitsweepError, count
+from litsweep.errors import count
+from litsweep.server.arguments import MAX_DEPTH
+from litsweep.server.errors import RequestError
+from litsweep.sweep.values import is_deeper
 
 LARGEST_BODY = 64 << 20
 """Bytes of a body, sent or unpacked. The stock client sends about 10 MB at most, before escapes."""
 MOST_VALUES = 2_000_000
-DEEPEST = 100
 _PIECE = 64 << 10
 _GZIP = 31  # zlib's window size for gzip
 
 
-class BodyError(LitsweepError):
+class BodyError(RequestError):
     """The body cannot be read: HTTP 400, or another `status`."""
 
     def __init__(self, message: str, status: int = 400) -> None:
@@ -32,7 +34,7 @@ def read_json(text: bytes | str) -> Any:
         raise _too_deep() from None
     except ValueError as error:  # UnicodeDecodeError too
         raise BodyError(f"not JSON: {error}") from None
-    if brackets > DEEPEST and isinstance(value, dict | list) and _is_deeper(value, DEEPEST):
+    if brackets > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
         raise _too_deep()
     return value
 
@@ -52,15 +54,7 @@ def check_count(text: bytes | str) -> int:
 
 
 def _too_deep() -> BodyError:
-    return BodyError(f"not JSON: nested deeper than {count(DEEPEST, 'level')}")
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    level = [value]
-    for _ in range(levels):
-        inner = (item.values() if isinstance(item, dict) else item for item in level)
-        level = [item for items in inner for item in items if isinstance(item, dict | list)]
-    return bool(level)
+    return BodyError(f"not JSON: nested deeper than {count(MAX_DEPTH, 'level')}")
 
 
 def unpacked(body: bytes, encoding: str | None) -> bytes:

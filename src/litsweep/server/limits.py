@@ -36,7 +36,7 @@ def refusal(status: int, message: str, headers: dict[str, str] | None = None) ->
     return JSONResponse({"errors": [{"message": message}]}, status_code=status, headers=headers)
 
 
-async def refuse(request: Request, error: Exception) -> Response:
+async def answer_refused(request: Request, error: Exception) -> Response:
     """Return the response for a RefusedRequest."""
     assert isinstance(error, RefusedRequest)
     return refusal(error.status_code, error.detail, dict(error.headers or {}))

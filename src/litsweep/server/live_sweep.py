@@ -22,8 +22,8 @@ from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.runs import RunMark, RunRecord
 from litsweep.server.store.sweeps import SweepRecord
+from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps, number, with_numbers
-from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.reasons import reason_from_json
 from litsweep.sweep.run import Suggestion
@@ -80,7 +80,7 @@ class LiveSweep:
 
     def __init__(self, record: SweepRecord) -> None:
         self.id = record.id
-        self.config = parse_sweep(record.config)
+        self.config = parsed(record.config)
         self.open: dict[str, Prepared] = {}
         self.withdrawals = 0
         self._controller = Controller(self.config, seed=seed_for_sweep(record.name), namespace=record.name)

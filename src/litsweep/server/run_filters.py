@@ -1,89 +1,150 @@
-"""The query language of `wandb.Api().runs`: Mongo-like filters, and an order key."""
+"""The query language of `wandb.Api().runs`: Mongo-like filters, and an order key.
 
-import json
-import re
-from collections.abc import Callable, Mapping, Sequence
+A filter is parsed once and checked as a whole. Regular expressions are RE2's, whose search takes linear time.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from litsweep.errors import LitsweepError
-from litsweep.server.settings import USERNAME
+import re2
+
+from litsweep.server.arguments import checked_object, json_value
+from litsweep.server.errors import RequestError
+from litsweep.server.run_values import MISSING, checked_key, sort, value_of
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.wire_json import NAMES
 from litsweep.sweep.summary import is_aggregated
-from litsweep.sweep.values import is_finite
+from litsweep.sweep.values import show
 
 Filter = Mapping[str, Any]
-MISSING = object()
+Test = Callable[[Any], bool]
+"""Tests a value, or a run."""
 
-COLUMNS = {
-    **{name: name for name in ("name", "display_name", "state", "host", "notes", "description", "job_type")},
-    **{name: name for name in ("created_at", "heartbeat_at", "duration", "entity", "commit", "sweep_name")},
-    "updated_at": "heartbeat_at",
-    "sweep": "sweep_name",
-    "group": "group_name",
-    "project": "project_name",
-    "agent": "agent_name",
-}
-USER = ("user", "username", "user.username", "user.name")
+LONGEST_PATTERN = 1_000
+MOST_CONDITIONS = 5_000
+_QUIET = re2.Options()
+_QUIET.log_errors = False
 
 
-def select(found: Sequence[RunRecord], filters: str | None, order: str | None = None) -> list[RunRecord]:
+@dataclass(frozen=True)
+class RunFilter:
+    """A checked filter. `content` is its JSON, and `size` the number of comparisons with each run."""
+
+    content: Filter
+    size: int
+    matches: Callable[[RunRecord], bool]
+
+
+def parse(text: str | None) -> RunFilter:
+    """Return the filter in a JSON text. Raise RequestError if it is not one."""
+    if text and text.count(":") > MOST_CONDITIONS:
+        raise RequestError(f"filters: at most {MOST_CONDITIONS} conditions")
+    return _parsed(json_value(text, "filters") if text else None)
+
+
+def _parsed(content: object) -> RunFilter:
+    wanted = _conditions(content)
+    sizes: list[int] = []
+    test = _all([_condition(key, condition, sizes) for key, condition in wanted.items()])
+    return RunFilter(wanted, sum(sizes), test)
+
+
+def select(
+    found: Sequence[RunRecord], filters: str | RunFilter | None, order: str | None = None
+) -> list[RunRecord]:
     """Return the runs that meet `filters` (JSON), in `order` (`+` ascending, `-` descending).
 
     In both directions numbers come first, and runs without the key last. Of several aggregates of a metric
     (`define_metric`), the smallest counts in ascending order, and the largest in descending order.
     """
-    wanted: Filter = json.loads(filters) if filters else {}
-    kept = [run for run in found if matches(wanted, run)]
+    wanted = filters if isinstance(filters, RunFilter) else parse(filters)
+    kept = [run for run in found if wanted.matches(run)]
     return sort(kept, order) if order else kept
 
 
 def without_runs(found: Sequence[RunRecord], filters: str | None) -> list[Filter]:
     """Return the alternatives in `filters` (the parts of its `$or`, or the whole) that no run meets."""
-    wanted: Filter = json.loads(filters) if filters else {}
-    return [part for part in wanted.get("$or", [wanted]) if not any(matches(part, run) for run in found)]
+    wanted = parse(filters).content
+    parts = [_parsed(part) for part in wanted.get("$or", [wanted])]
+    return [part.content for part in parts if not any(part.matches(run) for run in found)]
 
 
-def sweep_of(filters: str | None) -> str | None:
-    """Return the name of the sweep that `filters` limit the runs to, or None."""
-    wanted: Filter = json.loads(filters) if filters else {}
+def sweep_of(filters: RunFilter) -> str | None:
+    """Return the name of the sweep that a filter limits the runs to, or None."""
+    wanted = filters.content
     for part in [wanted, *wanted.get("$and", ())]:
-        if isinstance(part.get("sweep"), str):
+        if part and isinstance(part.get("sweep"), str):
             return str(part["sweep"])
     return None
 
 
-def matches(wanted: Filter, run: RunRecord) -> bool:
-    """Return True if a run meets every condition of `wanted`."""
-    return all(_meets(key, condition, run) for key, condition in (wanted or {}).items())
+def _conditions(content: object) -> Filter:
+    return {} if content is None else checked_object(content, "filters")
 
 
-def _meets(key: str, condition: Any, run: RunRecord) -> bool:
+def _all(tests: Sequence[Test]) -> Test:
+    return tests[0] if len(tests) == 1 else lambda value: all(test(value) for test in tests)
+
+
+def _condition(key: str, condition: Any, sizes: list[int]) -> Test:
+    """Return the test of a run for one key of a filter. Append the numbers of its comparisons to `sizes`."""
     match key:
-        case "$and":
-            return all(matches(inner, run) for inner in condition)
-        case "$or":
-            return any(matches(inner, run) for inner in condition)
-        case "$nor":
-            return not any(matches(inner, run) for inner in condition)
+        case "$and" | "$or" | "$nor":
+            parts = [_parsed(inner) for inner in _list(key, condition)]
+            sizes.extend(part.size for part in parts)
+            tests = [part.matches for part in parts]
+            return _COMBINED[key](tests)
         case "$not":
-            return not matches(condition, run)
+            part = _parsed(condition)
+            sizes.append(part.size)
+            return lambda run: not part.matches(run)
         case _:
-            return _holds(value_of(run, key), condition)
+            test = _predicate(condition, sizes)
+            checked_key(key, "filters")
+            return lambda run: test(value_of(run, key))
 
 
-def _holds(value: Any, condition: Any) -> bool:
+_COMBINED: dict[str, Callable[[Sequence[Test]], Test]] = {
+    "$and": _all,
+    "$or": lambda tests: lambda run: any(test(run) for test in tests),
+    "$nor": lambda tests: lambda run: not any(test(run) for test in tests),
+}
+
+
+def _predicate(condition: Any, sizes: list[int]) -> Test:
+    """Return the test of a value for a condition: a value, or operators with their operands."""
     if not isinstance(condition, dict) or not any(key.startswith("$") for key in condition):
-        return _equal(value, condition)
-    return all(_operator(name)(value, operand) for name, operand in condition.items())
+        sizes.append(1)
+        return partial(_equal, operand=condition)
+    return _all([_operator(name, operand, sizes) for name, operand in condition.items()])
 
 
-def _operator(name: str) -> Callable[[Any, Any], bool]:
-    if name not in OPERATORS:
-        known = ", ".join(OPERATORS)
-        raise LitsweepError(f"filters: {name} is not a supported operator; use {known}")
-    return OPERATORS[name]
+def _operator(name: str, operand: Any, sizes: list[int]) -> Test:
+    if name == "$not":
+        test = _predicate(operand, sizes)
+        return lambda value: not test(value)
+    if name not in _OPERATORS:
+        known = ", ".join((*_OPERATORS, "$not"))
+        raise RequestError(f"filters: {name} is not a supported operator; use {known}")
+    items = _list(name, operand) if name in ("$in", "$nin") else []
+    sizes.append(1 + len(_times(items) if _are_texts(items) else items))
+    return _OPERATORS[name](operand)
+
+
+def _list(name: str, operand: Any) -> list[Any]:
+    if not isinstance(operand, list):
+        raise RequestError(f"filters: {name} needs a list, got {show(operand)}")
+    return operand
+
+
+def _are_texts(operand: Iterable[Any]) -> bool:
+    return all(isinstance(item, str) for item in operand)
+
+
+def _times(texts: Iterable[str]) -> list[str]:
+    return [text for text in texts if _time(text) is not None]
 
 
 def _equal(value: Any, operand: Any) -> bool:
@@ -101,7 +162,33 @@ def _equal(value: Any, operand: Any) -> bool:
     return bool(value == operand) and isinstance(value, bool) == isinstance(operand, bool)
 
 
-def _compare(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+def _not_equal(operand: Any) -> Test:
+    return lambda value: not _equal(value, operand)
+
+
+def _in(operand: list[Any]) -> Test:
+    if not _are_texts(operand):
+        return lambda value: any(_equal(value, item) for item in operand)
+    texts, times = frozenset(operand), _times(operand)
+
+    def test(value: Any) -> bool:
+        if isinstance(value, str):
+            return value in texts
+        if isinstance(value, list):
+            return any(isinstance(item, str) and item in texts for item in value)
+        if is_aggregated(value):
+            return any(map(test, value.values()))
+        return any(_equal(value, time) for time in times)
+
+    return test
+
+
+def _not_in(operand: list[Any]) -> Test:
+    test = _in(operand)
+    return lambda value: not test(value)
+
+
+def _compare(test: Callable[[Any, Any], bool]) -> Callable[[Any], Test]:
     def holds(value: Any, operand: Any) -> bool:
         if is_aggregated(value):
             return any(holds(inner, operand) for inner in value.values())
@@ -112,7 +199,7 @@ def _compare(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
         texts = isinstance(value, str) and isinstance(operand, str)
         return (numbers or texts) and test(value, operand)
 
-    return holds
+    return lambda operand: partial(holds, operand=operand)
 
 
 def _comparable(value: Any, operand: Any) -> tuple[Any, Any]:
@@ -122,103 +209,57 @@ def _comparable(value: Any, operand: Any) -> tuple[Any, Any]:
     """
     if not isinstance(value, float) or not isinstance(operand, str):
         return value, operand
+    time = _time(operand)
+    return (value, operand) if time is None else (value if time.microsecond else value // 1, time.timestamp())
+
+
+def _time(text: str) -> datetime | None:
     try:
-        time = datetime.fromisoformat(operand.replace("Z", "+00:00"))
+        time = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        return value, operand
-    seconds = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
-    return (value if time.microsecond else value // 1), seconds
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _matches_pattern(value: Any, pattern: Any) -> bool:
-    texts = value if isinstance(value, list) else [value]
+def _exists(operand: Any) -> Test:
+    return lambda value: (value is not MISSING) == bool(operand)
+
+
+def _pattern(operand: Any) -> Test:
+    """Return the test for a regular expression anywhere in a text, or in an item of a list."""
+    search = _compiled(operand).search
+
+    def test(value: Any) -> bool:
+        texts = value if isinstance(value, list) else [value]
+        return any(isinstance(text, str) and search(text) is not None for text in texts)
+
+    return test
+
+
+def _compiled(pattern: Any) -> Any:
+    if not isinstance(pattern, str) or len(pattern) > LONGEST_PATTERN:
+        raise RequestError(
+            f"filters: $regex needs a text of at most {LONGEST_PATTERN} characters, got {show(pattern)}"
+        )
     try:
-        return any(isinstance(text, str) and re.search(pattern, text) for text in texts)
-    except (re.error, TypeError) as error:
-        raise LitsweepError(f"filters: $regex {pattern!r} is not a regular expression: {error}") from None
+        return re2.compile(pattern, _QUIET)
+    except (re2.error, UnicodeEncodeError) as error:
+        cause = error.args[0].decode(errors="replace") if isinstance(error, re2.error) else str(error)
+        fix = "; use $not instead of (?!...)" if "(?" in cause else ""
+        raise RequestError(
+            f"filters: $regex {pattern!r} is not a regular expression of RE2: {cause}{fix}"
+        ) from None
 
 
-OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "$eq": _equal,
-    "$ne": lambda value, operand: not _equal(value, operand),
+_OPERATORS: dict[str, Callable[[Any], Test]] = {
+    "$eq": lambda operand: partial(_equal, operand=operand),
+    "$ne": _not_equal,
     "$lt": _compare(lambda value, operand: value < operand),
     "$lte": _compare(lambda value, operand: value <= operand),
     "$gt": _compare(lambda value, operand: value > operand),
     "$gte": _compare(lambda value, operand: value >= operand),
-    "$in": lambda value, operand: any(_equal(value, item) for item in operand),
-    "$nin": lambda value, operand: not any(_equal(value, item) for item in operand),
-    "$exists": lambda value, operand: (value is not MISSING) == bool(operand),
-    "$regex": _matches_pattern,
-    "$not": lambda value, operand: not _holds(value, operand),
+    "$in": _in,
+    "$nin": _not_in,
+    "$exists": _exists,
+    "$regex": _pattern,
 }
-
-
-def value_of(run: RunRecord, key: str) -> Any:
-    """Return the value of `config.X`, `summary_metrics.X` or a column, or MISSING.
-
-    W&B stores each config value under a key `value`. `key` may include or omit it.
-    """
-    root, *path = key.split(".")
-    match root:
-        case "config":
-            return _inside(run.config_values, path, optional="value")
-        case "summary_metrics" | "summaryMetrics" | "summary":
-            return _inside(run.summary_values, path)
-        case "keys_info":
-            return _inside({"keys": json.loads(run.history_keys)}, path)
-        case "tags":
-            tags = json.loads(run.tags)
-            return tags if not path else ".".join(path) in tags or MISSING
-        case _:
-            return _column(run, key)
-
-
-def _column(run: RunRecord, key: str) -> Any:
-    if key in USER:
-        return USERNAME
-    column = COLUMNS.get(re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", key))
-    value = getattr(run, column) if column else None
-    return MISSING if value is None else value
-
-
-def _inside(values: Any, path: Sequence[str], optional: str | None = None) -> Any:
-    """Return the value at a path of keys and list indices, or MISSING. Keys may contain dots.
-
-    `optional` is a part of the path that may be omitted from `values`.
-    """
-    if not path:
-        return values
-    if isinstance(values, list):
-        index = int(path[0]) if path[0].isdecimal() else len(values)
-        return _inside(values[index], path[1:], optional) if index < len(values) else MISSING
-    for end in range(len(path), 0, -1) if isinstance(values, Mapping) else ():
-        key, rest = ".".join(path[:end]), path[end:]
-        if key in values:
-            found = _inside(values[key], rest, optional)
-            if found is MISSING and rest[0] == optional:
-                found = _inside(values[key], rest[1:], optional)
-            if found is not MISSING:
-                return found
-    return MISSING
-
-
-def sort(found: Sequence[RunRecord], order: str) -> list[RunRecord]:
-    """Return the runs in the order of a key such as `-summary_metrics.loss`."""
-    key, descending = order.lstrip("+-"), order.startswith("-")
-    best = max if descending else min
-    keys: dict[int, Any] = {run.id: _sort_key(value_of(run, key), best) for run in found}
-    numbers = [run for run in found if isinstance(keys[run.id], float)]
-    texts = [run for run in found if isinstance(keys[run.id], str)]
-    for present in (numbers, texts):
-        present.sort(key=lambda run: keys[run.id], reverse=descending)
-    return [*numbers, *texts, *(run for run in found if keys[run.id] is None)]
-
-
-def _sort_key(value: Any, best: Callable[[list[float]], float]) -> float | str | None:
-    """Return a finite number, a boolean as 0 or 1, or a text. Return None for all other values."""
-    if is_aggregated(value):
-        numbers = [float(inner) for inner in value.values() if is_finite(inner)]
-        return best(numbers) if numbers else None
-    if isinstance(value, bool) or is_finite(value):
-        return float(value)
-    return value if isinstance(value, str) and value not in NAMES else None

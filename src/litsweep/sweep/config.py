@@ -11,6 +11,7 @@ from litsweep.sweep.metric import Goal, Impute, Metric
 from litsweep.sweep.parse.method import Method, check_method, parse_method
 from litsweep.sweep.parse.metric import parse_metrics
 from litsweep.sweep.parse.section import Report, Section
+from litsweep.sweep.parse.sendable import check_sendable
 from litsweep.sweep.parse.space import parse_space
 from litsweep.sweep.parse.top import (
     TEXT_KEYS,
@@ -102,6 +103,7 @@ def parse_sweep(config: str | Mapping[str, object], what: str = "the sweep confi
     content = _mapping(read_yaml(config, what) if isinstance(config, str) else config, what)
     report = Report()
     try:
+        check_sendable(content, report)
         parsed = _parse(Section(report, "", {key: _with_text_keys(value) for key, value in content.items()}))
     except RecursionError:
         report.fault("parameters", "is nested too deeply, or contains itself")

@@ -1,7 +1,7 @@
 """Parameter values: what is a number, when two values are the same, and how a message shows one."""
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from itertools import pairwise
 from typing import Any, TypeGuard
 
@@ -58,9 +58,27 @@ def is_monotonic(values: tuple[object, ...]) -> bool:
     return is_one_way and len(numbers) == len(values) > 1
 
 
+def is_deeper(value: object, most: int) -> bool:
+    """Return True if a JSON value has objects or lists nested more than `most` deep."""
+    level = [value]
+    for _ in range(most + 1):
+        containers = [item for item in level if isinstance(item, dict | list)]
+        level = [inner for item in containers for inner in _items(item)]
+        if not containers:
+            return False
+    return True
+
+
+def _items(container: dict[str, object] | list[object]) -> Iterable[object]:
+    return container.values() if isinstance(container, dict) else container
+
+
 def show(value: object) -> str:
     """Return a value as a message shows it: shortened, and text marked as text."""
-    shown = repr(value)
+    try:
+        shown = repr(value[:_LONGEST_SHOWN] if isinstance(value, str | list) else value)
+    except (ValueError, RecursionError):  # an integer of too many digits, or too many levels
+        shown = f"a value of type {type(value).__name__}"
     if len(shown) > _LONGEST_SHOWN:
         shown = shown[: _LONGEST_SHOWN - 1] + "…"
     return f"the text {shown}" if isinstance(value, str) else shown

@@ -15,6 +15,7 @@ from litsweep.server.artifacts.tables import (
     collections,
     memberships,
 )
+from litsweep.server.errors import RequestError
 from litsweep.server.store.tables import read_all, read_one
 
 LATEST = "latest"
@@ -29,7 +30,7 @@ def ensure(
     Raises:
         LitsweepError: the collection exists, but differs in `is_portfolio` or `type`.
     """
-    known = find(connection, project_id, name)
+    known = find(connection, project_id, checked_name(name))
     if known is None:
         values = {"project_id": project_id, "name": name, "type": type, "is_portfolio": is_portfolio}
         now = time.time()
@@ -44,6 +45,13 @@ def ensure(
             f"use another name, or type={known.type!r}"
         )
     return known
+
+
+def checked_name(name: str) -> str:
+    """Return the name of a collection."""
+    if not name.strip():
+        raise RequestError("the name of an artifact collection must not be empty")
+    return name
 
 
 def find(connection: Connection, project_id: int, name: str) -> CollectionRecord | None:
@@ -147,7 +155,7 @@ def remove_version(connection: Connection, removed: MembershipRecord) -> None:
 
 def set_aliases(connection: Connection, target: MembershipRecord, names: Iterable[str]) -> None:
     """Give aliases to a version. Another version of its collection loses them."""
-    wanted = [name for name in names if not _VERSION.fullmatch(name)]
+    wanted = [name for name in dict.fromkeys(names) if not _VERSION.fullmatch(name)]
     delete_aliases(connection, target.collection_id, wanted)
     for name in wanted:
         values = {"collection_id": target.collection_id, "alias": name, "membership_id": target.id}

@@ -12,14 +12,23 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select
 
 from litsweep.errors import LitsweepError
+from litsweep.server.arguments import checked_object, file_path
 from litsweep.server.artifacts.tables import ArtifactFileRecord, ManifestRecord, files, manifests
 from litsweep.server.blobs import BlobStore
+from litsweep.server.errors import RequestError
 from litsweep.server.store import blobs as blob_store
 from litsweep.server.store.blobs import blobs
 from litsweep.server.store.tables import read_all
+from litsweep.sweep.values import show
 
 FULL = "FULL"
 PATCH = "PATCH"
+
+LONGEST_DIGEST = 2_500
+"""The largest length of a digest in bytes. That of a reference may be its address."""
+LARGEST_SIZE = 2**63 - 1
+LARGEST_MANIFEST = 1 << 27
+"""The largest size of a manifest in bytes, which is read into memory. A file takes about 200."""
 
 # Databases limit the number of values in one statement.
 _BATCH = 500
@@ -38,9 +47,29 @@ class Entry:
 
 
 def entries(manifest: Manifest) -> list[Entry]:
-    """Return the entries of a manifest."""
-    lines = manifest["contents"].items()
-    return [Entry(name, line["digest"], line.get("size"), line.get("ref")) for name, line in lines]
+    """Return the entries of a manifest. Raise RequestError for an entry that is not valid."""
+    lines = checked_object(manifest.get("contents"), "manifest: contents")
+    return [_entry(name, line) for name, line in lines.items()]
+
+
+def _entry(name: str, line: object) -> Entry:
+    path = f"manifest: {show(name)}"
+    fields = checked_object(line, path)
+    digest, size, ref = fields.get("digest"), fields.get("size"), fields.get("ref")
+    if not isinstance(ref, str | None):
+        raise RequestError(f"{path}: ref must be text, got {show(ref)}")
+    if size is not None and not (isinstance(size, int) and 0 <= size <= LARGEST_SIZE):
+        raise RequestError(f"{path}: size must be a number of bytes, got {show(size)}")
+    return Entry(file_path(name, "manifest"), checked_digest(digest, path), size and int(size), ref or None)
+
+
+def checked_digest(digest: object, name: str) -> str:
+    """Return a digest. `name` is the argument, for the message."""
+    if not isinstance(digest, str) or not digest or len(digest.encode(errors="replace")) > LONGEST_DIGEST:
+        raise RequestError(
+            f"{name}: the digest must be text of at most {LONGEST_DIGEST} bytes, got {show(digest)}"
+        )
+    return digest
 
 
 def declare(
@@ -145,19 +174,32 @@ def read_manifest(connection: Connection, store: BlobStore, artifact_id: int) ->
     """Return the whole manifest of an artifact, and whether it was joined from parts.
 
     Raises:
-        LitsweepError: no manifest was uploaded.
+        LitsweepError: no manifest was uploaded, or one is not valid.
     """
     uploaded = manifests_of(connection, artifact_id)
     if not uploaded:
         raise LitsweepError("the manifest of the artifact was never uploaded")
     latest = uploaded[-1]
     if latest.type == FULL:
-        return json.loads(store.read(latest.blob)), False
-    parts: list[Manifest] = [json.loads(store.read(part.blob)) for part in uploaded]
+        return _content(connection, store, latest), False
+    parts = [_content(connection, store, part) for part in uploaded]
     if latest.type != PATCH and latest.base_id:
-        parts.insert(0, read_manifest(connection, store, latest.base_id)[0])
-    contents = {name: line for part in parts for name, line in part["contents"].items()}
+        # The base is committed, so its last manifest is full.
+        parts.insert(0, _content(connection, store, manifests_of(connection, latest.base_id)[-1]))
+    contents: Manifest = {}
+    for part in parts:
+        contents |= checked_object(part.get("contents"), "manifest: contents")
     return {**parts[-1], "contents": contents}, True
+
+
+def _content(connection: Connection, store: BlobStore, manifest: ManifestRecord) -> Manifest:
+    blob = blob_store.get(connection, manifest.blob)
+    if blob is not None and (blob.size or 0) > LARGEST_MANIFEST:
+        raise RequestError(f"manifest: at most {LARGEST_MANIFEST} bytes, got {blob.size}")
+    try:
+        return checked_object(json.loads(store.read(manifest.blob)), "manifest")
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"manifest: is not JSON: {error}") from None
 
 
 def store_manifest(connection: Connection, store: BlobStore, artifact_id: int, manifest: Manifest) -> None:

@@ -4,42 +4,44 @@ To log an artifact, a client creates it, declares the manifest and the files, up
 """
 
 import base64
-import binascii
-import json
 from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
+from litsweep.server.arguments import file_path, json_value, row_id
 from litsweep.server.artifacts import collections, contents, versions
 from litsweep.server.artifacts.queries import private_id
 from litsweep.server.artifacts.tables import (
     ArtifactRecord,
     CollectionRecord,
-    DeletedCollection,
     MembershipRecord,
     tags_of,
 )
 from litsweep.server.blobs import BlobStore
-from litsweep.server.errors import NotFoundError
+from litsweep.server.errors import NotFoundError, RequestError
 from litsweep.server.files import collect_garbage
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.files import File, file_page, named_run
 from litsweep.server.graphql.resolvers import Input, Mutations, Payload
 from litsweep.server.store import projects, runs
 from litsweep.server.store.projects import Project
+from litsweep.server.wire_json import dumps
+from litsweep.sweep.values import show
+
+LONGEST_ALIAS = 128
 
 mutation = Mutations()
 
 
-def _named_project(connection: Connection, context: Context, input: Input) -> Project:
+def named_project(connection: Connection, context: Context, input: Input) -> Project:
     """Return the project that an input names. Create it if it does not exist."""
     path = context.project_path(input.get("entity_name"), input.get("project_name"))
     return projects.ensure(connection, *path)
 
 
-def _named_collection(connection: Connection, context: Context, input: Input) -> CollectionRecord:
-    project = _named_project(connection, context, input)
+def named_collection(connection: Connection, context: Context, input: Input) -> CollectionRecord:
+    project = named_project(connection, context, input)
     found = collections.find(connection, project.id, input["artifact_collection_name"])
     if found is None:
         raise NotFoundError(f"there is no artifact collection {input['artifact_collection_name']!r}")
@@ -61,15 +63,25 @@ def _version(connection: Connection, artifact_id: int, collection_id: int, name:
     raise NotFoundError(f"the artifact is not a version of {name!r}")
 
 
-def _aliases(input: Input) -> list[str]:
-    return [alias["alias"] for alias in input.get("aliases") or ()]
+def _pending(connection: Connection, public: str) -> ArtifactRecord:
+    found = _existing(connection, public)
+    if found.state != versions.PENDING:
+        raise RequestError(f"artifact {public!r} is committed; its content cannot change")
+    return found
 
 
-def _tags(tags: Iterable[Input] | None) -> list[str]:
+def checked_aliases(input: Input) -> list[str]:
+    names = [alias["alias"] for alias in input.get("aliases") or ()]
+    if any(not 0 < len(name) <= LONGEST_ALIAS for name in names):
+        raise RequestError(f"aliases: an alias has 1 to {LONGEST_ALIAS} characters, got {show(names)}")
+    return list(dict.fromkeys(names))
+
+
+def tag_names(tags: Iterable[Input] | None) -> list[str]:
     return [tag["tag_name"] for tag in tags or ()]
 
 
-def _changed_tags(tags: Iterable[str], added: Iterable[str] = (), removed: Iterable[str] = ()) -> list[str]:
+def changed_tags(tags: Iterable[str], added: Iterable[str] = (), removed: Iterable[str] = ()) -> list[str]:
     """Return `tags` with `added` at the end and without `removed`, each tag once."""
     gone = set(removed)
     return [tag for tag in dict.fromkeys([*tags, *added]) if tag not in gone]
@@ -78,9 +90,9 @@ def _changed_tags(tags: Iterable[str], added: Iterable[str] = (), removed: Itera
 @mutation.change("createArtifact")
 def _create(connection: Connection, context: Context, input: Input) -> Payload:
     """Return a pending artifact, or the committed one with the same content, which needs no upload."""
-    names = input.get("artifact_collection_names") or [input["artifact_collection_name"]]
+    names = input.get("artifact_collection_names") or [required(input, "artifact_collection_name")]
     name = names[0].partition(":")[0]  # a used version that is logged again has a name such as `name:v3`
-    project = _named_project(connection, context, input)
+    project = named_project(connection, context, input)
     run = runs.find(connection, project.id, input.get("run_name") or "")
     sequence = collections.ensure(connection, project.id, name, input["artifact_type_name"])
     known = _known(connection, sequence, input)
@@ -100,69 +112,98 @@ def _known(connection: Connection, sequence: CollectionRecord, input: Input) -> 
     known = versions.find_committed(connection, sequence.id, input["digest"])
     if known and input.get("enable_digest_deduplication"):
         version = _version(connection, known.id, sequence.id, sequence.name)
-        collections.set_aliases(connection, version, _aliases(input))
-        tags = _changed_tags(tags_of(known), _tags(input.get("tags")))
+        collections.set_aliases(connection, version, checked_aliases(input))
+        tags = changed_tags(tags_of(known), tag_names(input.get("tags")))
         if tags != tags_of(known):
-            versions.change(connection, known.id, tags=json.dumps(tags))
+            versions.change(connection, known.id, tags=dumps(tags))
         return known
     shared_id = input.get("distributed_id")
     return versions.find_distributed(connection, sequence.id, shared_id) if shared_id else None
 
 
+def required(input: Input, name: str) -> str:
+    """Return a text of an input that may have another one instead. Raise RequestError if it is missing."""
+    value = input.get(name)
+    if not isinstance(value, str) or not value:
+        raise RequestError(f"input: {name.replace('_', ' ')} is missing")
+    return value
+
+
+def _metadata(input: Input) -> str | None:
+    """Return the metadata of an input, a JSON text."""
+    text: str | None = input.get("metadata")
+    if text:
+        json_value(text, "metadata")
+    return text or None
+
+
 def _columns(input: Input) -> Payload:
-    copied = ("digest", "description", "metadata", "history_step", "client_id", "distributed_id")
+    contents.checked_digest(input["digest"], "input")
+    copied = ("digest", "description", "history_step", "client_id", "distributed_id")
     return {
+        "metadata": _metadata(input),
         **{name: input.get(name) for name in copied},
-        "tags": json.dumps(_tags(input.get("tags"))),
-        "aliases": json.dumps(_aliases(input)),
+        "tags": dumps(tag_names(input.get("tags"))),
+        "aliases": dumps(checked_aliases(input)),
         "ttl_seconds": input.get("ttl_duration_seconds"),
     }
 
 
 @mutation.change("createArtifactManifest")
 def _create_manifest(connection: Connection, context: Context, input: Input) -> Payload:
-    artifact_id, base = private_id(input["artifact_id"]), input.get("base_artifact_id")
-    base_id = private_id(base) if base else None
+    artifact = _pending(connection, input["artifact_id"])
+    base = _existing(connection, input["base_artifact_id"]) if input.get("base_artifact_id") else None
+    if base is not None and base.state != versions.COMMITTED:
+        raise RequestError(f"baseArtifactID: artifact {input['base_artifact_id']!r} is not committed")
     type = input.get("type") or contents.FULL
-    made = contents.declare_manifest(connection, artifact_id, type, input["digest"], base_id)
+    made = contents.declare_manifest(
+        connection, artifact.id, type, input["digest"], base.id if base else None
+    )
     return {"artifact_manifest": made}
 
 
 @mutation.change("updateArtifactManifest")
 def _update_manifest(connection: Connection, context: Context, input: Input) -> Payload:
-    manifest_id = int(input["artifact_manifest_id"])
+    manifest_id = row_id(input["artifact_manifest_id"])
     changed = contents.change_manifest(connection, manifest_id, input.get("digest") or "")
+    if changed is None:
+        raise NotFoundError(f"there is no manifest {input['artifact_manifest_id']!r} on this server")
     return {"artifact_manifest": changed}
 
 
 @mutation.change("createArtifactFiles")
 def _create_files(connection: Connection, context: Context, input: Input) -> Payload:
     """Return the files. A file whose content is not stored has a link for its upload."""
-    files = [_declare(connection, spec) for spec in input["artifact_files"]]
+    specs = input["artifact_files"]
+    ids = {public: _pending(connection, public).id for public in {spec["artifact_id"] for spec in specs}}
+    files = [_declare(connection, ids[spec["artifact_id"]], spec) for spec in specs]
     return {"files": file_page(files, len(files), len(files))}
 
 
-def _declare(connection: Connection, spec: Input) -> File:
-    artifact_id, digest = private_id(spec["artifact_id"]), spec["md_5"]
+def _declare(connection: Connection, artifact_id: int, spec: Input) -> File:
+    name = file_path(spec["name"], "artifactFiles")
+    digest = contents.checked_digest(spec["md_5"], "artifactFiles")
     md5 = digest if _is_md5(digest) else None
-    key, is_stored = contents.declare(connection, artifact_id, spec["name"], digest, BlobStore.new_key(), md5)
-    return File("", spec["name"], key, artifact_id=artifact_id, wants_upload=not is_stored)
+    key, is_stored = contents.declare(connection, artifact_id, name, digest, BlobStore.new_key(), md5)
+    return File("", name, key, artifact_id=artifact_id, wants_upload=not is_stored)
 
 
 def _is_md5(digest: str) -> bool:
     """Return True for an MD5 in base64. Newer clients send other digests."""
     try:
         return len(base64.b64decode(digest, validate=True)) == 16
-    except binascii.Error:
+    except ValueError:  # also binascii.Error
         return False
 
 
 @mutation.field("commitArtifact")
 def _commit(_: object, info: Info, *, input: Input) -> Payload:
     artifact_id, blobs = private_id(input["artifact_id"]), info.context.backend.blobs
-    manifest, is_joined = contents.read_manifest(info.context.connection, blobs, artifact_id)
+    info.context.read(_existing, input["artifact_id"])
+    manifest, is_joined = info.context.read(contents.read_manifest, blobs, artifact_id)
+    entries = contents.entries(manifest)
     with info.context.write() as connection:
-        versions.commit(connection, artifact_id, contents.entries(manifest))
+        versions.commit(connection, artifact_id, entries)
         if is_joined:
             contents.store_manifest(connection, blobs, artifact_id, manifest)
         return {"artifact": versions.get(connection, artifact_id)}
@@ -179,16 +220,16 @@ def _use(connection: Connection, context: Context, input: Input) -> Payload:
 @mutation.change("updateArtifact")
 def _update(connection: Connection, context: Context, input: Input) -> Payload:
     known = _existing(connection, input["artifact_id"])
-    added, removed = _tags(input.get("tags_to_add")), _tags(input.get("tags_to_delete"))
+    added, removed = tag_names(input.get("tags_to_add")), tag_names(input.get("tags_to_delete"))
     changes = {
         "description": input.get("description"),
-        "metadata": input.get("metadata"),
+        "metadata": _metadata(input),
         "ttl_seconds": input.get("ttl_duration_seconds"),
-        "tags": json.dumps(_changed_tags(tags_of(known), added, removed)),
+        "tags": dumps(changed_tags(tags_of(known), added, removed)),
     }
     given = {name: value for name, value in changes.items() if value is not None}
     versions.change(connection, known.id, **given)
-    if aliases := _aliases(input):
+    if aliases := checked_aliases(input):
         version = _version(connection, known.id, known.collection_id, known.collection)
         collections.set_aliases(connection, version, aliases)
     return {"artifact": versions.get(connection, known.id)}
@@ -226,86 +267,5 @@ def _named_versions(
     """Yield each alias of the input with the artifact's version in the collection of the alias."""
     artifact_id = private_id(input["artifact_id"])
     for alias in input["aliases"]:
-        collection = _named_collection(connection, context, alias)
+        collection = named_collection(connection, context, alias)
         yield _version(connection, artifact_id, collection.id, collection.name), alias["alias"]
-
-
-@mutation.change("linkArtifact")
-def _link(connection: Connection, context: Context, input: Input) -> Payload:
-    """Make an artifact a version of a portfolio too. Create the portfolio if it does not exist."""
-    if input.get("artifact_id"):
-        artifact = versions.get(connection, private_id(input["artifact_id"]))
-    else:
-        artifact = versions.find_by_client_id(connection, input.get("client_id") or "")
-    if artifact is None or artifact.state != versions.COMMITTED:
-        raise LitsweepError("only an artifact that has been logged can be linked")
-    project = _named_project(connection, context, input)
-    name = input["artifact_portfolio_name"]
-    portfolio = collections.ensure(connection, project.id, name, artifact.type, is_portfolio=True)
-    place = collections.add_version(connection, portfolio.id, artifact.id)
-    collections.set_aliases(connection, place, _aliases(input))
-    return {"version_index": place.version_index, "artifact_membership": place}
-
-
-@mutation.change("unlinkArtifact")
-def _unlink(connection: Connection, context: Context, input: Input) -> None:
-    portfolio_id = int(input["artifact_portfolio_id"])
-    for place in collections.memberships_of(connection, private_id(input["artifact_id"])):
-        if place.collection_id == portfolio_id:
-            collections.remove_version(connection, place)
-
-
-@mutation.change("updateArtifactSequence", "updateArtifactPortfolio")
-def _update_collection(connection: Connection, context: Context, input: Input) -> Payload:
-    changes = {name: input[name] for name in ("name", "description") if input.get(name) is not None}
-    return _change_collection(connection, input, **changes)
-
-
-@mutation.change("moveArtifactSequence")
-def _move_sequence(connection: Connection, context: Context, input: Input) -> Payload:
-    return _change_collection(connection, input, type=input["destination_artifact_type_name"])
-
-
-def _change_collection(connection: Connection, input: Input, **changes: object) -> Payload:
-    collections.change(connection, _collection_id(input), **changes)
-    return {"artifact_collection": collections.get(connection, _collection_id(input))}
-
-
-def _collection_id(input: Input) -> int:
-    return int(input.get("artifact_sequence_id") or input["artifact_portfolio_id"])
-
-
-@mutation.field("deleteArtifactSequence")
-@mutation.field("deleteArtifactPortfolio")
-def _delete_collection(_: object, info: Info, *, input: Input) -> Payload:
-    with info.context.write() as connection:
-        doomed = collections.get(connection, _collection_id(input))
-        if doomed is None:
-            raise NotFoundError("there is no such artifact collection on this server")
-        collections.delete(connection, doomed.id)
-    collect_garbage(info.context.backend)
-    return {"artifact_collection": DeletedCollection(**vars(doomed))}
-
-
-@mutation.change("createArtifactCollectionTagAssignments")
-def _add_tags(connection: Connection, context: Context, input: Input) -> Payload:
-    tags = _change_tags(connection, context, input, added=_tags(input["tags"]))
-    return {"tags": [{"id": tag, "name": tag} for tag in tags]}
-
-
-@mutation.change("deleteArtifactCollectionTagAssignments")
-def _remove_tags(connection: Connection, context: Context, input: Input) -> None:
-    _change_tags(connection, context, input, removed=_tags(input["tags"]))
-
-
-def _change_tags(
-    connection: Connection,
-    context: Context,
-    input: Input,
-    added: Iterable[str] = (),
-    removed: Iterable[str] = (),
-) -> list[str]:
-    collection = _named_collection(connection, context, input)
-    tags = _changed_tags(tags_of(collection), added, removed)
-    collections.change(connection, collection.id, tags=json.dumps(tags))
-    return tags

@@ -1,13 +1,13 @@
 """GraphQL: artifacts, their collections and types, their files, and the runs that log and use them."""
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
 
 from ariadne import InterfaceType, ObjectType, QueryType, UnionType
 
+from litsweep.server.arguments import row_id
 from litsweep.server.artifacts import collections, contents, versions
 from litsweep.server.artifacts.tables import (
     ArtifactFileRecord,
@@ -19,7 +19,7 @@ from litsweep.server.artifacts.tables import (
 )
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Info
-from litsweep.server.graphql.files import File, file_page, page_size
+from litsweep.server.graphql.files import File, checked_names, file_page, page_size
 from litsweep.server.graphql.resolvers import Listing, by_id, constant, page, paged, whole
 from litsweep.server.store import projects, runs
 from litsweep.server.store.projects import Project
@@ -80,9 +80,9 @@ def private_id(public: str) -> int:
     """Return the artifact's own id. Raise NotFoundError if `public` is not a result of `public_id`."""
     try:
         kind, _, number = base64.b64decode(public, validate=True).decode().partition(":")
-        if kind == "Artifact":
-            return int(number)
-    except (binascii.Error, UnicodeDecodeError, ValueError):
+        if kind == "Artifact" and row_id(number):
+            return row_id(number)
+    except ValueError:  # also binascii.Error and UnicodeDecodeError
         pass
     raise NotFoundError(f"there is no artifact {public!r} on this server")
 
@@ -94,7 +94,7 @@ def _artifact(_: object, info: Info, *, id: str) -> ArtifactRecord | None:
 
 @query.field("clientIDMapping")
 def _client_id(_: object, info: Info, *, client_id: str) -> dict[str, str] | None:
-    found = versions.find_by_client_id(info.context.connection, client_id)
+    found = info.context.read(versions.find_by_client_id, client_id)
     return {"server_id": public_id(found.id)} if found else None
 
 
@@ -106,7 +106,7 @@ def _artifact_by_name(parent: Project, info: Info, *, name: str) -> ArtifactReco
 
 @project.field("artifactCollectionMembership")
 def _membership_by_name(parent: Project, info: Info, *, name: str) -> MembershipRecord | None:
-    return collections.version_by_name(info.context.connection, parent.id, name)
+    return info.context.read(collections.version_by_name, parent.id, name)
 
 
 @artifact.field("id")
@@ -122,12 +122,12 @@ def _type(parent: ArtifactRecord | CollectionRecord, _: Info) -> ArtifactType:
 
 @artifact.field("artifactMemberships")
 def _memberships(parent: ArtifactRecord, info: Info, **_: object) -> dict[str, Any]:
-    return whole(collections.memberships_of(info.context.connection, parent.id))
+    return whole(info.context.read(collections.memberships_of, parent.id))
 
 
 @artifact.field("usedBy")
 def _used_by(parent: ArtifactRecord, info: Info, **_: object) -> dict[str, Any]:
-    return whole(versions.users_of(info.context.connection, parent.id))
+    return whole(info.context.read(versions.users_of, parent.id))
 
 
 @artifact.field("ttlDurationSeconds")
@@ -171,7 +171,7 @@ def _files(
     after: str | None = None,
 ) -> dict[str, Any]:
     size = page_size(first)
-    found = contents.page(info.context.connection, parent.id, names or (), after, size + 1)
+    found = info.context.read(contents.page, parent.id, checked_names(names), after, size + 1)
     return file_page([_file(record) for record in found], size, parent.file_count)
 
 
@@ -179,7 +179,7 @@ def _files(
 def _files_of_entries(
     parent: ArtifactRecord, info: Info, *, entries: Sequence[Mapping[str, Any]] | None = None, **_: object
 ) -> dict[str, Any]:
-    names = [entry["name"] for entry in entries or ()]
+    names = checked_names([entry["name"] for entry in entries or ()])
     return _files(parent, info, names=names, first=len(names)) if names else file_page([], 0, 0)
 
 
@@ -211,23 +211,23 @@ def _kind(parent: CollectionRecord, *_: object) -> str:
 
 @query.field("artifactCollection")
 def _collection_by_id(_: object, info: Info, *, id: str) -> CollectionRecord | None:
-    return info.context.read(collections.get, int(id))
+    return info.context.read(collections.get, row_id(id))
 
 
 @project.field("artifactCollection")
 def _collection_by_name(parent: Project, info: Info, *, name: str) -> CollectionRecord | None:
-    return collections.find(info.context.connection, parent.id, name)
+    return info.context.read(collections.find, parent.id, name)
 
 
 @kind.field("artifactCollection")
 def _collection_of_type(parent: ArtifactType, info: Info, *, name: str) -> CollectionRecord | None:
-    found = collections.find(info.context.connection, parent.project_id, name)
+    found = info.context.read(collections.find, parent.project_id, name)
     return found if found and found.type == parent.name else None
 
 
 @kind.field("artifactCollections")
 def _collections_of_type(parent: ArtifactType, info: Info, **wanted: Unpack[Listing]) -> dict[str, Any]:
-    return page(collections.of_type(info.context.connection, parent.project_id, parent.name), **wanted)
+    return page(info.context.read(collections.of_type, parent.project_id, parent.name), **wanted)
 
 
 @project.field("artifactType")
@@ -253,21 +253,24 @@ def _collection_tags(parent: CollectionRecord, info: Info) -> dict[str, Any]:
 @collection.field("artifacts")
 def _versions(parent: CollectionRecord, info: Info, **wanted: Unpack[Listing]) -> dict[str, Any]:
     """Return the versions, newest first unless `order` is ascending. Each edge has a version number."""
-    members = collections.versions(info.context.connection, parent.id)
+    members = info.context.read(collections.versions, parent.id)
     is_ascending = not (wanted.get("order") or "-").startswith("-")
     shown = page(members[::-1] if is_ascending else members, **wanted)
-    for edge in shown["edges"]:
-        edge["version"] = f"v{edge['node'].version_index}"
-        edge["node"] = info.context.read(versions.one, edge["node"].artifact_id)
-    return shown
+    return {**shown, "edges": lambda _: [_version_edge(edge, info) for edge in shown["edges"](info)]}
+
+
+def _version_edge(edge: Mapping[str, Any], info: Info) -> dict[str, Any]:
+    member: MembershipRecord = edge["node"]
+    artifact = info.context.read(versions.one, member.artifact_id)
+    return {**edge, "version": f"v{member.version_index}", "node": artifact}
 
 
 @collection.field("artifactMembership")
 def _version(parent: CollectionRecord, info: Info, *, alias_name: str) -> MembershipRecord | None:
-    return collections.version(info.context.connection, parent.id, alias_name)
+    return info.context.read(collections.version, parent.id, alias_name)
 
 
 @sequence.field("latestArtifact")
 def _latest(parent: CollectionRecord, info: Info) -> ArtifactRecord | None:
-    latest = collections.version(info.context.connection, parent.id, collections.LATEST)
+    latest = info.context.read(collections.version, parent.id, collections.LATEST)
     return info.context.read(versions.get, latest.artifact_id) if latest else None

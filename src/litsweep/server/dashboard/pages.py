@@ -9,7 +9,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from litsweep.server.arguments import whole_number
 from litsweep.server.backend import backend_of
+from litsweep.server.chunk import LARGEST_LINE
 from litsweep.server.dashboard import login, rendering
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import page
@@ -62,8 +64,8 @@ def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) ->
 
 
 def _log_data(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
-    start = request.query_params.get("from", "")
-    return log_view(connection, run, int(start) if start.isdecimal() else None)
+    start = request.query_params.get("from")
+    return log_view(connection, run, whole_number(start, "from", LARGEST_LINE) if start else None)
 
 
 def _json(view: View) -> Endpoint:
@@ -74,7 +76,7 @@ def _json(view: View) -> Endpoint:
             found = view(connection, request)
         if found is None:
             return Response('{"error":"not found"}', 404, media_type="application/json")
-        content = dumps(found).encode()
+        content = dumps(found).encode(errors="replace")
         tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
         if request.headers.get("if-none-match") == tag:

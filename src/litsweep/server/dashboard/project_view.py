@@ -8,12 +8,12 @@ from sqlalchemy import Connection
 
 from litsweep.server import sweep_states
 from litsweep.server.dashboard.curves import rounded
-from litsweep.server.dashboard.results import parsed
 from litsweep.server.dashboard.rows import Numbers, by_interest, counts, head, metric_row, summary_numbers
 from litsweep.server.store import activity, runs, sweeps
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
+from litsweep.server.sweep_configs import parsed
 
 MAX_RUNS = 2_000
 MAX_METRICS = 8

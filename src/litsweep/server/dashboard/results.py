@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from sqlalchemy import Connection
 
@@ -12,16 +12,11 @@ from litsweep.server.store import runs
 from litsweep.server.store.curves import Series
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
-from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.server.sweep_configs import parsed
+from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value, objective_value
 from litsweep.sweep.pareto import best_so_far, front_of_sweep, percentile_ranks, ranked_by
-
-
-@lru_cache(maxsize=256)
-def parsed(config: str) -> SweepConfig:
-    """Return a stored sweep config."""
-    return parse_sweep(config)
 
 
 @dataclass(frozen=True)

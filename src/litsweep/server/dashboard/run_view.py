@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 from litsweep.server.artifacts import versions
 from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.curves import finite, points, rounded
-from litsweep.server.dashboard.results import parsed
 from litsweep.server.files import media_type
 from litsweep.server.store import curves, files, lines, sweeps
 from litsweep.server.store.curves import Series
 from litsweep.server.store.files import FileRecord
 from litsweep.server.store.runs import RunRecord
+from litsweep.server.sweep_configs import parsed
 from litsweep.sweep.contract import UNREPORTED_WHY, Failure
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_value, last_value

@@ -8,6 +8,7 @@ from ariadne import ObjectType
 from sqlalchemy import Connection
 
 from litsweep.server import dispatch, sweep_states
+from litsweep.server.arguments import json_object, row_id
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.resolvers import Input, Listing, Mutations, Payload, page, select_runs
@@ -33,9 +34,9 @@ def _create_agent(connection: Connection, context: Context, input: Input) -> Pay
 @mutation.field("agentHeartbeat")
 def _agent_heartbeat(_: object, info: Info, *, input: Input) -> Payload:
     info.context.close()  # the heartbeat has a write transaction of its own
-    state: dict[str, bool] = json.loads(input.get("run_state") or "{}")
+    state = json_object(input.get("run_state") or "{}", "runState")
     named = frozenset(name for name, is_live in state.items() if is_live)
-    agent_id = int(input["id"]) if input["id"].isdigit() else 0
+    agent_id = row_id(input["id"])
     reports_ends = info.context.user_agent == AGENT_NAME
     info.context.if_unread = partial(info.context.backend.contacts.take_handout, agent_id)
     commands = dispatch.heartbeat(info.context.backend, agent_id, named, reports_ends)
@@ -55,4 +56,4 @@ def _total_runs(parent: AgentRecord, info: Info) -> int:
 
 @agent.field("runs")
 def _runs(parent: AgentRecord, info: Info, **wanted: Unpack[Listing]) -> Payload:
-    return page(select_runs(info.context.read(runs.of_agent, parent.id), wanted), **wanted)
+    return page(select_runs(info.context, wanted, runs.of_agent, parent.id), **wanted)

@@ -1,19 +1,22 @@
 """The context of a GraphQL request: the server's backend and the request's database transactions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from graphql import GraphQLResolveInfo
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from litsweep.server.backend import Backend
+from litsweep.server.graphql.limits import QUERY_COST, Budget
 from litsweep.server.store.runs import RunRecord
 
 DEFAULT_PROJECT = "uncategorized"
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @dataclass
@@ -27,11 +30,12 @@ class Context:
     backend: Backend
     base_url: str
     user_agent: str = ""
+    budget: Budget = field(default_factory=Budget)
     if_unread: Callable[[], object] | None = None
     _transaction: ExitStack = field(default_factory=ExitStack, init=False)
     _connection: Connection | None = field(default=None, init=False)
-    _results: dict[tuple[Callable[..., object], int], object] = field(default_factory=dict, init=False)
     _changed: list[RunRecord] = field(default_factory=list, init=False)
+    _results: dict[Hashable, object] = field(default_factory=dict, init=False)
 
     @property
     def connection(self) -> Connection:
@@ -40,11 +44,26 @@ class Context:
             self._connection = self._transaction.enter_context(self.backend.database.read())
         return self._connection
 
-    def read(self, query: Callable[[Connection, int], T], id: int) -> T:
-        """Return `query(connection, id)`. Each such query runs once per transaction."""
-        key = (query, id)
+    def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return `query(connection, *args)`. Each such query runs once per transaction.
+
+        A statement that fails ends the transaction, because PostgreSQL refuses all others after it.
+        """
+
+        def run() -> T:
+            self.budget.charge(QUERY_COST)
+            try:
+                return query(self.connection, *args, **kwargs)
+            except DBAPIError:
+                self.close()
+                raise
+
+        return self.once((query, args, tuple(kwargs.items())), run)
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return `compute()`. It runs once per transaction for each key."""
         if key not in self._results:
-            self._results[key] = query(self.connection, id)
+            self._results[key] = compute()
         return cast(T, self._results[key])
 
     @contextmanager

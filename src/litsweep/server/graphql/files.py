@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from ariadne import ObjectType
 from sqlalchemy import Connection
 
+from litsweep.server.arguments import LONGEST_NAME, checked_count, file_path, row_id
 from litsweep.server.blobs import BlobStore
-from litsweep.server.errors import NotFoundError
+from litsweep.server.errors import NotFoundError, RequestError
 from litsweep.server.files import collect_garbage, link, media_type
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.resolvers import Input, Mutations, Payload, by_id, constant
@@ -15,6 +16,8 @@ from litsweep.server.store import files, runs
 from litsweep.server.store.runs import RunRecord
 
 MAX_FILES = 5_000
+MOST_NAMES = 30_000
+"""The largest number of names in a query. Databases limit the number of values in one statement."""
 
 run_type = ObjectType("Run")
 file_type = ObjectType("File")
@@ -54,7 +57,15 @@ def file_page(files: Sequence[File], first: int, total: int) -> Payload:
 
 def page_size(first: int | None) -> int:
     """Return the maximum number of files of a page."""
-    return min(50 if first is None else first, MAX_FILES)
+    size = checked_count(first, "first")
+    return min(50 if size is None else size, MAX_FILES)
+
+
+def checked_names(names: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of files that a client asks for. Raise RequestError for more than MOST_NAMES."""
+    if names and len(names) > MOST_NAMES:
+        raise RequestError(f"names: at most {MOST_NAMES} in one request, got {len(names)}")
+    return tuple(name for name in names or () if name is not None)
 
 
 def _signed(file: File, info: Info, method: str) -> str:
@@ -95,7 +106,10 @@ def _files(
     after: str | None = None,
 ) -> Payload:
     size = page_size(first)
-    found = files.page(info.context.connection, run.id, names or (), pattern, after, size + 1)
+    names = checked_names(names)
+    if pattern is not None and (len(pattern) > LONGEST_NAME or pattern.endswith("\\")):
+        raise RequestError(f"pattern: at most {LONGEST_NAME} characters, and no \\ at the end")
+    found = info.context.read(files.page, run.id, names, pattern, after, size + 1)
     shown = [File(str(file.id), file.name, file.blob, file.size, file.stored_at, file.md5) for file in found]
     return file_page(shown, size, info.context.read(files.count, run.id))
 
@@ -109,11 +123,16 @@ def named_run(connection: Connection, context: Context, input: Input) -> RunReco
     return run
 
 
+def _run_file(name: str) -> str:
+    """Return the one name of a run's file. Raise RequestError for one outside the run's folder."""
+    return file_path(files.normal(name), "files")
+
+
 @mutation.change("createRunFiles")
 def _create_run_files(connection: Connection, context: Context, input: Input) -> Payload:
     run = named_run(connection, context, input)
     declared = [
-        File("", name, files.declare(connection, run.id, files.normal(name), BlobStore.new_key()))
+        File("", name, files.declare(connection, run.id, _run_file(name), BlobStore.new_key()))
         for name in input["files"]
     ]
     return {"run_id": run.id, "upload_headers": [], "files": declared}
@@ -128,6 +147,6 @@ def _mark_run_files_uploaded(_: object, __: Info, *, input: Input) -> dict[str, 
 @mutation.field("deleteFiles")
 def _delete_files(_: object, info: Info, *, input: Input) -> dict[str, bool]:
     with info.context.write() as connection:
-        files.delete(connection, [int(id) for id in input["files"]])
+        files.delete(connection, [row_id(id) for id in input["files"]])
     collect_garbage(info.context.backend)
     return {"success": True}

@@ -8,14 +8,20 @@ from typing import Any, TypeVar
 from ariadne import ObjectType
 
 from litsweep.server import history_keys
+from litsweep.server.arguments import checked_count, json_object, whole_number
+from litsweep.server.chunk import LARGEST_LINE, LARGEST_STEP
+from litsweep.server.errors import RequestError
 from litsweep.server.graphql.context import Info
 from litsweep.server.graphql.resolvers import constant, page
 from litsweep.server.history_keys import flat
 from litsweep.server.store import lines
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
 from litsweep.server.store.runs import RunRecord
+from litsweep.sweep.values import is_number, show
 
 DEFAULT_SAMPLES = 500
+MOST_LOG_LINES = 10_000
+VALUES_PER_COST = 4
 
 T = TypeVar("T")
 
@@ -32,7 +38,7 @@ def _set_tail(field: str, stream: str) -> None:
     """Set a field: a JSON list with the stream's last row, which is a JSON string itself."""
 
     def tail(parent: RunRecord, info: Info) -> str:
-        return json.dumps([line.body for line in lines.tail(info.context.connection, parent.id, stream, 1)])
+        return json.dumps([line.body for line in info.context.read(lines.tail, parent.id, stream, 1)])
 
     run.set_field(field, tail)
 
@@ -60,19 +66,57 @@ def _history(
 
     Rows may share a step: for at most `samples` steps, return all their rows.
     """
-    limit = samples or DEFAULT_SAMPLES
+    limit = checked_count(samples, "samples") or DEFAULT_SAMPLES
+    info.context.budget.charge(min(limit, parent.history_lines))
     if min_step is None and max_step is None:
-        found = lines.read(info.context.connection, parent.id, HISTORY)
-        return [line.body for line in _spread(found, limit)]
-    start, stop = min_step or 0, parent.last_step + 1 if max_step is None else max_step
+        return _spread_lines(parent, info, HISTORY, limit)
+    start = min_step or 0
+    stop = parent.last_step + 1 if max_step is None else max_step
     most = None if stop - start <= limit else limit
-    return [line.body for line in lines.by_step(info.context.connection, parent.id, start, stop, most)]
+    return [line.body for line in info.context.read(lines.by_step, parent.id, start, stop, most)]
 
 
 @run.field("events")
 def _events(parent: RunRecord, info: Info, *, samples: int | None = None) -> list[str]:
-    found = lines.read(info.context.connection, parent.id, EVENTS)
-    return [line.body for line in _spread(found, samples or DEFAULT_SAMPLES)]
+    limit = checked_count(samples, "samples") or DEFAULT_SAMPLES
+    info.context.budget.charge(min(limit, parent.event_lines))
+    return _spread_lines(parent, info, EVENTS, limit)
+
+
+def _spread_lines(parent: RunRecord, info: Info, stream: str, most: int) -> list[str]:
+    """Return at most `most` lines of a stream, evenly spaced, with the first and the last."""
+    numbers = _spread(info.context.read(lines.numbers, parent.id, stream), most)
+    found = info.context.read(lines.numbered, parent.id, stream, tuple(numbers))
+    return [line.body for line in found]
+
+
+@dataclass(frozen=True)
+class SampleSpec:
+    """A request for rows of the history that have all of `keys`. Both steps are included."""
+
+    keys: Sequence[str]
+    samples: int
+    first_step: int
+    last_step: int | None
+
+
+def _spec(text: str) -> SampleSpec | None:
+    """Return the spec in a JSON text, or None for an empty one, which asks for nothing."""
+    given = json_object(text, "specs")
+    keys = given.get("keys") or []
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise RequestError(f"specs: keys must be a list of names, got {show(keys)}")
+    samples, last = _step(given, "samples") or DEFAULT_SAMPLES, _step(given, "maxStep")
+    return (
+        SampleSpec(list(dict.fromkeys(keys)), samples, _step(given, "minStep") or 0, last) if given else None
+    )
+
+
+def _step(given: Mapping[str, Any], key: str) -> int | None:
+    value = given.get(key)
+    if value is not None and not (is_number(value) and abs(value) <= LARGEST_STEP):
+        raise RequestError(f"specs: {key} must be an integer, got {show(value)}")
+    return None if value is None else int(value)
 
 
 @run.field("sampledHistory")
@@ -80,19 +124,31 @@ def _sampled_history(
     parent: RunRecord, info: Info, *, specs: list[str] | None = None
 ) -> list[list[dict[str, Any]]]:
     """For each spec `{keys, samples, minStep?, maxStep?}`, return rows that have all its keys."""
-    wanted = [json.loads(spec) for spec in specs or []]
-    found = lines.read(info.context.connection, parent.id, HISTORY) if any(wanted) else []
-    rows = [(line.step or 0, json.loads(line.body)) for line in found]
-    return [_sample(rows, spec) for spec in wanted]
+    wanted = [_spec(spec) for spec in specs or [] if spec is not None]
+    return [[] if spec is None else _sample(parent, info, spec) for spec in wanted]
 
 
-def _sample(rows: Sequence[tuple[int, dict[str, Any]]], spec: Mapping[str, Any]) -> list[dict[str, Any]]:
-    low, high = spec.get("minStep") or 0, spec.get("maxStep")
-    within = [row for step, row in rows if step >= low and (high is None or step <= high)]
-    keys = list(dict.fromkeys(spec.get("keys") or []))
-    found = [row for row in (_pick(row, keys) for row in within) if row is not None]
-    samples = spec.get("samples") or DEFAULT_SAMPLES
-    return found if high is not None and high - low < samples else list(_spread(found, samples))
+def _sample(parent: RunRecord, info: Info, spec: SampleSpec) -> list[dict[str, Any]]:
+    low, high = spec.first_step, spec.last_step
+    within = _rows(parent, info, low, high)
+    info.context.budget.charge(len(within) * (1 + len(spec.keys)) // VALUES_PER_COST)
+    found = [row for row in (_pick(row, spec.keys) for row in within) if row is not None]
+    is_page = high is not None and high - low < spec.samples
+    kept = found if is_page else list(_spread(found, spec.samples))
+    info.context.budget.charge(len(kept) * (1 + len(spec.keys)))
+    return kept
+
+
+def _rows(parent: RunRecord, info: Info, low: int, high: int | None) -> list[dict[str, Any]]:
+    """Return the rows of the history from step `low` to step `high`."""
+
+    def read() -> list[dict[str, Any]]:
+        stop = parent.last_step + 1 if high is None else high + 1
+        info.context.budget.charge(min(parent.history_lines, max(0, stop - low)))
+        found = info.context.read(lines.by_step, parent.id, low, stop, None)
+        return [json.loads(line.body) for line in sorted(found, key=lambda line: line.number)]
+
+    return info.context.once((_rows, parent.id, low, high), read)
 
 
 def _pick(row: dict[str, Any], keys: Sequence[str]) -> dict[str, Any] | None:
@@ -134,10 +190,12 @@ def _log_lines(
     **_: object,
 ) -> dict[str, Any]:
     if last is not None:
-        found = lines.tail(info.context.connection, parent.id, LOG, last)
-        return page([_log_line(line) for line in found], first=last)
-    start = int(after) if after else 0
-    found = lines.read(info.context.connection, parent.id, LOG, start, first or 1000)
+        most = min(checked_count(last, "last") or 0, MOST_LOG_LINES)
+        found = info.context.read(lines.tail, parent.id, LOG, most)
+        return page([_log_line(line) for line in found], first=most)
+    start = whole_number(after, "after", LARGEST_LINE) if after else 0
+    most = min(checked_count(first, "first") or 1000, MOST_LOG_LINES)
+    found = info.context.read(lines.read, parent.id, LOG, start, most)
     edges = [{"cursor": str(line.number + 1), "node": _log_line(line)} for line in found]
     end = found[-1].number + 1 if found else start
     return {"edges": edges, "page_info": {"has_next_page": end < parent.log_lines, "end_cursor": str(end)}}
@@ -145,16 +203,20 @@ def _log_lines(
 
 def _log_line(line: Line) -> LogLine:
     """Parse a plain line, `timestamp text`, or a structured one, `{"ts", "level", "content"}`."""
-    if line.body.startswith("{"):
-        try:
-            fields = json.loads(line.body)
-            return LogLine(
-                line.number, fields["content"], fields.get("ts"), fields.get("level"), fields.get("label")
-            )
-        except (ValueError, KeyError):
-            pass
+    fields = _fields(line.body) if line.body.startswith("{") else {}
+    if "content" in fields:
+        ts, level, label = (fields.get(key) for key in ("ts", "level", "label"))
+        return LogLine(line.number, fields["content"], ts, level, label)
     stamp, space, text = line.body.partition(" ")
     return LogLine(line.number, text, stamp) if space and _is_time(stamp) else LogLine(line.number, line.body)
+
+
+def _fields(body: str) -> dict[str, str]:
+    """Return the texts of a structured line, or an empty mapping if the line is not one."""
+    try:
+        return {key: value for key, value in json.loads(body).items() if isinstance(value, str)}
+    except (ValueError, RecursionError):
+        return {}
 
 
 def _is_time(stamp: str) -> bool:

@@ -1,19 +1,29 @@
 """Tolerance for clients newer or older than this schema.
 
 A field that the schema lacks is null, not an error. An argument or input field that it lacks is dropped.
-A variable of an unknown type is a JSON value. Each such gap is logged once.
+A variable of an unknown type is a JSON value. Each of the first MOST_GAPS such gaps is logged once.
 """
 
 import logging
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import graphql as gql
 
+from litsweep.server.errors import RequestError
+from litsweep.server.graphql.limits import Budget, ExceededError, execute_within
+from litsweep.server.sized_cache import SizedCache
+
 logger = logging.getLogger(__name__)
 
 UNKNOWN = "_unknown"
+MOST_TOKENS = 10_000
+"""The largest number of tokens of a query. Those of the stock client have up to 250."""
+MOST_GAPS = 500
+LONGEST_GAP = 200
+_TEXTS = ("String", "ID", "JSONString")
+_CACHED_CHARACTERS = 100_000
+"""Characters of the queries whose documents are cached. A document takes 30 to 250 bytes for each."""
 
 
 class LenientSchema:
@@ -22,26 +32,36 @@ class LenientSchema:
     def __init__(self, schema: gql.GraphQLSchema) -> None:
         self.gaps: set[str] = set()
         self._schema = schema
-        self._adapted = lru_cache(maxsize=512)(self._adapt)
+        self._adapted = SizedCache(self._adapt, _CACHED_CHARACTERS)
         _accept_unknown_fields(schema)
 
     def execute(
-        self, query: str, variables: Mapping[str, Any], operation: str | None, context: object
+        self,
+        query: str,
+        variables: Mapping[str, Any],
+        operation: str | None,
+        context: object,
+        budget: Budget | None = None,
     ) -> gql.ExecutionResult:
-        """Execute one operation of `query`. Raise GraphQLSyntaxError if `query` is not GraphQL."""
+        """Execute one operation of `query` within the budget.
+
+        Raises:
+            GraphQLSyntaxError: `query` is not GraphQL.
+            RequestError: the operation exceeds a limit.
+        """
         document = self._adapted(query)
-        return gql.execute_sync(
-            self._schema,
-            document,
-            context_value=context,
-            variable_values=self._known_variables(document, variables),
-            operation_name=operation,
-        )
+        known = self._known_variables(document, variables)
+        try:
+            return execute_within(budget or Budget(), self._schema, document, context, known, operation)
+        except ExceededError as error:
+            raise RequestError(str(error)) from None
 
     def _adapt(self, query: str) -> gql.DocumentNode:
-        types = gql.TypeInfo(self._schema)
-        adapter = _Adapter(self._schema, types, self._note)
-        adapted = gql.visit(gql.parse(query, no_location=True), gql.TypeInfoVisitor(types, adapter))
+        document = gql.parse(query, no_location=True, max_tokens=MOST_TOKENS)
+        uses = _VariableUses(types := gql.TypeInfo(self._schema))
+        gql.visit(document, gql.TypeInfoVisitor(types, uses))
+        adapter = _Adapter(self._schema, types := gql.TypeInfo(self._schema), self._note, uses.types)
+        adapted = gql.visit(document, gql.TypeInfoVisitor(types, adapter))
         assert isinstance(adapted, gql.DocumentNode)
         return adapted
 
@@ -68,7 +88,8 @@ class LenientSchema:
         return {k: self._prune(v, named.fields[k].type) for k, v in value.items() if k in named.fields}
 
     def _note(self, gap: str) -> None:
-        if gap not in self.gaps:
+        gap = gap[:LONGEST_GAP]
+        if gap not in self.gaps and len(self.gaps) < MOST_GAPS:
             self.gaps.add(gap)
             logger.warning("a client asked for %s, which this server does not know", gap)
 
@@ -86,14 +107,45 @@ def _null(*_: object, **__: object) -> None:
     return None
 
 
+class _VariableUses(gql.Visitor):
+    """Collects the input type of a place where each variable is used."""
+
+    def __init__(self, types: gql.TypeInfo) -> None:
+        super().__init__()
+        self.types: dict[str, gql.GraphQLInputType] = {}
+        self._types = types
+
+    def enter_variable_definition(self, *_: object) -> Any:
+        return gql.SKIP
+
+    def enter_variable(self, node: gql.VariableNode, *_: object) -> None:
+        wanted: Any = gql.get_nullable_type(self._types.get_input_type())
+        if wanted is not None:
+            self.types[node.name.value] = wanted
+
+
+def _are_alike(declared: gql.GraphQLInputType, used: gql.GraphQLInputType) -> bool:
+    """Return True if each value of the declared type can be used as the other type."""
+    named, other = gql.get_named_type(declared), gql.get_named_type(used)
+    is_same = named is other or (named.name in _TEXTS and other.name in _TEXTS)
+    return is_same and gql.is_list_type(declared) == gql.is_list_type(used)
+
+
 class _Adapter(gql.Visitor):
     """Rewrites a document so that it asks only for what the schema has."""
 
-    def __init__(self, schema: gql.GraphQLSchema, types: gql.TypeInfo, note: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        schema: gql.GraphQLSchema,
+        types: gql.TypeInfo,
+        note: Callable[[str], None],
+        uses: Mapping[str, gql.GraphQLInputType],
+    ) -> None:
         super().__init__()
         self._schema = schema
         self._types = types
         self._note = note
+        self._uses = uses
 
     def enter_field(self, node: gql.FieldNode, *_: object) -> gql.FieldNode | None:
         parent = self._types.get_parent_type()
@@ -123,10 +175,12 @@ class _Adapter(gql.Visitor):
     def enter_variable_definition(
         self, node: gql.VariableDefinitionNode, *_: object
     ) -> gql.VariableDefinitionNode:
-        """Make every variable nullable. A variable of an unknown type becomes a JSON value."""
+        """Make every variable nullable. Give it the type of its use if its own type is unknown or unlike."""
         wanted = node.type.type if isinstance(node.type, gql.NonNullTypeNode) else node.type
-        if not gql.is_input_type(gql.type_from_ast(self._schema, wanted)):
-            wanted = gql.NamedTypeNode(name=gql.NameNode(value="JSON"))
+        declared, used = gql.type_from_ast(self._schema, wanted), self._uses.get(node.variable.name.value)
+        if not gql.is_input_type(declared) or (used is not None and not _are_alike(declared, used)):
+            wanted = gql.parse_type(str(used) if used is not None else "JSON", no_location=True)
+            assert not isinstance(wanted, gql.NonNullTypeNode)
         return gql.VariableDefinitionNode(
             variable=node.variable, type=wanted, default_value=node.default_value, directives=node.directives
         )

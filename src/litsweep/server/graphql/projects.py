@@ -6,6 +6,7 @@ from ariadne import ObjectType, QueryType
 from sqlalchemy import Connection
 
 from litsweep.server import deletion
+from litsweep.server.arguments import row_id
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.resolvers import Input, Listing, Mutations, Payload, constant, page
@@ -28,13 +29,13 @@ project.set_field("access", constant("PRIVATE"))
 def _project(
     _: object, info: Info, *, name: str | None = None, entity_name: str | None = None
 ) -> Project | None:
-    return projects.find(info.context.connection, *info.context.project_path(entity_name, name))
+    return info.context.read(projects.find, *info.context.project_path(entity_name, name))
 
 
 @query.field("models")
 def _projects(_: object, info: Info, *, entity_name: str | None = None, **wanted: Unpack[Listing]) -> Payload:
     entity = entity_name or info.context.backend.settings.default_entity
-    return page(projects.of_entity(info.context.connection, entity), **wanted)
+    return page(info.context.read(projects.of_entity, entity), **wanted)
 
 
 @mutation.change("upsertModel")
@@ -52,7 +53,7 @@ def _upsert_project(connection: Connection, context: Context, input: Input) -> P
 def _delete_project(_: object, info: Info, *, input: Input) -> Payload:
     """Delete a project with its sweeps, runs and artifacts."""
     id = input["id"]
-    doomed = projects.find_by_id(info.context.connection, int(id)) if id.isdigit() else None
+    doomed = info.context.read(projects.find_by_id, row_id(id))
     if doomed is None:
         raise NotFoundError(f"project {id} does not exist")
     info.context.close()

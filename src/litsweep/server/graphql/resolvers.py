@@ -7,7 +7,10 @@ from ariadne import MutationType
 from sqlalchemy import Connection
 
 from litsweep.server import run_filters
+from litsweep.server.arguments import LARGEST_ID, checked_count, whole_number
 from litsweep.server.graphql.context import Context, Info
+from litsweep.server.graphql.limits import CONDITIONS_PER_COST, FILTER_TEXT_PER_COST
+from litsweep.server.run_filters import RunFilter
 from litsweep.server.store.runs import RunRecord
 
 Resolver = Callable[..., object]
@@ -29,13 +32,13 @@ def page(
     items: Sequence[object], first: int | None = None, after: str | None = None, **_: object
 ) -> dict[str, Any]:
     """Return the `first` items (default 50) after the cursor `after`. Cursors count the items from 1."""
-    start = int(after) if after else 0
-    stop = start + (50 if first is None else first)
-    shown = items[start:stop]
+    start = whole_number(after, "after", LARGEST_ID) if after else 0
+    size = checked_count(first, "first")
+    stop = min(len(items), start + (50 if size is None else size))
     return {
         "total_count": len(items),
-        "edges": [{"cursor": str(n), "node": item} for n, item in enumerate(shown, start=start + 1)],
-        "page_info": {"has_next_page": stop < len(items), "end_cursor": str(start + len(shown))},
+        "edges": lambda _: [{"cursor": str(n + 1), "node": items[n]} for n in range(start, stop)],
+        "page_info": {"has_next_page": stop < len(items), "end_cursor": str(max(start, stop))},
     }
 
 
@@ -46,9 +49,29 @@ def whole(
     return page(items, len(items)) if first is None else page(items, first, after)
 
 
-def select_runs(found: Sequence[RunRecord], wanted: Listing) -> list[RunRecord]:
-    """Return the runs that match the filters of a list, in its order."""
-    return run_filters.select(found, wanted.get("filters"), wanted.get("order"))
+def parsed_filter(context: Context, filters: str | None) -> RunFilter:
+    """Return the filter in a JSON text, parsed once in a request."""
+
+    def parse() -> RunFilter:
+        context.budget.charge(len(filters or "") // FILTER_TEXT_PER_COST)
+        return run_filters.parse(filters)
+
+    return context.once((parsed_filter, filters), parse)
+
+
+def select_runs(
+    context: Context, wanted: Listing, query: Callable[[Connection, int], Sequence[RunRecord]], id: int
+) -> Sequence[RunRecord]:
+    """Return the runs that `query` finds for `id` and that match the filters of a list, in its order."""
+    filters, order = wanted.get("filters"), wanted.get("order")
+
+    def select() -> Sequence[RunRecord]:
+        wish = parsed_filter(context, filters)
+        found = context.read(query, id)
+        context.budget.charge(len(found) * (wish.size + bool(order)) // CONDITIONS_PER_COST)
+        return run_filters.select(found, wish, order)
+
+    return context.once((select_runs, query, id, filters, order), select)
 
 
 def constant(value: object) -> Resolver:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
 from litsweep.server import branches, clock, ownership, run_filters, run_states, sweep_states
+from litsweep.server.arguments import json_object, row_id
 from litsweep.server.artifacts import versions
 from litsweep.server.branches import BranchPoint
 from litsweep.server.errors import NotFoundError
@@ -24,6 +25,7 @@ from litsweep.server.graphql.resolvers import (
     by_id,
     constant,
     page,
+    parsed_filter,
     select_runs,
 )
 from litsweep.server.store import lines, projects, runs, sweeps
@@ -31,8 +33,8 @@ from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord, StoppedBy, plain_config
 from litsweep.server.store.sweeps import short_id
+from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps
-from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.reason import RequestReason
 
@@ -116,7 +118,7 @@ def _required(connection: Connection, run_id: int) -> RunRecord:
 
 def _fork_point(name: str, input: Input) -> BranchPoint | None:
     """Return the branch point in the config of the input, if it is on another run."""
-    point = branches.branch_point(plain_config(input.get("config") or "{}"))
+    point = branches.branch_point(plain_config(json_object(input.get("config") or "{}", "config")))
     return None if point is None or point.run == name else point
 
 
@@ -138,14 +140,15 @@ def _sweep_id(connection: Connection, home: Project, name: str | None, run_name:
 def _edits(known: RunRecord, input: Input) -> dict[str, Any]:
     edits = {column: input[key] for column, key in EDITABLE.items() if input.get(key) is not None}
     if input.get("tags") is not None:
-        edits["tags"] = json.dumps(input["tags"])
+        edits["tags"] = dumps(input["tags"])
     if input.get("config") is not None:
-        config = json.loads(input["config"])
+        config = json_object(input["config"], "config")
         # The client of a fork does not know what the fork inherits.
         is_fork = not input.get("id") and _fork_point(known.name, input) is not None
         edits["config"] = dumps({**json.loads(known.config), **config} if is_fork else config)
     if input.get("summary_metrics") is not None:
-        edits["summary"] = dumps(json.loads(input["summary_metrics"]))  # a missing key was deleted
+        # A missing key was deleted.
+        edits["summary"] = dumps(json_object(input["summary_metrics"], "summaryMetrics"))
         edits["heartbeat_at"] = clock.now()  # tells the search that the summary is new
     return edits
 
@@ -198,7 +201,7 @@ def _update_run_state(connection: Connection, context: Context, input: Input) ->
 
 
 def _existing(connection: Connection, storage_id: str) -> RunRecord:
-    known = runs.get(connection, int(storage_id)) if storage_id.isdigit() else None
+    known = runs.get(connection, row_id(storage_id))
     if known is None:
         raise NotFoundError(f"run {storage_id} does not exist")
     return known
@@ -207,13 +210,13 @@ def _existing(connection: Connection, storage_id: str) -> RunRecord:
 @project.field("run")
 @project.field("bucket")
 def _run(parent: Project, info: Info, *, name: str, missing_ok: bool = True) -> RunRecord | None:
-    return runs.find(info.context.connection, parent.id, name)
+    return info.context.read(runs.find, parent.id, name)
 
 
 @project.field("runs")
 def _runs(parent: Project, info: Info, **wanted: Unpack[Listing]) -> Payload:
     best = _best_run(parent, info, wanted) if wanted.get("first") == 1 else None
-    found = select_runs(_in_project(parent, info, wanted), wanted)
+    found = _in_project(parent, info, wanted)
     if best is not None:
         found = sorted(found, key=lambda run: run.name != best)
     return page(found, **wanted)
@@ -224,12 +227,12 @@ def _best_run(parent: Project, info: Info, wanted: Listing) -> str | None:
 
     Return None for any other query. The summary is not enough: by default it holds a metric's last value.
     """
-    filters = wanted.get("filters")
-    name = run_filters.sweep_of(filters)
-    if name is None or json.loads(filters or "{}") != {"$and": [{"sweep": name}]}:
+    wish = parsed_filter(info.context, wanted.get("filters"))
+    name = run_filters.sweep_of(wish)
+    if name is None or wish.content != {"$and": [{"sweep": name}]}:
         return None
-    sweep = sweeps.find(info.context.connection, name, parent.id)
-    metric = parse_sweep(sweep.config).metric if sweep else None
+    sweep = info.context.read(sweeps.find, name, parent.id)
+    metric = parsed(sweep.config).metric if sweep else None
     if sweep is None or metric is None:
         return None
     if wanted.get("order") != f"{'-' if metric.is_maximized else '+'}summary_metrics.{metric.name}":
@@ -240,21 +243,23 @@ def _best_run(parent: Project, info: Info, wanted: Listing) -> str | None:
 
 @project.field("runCount")
 def _run_count(parent: Project, info: Info, **wanted: Unpack[Listing]) -> int:
-    return len(select_runs(_in_project(parent, info, wanted), wanted))
+    return len(_in_project(parent, info, wanted))
 
 
 def _in_project(parent: Project, info: Info, wanted: Listing) -> Sequence[RunRecord]:
-    """Return the runs of the project, or only those of the one sweep that the filters name."""
-    sweep_name = run_filters.sweep_of(wanted.get("filters"))
+    """Return the runs of the project that match, read from the one sweep that the filters name, if any."""
+    sweep_name = run_filters.sweep_of(parsed_filter(info.context, wanted.get("filters")))
     if sweep_name is None:
-        return info.context.read(runs.of_project, parent.id)
-    sweep = sweeps.find(info.context.connection, sweep_name, parent.id)
-    return info.context.read(runs.of_sweep, sweep.id) if sweep else []
+        return select_runs(info.context, wanted, runs.of_project, parent.id)
+    sweep = info.context.read(sweeps.find, sweep_name, parent.id)
+    return select_runs(info.context, wanted, runs.of_sweep, sweep.id) if sweep else []
 
 
 @run.field("wandbConfig")
 def _wandb_config(parent: RunRecord, _: Info, *, keys: list[str] | None = None) -> Payload:
-    recorded = parent.config_values.get("_wandb") or {}
+    recorded = parent.config_values.get("_wandb")
+    if not isinstance(recorded, dict):
+        return {}
     return {key: value for key, value in recorded.items() if keys is None or key in keys}
 
 

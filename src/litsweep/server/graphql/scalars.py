@@ -3,13 +3,34 @@
 from datetime import UTC, datetime
 
 from ariadne import ScalarType
+from graphql import GraphQLError
 
 from litsweep.server.wire_json import dumps, strict
+from litsweep.sweep.values import is_number, show
 
 json_string = ScalarType("JSONString")
 json_value = ScalarType("JSON", serializer=strict)
 int64 = ScalarType("Int64", serializer=int)
 date_time = ScalarType("DateTime")
+
+
+LARGEST_INT64 = 2**63 - 1
+
+
+@int64.value_parser
+def _int64(value: object) -> int:
+    """Return an integer of 64 bits, which may also be written as a number such as 3.0."""
+    if is_number(value) and -LARGEST_INT64 <= value <= LARGEST_INT64 and int(value) == value:
+        return int(value)
+    raise GraphQLError(f"must be an integer of 64 bits, got {show(value)}")
+
+
+@json_string.value_parser
+def _json_input(value: object) -> str:
+    """Return JSON text, which its reader parses."""
+    if not isinstance(value, str):
+        raise GraphQLError(f"must be JSON in a string, got {show(value)}")
+    return value
 
 
 @json_string.serializer

@@ -4,11 +4,23 @@ from pathlib import Path
 
 from ariadne import SchemaBindable, load_schema_from_path, make_executable_schema
 
-from litsweep.server.artifacts import mutations, queries
+from litsweep.server.artifacts import collection_mutations, mutations, queries
 from litsweep.server.graphql import agents, files, history, projects, runs, scalars, sweeps, viewer
 from litsweep.server.graphql.lenient import LenientSchema
 
-MODULES = (scalars, viewer, projects, sweeps, agents, runs, history, files, queries, mutations)
+MODULES = (
+    scalars,
+    viewer,
+    projects,
+    sweeps,
+    agents,
+    runs,
+    history,
+    files,
+    queries,
+    mutations,
+    collection_mutations,
+)
 
 
 def build_schema() -> LenientSchema:

@@ -1,15 +1,13 @@
 """GraphQL: sweeps."""
 
-import json
-from collections.abc import Sequence
 from typing import Any, Unpack
 
-import yaml
 from ariadne import ObjectType
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
 from litsweep.server import deletion, run_filters, run_states, sweep_states
+from litsweep.server.arguments import json_object, json_value, row_id
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.resolvers import (
@@ -25,10 +23,11 @@ from litsweep.server.graphql.resolvers import (
 )
 from litsweep.server.store import projects, runs, sweeps
 from litsweep.server.store.projects import Project
-from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import AgentRecord, SweepRecord, short_id
+from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps
-from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.parse.yaml_text import as_yaml
 
 mutation = Mutations()
 project = ObjectType("Project")
@@ -44,7 +43,7 @@ project.set_field("sweeps", paged(sweeps.of_project))
 @mutation.field("upsertSweep")
 def _upsert_sweep(_: object, info: Info, *, input: Input) -> Payload:
     """Create a sweep, or with `id` change its config, state or name."""
-    config = parse_sweep(input["config"]) if input.get("config") else None
+    config = parsed(input["config"]) if input.get("config") else None
     with info.context.write() as connection:
         if input.get("id"):
             known = _existing(connection, input["id"])
@@ -88,10 +87,12 @@ def _check_prior_runs(connection: Connection, home: Project, filters: str | None
 
 
 def _from_config(input: Input, config: SweepConfig) -> dict[str, Any]:
+    for name in ("scheduler", "controller"):
+        json_value(input.get(name) or "null", name)
     scheduler = input.get("scheduler") or (dumps(config.scheduler) if config.scheduler else None)
     most = config.max_runs
     return {
-        "config": input["config"],
+        "config": as_yaml(input["config"]),
         "program": config.program,
         "scheduler": scheduler,
         "expected_runs": None if most is None else min(most, sweeps.MAX_EXPECTED_RUNS),
@@ -108,7 +109,7 @@ def _change(connection: Connection, known: SweepRecord, input: Input, config: Sw
 @mutation.field("deleteSweep")
 def _delete_sweep(_: object, info: Info, *, input: Input) -> Payload:
     """Delete a sweep with its runs, their files and artifacts."""
-    doomed = _existing(info.context.connection, input["id"])
+    doomed = info.context.read(_existing, input["id"])
     info.context.close()
     deletion.delete_sweep(info.context.backend, doomed)
     return {"success": True}
@@ -118,7 +119,7 @@ def _delete_sweep(_: object, info: Info, *, input: Input) -> Payload:
 def _enqueue_run(connection: Connection, context: Context, input: Input) -> Payload:
     """Add a run for an external scheduler. The run waits for an agent."""
     known = _existing(connection, input["id"])
-    args = dumps(_wrapped(json.loads(input["config"])))
+    args = dumps(_wrapped(json_object(input["config"], "config")))
     label = input.get("display_name")
     values = {"sweep_id": known.id, "config": args, "args": args, "display_name": label}
     made = run_states.create(connection, known.project_id, short_id(), values)
@@ -132,8 +133,7 @@ def _wrapped(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _existing(connection: Connection, storage_id: str) -> SweepRecord:
-    known = sweeps.get(connection, int(storage_id)) if storage_id.isdigit() else None
-    known = known or sweeps.find(connection, storage_id)
+    known = sweeps.get(connection, row_id(storage_id)) or sweeps.find(connection, storage_id)
     if known is None:
         raise NotFoundError(f"sweep {storage_id} does not exist")
     return known
@@ -143,7 +143,7 @@ def _existing(connection: Connection, storage_id: str) -> SweepRecord:
 def _sweep(
     parent: Project, info: Info, *, sweep_name: str | None = None, id: str | None = None
 ) -> SweepRecord | None:
-    return sweeps.find(info.context.connection, sweep_name or id or "", parent.id)
+    return info.context.read(sweeps.find, sweep_name or id or "", parent.id)
 
 
 @project.field("totalSweeps")
@@ -153,8 +153,7 @@ def _total_sweeps(parent: Project, info: Info) -> int:
 
 @sweep.field("method")
 def _method(parent: SweepRecord, _: Info) -> str | None:
-    method = yaml.safe_load(parent.config).get("method")
-    return str(method) if method else None
+    return str(parsed(parent.config).method)
 
 
 @sweep.field("controllerRunName")
@@ -167,28 +166,29 @@ def _run_count_expected(parent: SweepRecord, _: Info) -> int | None:
     """Return None also for a number that exceeds a double, because clients read it as a double."""
     if parent.expected_runs != sweeps.MAX_EXPECTED_RUNS:
         return parent.expected_runs
-    return sweep_states.expected_runs(parse_sweep(parent.config))
+    return sweep_states.expected_runs(parsed(parent.config))
 
 
 @sweep.field("runs")
 def _runs(parent: SweepRecord, info: Info, **wanted: Unpack[Listing]) -> Payload:
     """Without `first`, return all runs: `wandb sweep --stop` and the agent ask that way."""
-    return whole(select_runs(info.context.read(runs.of_sweep, parent.id), wanted), **wanted)
+    return whole(select_runs(info.context, wanted, runs.of_sweep, parent.id), **wanted)
 
 
 @sweep.field("priorRuns")
 def _prior_runs(parent: SweepRecord, info: Info, **wanted: Unpack[Listing]) -> Payload:
     """Return the runs that `wandb sweep --prior_run` named."""
-    found: Sequence[RunRecord] = []
-    if parent.prior_runs:
-        prior = run_filters.select(info.context.read(runs.of_project, parent.project_id), parent.prior_runs)
-        found = select_runs([run for run in prior if run.sweep_id != parent.id], wanted)
-    return whole(found, **wanted)
+    if not parent.prior_runs:
+        return whole([], **wanted)
+    prior: Listing = {"filters": parent.prior_runs}
+    allowed = {run.id for run in select_runs(info.context, prior, runs.of_project, parent.project_id)}
+    found = select_runs(info.context, wanted, runs.of_project, parent.project_id)
+    return whole([run for run in found if run.id in allowed and run.sweep_id != parent.id], **wanted)
 
 
 @sweep.field("agent")
 def _agent(parent: SweepRecord, info: Info, *, agent_name: str) -> AgentRecord | None:
-    return sweeps.find_agent(info.context.connection, parent.id, agent_name)
+    return info.context.read(sweeps.find_agent, parent.id, agent_name)
 
 
 @sweep.field("agents")

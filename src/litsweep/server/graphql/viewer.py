@@ -47,7 +47,7 @@ def _viewer(_: object, info: Info) -> User:
 @user.field("teams")
 def _teams(parent: User, info: Info) -> dict[str, object]:
     """Return every entity that has a project, because the user may use all of them."""
-    names = dict.fromkeys((parent.entity, *projects.entities(info.context.connection)))
+    names = dict.fromkeys((parent.entity, *info.context.read(projects.entities)))
     return {"edges": [{"node": {"id": name, "name": name}} for name in names]}
 
 

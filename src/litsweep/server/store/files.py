@@ -28,6 +28,9 @@ class FileRecord:
 
 run_files = table("run_files", FileRecord, UniqueConstraint("run_id", "name"))
 
+# Databases limit the number of values in one statement.
+_BATCH = 500
+
 _STORED = (
     select(run_files, blobs.c.size, blobs.c.md5, blobs.c.stored_at)
     .join(blobs)
@@ -89,4 +92,5 @@ def delete_abandoned(connection: Connection, limit: float) -> None:
 
 def delete(connection: Connection, ids: Sequence[int]) -> None:
     """Delete files by id."""
-    connection.execute(run_files.delete().where(run_files.c.id.in_(ids)))
+    for start in range(0, len(ids), _BATCH):
+        connection.execute(run_files.delete().where(run_files.c.id.in_(ids[start : start + _BATCH])))

@@ -36,6 +36,9 @@ class _StreamLine:
 stream_lines = table("stream_lines", _StreamLine, sqlite_with_rowid=False)
 Index("stream_lines_by_step", stream_lines.c.run_id, stream_lines.c.stream, stream_lines.c.step)
 
+# Databases limit the number of values in one statement.
+_BATCH = 500
+
 _PUT = text(
     "INSERT INTO stream_lines (run_id, stream, line, step, body) "
     "VALUES (:run_id, :stream, :line, :step, :body) "
@@ -95,6 +98,25 @@ def tail(connection: Connection, run_id: int, stream: str, n: int) -> Sequence[L
     """Return the last `n` lines, in order."""
     wanted = _LINES.where(_of(run_id, stream)).order_by(stream_lines.c.line.desc()).limit(n)
     return _read(connection, wanted)[::-1]
+
+
+def numbers(connection: Connection, run_id: int, stream: str) -> Sequence[int]:
+    """Return the numbers of all lines, in order."""
+    wanted = select(stream_lines.c.line).where(_of(run_id, stream)).order_by(stream_lines.c.line)
+    return list(connection.scalars(wanted))
+
+
+def numbered(connection: Connection, run_id: int, stream: str, wanted: Sequence[int]) -> Sequence[Line]:
+    """Return the lines with these numbers, which are in order."""
+    batches = (wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH))
+    return [
+        line
+        for batch in batches
+        for line in _read(
+            connection,
+            _LINES.where(_of(run_id, stream), stream_lines.c.line.in_(batch)).order_by(stream_lines.c.line),
+        )
+    ]
 
 
 def by_step(connection: Connection, run_id: int, start: int, stop: int, limit: int | None) -> Sequence[Line]:

@@ -49,9 +49,8 @@ class StoppedBy(StrEnum):
     PERSON = "person"
 
 
-def plain_config(config: str) -> dict[str, Any]:
-    """Return a config, given as JSON text, without W&B's wrapping of each value in `{"value": …}`."""
-    wire: dict[str, Any] = json.loads(config)
+def plain_config(wire: Values) -> dict[str, Any]:
+    """Return a config without W&B's wrapping of each value in `{"value": …}`."""
     return {k: v["value"] if isinstance(v, dict) and "value" in v else v for k, v in wire.items()}
 
 
@@ -137,7 +136,7 @@ class RunRecord:
     @cached_property
     def config_values(self) -> dict[str, Any]:
         """The config without W&B's wrapping of values."""
-        return plain_config(self.config)
+        return plain_config(json.loads(self.config))
 
     @cached_property
     def summary_values(self) -> dict[str, Any]:

@@ -14,7 +14,9 @@ The table has a column for each field of its record. `Annotated` adds what the t
 
     pets = table("pets", PetRecord)
 
-JSON is stored as text, and a time as seconds since 1970 (UTC). Both are the same in every database.
+JSON is stored as text, and a time as seconds since 1970 (UTC). Both are the same in every database. So are
+the limits: columns replace characters that PostgreSQL or UTF-8 does not have, and refuse what is too long or
+too large.
 """
 
 from collections.abc import Mapping
@@ -24,20 +26,83 @@ from functools import cache
 from types import NoneType
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from sqlalchemy import Boolean, Column, Connection, Double, Enum, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Dialect,
+    Double,
+    Enum,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.sql.selectable import Select, TypedReturnsRows
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from litsweep.server.errors import RequestError
+from litsweep.sweep.values import show
 
 T = TypeVar("T")
 
 metadata = MetaData()
 
-_TYPES = {bool: Boolean, float: Double, int: Integer, str: Text}
 _JOINED = object()
 
 PRIMARY_KEY, INDEX, UNIQUE = {"primary_key": True}, {"index": True}, {"unique": True}
 Id = Annotated[int, PRIMARY_KEY]
 Joined = Annotated[T, _JOINED]
+
+
+def storable(text: str) -> str:
+    """Replace what a database cannot store: NUL (PostgreSQL) and lone surrogates (UTF-8)."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
+class StoredText(TypeDecorator[str]):
+    """A text. A column of limited length refuses a longer one."""
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = Text
+    cache_ok = True
+
+    def __init__(self, column: str, length: int | None = None) -> None:
+        super().__init__()
+        self.impl = Text() if length is None else String(length)
+        self.column, self.length = column, length
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text to store or to compare with. Raise RequestError if it is too long."""
+        if value is None:
+            return None
+        if self.length is not None and len(value) > self.length:
+            name = self.column.replace("_", " ")
+            raise RequestError(f"{name}: at most {self.length} characters, got {len(value)}")
+        return storable(value)
+
+
+class StoredInteger(TypeDecorator[int]):
+    """An integer of 32 or 64 bits. A larger one is refused."""
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = Integer
+    cache_ok = True
+
+    def __init__(self, column: str, bits: int = 32) -> None:
+        super().__init__()
+        self.impl = Integer() if bits == 32 else BigInteger()
+        self.column, self.largest = column, 2 ** (bits - 1) - 1
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
+        """Return the integer to store or to compare with. Raise RequestError if it is too large."""
+        if value is not None and not -self.largest <= value <= self.largest:
+            name = self.column.replace("_", " ")
+            raise RequestError(f"{name}: at most {self.largest}, got {show(value)}")
+        return value
 
 
 def table(name: str, record: type, *constraints: SchemaItem, **options: Any) -> Table:
@@ -55,17 +120,29 @@ def _column(name: str, hint: Any, default: object) -> Column[Any]:
     hint, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     (kind,) = set(get_args(hint) or (hint,)) - {NoneType}
     options: dict[str, Any] = {"nullable": hint is not kind, "default": default}
-    parts = []
+    items = []
+    type_: Any = _plain_type(name, kind)
     for extra in extras:
         if isinstance(extra, dict):
             options |= extra
-        elif isinstance(extra, String) and issubclass(kind, StrEnum):
-            parts.append(Enum(kind, native_enum=False, length=extra.length, values_callable=list))
-        else:
-            parts.append(extra)
-    if all(isinstance(part, SchemaItem) for part in parts):  # none of them is a type
-        parts.insert(0, _TYPES[kind]())
-    return Column(name, *parts, **options)
+        elif isinstance(extra, SchemaItem):
+            items.append(extra)
+        elif isinstance(extra, String):
+            type_ = _text_type(name, kind, extra)
+        else:  # BigInteger
+            type_ = StoredInteger(name, bits=64)
+    return Column(name, type_, *items, **options)
+
+
+def _plain_type(name: str, kind: type) -> Any:
+    plain = {bool: Boolean(), float: Double(), int: StoredInteger(name), str: StoredText(name)}
+    return plain.get(kind)
+
+
+def _text_type(name: str, kind: type, text: String) -> Any:
+    if issubclass(kind, StrEnum):
+        return Enum(kind, native_enum=False, length=text.length, values_callable=list)
+    return StoredText(name, text.length)
 
 
 def read_all(

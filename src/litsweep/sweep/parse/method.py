@@ -10,6 +10,9 @@ from litsweep.sweep.parse.section import Section
 from litsweep.sweep.space import Parameter, SearchSpace
 from litsweep.sweep.values import show
 
+MOST_CATEGORIES = 2_000
+"""The largest number of unordered values in a Bayesian search, which has a dimension for each of them."""
+
 
 class Method(StrEnum):
     """How the next config is chosen. `custom` leaves it to a scheduler."""
@@ -73,7 +76,17 @@ def _as_written(top: Section, parameter: Parameter) -> object:
     return entry
 
 
+def _check_bayes(top: Section, space: SearchSpace) -> None:
+    for parameter in space.parameters:
+        distribution = parameter.distribution
+        if MOST_CATEGORIES < distribution.size < math.inf and not distribution.is_ordinal:
+            rule = f"has {distribution.size} unordered values; method: bayes takes at most {MOST_CATEGORIES}"
+            fix = "list numbers in ascending order, or use method: random"
+            top.report.fault(parameter.config_path, rule, "", fix)
+
+
 _CHECKS: Mapping[str, Callable[[Section, SearchSpace], None]] = {
     Method.GRID: _check_grid,
+    Method.BAYES: _check_bayes,
     Method.CUSTOM: _check_custom,
 }

@@ -13,6 +13,7 @@ from litsweep.sweep.values import show
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _NAMING = "write a name there, in quotes if YAML reads it as true, false or null (on, no, ~)"
+_MOST_SHOWN = 20
 _CONDITION = "write for example `momentum: {optimizer: sgd}`"
 
 
@@ -52,7 +53,8 @@ def _parameters(section: Section, path: tuple[str, ...]) -> Iterator[Parameter]:
         if not _NAME.fullmatch(name):
             words = "W&B's schema allows only letters, digits, `_`, `.` and `-`, and no digit at the start"
             section.report.warn(section.path_of(name), f"{words}; W&B cloud accepts the name with a warning")
-        entry = section.section(name, _entry_fix(section.raw(name)))
+        value = section.raw(name)
+        entry = section.section(name, "" if isinstance(value, Mapping) else _entry_fix(value))
         if entry is not None:
             yield from _entry(entry, (*path, name))
 
@@ -68,7 +70,8 @@ def _name_rule(key: object) -> str:
 
 def _entry_fix(value: object) -> str:
     key = "values" if isinstance(value, list) else "value"
-    return f"write `{key}: {write_yaml(value)}` under it"
+    written = "[…]" if isinstance(value, list) and len(value) > _MOST_SHOWN else write_yaml(value)
+    return f"write `{key}: {written}` under it"
 
 
 def _entry(entry: Section, path: tuple[str, ...]) -> Iterator[Parameter]:

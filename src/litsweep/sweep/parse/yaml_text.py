@@ -1,22 +1,77 @@
-"""Reader and writer of YAML 1.1, with the wandb client's loader."""
+"""Reader of sweep configs, as JSON or as YAML 1.1 with the wandb client's rules, and writer of YAML."""
 
+import json
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
+from yaml.composer import Composer
+from yaml.constructor import SafeConstructor
+from yaml.resolver import Resolver
 
 from litsweep.errors import ConfigError, Fault
+from litsweep.sweep.values import is_deeper
+
+MOST_DEPTH = 100
+MOST_VALUES = 250_000
+"""The largest number of values in a config. A value counts again wherever an alias repeats it."""
+
+_SCANNER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without libyaml
+_WRITER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_TOO_DEEP = Fault("YAML", f"is nested too deeply (over {MOST_DEPTH} levels), or contains itself", "", "")
+_TOO_LARGE = Fault("YAML", f"has more than {MOST_VALUES} values", "", "check its aliases (`*name`)")
+
+
+class _NotJSONError(ValueError):
+    """The text is not JSON, or JSON that means something else in YAML."""
 
 
 def read_yaml(text: str, what: str) -> object:
-    """Return the content of a YAML text. Raises ConfigError, with line and column, if it is not YAML."""
+    """Return the content of a JSON or YAML text.
+
+    Raises:
+        ConfigError: the text is neither (with line and column), has a key twice, or is too large.
+    """
     try:
-        repeated = list(_repeated_keys(yaml.compose(text, Loader=yaml.SafeLoader)))
-        content = yaml.safe_load(text)
+        return _read_json(text) if text.lstrip()[:1] == "{" else _read_yaml(text, what)
+    except _NotJSONError:
+        return _read_yaml(text, what)
+    except RecursionError:
+        raise ConfigError(what, [_TOO_DEEP]) from None
+
+
+def _read_json(text: str) -> object:
+    """Read JSON. It has numbers, such as 1e-05, that YAML reads as text. Raise _NotJSONError for YAML."""
+    try:
+        content = json.loads(text, object_pairs_hook=_mapping, parse_constant=_refuse)
+    except ValueError as error:
+        raise _NotJSONError from error
+    if is_deeper(content, MOST_DEPTH):
+        raise RecursionError
+    return content
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise _NotJSONError  # the YAML reader says which key is there twice
+    return content
+
+
+def _refuse(constant: str) -> None:
+    raise _NotJSONError
+
+
+def _read_yaml(text: str, what: str) -> object:
+    try:
+        events = list(_checked(yaml.parse(text, Loader=_SCANNER), what))
+        loader = _Composer(events)
+        node = loader.get_single_node()
+        repeated = list(_repeated_keys(node))
+        content = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
         raise ConfigError(what, [_fault(error)]) from None
-    except RecursionError:
-        raise ConfigError(what, [Fault("YAML", "is nested too deeply, or contains itself", "", "")]) from None
     except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
         # The loader raises these for an explicit tag or a date that it cannot construct.
         fault = Fault("YAML", f"cannot be read ({error})", "", "put the value in quotes")
@@ -24,6 +79,68 @@ def read_yaml(text: str, what: str) -> object:
     if repeated:
         raise ConfigError(what, repeated)
     return content
+
+
+class _Composer(Composer, SafeConstructor, Resolver):
+    """Makes the content of a document from its events."""
+
+    def __init__(self, events: list[yaml.Event]) -> None:
+        Composer.__init__(self)
+        SafeConstructor.__init__(self)
+        Resolver.__init__(self)
+        self._rest = events[::-1]
+
+    def check_event(self, *kinds: type) -> bool:
+        """Return True if the next event is one of these kinds."""
+        return bool(self._rest) and (not kinds or isinstance(self._rest[-1], kinds))
+
+    def peek_event(self) -> yaml.Event:
+        """Return the next event."""
+        return self._rest[-1]
+
+    def get_event(self) -> yaml.Event:
+        """Return the next event and remove it."""
+        return self._rest.pop()
+
+
+def _checked(events: Iterator[yaml.Event], what: str) -> Iterator[yaml.Event]:
+    """Yield the events. Raise ConfigError if the document is too deep or too large, aliases included."""
+    sizes: dict[str | None, int] = {}  # by anchor
+    total = 0
+    opened: list[
+        tuple[str | None, int]
+    ] = []  # anchors of the open collections, each with the total before it
+    for event in events:
+        match event:
+            case yaml.AliasEvent():
+                if any(anchor == event.anchor for anchor, _ in opened):
+                    raise ConfigError(what, [_TOO_DEEP])
+                total += sizes.get(event.anchor, 1)
+            case yaml.ScalarEvent():
+                total += 1
+                sizes[event.anchor] = 1
+            case yaml.CollectionStartEvent():
+                opened.append((event.anchor, total))
+                total += 1
+            case yaml.CollectionEndEvent():
+                anchor, before = opened.pop()
+                sizes[anchor] = total - before
+        if len(opened) > MOST_DEPTH:
+            raise ConfigError(what, [_TOO_DEEP])
+        if total > MOST_VALUES:
+            raise ConfigError(what, [_TOO_LARGE])
+        yield event
+
+
+def as_yaml(text: str) -> str:
+    """Return a JSON text as YAML, so that YAML readers find its numbers. Return any other text as it is."""
+    try:
+        content = _read_json(text) if text.lstrip()[:1] == "{" else None
+    except _NotJSONError:
+        return text
+    return (
+        text if content is None else yaml.dump(content, Dumper=_WRITER, sort_keys=False, allow_unicode=True)
+    )
 
 
 def write_yaml(value: object) -> str:
@@ -43,17 +160,22 @@ def _fault(error: yaml.YAMLError) -> Fault:
     return Fault(where, f"is not YAML ({problem})", "", fix)
 
 
-def _repeated_keys(node: yaml.Node | None) -> Iterator[Fault]:
+def _repeated_keys(root: yaml.Node | None) -> Iterator[Fault]:
     """Yield a fault for each repeated key, of which YAML silently keeps only the last value."""
-    if isinstance(node, yaml.MappingNode):
+    nodes, visited = [root], set[int]()
+    while nodes:
+        node = nodes.pop()
+        if node is None or id(node) in visited or isinstance(node, yaml.ScalarNode):
+            continue
+        visited.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes.extend(reversed(node.value))
+            continue
         seen = set()
-        for key, value in node.value:
+        for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value != "<<":
                 if key.value in seen:
                     where = f"line {key.start_mark.line + 1}, column {key.start_mark.column + 1}"
                     yield Fault(where, f"{key.value} is there twice", "", "keep one of them")
                 seen.add(key.value)
-            yield from _repeated_keys(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            yield from _repeated_keys(item)
+        nodes.extend(value for _, value in reversed(node.value))
