@@ -18,7 +18,7 @@ from pathlib import Path
 from litsweep.server.serve import serve
 from litsweep.server.settings import Settings
 logging.basicConfig(level=logging.INFO)
-serve(Settings(Path(sys.argv[1]), port=int(sys.argv[2])))
+serve(Settings(Path(sys.argv[1]), port=int(sys.argv[2]), database_url=sys.argv[3] or None))
 """
 
 
@@ -28,9 +28,10 @@ class LiveServer:
     `runner` is a command that starts another one, such as `prlimit --nofile=1024`.
     """
 
-    def __init__(self, data_dir: Path, runner: Sequence[str] = ()) -> None:
+    def __init__(self, data_dir: Path, database_url: str = "", runner: Sequence[str] = ()) -> None:
         self.data_dir = data_dir
         self.runner = runner
+        self._database_url = database_url
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data_dir.with_name("server.log")
@@ -49,7 +50,15 @@ class LiveServer:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self.runner, sys.executable, "-c", SERVE, str(self.data_dir), str(self.port)],
+                [
+                    *self.runner,
+                    sys.executable,
+                    "-c",
+                    SERVE,
+                    str(self.data_dir),
+                    str(self.port),
+                    self._database_url,
+                ],
                 stdout=log,
                 stderr=log,
             )

@@ -1,5 +1,6 @@
 """Faults around an agent: invalid answers, a stop at a bad moment, folders that vanish."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -7,11 +8,15 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from litsweep.launch import disk
-from litsweep.launch.protocol import AgentApi, SweepPath, UnreachableError
+from litsweep.launch.protocol import AgentApi, Command, SweepPath, UnreachableError
+from litsweep.launch.runner import Runner
+from litsweep.sweep.contract import Failure, Variable
 from tests.launch.conftest import MakeBench
 
 # The SIGTERM comes while the server chooses a config, before there is a run to pass it on to.
@@ -145,3 +150,28 @@ def test_a_failure_is_the_one_that_the_run_reported_itself(bench: MakeBench, age
     made = bench(REPORTS_ONCE)
     made.launch(agents=1, count=2, agent=agent)
     assert sorted(run["summary"]["failure"] for run in made.runs()) == ["diverged", "error"]
+
+
+def test_the_output_of_a_run_that_ends_during_its_start_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine a forked run prints its error before its agent goes on."""
+    output = tmp_path / "log"
+    output.write_text("an earlier run\n")
+    monkeypatch.setenv(Variable.FAILURE_FILE, str(tmp_path / "failure"))
+
+    def fails_at_once(self: Runner, how: object, environ: object) -> int:
+        if pid := os.fork():
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            return pid
+        with output.open("a") as log:
+            log.write("Traceback (most recent call last):\nModuleNotFoundError: No module named 'a'\n")
+        os._exit(1)
+
+    monkeypatch.setattr(Runner, "_exec", fails_at_once)
+    monkeypatch.setattr(Runner, "_warm_parent", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    api: Any = SimpleNamespace(command=lambda: None, path=SweepPath("e", "p", "s"))
+    end = Runner(api, tmp_path, output).start(Command("run", "r", "train.py", {})).poll()
+    assert end is not None and end.failure is Failure.CONFIG
+    assert "an earlier run" not in end.tail

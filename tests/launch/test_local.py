@@ -227,3 +227,79 @@ def test_programs_that_start_no_run_close_the_slot(bench: MakeBench, agent: str)
     assert "it has to call wandb.init" in slot.reason and "worked" in slot.reason
     found = [(run["state"], run["summary"]["failure"]) for run in made.runs()]
     assert found == [("finished", "unreported")] * 3 and not made.left_over()
+
+
+def test_an_outage_of_the_server_loses_no_agent_and_no_run(bench: MakeBench, server: LiveServer) -> None:
+    """Meanwhile an agent dies with its run and starts again, and the run of the other one dies."""
+    made = bench(MOODY, run_cap=3)
+    wait = made.folder / "wait"
+    wait.touch()
+    with launched(made, "2", count=3) as launcher:
+        wait_until(lambda: len(runs_of(made)) == 2 and made.states()["running"] == 2)
+        before = {run["name"] for run in made.runs()}
+        agent, other = agents_of(made)
+        (run,) = children(other)
+        server.kill()
+        os.kill(agent, signal.SIGKILL)
+        os.kill(run, signal.SIGKILL)
+        wait_until(lambda: sum(log.read_text().count("trying again") for log in made.logs()) >= 2)
+        server.start()
+        wait.unlink()
+        assert launcher.communicate(timeout=60)[0] == "0\n"
+    assert made.states() == {"finished": 3}
+    assert {run["name"] for run in made.runs()} > before
+    assert starts(made) == 3 + 2
+    assert made.left_over() == []
+
+
+@pytest.mark.slow
+def test_a_stock_agent_that_starts_during_an_outage_is_started_again(
+    bench: MakeBench, server: LiveServer
+) -> None:
+    made = bench(run_cap=2)
+    with launched(made, "1", agent="stock") as launcher:
+        wait_until(lambda: [pid for pid in made.left_over() if b"wandb\0agent" in cmdline(pid)])
+        server.kill()  # the agent has just started, and needs a second before it asks the server
+        wait_until(lambda: "before it had a run; starting another" in made.logs()[0].read_text(), 120)
+        server.start()
+        assert launcher.communicate(timeout=120)[0] == "0\n"
+    assert made.states() == {"finished": 2}
+
+
+@pytest.mark.slow
+def test_ctrl_c_twice_ends_the_run_of_a_stock_agent(bench: MakeBench) -> None:
+    """A plain script that dies of SIGTERM reports nothing. Its run does not stay `running`."""
+    made = bench(MOODY, run_cap=2)
+    (made.folder / "wait").touch()
+    with launched(made, "1", agent="stock") as launcher:
+        wait_until(lambda: made.states()["running"] == 1)
+        for _ in range(2):
+            launcher.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        assert launcher.communicate(timeout=40)[0] == "0\n"
+    assert made.states() == {"preempted": 1}
+    assert made.left_over() == []
+    (made.folder / "wait").unlink()
+    assert made.launch(agents=2).exit_code == 0
+    assert made.states() == {"finished": 2}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [b"litsweep.launch.stock", b"wandb\0agent", b"train.py"])
+def test_the_death_of_a_young_stock_agent_or_its_program_is_reported_at_once(
+    bench: MakeBench, victim: bytes
+) -> None:
+    """Before the agent's log names the run, five seconds after its start."""
+    made = bench(MOODY, run_cap=1)
+    (made.folder / "wait").touch()
+    with launched(made, "1", agent="stock") as launcher:
+        wait_until(lambda: made.states()["running"] == 1)
+        (first,) = made.runs()
+        time.sleep(1)  # until the agent has seen the process
+        pids = [pid for pid in made.left_over() if victim in cmdline(pid)]
+        os.kill(pids[0], signal.SIGKILL)
+        wait_until(lambda: made.states()["running"] == 0, seconds=25)
+        (made.folder / "wait").unlink()
+        assert launcher.communicate(timeout=60)[0] == "0\n"
+    (run,) = made.runs()
+    assert (run["name"], run["state"]) == (first["name"], "finished")

@@ -1,5 +1,6 @@
 """A temporary PostgreSQL server, if its programs are installed."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -43,6 +44,13 @@ class Postgres:
         subprocess.run(command, user=self._user, check=True, capture_output=True, cwd=self._folder)
 
     def start(self) -> None:
+        """Start, also after `kill`. The processes of the killed server need a moment to leave the data."""
+        deadline = time.monotonic() + 60
+        while not self._starts():
+            assert time.monotonic() < deadline, "PostgreSQL did not start"
+            time.sleep(0.2)
+
+    def _starts(self) -> bool:
         command = [str(self._programs / "postgres"), "-D", self._data, "-k", str(self._folder)]
         self._process = subprocess.Popen(
             [*command, "-p", str(self._port), "-h", "127.0.0.1"],
@@ -50,36 +58,51 @@ class Postgres:
             stderr=subprocess.DEVNULL,
             cwd=self._folder,
         )
-        _wait(self._port, self._process)
+        while self._process.poll() is None:
+            if self._answers():
+                return True
+            time.sleep(0.05)
+        return False
+
+    def _answers(self) -> bool:
+        """Return True if it executes queries; it listens before that."""
+        import psycopg
+
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.url, connect_timeout=5):
+            return True
+        return False
+
+    def kill(self) -> None:
+        """End the postmaster as a power cut would: `kill -9`."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
 
     def stop(self) -> None:
         """End it at once, with its clients' connections."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait()
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait()
 
     def remove(self) -> None:
         shutil.rmtree(self._folder)
 
 
 @contextmanager
-def running(programs: Path) -> Iterator[str]:
-    """Start a server without data on a free port. Return its SQLAlchemy URL."""
+def started(programs: Path) -> Iterator[Postgres]:
+    """Start a server without data. Stop it at the end of the block."""
     server = Postgres(programs)
     try:
         server.start()
-        yield server.url
+        yield server
     finally:
         server.stop()
         server.remove()
 
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
-    while process.poll() is None and time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                time.sleep(0.3)  # it listens before it can answer
-                return
-        time.sleep(0.05)
-    raise AssertionError("PostgreSQL did not start")
+@contextmanager
+def running(programs: Path) -> Iterator[str]:
+    """Start a server without data on a free port. Return its SQLAlchemy URL."""
+    with started(programs) as server:
+        yield server.url

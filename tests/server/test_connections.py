@@ -26,7 +26,9 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """Return a server that waits one second instead of its usual times."""
     folder = tmp_path_factory.mktemp("impatient")
     (folder / "sitecustomize.py").write_text(IMPATIENT)
-    server = LiveServer(folder / "server", ["env", f"PYTHONPATH={folder}:{os.environ.get('PYTHONPATH', '')}"])
+    server = LiveServer(
+        folder / "server", runner=["env", f"PYTHONPATH={folder}:{os.environ.get('PYTHONPATH', '')}"]
+    )
     server.start()
     yield server
     server.stop()

@@ -43,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     data_dir = tmp_path_factory.mktemp("disk") / "server"
     data_dir.mkdir()
     (data_dir / "api_key").write_text(KEY)
-    live = LiveServer(data_dir, [*IN_NAMESPACE, "sh", "-c", MOUNT, str(data_dir), KEY])
+    live = LiveServer(data_dir, runner=[*IN_NAMESPACE, "sh", "-c", MOUNT, str(data_dir), KEY])
     live.start()
     live.graphql(UPSERT_RUN, name="a", project="p", entity="local", config="{}")
     yield live

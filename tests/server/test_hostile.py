@@ -164,7 +164,9 @@ def attack(server: LiveServer, case: Case, size: Size) -> None:
 @pytest.fixture(scope="module")
 def narrow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """Return a server that may open 1,024 files."""
-    server = LiveServer(tmp_path_factory.mktemp("narrow") / "server", ["prlimit", "--nofile=1024:1024"])
+    server = LiveServer(
+        tmp_path_factory.mktemp("narrow") / "server", runner=["prlimit", "--nofile=1024:1024"]
+    )
     server.start()
     yield server
     server.stop()

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from litsweep.cli import backup, best, check, delete, env, jobs, launch, run, scheduler, serve
+from litsweep.cli import backup, best, check, delete, env, jobs, launch, run, scheduler, serve, watch
 
-COMMANDS = (run, serve, env, check, launch, jobs, best, backup, delete, scheduler)
+COMMANDS = (run, serve, env, check, launch, jobs, watch, best, backup, delete, scheduler)
 
 
 def execute(argv: Sequence[str] | None) -> int:

@@ -19,6 +19,7 @@ from litsweep.cli.launch import show_failures
 from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_json, add_port, default_data_dir, write_json
 from litsweep.cli.progress import Progress
 from litsweep.cli.server_address import ServerAddress
+from litsweep.cli.server_keeper import ServerKeeper, kept_alive
 from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError, count
 from litsweep.launch.launcher import positive
@@ -59,10 +60,13 @@ def execute(args: argparse.Namespace) -> int:
     if uses_pipeline(config):
         check_parameters(args.config, config)
     data_dir = args.data_dir.expanduser()
-    with shared_server(data_dir, args.port) as server:
+    with shared_server(data_dir, args.port) as server, kept_alive(server, data_dir) as keeper:
         _warn_of_other_server(server, data_dir)
         server.use()
-        return _run_sweep(create_sweep(args.config, config), server, args)
+        try:
+            return _run_sweep(create_sweep(args.config, config), server, keeper, args)
+        except LitsweepError as error:
+            raise LitsweepError(keeper.failure or str(error)) from error
 
 
 def _warn_of_other_server(server: ServerAddress, data_dir: Path) -> None:
@@ -100,7 +104,7 @@ def _check_name(kind: str, name: str) -> None:
         raise LitsweepError(f"{kind}: must be a name without {' '.join(banned)}, got {name!r}; {fix}")
 
 
-def _run_sweep(sweep: str, server: ServerAddress, args: argparse.Namespace) -> int:
+def _run_sweep(sweep: str, server: ServerAddress, keeper: ServerKeeper, args: argparse.Namespace) -> int:
     errors = Console(stderr=True)
     errors.print(f"Sweep {sweep} on {count(args.agents, 'agent')}", highlight=False)
     page = server.page("/{}/{}/sweeps/{}".format(*map(quote, sweep.split("/"))))
@@ -108,7 +112,9 @@ def _run_sweep(sweep: str, server: ServerAddress, args: argparse.Namespace) -> i
     options = LaunchOptions.of(args, gpus="none", max_consecutive_failures=failures_allowed())
     watch = SweepWatch(sweep)
     with Progress(watch, errors, args.count, args.agents) as progress:
-        outcome = launch(sweep, options, progress)
+        outcome = launch(sweep, options, progress, fault=lambda: keeper.failure)
+    if keeper.failure:
+        raise LitsweepError(keeper.failure)
     show_failures(outcome)
     result = result_of(watch.read())
     shown = show_result(result)

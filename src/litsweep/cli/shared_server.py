@@ -40,7 +40,7 @@ def shared_server(data_dir: Path, port: int | None) -> Iterator[ServerAddress]:
             fcntl.flock(users, fcntl.LOCK_SH)  # waits while another command starts or ends the server
         server = running_server(data_dir)
         if server is None:
-            server = _start(data_dir, port, users)
+            server = start_server(data_dir, port, users)
             show_other_port(port, server.url)
         elif port and urlsplit(server.url).port != port:
             raise LitsweepError(
@@ -74,7 +74,8 @@ def _shared_process(data_dir: Path, users: TextIO) -> int | None:
     return info.pid if info and users.read().strip() == str(info.pid) else None
 
 
-def _start(data_dir: Path, port: int | None, users: TextIO) -> ServerAddress:
+def start_server(data_dir: Path, port: int | None, users: TextIO) -> ServerAddress:
+    """Start the server and note its process in the file `users`. Return its address once it answers."""
     log = data_dir / "server.log"
     flags = ["--data-dir", str(data_dir), "--log", str(log)]
     if port is not None:
@@ -120,8 +121,19 @@ def _stop(pid: int, data_dir: Path) -> None:
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
-        while server_info(data_dir) is not None:
+        while server_info(data_dir) is not None and is_alive(pid):
             if time.monotonic() > deadline:
                 os.kill(pid, signal.SIGKILL)
                 return
             time.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    """Return True if the process has not ended. A child of this process that has ended is reaped."""
+    with contextlib.suppress(ChildProcessError):
+        return os.waitpid(pid, os.WNOHANG) == (0, 0)
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, PermissionError):  # PermissionError: another user's process has the number
+        return False
+    return True

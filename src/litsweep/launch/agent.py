@@ -26,6 +26,7 @@ from litsweep.errors import LitsweepError
 from litsweep.launch.disk import cleaner_for
 from litsweep.launch.link import FailureStreak, LineSocket, Link, Message, Unsupervised
 from litsweep.launch.options import LaunchOptions
+from litsweep.launch.patience import patiently
 from litsweep.launch.protocol import AgentApi, Command, SweepGoneError, UnreachableError, connect
 from litsweep.launch.retry import Retries
 from litsweep.launch.runner import Runner, RunProcess
@@ -34,6 +35,7 @@ from litsweep.lifetime import die_with_parent
 from litsweep.sweep.contract import ExitCode, Failure, Variable
 
 HEARTBEAT_SECONDS = 5.0
+LAST_REPORT_SECONDS = 10.0  # the time in which an agent that leaves repeats its last report
 FIRST_WAIT_SECONDS = 0.25  # wait of an idle agent without a run; doubles up to the heartbeat
 
 log = logging.getLogger("litsweep.agent")
@@ -64,7 +66,7 @@ class Agent:
     def run(self) -> str:
         """Work until the sweep is done or an order to leave comes. Return why the agent left."""
         self._listen()
-        self._id = self._register()
+        self._register()
         while self._run or not self._leaving:
             self._obey_orders()
             self._announce_preemption()
@@ -103,17 +105,23 @@ class Agent:
 
     def _announce_preemption(self) -> None:
         """Report the preemption of the run, because its own client may end before it can do so."""
-        if self._preempted_run:
-            try:
-                self._api.preempting(self._preempted_run)
-            except LitsweepError as error:
-                log.warning("cannot report that run %s is preempted: %s", self._preempted_run, error)
+        if run_id := self._preempted_run:
             self._preempted_run = ""
+            announce_preemption(self._api, run_id)
 
-    def _register(self) -> str:
+    def _register(self) -> None:
+        """Register the agent, unless an order to leave comes before the server answers."""
         host = socket.gethostname()
         slot = os.environ.get(Variable.SLOT, "").rpartition(":")[2]
-        return self._api.register(f"{host}:{slot}" if slot else host)
+        name = f"{host}:{slot}" if slot else host
+        try:
+            self._id = patiently(lambda: self._api.register(name), self._is_leaving)
+        except UnreachableError:
+            if not self._leaving:
+                raise
+
+    def _is_leaving(self) -> bool:
+        return bool(self._leaving)
 
     def _obey_orders(self) -> None:
         try:
@@ -145,9 +153,9 @@ class Agent:
         self._obey_orders()
 
     def _has_reported(self, run_id: str) -> bool:
-        """Return True if the run has reached the server, or if the server does not answer."""
+        """Return True if the run has reached the server, or if nobody can say."""
         try:
-            return self._api.has_started(run_id)
+            return patiently(lambda: self._api.has_started(run_id), self._is_leaving)
         except LitsweepError as error:
             log.warning("cannot find out whether run %s has started a W&B run: %s", run_id, error)
             return True
@@ -205,9 +213,9 @@ class Agent:
 
     def _start(self, command: Command) -> None:
         self._may_take = False
+        self._link.send(event="started", run=command.run_id)  # first: the run is retried if the agent dies
         self._run = self._runner.start(command)
         log.info("run %s started, pid %d", command.run_id, self._run.pid)
-        self._link.send(event="started", run=command.run_id, pid=self._run.pid)
         if self._is_terminated:  # by a SIGTERM during the start
             self._preempt()
 
@@ -225,6 +233,15 @@ class Agent:
         select.select(wanted, [], [], timeout)
         with contextlib.suppress(BlockingIOError):
             os.read(self._wakeup, 4096)
+
+
+def announce_preemption(api: AgentApi, run_id: str) -> None:
+    """Report that the run is preempted. Repeats that for a while if the server does not answer."""
+    until = time.monotonic() + LAST_REPORT_SECONDS
+    try:
+        patiently(lambda: api.preempting(run_id), lambda: time.monotonic() > until)
+    except LitsweepError as error:
+        log.warning("cannot report that run %s is preempted: %s", run_id, error)
 
 
 def _ignore(signum: int, frame: FrameType | None) -> None:
@@ -247,7 +264,7 @@ def run_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) -
         os.set_inheritable(args.supervisor, False)
         supervisor = LineSocket(socket.socket(fileno=args.supervisor))
     try:
-        api = connect(args.sweep)
+        api = patiently(lambda: connect(args.sweep)) if supervisor else connect(args.sweep)
         options = LaunchOptions(keep_checkpoints=args.keep_checkpoints, environ=os.environ)
         own = Unsupervised(
             FailureStreak(args.max_consecutive_failures),

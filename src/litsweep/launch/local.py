@@ -23,13 +23,14 @@ from litsweep.launch.failure import RunEnd
 from litsweep.launch.launcher import Display, Flag, Launcher, View, positive
 from litsweep.launch.link import Message, end_of
 from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, log_folder
-from litsweep.launch.protocol import AgentApi, client_environment, connect
-from litsweep.launch.retry import Retries
+from litsweep.launch.protocol import AgentApi, UnreachableError, client_environment, connect
+from litsweep.launch.retry import Retries, warn_of_unrecorded
 from litsweep.launch.slot import SlotAgent
 from litsweep.launch.variables import kill_delay
 from litsweep.sweep.contract import Failure
 
 LOOP_SECONDS = 0.25
+RECORD_SECONDS = 1.0  # between two attempts to record the end of a run while the server does not answer
 GRACE_SECONDS = 30.0  # after the kill delay, for the agents' last reports
 
 log = logging.getLogger("litsweep.launch")
@@ -62,10 +63,12 @@ def launch(
     options: LaunchOptions,
     display: Display | None = None,
     driver: Callable[[], str] = listed_by_driver,
+    fault: Callable[[], str] = str,
 ) -> LaunchOutcome:
     """Run `sweep` (ENTITY/PROJECT/ID) on the slots of `options`. Return when all have ended.
 
-    `display` gets the slots' views a few times a second. `driver` lists the GPUs like `nvidia-smi -L`. In the
+    `display` gets the slots' views a few times a second. `driver` lists the GPUs like `nvidia-smi -L`. If
+    `fault` returns a reason, the launch cannot continue: it ends as after a second SIGINT. In the
     main thread the first SIGINT finishes the running runs, the second ends them gracefully, the third kills
     them. SIGTERM and SIGHUP begin with the second step. No process is left behind in any case. Raises
     LitsweepError if the sweep or the key is missing, or if the options do not fit the machine.
@@ -78,17 +81,25 @@ def launch(
     options = replace(options, environ=environ)
     launch_id = uuid.uuid4().hex[:12]
     agents = [SlotAgent(s, sweep, options, launch_id, logs / f"slot-{s.index}.log") for s in slots]
-    return Supervisor(agents, api, options, display).run()
+    return Supervisor(agents, api, options, display, fault).run()
 
 
 class Supervisor:
     """Keeps the agents alive and decides which of them may take a run."""
 
     def __init__(
-        self, agents: list[SlotAgent], api: AgentApi, options: LaunchOptions, display: Display | None
+        self,
+        agents: list[SlotAgent],
+        api: AgentApi,
+        options: LaunchOptions,
+        display: Display | None,
+        fault: Callable[[], str],
     ) -> None:
         self._agents = agents
+        self._fault = fault
         self._retries = Retries(api)
+        self._unrecorded: list[RunEnd] = []
+        self._record_at = 0.0
         self._cleaner = cleaner_for(api.path, options)
         self._min_free_gb = options.min_free_gb
         self._left_to_start = options.count
@@ -105,20 +116,24 @@ class Supervisor:
             try:
                 while any(agent.fileno() is not None or agent.is_open for agent in self._agents):
                     self._step()
+                self._record_last_ends()
             finally:
                 for agent in self._agents:
-                    agent.kill()
+                    self._kill(agent)
                 self._cleaner.finish()
         self._show()
         return LaunchOutcome(tuple(agent.view() for agent in self._agents), self._killed, self._error)
 
     def _step(self) -> None:
+        if self._interrupts < 2 and self._fault():
+            self._interrupt(signal.SIGTERM, None)
         for agent in self._agents:
             if not self._is_ending:
                 agent.start()
             elif agent.fileno() is None and agent.is_open:
                 agent.state = SlotState.DONE
         self._listen()
+        self._record_ends()
         self._grant_runs()
         self._cleaner.step()
         if time.monotonic() > self._deadline:
@@ -163,13 +178,38 @@ class Supervisor:
 
     def _run_ended(self, agent: SlotAgent, end: RunEnd) -> None:
         self._cleaner.run_ended()
-        if self._retries.record(end):
-            self._return_permission()
+        self._unrecorded.append(end)
         if end.failure is Failure.CONFIG:
             self._error = self._error or end.tail
         elif agent.streak.is_over:
             log.warning("slot %d closes", agent.index)
             agent.close(agent.streak.reason(end))
+
+    def _record_ends(self) -> None:
+        """Record the runs' ends on the server. While it does not answer, they wait for the next attempt."""
+        while self._unrecorded and time.monotonic() >= self._record_at:
+            end = self._unrecorded[0]
+            try:
+                is_retried = self._is_run_again(end) or self._retries.record(end)
+            except UnreachableError as error:
+                self._record_at = time.monotonic() + RECORD_SECONDS
+                log.debug("the end of run %s waits: %s", end.run_id, error)
+                return
+            self._unrecorded.pop(0)
+            if is_retried:
+                self._return_permission()
+
+    def _is_run_again(self, end: RunEnd) -> bool:
+        """Return True if another agent already runs a lost run, although the end could not be recorded."""
+        return any(agent.run == end.run_id for agent in self._agents)
+
+    def _record_last_ends(self) -> None:
+        until = time.monotonic() + GRACE_SECONDS
+        while self._unrecorded and time.monotonic() < until and not (self._fault() or self._killed):
+            self._record_ends()
+            time.sleep(LOOP_SECONDS if self._unrecorded else 0)
+        for end in self._unrecorded:
+            warn_of_unrecorded(end, "the server does not answer")
 
     def _return_permission(self) -> None:
         """Allow a replacement for a run that never started or will be retried."""
@@ -189,7 +229,7 @@ class Supervisor:
                 agent.leave("the launch is ending")
             elif self._left_to_start is None or self._left_to_start > 0:
                 self._grant_run(agent)
-            elif not any(other.is_busy for other in self._agents):
+            elif not self._unrecorded and not any(other.is_busy for other in self._agents):
                 agent.leave("all runs are done")
 
     def _grant_run(self, agent: SlotAgent) -> None:
@@ -234,11 +274,15 @@ class Supervisor:
 
     def _kill_all(self) -> None:
         for agent in self._agents:
-            run = agent.run
-            agent.kill()
-            self._killed |= run is not None
-            if run:
-                self._retries.report_killed(run)
-            agent.run = None
+            self._killed |= agent.run is not None
+            self._kill(agent)
             if agent.is_open:
                 agent.state = SlotState.DONE
+
+    def _kill(self, agent: SlotAgent) -> None:
+        """Kill an agent with all its processes, and report the end of its run."""
+        run = agent.run
+        agent.kill()
+        agent.run = None
+        if run:
+            self._retries.report_killed(run)

@@ -67,6 +67,13 @@ def marked_roots(*marks: str) -> list[int]:
     return [pid for pid in sorted(found) if not {int(parent) for parent in _status_of(pid)[1:2]} & found]
 
 
+def values_of(name: str, *marks: str) -> set[str]:
+    """Return the values that a variable has in the initial environments of the `marked` processes."""
+    prefix = f"{name}=".encode()
+    entries = {entry for pid in marked(*marks) for entry in _environment_of(pid)}
+    return {entry.removeprefix(prefix).decode() for entry in entries if entry.startswith(prefix)}
+
+
 def _environment_of(pid: int) -> set[bytes]:
     try:
         entries = set(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))

@@ -50,17 +50,28 @@ class SweepGoneError(LitsweepError):
 
 
 class UnreachableError(LitsweepError):
-    """The server did not answer. A later attempt may succeed."""
+    """The server did not answer. A later attempt may succeed.
+
+    `is_answer` is True if the server did answer, with an error that may be final.
+    """
+
+    def __init__(self, message: str, is_answer: bool = False) -> None:
+        super().__init__(message)
+        self.is_answer = is_answer
 
 
-def no_sweep(sweep: str, server: str | None = None) -> LitsweepError:
+class NoSweepError(LitsweepError):
+    """The server has no such sweep."""
+
+
+def no_sweep(sweep: str, server: str | None = None) -> NoSweepError:
     """Return the error for a sweep that does not exist."""
     if sweep.endswith((".yaml", ".yml")):
-        return LitsweepError(
+        return NoSweepError(
             f"{sweep} is a file, not a sweep; `litsweep run {sweep}` creates and runs its sweep"
         )
     fix = "write ENTITY/PROJECT/ID as `wandb sweep` printed it; `litsweep status` lists the sweeps"
-    return LitsweepError(f"there is no sweep {sweep}: {fix}{f' of {server}' if server else ''}")
+    return NoSweepError(f"there is no sweep {sweep}: {fix}{f' of {server}' if server else ''}")
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,7 @@ class GraphqlApi:
     def _call(self, query: str, **variables: Any) -> dict[str, Any]:
         body = self._post(f"{self.base_url}/graphql", {"query": query, "variables": variables})
         if body.get("errors"):
-            raise UnreachableError(f"{self.base_url}: {body['errors'][0].get('message')}")
+            raise UnreachableError(f"{self.base_url}: {body['errors'][0].get('message')}", is_answer=True)
         if not isinstance(body.get("data"), dict):
             raise UnreachableError(f"{self.base_url} answered without data")
         return dict(body["data"])

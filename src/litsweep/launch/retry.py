@@ -5,7 +5,7 @@ import signal
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.failure import RunEnd
-from litsweep.launch.protocol import AgentApi
+from litsweep.launch.protocol import AgentApi, UnreachableError
 from litsweep.sweep.contract import ATTEMPTS, FAILURE, ExitCode, Failure, RunState
 
 MAX_ATTEMPTS = 3
@@ -27,9 +27,14 @@ class Retries:
     def __init__(self, api: AgentApi) -> None:
         self._api = api
         self._attempts: dict[str, int] = {}  # a restarted program overwrites the summary's count
+        self._begun: dict[RunEnd, int] = {}  # ends that were not recorded in full, with their attempts
 
     def record(self, end: RunEnd) -> bool:
-        """Record the end on the server. Return True if any agent will try the run again."""
+        """Record the end on the server. Return True if any agent will try the run again.
+
+        Raises UnreachableError if the server does not answer. The end may then be recorded in part; another
+        call with the same end completes it.
+        """
         try:
             if end.is_preempted:
                 # Its client may have been killed before it could report the end.
@@ -38,7 +43,9 @@ class Retries:
                 return True
             return end.failure is not None and self._record(end, end.failure)
         except LitsweepError as error:
-            log.warning("cannot record that run %s ended by %s: %s", end.run_id, end.failure, error)
+            if isinstance(error, UnreachableError) and not error.is_answer:
+                raise
+            warn_of_unrecorded(end, error)
             return False
 
     def requeue_crashed(self) -> None:
@@ -60,13 +67,25 @@ class Retries:
 
     def _record(self, end: RunEnd, failure: Failure) -> bool:
         summary = self._api.summary(end.run_id)
-        attempts = max(int(summary.get(ATTEMPTS, 1)), self._attempts.get(end.run_id, 1))
+        counted = max(int(summary.get(ATTEMPTS, 1)), self._attempts.get(end.run_id, 1))
+        is_repeated, attempts = end in self._begun, self._begun.setdefault(end, counted)
         self._attempts[end.run_id] = attempts + 1
-        if failure in _RETRIED and attempts < MAX_ATTEMPTS:
+        is_retried = failure in _RETRIED and attempts < MAX_ATTEMPTS
+        if is_retried and not (is_repeated and self._waits(end.run_id)):
             self._api.update_summary(end.run_id, {**summary, ATTEMPTS: attempts + 1})
             self._api.requeue(end.run_id)
-            return True
-        named = summary.get(FAILURE) or failure
-        self._api.update_summary(end.run_id, {**summary, FAILURE: named, ATTEMPTS: attempts})
-        self._api.end(end.run_id, _exit_code(failure))
-        return False
+        elif not is_retried:
+            named = summary.get(FAILURE) or failure
+            self._api.update_summary(end.run_id, {**summary, FAILURE: named, ATTEMPTS: attempts})
+            self._api.end(end.run_id, _exit_code(failure))
+        del self._begun[end]
+        return is_retried
+
+    def _waits(self, run_id: str) -> bool:
+        """Return True if the run is back in the sweep: the answer to its `requeue` was lost."""
+        return self._api.run(run_id).get("state") in (RunState.PENDING, RunState.PREEMPTED)
+
+
+def warn_of_unrecorded(end: RunEnd, error: object) -> None:
+    """Log that the end of a run could not be recorded."""
+    log.warning("cannot record that run %s ended by %s: %s", end.run_id, end.failure, error)

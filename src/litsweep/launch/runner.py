@@ -15,6 +15,7 @@ from litsweep.launch import process
 from litsweep.launch.command import Invocation, invocation
 from litsweep.launch.failure import TAIL_BYTES, RunEnd, classify, host_memory_kills, last_lines, output_from
 from litsweep.launch.fresh import detach_from_parent, flush
+from litsweep.launch.patience import patiently
 from litsweep.launch.protocol import AgentApi, Command
 from litsweep.launch.variables import kill_delay
 from litsweep.launch.warm import WarmParent
@@ -26,15 +27,18 @@ log = logging.getLogger("litsweep.agent")
 class RunProcess:
     """The process of a run. `pid` leads the session of all its processes.
 
+    `start` is the size of the log, and `memory_kills` the number of kills for memory, before the run.
     `is_unwanted` is True once the search or the end of the sweep ends the run. Its result is then ignored.
     """
 
-    def __init__(self, run_id: str, pid: int, output: Path) -> None:
+    def __init__(
+        self, run_id: str, pid: int, output: Path, start: int = 0, memory_kills: int | None = None
+    ) -> None:
         self.run_id = run_id
         self.pid = pid
         self._output = output
-        self._start = _size(output)
-        self._memory_kills = host_memory_kills()
+        self._start = start
+        self._memory_kills = host_memory_kills() if memory_kills is None else memory_kills
         self._is_asked = False
         self.is_unwanted = False
         self._preempted = False
@@ -106,7 +110,7 @@ class Runner:
 
     def __init__(self, api: AgentApi, cwd: Path, output: Path) -> None:
         self._api = api
-        self._template = api.command()
+        self._template = patiently(api.command)
         self._cwd = cwd
         self._output = output
         self._warm: WarmParent | None = None
@@ -122,8 +126,9 @@ class Runner:
         how = invocation(self._template, command.program, args, params.with_suffix(".json"), environ)
         Path(environ[Variable.FAILURE_FILE]).unlink(missing_ok=True)
         parent = self._warm_parent(how, environ)
+        before = _size(self._output), host_memory_kills()  # a run may end before the next line
         pid = parent.fork(how.script, environ) if parent and how.script else self._exec(how, environ)
-        return RunProcess(command.run_id, pid, self._output)
+        return RunProcess(command.run_id, pid, self._output, *before)
 
     def _environment(self, run_id: str) -> dict[str, str]:
         path = self._api.path

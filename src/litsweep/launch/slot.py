@@ -33,8 +33,10 @@ class SlotAgent:
         self.streak = FailureStreak(options.max_consecutive_failures)
         self.done = self.failed = 0
         self.reason = ""
+        self._ended: set[str] = set()
         self._slot = slot
         self._mark = f"{Variable.SLOT}={launch_id}:{slot.index}"
+        self._sweep_mark = f"{Variable.SWEEP_ID}={sweep.rpartition('/')[2]}"
         self._argv = [sys.executable, "-m", MODULES[options.agent], sweep, "--log", str(log)]
         self._environ = {**options.environ, **slot.environment(options.environ)}
         self._environ[Variable.SLOT] = self._mark.partition("=")[2]
@@ -101,6 +103,7 @@ class SlotAgent:
 
     def run_ended(self, end: RunEnd) -> None:
         """Count the run."""
+        self._ended.add(end.run_id)
         self.run = None
         self.has_permission = False
         self.state = SlotState.IDLE
@@ -116,6 +119,9 @@ class SlotAgent:
 
     def died(self) -> RunEnd | None:
         """Clean up after the agent's death and plan a restart. Return the end of its run, if it had one."""
+        if self.run is None and self.has_permission:  # it may have died before it could name the run
+            live = process.values_of(Variable.RUN_ID, self._mark, self._sweep_mark)
+            self.run = next(iter(live - self._ended), None)
         self.kill()
         lost = RunEnd(self.run, -signal.SIGKILL, Failure.LOST, "its agent died") if self.run else None
         self.run = None

@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -25,6 +25,7 @@ from litsweep.server.graphql import endpoint
 from litsweep.server.housekeeping import Housekeeper
 from litsweep.server.limits import BodyLimits, RefusedRequest, answer_refused, refusal
 from litsweep.server.monitor import Monitor
+from litsweep.server.notifier import Notifier
 from litsweep.server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ _FAULTS: Mapping[type[Exception], ExceptionHandler] = {
     UnavailableError: unavailable,
     OSError: storage_faults.answer,
     DBAPIError: storage_faults.answer,
+    PendingRollbackError: storage_faults.answer,
 }
 
 
@@ -99,13 +101,15 @@ def create_app(settings: Settings) -> Starlette:
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     backend = app.state.backend
-    monitor = Monitor(backend)
-    backend.sweeps.start(backend.settings.url)
+    monitor, notifier = Monitor(backend), Notifier(backend)
     housekeeper = Housekeeper(backend, app.state.end)
+    backend.sweeps.start(backend.settings.url)
     monitor.start()
+    notifier.start()
     housekeeper.start()
     yield
     await run_in_threadpool(backend.sweeps.stop)
+    await run_in_threadpool(notifier.stop)
     await run_in_threadpool(housekeeper.stop)
     await run_in_threadpool(monitor.stop)
     backend.close()

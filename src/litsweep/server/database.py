@@ -114,7 +114,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a transaction that reads one snapshot of the database."""
-        with self._reader.begin() as connection:
+        with self._reader.connect() as connection:  # rolled back at the end, also after a lost connection
             yield connection
 
     def write(self) -> AbstractContextManager[Connection]:

@@ -8,7 +8,7 @@ import socket
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import uvicorn
@@ -29,6 +29,8 @@ from litsweep.server.connections import (
 )
 from litsweep.server.host_names import HostNames
 from litsweep.server.port_holder import port_holder
+from litsweep.server.server_info import ServerInfo as ServerInfo
+from litsweep.server.server_info import server_info as server_info
 from litsweep.server.settings import Settings
 
 _BACKLOG = 1024
@@ -38,14 +40,6 @@ _PRIVATE_FILES = (
     *(f"{_DATABASE}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")),
     *("api_key", "lock", "users", "server.json", "server.log", "server.log.1"),
 )
-
-
-@dataclass(frozen=True)
-class ServerInfo:
-    """The address and process id of a running server, as in `server.json` of its data folder."""
-
-    url: str
-    pid: int
 
 
 def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = None) -> None:
@@ -267,14 +261,6 @@ def _announced(data_dir: Path, info: ServerInfo) -> Iterator[None]:
         yield
     finally:
         path.unlink(missing_ok=True)
-
-
-def server_info(data_dir: Path) -> ServerInfo | None:
-    """Return the server that uses or last used `data_dir`, or None after a clean exit."""
-    try:
-        return ServerInfo(**json.loads((data_dir / "server.json").read_text()))
-    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):  # the last two: a damaged file
-        return None
 
 
 def _url(host: str, port: int) -> str:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 from dataclasses import dataclass
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _BROKEN = {errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE}
+_DATABASE_AWAY = (OperationalError, InterfaceError, PendingRollbackError, sqlite3.OperationalError)
 _ADVICE = "nothing of this request is stored; the client sends it again"
 
 
@@ -34,9 +35,7 @@ def storage_fault(error: BaseException | None) -> StorageFault | None:
         return _fault(os.strerror(error.errno or 0), is_full=error.errno in _FULL)
     if isinstance(error, UnavailableError):
         return StorageFault(503, str(error))
-    if isinstance(error, OperationalError | sqlite3.OperationalError) or getattr(
-        error, "connection_invalidated", False
-    ):
+    if isinstance(error, _DATABASE_AWAY) or getattr(error, "connection_invalidated", False):
         cause = getattr(error, "orig", error)
         reason = str(cause).strip().partition("\n")[0]
         return _fault(reason, is_full="is full" in reason or getattr(cause, "sqlstate", "") == "53100")

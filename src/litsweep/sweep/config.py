@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from litsweep.errors import ConfigError, Fault
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule
+from litsweep.sweep.events import STALLED_AFTER_MINUTES
 from litsweep.sweep.metric import Goal, Impute, Metric
 from litsweep.sweep.parse.method import Method, check_method, parse_method
 from litsweep.sweep.parse.metric import parse_metrics
@@ -22,6 +23,8 @@ from litsweep.sweep.parse.top import (
     parse_early_terminate,
     parse_litsweep,
     parse_scheduler,
+    parse_stalled_after,
+    parse_webhook,
 )
 from litsweep.sweep.parse.yaml_text import read_yaml
 from litsweep.sweep.space import Parameter, SearchSpace
@@ -34,7 +37,9 @@ __all__ = ["Goal", "Impute", "Method", "Metric", "SweepConfig", "parse_sweep"]
 class SweepConfig:
     """The checked config of one sweep.
 
-    `raw` is the mapping as given. `warnings` includes the `cloud_warnings`, which matter on W&B's cloud only.
+    The embedded backend posts events to `webhook`. A sweep has stalled after `stalled_after` minutes without
+    an agent. `raw` is the mapping as given. `warnings` includes the `cloud_warnings`, which matter on W&B's
+    cloud only.
     """
 
     method: Method
@@ -50,6 +55,8 @@ class SweepConfig:
     entity: str | None = None
     scheduler: Mapping[str, object] | None = None
     seed: int | None = None
+    webhook: str | None = None
+    stalled_after: float = STALLED_AFTER_MINUTES
     raw: Mapping[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     cloud_warnings: tuple[str, ...] = ()
@@ -151,6 +158,8 @@ def _parse(top: Section) -> SweepConfig:
         entity=text.get("entity"),
         scheduler=parse_scheduler(top),
         seed=litsweep.integer("seed", at_least=0) if litsweep and "seed" in litsweep else None,
+        webhook=parse_webhook(top, litsweep),
+        stalled_after=parse_stalled_after(litsweep),
         raw={str(key): value for key, value in top.content.items()},
     )
     check_rule_of_scheduler(top, litsweep)

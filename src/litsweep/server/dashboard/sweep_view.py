@@ -10,7 +10,7 @@ from litsweep.server import sweep_states
 from litsweep.server.dashboard import charts, rows
 from litsweep.server.dashboard.curves import CurveCache, rounded
 from litsweep.server.dashboard.results import SweepResults
-from litsweep.server.store import sweeps
+from litsweep.server.store import notices, sweeps
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.space import Parameter
 
@@ -18,10 +18,11 @@ from litsweep.sweep.space import Parameter
 def sweep_view(connection: Connection, sweep: SweepRecord, cache: CurveCache) -> dict[str, Any]:
     """Return the sweep, its parameters, its runs in the order of their creation, and its charts."""
     results = SweepResults.read(connection, sweep, cache)
+    unsent = notices.failure(connection, sweep.id)
     config, ranked = results.config, results.ranked
     axes = [parameter for parameter in config.space.parameters if parameter.distribution.size > 1]
     return {
-        "sweep": _head(sweep, results, len(sweeps.agents_of(connection, sweep.id))),
+        "sweep": _head(sweep, results, len(sweeps.agents_of(connection, sweep.id)), unsent),
         "metric": rows.metric_row(config.metric) if config.metric else None,
         "metrics": [rows.metric_row(metric) for metric in config.metrics],
         "parameters": [charts.parameter_axis(axis) for axis in axes],
@@ -33,8 +34,9 @@ def sweep_view(connection: Connection, sweep: SweepRecord, cache: CurveCache) ->
     }
 
 
-def _head(sweep: SweepRecord, results: SweepResults, agents: int) -> dict[str, Any]:
+def _head(sweep: SweepRecord, results: SweepResults, agents: int, unsent: str | None) -> dict[str, Any]:
     config, warnings = results.config, json.loads(sweep.warnings)
+    warnings += [f"litsweep.webhook: the last notice was not sent: {unsent}"] if unsent else []
     return {
         "name": sweep.name,
         "title": sweep.display_name or config.name or sweep.name,

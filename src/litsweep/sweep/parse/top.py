@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from litsweep.sweep.early_termination import RULES, parse_rule, parse_wandb_rule
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule
+from litsweep.sweep.events import STALLED_AFTER_MINUTES
 from litsweep.sweep.parse.method import Method
 from litsweep.sweep.parse.section import Section, did_you_mean
 from litsweep.sweep.values import show
@@ -12,7 +14,7 @@ from litsweep.sweep.values import show
 TEXT_KEYS = ("program", "name", "description", "project", "entity", "job", "image_uri", "apiVersion", "kind")
 _MAPPING_KEYS = ("parameters", "metric", "early_terminate", "controller", "scheduler", "litsweep")
 _KEYS = ("method", "metrics", "run_cap", "command", *_MAPPING_KEYS, *TEXT_KEYS)
-_LITSWEEP_KEYS = ("seed", "early_terminate", "conditions")
+_LITSWEEP_KEYS = ("seed", "early_terminate", "conditions", "webhook", "stalled_after")
 _MOVED = {key: f"{key} under `litsweep:`" for key in _LITSWEEP_KEYS if key not in _KEYS}
 
 _CLIENT_KEYS = ("settings", "launch")  # the wandb client adds these keys, or removes them before upload
@@ -38,6 +40,38 @@ def parse_litsweep(top: Section) -> Section | None:
         what = "is for litsweep's own backend; W&B cloud ignores it, with a warning"
         top.report.warn_for_cloud("litsweep", what)
     return section
+
+
+def parse_webhook(top: Section, litsweep: Section | None) -> str | None:
+    """Return `litsweep: webhook`, the address that the server tells of the sweep's events."""
+    if litsweep is None or "webhook" not in litsweep:
+        return None
+    what = "W&B cloud sends nothing, and your team sees the address; use `litsweep watch` there"
+    top.report.warn_for_cloud("litsweep.webhook", what)
+    fix = "write an address such as https://hooks.example.org/abc"
+    url = litsweep.raw("webhook")
+    if isinstance(url, str) and _is_address(url):
+        return url
+    litsweep.fault("webhook", "must be an http:// or https:// address", fix)
+    return None
+
+
+def _is_address(text: str) -> bool:
+    """Return True for an address that can be posted to: no spaces, no password, a port that exists."""
+    try:
+        url = urlsplit(text)
+        has_host = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:  # its port is not a number, or its host is no address
+        return False
+    return has_host and "@" not in url.netloc and text.isascii() and text.isprintable() and " " not in text
+
+
+def parse_stalled_after(litsweep: Section | None) -> float:
+    """Return `litsweep: stalled_after`, in minutes."""
+    if litsweep is None or "stalled_after" not in litsweep:
+        return STALLED_AFTER_MINUTES
+    fix = "write minutes, for example 30"
+    return litsweep.number_above("stalled_after", 0, fix=fix) or STALLED_AFTER_MINUTES
 
 
 def parse_early_terminate(top: Section, litsweep: Section | None) -> EarlyTerminationRule | None:

@@ -1,0 +1,98 @@
+"""Keeps the server of `litsweep run` alive: starts it again, on the same port, if it dies.
+
+Several commands may share the server. The one that notices first starts it again.
+"""
+
+import contextlib
+import fcntl
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from litsweep.cli.server_address import ServerAddress, running_server
+from litsweep.cli.shared_server import is_alive, start_server
+from litsweep.errors import LitsweepError
+
+CHECK_SECONDS = 1.0
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 15.0
+FAILED_STARTS = 5
+"""The command ends after so many starts in a row that failed."""
+
+
+@contextlib.contextmanager
+def kept_alive(server: ServerAddress, data_dir: Path) -> Iterator["ServerKeeper"]:
+    """Keep the server alive during the block, unless a person started it."""
+    keeper = ServerKeeper(server, data_dir)
+    if server.stays:
+        yield keeper
+        return
+    keeper.start()
+    try:
+        yield keeper
+    finally:
+        keeper.stop()
+
+
+class ServerKeeper:
+    """A thread that checks the server. `failure` says why the server cannot start again; empty until then."""
+
+    def __init__(self, server: ServerAddress, data_dir: Path) -> None:
+        self.failure = ""
+        self._server = server
+        self._data_dir = data_dir
+        self._wait = FIRST_WAIT_SECONDS
+        self._failed_starts = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="server keeper", daemon=True)
+
+    def start(self) -> None:
+        """Start to check."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop to check. Wait for a start that is under way."""
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self.failure and not self._over.wait(CHECK_SECONDS):
+            try:
+                self._check()
+            except (LitsweepError, OSError) as error:
+                self._start_failed(error)
+
+    def _check(self) -> None:
+        """Start the server again if it has died and no other command has started it meanwhile."""
+        if self._lives():
+            return
+        with (self._data_dir / "restart").open("a") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            if self._lives() or self._over.is_set():
+                return
+            with (self._data_dir / "users").open("a+") as users:
+                start_server(self._data_dir, urlsplit(self._server.url).port, users)
+        self._failed_starts, self._wait = 0, FIRST_WAIT_SECONDS
+        log = self._data_dir / "server.log"
+        _show(f"The server had died; it runs again at {self._server.url} (its log: {log})")
+
+    def _lives(self) -> bool:
+        pid = (self._data_dir / "users").read_text().strip()
+        if pid.isdigit() and is_alive(int(pid)):
+            return True
+        other = running_server(self._data_dir)  # a person may have started it
+        return other is not None and other.url == self._server.url
+
+    def _start_failed(self, error: Exception) -> None:
+        self._failed_starts += 1
+        if self._failed_starts >= FAILED_STARTS:
+            self.failure = f"the server has died and cannot start again: {error}"
+            return
+        _show(f"The server has died and does not start; trying again in {self._wait:g} s: {error}")
+        self._over.wait(self._wait)
+        self._wait = min(2 * self._wait, LONGEST_WAIT_SECONDS)
+
+
+def _show(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,49 @@
+"""The events of a sweep, from what `SweepWatch` reads again and again. Works with W&B's cloud too."""
+
+from collections.abc import Iterator
+
+from litsweep.launch.watch import SweepStatus
+from litsweep.sweep.events import BestValue, Silence, SweepEvent
+
+_WANTS_RUNS = ("PENDING", "RUNNING")
+
+
+class StatusObserver:
+    """Finds the events of one sweep. `stalled_after` is in minutes; None takes that of the sweep's YAML."""
+
+    def __init__(self, stalled_after: float | None = None) -> None:
+        self.best: BestValue | None = None
+        self._stalled_after = stalled_after
+        self._silence = Silence()
+
+    def minutes(self, status: SweepStatus) -> float:
+        """Return the minutes after which the sweep has stalled."""
+        return status.config.stalled_after if self._stalled_after is None else self._stalled_after
+
+    def events(self, status: SweepStatus) -> Iterator[SweepEvent]:
+        """Yield the events since the last call. A stall or an end is yielded each time while it lasts."""
+        if self._has_new_best(status):
+            yield SweepEvent.BEST
+        if status.is_over:
+            yield SweepEvent.FINISHED if status.state == "FINISHED" else SweepEvent.CANCELED
+        elif status.state not in _WANTS_RUNS:
+            self._silence.restart()
+        elif self._silence.seconds(_last_sign(status)) >= 60 * self.minutes(status):
+            yield SweepEvent.STALLED
+
+    def _has_new_best(self, status: SweepStatus) -> bool:
+        metric = status.metric
+        ended = (run for run in status.ranked() if not (run.state.is_alive or run.is_broken))
+        run = next(ended, None)
+        if metric is None or run is None or run.best is None:
+            return False
+        if self.best is not None and not metric.is_better(run.best, self.best.value):
+            return False
+        self.best = BestValue(metric.name, run.best, run.id)
+        return True
+
+
+def _last_sign(status: SweepStatus) -> float | None:
+    """Return the newest heartbeat, or None before the first one."""
+    times = [time for run in status.runs for time in (run.heartbeat_at, run.created_at) if time is not None]
+    return max(times, default=None)

@@ -1,0 +1,47 @@
+"""The best run of a sweep among those that have ended."""
+
+from sqlalchemy import Connection, func, select
+
+from litsweep.server.store import curves, runs
+from litsweep.server.store.curves import Series
+from litsweep.server.store.runs import RunRecord
+from litsweep.sweep.events import BestValue
+from litsweep.sweep.metric import Metric
+from litsweep.sweep.objective import objective_value
+from litsweep.sweep.values import is_finite
+
+
+class BestEnded:
+    """Remembers which runs of a sweep have been read, so that each is read once.
+
+    A run that failed does not count. A run that is resumed counts again when it has ended again.
+    """
+
+    def __init__(self, metric: Metric) -> None:
+        self.best: BestValue | None = None
+        self._metric = metric
+        self._read: dict[int, float | None] = {}
+        self._seen: tuple[object, ...] = ()
+
+    def refresh(self, connection: Connection, sweep_id: int) -> None:
+        """Read the runs that have ended since the last call."""
+        columns = runs.runs.c
+        ended = columns.sweep_id == sweep_id, columns.ended_at.is_not(None)
+        seen = connection.execute(select(func.count(), func.max(columns.ended_at)).where(*ended)).one()
+        if tuple(seen) == self._seen:
+            return
+        for run_id, ended_at in connection.execute(select(columns.id, columns.ended_at).where(*ended)).all():
+            if self._read.get(run_id) != ended_at:
+                self._read[run_id] = ended_at
+                self._add(connection, runs.get(connection, run_id))
+        self._seen = tuple(seen)
+
+    def _add(self, connection: Connection, run: RunRecord | None) -> None:
+        if run is None or run.is_alive or run.is_broken:
+            return
+        series: dict[str, Series] = {}
+        curves.extend(connection, run.id, series, only={self._metric.name})
+        values = [value for curve in series.values() for value in curve.values if is_finite(value)]
+        value = objective_value(values, run.summary_values, self._metric)
+        if value is not None and (self.best is None or self._metric.is_better(value, self.best.value)):
+            self.best = BestValue(self._metric.name, value, run.name)

@@ -1,0 +1,75 @@
+"""Finds the events of one sweep in the database, for its webhook."""
+
+import json
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, func, select
+
+from litsweep.server.best_ended import BestEnded
+from litsweep.server.store import notices, runs, sweeps
+from litsweep.server.store.notices import ENDS, NoticeRecord
+from litsweep.server.store.sweeps import SweepRecord, SweepState
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.events import BestValue, Silence, SweepEvent
+
+_WANTS_RUNS = (SweepState.PENDING, SweepState.RUNNING)
+
+
+class SweepObserver:
+    """Knows what has happened in a sweep so far. Its stored notices say which events are known already."""
+
+    def __init__(self, config: SweepConfig) -> None:
+        self.config = config
+        self._silence = Silence()
+        self._best = BestEnded(config.metric) if config.metric else None
+
+    @property
+    def best(self) -> BestValue | None:
+        """The best value so far."""
+        return self._best.best if self._best else None
+
+    def events(self, connection: Connection, sweep: SweepRecord) -> Iterator[SweepEvent]:
+        """Yield the events that have no notice yet, in their order."""
+        if self._has_new_best(connection, sweep):
+            yield SweepEvent.BEST
+        if self._has_stalled(connection, sweep) and not notices.find_open(
+            connection, sweep.id, SweepEvent.STALLED
+        ):
+            yield SweepEvent.STALLED
+        is_over = sweep.state.is_over and runs.count_alive(connection, sweep.id, only_dispatched=False) == 0
+        if is_over and not notices.find_open(connection, sweep.id, *ENDS):
+            yield SweepEvent(sweep.state.lower())
+
+    def outdated(self, connection: Connection, sweep: SweepRecord) -> Iterator[NoticeRecord]:
+        """Yield the open notices that no longer hold: the sweep goes on. Their events may come again."""
+        stalled = notices.find_open(connection, sweep.id, SweepEvent.STALLED)
+        if stalled and _last_sign(connection, sweep) > stalled.created_at:
+            yield stalled
+        ended = notices.find_open(connection, sweep.id, *ENDS)
+        if ended and not sweep.state.is_over:
+            yield ended
+
+    def _has_new_best(self, connection: Connection, sweep: SweepRecord) -> bool:
+        metric = self.config.metric
+        if self._best is None or metric is None:
+            return False
+        self._best.refresh(connection, sweep.id)
+        best, known = self._best.best, notices.last(connection, sweep.id, SweepEvent.BEST)
+        return best is not None and (
+            known is None or metric.is_better(best.value, json.loads(known.body)["best"])
+        )
+
+    def _has_stalled(self, connection: Connection, sweep: SweepRecord) -> bool:
+        if sweep.state not in _WANTS_RUNS:
+            self._silence.restart()
+            return False
+        return self._silence.seconds(_last_sign(connection, sweep)) >= 60 * self.config.stalled_after
+
+
+def _last_sign(connection: Connection, sweep: SweepRecord) -> float:
+    """Return the time of the last heartbeat of an agent or a run, or else of the sweep's creation."""
+    agents, found = sweeps.agents.c, runs.runs.c
+    of_agents = select(func.max(agents.heartbeat_at)).where(agents.sweep_id == sweep.id)
+    of_runs = select(func.max(found.heartbeat_at)).where(found.sweep_id == sweep.id)
+    times = [connection.scalar(of_agents), connection.scalar(of_runs), sweep.created_at]
+    return float(max(time for time in times if time is not None))

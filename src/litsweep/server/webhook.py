@@ -1,0 +1,53 @@
+"""Posts JSON to a webhook, within a time limit."""
+
+import threading
+import urllib.error
+import urllib.request
+from urllib.parse import urlsplit
+
+TIMEOUT_SECONDS = 15.0
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Treats a redirect as an error: it would turn the POST into a GET."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def post(url: str, body: str, key: str) -> str | None:
+    """Post `body`. Return why it failed, or None. The reason has no part of the address but the host.
+
+    `key` is the same for each attempt, so that the receiver can drop a repeated notice. The attempt ends
+    after TIMEOUT_SECONDS, however slowly the receiver answers.
+    """
+    outcome: list[str | None] = []
+    attempt = threading.Thread(
+        target=lambda: outcome.append(_post(url, body, key)), name="webhook", daemon=True
+    )
+    attempt.start()
+    attempt.join(TIMEOUT_SECONDS)
+    reason = outcome[0] if outcome else _too_late()
+    return reason and f"{urlsplit(url).hostname} does not take it ({reason})"
+
+
+def _post(url: str, body: str, key: str) -> str | None:
+    headers = {"Content-Type": "application/json", "User-Agent": "litsweep", "Idempotency-Key": key}
+    request = urllib.request.Request(url, body.encode(), headers, method="POST")
+    try:
+        urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT_SECONDS).close()
+    except urllib.error.HTTPError as error:
+        with error:
+            return f"HTTP {error.code}"
+    except (OSError, ValueError) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        if isinstance(reason, TimeoutError):
+            return _too_late()
+        return str(getattr(reason, "strerror", None) or reason)
+    except Exception as error:  # the receiver's answer is not HTTP
+        return type(error).__name__
+    return None
+
+
+def _too_late() -> str:
+    return f"no answer within {TIMEOUT_SECONDS:g} s"

@@ -1,0 +1,72 @@
+"""Events of a sweep that people want to hear of: a new best value, a stall, the end."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from litsweep.errors import count
+
+STALLED_AFTER_MINUTES = 10.0
+"""The default time without a sign of any agent after which a sweep that wants runs has stalled."""
+
+
+class SweepEvent(StrEnum):
+    """The events. `FINISHED` and `CANCELED` come once the last run has ended."""
+
+    BEST = "best"
+    STALLED = "stalled"
+    FINISHED = "finished"
+    CANCELED = "canceled"
+
+    @property
+    def is_end(self) -> bool:
+        """True if the sweep is over."""
+        return self in (SweepEvent.FINISHED, SweepEvent.CANCELED)
+
+
+@dataclass(frozen=True)
+class BestValue:
+    """The best value of the first metric among the runs that have ended."""
+
+    metric: str
+    value: float
+    run: str
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.value:.6g} (run {self.run})"
+
+
+class Silence:
+    """Measures how long a sweep gives no sign of life, by the monotonic clock.
+
+    The clocks of the server and of this process need not agree: only a change of the last sign counts.
+    """
+
+    def __init__(self) -> None:
+        self._last_sign: float | None = None
+        self._since = time.monotonic()
+
+    def seconds(self, last_sign: float | None) -> float:
+        """Return the seconds since the time of the last sign of life changed."""
+        if last_sign != self._last_sign:
+            self._last_sign, self._since = last_sign, time.monotonic()
+        return time.monotonic() - self._since
+
+    def restart(self) -> None:
+        """Begin to measure again."""
+        self._since = time.monotonic()
+
+
+def event_text(
+    event: SweepEvent, sweep: str, best: BestValue | None, runs: Mapping[str, int], minutes: float
+) -> str:
+    """Return one sentence for people. `runs` counts the runs by the word for their state."""
+    counted = ", ".join(f"{n} {word}" for word, n in runs.items()) or "no runs"
+    tail = f"; best {best}" if best else ""
+    if event is SweepEvent.BEST:
+        return f"Sweep {sweep} has a new best: {best}"
+    if event is SweepEvent.STALLED:
+        silence = count(int(minutes), "minute") if minutes == int(minutes) else f"{minutes:g} minutes"
+        return f"Sweep {sweep} has stalled, with no sign of an agent for {silence}: {counted}{tail}"
+    return f"Sweep {sweep} is {event}: {counted}{tail}"

@@ -1,0 +1,140 @@
+"""The server of `litsweep run` is started again if it dies."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from litsweep.cli import server_keeper
+from litsweep.cli.server_address import ServerAddress, running_server
+from litsweep.cli.server_keeper import ServerKeeper, kept_alive
+from litsweep.cli.shared_server import shared_server
+from litsweep.server.server_info import server_info
+from tests.cli.test_run import SWEEP, environ
+from tests.launch.processes import wait_until
+
+__all__ = ["environ"]
+
+
+@contextlib.contextmanager
+def command(data_dir: Path) -> Iterator[tuple[ServerAddress, ServerKeeper]]:
+    """What `litsweep run` does for its server."""
+    with shared_server(data_dir, 0) as server, kept_alive(server, data_dir) as keeper:
+        yield server, keeper
+
+
+def kill_server(data_dir: Path, signum: int = signal.SIGKILL) -> int:
+    info = server_info(data_dir)
+    assert info is not None
+    os.kill(info.pid, signum)
+    return info.pid
+
+
+def restarted(data_dir: Path, pid: int) -> ServerAddress | None:
+    info = server_info(data_dir)
+    return running_server(data_dir) if info and info.pid != pid else None
+
+
+def url(data_dir: Path) -> str | None:
+    server = running_server(data_dir)
+    return server.url if server else None
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_one_of_the_commands_that_share_it_starts_it_again(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], signum: int
+) -> None:
+    with contextlib.ExitStack() as second:
+        with command(tmp_path) as (server, _):
+            second.enter_context(command(tmp_path))
+            pid = kill_server(tmp_path, signum)
+            wait_until(lambda: restarted(tmp_path, pid))
+            assert url(tmp_path) == server.url
+            wait_until(lambda: "runs again" in capfd.readouterr().err)
+        pid = kill_server(tmp_path)  # the command that has started it is gone
+        wait_until(lambda: restarted(tmp_path, pid))
+        assert url(tmp_path) == server.url
+    assert running_server(tmp_path) is None
+    assert capfd.readouterr().err.count("runs again") == 1
+
+
+@pytest.mark.slow
+def test_a_server_that_cannot_start_again_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(server_keeper, "FAILED_STARTS", 2)
+    with command(tmp_path) as (_, keeper):
+        spoil(tmp_path)
+        kill_server(tmp_path)
+        wait_until(lambda: keeper.failure)
+    assert "cannot start again: the embedded backend did not start; the end of" in keeper.failure
+    assert "does not start; trying again in 1 s" in capfd.readouterr().err
+
+
+def spoil(data_dir: Path) -> None:
+    """Replace the database by a folder."""
+    (data_dir / "litsweep.db").rename(data_dir / "moved")
+    (data_dir / "litsweep.db").mkdir()
+
+
+PROGRAM = """
+import sys, time, wandb
+from pathlib import Path
+with wandb.init() as run:
+    run.log({"loss": 1.0})
+    Path(run.id + ".started").touch()
+    while Path("wait").exists():
+        time.sleep(0.05)
+    run.log({"loss": 0.5})
+"""
+
+
+@contextlib.contextmanager
+def running_sweep(folder: Path, environ: dict[str, str], agent: str) -> Iterator["subprocess.Popen[str]"]:
+    """Execute `litsweep run` until both of its first runs have started."""
+    (folder / "train.py").write_text(PROGRAM)
+    (folder / "sweep.yaml").write_text(SWEEP.replace("run_cap: 2", "run_cap: 4"))
+    (folder / "wait").touch()
+    args = ["sweep.yaml", "--agents", "2", "--agent", agent, "--port", "0", "--data-dir", "data"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "litsweep", "run", *args],
+        cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            wait_until(lambda: len(list(folder.glob("*.started"))) == 2)
+            yield process
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize("agent", ["warm", pytest.param("stock", marks=pytest.mark.slow)])
+def test_the_sweep_goes_on_after_the_death_of_its_server(
+    tmp_path: Path, environ: dict[str, str], agent: str
+) -> None:
+    with running_sweep(tmp_path, environ, agent) as process:
+        kill_server(tmp_path / "data")
+        (tmp_path / "wait").unlink()
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "(finished): 4 finished" in out
+    assert "The server had died; it runs again at" in err
+
+
+@pytest.mark.slow
+def test_the_command_ends_with_the_reason_if_the_server_cannot_start_again(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    with running_sweep(tmp_path, {**environ, "WANDB_AGENT_KILL_DELAY": "1"}, "warm") as process:
+        spoil(tmp_path / "data")
+        kill_server(tmp_path / "data")
+        began = time.monotonic()
+        _, err = process.communicate(timeout=150)
+    assert process.returncode == 1
+    assert "litsweep: the server has died and cannot start again: the embedded backend did not start" in err
+    assert time.monotonic() - began < 90
