@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,14 @@ serve(Settings(Path(sys.argv[1]), port=int(sys.argv[2]), database_url=sys.argv[3
 
 
 class LiveServer:
-    """A server on `data_dir`. It keeps its port when started again."""
+    """A server on `data_dir`. It keeps its port when started again.
 
-    def __init__(self, data_dir: Path, database_url: str = "") -> None:
+    `runner` is a command that starts another one, such as `prlimit --nofile=1024`.
+    """
+
+    def __init__(self, data_dir: Path, database_url: str = "", runner: Sequence[str] = ()) -> None:
         self.data_dir = data_dir
+        self.runner = runner
         self._database_url = database_url
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -46,9 +50,18 @@ class LiveServer:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", SERVE, str(self.data_dir), str(self.port), self._database_url],
-                stdout=log, stderr=log,
-            )  # fmt: skip
+                [
+                    *self.runner,
+                    sys.executable,
+                    "-c",
+                    SERVE,
+                    str(self.data_dir),
+                    str(self.port),
+                    self._database_url,
+                ],
+                stdout=log,
+                stderr=log,
+            )
         _wait_for(self.url + "/healthz", self._process, self.log)
 
     def kill(self) -> None:

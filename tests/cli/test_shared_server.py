@@ -30,15 +30,16 @@ def test_a_server_that_a_person_started_is_left_alone(server: LiveServer) -> Non
     assert running_server(server.data_dir) == backend
 
 
-def test_only_the_owner_reads_the_key(tmp_path: Path) -> None:
+def test_only_the_owner_reads_the_data(tmp_path: Path) -> None:
     data_dir, shared = tmp_path / "data", tmp_path / "shared"
     shared.mkdir(mode=0o750)
     (shared / "server.log").touch(mode=0o644)
     with shared_server(data_dir, 0) as backend, shared_server(shared, 0):
-        assert backend.api_key in (data_dir / "server.log").read_text()
+        log = (data_dir / "server.log").read_text()
+        assert backend.url in log and backend.api_key not in log and "signature=" not in log
     assert mode_of(data_dir) == 0o700
     assert mode_of(data_dir / "server.log") == mode_of(shared / "server.log") == 0o600
-    assert mode_of(shared) == 0o750  # a person's own folder stays as it is
+    assert mode_of(shared) == 0o700
 
 
 def mode_of(path: Path) -> int:

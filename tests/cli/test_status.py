@@ -57,7 +57,7 @@ class Swept(LiveServer):
     def _sweep(self, connection: Connection, entity: str, project: str, **values: Any) -> str:
         home = projects.ensure(connection, entity, project)
         made = sweeps.add(connection, home.id, config=SWEEP, **values)
-        sweeps.change(connection, made.id, created_at=1e9 + made.id)
+        sweeps.change(connection, made.id, created_at=1e9 + (entity != "local"))
         for state, more in STATES.items() if values else ():
             add_run(connection, home.id, made.id, state.replace(" ", "-"), [0.5], {**more, "last_step": 1})
         return made.name

@@ -10,13 +10,13 @@ from starlette.datastructures import QueryParams
 from starlette.requests import HTTPConnection
 
 from litsweep.errors import LitsweepError
-from litsweep.server.auth import LINK_SECONDS, SESSION_COOKIE, SESSION_SECONDS, Keyring, api_key, has_key
+from litsweep.server.auth import LINK_SECONDS, SESSION_SECONDS, Keyring, api_key, has_key
 
 KEYRING = Keyring("k" * 40)
 
 
 def connection(method: str = "GET", **headers: str) -> HTTPConnection:
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     return HTTPConnection({"type": "http", "method": method, "headers": raw, "path": "/"})
 
 
@@ -48,7 +48,10 @@ def test_the_key_opens(authorization: str) -> None:
     assert has_key(connection(authorization=authorization), KEYRING)
 
 
-@pytest.mark.parametrize("authorization", [basic("K" * 40), basic(""), "Basic %%%", "Basic", "Digest x", ""])
+REFUSED = [basic("K" * 40), basic(""), "Basic %%%", "Basic", "Basic é", "Bearer é", "é", ""]
+
+
+@pytest.mark.parametrize("authorization", REFUSED)
 def test_nothing_else_opens(authorization: str) -> None:
     assert not has_key(connection(authorization=authorization), KEYRING)
     assert not has_key(connection(), KEYRING)
@@ -56,8 +59,8 @@ def test_nothing_else_opens(authorization: str) -> None:
 
 def test_a_session_opens_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     session = KEYRING.session()
-    assert has_key(connection(cookie=f"{SESSION_COOKIE}={session}"), KEYRING)
-    assert not has_key(connection("POST", cookie=f"{SESSION_COOKIE}={session}"), KEYRING)
+    assert has_key(connection(cookie=f"{KEYRING.cookie}={session}"), KEYRING)
+    assert not has_key(connection("POST", cookie=f"{KEYRING.cookie}={session}"), KEYRING)
     assert not Keyring("other" * 8).is_session(session)
     assert not KEYRING.is_session("9" + session) and not KEYRING.is_session("")
     assert not KEYRING.is_session("9" * 5000 + "." + session)

@@ -7,7 +7,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from litsweep.server.blobs import BlobStore, Written
+from litsweep.errors import LitsweepError
+from litsweep.server.blobs import LARGEST_READ, BlobStore, Written
 
 
 async def chunks(*contents: bytes) -> AsyncIterator[bytes]:
@@ -108,3 +109,12 @@ def test_a_large_upload_does_not_sit_in_memory(store: BlobStore) -> None:
     grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert written.size == 256 << 20
     assert grown_kib < 32 << 10
+
+
+def test_a_huge_blob_is_not_read_into_memory(store: BlobStore) -> None:
+    key = store.new_key()
+    write(store, key, b"x")
+    with store.path(key).open("r+b") as file:
+        file.truncate(LARGEST_READ + 1)
+    with pytest.raises(LitsweepError, match="256 MiB"):
+        store.read(key)

@@ -195,7 +195,7 @@ def test_a_chunk_for_an_unknown_run_is_refused(stream: Stream) -> None:
         (b'{"complete": true, "exitcode": "no"}', "", "'no'"),
         (b'{"complete": true, "exitcode": Infinity}', "", "infinity"),
         (b'{"files": {"output.log": {"offset": 1e30}}}', "", "output.log has no line 1"),
-        (b'{"files": ' + b"[" * 100_000, "", "recursion"),
+        (b'{"files": ' + b"[" * 100_000, "", "nested deeper than 100 levels"),
     ],
 )
 def test_a_broken_chunk_is_refused_whole(
@@ -204,3 +204,21 @@ def test_a_broken_chunk_is_refused_whole(
     response = receive(backend, ("local", "p", "a"), body, {"content-encoding": encoding})
     assert response.status_code == 400 and message in bytes(response.body).decode()
     assert run(graphql)["history"] == [] and run(graphql)["state"] == "running"
+
+
+@pytest.mark.parametrize("name", ["wandb-history.jsonl", "wandb-events.jsonl", "output.log"])
+@pytest.mark.parametrize("content", [[], ["{}"]])
+def test_a_wild_offset_does_not_change_the_line_count(
+    name: str, content: list[str], graphql: GraphQL, stream: Stream
+) -> None:
+    """The next process of a run continues behind the last line."""
+    column = {"wandb-history.jsonl": "historyLineCount", "wandb-events.jsonl": "eventsLineCount"}
+    stream("a", files={name: {"offset": 0, "content": ["{}"] * 3}})
+    for offset in (2**31 - 1, 2**31 - 2, 1_000_000):
+        refused = stream("a", files={name: {"offset": offset, "content": content}})
+        assert refused["status"] == 400
+        assert f"line {offset}" in refused["errors"][0]["message"]
+    assert "line 1000000 is far beyond the 3 stored lines" in refused["errors"][0]["message"]
+    assert run(graphql)[column.get(name, "logLineCount")] == 3
+    assert stream("a", files={name: {"offset": 3, "content": ["{}"]}})["status"] == 200
+    assert run(graphql)[column.get(name, "logLineCount")] == 4

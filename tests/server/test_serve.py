@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -14,6 +15,7 @@ from litsweep.errors import LitsweepError
 from litsweep.server.serve import ServerInfo, serve, server_info
 from litsweep.server.settings import Settings
 from tests.live_server import LiveServer
+from tests.server.operations import UPSERT_RUN
 
 
 def test_it_says_where_it_is_and_ends_cleanly(server: LiveServer) -> None:
@@ -65,6 +67,42 @@ def test_everything_but_the_health_check_needs_the_key(server: LiveServer) -> No
         303,
         "/login?next=%2Flocal%2Fp%3Ftab%3D1",
     )
+
+
+FILES = """
+mutation CreateRunFiles {
+  createRunFiles(input: {entityName: "local", projectName: "p", runName: "a", files: ["x"]}) {
+    files { uploadUrl }
+  }
+}"""
+
+
+@pytest.mark.parametrize(
+    ("host", "proxy", "address"),
+    [
+        ("localhost:8000", {}, "http://localhost:8000"),
+        ("192.0.2.7:8765", {}, "http://192.0.2.7:8765"),
+        (socket.gethostname(), {"X-Forwarded-Proto": "https"}, f"https://{socket.gethostname()}"),
+    ],
+)
+def test_links_have_the_address_that_the_client_uses(
+    host: str, proxy: dict[str, str], address: str, module_server: LiveServer
+) -> None:
+    """A TLS proxy on this machine tells the scheme."""
+    module_server.graphql(UPSERT_RUN, name="a", project="p", entity="local", config="{}")
+    headers = {"Host": host, "Authorization": f"Bearer {module_server.key}", **proxy}
+    request = urllib.request.Request(
+        module_server.url + "/graphql", json.dumps({"query": FILES}).encode(), headers
+    )
+    with urllib.request.urlopen(request, timeout=10) as response:
+        made = json.load(response)["data"]["createRunFiles"]["files"][0]["uploadUrl"]
+    assert made.startswith(f"{address}/blobs/")
+
+
+def test_another_host_s_name_is_refused(module_server: LiveServer) -> None:
+    request = urllib.request.Request(module_server.url + "/healthz", headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError, match="421"):
+        urllib.request.urlopen(request, timeout=10)
 
 
 def test_one_server_on_one_sqlite_file_outside_its_folder(tmp_path: Path) -> None:

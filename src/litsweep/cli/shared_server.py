@@ -77,13 +77,13 @@ def _shared_process(data_dir: Path, users: TextIO) -> int | None:
 def start_server(data_dir: Path, port: int | None, users: TextIO) -> ServerAddress:
     """Start the server and note its process in the file `users`. Return its address once it answers."""
     log = data_dir / "server.log"
-    flags = ["--data-dir", str(data_dir)]
+    flags = ["--data-dir", str(data_dir), "--log", str(log)]
     if port is not None:
         _check_port(data_dir, port)
         flags += ["--port", str(port)]
     command = [sys.executable, "-m", "litsweep", "serve", *flags]
     log.touch()
-    log.chmod(0o600)  # the server prints its key; an older log may be readable by all
+    log.chmod(0o600)
     with log.open("ab") as output:
         # In a session of its own the server survives Ctrl-C: the agents need it until they have ended.
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)

@@ -1,19 +1,20 @@
 """The ASGI application, with all its routes."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ExceptionHandler
 
 from litsweep.errors import LitsweepError
-from litsweep.server import file_stream, files
+from litsweep.server import file_stream, files, storage_faults
 from litsweep.server.auth import RequireKey
 from litsweep.server.backend import Backend
 from litsweep.server.chunk_queue import ChunkQueue
@@ -22,6 +23,7 @@ from litsweep.server.dashboard.state import DashboardState
 from litsweep.server.errors import RequestError, UnavailableError
 from litsweep.server.graphql import endpoint
 from litsweep.server.housekeeping import Housekeeper
+from litsweep.server.limits import BodyLimits, RefusedRequest, answer_refused, refusal
 from litsweep.server.monitor import Monitor
 from litsweep.server.notifier import Notifier
 from litsweep.server.settings import Settings
@@ -41,12 +43,12 @@ async def no_telemetry(request: Request) -> Response:
 
 async def refuse(request: Request, error: Exception) -> Response:
     """Answer 400 with the message of a RequestError."""
-    return JSONResponse({"errors": [{"message": str(error)}]}, 400)
+    return refusal(400, str(error))
 
 
 def unavailable(request: Request, error: Exception) -> Response:
     """Answer 503 with the reason. Clients repeat the request."""
-    return JSONResponse({"errors": [{"message": str(error)}]}, status_code=503)
+    return refusal(503, str(error))
 
 
 def log_end(error: LitsweepError) -> None:
@@ -54,13 +56,6 @@ def log_end(error: LitsweepError) -> None:
     logger.error("%s", error)
 
 
-async def no_database(request: Request, error: Exception) -> Response:
-    """Answer 503 while the database is away. Clients repeat the request."""
-    logger.warning("the database does not answer: %s", str(error).partition("\n")[0])
-    return unavailable(request, UnavailableError("the database does not answer; try again later"))
-
-
-DATABASE_ERRORS = (OperationalError, InterfaceError, PendingRollbackError)
 PUBLIC: list[BaseRoute] = [
     Route("/healthz", health),
     Route("/sdk/otel/{rest:path}", no_telemetry, methods=["GET", "POST"]),
@@ -70,17 +65,30 @@ PUBLIC: list[BaseRoute] = [
 PROTECTED: list[BaseRoute] = [*endpoint.routes, *file_stream.routes, *files.protected, *pages.routes]
 
 
+async def _gone(request: Request, error: Exception) -> Response:
+    """Answer a client that has closed its connection. Nobody reads this."""
+    return Response(status_code=400)
+
+
+_FAULTS: Mapping[type[Exception], ExceptionHandler] = {
+    RefusedRequest: answer_refused,
+    RequestError: refuse,
+    ClientDisconnect: _gone,
+    UnavailableError: unavailable,
+    OSError: storage_faults.answer,
+    DBAPIError: storage_faults.answer,
+    PendingRollbackError: storage_faults.answer,
+}
+
+
 def create_app(settings: Settings) -> Starlette:
     """Return the application for `settings.data_dir`. Create this folder if it does not exist."""
     backend = Backend.open(settings)
-    guard = Middleware(RequireKey, keyring=backend.keyring)
+    guard = Middleware(RequireKey, keyring=backend.keyring, ended=backend.spent)
     app = Starlette(
         routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])],
-        exception_handlers={
-            RequestError: refuse,
-            UnavailableError: unavailable,
-            **dict.fromkeys(DATABASE_ERRORS, no_database),
-        },
+        middleware=[Middleware(BodyLimits)],
+        exception_handlers=_FAULTS,
         lifespan=_lifespan,
     )
     app.state.backend = backend

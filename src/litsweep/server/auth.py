@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -16,12 +17,12 @@ from urllib.parse import quote, urlencode
 from itsdangerous import BadSignature, TimestampSigner
 from starlette.datastructures import QueryParams
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from litsweep.errors import LitsweepError
+from litsweep.server.limits import refusal
 
-SESSION_COOKIE = "litsweep_session"
 SESSION_SECONDS = 30 * 24 * 3600
 LINK_SECONDS = 24 * 3600
 _KEY_LENGTH = 40  # the least that the wandb client accepts
@@ -79,13 +80,22 @@ class Keyring:
         """Return True if `link` signed `query` for this method and path, at most `lifetime` seconds ago."""
         return self._is_signed("link", f"{method} {path}.{query.get('signature', '')}", lifetime)
 
+    @property
+    def cookie(self) -> str:
+        """The name of the session cookie. A browser sends a host's cookies to each of its ports."""
+        return f"litsweep_session_{hashlib.sha256(self.key.encode()).hexdigest()[:8]}"
+
     def session(self) -> str:
-        """Return a cookie value that stands for the key in a browser."""
-        return self._signer("session").sign("session").decode()
+        """Return the cookie value of a new session, which stands for the key in a browser."""
+        return self._signer("session").sign(secrets.token_hex(16)).decode()
 
     def is_session(self, cookie: str) -> bool:
         """Return True if `session` made `cookie` and it has not expired."""
         return self._is_signed("session", cookie, SESSION_SECONDS)
+
+    def session_id(self, cookie: str) -> str | None:
+        """Return the id of a session, or None if `is_session` is False for its cookie."""
+        return cookie.partition(".")[0] if self.is_session(cookie) else None
 
     def _signer(self, purpose: str) -> TimestampSigner:
         return TimestampSigner(self.key, salt=purpose, digest_method=hashlib.sha256)
@@ -101,8 +111,8 @@ class Keyring:
         return signer.get_signature(body) == signature.encode()
 
 
-def has_key(connection: HTTPConnection, keyring: Keyring) -> bool:
-    """Return True for a request with the key, and for a read request with a session.
+def has_key(connection: HTTPConnection, keyring: Keyring, ended: Container[str] = ()) -> bool:
+    """Return True for a request with the key, and for a read request with a session that is not in `ended`.
 
     A session must not write. Pages of other programs on this host count as the same site, so the browser
     sends the cookie with their POST requests too.
@@ -114,8 +124,10 @@ def has_key(connection: HTTPConnection, keyring: Keyring) -> bool:
         case "bearer":
             return keyring.opens(credentials)
         case _:
-            is_read = connection.scope["method"] in ("GET", "HEAD")
-            return is_read and keyring.is_session(connection.cookies.get(SESSION_COOKIE, ""))
+            if connection.scope["method"] not in ("GET", "HEAD"):
+                return False
+            session = keyring.session_id(connection.cookies.get(keyring.cookie, ""))
+            return session is not None and session not in ended
 
 
 def _password(credentials: str) -> str:
@@ -128,12 +140,13 @@ def _password(credentials: str) -> str:
 class RequireKey:
     """Middleware that requires the key. It redirects a browser without the key to the login page."""
 
-    def __init__(self, app: ASGIApp, keyring: Keyring) -> None:
+    def __init__(self, app: ASGIApp, keyring: Keyring, ended: Container[str]) -> None:
         self.app = app
         self.keyring = keyring
+        self.ended = ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or has_key(HTTPConnection(scope), self.keyring):
+        if scope["type"] != "http" or has_key(HTTPConnection(scope), self.keyring, self.ended):
             await self.app(scope, receive, send)
         else:
             await _refusal(Request(scope))(scope, receive, send)
@@ -147,4 +160,4 @@ def _refusal(request: Request) -> Response:
         "The API key is not this server's. Run `litsweep env` on the server's machine for the right one, "
         "and set WANDB_API_KEY to it."
     )
-    return JSONResponse({"errors": [{"message": message}]}, status_code=401)
+    return refusal(401, message)

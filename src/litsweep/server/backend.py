@@ -11,17 +11,19 @@ from litsweep.server.contacts import Contacts
 from litsweep.server.database import Database
 from litsweep.server.searches import Searches
 from litsweep.server.settings import Settings
+from litsweep.server.spent_tokens import SpentTokens
 from litsweep.server.sqlite_file import DATABASE, DATABASE_KIND, require_content
 
 
 @dataclass(frozen=True)
 class Backend:
-    """The settings, the data, the key, the searches and the contacts of one server."""
+    """The settings, the data, the key, the spent tokens, the searches and the contacts of one server."""
 
     settings: Settings
     database: Database
     blobs: BlobStore
     keyring: Keyring
+    spent: SpentTokens
     sweeps: Searches
     contacts: Contacts
 
@@ -46,7 +48,7 @@ class Backend:
         kind = f"{database.kind} {where.absolute()}" if where else database.kind
         (settings.data_dir / DATABASE_KIND).write_text(kind + "\n")
         keyring = Keyring(api_key(settings.data_dir))
-        return cls(settings, database, blobs, keyring, Searches(database), Contacts())
+        return cls(settings, database, blobs, keyring, SpentTokens(database), Searches(database), Contacts())
 
     def close(self) -> None:
         """Close the database."""

@@ -15,7 +15,11 @@ from typing import BinaryIO
 
 from anyio import to_thread
 
+from litsweep.errors import LitsweepError
+
 WRITE_SIZE = 1 << 20
+LARGEST_READ = 256 << 20
+"""Bytes of a blob that the server reads into memory: a manifest of about a million files."""
 _KEY = re.compile(r"[0-9a-f]{32}")
 
 
@@ -80,8 +84,15 @@ class BlobStore:
         return Written(len(content), _base64(hashlib.md5(content, usedforsecurity=False)))
 
     def read(self, key: str) -> bytes:
-        """Return the whole content of a small blob, such as a manifest."""
-        return self.path(key).read_bytes()
+        """Return the whole content of a small blob, such as a manifest.
+
+        Raises LitsweepError if it has more than LARGEST_READ bytes.
+        """
+        path = self.path(key)
+        if (size := path.stat().st_size) > LARGEST_READ:
+            limit = f"the server reads {LARGEST_READ >> 20} MiB at most"
+            raise LitsweepError(f"a manifest of {size >> 20} MiB is too large; {limit}")
+        return path.read_bytes()
 
     def delete(self, key: str) -> None:
         """Delete the content, if there is any. During a backup it stays, for `orphans` to find later."""

@@ -1,15 +1,12 @@
 """A request to the file stream, checked as a whole before any of it is stored."""
 
-import gzip
-import json
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from litsweep.errors import LitsweepError
 from litsweep.server.arguments import json_object
 from litsweep.server.errors import RequestError
+from litsweep.server.json_body import BodyError, read_json, unpacked
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG
 from litsweep.server.store.tables import storable
 from litsweep.server.wire_json import dumps
@@ -22,10 +19,12 @@ _SUMMARY = "wandb-summary.json"
 
 LARGEST_STEP, LARGEST_LINE = 2**63 - 2, 2**31 - 1
 """The largest numbers that the columns of the database hold."""
+LARGEST_GAP = 100_000
+"""Lines that may be missing before a chunk, as after an older backup was restored."""
 
 
-class ChunkError(LitsweepError):
-    """The request is not a chunk of a file stream: HTTP 400."""
+class ChunkError(BodyError):
+    """The request is not a chunk of a file stream: HTTP 400, or another `status`."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Chunk:
 def read_chunk(body: bytes, encoding: str | None) -> Chunk:
     """Return the chunk in a request's body. Raise ChunkError if it is not one."""
     try:
-        sent = _object(json.loads((gzip.decompress(body) if encoding == "gzip" else body) or b"{}"))
+        sent = _object(read_json(unpacked(body, encoding) or b"{}"))
         files = _object(sent.get("files") or {})
         summary = _part(_SUMMARY, files.get(_SUMMARY) or {}).lines
         return Chunk(
@@ -63,14 +62,28 @@ def read_chunk(body: bytes, encoding: str | None) -> Chunk:
             _exit_code(sent.get("exitcode") or 0) if sent.get("complete") else None,
         )
     except RequestError as error:
-        raise ChunkError(f"not a file stream chunk: {error}") from error
-    except (OSError, EOFError, zlib.error, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise ChunkError(f"not a file stream chunk: {error}", getattr(error, "status", 400)) from error
+    except (ValueError, TypeError, OverflowError) as error:
         raise ChunkError(f"not a file stream chunk: {error}") from error
 
 
 def _exit_code(sent: Any) -> int:
     """Return an exit code of 32 bits. Windows has larger ones, such as 0xC0000005."""
     return max(-LARGEST_LINE, min(int(sent), LARGEST_LINE))
+
+
+def require_near(parts: Mapping[str, StreamPart], counts: Mapping[str, int]) -> None:
+    """Raise ChunkError for lines far beyond the stored ones, whose numbers by stream are `counts`.
+
+    A stream's number of lines is where the next process of the run continues, so a wild offset ends the run.
+    """
+    for stream, part in parts.items():
+        if part.offset > counts[stream] + LARGEST_GAP:
+            name = next(name for name, known in _STREAMS.items() if known == stream)
+            raise ChunkError(
+                f"not a file stream chunk: {name}: line {part.offset} is far beyond the {counts[stream]} "
+                f"stored lines; send the lines between them first"
+            )
 
 
 def _part(name: str, part: Any) -> StreamPart:

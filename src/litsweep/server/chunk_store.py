@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.server import branches, clock, history_keys, ownership, run_states
-from litsweep.server.chunk import LARGEST_STEP, Chunk, Row, StreamPart
+from litsweep.server.chunk import LARGEST_STEP, Chunk, Row, StreamPart, require_near
 from litsweep.server.store import lines, runs, streams
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
 from litsweep.server.store.runs import RunRecord
@@ -69,7 +69,10 @@ class Stored:
 
 
 def store_chunks(connection: Connection, sent: Sequence[SentChunk]) -> list[Stored | None]:
-    """Store chunks in order. Return the result for each, or None if there is no such run."""
+    """Store chunks in order. Return the result for each, or None if there is no such run.
+
+    Raises ChunkError if a chunk's lines are far beyond the stored ones.
+    """
     stored: dict[int, Stored] = {}
     for distinct in _rounds(sent):
         found = _statuses(connection, [one.path for one in distinct])
@@ -127,8 +130,10 @@ def _store(connection: Connection, writing: Sequence[_Writing]) -> None:
 
 
 def _read_lines(connection: Connection, writing: _Writing, now: float) -> None:
+    parts = writing.sent.chunk.parts
+    require_near(parts, {stream: getattr(writing.run, column) for stream, column in COUNTS.items()})
     stale = set(filter(None, writing.run.stale_streams.split(",")))
-    for stream, part in writing.sent.chunk.parts.items():
+    for stream, part in parts.items():
         if stream in stale:
             _start_over(connection, writing, stream, part.offset, now)
             stale.discard(stream)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from litsweep.errors import LitsweepError
 from litsweep.server.errors import UnavailableError
+from litsweep.server.settings import masked
 
 ADVISORY_LOCK = 0x1175_EE9  # any number that only litsweep servers use
 DISCONNECT_SECONDS = 5.0
@@ -44,7 +45,7 @@ class Claim:
             while not connection.scalar(select_sql(func.pg_try_advisory_lock(ADVISORY_LOCK))):
                 if time.monotonic() > end:
                     raise LitsweepError(
-                        f"{self._engine.url} is in use by another litsweep server: use that one"
+                        f"{masked(str(self._engine.url))} is in use by another litsweep server: use that one"
                     )
                 time.sleep(0.1)
         except BaseException:

@@ -14,6 +14,7 @@ from litsweep.server import sqlite_file
 from litsweep.server.claim import Claim
 from litsweep.server.errors import UnavailableError
 from litsweep.server.group_commit import GroupCommit
+from litsweep.server.settings import masked
 from litsweep.server.sqlite_file import explained
 from litsweep.server.store import migrations
 
@@ -53,7 +54,8 @@ class Database:
                 migrations.migrate(connection)
         except (DBAPIError, sqlite3.Error) as error:
             self.close()
-            raise explained(self._file or self._engine.url, getattr(error, "orig", error)) from None
+            name = self._file or masked(str(self._engine.url))
+            raise explained(name, getattr(error, "orig", error)) from None
         except BaseException:
             self.close()
             raise
@@ -127,6 +129,7 @@ class Database:
 
 
 def _engine(address: str) -> Engine:
+    _check_password(address)
     try:
         url = make_url(address)
         if url.get_backend_name() not in BACKENDS:
@@ -137,14 +140,25 @@ def _engine(address: str) -> Engine:
         engine = create_engine(url, pool_size=20, max_overflow=40, connect_args=waits)
     except ModuleNotFoundError:
         raise LitsweepError("PostgreSQL needs a driver: pip install 'litsweep[postgres]'") from None
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # ValueError: the port is not a number
         example = "postgresql://user:password@host/database"
-        raise LitsweepError(f"database_url: write one such as {example}; got {address!r} ({error})") from None
+        raise LitsweepError(
+            f"database_url: write one such as {example}; got {masked(address)!r} ({type(error).__name__})"
+        ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
         event.listen(engine, "handle_error", _explain_damage)
     return engine
+
+
+def _check_password(address: str) -> None:
+    """Raise LitsweepError for a password that a URL cannot hold: the rest of it would count as the host."""
+    kind, _, rest = address.partition("?")[0].partition("://")
+    password = rest.rpartition("@")[0].partition(":")[2]
+    if not kind.startswith("sqlite") and {"@", ":", "/"} & set(password):
+        rule = "the password in the URL has one of the characters @ : /; write them as %40 %3A %2F"
+        raise LitsweepError(f"database_url: {masked(address)}: {rule}")
 
 
 def _configure(connection: Any, _record: object) -> None:

@@ -15,37 +15,36 @@ from litsweep.server.backend import Backend
 from litsweep.server.chunk import ChunkError, read_chunk
 from litsweep.server.chunk_queue import ChunkQueue, store_batch
 from litsweep.server.chunk_store import Path, SentChunk, Stored
+from litsweep.server.limits import SMALL_BODY, refusal
 from litsweep.sweep.contract import AGENT_NAME
-
-SMALL = 64 * 1024
-"""Bytes of a plain body that is parsed in the event loop. That is faster than another thread."""
 
 
 async def file_stream(request: Request) -> Response:
     """Store one chunk. The answer says whether the run should stop."""
     body, names = await request.body(), request.path_params
     path = (names["entity"], names["project"], names["run"])
-    is_small = len(body) <= SMALL and "content-encoding" not in request.headers
+    # Parsing a small plain body here is faster than in another thread.
+    is_small = len(body) <= SMALL_BODY and "content-encoding" not in request.headers
     try:
         if is_small:
             sent = read(path, body, request.headers)
         else:
             sent = await run_in_threadpool(read, path, body, request.headers)
+        queue: ChunkQueue = request.app.state.chunk_queue
+        return _answer(path, await queue.store(sent))
     except ChunkError as error:
-        return _refusal(400, str(error))
-    queue: ChunkQueue = request.app.state.chunk_queue
-    return _answer(path, await queue.store(sent))
+        return refusal(error.status, str(error))
 
 
 def receive(backend: Backend, path: Path, body: bytes, headers: Mapping[str, str]) -> Response:
     """Store the chunk in `body` for the run at `path`. Return the response. This needs no event loop."""
     try:
         (outcome,) = store_batch(backend, [read(path, body, headers)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return _answer(path, outcome)
     except ChunkError as error:
-        return _refusal(400, str(error))
-    if isinstance(outcome, Exception):
-        raise outcome
-    return _answer(path, outcome)
+        return refusal(error.status, str(error))
 
 
 def read(path: Path, body: bytes, headers: Mapping[str, str]) -> SentChunk:
@@ -56,12 +55,8 @@ def read(path: Path, body: bytes, headers: Mapping[str, str]) -> SentChunk:
 
 def _answer(path: Path, stored: Stored | None) -> Response:
     if stored is None:
-        return _refusal(404, f"run {'/'.join(path)} does not exist")
+        return refusal(404, f"run {'/'.join(path)} does not exist")
     return JSONResponse({"stopped": stored.should_stop})
-
-
-def _refusal(status: int, message: str) -> Response:
-    return JSONResponse({"errors": [{"message": message}]}, status_code=status)
 
 
 routes: list[BaseRoute] = [

@@ -4,8 +4,7 @@ It is safe beside uploads. A client announces a blob, which adds its row, before
 content without a row is the rest of a deleted blob, unless it is some seconds old.
 """
 
-import time
-
+from litsweep.server import clock
 from litsweep.server.artifacts import versions
 from litsweep.server.backend import Backend
 from litsweep.server.files import collect_garbage
@@ -22,7 +21,7 @@ Also the seconds after a run's end after which its files that were announced, bu
 
 def collect(backend: Backend) -> None:
     """Delete abandoned uploads, unused blobs, and contents without a blob. Free the disk."""
-    limit = time.time() - ABANDONED_SECONDS
+    limit = clock.now() - ABANDONED_SECONDS
     with backend.database.write() as connection:
         versions.delete_abandoned(connection, limit)
         files.delete_abandoned(connection, limit)

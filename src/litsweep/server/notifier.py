@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection
 
+from litsweep.server import clock
 from litsweep.server.backend import Backend
 from litsweep.server.server_info import server_info
 from litsweep.server.store import notices, projects, runs, sweeps
@@ -100,7 +101,7 @@ class Notifier:
             return
         with self._backend.database.write() as connection:
             for notice_id in outdated:
-                notices.change(connection, notice_id, closed_at=time.time())
+                notices.change(connection, notice_id, closed_at=clock.now())
             for event, body in events:
                 notices.add(connection, sweep.id, event, body)
 
@@ -147,7 +148,7 @@ class Notifier:
             waits = dict(enumerate(RETRY_AFTER))
             self._due[notice.id] = time.monotonic() + waits.get(notice.attempts, 0.0)
         else:
-            changes = {"sent_at": time.time(), "error": None}
+            changes = {"sent_at": clock.now(), "error": None}
             self._due.pop(notice.id, None)
         if not self._ended.is_set():
             with self._backend.database.write() as connection:

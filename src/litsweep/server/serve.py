@@ -5,21 +5,41 @@ import json
 import os
 import signal
 import socket
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import uvicorn
 from filelock import FileLock, Timeout
 from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp
 
 from litsweep.errors import LitsweepError
+from litsweep.server import log
 from litsweep.server.app import create_app
+from litsweep.server.connections import (
+    ACCEPTED_AT_ONCE,
+    KEEP_ALIVE_SECONDS,
+    RESERVED_FILES,
+    GuardedConnection,
+    Sweeper,
+    raise_file_limit,
+)
+from litsweep.server.host_names import HostNames
 from litsweep.server.port_holder import port_holder
 from litsweep.server.server_info import ServerInfo as ServerInfo
 from litsweep.server.server_info import server_info as server_info
 from litsweep.server.settings import Settings
+
+_BACKLOG = 1024
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_DATABASE = "litsweep.db"
+_PRIVATE_FILES = (
+    *(f"{_DATABASE}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")),
+    *("api_key", "lock", "users", "server.json", "server.log", "server.log.1"),
+)
 
 
 def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = None) -> None:
@@ -30,16 +50,36 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
             last can also happen later: another server takes a PostgreSQL database after its restart.
     """
     make_data_dir(settings.data_dir)
-    with _data_lock(settings.data_dir), _database_lock(settings), listening(settings) as listener:
+    GuardedConnection.most = max(RESERVED_FILES, raise_file_limit() - RESERVED_FILES)
+    with (
+        _private_files(),
+        log.logging_to(settings.log),
+        _data_lock(settings.data_dir),
+        _database_lock(settings),
+        listening(settings) as listener,
+    ):
         info = ServerInfo(_url(settings.host, listener.getsockname()[1]), os.getpid())
         app = create_app(settings)
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
-        with _announced(settings.data_dir / "server.json", info):
-            server = _Server(config, info, on_ready, app.state.backend.sweeps.stop)
+        named = HostNames(app, (settings.host, *settings.allowed_hosts))
+        with _announced(settings.data_dir, info):
+            server = _Server(_config(named), info, on_ready, app.state.backend.sweeps.stop)
             app.state.end = server.end
             server.run(sockets=[listener])
     if server.failure is not None:
         raise server.failure
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=GuardedConnection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        backlog=ACCEPTED_AT_ONCE,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=5,
+    )
 
 
 class _Server(uvicorn.Server):
@@ -59,6 +99,7 @@ class _Server(uvicorn.Server):
         self._before_stop = before_stop
         self._info = info
         self._on_ready = on_ready
+        self._sweeper = Sweeper()
         self.failure: LitsweepError | None = None
 
     def end(self, failure: LitsweepError) -> None:
@@ -68,8 +109,15 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_BACKLOG)  # uvicorn's own backlog also is the number that asyncio accepts at once
         if self._on_ready is not None and not self.should_exit:
             self._on_ready(self._info)
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:
+            self._sweeper.sweep(self.server_state.connections)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await run_in_threadpool(self._before_stop)
@@ -87,14 +135,49 @@ class _Server(uvicorn.Server):
 
 
 def make_data_dir(path: Path) -> None:
-    """Create the data folder, readable by the owner only. Raise LitsweepError if it is not writable."""
-    try:
+    """Create the data folder. Let only the owner read it. Raise LitsweepError if it is not writable."""
+    with _usable(path):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         (path / "lock").touch()
+        make_private(path)
+
+
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise LitsweepError(
-            f"--data-dir {path}: cannot be used ({error.strerror}); name a folder that you can write to"
-        ) from None
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        fix = "free some space on its disk" if full else "name a folder that you can write to"
+        raise LitsweepError(f"--data-dir {path}: cannot be used ({error.strerror}); {fix}") from None
+
+
+@contextmanager
+def _private_files() -> Iterator[None]:
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def make_private(data_dir: Path) -> None:
+    """Let only the owner read the data, also in a folder that existed before.
+
+    A folder that is shared by its nature, such as /tmp, stays as it is: only the files in it become private.
+    """
+    folder = data_dir.stat()
+    if folder.st_uid == os.geteuid() and not folder.st_mode & stat.S_ISVTX:
+        data_dir.chmod(0o700)
+    for name in _PRIVATE_FILES:
+        with suppress(FileNotFoundError, PermissionError):
+            (data_dir / name).chmod(0o600)
+    blobs = data_dir / "blobs"
+    if blobs.is_dir() and blobs.stat().st_mode & _OTHERS:
+        for path in blobs.rglob("*"):
+            if not path.is_symlink():
+                path.chmod(0o700 if path.is_dir() else 0o600)
+        blobs.chmod(0o700)  # at last, because it says that the others are done
 
 
 @contextmanager
@@ -140,7 +223,7 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             _bind(listener, settings)
-            listener.listen(1024)
+            listener.listen(_BACKLOG)
         except OSError as error:
             raise _refusal(settings, error) from None
         yield listener
@@ -168,10 +251,12 @@ def _refusal(settings: Settings, error: OSError) -> LitsweepError:
 
 
 @contextmanager
-def _announced(path: Path, info: ServerInfo) -> Iterator[None]:
+def _announced(data_dir: Path, info: ServerInfo) -> Iterator[None]:
+    path = data_dir / "server.json"
     temporary = path.with_suffix(".new")
-    temporary.write_text(json.dumps(asdict(info)) + "\n")
-    temporary.rename(path)
+    with _usable(data_dir):
+        temporary.write_text(json.dumps(asdict(info)) + "\n")
+        temporary.rename(path)
     try:
         yield
     finally:

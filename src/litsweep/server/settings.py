@@ -1,28 +1,42 @@
 """The settings of a server, chosen at its start."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+DATABASE_URL_VARIABLE = "LITSWEEP_DATABASE_URL"
 USERNAME = "local"
 """The one user of every server."""
 
 
+_PASSWORD = re.compile(r"^((?:[^:/]*:?/+)?+[^:@]*:).*@|(password=)[^&]*")
+
+
+def masked(database_url: str) -> str:
+    """Return a database URL without its password, for messages. The URL may be a wrong one."""
+    return _PASSWORD.sub(lambda found: f"{found[1]}***@" if found[1] else f"{found[2]}***", database_url)
+
+
 @dataclass(frozen=True)
 class Settings:
-    """The data folder and the address of a server.
+    """The data folder, the address and the log of a server.
 
     `port` 0 means a free port. If the port is taken and not `is_port_fixed`, the server takes a free one.
     Without `database_url` the database is a SQLite file in `data_dir`. A run counts as crashed after
-    `crash_after` seconds without a sign from it or its agent.
+    `crash_after` seconds without a sign from it or its agent. Clients may address the server by its host, the
+    machine's names and addresses, and `allowed_hosts`. Without `log` it logs to stderr.
     """
 
     data_dir: Path
     host: str = "127.0.0.1"
     port: int = 0
     is_port_fixed: bool = True
-    database_url: str | None = None
+    database_url: str | None = field(default=None, repr=False)
     default_entity: str = "local"
     crash_after: float = 300.0
+    allowed_hosts: Sequence[str] = ()
+    log: Path | None = None
 
     @property
     def url(self) -> str:

@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 from starlette.testclient import TestClient
 
 from litsweep.server.app import create_app
-from litsweep.server.auth import SESSION_COOKIE
 from litsweep.server.backend import Backend
 from litsweep.server.history_keys import updated
 from litsweep.server.settings import Settings
@@ -33,7 +32,8 @@ parameters:
 def http(tmp_path: Path) -> Iterator[TestClient]:
     """Return a client with a session."""
     with TestClient(create_app(Settings(tmp_path / "data"))) as client:
-        client.cookies.set(SESSION_COOKIE, backend_of(client).keyring.session())
+        keyring = backend_of(client).keyring
+        client.cookies.set(keyring.cookie, keyring.session())
         yield client
 
 

@@ -1,12 +1,16 @@
 """Login, logout, and requests without a session."""
 
 import string
+from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from litsweep.server.auth import SESSION_COOKIE
+from litsweep.server.app import create_app
+from litsweep.server.auth import Keyring, api_key
 from litsweep.server.dashboard.login import login_link
+from litsweep.server.settings import Settings
 from tests.server.dashboard.conftest import backend_of
 
 HTML = {"Accept": "text/html"}
@@ -45,7 +49,7 @@ def test_the_key_signs_in(stranger: TestClient) -> None:
 def test_another_key_does_not(stranger: TestClient) -> None:
     response = stranger.post("/login", data={"key": "0" * 40})
     assert response.status_code == 403 and "not this server" in response.text
-    assert SESSION_COOKIE not in stranger.cookies
+    assert backend_of(stranger).keyring.cookie not in stranger.cookies
 
 
 def test_a_link_signs_in_once(stranger: TestClient) -> None:
@@ -64,7 +68,7 @@ def test_a_link_signs_in_once(stranger: TestClient) -> None:
 
 def test_no_other_signature_signs_in(stranger: TestClient) -> None:
     assert stranger.get(backend_of(stranger).keyring.link("GET", "/login")).status_code == 403
-    assert SESSION_COOKIE not in stranger.cookies
+    assert backend_of(stranger).keyring.cookie not in stranger.cookies
 
 
 @pytest.mark.parametrize(
@@ -81,3 +85,39 @@ def test_signing_out(stranger: TestClient) -> None:
     assert stranger.get("/-/data/projects").status_code == 200
     stranger.post("/logout")
     assert stranger.get("/-/data/projects").status_code == 401
+
+
+def test_used_links_and_ended_sessions_stay_so_after_a_restart(tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "data")
+    with TestClient(create_app(settings)) as client:
+        keyring = backend_of(client).keyring
+        link, name = login_link(keyring), keyring.cookie
+        assert client.get(link, follow_redirects=False).status_code == 303
+        ended, other = client.cookies[name], keyring.session()
+        client.post("/logout")
+        client.post("/logout")
+    with TestClient(create_app(settings)) as client:
+        assert client.get(link).status_code == 403
+        for session, status in ((ended, 401), (other, 200), (keyring.session(), 200)):
+            client.cookies.clear()
+            client.cookies.set(name, session)
+            assert client.get("/-/data/projects").status_code == status
+
+
+def test_servers_on_one_machine_have_cookies_of_their_own(tmp_path: Path) -> None:
+    """A browser sends a host's cookies to all of its ports."""
+    first, second = (Keyring(api_key(tmp_path / name)) for name in ("one", "two"))
+    assert first.cookie != second.cookie and first.key not in first.cookie
+
+
+@pytest.mark.parametrize(
+    "form", [{"files": {"key": b"x"}}, {"json": {"key": "x"}}, {"content": b"key=x"}, {"files": {"key": b""}}]
+)
+def test_only_a_plain_form_is_read(stranger: TestClient, form: dict[str, Any]) -> None:
+    response = stranger.post("/login", **form)
+    assert response.status_code == 415 and "x-www-form-urlencoded" in response.text
+
+
+@pytest.mark.parametrize("method", ["/login", "/logout"])
+def test_a_large_form_is_refused(stranger: TestClient, method: str) -> None:
+    assert stranger.post(method, data={"key": "x" * 70_000}).status_code == 413

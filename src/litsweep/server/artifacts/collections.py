@@ -1,12 +1,12 @@
 """Collections of artifacts: their versions, and the aliases of the versions."""
 
 import re
-import time
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from litsweep.errors import LitsweepError
+from litsweep.server import clock
 from litsweep.server.artifacts.tables import (
     AliasRecord,
     CollectionRecord,
@@ -33,7 +33,7 @@ def ensure(
     known = find(connection, project_id, checked_name(name))
     if known is None:
         values = {"project_id": project_id, "name": name, "type": type, "is_portfolio": is_portfolio}
-        now = time.time()
+        now = clock.now()
         new = collections.insert().values(**values, created_at=now, updated_at=now).returning(collections)
         return read_all(connection, new, CollectionRecord)[0]
     if known.is_portfolio != is_portfolio:
@@ -91,7 +91,7 @@ def types_of_project(connection: Connection, project_id: int) -> Sequence[tuple[
 def change(connection: Connection, collection_id: int, **values: object) -> None:
     """Set columns of a collection."""
     wanted = collections.update().where(collections.c.id == collection_id)
-    connection.execute(wanted.values(**values, updated_at=time.time()))
+    connection.execute(wanted.values(**values, updated_at=clock.now()))
 
 
 def delete(connection: Connection, collection_id: int) -> None:
@@ -137,7 +137,7 @@ def add_version(connection: Connection, collection_id: int, artifact_id: int) ->
     if known := _memberships(connection, *wanted):
         return known[0]
     collection = _collections(connection, collections.c.id == collection_id)[0]
-    values = {"collection_id": collection_id, "artifact_id": artifact_id, "created_at": time.time()}
+    values = {"collection_id": collection_id, "artifact_id": artifact_id, "created_at": clock.now()}
     new = memberships.insert().values(**values, version_index=collection.next_version).returning(memberships)
     added = read_all(connection, new, MembershipRecord)[0]
     change(connection, collection_id, next_version=collection.next_version + 1)

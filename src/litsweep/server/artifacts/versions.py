@@ -1,11 +1,11 @@
 """Artifacts: how they are created, committed as versions, used and deleted."""
 
 import json
-import time
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, select
 
+from litsweep.server import clock
 from litsweep.server.artifacts import collections as collection_store
 from litsweep.server.artifacts import contents
 from litsweep.server.artifacts.contents import Entry
@@ -77,7 +77,7 @@ def find_distributed(connection: Connection, collection_id: int, shared_id: str)
 
 def add(connection: Connection, collection_id: int, **values: object) -> ArtifactRecord:
     """Add a pending artifact. It becomes a version when it is committed."""
-    now = time.time()
+    now = clock.now()
     fixed = {"collection_id": collection_id, "state": PENDING, "created_at": now, "updated_at": now}
     made = connection.execute(artifacts.insert().values(**fixed, **values).returning(artifacts.c.id))
     return one(connection, made.scalar_one())
@@ -86,7 +86,7 @@ def add(connection: Connection, collection_id: int, **values: object) -> Artifac
 def change(connection: Connection, artifact_id: int, **values: object) -> None:
     """Set columns of an artifact."""
     wanted = artifacts.update().where(artifacts.c.id == artifact_id)
-    connection.execute(wanted.values(**values, updated_at=time.time()))
+    connection.execute(wanted.values(**values, updated_at=clock.now()))
 
 
 def commit(connection: Connection, artifact_id: int, entries: Sequence[Entry]) -> None:

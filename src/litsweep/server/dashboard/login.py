@@ -1,17 +1,22 @@
 """Login and logout: a browser signs in with the API key, or with a link that the command line prints."""
 
+import asyncio
 from urllib.parse import urlencode
 
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from litsweep.server.auth import SESSION_COOKIE, SESSION_SECONDS, Keyring
+from litsweep.server.auth import SESSION_SECONDS, Keyring
 from litsweep.server.backend import backend_of
 from litsweep.server.dashboard.rendering import page
-from litsweep.server.dashboard.state import state_of
+from litsweep.server.limits import RefusedRequest
 
 LOGIN_LINK_SECONDS = 15 * 60
+FORM_SECONDS = 10.0
+_FORM = "application/x-www-form-urlencoded"
 # Login links are signed for this instead of an HTTP method, so that no link to a file can sign in.
 _SIGN_IN = "sign in"
 
@@ -26,18 +31,17 @@ async def login(request: Request) -> Response:
     query = request.query_params
     if "signature" not in query:
         return page(request, "login.html", next=_local(query.get("next", "/")))
-    used = state_of(request).used_login_links
-    is_valid = backend_of(request).keyring.allows(_SIGN_IN, "/login", query, LOGIN_LINK_SECONDS)
-    if not is_valid or query["signature"] in used:
+    keyring, spend = backend_of(request).keyring, backend_of(request).spent.spend
+    is_valid = keyring.allows(_SIGN_IN, "/login", query, LOGIN_LINK_SECONDS)
+    if not (is_valid and await run_in_threadpool(spend, query["signature"], LOGIN_LINK_SECONDS)):
         message = "This link has expired or was used before."
         return page(request, "login.html", status=403, message=message, next=_local(query.get("next", "/")))
-    used.add(query["signature"])
     return _start_session(request, query.get("next", "/"))
 
 
 async def submit(request: Request) -> Response:
     """Start a session if the form has the API key."""
-    form = await request.form()
+    form = await _form(request)
     next = str(form.get("next", "/"))
     if backend_of(request).keyring.opens(str(form.get("key", "")).strip()):
         return _start_session(request, next)
@@ -45,18 +49,35 @@ async def submit(request: Request) -> Response:
     return page(request, "login.html", status=403, message=message, next=_local(next))
 
 
+async def _form(request: Request) -> FormData:
+    """Return the form. Its sender needs no key, so that a file, which would go to the disk, is refused."""
+    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if sent != _FORM:
+        raise RefusedRequest(415, f"the form must have the Content-Type {_FORM}, got {sent!r:.80}")
+    try:
+        async with asyncio.timeout(FORM_SECONDS):
+            return await request.form()
+    except TimeoutError:
+        raise RefusedRequest(408, f"the form did not arrive within {FORM_SECONDS:.0f} seconds") from None
+
+
 async def logout(request: Request) -> Response:
     """End the session of this browser."""
+    backend = backend_of(request)
+    session = backend.keyring.session_id(request.cookies.get(backend.keyring.cookie, ""))
+    if session is not None:
+        await run_in_threadpool(backend.spent.spend, session, SESSION_SECONDS)
     response = RedirectResponse("/login", status_code=303)
-    response.delete_cookie(SESSION_COOKIE)
+    response.delete_cookie(backend.keyring.cookie)
     return response
 
 
 def _start_session(request: Request, next: str) -> Response:
     response = RedirectResponse(_local(next), status_code=303)
+    keyring = backend_of(request).keyring
     response.set_cookie(
-        SESSION_COOKIE,
-        backend_of(request).keyring.session(),
+        keyring.cookie,
+        keyring.session(),
         max_age=SESSION_SECONDS,
         httponly=True,
         samesite="lax",

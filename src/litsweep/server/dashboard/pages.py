@@ -127,8 +127,9 @@ _DATA: dict[str, View] = {
     _RUN + "/system": _of(_run, lambda connection, run, _: system_view(connection, run)),
 }
 
-public: list[BaseRoute] = [*login.routes, *rendering.routes]
+public: list[BaseRoute] = [*login.routes, *rendering.public]
 routes: list[BaseRoute] = [
+    *rendering.routes,
     *(Route("/-/data" + path, _json(view)) for path, view in _DATA.items()),
     Route("/-/file" + _RUN + "/{name:path}", _file),
     Route("/", _html("projects.html")),

@@ -1,13 +1,16 @@
 """HTML pages: templates, response headers and static files."""
 
+import hashlib
+from dataclasses import dataclass
 from importlib.util import find_spec
+from mimetypes import guess_type
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route
 
 HERE = Path(__file__).parent
 # Plotly writes style attributes. Everything else is loaded from this server only.
@@ -20,6 +23,22 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+
+@dataclass(frozen=True)
+class _File:
+    """A static file with its media type and its entity tag."""
+
+    content: bytes
+    kind: str | None
+    tag: str
+
+    @classmethod
+    def read(cls, path: Path) -> "_File":
+        content = path.read_bytes()
+        return cls(content, guess_type(path.name)[0], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
+_STATIC = {path.name: _File.read(path) for path in (HERE / "static").iterdir() if path.is_file()}
 _templates = Environment(
     loader=PackageLoader("litsweep.server.dashboard"), autoescape=True, undefined=StrictUndefined
 )
@@ -41,12 +60,21 @@ def page(request: Request, template: str, status: int = 200, **context: object) 
     return HTMLResponse(text, status_code=status, headers=HEADERS)
 
 
+async def static(request: Request) -> Response:
+    """Return a static file. It is in memory, because a stranger may ask for many and keeps no thread busy."""
+    file = _STATIC.get(request.path_params["name"])
+    if file is None:
+        raise HTTPException(404)
+    if request.headers.get("if-none-match") == file.tag:
+        return Response(status_code=304, headers={"ETag": file.tag})
+    return Response(file.content, media_type=file.kind, headers={"ETag": file.tag})
+
+
 async def plotly_js(request: Request) -> Response:
     """Serve Plotly from the installed package."""
     return FileResponse(PLOTLY, media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
 
 
-routes: list[BaseRoute] = [
-    Route("/-/plotly.min.js", plotly_js),
-    Mount("/-/static", StaticFiles(directory=HERE / "static")),
-]
+public: list[BaseRoute] = [Route("/-/static/{name}", static)]
+# It needs a session, because a stranger who reads this large file slowly would keep it open.
+routes: list[BaseRoute] = [Route("/-/plotly.min.js", plotly_js)]

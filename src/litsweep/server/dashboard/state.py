@@ -9,10 +9,9 @@ from litsweep.server.dashboard.curves import CurveCache
 
 @dataclass(frozen=True)
 class DashboardState:
-    """The curve cache and the signatures of used login links."""
+    """The curve cache."""
 
     curves: CurveCache = field(default_factory=CurveCache)
-    used_login_links: set[str] = field(default_factory=set)
 
 
 def state_of(connection: HTTPConnection) -> DashboardState:

@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import Any
 
 from graphql import GraphQLError
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, TimeoutError
+from sqlalchemy.exc import DBAPIError, IntegrityError, TimeoutError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,6 +22,9 @@ from litsweep.server.backend import backend_of
 from litsweep.server.errors import NotFoundError, RequestError, UnavailableError
 from litsweep.server.graphql.context import Context
 from litsweep.server.graphql.schema import build_schema
+from litsweep.server.json_body import BodyError, read_json
+from litsweep.server.limits import SMALL_BODY, refusal
+from litsweep.server.storage_faults import report, storage_fault
 from litsweep.sweep.values import show
 
 logger = logging.getLogger(__name__)
@@ -34,9 +37,10 @@ MOST_ERRORS = 20
 async def graphql(request: Request) -> Response:
     """Execute one operation in a worker thread, so that a slow one does not delay the others."""
     try:
-        body = await request.json()
-    except (ValueError, RecursionError) as error:
-        return _refusal(f"the body is not JSON: {error}")
+        text = await request.body()
+        body = read_json(text) if len(text) <= SMALL_BODY else await run_in_threadpool(read_json, text)
+    except BodyError as error:
+        return refusal(error.status, str(error))
     base_url = str(request.base_url).rstrip("/")
     context = Context(backend_of(request), base_url, request.headers.get("user-agent", ""))
     response = await run_in_threadpool(answer, body, context)
@@ -90,6 +94,9 @@ def _message(error: GraphQLError) -> str:
         return "this conflicts with other data: a name is taken, or an object does not exist"
     if status < 500 or isinstance(cause, UnavailableError):
         return error.message
+    if (fault := storage_fault(cause)) and status == 507:
+        report(fault)
+        return fault.message
     _failures.log(error)
     what = cause.orig if isinstance(cause, DBAPIError) else error.message
     return f"{'the database failed' if status == 503 else 'internal error of the litsweep server'}: {what}"
@@ -101,14 +108,14 @@ def _status(errors: Sequence[GraphQLError]) -> int:
 
 
 def _cause_status(error: GraphQLError) -> int:
+    if fault := storage_fault(error.original_error):
+        return fault.status
     match error.original_error:
-        case UnavailableError():
-            return 503
         case None | LitsweepError() | GraphQLError() | RecursionError():
             return 404 if isinstance(error.original_error, NotFoundError) else 400
         case IntegrityError():
             return 409
-        case OperationalError() | TimeoutError():
+        case TimeoutError():
             return 503
         case _:
             return 500

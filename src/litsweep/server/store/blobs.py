@@ -1,11 +1,11 @@
 """Blobs: uploaded contents. A client announces a blob before it uploads the content."""
 
-import time
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from sqlalchemy import BigInteger, Column, Connection, String, exists, select
 
+from litsweep.server import clock
 from litsweep.server.store.tables import PRIMARY_KEY, metadata, read_one, table
 
 
@@ -38,7 +38,7 @@ def get(connection: Connection, key: str) -> BlobRecord | None:
 
 def mark_stored(connection: Connection, key: str, size: int, md5: str) -> bool:
     """Mark the content as stored. Return False if the blob was deleted meanwhile."""
-    values = {"size": size, "md5": md5, "stored_at": time.time()}
+    values = {"size": size, "md5": md5, "stored_at": clock.now()}
     return connection.execute(blobs.update().where(blobs.c.key == key).values(values)).rowcount == 1
 
 

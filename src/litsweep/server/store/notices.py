@@ -1,12 +1,12 @@
 """Notices of a sweep's events, which the server posts to the sweep's webhook, each of them once."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from sqlalchemy import Connection, ForeignKey, String, and_, or_, select
 
+from litsweep.server import clock
 from litsweep.server.store.sweeps import SweepRecord, SweepState, sweeps
 from litsweep.server.store.tables import INDEX, Id, read_all, read_one, table
 from litsweep.sweep.events import SweepEvent
@@ -53,7 +53,7 @@ def candidates(connection: Connection) -> Sequence[SweepRecord]:
 def add(connection: Connection, sweep_id: int, event: SweepEvent, body: str) -> None:
     """Add a notice, to be sent."""
     connection.execute(
-        notices.insert().values(sweep_id=sweep_id, event=event, body=body, created_at=time.time())
+        notices.insert().values(sweep_id=sweep_id, event=event, body=body, created_at=clock.now())
     )
 
 

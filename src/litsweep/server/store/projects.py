@@ -1,12 +1,12 @@
 """Projects, each named by an entity and a name. Their first use creates them."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from sqlalchemy import Connection, String, UniqueConstraint, select
 
+from litsweep.server import clock
 from litsweep.server.store.tables import Id, read_all, read_one, table
 
 
@@ -45,7 +45,7 @@ def ensure(connection: Connection, entity: str, name: str) -> Project:
     known = find(connection, entity, name)
     if known is not None:
         return known
-    new = projects.insert().values(entity=entity, name=name, created_at=time.time())
+    new = projects.insert().values(entity=entity, name=name, created_at=clock.now())
     return read_all(connection, new.returning(projects), Project)[0]
 
 

@@ -1,0 +1,96 @@
+"""Names of this server: a request for another host is refused.
+
+A page of a stranger's site could point its own name at 127.0.0.1 and so read this server (DNS rebinding).
+Addresses are no names: they can only mean the machine that has them.
+"""
+
+import ipaddress
+import socket
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from litsweep.server.limits import refusal
+
+
+class HostNames:
+    """Middleware that requires a `Host` header with an address, a name of this machine, or one of `names`."""
+
+    def __init__(self, app: ASGIApp, names: Iterable[str] = ()) -> None:
+        self.app = app
+        self._known: set[bytes] = set()
+        self._names = {"localhost", *map(_host_in, names), *_own_names()}
+        # A name server that does not answer takes seconds, so that the server does not wait for it.
+        threading.Thread(target=self._add_full_name, name="full host name", daemon=True).start()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            hosts = [value for name, value in scope["headers"] if name == b"host"]
+            if len(hosts) != 1:
+                return await refusal(400, "the request needs one Host header")(scope, receive, send)
+            if hosts[0] not in self._known and not self._knows(hosts[0]):
+                return await _misdirected(hosts[0])(scope, receive, send)
+        await self.app(scope, receive, send)
+        return None
+
+    def _knows(self, header: bytes) -> bool:
+        name = _plain(_without_port(header.decode("latin-1")))
+        if not (_is_address(name) or name in self._names or name.endswith(".localhost")):
+            return False
+        if len(self._known) < 100:
+            self._known.add(header)
+        return True
+
+    def _add_full_name(self) -> None:
+        self._names.add(_plain(socket.getfqdn()))
+
+
+def _misdirected(host: bytes) -> ASGIApp:
+    shown = host.decode("latin-1")[:100]
+    return refusal(
+        421,
+        f"the Host header names {shown!r}, which is not a name of this server; use its address, or start it "
+        f"with `litsweep serve --allowed-host NAME`",
+    )
+
+
+def _host_in(name: str) -> str:
+    """Return the host in what a user writes: a name, with or without a port or `https://`."""
+    address = name.rpartition("//")[2].partition("/")[0]
+    return _plain(address if _is_address(_plain(address)) else _without_port(address))
+
+
+def _without_port(header: str) -> str:
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0]
+
+
+def _plain(name: str) -> str:
+    return name.strip().strip("[]").rstrip(".").lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _own_names() -> set[str]:
+    """Return the machine's name, alone and with each domain that this machine searches."""
+    name = _plain(socket.gethostname())
+    short = name.partition(".")[0]
+    return {name, short, f"{short}.local", *(f"{short}.{domain}" for domain in _search_domains())}
+
+
+def _search_domains() -> list[str]:
+    try:
+        lines = Path("/etc/resolv.conf").read_text(errors="replace").splitlines()
+    except OSError:
+        return []
+    words = [line.split() for line in lines]
+    return [_plain(domain) for line in words if line[:1] in (["search"], ["domain"]) for domain in line[1:]]

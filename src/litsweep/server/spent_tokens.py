@@ -1,0 +1,35 @@
+"""Login links that were used, and sessions that have ended. Both stay invalid after a restart."""
+
+import threading
+import time
+
+from litsweep.server.database import Database
+from litsweep.server.store import tokens
+
+
+class SpentTokens:
+    """The spent tokens of a database. They are also in memory, because every request of a session asks."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        with database.read() as connection:
+            self._tokens = tokens.unexpired(connection, time.time())
+
+    def __contains__(self, token: object) -> bool:
+        return token in self._tokens
+
+    def spend(self, token: str, lifetime: float) -> bool:
+        """Mark a token as spent, on disk. Return False if it was spent before.
+
+        `lifetime` is the number of seconds after which the token is not valid anyway.
+        """
+        now = time.time()
+        with self._lock:
+            if token in self._tokens:
+                return False
+            with self._database.write() as connection:
+                tokens.delete_expired(connection, now)
+                tokens.add(connection, token, now + lifetime)
+            self._tokens.add(token)
+        return True
