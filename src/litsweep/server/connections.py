@@ -49,6 +49,7 @@ class GuardedConnection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     most = max(64, MOST_FILES - RESERVED_FILES)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait. If all places are taken, drop those that waited longest, or this connection."""
         self.waits_since = self.heard_at = time.monotonic()
         self.stalled_since: float | None = None
         self.header_bytes = 0
@@ -57,6 +58,7 @@ class GuardedConnection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
             self.drop()
 
     def data_received(self, data: bytes) -> None:
+        """Pass data on. Drop a connection whose header is too long."""
         self.heard_at = time.monotonic()
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:
@@ -67,15 +69,18 @@ class GuardedConnection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
             self.drop()
 
     def on_response_complete(self) -> None:
+        """Begin to wait for the next request."""
         self.waits_since = time.monotonic()
         self.header_bytes = 0
         super().on_response_complete()
 
     def pause_writing(self) -> None:
+        """Note that the client reads too slowly."""
         self.stalled_since = time.monotonic()
         super().pause_writing()
 
     def resume_writing(self) -> None:
+        """Note that the client reads again."""
         self.stalled_since = None
         super().resume_writing()
 

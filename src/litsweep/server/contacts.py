@@ -1,9 +1,9 @@
 """When the server last heard from each agent and each run.
 
-Silence is counted in memory by `clock.elapsed`, so that it does not depend on the machine's clock. It counts
-from the server's start and anew after each outage: a time in which the server heard from nobody, or did not
-work itself. After an outage, clients reconnect with a backoff of up to 60 s, and the first one must not take
-the runs of the others. So nobody counts as silent for another `RECONNECT` seconds.
+`clock.elapsed` measures silence in memory, so that it does not depend on the machine's clock. Silence counts
+from the server's start, and again from 0 after each outage: a time in which the server heard from nobody, or
+did not work itself. After an outage, clients reconnect with a backoff of up to 60 s, and the first one must
+not take the runs of the others. So nobody counts as silent for another `RECONNECT` seconds.
 """
 
 import threading
@@ -59,7 +59,7 @@ class Contacts:
     def _hear(self, contacts: dict[int, _Contact], id: int) -> float:
         with self._lock:
             now = clock.elapsed()
-            self._begin_anew_after(self._last_request, now)
+            self._restart_count_after(self._last_request, now)
             self._last_request = now
             contact = contacts.setdefault(id, _Contact(now))
             contact.heard, contact.is_saved = now, False
@@ -72,13 +72,13 @@ class Contacts:
         """
         with self._lock:
             now = clock.elapsed()
-            self._begin_anew_after(self._last_tick, now)
+            self._restart_count_after(self._last_tick, now)
             self._last_tick = now
             for contacts in (self._agents, self._runs):
                 for id in [id for id, contact in contacts.items() if now - contact.heard > keep]:
                     del contacts[id]
 
-    def _begin_anew_after(self, last: float, now: float) -> None:
+    def _restart_count_after(self, last: float, now: float) -> None:
         if now - last > OUTAGE:
             self._counts_from = now + RECONNECT
 

@@ -34,6 +34,7 @@ class Repeats(logging.Filter):
         self._last: dict[Kind, tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Return False for a repeated message. The next one that is logged has their number."""
         if record.levelno < logging.WARNING:
             return True
         _shorten(record)
@@ -79,6 +80,7 @@ class LogFile(RotatingFileHandler):
         super().__init__(path, maxBytes=LARGEST_FILE, backupCount=1, encoding="utf-8", errors="replace")
 
     def doRollover(self) -> None:  # noqa: N802
+        """Begin a new file, also for what the process prints."""
         super().doRollover()
         if self.stream is not None:
             for printed in (sys.stdout, sys.stderr):

@@ -125,7 +125,7 @@ class SearchState:
         self.lose_worker(number)
 
     def lose_worker(self, number: int) -> None:
-        """Note that the search is built anew for the requests from `number` on."""
+        """Note that the search is rebuilt for the requests from `number` on."""
         self._valid_from = number
         self._stream = self._received = 0
         self._unsent, self._is_rebuilt = None, True

@@ -108,7 +108,7 @@ class Searches:
             self.has_news.set()
 
     def forget(self, sweep_id: int) -> None:
-        """Build a sweep's search anew from the database, for example because its config has changed."""
+        """Rebuild a sweep's search from the database, for example because its config has changed."""
         with self._lock:
             state = self._state(sweep_id)
             state.rebuild(self._number + 1)

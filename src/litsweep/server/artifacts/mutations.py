@@ -41,6 +41,7 @@ def named_project(connection: Connection, context: Context, input: Input) -> Pro
 
 
 def named_collection(connection: Connection, context: Context, input: Input) -> CollectionRecord:
+    """Return the collection that a request names. Raise NotFoundError if there is none."""
     project = named_project(connection, context, input)
     found = collections.find(connection, project.id, input["artifact_collection_name"])
     if found is None:
@@ -71,6 +72,7 @@ def _pending(connection: Connection, public: str) -> ArtifactRecord:
 
 
 def checked_aliases(input: Input) -> list[str]:
+    """Return the aliases of a request, each once. Raise RequestError for one of a wrong length."""
     names = [alias["alias"] for alias in input.get("aliases") or ()]
     if any(not 0 < len(name) <= LONGEST_ALIAS for name in names):
         raise RequestError(f"aliases: an alias has 1 to {LONGEST_ALIAS} characters, got {show(names)}")
@@ -78,6 +80,7 @@ def checked_aliases(input: Input) -> list[str]:
 
 
 def tag_names(tags: Iterable[Input] | None) -> list[str]:
+    """Return the names of the tags in a request."""
     return [tag["tag_name"] for tag in tags or ()]
 
 
