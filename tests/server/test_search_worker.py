@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from litsweep.search.controller import Controller, seed_for_sweep
-from litsweep.server import search_worker
+from litsweep.server import search_worker, searches
 from litsweep.server.backend import Backend
 from litsweep.server.monitor import Monitor
+from litsweep.server.search_process import SearchProcess
 from litsweep.server.search_protocol import Answer, Message, Prepared, Request
 from litsweep.server.search_worker import SearchWorker
 from litsweep.server.store import sweeps
@@ -237,3 +238,23 @@ def test_a_sweep_that_gets_no_runs_is_dropped_from_the_worker(
     monkeypatch.setattr(search_worker, "UNUSED_AFTER", -1.0)
     worker.drop_unused()
     assert not worker._sweeps and not backend.sweeps._states
+
+
+def test_a_worker_that_cannot_start_is_tried_again(
+    graphql: GraphQL, stream: Stream, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [BlockingIOError(11, "no more processes"), BrokenPipeError(32, "it ended at once")]
+
+    def start(database_url: str) -> SearchProcess:
+        if failures:
+            raise failures.pop()
+        return SearchProcess(database_url)
+
+    monkeypatch.setattr(searches, "SearchProcess", start)
+    monkeypatch.setattr(searches, "LONGEST_BACKOFF", 0.01)
+    sweep = Sweep(graphql, stream, GRID)
+    backend.sweeps.start(backend.settings.url)
+    try:
+        assert sweep.start(sweep.agent()) and not failures
+    finally:
+        backend.sweeps.stop()

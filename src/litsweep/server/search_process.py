@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from multiprocessing import Pipe
 
 from litsweep.server.search_protocol import Message, Request
@@ -10,10 +11,14 @@ WORKER = "litsweep.server.search_worker"
 
 
 class SearchProcess:
-    """A running search worker. It ends with the thread that created it, or when its pipe is closed."""
+    """A running search worker. It ends with the thread that created it, or when its pipe is closed.
+
+    Raises OSError if the system has no memory, process or file for it.
+    """
 
     def __init__(self, database_url: str) -> None:
         self._pipe, theirs = Pipe()
+        self._sending = threading.Lock()  # a pipe must not be closed while another thread writes to it
         # `-P`: a folder that the server was started in must not shadow modules. A session of its own: Ctrl-C
         # is for the server, which ends the worker.
         self._process = subprocess.Popen(
@@ -32,7 +37,8 @@ class SearchProcess:
 
     def send(self, request: Request) -> None:
         """Send a request. Raises OSError if the worker has ended."""
-        self._pipe.send(request)
+        with self._sending:
+            self._pipe.send(request)
 
     def receive(self) -> Message:
         """Wait for the next message. Raises EOFError or OSError if the worker has ended."""
@@ -46,5 +52,6 @@ class SearchProcess:
     def wait(self) -> int:
         """Wait for the end of the process. Return its exit code."""
         code = self._process.wait()
-        self._pipe.close()
+        with self._sending:
+            self._pipe.close()
         return code

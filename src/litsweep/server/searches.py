@@ -226,8 +226,12 @@ class Searches:
         """Start the worker again whenever it ends. Wait longer each time if it does not answer."""
         deaths = 0
         while not self._has_stopped.is_set():
-            answered = self._run_worker(database_url)
-            deaths = 0 if answered else deaths + 1
+            try:
+                answered = self._run_worker(database_url)
+            except OSError as error:  # for example no memory for a process
+                logger.warning("the search worker cannot start, and the server tries it again: %s", error)
+                answered = False
+            deaths = 0 if answered else min(deaths + 1, 10)
             self._has_stopped.wait(0 if deaths == 0 else min(LONGEST_BACKOFF, 0.5 * 2**deaths))
 
     def _run_worker(self, database_url: str) -> bool:
