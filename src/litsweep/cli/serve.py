@@ -53,7 +53,7 @@ def execute(args: argparse.Namespace) -> int:
         port=DEFAULT_PORT if args.port is None else args.port,
         is_port_fixed=args.port is not None,
         database_url=_database_url(args),
-        allowed_hosts=args.allowed_host,
+        allowed_hosts=tuple(args.allowed_host),
         log=args.log,
     )
     serve(settings, lambda info: _announce(info, settings, args.port))

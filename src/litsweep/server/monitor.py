@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
@@ -27,8 +28,8 @@ class Monitor:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._failed: dict[int, SearchNews] = {}  # news of sweeps that could not be stored in the last round
-        self._raised: set[object] = set()
+        self._news: dict[int, SearchNews] = {}  # not stored yet
+        self._raised: set[str] = set()  # what has raised
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
 
@@ -52,29 +53,32 @@ class Monitor:
 
     def run_once(self) -> None:
         """Run one round. A sweep that raises is retried in the next round."""
-        self._guarded(end_lost, self._backend)
-        news, self._failed = self._failed | self._backend.sweeps.take_news(), {}
-        for sweep_id, found in news.items():
+        self._guarded("lost runs", partial(end_lost, self._backend))
+        self._guarded("news", self._take_news)
+        for sweep_id, found in list(self._news.items()):
             if self._ended.is_set():
                 return
-            if not self._guarded(self._advance, sweep_id, found):
-                self._failed[sweep_id] = found
+            if self._guarded(f"sweep number {sweep_id}", partial(self._advance, sweep_id, found)):
+                del self._news[sweep_id]
 
-    def _guarded(self, action: Callable[..., None], *args: object) -> bool:
+    def _take_news(self) -> None:
+        self._news |= self._backend.sweeps.take_news()
+
+    def _guarded(self, what: str, action: Callable[[], None]) -> bool:
         """Run an action. If it raises, log that once and return False.
 
         One broken sweep must not stop the monitor for the others, or fill the log.
         """
         try:
-            action(*args)
+            action()
         except UnavailableError:  # the claim on the database has logged it
             return False
         except Exception:
-            if args[0] not in self._raised:
-                logger.exception("the monitor failed in %s%s and continues", action.__name__, args)
-            self._raised.add(args[0])
+            if what not in self._raised:
+                logger.exception("the monitor failed (%s) and continues", what)
+            self._raised.add(what)
             return False
-        self._raised.discard(args[0])
+        self._raised.discard(what)
         return True
 
     def _advance(self, sweep_id: int, news: SearchNews) -> None:

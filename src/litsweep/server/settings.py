@@ -1,7 +1,6 @@
 """The settings of a server, chosen at its start."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +34,7 @@ class Settings:
     database_url: str | None = field(default=None, repr=False)
     default_entity: str = "local"
     crash_after: float = 300.0
-    allowed_hosts: Sequence[str] = ()
+    allowed_hosts: tuple[str, ...] = ()
     log: Path | None = None
 
     @property

@@ -1,0 +1,44 @@
+"""The monitor's thread: nothing that raises ends it."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from litsweep.cli import main
+from litsweep.server import monitor, serve
+from litsweep.server.backend import Backend
+from litsweep.server.monitor import Monitor
+from litsweep.server.settings import Settings
+
+
+@pytest.mark.parametrize("flags", [[], ["--allowed-host", "a.example"]])
+def test_it_works_with_the_settings_of_the_command(
+    flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[Settings] = []
+    monkeypatch.setattr(serve, "serve", lambda settings, _: served.append(settings))
+    assert main(["serve", "--data-dir", str(tmp_path), *flags]) == 0
+    backend = Backend.open(served[0])
+    Monitor(backend).run_once()
+    backend.close()
+
+
+def test_it_goes_on_after_any_error(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rounds = threading.Semaphore(0)
+
+    def fail(*_: object) -> None:
+        rounds.release()
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(monitor, "end_lost", fail)
+    monkeypatch.setattr(backend.sweeps, "take_news", fail)
+    monkeypatch.setattr(monitor, "MIN_PERIOD", 0.0)
+    monkeypatch.setattr(monitor, "MAX_PERIOD", 0.0)
+    thread = Monitor(backend)
+    thread.start()
+    assert all(rounds.acquire(timeout=10) for _ in range(6))
+    thread.stop()
+    assert caplog.text.count("and continues") == 2
