@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from litsweep.search.controller import Controller, seed_for_sweep
-from litsweep.server import search_worker, searches
+from litsweep.server import search_state, search_worker, searches
 from litsweep.server.backend import Backend
 from litsweep.server.monitor import Monitor
 from litsweep.server.search_process import SearchProcess
@@ -258,3 +258,26 @@ def test_a_worker_that_cannot_start_is_tried_again(
         assert sweep.start(sweep.agent()) and not failures
     finally:
         backend.sweeps.stop()
+
+
+def test_a_finished_sweep_leaves_nothing_in_server_and_worker(
+    graphql: GraphQL, stream: Stream, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid, left, monitor = Sweep(graphql, stream, GRID), Sweep(graphql, stream, RANDOM), Monitor(backend)
+    agent = grid.agent()
+    while (commands := grid.beat(agent)) != [{"type": "exit"}]:
+        grid.begin(commands[0]["run_id"])
+        grid.end(commands[0]["run_id"])
+    left.end(left.start(left.agent()))
+    monitor.run_once()
+    assert grid.read["state"] == "FINISHED" and set(backend.sweeps._states) == {int(grid.id), int(left.id)}
+    monkeypatch.setattr(search_state, "CHECK_AFTER", -1.0)
+    monkeypatch.setattr(search_state, "ASKS_AGAIN", -1.0)
+    monitor.run_once()
+    assert set(backend.sweeps._states) == {int(left.id)}
+    monkeypatch.setattr(search_worker, "AGENT_LIVES_FOR", -1.0)
+    monkeypatch.setattr(search_worker, "UNUSED_AFTER", -1.0)
+    monitor.run_once()
+    assert not backend.sweeps._states and backend.sweeps._local is not None
+    backend.sweeps._local.drop_unused()
+    assert not backend.sweeps._local._sweeps

@@ -20,6 +20,8 @@ ASKS_AGAIN = 15.0
 """Seconds after its last heartbeat for which an agent without a run counts as waiting."""
 FIRST_RETRY, LAST_RETRY = 1.0, 60.0
 """Seconds until a search that failed twice, or again and again, is tried once more."""
+CHECK_AFTER = 60.0
+"""Seconds without a request after which the worker is asked whether the sweep still gets runs."""
 MOST_STORED = 3
 """How many ready suggestions are stored for the next server."""
 
@@ -94,6 +96,7 @@ class SearchState:
     _sent: dict[int, _Sent] = field(default_factory=dict)
     _last: _Sent = _Sent(-1, -1)
     _is_unanswered: bool = False
+    _requested_at: float = 0.0
     _known: int = -1
     _valid_from: int = 0
     _failures: int = 0
@@ -221,8 +224,13 @@ class SearchState:
         )
         self._waiting, self._unsent, self._is_rebuilt, self._has_asked = recent, set(), False, False
         self._last = self._sent[number] = _Sent(self.changes, self._taken)
-        self._is_unanswered = True
+        self._is_unanswered, self._requested_at = True, now
         return asked
+
+    def check(self, now: float) -> None:
+        """Make a request due after a while without one, so that a sweep that is over or left is dropped."""
+        if not self.is_idle and self.due() is None and now > self._requested_at + CHECK_AFTER:
+            self._has_asked = True
 
     def receive(self, answer: Answer, now: float) -> bool:
         """Accept an answer. Return True if the monitor has something to store."""

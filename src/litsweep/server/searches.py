@@ -182,6 +182,10 @@ class Searches:
 
     def take_news(self) -> dict[int, SearchNews]:
         """Return what the searches have found since the last call, by sweep."""
+        with self._lock:
+            for state in self._states.values():
+                state.check(time.monotonic())
+                self._wake(state)
         self._work_here(timeout=-1)
         with self._lock:
             self.has_news.clear()
