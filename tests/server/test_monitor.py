@@ -1,15 +1,19 @@
-"""The monitor's thread: nothing that raises ends it."""
+"""The monitor's thread: nothing that raises ends it, and no old news end a sweep."""
 
 import threading
 from pathlib import Path
 
 import pytest
+import yaml
 
 from litsweep.cli import main
 from litsweep.server import monitor, serve
 from litsweep.server.backend import Backend
 from litsweep.server.monitor import Monitor
 from litsweep.server.settings import Settings
+from tests.server.conftest import GraphQL, Stream
+from tests.server.operations import UPSERT_SWEEP
+from tests.server.test_dispatch import GRID, Sweep
 
 
 @pytest.mark.parametrize("flags", [[], ["--allowed-host", "a.example"]])
@@ -42,3 +46,20 @@ def test_it_goes_on_after_any_error(
     assert all(rounds.acquire(timeout=10) for _ in range(6))
     thread.stop()
     assert caplog.text.count("and continues") == 2
+
+
+def test_the_end_of_a_search_does_not_end_the_sweep_after_a_new_config(
+    graphql: GraphQL, stream: Stream, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = Sweep(graphql, stream, GRID)
+    agent = grid.agent()
+    for _ in range(4):
+        grid.end(grid.start(agent))
+    news = backend.sweeps.take_news()
+    assert news[int(grid.id)].done_because == "exhausted"
+    larger = {**GRID, "parameters": {**GRID["parameters"], "new": {"values": [1, 2]}}}
+    graphql(UPSERT_SWEEP, id=grid.id, config=yaml.dump(larger))
+    monkeypatch.setattr(backend.sweeps, "take_news", lambda: news)
+    Monitor(backend).run_once()
+    assert grid.read["state"] == "RUNNING"
+    assert grid.beat(agent)[0]["type"] == "run"

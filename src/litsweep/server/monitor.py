@@ -97,6 +97,8 @@ class Monitor:
         if not (changes or stops or is_done or is_ready_new):
             return
         with self._backend.database.write() as connection:
+            if not self._backend.sweeps.is_current(sweep_id, news) or not sweeps.get(connection, sweep_id):
+                return
             if is_ready_new:
                 suggestions.put(connection, sweep_id, ready)
             for stop in stops:

@@ -94,10 +94,10 @@ def _store(
 
 def _end(backend: Backend, agent: AgentRecord, sweep: SweepRecord) -> NoRun:
     """Tell the agent to exit if the sweep is done."""
-    done_because = backend.sweeps.done_because(sweep.id)
-    if done_because is None:
-        return NoRun.NOT_YET
     with backend.database.write() as connection:
+        done_because = backend.sweeps.done_because(sweep.id)  # in here: the config may change meanwhile
+        if done_because is None:
+            return NoRun.NOT_YET
         sweep_states.set_done(connection, sweep, done_because)
         return _leave(connection, agent, sweep)
 

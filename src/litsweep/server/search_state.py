@@ -48,8 +48,12 @@ class _Waiter:
 
 @dataclass(frozen=True)
 class SearchNews:
-    """What the monitor stores: the status, the error and the end of a sweep's search, and what is ready."""
+    """What the monitor stores: the status, the error and the end of a sweep's search, and what is ready.
 
+    `since` is the number of the first request to the search as it was last rebuilt.
+    """
+
+    since: int
     status: Status | None
     error: str | None
     done_because: str | None
@@ -274,7 +278,8 @@ class SearchState:
     def news(self) -> SearchNews:
         """Return what the monitor stores."""
         done_because = None if self.ready or self.handing_out else self.done_because
-        return SearchNews(self.status, self.error, done_because, tuple(self.ready)[:MOST_STORED])
+        ready = tuple(self.ready)[:MOST_STORED]
+        return SearchNews(self._valid_from, self.status, self.error, done_because, ready)
 
     def _offer(self, waiter: _Waiter) -> Offer:
         if self._renews and self._ready_changes < waiter.needs:

@@ -150,6 +150,29 @@ class Searches:
         with self._lock:
             return self._state(sweep_id).news().done_because
 
+    def is_current(self, sweep_id: int, news: SearchNews) -> bool:
+        """Return False if the search was rebuilt after these news, for example for another config."""
+        with self._lock:
+            state = self._states.get(sweep_id)
+            return state is None or state.news().since == news.since
+
+    @contextmanager
+    def changing(self, sweep_id: int) -> Iterator[None]:
+        """Open a block that changes a sweep. The transaction must end inside. The search is rebuilt after it.
+
+        Nothing that the search has found before counts from the beginning of the block on.
+        """
+        with self._lock:
+            state = self._state(sweep_id)
+            state.handing_out += 1
+            state.rebuild(self._number + 1)
+        try:
+            yield
+        finally:
+            with self._lock:
+                state.handing_out -= 1
+                self._wake(state)
+
     @contextmanager
     def handing_out(self, sweep_id: int) -> Iterator[Handout]:
         """Open a block that stores a suggestion as a run. The transaction must be inside."""

@@ -1,5 +1,6 @@
 """GraphQL: sweeps."""
 
+from contextlib import ExitStack
 from typing import Any, Unpack
 
 from ariadne import ObjectType
@@ -44,9 +45,10 @@ project.set_field("sweeps", paged(sweeps.of_project))
 def _upsert_sweep(_: object, info: Info, *, input: Input) -> Payload:
     """Create a sweep, or with `id` change its config, state or name."""
     config = parsed(input["config"]) if input.get("config") else None
-    with info.context.write() as connection:
+    with ExitStack() as after_commit, info.context.write() as connection:
         if input.get("id"):
             known = _existing(connection, input["id"])
+            after_commit.enter_context(info.context.backend.sweeps.changing(known.id))
             _change(connection, known, input, config)
         elif config is not None:
             known = _create(connection, info.context, input, config)
@@ -55,7 +57,7 @@ def _upsert_sweep(_: object, info: Info, *, input: Input) -> Payload:
         if input.get("state"):
             sweep_states.set_state(connection, known, input["state"].upper())
         fresh = sweeps.get(connection, known.id)
-    info.context.backend.sweeps.forget(known.id)
+    info.context.backend.sweeps.mark_changed(known.id)
     return {"sweep": fresh, "config_validation_warnings": list(config.local_warnings) if config else []}
 
 
