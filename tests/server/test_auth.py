@@ -83,3 +83,13 @@ def test_a_link_opens_one_path_for_one_method_for_a_while(monkeypatch: pytest.Mo
     assert not KEYRING.allows("PUT", "/blobs/a b%.txt", query(link), lifetime=60)
     monkeypatch.setattr(time, "time", lambda: now + LINK_SECONDS + 1)
     assert not KEYRING.allows("PUT", "/blobs/a b%.txt", query(link))
+
+
+def test_links_and_sessions_stay_valid_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client of a run does not ask for another link if an upload is refused."""
+    link, session = query(KEYRING.link("PUT", "/blobs/a")), KEYRING.session()
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 3600)
+    assert KEYRING.allows("PUT", "/blobs/a", link) and KEYRING.is_session(session)
+    monkeypatch.setattr(time, "time", lambda: now - LINK_SECONDS - 2)
+    assert not KEYRING.allows("PUT", "/blobs/a", link)

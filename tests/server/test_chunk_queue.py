@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio import to_thread
 from sqlalchemy import Engine, event, select
 
 from litsweep.server import run_states
@@ -106,6 +107,25 @@ def test_a_request_that_is_cancelled_disturbs_no_other(backend: Backend) -> None
     add_runs(backend, "a")
     asyncio.run(store())
     assert history(backend, "a") == list(range(7))
+
+
+def test_a_thread_that_cannot_start_leaves_no_request_waiting(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def store() -> None:
+        queue = ChunkQueue(backend)
+        with monkeypatch.context() as patched:
+            patched.setattr(to_thread, "run_sync", fail)
+            with pytest.raises(RuntimeError, match="new thread"):
+                await asyncio.wait_for(queue.store(sent("a", 0, 1)), 5)
+        await queue.store(sent("a", 0, 1))
+
+    add_runs(backend, "a")
+    asyncio.run(store())
+    assert history(backend, "a") == [0]
 
 
 def stored(backend: Backend) -> dict[str, Any]:

@@ -65,9 +65,12 @@ class ChunkQueue:
         try:
             while self._batches:
                 batch = self._batches.pop(0)
-                batch.outcomes = await to_thread.run_sync(
-                    store_batch, self._backend, batch.chunks, limiter=self._thread
-                )
+                try:
+                    batch.outcomes = await to_thread.run_sync(
+                        store_batch, self._backend, batch.chunks, limiter=self._thread
+                    )
+                except Exception as error:  # for example no memory for a thread
+                    batch.outcomes = [error] * len(batch.chunks)
                 batch.is_stored.set()
         finally:
             self._task = None

@@ -35,12 +35,18 @@ class Housekeeper:
 
     def _work(self) -> None:
         next_collection = time.monotonic()
+        has_failed = False
         while not self._ended.wait(CHECK_SECONDS):
             try:
                 self._backend.database.claim.hold()
+                has_failed = False
             except LitsweepError as error:
                 self._end(error)
                 return
+            except Exception:
+                if not has_failed:
+                    logger.exception("the lock on the database was not checked; the server tries that again")
+                has_failed = True
             if time.monotonic() >= next_collection:
                 next_collection = time.monotonic() + GARBAGE_SECONDS
                 self._collect()

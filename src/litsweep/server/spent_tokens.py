@@ -22,7 +22,8 @@ class SpentTokens:
     def spend(self, token: str, lifetime: float) -> bool:
         """Mark a token as spent, on disk. Return False if it was spent before.
 
-        `lifetime` is the number of seconds after which the token is not valid anyway.
+        `lifetime` is the number of seconds for which a token is valid. It may be signed that far in the
+        future, by a clock that was set back.
         """
         now = time.time()
         with self._lock:
@@ -30,6 +31,6 @@ class SpentTokens:
                 return False
             with self._database.write() as connection:
                 tokens.delete_expired(connection, now)
-                tokens.add(connection, token, now + lifetime)
+                tokens.add(connection, token, now + 2 * lifetime)
             self._tokens.add(token)
         return True
