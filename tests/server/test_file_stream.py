@@ -8,6 +8,7 @@ import pytest
 
 from litsweep.server.backend import Backend
 from litsweep.server.file_stream import receive
+from litsweep.server.store import runs
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import RUN, STOP_RUN, UPSERT_RUN
 
@@ -222,3 +223,21 @@ def test_a_wild_offset_does_not_change_the_line_count(
     assert run(graphql)[column.get(name, "logLineCount")] == 3
     assert stream("a", files={name: {"offset": 3, "content": ["{}"]}})["status"] == 200
     assert run(graphql)[column.get(name, "logLineCount")] == 4
+
+
+def test_a_run_goes_on_after_a_restore_of_an_older_backup(
+    graphql: GraphQL, stream: Stream, backend: Backend
+) -> None:
+    with backend.database.write() as connection:
+        connection.execute(runs.runs.update().values(started_at=runs.runs.c.started_at - 365 * 24 * 3600))
+    assert stream("a", files={"output.log": {"offset": 5_000_000, "content": ["more"]}})["status"] == 200
+    assert stream("a", files={"output.log": {"offset": 2**31 - 2, "content": ["x"]}})["status"] == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("output.log", "0," * 2_500_000), ("wandb-history.jsonl", '{"x": [' + "0," * 2_500_000 + "0]}")],
+)
+def test_a_client_is_not_stuck_with_many_numbers(name: str, line: str, stream: Stream) -> None:
+    """The client would repeat a refused chunk for ever."""
+    assert stream("a", files={name: {"offset": 0, "content": [line]}})["status"] == 200

@@ -6,7 +6,7 @@ from typing import Any
 
 from litsweep.server.arguments import json_object
 from litsweep.server.errors import RequestError
-from litsweep.server.json_body import BodyError, read_json, unpacked
+from litsweep.server.json_body import MOST_VALUES, BodyError, read_json, unpacked
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG
 from litsweep.server.store.tables import storable
 from litsweep.server.wire_json import dumps
@@ -16,11 +16,21 @@ Row = Mapping[str, Any]
 
 _STREAMS = {"wandb-history.jsonl": HISTORY, "wandb-events.jsonl": EVENTS, "output.log": LOG}
 _SUMMARY = "wandb-summary.json"
+_STOCK_BODY = 12 << 20
+"""Bytes of the largest body of the stock client.
+
+It repeats a body that was refused with 413, as it is, and sends nothing else. So no number of commas in such
+a body, most of them in texts, is too large.
+"""
 
 LARGEST_STEP, LARGEST_LINE = 2**63 - 2, 2**31 - 1
 """The largest numbers that the columns of the database hold."""
-LARGEST_GAP = 100_000
-"""Lines that may be missing before a chunk, as after an older backup was restored."""
+SMALLEST_GAP, LARGEST_GAP, LINES_A_SECOND = 100_000, 100_000_000, 1000
+"""Lines that may be missing before a chunk: as many as the run may have logged in its time, within limits.
+
+After a restore of an older backup, a run continues behind lines that the backup lacks. Its client would send
+nothing more after a refusal.
+"""
 
 
 class ChunkError(BodyError):
@@ -52,7 +62,8 @@ class Chunk:
 def read_chunk(body: bytes, encoding: str | None) -> Chunk:
     """Return the chunk in a request's body. Raise ChunkError if it is not one."""
     try:
-        sent = _object(read_json(unpacked(body, encoding) or b"{}"))
+        text = unpacked(body, encoding) or b"{}"
+        sent = _object(read_json(text, MOST_VALUES if len(text) > _STOCK_BODY else _STOCK_BODY))
         files = _object(sent.get("files") or {})
         summary = _part(_SUMMARY, files.get(_SUMMARY) or {}).lines
         return Chunk(
@@ -72,13 +83,15 @@ def _exit_code(sent: Any) -> int:
     return max(-LARGEST_LINE, min(int(sent), LARGEST_LINE))
 
 
-def require_near(parts: Mapping[str, StreamPart], counts: Mapping[str, int]) -> None:
+def require_near(parts: Mapping[str, StreamPart], counts: Mapping[str, int], age: float) -> None:
     """Raise ChunkError for lines far beyond the stored ones, whose numbers by stream are `counts`.
 
+    `age` is the number of seconds since the run's start.
     A stream's number of lines is where the next process of the run continues, so a wild offset ends the run.
     """
+    gap = min(SMALLEST_GAP + LINES_A_SECOND * max(0.0, age), LARGEST_GAP)
     for stream, part in parts.items():
-        if part.offset > counts[stream] + LARGEST_GAP:
+        if part.offset > counts[stream] + gap:
             name = next(name for name, known in _STREAMS.items() if known == stream)
             raise ChunkError(
                 f"not a file stream chunk: {name}: line {part.offset} is far beyond the {counts[stream]} "

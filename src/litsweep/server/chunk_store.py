@@ -131,7 +131,8 @@ def _store(connection: Connection, writing: Sequence[_Writing]) -> None:
 
 def _read_lines(connection: Connection, writing: _Writing, now: float) -> None:
     parts = writing.sent.chunk.parts
-    require_near(parts, {stream: getattr(writing.run, column) for stream, column in COUNTS.items()})
+    counts = {stream: getattr(writing.run, column) for stream, column in COUNTS.items()}
+    require_near(parts, counts, now - (writing.run.started_at or now))
     stale = set(filter(None, writing.run.stale_streams.split(",")))
     for stream, part in parts.items():
         if stream in stale:

@@ -25,9 +25,9 @@ class BodyError(RequestError):
         self.status = status
 
 
-def read_json(text: bytes | str) -> Any:
+def read_json(text: bytes | str, most_values: int = MOST_VALUES) -> Any:
     """Return the value of a JSON text. Raise BodyError if it is not JSON, or beyond the limits."""
-    brackets = check_count(text)
+    brackets = check_count(text, most_values)
     try:
         value = json.loads(text)
     except RecursionError:
@@ -39,17 +39,22 @@ def read_json(text: bytes | str) -> Any:
     return value
 
 
-def check_count(text: bytes | str) -> int:
+def check_count(text: bytes | str, most_values: int = MOST_VALUES) -> int:
     """Raise BodyError for too many values. Return the number of opening brackets, at least the depth.
 
-    Counts in the text, because a parsed value takes up to 30 times the memory of its text.
+    Counts in the text, because a parsed value takes up to 30 times the memory of its text. Lists and objects
+    take the most, so that there may be only `MOST_VALUES / 2` of them.
     """
     if isinstance(text, bytes):
         brackets, commas = text.count(b"[") + text.count(b"{"), text.count(b",")
     else:
         brackets, commas = text.count("[") + text.count("{"), text.count(",")
-    if brackets + commas > MOST_VALUES:
-        raise BodyError(f"more than {count(MOST_VALUES, 'JSON value')}; send them in smaller requests", 413)
+    if brackets + commas > most_values:
+        raise BodyError(f"more than {count(most_values, 'JSON value')}; send them in smaller requests", 413)
+    if brackets > MOST_VALUES // 2:
+        raise BodyError(
+            f"more than {MOST_VALUES // 2} JSON lists and objects; send them in smaller requests", 413
+        )
     return brackets
 
 
