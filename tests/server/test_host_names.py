@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import threading
 from typing import Any
 
 import pytest
@@ -11,6 +12,11 @@ from starlette.types import Message, Scope
 from litsweep.server.host_names import HostNames
 
 OWN = socket.gethostname()
+
+
+@pytest.fixture(autouse=True)
+def _name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getfqdn", lambda: OWN)
 
 
 def answer(*hosts: str, allowed: tuple[str, ...] = ()) -> tuple[int, str]:
@@ -26,6 +32,7 @@ def answer(*hosts: str, allowed: tuple[str, ...] = ()) -> tuple[int, str]:
     headers = [(b"host", host.encode()) for host in hosts]
     scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
     named = HostNames(app, allowed)
+    named._asks.join()
     for _ in range(2):  # the second time from its memory
         sent.clear()
         asyncio.run(named(scope, None, send))  # type: ignore[arg-type]
@@ -77,3 +84,29 @@ def test_another_name_is_refused(host: str) -> None:
 
 def test_a_request_has_one_host() -> None:
     assert answer()[0] == answer("localhost", "evil.example")[0] == 400
+
+
+def test_a_client_is_told_to_repeat_until_the_full_name_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client of a run that writes the full name must not be refused in the first second of a server."""
+    known = threading.Event()
+    monkeypatch.setattr(socket, "getfqdn", lambda: f"{OWN}.example.org" if known.wait(10) else "")
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    named = HostNames(app)
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "headers": [(b"host", f"{OWN}.example.org:1".encode())],
+    }
+    asyncio.run(named(scope, None, send))  # type: ignore[arg-type]
+    known.set()
+    named._asks.join()
+    asyncio.run(named(scope, None, send))  # type: ignore[arg-type]
+    assert [message["status"] for message in sent if "status" in message] == [503, 200]

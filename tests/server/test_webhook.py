@@ -200,6 +200,17 @@ def page_warning(told: Told) -> str | None:
     return next((warning.partition(" was not sent: ")[2] for warning in warnings), None)
 
 
+def test_a_sweep_that_cannot_be_read_any_more_stops_no_other(
+    told: Told, graphql: GraphQL, stream: Stream, receiver: Receiver
+) -> None:
+    other = Sweep(graphql, stream, RANDOM)
+    with told.backend.database.write() as connection:
+        sweeps.change(connection, int(other.id), config="webhook: [")
+    told.run(0.5)
+    Notifier(told.backend).run_once()
+    assert receiver.events == ["best"]
+
+
 def test_a_running_server_posts_and_ends_in_time(tmp_path: Path, receiver: Receiver) -> None:
     receiver.delay = 5.0
     settings = Settings(tmp_path / "data")

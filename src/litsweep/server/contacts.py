@@ -117,7 +117,8 @@ class Contacts:
 
     def seconds_since_stop(self, run_id: int) -> float:
         """Return the seconds since the first call for this run, or since the last `forget_stop`."""
-        contact = self._runs.setdefault(run_id, _Contact(clock.elapsed()))
+        with self._lock:
+            contact = self._runs.setdefault(run_id, _Contact(clock.elapsed()))
         if contact.stop_asked is None:
             contact.stop_asked = clock.elapsed()
         return clock.elapsed() - contact.stop_asked

@@ -23,7 +23,8 @@ class HostNames:
         self._known: set[bytes] = set()
         self._names = {"localhost", *map(_host_in, names), *_own_names()}
         # A name server that does not answer takes seconds, so that the server does not wait for it.
-        threading.Thread(target=self._add_full_name, name="full host name", daemon=True).start()
+        self._asks = threading.Thread(target=self._add_full_name, name="full host name", daemon=True)
+        self._asks.start()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -31,7 +32,8 @@ class HostNames:
             if len(hosts) != 1:
                 return await refusal(400, "the request needs one Host header")(scope, receive, send)
             if hosts[0] not in self._known and not self._knows(hosts[0]):
-                return await _misdirected(hosts[0])(scope, receive, send)
+                answer = _still_asking() if self._may_be_own(hosts[0]) else _misdirected(hosts[0])
+                return await answer(scope, receive, send)
         await self.app(scope, receive, send)
         return None
 
@@ -43,8 +45,19 @@ class HostNames:
             self._known.add(header)
         return True
 
+    def _may_be_own(self, header: bytes) -> bool:
+        """Return True if the name may be this machine's full name, which is not known yet."""
+        short = _plain(socket.gethostname()).partition(".")[0]
+        return self._asks.is_alive() and _plain(header.decode("latin-1")).startswith(f"{short}.")
+
     def _add_full_name(self) -> None:
         self._names.add(_plain(socket.getfqdn()))
+
+
+def _still_asking() -> ASGIApp:
+    """Return the answer while the machine's full name is not known: clients repeat the request."""
+    message = "the server does not know this machine's full name yet; send the request again"
+    return refusal(503, message, {"Retry-After": "1"})
 
 
 def _misdirected(host: bytes) -> ASGIApp:

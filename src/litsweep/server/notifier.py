@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection
 
+from litsweep.errors import LitsweepError
 from litsweep.server import clock
 from litsweep.server.backend import Backend
 from litsweep.server.server_info import server_info
@@ -66,7 +67,7 @@ class Notifier:
     def run_once(self) -> None:
         """Store the new events as notices, then send the notices that are due."""
         with self._backend.database.read() as connection:
-            found = [sweep for sweep in notices.candidates(connection) if parsed(sweep.config).webhook]
+            found = [sweep for sweep in notices.candidates(connection) if self._webhook(sweep)]
         self._observers = {sweep.id: self._observer(sweep) for sweep in found}
         for sweep in found:
             self._guarded(f"sweep {sweep.name}", partial(self._store_events, sweep))
@@ -75,6 +76,13 @@ class Notifier:
         for notice in waiting:
             if not self._ended.is_set() and time.monotonic() >= self._due.get(notice.id, 0.0):
                 self._guarded(f"notice {notice.id}", partial(self._send, notice))
+
+    def _webhook(self, sweep: SweepRecord) -> str | None:
+        """Return the address to post to. A config that cannot be read any more has none."""
+        try:
+            return parsed(sweep.config).webhook
+        except LitsweepError:
+            return None
 
     def _guarded(self, what: str, action: Callable[[], None]) -> None:
         """Run an action. If it raises, log that once: one broken sweep must not stop the others."""
@@ -140,7 +148,7 @@ class Notifier:
         """Try once to send a notice. After the last attempt it stays unsent."""
         with self._backend.database.read() as connection:
             sweep = sweeps.get(connection, notice.sweep_id)
-        url = parsed(sweep.config).webhook if sweep else None
+        url = self._webhook(sweep) if sweep else None
         if sweep is None or url is None:  # deleted or changed meanwhile
             changes: dict[str, object] = {"attempts": notices.MAX_ATTEMPTS}
         elif error := post(url, notice.body, f"{sweep.name}-{notice.id}"):
