@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -243,14 +244,20 @@ def test_a_sweep_that_gets_no_runs_is_dropped_from_the_worker(
 def test_a_worker_that_cannot_start_is_tried_again(
     graphql: GraphQL, stream: Stream, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failures = [BlockingIOError(11, "no more processes"), BrokenPipeError(32, "it ended at once")]
+    failures = [BlockingIOError(11, "no more processes"), TypeError("a message of another version")]
 
-    def start(database_url: str) -> SearchProcess:
-        if failures:
-            raise failures.pop()
-        return SearchProcess(database_url)
+    class Process(SearchProcess):
+        def __init__(self, database_url: str) -> None:
+            if len(failures) == 2:
+                raise failures.pop(0)
+            super().__init__(database_url)
 
-    monkeypatch.setattr(searches, "SearchProcess", start)
+        def receive(self) -> Message:
+            if failures:
+                raise failures.pop(0)
+            return super().receive()
+
+    monkeypatch.setattr(searches, "SearchProcess", Process)
     monkeypatch.setattr(searches, "LONGEST_BACKOFF", 0.01)
     sweep = Sweep(graphql, stream, GRID)
     backend.sweeps.start(backend.settings.url)
@@ -258,6 +265,24 @@ def test_a_worker_that_cannot_start_is_tried_again(
         assert sweep.start(sweep.agent()) and not failures
     finally:
         backend.sweeps.stop()
+
+
+def test_questions_for_the_best_run_use_up_no_threads_and_end_with_the_server(
+    graphql: GraphQL, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searches, "MOST_BLOCKED", 2)
+    created = graphql(UPSERT_SWEEP, config=yaml.dump(RANDOM))["data"]["upsertSweep"]["sweep"]
+    silent = threading.Thread(target=time.sleep, args=(0,))
+    silent.start()
+    backend.sweeps._threads.append(silent)
+    asked = [
+        threading.Thread(target=backend.sweeps.best_run, args=(int(created["id"]), 60.0)) for _ in range(5)
+    ]
+    for thread in asked:
+        thread.start()
+    wait_until(lambda: sum(thread.is_alive() for thread in asked) == 2, 5)
+    backend.sweeps.stop()
+    wait_until(lambda: not any(thread.is_alive() for thread in asked), 5)
 
 
 def test_a_finished_sweep_leaves_nothing_in_server_and_worker(

@@ -7,7 +7,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -128,22 +128,21 @@ class Searches:
             self._wake(state)
         self._work_here(timeout)
         with self._lock:
-            if self._threads and self._blocked < MOST_BLOCKED:
-                self._blocked += 1
-                self._wait_for_offer(state, agent_id, min(FRESH_WAIT, timeout))
-                state.accept_least(agent_id)
-                self._wait_for_offer(state, agent_id, timeout - FRESH_WAIT)
-                self._blocked -= 1
+            self._wait_for_offer(state, agent_id, min(FRESH_WAIT, timeout))
+            state.accept_least(agent_id)
+            self._wait_for_offer(state, agent_id, timeout - FRESH_WAIT)
             state.accept_least(agent_id)
             return state.offer(agent_id)
 
     def _wait_for_offer(self, state: SearchState, agent_id: int, timeout: float) -> None:
-        def is_over() -> bool:
-            is_hopeless = state.is_failing or self._has_stopped.is_set()
-            return is_hopeless or state.offer(agent_id) is not Offer.NOTHING
+        self._wait_for(lambda: state.is_failing or state.offer(agent_id) is not Offer.NOTHING, timeout)
 
-        if timeout > 0:
-            self._answers.wait_for(is_over, timeout)
+    def _wait_for(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Wait for an answer of the worker, unless the server stops or too many requests wait already."""
+        if timeout > 0 and self._threads and self._blocked < MOST_BLOCKED:
+            self._blocked += 1
+            self._answers.wait_for(lambda: self._has_stopped.is_set() or condition(), timeout)
+            self._blocked -= 1
 
     def done_because(self, sweep_id: int) -> str | None:
         """Return why a sweep gets no more runs; None if it may get some."""
@@ -193,14 +192,17 @@ class Searches:
                 self._wake(state)
 
     def best_run(self, sweep_id: int, timeout: float) -> str | None:
-        """Return the best run of a sweep, or None if there is none or the search does not answer in time."""
+        """Return the best run of a sweep, or None if there is none or the search does not answer in time.
+
+        It does not wait if too many requests wait already.
+        """
         with self._lock:
             state = self._state(sweep_id)
             wanted = state.want_status()
             self._wake(state)
         self._work_here(timeout)
         with self._lock:
-            self._answers.wait_for(lambda: state.knows(wanted), timeout if self._threads else 0)
+            self._wait_for(lambda: state.knows(wanted), timeout)
             return state.status.best_run if state.status is not None and state.knows(wanted) else None
 
     def take_news(self) -> dict[int, SearchNews]:
@@ -255,8 +257,8 @@ class Searches:
         while not self._has_stopped.is_set():
             try:
                 answered = self._run_worker(database_url)
-            except OSError as error:  # for example no memory for a process
-                logger.warning("the search worker cannot start, and the server tries it again: %s", error)
+            except Exception as error:  # for example no memory for a process, or code that was upgraded
+                logger.warning("the search worker does not work, and the server tries it again: %r", error)
                 answered = False
             deaths = 0 if answered else min(deaths + 1, 10)
             self._has_stopped.wait(0 if deaths == 0 else min(LONGEST_BACKOFF, 0.5 * 2**deaths))
@@ -275,8 +277,9 @@ class Searches:
                 has_answered |= isinstance(message, Answer)
                 self._receive(message)
         except (EOFError, OSError):
+            return has_answered
+        finally:
             self._lose(process)
-        return has_answered
 
     def _lose(self, process: SearchProcess) -> None:
         """Note that a worker has ended. The sweep that it was working on is tried again after a while."""
