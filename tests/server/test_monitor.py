@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -57,7 +58,8 @@ def test_the_end_of_a_search_does_not_end_the_sweep_after_a_new_config(
         grid.end(grid.start(agent))
     news = backend.sweeps.take_news()
     assert news[int(grid.id)].done_because == "exhausted"
-    larger = {**GRID, "parameters": {**GRID["parameters"], "new": {"values": [1, 2]}}}
+    parameters: Any = GRID["parameters"]
+    larger = {**GRID, "parameters": {**parameters, "new": {"values": [1, 2]}}}
     graphql(UPSERT_SWEEP, id=grid.id, config=yaml.dump(larger))
     monkeypatch.setattr(backend.sweeps, "take_news", lambda: news)
     Monitor(backend).run_once()
