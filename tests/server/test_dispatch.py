@@ -531,3 +531,19 @@ def test_a_faulty_config_is_refused_with_every_fault(graphql: GraphQL) -> None:
     answer = graphql(UPSERT_SWEEP, config=yaml.dump(config))
     (error,) = answer["errors"]
     assert "parameters.a" in error["message"] and "parameters.b" in error["message"]
+
+
+def test_a_deleted_run_that_reports_again_does_not_block_the_sweep(grid: Sweep) -> None:
+    """Its client has brought its name back, outside the sweep. The search would give this name once more."""
+    agent = grid.agent()
+    run = grid.start(agent)
+    (found,) = [edge["node"] for edge in grid.read["runs"]["edges"]]
+    grid.graphql(DELETE_RUN, id=found["id"])
+    grid.graphql(UPSERT_RUN, name=run, project="p", entity="local", config="{}")
+    seen = []
+    while (commands := grid.beat(agent)) != [{"type": "exit"}]:
+        seen.append(commands[0]["run_id"])
+        grid.begin(seen[-1])
+        grid.end(seen[-1])
+    assert run not in seen
+    assert len(set(seen)) == 4 and grid.read["state"] == "FINISHED"

@@ -82,7 +82,9 @@ def _store(
         "parameters": suggestion.parameters,
         "reason": suggestion.reason,
     }
-    run = run_states.create(connection, sweep.project_id, suggestion.name, values)
+    is_taken = runs.find(connection, sweep.project_id, suggestion.name) is not None
+    name = sweeps.short_id() if is_taken else suggestion.name  # a deleted run may have reported again
+    run = run_states.create(connection, sweep.project_id, name, values)
     current = sweeps.get(connection, sweep.id)
     if current is None or current.state.is_over:
         run_states.drop(connection, run)
