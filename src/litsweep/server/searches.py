@@ -26,6 +26,8 @@ FRESH_WAIT = 2.0
 """Seconds that an agent waits for a suggestion that knows everything."""
 MOST_BLOCKED = 16
 """How many requests may wait for a suggestion at once. They must not use up the threads of the server."""
+FAST_WAIT = 0.5
+"""Seconds that any number of requests may wait for a search that does not learn: its suggestions are fast."""
 LONGEST_BACKOFF = 30.0
 """The most seconds until a worker that ends again and again is started once more."""
 DIED = "the search's process ended unexpectedly (was it out of memory?)"
@@ -134,6 +136,8 @@ class Searches:
                 state.accept_least(agent_id)
                 self._wait_for_offer(state, agent_id, timeout - FRESH_WAIT)
                 self._blocked -= 1
+            elif self._threads and state.is_fast:
+                self._wait_for_offer(state, agent_id, min(FAST_WAIT, timeout))
             state.accept_least(agent_id)
             return state.offer(agent_id)
 
