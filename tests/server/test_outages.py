@@ -8,7 +8,7 @@ import pytest
 
 from litsweep.server import dispatch, run_states
 from litsweep.server.backend import Backend
-from litsweep.server.contacts import RECONNECT, Contacts
+from litsweep.server.liveness import RECONNECT, Liveness
 from litsweep.server.lost import end_lost
 from litsweep.server.store import runs
 from litsweep.server.store.runs import StoppedBy
@@ -27,7 +27,7 @@ def grid(graphql: GraphQL, stream: Stream) -> Sweep:
 
 def restarted(backend: Backend) -> None:
     """Make the server forget what a restart makes it forget."""
-    object.__setattr__(backend, "contacts", Contacts())
+    object.__setattr__(backend, "liveness", Liveness())
 
 
 @pytest.mark.parametrize("outage", ["server stopped", "server restarted", "network"])

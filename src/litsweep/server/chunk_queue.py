@@ -85,7 +85,7 @@ def store_batch(backend: Backend, batch: Sequence[SentChunk]) -> list[Outcome]:
         return [store_batch(backend, [sent])[0] for sent in batch]
     for stored in found:
         if isinstance(stored, Stored) and not stored.is_foreign:
-            backend.contacts.hear_run(stored.run.id)
+            backend.liveness.note_run(stored.run.id)
             if stored.run.sweep_id is not None:
                 backend.sweeps.mark_changed(stored.run.sweep_id, stored.run)
     return found

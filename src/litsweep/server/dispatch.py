@@ -28,8 +28,8 @@ from sqlalchemy import Connection
 
 from litsweep.server import clock, run_states, sweep_states
 from litsweep.server.backend import Backend
-from litsweep.server.contacts import Handout
 from litsweep.server.errors import NotFoundError
+from litsweep.server.liveness import RunCommand
 from litsweep.server.new_runs import NoRun, new_run
 from litsweep.server.store import dispatched, runs, sweeps
 from litsweep.server.store.runs import RunRecord
@@ -70,7 +70,7 @@ class _WriteNeededError(Exception):
 class _Heartbeat:
     """A heartbeat, with the agent's runs that have not ended before it, and the names of those that end now.
 
-    `handout` is the command to start a run that the agent's last heartbeat got, or None.
+    `last_command` is the command to start a run in the answer to the agent's last heartbeat, or None.
     """
 
     backend: Backend
@@ -79,7 +79,7 @@ class _Heartbeat:
     agent: AgentRecord
     sweep: SweepRecord
     named: frozenset[str]
-    handout: Handout | None
+    last_command: RunCommand | None
     reports_ends: bool
     mine: Sequence[RunRecord]
     ended: set[str] = field(default_factory=set)
@@ -103,8 +103,8 @@ def heartbeat(
     """
     with backend.database.read() as connection:
         agent, sweep = _known(connection, agent_id)
-        at = backend.contacts.hear_agent(agent.id)
-        told = (named, backend.contacts.take_handout(agent.id), reports_ends)
+        at = backend.liveness.note_agent(agent.id)
+        told = (named, backend.liveness.take_run_command(agent.id), reports_ends)
         mine = runs.alive_of_agent(connection, agent.id)
         try:
             commands = _commands(_Heartbeat(backend, connection, False, agent, sweep, *told, mine))
@@ -123,7 +123,7 @@ def heartbeat(
         commands = _more_work(backend, agent, sweep, at)
     for command in commands:
         if command["type"] == "run":
-            backend.contacts.note_handout(agent.id, command["run_id"])
+            backend.liveness.note_run_command(agent.id, command["run_id"])
     return commands
 
 
@@ -168,7 +168,7 @@ def _note_named(beat: _Heartbeat) -> None:
     for run in beat.mine:
         if run.name not in beat.named:
             continue
-        beat.backend.contacts.hear_run(run.id)
+        beat.backend.liveness.note_run(run.id)
         if run.state is RunState.PENDING and not run.is_named:
             if run.handed_out_at is None:  # the agent was gone, and no other agent has got the run
                 run_states.dispatch(beat.write(), run, beat.agent.id)
@@ -181,21 +181,21 @@ def _end_unnamed(beat: _Heartbeat) -> None:
         if run.name in beat.named:
             continue
         if run.state in (RunState.RUNNING, RunState.PREEMPTING):
-            if beat.backend.contacts.run_silence(run.id) <= LOST_AFTER:
+            if beat.backend.liveness.run_silence(run.id) <= LOST_AFTER:
                 continue
             run_states.lose(beat.write(), run)
-        elif run.is_named or (not beat.reports_ends and _has_read_command(beat.handout, run)):
+        elif run.is_named or (not beat.reports_ends and _has_read_command(beat.last_command, run)):
             run_states.mark_unreported(beat.write(), run)
         else:
             continue
         beat.ended.add(run.name)
 
 
-def _has_read_command(handout: Handout | None, run: RunRecord) -> bool:
+def _has_read_command(command: RunCommand | None, run: RunRecord) -> bool:
     """Return True if a stock agent that asks for work has read the command to start this pending run."""
-    if run.state is not RunState.PENDING or handout is None or handout.run != run.name:
+    if run.state is not RunState.PENDING or command is None or command.run != run.name:
         return False
-    passed = clock.elapsed() - handout.at
+    passed = clock.elapsed() - command.made_at
     return any(first <= passed < last for first, last in ASKS_AGAIN_AFTER)
 
 
@@ -212,7 +212,7 @@ def _should_end(beat: _Heartbeat, name: str) -> bool:
     """Return True if the agent has to end this run: it does not obey a stop, or it has another agent now."""
     run = next((run for run in beat.mine if run.name == name), None)
     if run is not None:
-        return run.stop_asked_at is not None and beat.backend.contacts.seconds_since_stop(run.id) > STOP_GRACE
+        return run.stop_asked_at is not None and beat.backend.liveness.seconds_since_stop(run.id) > STOP_GRACE
     other = runs.find(beat.connection, beat.sweep.project_id, name)
     return other is not None and other.is_alive and other.agent_id not in (None, beat.agent.id)
 

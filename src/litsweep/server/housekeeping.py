@@ -37,7 +37,7 @@ class Housekeeper:
         next_collection = time.monotonic()
         while not self._ended.wait(CHECK_SECONDS):
             try:
-                self._backend.database.claim.hold()
+                self._backend.database.lock.keep()
             except LitsweepError as error:
                 self._end(error)
                 return

@@ -67,7 +67,7 @@ class Monitor:
         """
         try:
             action(*args)
-        except UnavailableError:  # the claim on the database has logged it
+        except UnavailableError:  # `DatabaseLock` has logged it
             return False
         except Exception:
             if args[0] not in self._raised:

@@ -62,7 +62,7 @@ def _hand_out(
         suggestion = handout.take(agent.id)
         if suggestion is None:
             return None
-        still_asks = backend.contacts.is_last_heartbeat(agent.id, now)
+        still_asks = backend.liveness.is_last_heartbeat(agent.id, now)
         handout.run, is_dispatched = _store(connection, agent if still_asks else None, sweep, suggestion)
     return handout.run if is_dispatched else NoRun.NOT_YET
 

@@ -197,7 +197,7 @@ def _data_lock(data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def _database_lock(settings: Settings) -> Iterator[None]:
-    """Lock a SQLite database outside the data folder, for the same reason. PostgreSQL has `Claim`."""
+    """Lock a SQLite database outside the data folder, for the same reason. PostgreSQL has `DatabaseLock`."""
     path = settings.sqlite_file
     if path is None or path.parent == settings.data_dir or not path.parent.is_dir():
         yield

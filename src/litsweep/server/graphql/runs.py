@@ -81,10 +81,10 @@ def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
 
 def _note_sign(info: Info, run: RunRecord) -> None:
     """Note that the server has heard of a run."""
-    contacts = info.context.backend.contacts
-    contacts.hear_run(run.id)
+    liveness = info.context.backend.liveness
+    liveness.note_run(run.id)
     if run.stopped_by is None:
-        contacts.forget_stop(run.id)
+        liveness.forget_stop(run.id)
 
 
 def _start(connection: Connection, context: Context, input: Input) -> tuple[RunRecord, bool]:

@@ -25,7 +25,7 @@ DISCONNECT_SECONDS = 5.0
 logger = logging.getLogger(__name__)
 
 
-class Claim:
+class DatabaseLock:
     """The lock of one server on its database. For SQLite, every method does nothing."""
 
     def __init__(self, engine: Engine) -> None:
@@ -35,7 +35,7 @@ class Claim:
         self._session: int | None = None  # PostgreSQL's id of the connection
         self._lock = threading.Lock()
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Take the lock. Raise LitsweepError if another server holds it."""
         if not self._is_needed:
             return
@@ -54,14 +54,14 @@ class Claim:
         self._connection = connection
         self._session = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
 
-    def require(self) -> None:
+    def require_held(self) -> None:
         """Raise UnavailableError unless the server holds the lock. This sends nothing to the database."""
-        if self._is_needed and (self._connection is None or (self._has_news() and not self._is_held())):
+        if self._is_needed and (self._connection is None or (self._has_input() and not self._is_held())):
             raise UnavailableError(
                 "the server has lost its lock on the database, and takes it again when PostgreSQL answers"
             )
 
-    def hold(self) -> None:
+    def keep(self) -> None:
         """Check the lock. If its connection is lost, take the lock again, as soon as PostgreSQL answers.
 
         Raises:
@@ -71,7 +71,7 @@ class Claim:
             return
         try:
             self._end_own_session()
-            self.take()
+            self.acquire()
             logger.warning("the server has its lock on the database again")
         except DBAPIError as error:
             logger.debug("PostgreSQL does not answer: %s", error.orig)
@@ -90,7 +90,7 @@ class Claim:
         with self._engine.begin() as connection:
             connection.execute(query, {"lock": ADVISORY_LOCK, "session": self._session})
 
-    def _has_news(self) -> bool:
+    def _has_input(self) -> bool:
         """Return True if PostgreSQL has closed the lock's connection, or has sent something else on it."""
         connection = self._connection
         if connection is None:
