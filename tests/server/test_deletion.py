@@ -267,7 +267,7 @@ def test_an_upload_survives_the_collection_of_garbage(
 def test_what_a_backup_kept_goes_later(client: Client, backend: Backend, stream: Stream) -> None:
     client.run("a", None, stream)
     id = client.do('query { project(name: "p", entityName: "local") { id } }')["project"]["id"]
-    with BlobStore.kept(backend.settings.blobs_dir):
+    with BlobStore.deletions_paused(backend.settings.blobs_dir):
         client.do(DELETE_PROJECT, id=id)
         (path,) = backend.settings.blobs_dir.glob("??/*")
         garbage.collect(backend)

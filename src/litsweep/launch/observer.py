@@ -1,4 +1,4 @@
-"""The events of a sweep, from what `SweepWatch` reads again and again. Works with W&B's cloud too."""
+"""Finds the events of a sweep in the statuses that `SweepWatch` reads. Works with W&B's cloud too."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ _WANTS_RUNS = ("PENDING", "RUNNING")
 
 
 class StatusObserver:
-    """Finds the events of one sweep. `stalled_after` is in minutes; None takes that of the sweep's YAML."""
+    """Finds the events of one sweep. `stalled_after` is in minutes. None means that of the sweep's YAML."""
 
     def __init__(self, stalled_after: float | None = None) -> None:
         self.best: BestValue | None = None
@@ -21,7 +21,7 @@ class StatusObserver:
         return status.config.stalled_after if self._stalled_after is None else self._stalled_after
 
     def events(self, status: SweepStatus) -> Iterator[SweepEvent]:
-        """Yield the events since the last call. A stall or an end is yielded each time while it lasts."""
+        """Yield the events since the last call. A stall or an end is yielded at each call while it lasts."""
         if self._has_new_best(status):
             yield SweepEvent.BEST
         if status.is_over:

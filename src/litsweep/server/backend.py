@@ -24,7 +24,7 @@ class Backend:
     blobs: BlobStore
     keyring: Keyring
     spent: SpentTokens
-    sweeps: Searches
+    searches: Searches
     liveness: Liveness
 
     @classmethod

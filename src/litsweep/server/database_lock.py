@@ -55,14 +55,14 @@ class DatabaseLock:
         self._session = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
 
     def require_held(self) -> None:
-        """Raise UnavailableError unless the server holds the lock. This sends nothing to the database."""
+        """Raise UnavailableError if the server has lost the lock. This sends nothing to the database."""
         if self._is_needed and (self._connection is None or (self._has_input() and not self._is_held())):
             raise UnavailableError(
                 "the server has lost its lock on the database, and takes it again when PostgreSQL answers"
             )
 
     def keep(self) -> None:
-        """Check the lock. If its connection is lost, take the lock again, as soon as PostgreSQL answers.
+        """Check the lock. If its connection is lost, try to take the lock again.
 
         Raises:
             LitsweepError: another server has taken the lock meanwhile.
@@ -84,14 +84,14 @@ class DatabaseLock:
                 self._connection = None
 
     def _end_own_session(self) -> None:
-        """End the lost connection at PostgreSQL, which keeps its lock after a network failure."""
+        """Make PostgreSQL end the lost session. After a network failure it would keep the lock."""
         held = "locktype = 'advisory' AND granted AND objid = :lock AND pid = :session"
         query = text(f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE {held}")
         with self._engine.begin() as connection:
             connection.execute(query, {"lock": ADVISORY_LOCK, "session": self._session})
 
     def _has_input(self) -> bool:
-        """Return True if PostgreSQL has closed the lock's connection, or has sent something else on it."""
+        """Return True if PostgreSQL has closed the lock's connection or has sent data on it."""
         connection = self._connection
         if connection is None:
             return True
@@ -104,7 +104,7 @@ class DatabaseLock:
         return bool(poll.poll(0))
 
     def _is_held(self) -> bool:
-        """Ask PostgreSQL on the lock's connection. If that is lost, drop it and return False."""
+        """Query PostgreSQL on the lock's connection. If the connection is lost, drop it and return False."""
         with self._lock:
             if self._connection is None:
                 return False

@@ -118,7 +118,7 @@ def heartbeat(
             beat = _Heartbeat(backend, connection, True, agent, sweep, *told, mine)
             commands = _commands(beat)
         if beat.ended:
-            backend.sweeps.mark_changed(sweep.id)
+            backend.searches.mark_changed(sweep.id)
     if commands is None:
         commands = _more_work(backend, agent, sweep, at)
     for command in commands:

@@ -25,7 +25,7 @@ class Housekeeper:
         self._thread = threading.Thread(target=self._work, name="housekeeper", daemon=True)
 
     def start(self) -> None:
-        """Start. The first garbage collection is at once."""
+        """Start. The first garbage collection runs after CHECK_SECONDS."""
         self._thread.start()
 
     def stop(self) -> None:

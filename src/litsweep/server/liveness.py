@@ -2,8 +2,9 @@
 
 `clock.elapsed` measures silence in memory, so that it does not depend on the machine's clock. Silence counts
 from the server's start, and again from 0 after each outage: a time in which no agent or run sent a request,
-or in which the server itself did not run. After an outage, clients reconnect with a backoff of up to 60 s, and
-the first one must not take the runs of the others. So nobody counts as silent for another `RECONNECT` seconds.
+or in which the server itself did not run. After an outage, clients reconnect with a backoff of up to 60 s,
+and the first one must not take the runs of the others. So nobody counts as silent for another `RECONNECT`
+seconds.
 """
 
 import threading

@@ -1,8 +1,8 @@
 """Finds silent agents and runs, and ends them. The monitor calls `end_lost`.
 
-An agent is gone if it is silent for `AGENT_GONE_AFTER` while others are not. Other agents get its pending runs.
-A running run without a sign is lost after `LOST_AFTER` if its agent is gone or has exited, otherwise after the
-setting `crash_after`. `Liveness` measures the silence.
+An agent is gone if it is silent for `AGENT_GONE_AFTER` while others are not. Other agents get its pending
+runs. A running run without a sign is lost after `LOST_AFTER` if its agent is gone or has exited, otherwise
+after the setting `crash_after`. `Liveness` measures the silence.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ def end_lost(backend: Backend) -> None:
     for find, end in _ENDS:
         ended = _change(backend, find, end)
         for sweep_id in {run.sweep_id for run in ended if run.sweep_id is not None}:
-            backend.sweeps.mark_changed(sweep_id)
+            backend.searches.mark_changed(sweep_id)
 
 
 def _save_heartbeats(backend: Backend) -> None:

@@ -24,7 +24,7 @@ from litsweep.server.connections import (
     KEEP_ALIVE_SECONDS,
     RESERVED_FILES,
     GuardedConnection,
-    Sweeper,
+    Reaper,
     raise_file_limit,
 )
 from litsweep.server.host_names import HostNames
@@ -50,7 +50,7 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
             last can also happen later: another server takes a PostgreSQL database after its restart.
     """
     make_data_dir(settings.data_dir)
-    GuardedConnection.most = max(RESERVED_FILES, raise_file_limit() - RESERVED_FILES)
+    GuardedConnection.max_connections = max(RESERVED_FILES, raise_file_limit() - RESERVED_FILES)
     with (
         _private_files(),
         log.logging_to(settings.log),
@@ -62,7 +62,7 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
         app = create_app(settings)
         named = HostNames(app, (settings.host, *settings.allowed_hosts))
         with _announced(settings.data_dir, info):
-            server = _Server(_config(named), info, on_ready, app.state.backend.sweeps.stop)
+            server = _Server(_config(named), info, on_ready, app.state.backend.searches.stop)
             app.state.end = server.end
             server.run(sockets=[listener])
     if server.failure is not None:
@@ -99,7 +99,7 @@ class _Server(uvicorn.Server):
         self._before_stop = before_stop
         self._info = info
         self._on_ready = on_ready
-        self._sweeper = Sweeper()
+        self._reaper = Reaper()
         self.failure: LitsweepError | None = None
 
     def end(self, failure: LitsweepError) -> None:
@@ -116,7 +116,7 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:
-            self._sweeper.sweep(self.server_state.connections)
+            self._reaper.reap(self.server_state.connections)
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
