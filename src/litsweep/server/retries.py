@@ -26,7 +26,7 @@ from litsweep.sweep.run import has_result, state_word
 
 @dataclass(frozen=True)
 class Retried:
-    """A new run and the run that it repeats. `attempt` counts the config's runs. `why` is the run's reason."""
+    """A new run and the run that it repeats. `attempt` counts the config's runs. `why` is its reason."""
 
     run: RunRecord
     repeats: RunRecord

@@ -28,8 +28,8 @@ class Availability(Enum):
     """Whether there is a suggestion for an agent that asks for one."""
 
     READY = auto()
-    DONE = auto()
-    NOTHING = auto()
+    NOT_YET = auto()
+    NO_MORE = auto()
 
 
 @dataclass
