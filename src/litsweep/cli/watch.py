@@ -114,7 +114,7 @@ def _now() -> str:
 
 def _environment(event: SweepEvent, status: SweepStatus, observer: StatusObserver) -> Mapping[str, str]:
     """Return the environment of the `--on-end` command."""
-    best, minutes = observer.best, observer.minutes(status)
+    best, minutes = observer.best, observer.stalled_after_minutes(status)
     facts = {
         "EVENT": str(event),
         "SWEEP": status.path,

@@ -16,7 +16,7 @@ class StatusObserver:
         self._stalled_after = stalled_after
         self._silence = Silence()
 
-    def minutes(self, status: SweepStatus) -> float:
+    def stalled_after_minutes(self, status: SweepStatus) -> float:
         """Return the minutes after which the sweep has stalled."""
         return status.config.stalled_after if self._stalled_after is None else self._stalled_after
 
@@ -28,7 +28,7 @@ class StatusObserver:
             yield SweepEvent.FINISHED if status.state == "FINISHED" else SweepEvent.CANCELED
         elif status.state not in _WANTS_RUNS:
             self._silence.restart()
-        elif self._silence.seconds(_last_sign(status)) >= 60 * self.minutes(status):
+        elif self._silence.seconds(_last_sign(status)) >= 60 * self.stalled_after_minutes(status):
             yield SweepEvent.STALLED
 
     def _has_new_best(self, status: SweepStatus) -> bool:

@@ -23,7 +23,7 @@ HEADER_SECONDS = 10.0
 BODY_SECONDS = 30.0
 READ_SECONDS = 60.0
 PAUSED_SECONDS = 3.0
-"""Seconds between two calls of `Reaper.reap` after which the process counts as paused meanwhile."""
+"""Seconds between two calls of `Reaper.reap` after which the process counts as paused between them."""
 SILENT_WEIGHT = 10
 """A second of waiting for a first request counts like this many seconds between requests."""
 LONGEST_HEADER = 64 << 10

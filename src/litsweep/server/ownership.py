@@ -44,9 +44,8 @@ def is_foreign(connection: Connection, run: RunRecord, chunk: Chunk) -> bool:
     if part is None or not _is_contested(run):
         return False
     if run.state is RunState.PENDING:
-        return (
-            run.is_named
-        )  # the next program runs and may have counted the lines; earlier ones are just late
+        # Once the next program runs, it may have counted the lines. Before that, the chunk is only late.
+        return run.is_named
     if part.offset > run.history_lines:
         return True
     if HISTORY in run.stale_streams.split(","):
@@ -57,7 +56,7 @@ def is_foreign(connection: Connection, run: RunRecord, chunk: Chunk) -> bool:
 
 
 def is_shared(run: RunRecord) -> bool:
-    """Return True for a run that several processes log to, also one after another (`mode="shared"`)."""
+    """Return True for a run that several processes log to, at once or in turn (`mode="shared"`)."""
     match run.config_values.get("_wandb"):
         case {"t": {"3": [*features]}}:
             return SHARED_MODE in features
