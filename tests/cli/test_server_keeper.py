@@ -56,12 +56,12 @@ def test_one_of_the_commands_that_share_it_starts_it_again(
             pid = kill_server(tmp_path, signum)
             wait_until(lambda: restarted(tmp_path, pid))
             assert url(tmp_path) == server.url
-            wait_until(lambda: "runs again" in capfd.readouterr().err)
+            wait_until(lambda: "was restarted" in capfd.readouterr().err)
         pid = kill_server(tmp_path)  # the command that has started it is gone
         wait_until(lambda: restarted(tmp_path, pid))
         assert url(tmp_path) == server.url
     assert running_server(tmp_path) is None
-    assert capfd.readouterr().err.count("runs again") == 1
+    assert capfd.readouterr().err.count("was restarted") == 1
 
 
 @pytest.mark.slow

@@ -149,7 +149,7 @@ def test_a_deleted_project_leaves_nothing(client: Client, stream: Stream) -> Non
 def test_more_runs_than_one_transaction_deletes(
     client: Client, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deletion, "AT_ONCE", 2)
+    monkeypatch.setattr(deletion, "BATCH_SIZE", 2)
     sweep = client.sweep()
     for i in range(5):
         client.run(f"r{i}", sweep, stream)

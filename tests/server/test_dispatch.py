@@ -378,7 +378,7 @@ def test_one_broken_sweep_does_not_hold_up_the_others(
     whole.end(whole.start(whole.agent()))
     backend.searches.mark_changed(int(broken.id))
     Monitor(backend).run_once()
-    assert whole.read["state"] == "FINISHED" and "and continues" in caplog.text
+    assert whole.read["state"] == "FINISHED" and "the server continues" in caplog.text
 
 
 def test_a_restart_changes_no_suggestion(graphql: GraphQL, stream: Stream, backend: Backend) -> None:
