@@ -183,6 +183,11 @@ class SearchState:
         return self._known >= changes or self.error is not None
 
     @property
+    def is_fast(self) -> bool:
+        """True if the search is fast, because its suggestions do not depend on results."""
+        return not self._uses_results
+
+    @property
     def is_failing(self) -> bool:
         """True if the search has failed again after an immediate retry. Agents need not wait for it."""
         return self.error is not None and self._failures > 1

@@ -27,6 +27,8 @@ FRESH_WAIT = 2.0
 """Seconds that an agent waits for a suggestion that includes all changes."""
 MOST_BLOCKED = 16
 """The number of requests that may wait for a suggestion at once. Other requests need threads too."""
+FAST_WAIT = 0.5
+"""Seconds that any number of requests may wait for a search that does not use results, because it is fast."""
 LONGEST_BACKOFF = 30.0
 """The longest wait before the next start of a worker that keeps ending."""
 DIED = "the search's process ended unexpectedly (was it out of memory?)"
@@ -135,6 +137,8 @@ class Searches:
                 state.accept_minimum(agent_id)
                 self._wait_for_suggestion(state, agent_id, timeout - FRESH_WAIT)
                 self._blocked -= 1
+            elif self._threads and state.is_fast:
+                self._wait_for_suggestion(state, agent_id, min(FAST_WAIT, timeout))
             state.accept_minimum(agent_id)
             return state.availability(agent_id)
 

@@ -1,6 +1,7 @@
 """The server process, one for each data folder."""
 
 import errno
+import gc
 import json
 import os
 import signal
@@ -82,6 +83,16 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     )
 
 
+def _freeze_long_lived_objects() -> None:
+    """Exempt the objects that live as long as the server from garbage collection: modules and the GraphQL schema.
+
+    A full collection traversed them for 0.2 s, and the server answered no request during that time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
 class _Server(uvicorn.Server):
     """A server that calls `on_ready` after startup, and does not re-raise the signal that stopped it.
 
@@ -111,6 +122,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         for listener in sockets or ():
             listener.listen(_BACKLOG)  # uvicorn's own backlog also is the number that asyncio accepts at once
+        _freeze_long_lived_objects()
         if self._on_ready is not None and not self.should_exit:
             self._on_ready(self._info)
 
