@@ -15,7 +15,7 @@ from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import search_worker
 from litsweep.server.backend import Backend
 from litsweep.server.monitor import Monitor
-from litsweep.server.search_protocol import Answer, Message, Prepared, Request
+from litsweep.server.search_protocol import Answer, Message, ReadySuggestion, Request
 from litsweep.server.search_worker import SearchWorker
 from litsweep.server.store import sweeps
 from litsweep.server.store.sweeps import SweepRecord
@@ -150,9 +150,9 @@ def test_only_the_worker_imports_the_search_and_it_ends_with_the_server(server: 
 @pytest.fixture
 def worked(backend: Backend) -> Iterator[Backend]:
     """Return the backend with a worker process."""
-    backend.sweeps.start(backend.settings.url)
+    backend.searches.start(backend.settings.url)
     yield backend
-    backend.sweeps.stop()
+    backend.searches.stop()
 
 
 def record_of(backend: Backend, sweep: Sweep) -> SweepRecord:
@@ -168,16 +168,16 @@ def test_a_dead_worker_and_a_broken_sweep_stop_no_other_sweep(
     broken, whole = Sweep(graphql, stream, RANDOM), Sweep(graphql, stream, GRID)
     with worked.database.write() as connection:
         sweeps.change(connection, int(broken.id), config="method: [")
-    worked.sweeps.forget(int(broken.id))
+    worked.searches.rebuild(int(broken.id))
     agent, monitor = whole.agent(), Monitor(worked)
     assert broken.beat(broken.agent()) == []
     runs = [whole.start(agent)]
-    pids = [worked.sweeps.worker_pid]
+    pids = [worked.searches.worker_pid]
     assert pids[0] is not None
     os.kill(pids[0], signal.SIGKILL)
     whole.end(runs[0])
     runs += [whole.start(whole.agent()), whole.start(whole.agent())]
-    assert worked.sweeps.worker_pid not in pids and len(set(runs)) == 3
+    assert worked.searches.worker_pid not in pids and len(set(runs)) == 3
 
     def warns() -> bool:
         monitor.run_once()
@@ -188,7 +188,7 @@ def test_a_dead_worker_and_a_broken_sweep_stop_no_other_sweep(
     assert "YAML" in record_of(worked, broken).warnings
     with worked.database.write() as connection:
         sweeps.change(connection, int(broken.id), config=yaml.dump(RANDOM))
-    worked.sweeps.forget(int(broken.id))
+    worked.searches.rebuild(int(broken.id))
     wait_until(lambda: broken.beat(broken.agent()))
     wait_until(lambda: not warns())
 
@@ -204,7 +204,7 @@ def test_a_suggestion_is_ready_and_stored_for_the_next_server(
         bayes.end(run)
     monitor = Monitor(worked)
 
-    def restored() -> list[Prepared]:
+    def restored() -> list[ReadySuggestion]:
         """Return what a new worker finds without computing anything."""
         monitor.run_once()
         sent: list[Message] = []
@@ -228,12 +228,12 @@ def test_a_sweep_that_gets_no_runs_is_dropped_from_the_worker(
     sweep.end(sweep.start(sweep.agent()))
     Monitor(backend).run_once()
     assert sweep.read["state"] == "FINISHED"
-    backend.sweeps.mark_changed(int(sweep.id))
+    backend.searches.mark_changed(int(sweep.id))
     Monitor(backend).run_once()
-    worker = backend.sweeps._local
+    worker = backend.searches._local
     assert worker is not None and len(worker._sweeps) == 1
     worker.drop_unused()
     assert len(worker._sweeps) == 1
     monkeypatch.setattr(search_worker, "UNUSED_AFTER", -1.0)
     worker.drop_unused()
-    assert not worker._sweeps and not backend.sweeps._states
+    assert not worker._sweeps and not backend.searches._states

@@ -25,7 +25,7 @@ class Housekeeper:
         self._thread = threading.Thread(target=self._work, name="housekeeper", daemon=True)
 
     def start(self) -> None:
-        """Start. The first garbage collection is at once."""
+        """Start. The first garbage collection runs after CHECK_SECONDS."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -37,7 +37,7 @@ class Housekeeper:
         next_collection = time.monotonic()
         while not self._ended.wait(CHECK_SECONDS):
             try:
-                self._backend.database.claim.hold()
+                self._backend.database.lock.keep()
             except LitsweepError as error:
                 self._end(error)
                 return

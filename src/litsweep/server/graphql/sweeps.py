@@ -55,7 +55,7 @@ def _upsert_sweep(_: object, info: Info, *, input: Input) -> Payload:
         if input.get("state"):
             sweep_states.set_state(connection, known, input["state"].upper())
         fresh = sweeps.get(connection, known.id)
-    info.context.backend.sweeps.forget(known.id)
+    info.context.backend.searches.rebuild(known.id)
     return {"sweep": fresh, "config_validation_warnings": list(config.local_warnings) if config else []}
 
 
@@ -109,9 +109,9 @@ def _change(connection: Connection, known: SweepRecord, input: Input, config: Sw
 @mutation.field("deleteSweep")
 def _delete_sweep(_: object, info: Info, *, input: Input) -> Payload:
     """Delete a sweep with its runs, their files and artifacts."""
-    doomed = info.context.read(_existing, input["id"])
+    sweep = info.context.read(_existing, input["id"])
     info.context.close()
-    deletion.delete_sweep(info.context.backend, doomed)
+    deletion.delete_sweep(info.context.backend, sweep)
     return {"success": True}
 
 
