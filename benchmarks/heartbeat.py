@@ -9,6 +9,8 @@ with a run, and from the moment when the server answers the health check.
 """
 
 import argparse
+import base64
+import http.client
 import json
 import os
 import random
@@ -26,7 +28,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 from rich.table import Table
-from server_load import CREATE_AGENT, HEARTBEAT, SERVE, UPSERT_RUN, Client, chunk
+from server_load import CREATE_AGENT, HEARTBEAT, UPSERT_RUN
 
 from litsweep.server.backend import Backend
 from litsweep.server.settings import Settings
@@ -35,7 +37,13 @@ from litsweep.server.sweep_states import create, set_state
 from litsweep.server.wire_json import dumps
 
 ROWS = 3
-SERVE_AT = SERVE.replace("Path(sys.argv[1])", "Path(sys.argv[1]), database_url=sys.argv[2] or None")
+SERVE = """
+import sys
+from pathlib import Path
+from litsweep.server.serve import serve
+from litsweep.server.settings import Settings
+serve(Settings(Path(sys.argv[1]), database_url=sys.argv[2] or None), lambda info: print(info.url, flush=True))
+"""
 
 
 def config(method: str, n: int) -> dict[str, Any]:
@@ -88,6 +96,35 @@ def fill(settings: Settings, method: str, n: int) -> str:
     return name.name
 
 
+class Client:
+    """One keep-alive connection to the server."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+        token = base64.b64encode(f"api:{key}".encode()).decode()
+        self._headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
+
+    def post(self, path: str, body: object) -> Any:
+        """Return the answer. The server must accept the request."""
+        self._connection.request("POST", path, json.dumps(body), self._headers)
+        response = self._connection.getresponse()
+        answer = json.loads(response.read())
+        assert response.status == 200 and "errors" not in answer, answer
+        return answer
+
+    def graphql(self, query: str, **variables: object) -> Any:
+        """Return the data of an operation."""
+        return self.post("/graphql", {"query": query, "variables": variables})["data"]
+
+
+def finished() -> dict[str, object]:
+    """Return the only file stream request of a run that logs `ROWS` rows and finishes."""
+    rows = [json.dumps({"_step": step, "loss": random.random()}) for step in range(ROWS)]
+    history, summary = {"offset": 0, "content": rows}, {"offset": 0, "content": rows[-1:]}
+    files = {"wandb-history.jsonl": history, "wandb-summary.json": summary}
+    return {"files": files, "complete": True, "exitcode": 0}
+
+
 @dataclass
 class Server:
     """A server process on a data folder."""
@@ -98,7 +135,7 @@ class Server:
 
     def start(self) -> None:
         self.started_at = time.perf_counter()
-        command = [sys.executable, "-c", SERVE_AT, self.folder, self.database_url]
+        command = [sys.executable, "-c", SERVE, self.folder, self.database_url]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
@@ -146,9 +183,9 @@ class Agent:
             time.sleep(0.05)
 
     def work(self, run: str) -> None:
-        client, end = self._server.client(), {"complete": True, "exitcode": 0}
+        client = self._server.client()
         client.graphql(UPSERT_RUN, name=run, sweep=self._sweep)
-        client.post(f"/files/local/p/{run}/file_stream", chunk(0, ROWS) | end)
+        client.post(f"/files/local/p/{run}/file_stream", finished())
 
 
 def measure(method: str, n: int, heartbeats: int, pause: float, database_url: str) -> list[str]:

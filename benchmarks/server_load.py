@@ -2,10 +2,10 @@
 
     python benchmarks/server_load.py [--only sqlite] [--seconds 6] [--soak MINUTES]
 
-The server is a process of its own with an empty database. Streaming runs and agents, in this process, send
-requests over loopback at the offered rate. The time of a request counts from the moment when it was due, so
-a server that falls behind shows. "max" offers as much as is answered. "CPU ms" is the server's processor time
-per request. At the end the script checks that every row is stored.
+The server is a separate process with an empty database. This process plays streaming runs and agents, and
+sends requests over loopback at the offered rate. The time of a request counts from the moment when it was
+due, which shows whether the server falls behind. "max" sends the next request as soon as one is answered.
+"CPU ms" is the server's processor time per request. At the end the script checks that every row is stored.
 
 --soak measures memory instead: short runs of successive sweeps at the pace of 1,300 in 10 minutes. After each
 run, the project's runs are listed.

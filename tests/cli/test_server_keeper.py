@@ -56,12 +56,12 @@ def test_one_of_the_commands_that_share_it_starts_it_again(
             pid = kill_server(tmp_path, signum)
             wait_until(lambda: restarted(tmp_path, pid))
             assert url(tmp_path) == server.url
-            wait_until(lambda: "runs again" in capfd.readouterr().err)
+            wait_until(lambda: "was restarted" in capfd.readouterr().err)
         pid = kill_server(tmp_path)  # the command that has started it is gone
         wait_until(lambda: restarted(tmp_path, pid))
         assert url(tmp_path) == server.url
     assert running_server(tmp_path) is None
-    assert capfd.readouterr().err.count("runs again") == 1
+    assert capfd.readouterr().err.count("was restarted") == 1
 
 
 @pytest.mark.slow
@@ -73,7 +73,7 @@ def test_a_server_that_cannot_start_again_is_given_up(
         spoil(tmp_path)
         kill_server(tmp_path)
         wait_until(lambda: keeper.failure)
-    assert "cannot start again: the embedded backend did not start; the end of" in keeper.failure
+    assert "cannot be restarted: the embedded backend did not start; the end of" in keeper.failure
     assert "does not start; trying again in 1 s" in capfd.readouterr().err
 
 
@@ -123,7 +123,7 @@ def test_the_sweep_goes_on_after_the_death_of_its_server(
         out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert "(finished): 4 finished" in out
-    assert "The server had died; it runs again at" in err
+    assert "The server died and was restarted at" in err
 
 
 @pytest.mark.slow
@@ -136,5 +136,5 @@ def test_the_command_ends_with_the_reason_if_the_server_cannot_start_again(
         began = time.monotonic()
         _, err = process.communicate(timeout=150)
     assert process.returncode == 1
-    assert "litsweep: the server has died and cannot start again: the embedded backend did not start" in err
+    assert "litsweep: the server died and cannot be restarted: the embedded backend did not start" in err
     assert time.monotonic() - began < 90

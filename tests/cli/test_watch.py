@@ -107,7 +107,7 @@ def test_the_command_at_the_end_knows_the_facts(
     wanted |= {"METRIC": "acc", "BEST": "0.25", "BEST_RUN": run, "TEXT": text}
     assert {f"LITSWEEP_{name}": value for name, value in wanted.items()}.items() <= facts.items()
     assert facts["LITSWEEP_URL"].endswith(sweep.path.rpartition("/")[2])
-    assert "--on-end: the command ended with 7" in capsys.readouterr().err
+    assert "--on-end: the command exited with code 7" in capsys.readouterr().err
     assert json.loads((tmp_path / "end.json").read_text())["event"] == "canceled"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from litsweep.server import clock as server_clock
-from litsweep.server import contacts
+from litsweep.server import liveness
 from litsweep.server.backend import Backend
 from litsweep.server.file_stream import receive
 from litsweep.server.graphql.context import Context
@@ -55,7 +55,7 @@ class Clock:
     """The server's monotonic clock, which a test can change."""
 
     def __init__(self, backend: Backend) -> None:
-        self.now = time.monotonic() + contacts.RECONNECT
+        self.now = time.monotonic() + liveness.RECONNECT
         self._backend = backend
 
     def __call__(self) -> float:

@@ -313,7 +313,7 @@ def test_a_file_that_is_deleted_meanwhile_is_in_the_backup(server: LiveServer) -
     ]
     key = upload(server, "r", "a.txt", b"content")
     content = server.data_dir / "blobs" / key[:2] / key
-    with BlobStore.kept(server.data_dir / "blobs"):
+    with BlobStore.deletions_paused(server.data_dir / "blobs"):
         server.graphql(DELETE_RUN, id=run["id"])
         assert content.exists()
     assert query(server.data_dir, "SELECT count(*) FROM blobs") == [(0,)]

@@ -90,7 +90,7 @@ def test_a_chunk_of_a_process_that_does_not_own_the_run_is_no_sign_of_it(backend
     gap = sent("a", 5, 1)
     (foreign,) = store_batch(backend, [gap])
     assert isinstance(foreign, Stored) and foreign.should_stop and foreign.run.stopped_by is None
-    assert history(backend, "a") == [] and not backend.contacts._runs
+    assert history(backend, "a") == [] and not backend.liveness._runs
 
 
 def test_a_request_that_is_cancelled_disturbs_no_other(backend: Backend) -> None:

@@ -149,7 +149,7 @@ def test_a_deleted_project_leaves_nothing(client: Client, stream: Stream) -> Non
 def test_more_runs_than_one_transaction_deletes(
     client: Client, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deletion, "AT_ONCE", 2)
+    monkeypatch.setattr(deletion, "BATCH_SIZE", 2)
     sweep = client.sweep()
     for i in range(5):
         client.run(f"r{i}", sweep, stream)
@@ -267,7 +267,7 @@ def test_an_upload_survives_the_collection_of_garbage(
 def test_what_a_backup_kept_goes_later(client: Client, backend: Backend, stream: Stream) -> None:
     client.run("a", None, stream)
     id = client.do('query { project(name: "p", entityName: "local") { id } }')["project"]["id"]
-    with BlobStore.kept(backend.settings.blobs_dir):
+    with BlobStore.deletions_paused(backend.settings.blobs_dir):
         client.do(DELETE_PROJECT, id=id)
         (path,) = backend.settings.blobs_dir.glob("??/*")
         garbage.collect(backend)

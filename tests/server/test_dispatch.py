@@ -12,7 +12,7 @@ from litsweep.server import dispatch, new_runs
 from litsweep.server.backend import Backend
 from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.monitor import Monitor
-from litsweep.server.search_protocol import Prepared
+from litsweep.server.search_protocol import ReadySuggestion
 from litsweep.server.store import sweeps
 from tests.server.conftest import Clock, GraphQL, Stream
 from tests.server.operations import (
@@ -276,10 +276,10 @@ def test_a_slow_search_holds_up_nobody_else(
     monkeypatch.setattr(new_runs, "SEARCH_WAIT", 0.05)
     busy, idle, waiting = grid.agent(), grid.agent(), grid.agent()
     run = grid.start(busy)
-    backend.sweeps.forget(int(grid.id))
+    backend.searches.rebuild(int(grid.id))
     is_held, may_go, suggest = threading.Event(), threading.Event(), LiveSweep.suggest
 
-    def slow(live: LiveSweep) -> Prepared | None:
+    def slow(live: LiveSweep) -> ReadySuggestion | None:
         is_held.set()
         may_go.wait()
         return suggest(live)
@@ -357,7 +357,7 @@ def test_a_sweep_whose_last_run_ended_with_the_server_is_finished_by_the_next(
     run = sweep.start(agent)
     assert sweep.beat(sweep.agent()) == [dispatch.EXIT]
     sweep.end(run)
-    backend.sweeps.take_news()
+    backend.searches.take_reports()
     monitor = Monitor(backend)
     monitor.start()
     deadline = time.monotonic() + 10
@@ -374,11 +374,11 @@ def test_one_broken_sweep_does_not_hold_up_the_others(
     whole = Sweep(graphql, stream, {**RANDOM, "run_cap": 1})
     with backend.database.write() as connection:
         sweeps.change(connection, int(broken.id), config="method: [")
-    backend.sweeps.forget(int(broken.id))
+    backend.searches.rebuild(int(broken.id))
     whole.end(whole.start(whole.agent()))
-    backend.sweeps.mark_changed(int(broken.id))
+    backend.searches.mark_changed(int(broken.id))
     Monitor(backend).run_once()
-    assert whole.read["state"] == "FINISHED" and "and continues" in caplog.text
+    assert whole.read["state"] == "FINISHED" and "the server continues" in caplog.text
 
 
 def test_a_restart_changes_no_suggestion(graphql: GraphQL, stream: Stream, backend: Backend) -> None:
@@ -389,7 +389,7 @@ def test_a_restart_changes_no_suggestion(graphql: GraphQL, stream: Stream, backe
         values = []
         for i in range(n):
             if restart:
-                backend.sweeps.forget(int(sweep.id))
+                backend.searches.rebuild(int(sweep.id))
             (command,) = sweep.beat(agent)
             run, value = command["run_id"], command["args"]["a"]["value"]
             sweep.begin(run, command["args"])

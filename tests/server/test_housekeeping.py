@@ -15,11 +15,11 @@ def test_it_holds_the_lock_after_any_error(
 ) -> None:
     checks = threading.Semaphore(0)
 
-    def hold() -> None:
+    def keep() -> None:
         checks.release()
         raise TimeoutError("all connections are in use")
 
-    monkeypatch.setattr(backend.database.claim, "hold", hold)
+    monkeypatch.setattr(backend.database.lock, "keep", keep)
     monkeypatch.setattr(housekeeping, "CHECK_SECONDS", 0.01)
     keeper = Housekeeper(backend, lambda error: pytest.fail(str(error)))
     keeper.start()

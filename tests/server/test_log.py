@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from litsweep.server.log import Repeats
+from litsweep.server.log import RateLimit
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def lines() -> Iterator[list[str]]:
     logged: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: logged.append(record.getMessage())  # type: ignore[method-assign]
-    handler.addFilter(Repeats(0.5))
+    handler.addFilter(RateLimit(0.5))
     logger = logging.getLogger("repeats")
     logger.addHandler(handler)
     logger.propagate = False

@@ -1,4 +1,4 @@
-"""The monitor's thread: nothing that raises ends it, and no old news end a sweep."""
+"""The monitor's thread: nothing that raises ends it, and no old reports end a sweep."""
 
 import threading
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_it_goes_on_after_any_error(
         raise RuntimeError("broken")
 
     monkeypatch.setattr(monitor, "end_lost", fail)
-    monkeypatch.setattr(backend.sweeps, "take_news", fail)
+    monkeypatch.setattr(backend.searches, "take_reports", fail)
     monkeypatch.setattr(monitor, "MIN_PERIOD", 0.0)
     monkeypatch.setattr(monitor, "MAX_PERIOD", 0.0)
     thread = Monitor(backend)
@@ -56,12 +56,12 @@ def test_the_end_of_a_search_does_not_end_the_sweep_after_a_new_config(
     agent = grid.agent()
     for _ in range(4):
         grid.end(grid.start(agent))
-    news = backend.sweeps.take_news()
-    assert news[int(grid.id)].done_because == "exhausted"
+    reports = backend.searches.take_reports()
+    assert reports[int(grid.id)].done_because == "exhausted"
     parameters: Any = GRID["parameters"]
     larger = {**GRID, "parameters": {**parameters, "new": {"values": [1, 2]}}}
     graphql(UPSERT_SWEEP, id=grid.id, config=yaml.dump(larger))
-    monkeypatch.setattr(backend.sweeps, "take_news", lambda: news)
+    monkeypatch.setattr(backend.searches, "take_reports", lambda: reports)
     Monitor(backend).run_once()
     assert grid.read["state"] == "RUNNING"
     assert grid.beat(agent)[0]["type"] == "run"

@@ -8,7 +8,7 @@ import pytest
 
 from litsweep.server import dispatch, run_states
 from litsweep.server.backend import Backend
-from litsweep.server.contacts import RECONNECT, Contacts
+from litsweep.server.liveness import RECONNECT, Liveness
 from litsweep.server.lost import end_lost
 from litsweep.server.store import runs
 from litsweep.server.store.runs import StoppedBy
@@ -27,7 +27,7 @@ def grid(graphql: GraphQL, stream: Stream) -> Sweep:
 
 def restarted(backend: Backend) -> None:
     """Make the server forget what a restart makes it forget."""
-    object.__setattr__(backend, "contacts", Contacts())
+    object.__setattr__(backend, "liveness", Liveness())
 
 
 @pytest.mark.parametrize("outage", ["server stopped", "server restarted", "network"])
@@ -130,7 +130,7 @@ def test_a_process_that_has_lost_its_run_cannot_start_it_or_add_rows(grid: Sweep
     grid.begin(run)  # the client repeats the request, because it missed the answer
     grid.log(run, 0, 1.0, float("nan"), 3.0)
     late = grid.graphql(UPSERT_RUN, name=run, project="p", entity="local", sweep=grid.name, config="{}")
-    assert "already runs at another agent" in late["errors"][0]["message"]
+    assert "runs at another agent now" in late["errors"][0]["message"]
     assert grid.log(run, 0, 9.0, 9.0)["stopped"] is True  # other rows
     assert grid.log(run, 7, 9.0)["stopped"] is True  # a gap
     assert grid.log(run, 0, 1.0, float("nan"), 3.0, 4.0)["stopped"] is False  # sent again, and one more

@@ -139,7 +139,7 @@ def test_a_run_and_its_retry_are_one_run_for_the_search(
     retry(sweep, failed)
     again = run_to_end(sweep, agent, 0, losses[0])
     for loss in losses[2:]:
-        backend.sweeps.forget(int_id(sweep))  # as after a restart
+        backend.searches.rebuild(int_id(sweep))  # as after a restart
         run_to_end(sweep, agent, 0, loss)
     assert sweep.beat(agent) == [dispatch.EXIT]
 

@@ -17,7 +17,7 @@ from litsweep.server import search_state, search_worker, searches
 from litsweep.server.backend import Backend
 from litsweep.server.monitor import Monitor
 from litsweep.server.search_process import SearchProcess
-from litsweep.server.search_protocol import Answer, Message, Prepared, Request
+from litsweep.server.search_protocol import Answer, Message, ReadySuggestion, Request
 from litsweep.server.search_worker import SearchWorker
 from litsweep.server.store import sweeps
 from litsweep.server.store.sweeps import SweepRecord
@@ -152,9 +152,9 @@ def test_only_the_worker_imports_the_search_and_it_ends_with_the_server(server: 
 @pytest.fixture
 def worked(backend: Backend) -> Iterator[Backend]:
     """Return the backend with a worker process."""
-    backend.sweeps.start(backend.settings.url)
+    backend.searches.start(backend.settings.url)
     yield backend
-    backend.sweeps.stop()
+    backend.searches.stop()
 
 
 def record_of(backend: Backend, sweep: Sweep) -> SweepRecord:
@@ -170,16 +170,16 @@ def test_a_dead_worker_and_a_broken_sweep_stop_no_other_sweep(
     broken, whole = Sweep(graphql, stream, RANDOM), Sweep(graphql, stream, GRID)
     with worked.database.write() as connection:
         sweeps.change(connection, int(broken.id), config="method: [")
-    worked.sweeps.forget(int(broken.id))
+    worked.searches.rebuild(int(broken.id))
     agent, monitor = whole.agent(), Monitor(worked)
     assert broken.beat(broken.agent()) == []
     runs = [whole.start(agent)]
-    pids = [worked.sweeps.worker_pid]
+    pids = [worked.searches.worker_pid]
     assert pids[0] is not None
     os.kill(pids[0], signal.SIGKILL)
     whole.end(runs[0])
     runs += [whole.start(whole.agent()), whole.start(whole.agent())]
-    assert worked.sweeps.worker_pid not in pids and len(set(runs)) == 3
+    assert worked.searches.worker_pid not in pids and len(set(runs)) == 3
 
     def warns() -> bool:
         monitor.run_once()
@@ -190,7 +190,7 @@ def test_a_dead_worker_and_a_broken_sweep_stop_no_other_sweep(
     assert "YAML" in record_of(worked, broken).warnings
     with worked.database.write() as connection:
         sweeps.change(connection, int(broken.id), config=yaml.dump(RANDOM))
-    worked.sweeps.forget(int(broken.id))
+    worked.searches.rebuild(int(broken.id))
     wait_until(lambda: broken.beat(broken.agent()))
     wait_until(lambda: not warns())
 
@@ -206,7 +206,7 @@ def test_a_suggestion_is_ready_and_stored_for_the_next_server(
         bayes.end(run)
     monitor = Monitor(worked)
 
-    def restored() -> list[Prepared]:
+    def restored() -> list[ReadySuggestion]:
         """Return what a new worker finds without computing anything."""
         monitor.run_once()
         sent: list[Message] = []
@@ -230,15 +230,15 @@ def test_a_sweep_that_gets_no_runs_is_dropped_from_the_worker(
     sweep.end(sweep.start(sweep.agent()))
     Monitor(backend).run_once()
     assert sweep.read["state"] == "FINISHED"
-    backend.sweeps.mark_changed(int(sweep.id))
+    backend.searches.mark_changed(int(sweep.id))
     Monitor(backend).run_once()
-    worker = backend.sweeps._local
+    worker = backend.searches._local
     assert worker is not None and len(worker._sweeps) == 1
     worker.drop_unused()
     assert len(worker._sweeps) == 1
     monkeypatch.setattr(search_worker, "UNUSED_AFTER", -1.0)
     worker.drop_unused()
-    assert not worker._sweeps and not backend.sweeps._states
+    assert not worker._sweeps and not backend.searches._states
 
 
 def test_a_worker_that_cannot_start_is_tried_again(
@@ -260,11 +260,11 @@ def test_a_worker_that_cannot_start_is_tried_again(
     monkeypatch.setattr(searches, "SearchProcess", Process)
     monkeypatch.setattr(searches, "LONGEST_BACKOFF", 0.01)
     sweep = Sweep(graphql, stream, GRID)
-    backend.sweeps.start(backend.settings.url)
+    backend.searches.start(backend.settings.url)
     try:
         assert sweep.start(sweep.agent()) and not failures
     finally:
-        backend.sweeps.stop()
+        backend.searches.stop()
 
 
 def test_questions_for_the_best_run_use_up_no_threads_and_end_with_the_server(
@@ -274,14 +274,14 @@ def test_questions_for_the_best_run_use_up_no_threads_and_end_with_the_server(
     created = graphql(UPSERT_SWEEP, config=yaml.dump(RANDOM))["data"]["upsertSweep"]["sweep"]
     silent = threading.Thread(target=time.sleep, args=(0,))
     silent.start()
-    backend.sweeps._threads.append(silent)
+    backend.searches._threads.append(silent)
     asked = [
-        threading.Thread(target=backend.sweeps.best_run, args=(int(created["id"]), 60.0)) for _ in range(5)
+        threading.Thread(target=backend.searches.best_run, args=(int(created["id"]), 60.0)) for _ in range(5)
     ]
     for thread in asked:
         thread.start()
     wait_until(lambda: sum(thread.is_alive() for thread in asked) == 2, 5)
-    backend.sweeps.stop()
+    backend.searches.stop()
     wait_until(lambda: not any(thread.is_alive() for thread in asked), 5)
 
 
@@ -295,14 +295,14 @@ def test_a_finished_sweep_leaves_nothing_in_server_and_worker(
         grid.end(commands[0]["run_id"])
     left.end(left.start(left.agent()))
     monitor.run_once()
-    assert grid.read["state"] == "FINISHED" and set(backend.sweeps._states) == {int(grid.id), int(left.id)}
+    assert grid.read["state"] == "FINISHED" and set(backend.searches._states) == {int(grid.id), int(left.id)}
     monkeypatch.setattr(search_state, "CHECK_AFTER", -1.0)
     monkeypatch.setattr(search_state, "ASKS_AGAIN", -1.0)
     monitor.run_once()
-    assert set(backend.sweeps._states) == {int(left.id)}
+    assert set(backend.searches._states) == {int(left.id)}
     monkeypatch.setattr(search_worker, "AGENT_LIVES_FOR", -1.0)
     monkeypatch.setattr(search_worker, "UNUSED_AFTER", -1.0)
     monitor.run_once()
-    assert not backend.sweeps._states and backend.sweeps._local is not None
-    backend.sweeps._local.drop_unused()
-    assert not backend.sweeps._local._sweeps
+    assert not backend.searches._states and backend.searches._local is not None
+    backend.searches._local.drop_unused()
+    assert not backend.searches._local._sweeps

@@ -108,7 +108,7 @@ def test_a_restart_knows_the_same(graphql: GraphQL, stream: Stream, backend: Bac
         agent, values = sweep.agent(), []
         for i in range(7):
             if restart:
-                backend.sweeps.forget(int(sweep.id))
+                backend.searches.rebuild(int(sweep.id))
             (command,) = sweep.beat(agent)
             run, x = command["run_id"], command["args"]["a"]["value"]
             sweep.begin(run, command["args"])

@@ -12,7 +12,7 @@ from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.file_stream import receive
 from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.monitor import Monitor
-from litsweep.server.search_protocol import Prepared
+from litsweep.server.search_protocol import ReadySuggestion
 from litsweep.server.store import sweeps
 from litsweep.sweep.contract import AGENT_NAME
 from litsweep.sweep.run import unreported_warning
@@ -131,7 +131,7 @@ def test_an_answer_that_nobody_waits_for_any_more_hands_out_nothing(
     monkeypatch.setattr(new_runs, "SEARCH_WAIT", 0.05)
     agent, suggest = grid.agent(), LiveSweep.suggest
 
-    def slow(live: LiveSweep) -> Prepared | None:
+    def slow(live: LiveSweep) -> ReadySuggestion | None:
         clock.now += 40
         assert grid.beat(agent) == []
         clock.now += 3

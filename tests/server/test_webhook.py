@@ -183,7 +183,7 @@ def test_a_receiver_that_fails_is_tried_a_few_times_and_named_on_the_page(
         Notifier(told.backend).run_once()
     assert len(receiver.posted) == 4 and len(set(receiver.keys)) == 1
     reason = page_warning(told)
-    assert reason == f"127.0.0.1 does not take it ({why})"
+    assert reason == f"127.0.0.1 did not accept it ({why})"
     receiver.status, receiver.delay = 200, 0.0
     told.run(0.4)
     Notifier(told.backend).run_once()

@@ -52,7 +52,7 @@ def execute(args: argparse.Namespace) -> int:
     else:
         skipped.append(f"parameters and metric: {_name(config)} does not use {PIPELINE}")
     if config.webhook:
-        skipped.append(f"webhook: the embedded backend tells {urlsplit(config.webhook).hostname} of events")
+        skipped.append(f"webhook: the embedded backend posts events to {urlsplit(config.webhook).hostname}")
     show_warnings(config.local_warnings)
     print(
         "\n".join([f"ok           {step}" for step in steps] + [f"not checked  {step}" for step in skipped])

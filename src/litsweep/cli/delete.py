@@ -80,13 +80,13 @@ def execute(args: argparse.Namespace) -> int:
     try:
         server.delete(mutation, id)
     except SweepGoneError:
-        raise LitsweepError(f"{args.target} was deleted by another client meanwhile") from None
+        raise LitsweepError(f"{args.target} has just been deleted by another client") from None
     print(f"Deleted {what}")
     return 0
 
 
 def _target(server: _Server, target: str) -> tuple[str, str, str]:
-    """Return what will be deleted in words, the mutation for it, and the id.
+    """Return a description of what will be deleted, the mutation, and the id.
 
     Two parts are ENTITY/PROJECT if there is such a project, else PROJECT/ID of a sweep.
     """
@@ -102,7 +102,7 @@ def _target(server: _Server, target: str) -> tuple[str, str, str]:
 
 
 def _sweep(server: _Server, target: str) -> tuple[str, str, str]:
-    """Return the same for a sweep."""
+    """Return the description, mutation and id for a sweep."""
     is_known = server.find(SweepPath.parse(target, {}))
     sweep = server.sweep(SweepPath.parse(path := full_path(target), {})) if is_known else None
     if sweep is None:

@@ -65,7 +65,7 @@ def _database_url(args: argparse.Namespace) -> str | None:
 
     url, file = args.database_url, args.database_url_file
     if url and file:
-        raise LitsweepError("--database-url, --database-url-file: give only one of them")
+        raise LitsweepError("--database-url and --database-url-file: give only one of them")
     if url and masked(url) != url:
         print(
             "--database-url: all users of this machine see the password in the list of processes; put the "
@@ -100,7 +100,7 @@ def _announce(info: "ServerInfo", settings: "Settings", port: int | None) -> Non
 
 
 def warning_of_network(host: str, url: str) -> str:
-    """Return how other machines connect, and how to protect that. Empty if only this machine connects."""
+    """Return a warning with the commands for other machines. Return "" if only this machine can connect."""
     if _is_loopback(host):
         return ""
     name = socket.gethostname() if host in ("0.0.0.0", "::") else urlsplit(url).hostname

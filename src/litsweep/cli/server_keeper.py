@@ -1,6 +1,6 @@
-"""Keeps the server of `litsweep run` alive: starts it again, on the same port, if it dies.
+"""Restarts the server of `litsweep run` on the same port if it dies.
 
-Several commands may share the server. The one that notices first starts it again.
+Several commands may share the server. The first one that notices its death restarts it.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from litsweep.errors import LitsweepError
 CHECK_SECONDS = 1.0
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 15.0
 FAILED_STARTS = 5
-"""The command ends after so many starts in a row that failed."""
+"""The command ends after this many failed starts in a row."""
 
 
 @contextlib.contextmanager
@@ -36,7 +36,7 @@ def kept_alive(server: ServerAddress, data_dir: Path) -> Iterator["ServerKeeper"
 
 
 class ServerKeeper:
-    """A thread that checks the server. `failure` says why the server cannot start again; empty until then."""
+    """A thread that checks the server and restarts it. `failure` says why it cannot restart, or is empty."""
 
     def __init__(self, server: ServerAddress, data_dir: Path) -> None:
         self.failure = ""
@@ -48,11 +48,11 @@ class ServerKeeper:
         self._thread = threading.Thread(target=self._watch, name="server keeper", daemon=True)
 
     def start(self) -> None:
-        """Start to check."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop to check. Wait for a start that is under way."""
+        """Stop the thread. If it is starting the server, wait for that."""
         self._over.set()
         self._thread.join()
 
@@ -64,7 +64,7 @@ class ServerKeeper:
                 self._start_failed(error)
 
     def _check(self) -> None:
-        """Start the server again if it has died and no other command has started it meanwhile."""
+        """Restart the server if it has died and no other command has restarted it."""
         if self._lives():
             return
         with (self._data_dir / "restart").open("a") as turn:
@@ -75,7 +75,7 @@ class ServerKeeper:
                 start_server(self._data_dir, urlsplit(self._server.url).port, users)
         self._failed_starts, self._wait = 0, FIRST_WAIT_SECONDS
         log = self._data_dir / "server.log"
-        _show(f"The server had died; it runs again at {self._server.url} (its log: {log})")
+        _show(f"The server died and was restarted at {self._server.url} (its log: {log})")
 
     def _lives(self) -> bool:
         pid = (self._data_dir / "users").read_text().strip()
@@ -87,9 +87,9 @@ class ServerKeeper:
     def _start_failed(self, error: Exception) -> None:
         self._failed_starts += 1
         if self._failed_starts >= FAILED_STARTS:
-            self.failure = f"the server has died and cannot start again: {error}"
+            self.failure = f"the server died and cannot be restarted: {error}"
             return
-        _show(f"The server has died and does not start; trying again in {self._wait:g} s: {error}")
+        _show(f"The server died and does not start; trying again in {self._wait:g} s: {error}")
         self._over.wait(self._wait)
         self._wait = min(2 * self._wait, LONGEST_WAIT_SECONDS)
 

@@ -64,10 +64,10 @@ def execute(args: argparse.Namespace) -> int:
     code = int(_EXIT_CODES[event])
     if args.on_end is not None:
         failure = subprocess.run(
-            args.on_end, shell=True, env=_facts(event, status, observer), check=False
+            args.on_end, shell=True, env=_environment(event, status, observer), check=False
         ).returncode
         if failure:
-            print(f"litsweep: --on-end: the command ended with {failure}", file=sys.stderr)
+            print(f"litsweep: --on-end: the command exited with code {failure}", file=sys.stderr)
         code = code or int(failure != 0)
     return code
 
@@ -85,7 +85,7 @@ def _watch(watch: SweepWatch, observer: StatusObserver) -> tuple[SweepEvent, Swe
 
 
 def _read_again(watch: SweepWatch, before: SweepStatus) -> SweepStatus:
-    """Return the present status. While the server does not answer it is the one from before."""
+    """Return the current status. If the server does not answer, return `before`."""
     try:
         return watch.read()
     except NoSweepError:
@@ -112,9 +112,9 @@ def _now() -> str:
     return datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
 
 
-def _facts(event: SweepEvent, status: SweepStatus, observer: StatusObserver) -> Mapping[str, str]:
-    """Return the environment of the command."""
-    best, minutes = observer.best, observer.minutes(status)
+def _environment(event: SweepEvent, status: SweepStatus, observer: StatusObserver) -> Mapping[str, str]:
+    """Return the environment of the `--on-end` command."""
+    best, minutes = observer.best, observer.stalled_after_minutes(status)
     facts = {
         "EVENT": str(event),
         "SWEEP": status.path,

@@ -26,7 +26,7 @@ from litsweep.errors import LitsweepError
 from litsweep.launch.disk import cleaner_for
 from litsweep.launch.link import FailureStreak, LineSocket, Link, Message, Unsupervised
 from litsweep.launch.options import LaunchOptions
-from litsweep.launch.patience import patiently
+from litsweep.launch.outage import repeat_until_answered
 from litsweep.launch.protocol import AgentApi, Command, SweepGoneError, UnreachableError, connect
 from litsweep.launch.retry import Retries
 from litsweep.launch.runner import Runner, RunProcess
@@ -35,7 +35,7 @@ from litsweep.lifetime import die_with_parent
 from litsweep.sweep.contract import ExitCode, Failure, Variable
 
 HEARTBEAT_SECONDS = 5.0
-LAST_REPORT_SECONDS = 10.0  # the time in which an agent that leaves repeats its last report
+LAST_REPORT_SECONDS = 10.0  # how long a leaving agent repeats its last report
 FIRST_WAIT_SECONDS = 0.25  # wait of an idle agent without a run; doubles up to the heartbeat
 
 log = logging.getLogger("litsweep.agent")
@@ -115,7 +115,7 @@ class Agent:
         slot = os.environ.get(Variable.SLOT, "").rpartition(":")[2]
         name = f"{host}:{slot}" if slot else host
         try:
-            self._id = patiently(lambda: self._api.register(name), self._is_leaving)
+            self._id = repeat_until_answered(lambda: self._api.register(name), self._is_leaving)
         except UnreachableError:
             if not self._leaving:
                 raise
@@ -155,7 +155,7 @@ class Agent:
     def _has_reported(self, run_id: str) -> bool:
         """Return True if the run has reached the server, or if nobody can say."""
         try:
-            return patiently(lambda: self._api.has_started(run_id), self._is_leaving)
+            return repeat_until_answered(lambda: self._api.has_started(run_id), self._is_leaving)
         except LitsweepError as error:
             log.warning("cannot find out whether run %s has started a W&B run: %s", run_id, error)
             return True
@@ -239,7 +239,7 @@ def announce_preemption(api: AgentApi, run_id: str) -> None:
     """Report that the run is preempted. Repeats that for a while if the server does not answer."""
     until = time.monotonic() + LAST_REPORT_SECONDS
     try:
-        patiently(lambda: api.preempting(run_id), lambda: time.monotonic() > until)
+        repeat_until_answered(lambda: api.preempting(run_id), lambda: time.monotonic() > until)
     except LitsweepError as error:
         log.warning("cannot report that run %s is preempted: %s", run_id, error)
 
@@ -264,7 +264,7 @@ def run_agent(args: argparse.Namespace, work: Callable[[AgentApi, Link], str]) -
         os.set_inheritable(args.supervisor, False)
         supervisor = LineSocket(socket.socket(fileno=args.supervisor))
     try:
-        api = patiently(lambda: connect(args.sweep)) if supervisor else connect(args.sweep)
+        api = repeat_until_answered(lambda: connect(args.sweep)) if supervisor else connect(args.sweep)
         options = LaunchOptions(keep_checkpoints=args.keep_checkpoints, environ=os.environ)
         own = Unsupervised(
             FailureStreak(args.max_consecutive_failures),

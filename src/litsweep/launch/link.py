@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from litsweep.launch.disk import Cleaner, disk_shortage
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.options import LaunchOptions
-from litsweep.launch.patience import patiently
+from litsweep.launch.outage import repeat_until_answered
 from litsweep.launch.retry import Retries
 from litsweep.sweep.contract import UNREPORTED_WHY, Failure
 
@@ -119,7 +119,7 @@ class Unsupervised:
             case "ended":
                 end = end_of(message)
                 self.streak.add(end)
-                self._taken -= patiently(lambda: self.retries.record(end))
+                self._taken -= repeat_until_answered(lambda: self.retries.record(end))
                 self.cleaner.run_ended()
                 self.cleaner.step()
                 if end.failure is Failure.CONFIG:

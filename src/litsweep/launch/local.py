@@ -186,7 +186,7 @@ class Supervisor:
             agent.close(agent.streak.reason(end))
 
     def _record_ends(self) -> None:
-        """Record the runs' ends on the server. While it does not answer, they wait for the next attempt."""
+        """Record the ends of runs on the server. If it does not answer, try again later."""
         while self._unrecorded and time.monotonic() >= self._record_at:
             end = self._unrecorded[0]
             try:
@@ -200,7 +200,7 @@ class Supervisor:
                 self._return_permission()
 
     def _is_run_again(self, end: RunEnd) -> bool:
-        """Return True if another agent already runs a lost run, although the end could not be recorded."""
+        """Return True if another agent already runs this lost run. Then its end must not be recorded."""
         return any(agent.run == end.run_id for agent in self._agents)
 
     def _record_last_ends(self) -> None:

@@ -1,4 +1,4 @@
-"""The events of a sweep, from what `SweepWatch` reads again and again. Works with W&B's cloud too."""
+"""Finds the events of a sweep in the statuses that `SweepWatch` reads. Works with W&B's cloud too."""
 
 from collections.abc import Iterator
 
@@ -9,26 +9,26 @@ _WANTS_RUNS = ("PENDING", "RUNNING")
 
 
 class StatusObserver:
-    """Finds the events of one sweep. `stalled_after` is in minutes; None takes that of the sweep's YAML."""
+    """Finds the events of one sweep. `stalled_after` is in minutes. None means that of the sweep's YAML."""
 
     def __init__(self, stalled_after: float | None = None) -> None:
         self.best: BestValue | None = None
         self._stalled_after = stalled_after
         self._silence = Silence()
 
-    def minutes(self, status: SweepStatus) -> float:
+    def stalled_after_minutes(self, status: SweepStatus) -> float:
         """Return the minutes after which the sweep has stalled."""
         return status.config.stalled_after if self._stalled_after is None else self._stalled_after
 
     def events(self, status: SweepStatus) -> Iterator[SweepEvent]:
-        """Yield the events since the last call. A stall or an end is yielded each time while it lasts."""
+        """Yield the events since the last call. A stall or an end is yielded at each call while it lasts."""
         if self._has_new_best(status):
             yield SweepEvent.BEST
         if status.is_over:
             yield SweepEvent.FINISHED if status.state == "FINISHED" else SweepEvent.CANCELED
         elif status.state not in _WANTS_RUNS:
             self._silence.restart()
-        elif self._silence.seconds(_last_sign(status)) >= 60 * self.minutes(status):
+        elif self._silence.seconds(_last_sign(status)) >= 60 * self.stalled_after_minutes(status):
             yield SweepEvent.STALLED
 
     def _has_new_best(self, status: SweepStatus) -> bool:

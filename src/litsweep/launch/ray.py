@@ -20,7 +20,7 @@ from litsweep.launch.failure import RunEnd
 from litsweep.launch.launcher import CPUS_PER_AGENT, GPUS_PER_AGENT, Flag, Launcher, View
 from litsweep.launch.local import launch
 from litsweep.launch.options import AgentOptions, LaunchOptions, LaunchOutcome, SlotState, SlotView
-from litsweep.launch.patience import patiently
+from litsweep.launch.outage import repeat_until_answered
 from litsweep.launch.protocol import client_environment, connect
 from litsweep.launch.retry import Retries
 from litsweep.sweep.contract import Failure
@@ -153,7 +153,7 @@ class _Driver:
         self._losses[index] = 0 if run else self._losses[index] + 1
         if run:
             end = RunEnd(run, -9, Failure.LOST, "its node died")
-            patiently(lambda: self._retries.record(end))
+            repeat_until_answered(lambda: self._retries.record(end))
             self._ray.get(self._board.note.remote(index, None, self._on_board(index)["done"]))
         if self._error or self._losses[index] > LOSSES_WITHOUT_A_RUN:
             log = self._options.log_dir / f"agent-{index}"

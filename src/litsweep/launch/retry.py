@@ -32,8 +32,8 @@ class Retries:
     def record(self, end: RunEnd) -> bool:
         """Record the end on the server. Return True if any agent will try the run again.
 
-        Raises UnreachableError if the server does not answer. The end may then be recorded in part; another
-        call with the same end completes it.
+        Raises UnreachableError if the server does not answer. Part of the end may then be recorded. Another
+        call with the same end records the rest.
         """
         try:
             if end.is_preempted:
@@ -82,7 +82,7 @@ class Retries:
         return is_retried
 
     def _waits(self, run_id: str) -> bool:
-        """Return True if the run is back in the sweep: the answer to its `requeue` was lost."""
+        """Return True if the run waits for an agent, so only the answer to its `requeue` was lost."""
         return self._api.run(run_id).get("state") in (RunState.PENDING, RunState.PREEMPTED)
 
 

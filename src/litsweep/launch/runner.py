@@ -15,7 +15,7 @@ from litsweep.launch import process
 from litsweep.launch.command import Invocation, invocation
 from litsweep.launch.failure import TAIL_BYTES, RunEnd, classify, host_memory_kills, last_lines, output_from
 from litsweep.launch.fresh import detach_from_parent, flush
-from litsweep.launch.patience import patiently
+from litsweep.launch.outage import repeat_until_answered
 from litsweep.launch.protocol import AgentApi, Command
 from litsweep.launch.variables import kill_delay
 from litsweep.launch.warm import WarmParent
@@ -110,7 +110,7 @@ class Runner:
 
     def __init__(self, api: AgentApi, cwd: Path, output: Path) -> None:
         self._api = api
-        self._template = patiently(api.command)
+        self._template = repeat_until_answered(api.command)
         self._cwd = cwd
         self._output = output
         self._warm: WarmParent | None = None

@@ -23,7 +23,7 @@ from litsweep.launch import process
 from litsweep.launch.agent import announce_preemption, parse, run_agent
 from litsweep.launch.failure import TRACEBACK, RunEnd, classify, last_lines, output_from
 from litsweep.launch.link import Link
-from litsweep.launch.patience import patiently
+from litsweep.launch.outage import repeat_until_answered
 from litsweep.launch.protocol import AgentApi, UnreachableError
 from litsweep.sweep.contract import ExitCode, Failure, RunState, Variable, reported_failure
 
@@ -102,7 +102,7 @@ class StockAgent:
             self._abort(signal.SIGHUP, None)
 
     def _one_run(self) -> None:
-        """Start agents until one of them has had a run or says that there is none."""
+        """Start agents until one has had a run or reports that there is none."""
         for attempt in range(STARTS_WITHOUT_A_RUN):
             before = self._output.stat().st_size if self._output.exists() else 0
             self._run_id = None
@@ -137,13 +137,13 @@ class StockAgent:
         return agent.returncode
 
     def _wait_for_server(self, seconds: float) -> None:
-        """Wait that long, and then until the server answers: a stock agent exits if it does not."""
+        """Wait `seconds`, then until the server answers, because a stock agent exits if it does not."""
         until = time.monotonic() + seconds
         while not self._leaving and time.monotonic() < until:
             self._receive()
             time.sleep(POLL_SECONDS)
         with contextlib.suppress(UnreachableError):  # the agent has been told to leave
-            patiently(self._api.sweep, lambda: bool(self._leaving))
+            repeat_until_answered(self._api.sweep, lambda: bool(self._leaving))
 
     def _report_start(self, before: int) -> None:
         """Report the run as soon as its program runs, so that it is retried if this process dies.
@@ -178,7 +178,7 @@ class StockAgent:
         self._link.send(event="ended", run=run_id, exit=ended.exit_code, failure=ended.failure, tail=tail)
 
     def _wait_for_program(self) -> None:
-        """Wait for a program that has outlived its agent. The agent exits if the server is away for long."""
+        """Wait for a program that has outlived its agent. Agents exit during a long outage of the server."""
         program = process.marked_roots(*self._marks, Variable.RUN_ID)
         while set(program) & set(process.marked(*self._marks, Variable.RUN_ID)):
             self._receive()
@@ -190,7 +190,7 @@ class StockAgent:
         """Return the state of a run whose program has ended. The server may still be processing the end."""
         until = time.monotonic() + PROCESSING_SECONDS
         while True:
-            state = str(patiently(lambda: self._api.run(run_id)).get("state", RunState.PENDING))
+            state = str(repeat_until_answered(lambda: self._api.run(run_id)).get("state", RunState.PENDING))
             if state not in _ALIVE or self._is_terminated or time.monotonic() > until:
                 return state
             time.sleep(POLL_SECONDS)

@@ -69,7 +69,7 @@ class Controller:
         return [self._start(suggestion) for suggestion in suggestions]
 
     def withdraw(self, ids: Iterable[str]) -> None:
-        """Take back suggestions that nobody runs. The controller is then as if it had not made them.
+        """Withdraw suggestions that nobody runs. The controller then acts as if it had not made them.
 
         Raises KeyError for an unknown id.
         """
@@ -182,9 +182,9 @@ class Controller:
         return self._objectives[id]
 
     @property
-    def learns(self) -> bool:
+    def uses_results(self) -> bool:
         """True if results may change the suggestions; False for `grid` and `random`."""
-        return self._searcher.learns
+        return self._searcher.uses_results
 
     @property
     def done_because(self) -> str | None:

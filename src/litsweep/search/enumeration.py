@@ -71,7 +71,7 @@ class Enumerator:
         return [Suggestion(config, reason) for config in islice(self.untried(tried), n)]
 
     def release(self, key: Hashable) -> None:
-        """Note that the config with this key counts as tried no more."""
+        """Note that the config with this key no longer counts as tried."""
         if key in self._passed:
             insort(self._ahead, self._passed.pop(key), key=itemgetter(0))
 
@@ -86,8 +86,8 @@ class Enumerator:
 class Searcher(ABC):
     """Suggests configs. Equal arguments give equal suggestions; state between calls only saves time."""
 
-    learns: ClassVar[bool] = True
-    """True if the results of runs may change the suggestions, not only the number and configs of the runs."""
+    uses_results: ClassVar[bool] = True
+    """True if the results of runs may change the suggestions. The number and configs of runs always may."""
 
     def __init__(self, config: SweepConfig, seed: int) -> None:
         self._config, self._seed = config, seed
@@ -103,7 +103,7 @@ class Searcher(ABC):
         return self._enumerator is not None and next(self._enumerator.untried(tried), None) is None
 
     def release(self, key: Hashable) -> None:
-        """Note that a config is not in the next call's `tried`, although it was in an earlier one's."""
+        """Note that a config of an earlier call's `tried` is not in the next call's."""
         if self._enumerator is not None:
             self._enumerator.release(key)
 

@@ -11,7 +11,7 @@ from litsweep.sweep.run import Run, Suggestion
 class GridSearch(Searcher):
     """The points of the grid. A config counts as tried whatever the result of its run, as in W&B."""
 
-    learns = False
+    uses_results = False
 
     def suggest(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Suggestion]:
         """Return the next `n` grid points that are not in `tried`."""

@@ -1,4 +1,4 @@
-"""The ledger of a grid: which of its points are open, running, done or given up."""
+"""The ledger of a grid: the state of each of its points."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
@@ -12,11 +12,11 @@ from litsweep.sweep.run import Run, has_result
 from litsweep.sweep.space import SearchSpace
 
 LISTED_SIZE = 200
-"""The points of a larger grid are counted, but not listed: it may have more points than fit in memory."""
+"""The points of a larger grid are only counted, because they may not fit in memory."""
 
 
 class PointState(StrEnum):
-    """The state of a point: that of the run that got furthest with it, of equal ones the last.
+    """The state of a point. If several runs have its config, the run that got furthest counts.
 
     An open point has no run, or one that waits for an agent. A point whose run ended without a result is
     given up until `litsweep retry` opens it again.

@@ -22,7 +22,7 @@ _MOST_DRAWS = 100  # then untried configs are enumerated; only very unequal prob
 class RandomSearch(Searcher):
     """Random draws. The i-th config of a sweep depends only on the seed and on i, the number of runs."""
 
-    learns = False
+    uses_results = False
 
     def suggest(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Suggestion]:
         """Return `n` draws that are not in `tried`; fewer if a finite space has no more."""

@@ -103,12 +103,12 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     backend = app.state.backend
     monitor, notifier = Monitor(backend), Notifier(backend)
     housekeeper = Housekeeper(backend, app.state.end)
-    backend.sweeps.start(backend.settings.url)
+    backend.searches.start(backend.settings.url)
     monitor.start()
     notifier.start()
     housekeeper.start()
     yield
-    await run_in_threadpool(backend.sweeps.stop)
+    await run_in_threadpool(backend.searches.stop)
     await run_in_threadpool(notifier.stop)
     await run_in_threadpool(housekeeper.stop)
     await run_in_threadpool(monitor.stop)

@@ -7,8 +7,8 @@ from starlette.requests import HTTPConnection
 from litsweep.errors import LitsweepError
 from litsweep.server.auth import Keyring, api_key
 from litsweep.server.blobs import BlobStore
-from litsweep.server.contacts import Contacts
 from litsweep.server.database import Database
+from litsweep.server.liveness import Liveness
 from litsweep.server.searches import Searches
 from litsweep.server.settings import Settings
 from litsweep.server.spent_tokens import SpentTokens
@@ -17,15 +17,15 @@ from litsweep.server.sqlite_file import DATABASE, DATABASE_KIND, require_content
 
 @dataclass(frozen=True)
 class Backend:
-    """The settings, the data, the key, the spent tokens, the searches and the contacts of one server."""
+    """The settings, the data, the key, the spent tokens, the searches and the liveness of the clients."""
 
     settings: Settings
     database: Database
     blobs: BlobStore
     keyring: Keyring
     spent: SpentTokens
-    sweeps: Searches
-    contacts: Contacts
+    searches: Searches
+    liveness: Liveness
 
     @classmethod
     def open(cls, settings: Settings) -> "Backend":
@@ -48,7 +48,7 @@ class Backend:
         kind = f"{database.kind} {where.absolute()}" if where else database.kind
         (settings.data_dir / DATABASE_KIND).write_text(kind + "\n")
         keyring = Keyring(api_key(settings.data_dir))
-        return cls(settings, database, blobs, keyring, SpentTokens(database), Searches(database), Contacts())
+        return cls(settings, database, blobs, keyring, SpentTokens(database), Searches(database), Liveness())
 
     def close(self) -> None:
         """Close the database."""

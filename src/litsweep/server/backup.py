@@ -1,7 +1,7 @@
 """Backups: one tar file with the database, the blobs that it names, and the API key.
 
-The database is copied first, at one moment; the tar holds it last. A run may replace one of its files
-meanwhile, so the copied database gets the size and the MD5 of each blob as it was copied.
+The database is copied first, as one snapshot, and added to the tar last. A run may replace one of its files
+after the snapshot, so the copy of the database gets the size and the MD5 of each blob in the tar.
 """
 
 import base64
@@ -26,7 +26,7 @@ from litsweep.server.sqlite_file import DATABASE, DATABASE_KIND
 
 API_KEY = "api_key"
 MD5 = "LITSWEEP.md5"
-"""The header of each file in a backup that has its MD5 in base64."""
+"""The name of the tar header with a file's MD5 in base64."""
 POSTGRES = """\
 the data of {data_dir} are in PostgreSQL. Back them up with PostgreSQL's own programs, the database first:
   pg_dump --format=custom --file=litsweep.dump DATABASE_URL
@@ -38,7 +38,7 @@ Restore them into an empty database and an empty folder, while no server runs:
 
 @dataclass(frozen=True)
 class Backup:
-    """What a backup holds: its blobs and their bytes, and the names of files that the data folder lacked."""
+    """The number of blobs in a backup, their bytes, and the names of files that the data folder lacked."""
 
     blobs: int
     size: int
@@ -46,7 +46,7 @@ class Backup:
 
 
 def back_up(data_dir: Path, target: Path) -> Backup:
-    """Write a backup to `target`, also while a server uses the folder. It is complete, or it is not there.
+    """Write a backup to `target`, also while a server uses the folder. After an error there is no new file.
 
     Raises:
         LitsweepError: the folder has no SQLite database, or it is damaged, or `target` cannot be written.
@@ -54,7 +54,7 @@ def back_up(data_dir: Path, target: Path) -> Backup:
     try:
         source = _source(data_dir)
         _check_target(target)
-        with BlobStore.kept(Settings(data_dir).blobs_dir):
+        with BlobStore.deletions_paused(Settings(data_dir).blobs_dir):
             return _write(source, data_dir, target)
     except OSError as error:
         where = error.filename or target
@@ -101,7 +101,7 @@ def _check_target(target: Path) -> None:
 
 @contextlib.contextmanager
 def _private(path: Path) -> Iterator[BinaryIO]:
-    """Open a new file that only its owner can read. It is on disk after the block."""
+    """Open a new file that only its owner can read. Sync it to the disk after the block."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         yield file
@@ -110,7 +110,7 @@ def _private(path: Path) -> Iterator[BinaryIO]:
 
 
 def _add_blobs(tar: tarfile.TarFile, data_dir: Path, database: Path, source: Path) -> Backup:
-    """Add the blobs that the copied database names. Make the database agree with what was copied."""
+    """Add the blobs that the copied database names. Write their sizes and MD5s into the copy."""
     store = Settings(data_dir).blobs_dir
     size, missing = 0, []
     with sqlite_file.opened(database, source) as copied:

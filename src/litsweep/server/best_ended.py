@@ -12,7 +12,7 @@ from litsweep.sweep.values import is_finite
 
 
 class BestEnded:
-    """Remembers which runs of a sweep have been read, so that each is read once.
+    """Finds the best ended run of one sweep. It reads each run once.
 
     A run that failed does not count. A run that is resumed counts again when it has ended again.
     """

@@ -43,8 +43,8 @@ class BlobStore:
 
     @staticmethod
     @contextmanager
-    def kept(root: Path) -> Iterator[None]:
-        """Keep all contents below `root` for a backup, also those that a server deletes meanwhile."""
+    def deletions_paused(root: Path) -> Iterator[None]:
+        """Keep all blobs below `root` during a backup. A server that deletes one leaves its file in place."""
         root.mkdir(mode=0o700, exist_ok=True)
         with _lock_file(root).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -95,7 +95,7 @@ class BlobStore:
         return path.read_bytes()
 
     def delete(self, key: str) -> None:
-        """Delete the content, if there is any. During a backup it stays, for `orphans` to find later."""
+        """Delete the content, if there is any. During a backup it stays, and `orphans` finds it later."""
         path = self.path(key)
         with self._deleting() as is_allowed:
             if is_allowed:
@@ -103,7 +103,7 @@ class BlobStore:
 
     @contextmanager
     def _deleting(self) -> Iterator[bool]:
-        """Keep a backup from starting. Yield False if one is running."""
+        """Yield True and let no backup start during the block. Yield False if one is running."""
         with _lock_file(self._root).open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -113,9 +113,9 @@ class BlobStore:
                 yield True
 
     def orphans(self, known: Callable[[str], Set[str]], age: float) -> Iterator[str]:
-        """Return the keys of contents that are older than `age` seconds and not known.
+        """Yield the keys of blob files that are older than `age` seconds and not known.
 
-        `known` returns the known keys that begin with two hexadecimal digits.
+        `known` returns the known keys with a prefix of two hexadecimal digits.
         """
         limit = time.time() - age
         for folder in sorted(self._root.glob("??")):

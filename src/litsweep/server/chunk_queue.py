@@ -1,6 +1,6 @@
-"""The queue of chunks: while one batch is being stored, the next one collects.
+"""The queue of chunks: while one batch is being stored, new chunks collect in the next one.
 
-So a busy server stores the chunks of many runs with one transaction. An idle one stores each chunk at once.
+A busy server stores the chunks of many runs in one transaction. An idle server stores each chunk at once.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ MAX_CHUNKS, MAX_LINES = 200, 2000
 """The size of a batch. Other writers wait while a batch is stored."""
 
 Outcome = Stored | None | Exception
-"""The run as it was before, None if there is no such run, or why the chunk was not stored."""
+"""The stored chunk's run, None if there is no such run, or the error that prevented storing."""
 
 
 @dataclass
@@ -45,10 +45,10 @@ class ChunkQueue:
         self._backend = backend
         self._batches: list[_Batch] = []
         self._task: asyncio.Task[None] | None = None
-        self._thread = CapacityLimiter(1)  # not one of those that GraphQL requests may all use
+        self._thread = CapacityLimiter(1)  # a thread of its own: GraphQL requests may use up the others
 
     async def store(self, sent: SentChunk) -> Stored | None:
-        """Return when the chunk is on disk. Return None if there is no such run."""
+        """Store a chunk and return once it is on disk. Return None if there is no such run."""
         if not self._batches or self._batches[-1].is_full:
             self._batches.append(_Batch())
         batch = self._batches[-1]
@@ -77,7 +77,7 @@ class ChunkQueue:
 
 
 def store_batch(backend: Backend, batch: Sequence[SentChunk]) -> list[Outcome]:
-    """Store chunks in one transaction. One that cannot be stored fails alone."""
+    """Store chunks in one transaction. If one cannot be stored, store each in its own transaction."""
     try:
         with backend.database.write() as connection:
             found: list[Outcome] = list(store_chunks(connection, batch))
@@ -88,7 +88,7 @@ def store_batch(backend: Backend, batch: Sequence[SentChunk]) -> list[Outcome]:
         return [store_batch(backend, [sent])[0] for sent in batch]
     for stored in found:
         if isinstance(stored, Stored) and not stored.is_foreign:
-            backend.contacts.hear_run(stored.run.id)
+            backend.liveness.note_run(stored.run.id)
             if stored.run.sweep_id is not None:
-                backend.sweeps.mark_changed(stored.run.sweep_id, stored.run)
+                backend.searches.mark_changed(stored.run.sweep_id, stored.run)
     return found

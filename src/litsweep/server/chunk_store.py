@@ -1,7 +1,7 @@
-"""Stores chunks of file streams: lines, the summary, and what follows for the run's state.
+"""Stores chunks of file streams: lines, the summary, and changes of the run's state.
 
-Each line has a number and replaces the line stored under it, so that a chunk that is sent again changes
-nothing. The chunks of many runs are stored together, with few statements.
+Each line has a number and replaces the stored line with this number. So storing a chunk again changes
+nothing. The chunks of many runs are stored together with few statements.
 """
 
 import json
@@ -42,9 +42,9 @@ class SentChunk:
 
 @dataclass
 class _Writing:
-    """A chunk while it is stored. `run` has the new values of the run's columns.
+    """A chunk that is being stored. `run` has the new values of the run's columns.
 
-    `record` is the run before the chunk. It is read only if the run's state may change or its config matters.
+    `record` is the run before the chunk, or None if neither the run's state nor its config matters.
     """
 
     sent: SentChunk
@@ -208,7 +208,7 @@ def _change_state(connection: Connection, writing: _Writing) -> None:
     if run is None:
         return
     if ownership.waits_for_restart(run) and not (writing.sent.by_launcher and run.is_named):
-        return  # the previous process of the run has sent it late
+        return  # the previous process of the run sent this chunk late
     if chunk.is_preempting:
         run_states.preempt(connection, run)
     elif chunk.exit_code is None:

@@ -14,8 +14,8 @@ _STARTED_AT, _STARTED = time.time(), time.clock_gettime(_WITH_SLEEP)
 
 
 def now() -> float:
-    """Return seconds since 1970 (UTC), by the machine's clock at the server's start and the time since then.
+    """Return seconds since 1970 (UTC): the machine's clock at the server's start, plus the time since then.
 
-    So the difference of two times is a duration, also if somebody sets the machine's clock between them.
+    So the difference of two times is a duration, even if somebody sets the machine's clock between them.
     """
     return _STARTED_AT + time.clock_gettime(_WITH_SLEEP) - _STARTED

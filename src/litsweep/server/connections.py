@@ -1,7 +1,7 @@
-"""Limits of connections: how many there are, and how long one may wait for its client.
+"""Limits of connections: their number, and the time that one may wait for its client.
 
-uvicorn closes a connection that is idle after a request. This module closes the others that wait for their
-client: silent from the start, half-sent, or not reading the answer. If all places are taken, a new connection
+uvicorn closes a connection that is idle after a request. This module closes a connection whose client sends
+no request, sends only a part of one, or does not read the answer. If all places are taken, a new connection
 replaces those that wait longest.
 """
 
@@ -18,12 +18,14 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 logger = logging.getLogger(__name__)
 
 KEEP_ALIVE_SECONDS = 75
-"""Longer than the time between two requests of an agent (5 s) or a run (30 s), so that none meets a close."""
+"""Longer than the time between requests of an agent (5 s) or a run (30 s), so that they stay connected."""
 HEADER_SECONDS = 10.0
 BODY_SECONDS = 30.0
 READ_SECONDS = 60.0
-STALL_SECONDS = 3.0
+PAUSED_SECONDS = 3.0
+"""Seconds between two calls of `Reaper.reap` after which the process counts as paused between them."""
 SILENT_WEIGHT = 10
+"""A second of waiting for a first request counts like this many seconds between requests."""
 LONGEST_HEADER = 64 << 10
 ACCEPTED_AT_ONCE = 100
 """Connections that asyncio accepts before other work. It fits into RESERVED_FILES."""
@@ -44,22 +46,22 @@ def raise_file_limit() -> int:
 
 
 class GuardedConnection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """A connection of uvicorn that knows since when it has waited for its client."""
+    """A connection of uvicorn that measures how long it has waited for its client."""
 
-    most = max(64, MOST_FILES - RESERVED_FILES)
+    max_connections = max(64, MOST_FILES - RESERVED_FILES)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to wait. If all places are taken, drop those that waited longest, or this connection."""
-        self.waits_since = self.heard_at = time.monotonic()
+        """Begin to wait. If all places are taken, evict other connections or drop this one."""
+        self.waits_since = self.received_at = time.monotonic()
         self.stalled_since: float | None = None
         self.header_bytes = 0
         super().connection_made(transport)
-        if len(self.connections) > self.most and not make_room(self):
+        if len(self.connections) > self.max_connections and not evict_longest_waiting(self):
             self.drop()
 
     def data_received(self, data: bytes) -> None:
         """Pass data on. Drop a connection whose header is too long."""
-        self.heard_at = time.monotonic()
+        self.received_at = time.monotonic()
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:
             self.header_bytes = 0
@@ -90,18 +92,18 @@ class GuardedConnection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         self.transport.abort()
 
     def has_unread_data(self) -> bool:
-        """Return True if the client has sent something that this busy process has not read yet."""
+        """Return True if the client has sent data that this process has not read yet."""
         sent = select.poll()
         sent.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
         return not self.transport.is_closing() and self.transport.is_reading() and bool(sent.poll(0))
 
     def waited(self, now: float) -> tuple[float, float]:
-        """Return the seconds that this connection has waited for its client, and the most that it may.
+        """Return the seconds that this connection has waited for its client, and the limit.
 
         Both are 0 while the server works on a request.
         """
         if self.transport.is_closing():  # the client does not read the end of the answer
-            return now - max(self.waits_since, self.heard_at), READ_SECONDS
+            return now - max(self.waits_since, self.received_at), READ_SECONDS
         if self.cycle is None:
             return now - self.waits_since, HEADER_SECONDS
         if self.cycle.response_complete:
@@ -109,15 +111,15 @@ class GuardedConnection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         if self.stalled_since is not None:
             return now - self.stalled_since, READ_SECONDS
         if self.cycle.more_body and not self.flow.read_paused:
-            return now - self.heard_at, BODY_SECONDS
+            return now - self.received_at, BODY_SECONDS
         return 0.0, 0.0
 
 
-def make_room(new: GuardedConnection) -> bool:
+def evict_longest_waiting(new: GuardedConnection) -> bool:
     """Close the connections that have waited longest for their clients. Return False if none waits.
 
-    A second without any request counts as SILENT_WEIGHT seconds after one, so that agents keep theirs.
-    Several are closed at a time, because a flood of connections calls this often.
+    Connections without a request come first (SILENT_WEIGHT), so that agents keep theirs. Several are closed
+    at a time, because a flood of connections calls this often.
     """
     now = time.monotonic()
     waits = [(c, *c.waited(now)) for c in new.connections if c is not new]
@@ -127,24 +129,28 @@ def make_room(new: GuardedConnection) -> bool:
     for connection in islice(longest, max(1, len(waits) // 16)):
         connection.drop()
     if waiting:
-        logger.warning("all %d places for connections are taken; closing those that wait longest", new.most)
+        logger.warning(
+            "all %d places for connections are taken; closing those that wait longest", new.max_connections
+        )
     else:
-        logger.error("all %d connections are busy; refusing more. Raise the limit `ulimit -n`", new.most)
+        logger.error(
+            "all %d connections are busy; refusing more. Raise the limit `ulimit -n`", new.max_connections
+        )
     return bool(waiting)
 
 
-class Sweeper:
+class Reaper:
     """Closes the connections that have waited too long for their clients, once a second."""
 
     def __init__(self) -> None:
-        self._swept_at = 0.0
+        self._reaped_at = 0.0
 
-    def sweep(self, connections: Iterable[object]) -> None:
-        """Close the overdue connections, unless the process was stopped since the last call."""
+    def reap(self, connections: Iterable[object]) -> None:
+        """Close the overdue connections, unless the process was paused since the last call."""
         now = time.monotonic()
-        since, self._swept_at = now - self._swept_at, now
-        if since > STALL_SECONDS:
-            return  # the process was stopped or busy: what the clients sent meanwhile is not read yet
+        since, self._reaped_at = now - self._reaped_at, now
+        if since > PAUSED_SECONDS:
+            return  # the process has not read what the clients sent during the pause
         guarded = [connection for connection in connections if isinstance(connection, GuardedConnection)]
         for connection in guarded:
             waited, most = connection.waited(now)

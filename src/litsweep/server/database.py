@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from litsweep.errors import LitsweepError
 from litsweep.server import sqlite_file
-from litsweep.server.claim import Claim
+from litsweep.server.database_lock import DatabaseLock
 from litsweep.server.errors import UnavailableError
 from litsweep.server.group_commit import GroupCommit
 from litsweep.server.settings import masked
@@ -37,7 +37,7 @@ class Database:
         self._writers = GroupCommit(engine.execution_options(writing=True))
         # A transaction reads one snapshot of the data. In SQLite every transaction does.
         self._reader = engine if is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
-        self.claim = Claim(engine)
+        self.lock = DatabaseLock(engine)
 
     def create_tables(self) -> None:
         """Create or migrate the tables of all modules that are imported so far.
@@ -48,7 +48,7 @@ class Database:
             LitsweepError: the database cannot be used, is damaged or newer, or another server uses it.
         """
         try:
-            self.claim.take()
+            self.lock.acquire()
             self._check()
             with self.write() as connection:
                 migrations.migrate(connection)
@@ -119,12 +119,12 @@ class Database:
 
     def write(self) -> AbstractContextManager[Connection]:
         """Open a block that may write. It is rolled back if it raises. On return its writes are on disk."""
-        self.claim.require()
+        self.lock.require_held()
         return self._writers.write()
 
     def close(self) -> None:
         """Close every connection."""
-        self.claim.release()
+        self.lock.release()
         self._engine.dispose()
 
 

@@ -1,7 +1,7 @@
 """Deleting sweeps and projects, with all their runs, files, artifacts and blobs.
 
-The runs go in batches, so that other clients are served meanwhile. If the server ends in between, deleting
-once more deletes the rest.
+Runs are deleted in batches, so that the server can serve other clients. If the server ends in between, repeat
+the deletion to delete the rest.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,18 +17,18 @@ from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import runs
 from litsweep.server.store.sweeps import SweepRecord, SweepState, controller_run_name
 
-AT_ONCE = 20
-"""The runs or artifacts that one transaction deletes."""
+BATCH_SIZE = 20
+"""The number of runs or artifacts that one transaction deletes."""
 
 
 def delete_sweep(backend: Backend, sweep: SweepRecord) -> None:
-    """Delete a sweep with its runs, and the artifacts that only they logged and used. Free the disk."""
+    """Delete a sweep with its runs, and the artifacts that only they logged and used."""
     _empty_sweep(backend, sweep)
     _free(backend)
 
 
 def delete_project(backend: Backend, project: Project) -> None:
-    """Delete a project with its sweeps, runs and artifacts. Free the disk."""
+    """Delete a project with its sweeps, runs and artifacts."""
     with backend.database.read() as connection:
         found = sweeps.of_project(connection, project.id)
     for sweep in found:
@@ -46,7 +46,7 @@ def _empty_sweep(backend: Backend, sweep: SweepRecord) -> None:
     _delete_runs(backend, (runs.c.sweep_id == sweep.id) | is_scheduler)
     with backend.database.write() as connection:
         sweeps.delete(connection, sweep.id)
-    backend.sweeps.forget(sweep.id)
+    backend.searches.rebuild(sweep.id)
 
 
 def _delete_runs(backend: Backend, wanted: ColumnElement[bool]) -> None:
@@ -63,7 +63,7 @@ def _delete_runs(backend: Backend, wanted: ColumnElement[bool]) -> None:
 
 
 def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
+    return (ids[start : start + BATCH_SIZE] for start in range(0, len(ids), BATCH_SIZE))
 
 
 def _free(backend: Backend) -> None:

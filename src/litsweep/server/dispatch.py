@@ -12,11 +12,11 @@ cases the agent asks for work while its run is pending. Measurements of wandb 0.
   or 5 to 8 s. An agent that asks sooner is configured to send heartbeats faster.
 * An agent of `litsweep launch` names each run that it starts, and reports its end. Its User-Agent says so.
 
-In doubt, the command counts as lost: a config that runs twice is better than one that never runs. So it does
-after a restart of the server, and if the client closed the connection before the answer.
+In doubt, the command counts as lost, because a config that runs twice is better than one that never runs.
+This applies after a restart of the server, and if the client closed the connection before the answer.
 
-A run has one agent. If the agent is gone, another one gets the run, and the program of the first agent is
-stopped when it reports again. A heartbeat that changes nothing only reads the database.
+A run has one agent. If the agent is gone, another one gets the run. If the first agent returns, the server
+tells it to stop the program. A heartbeat that changes nothing only reads the database.
 """
 
 import json
@@ -28,8 +28,8 @@ from sqlalchemy import Connection
 
 from litsweep.server import clock, run_states, sweep_states
 from litsweep.server.backend import Backend
-from litsweep.server.contacts import Handout
 from litsweep.server.errors import NotFoundError
+from litsweep.server.liveness import RunCommand
 from litsweep.server.new_runs import NoRun, new_run
 from litsweep.server.store import dispatched, runs, sweeps
 from litsweep.server.store.runs import RunRecord
@@ -53,10 +53,10 @@ Until then it may be sending its last lines. A live run sends something every 30
 AGENT_GONE_AFTER = 60.0
 """Seconds of silence after which an agent counts as gone. Agents send a heartbeat every 5 s."""
 MAX_DISPATCHES = 3
-"""The number of agents that may vanish with a run that does not start.
+"""A run that never starts waits or fails after this many agents have vanished with it.
 
-Then the run fails if the last of these agents had named it. If not, its program may never have run, and the
-run waits until there is no other work.
+It fails if the last of these agents had named it. Otherwise its program may never have run, and the run waits
+until there is no other work.
 """
 ASKS_AGAIN_AFTER = ((0.25, 1.9), (4.99, 8.0))
 """Seconds in which a stock agent asks again after it has read an answer with a run (see above)."""
@@ -68,9 +68,11 @@ class _WriteNeededError(Exception):
 
 @dataclass(frozen=True)
 class _Heartbeat:
-    """A heartbeat, with the agent's runs that have not ended before it, and the names of those that end now.
+    """A heartbeat. `alive` has the agent's runs before it, and `ended` names those that end now.
 
-    `handout` is the command to start a run that the agent's last heartbeat got, or None.
+    `named` are the runs that the agent reports as live. `reports_ends` is True for an agent that reports the
+    end of each run. `last_command` is the command to start a run in the answer to the agent's last heartbeat,
+    or None.
     """
 
     backend: Backend
@@ -79,9 +81,9 @@ class _Heartbeat:
     agent: AgentRecord
     sweep: SweepRecord
     named: frozenset[str]
-    handout: Handout | None
+    last_command: RunCommand | None
     reports_ends: bool
-    mine: Sequence[RunRecord]
+    alive: Sequence[RunRecord]
     ended: set[str] = field(default_factory=set)
 
     def write(self) -> Connection:
@@ -102,32 +104,32 @@ def heartbeat(
         NotFoundError: the agent or its sweep does not exist.
     """
     with backend.database.read() as connection:
-        agent, sweep = _known(connection, agent_id)
-        at = backend.contacts.hear_agent(agent.id)
-        told = (named, backend.contacts.take_handout(agent.id), reports_ends)
-        mine = runs.alive_of_agent(connection, agent.id)
+        agent, sweep = _agent_and_sweep(connection, agent_id)
+        at = backend.liveness.note_agent(agent.id)
+        content = (named, backend.liveness.take_run_command(agent.id), reports_ends)
+        alive = runs.alive_of_agent(connection, agent.id)
         try:
-            commands = _commands(_Heartbeat(backend, connection, False, agent, sweep, *told, mine))
+            commands = _commands(_Heartbeat(backend, connection, False, agent, sweep, *content, alive))
             is_done = True
         except _WriteNeededError:
             is_done = False
     if not is_done:
         with backend.database.write() as connection:
-            agent, sweep = _known(connection, agent_id)
-            mine = runs.alive_of_agent(connection, agent.id)
-            beat = _Heartbeat(backend, connection, True, agent, sweep, *told, mine)
+            agent, sweep = _agent_and_sweep(connection, agent_id)
+            alive = runs.alive_of_agent(connection, agent.id)
+            beat = _Heartbeat(backend, connection, True, agent, sweep, *content, alive)
             commands = _commands(beat)
         if beat.ended:
-            backend.sweeps.mark_changed(sweep.id)
+            backend.searches.mark_changed(sweep.id)
     if commands is None:
         commands = _more_work(backend, agent, sweep, at)
     for command in commands:
         if command["type"] == "run":
-            backend.contacts.note_handout(agent.id, command["run_id"])
+            backend.liveness.note_run_command(agent.id, command["run_id"])
     return commands
 
 
-def _known(connection: Connection, agent_id: int) -> tuple[AgentRecord, SweepRecord]:
+def _agent_and_sweep(connection: Connection, agent_id: int) -> tuple[AgentRecord, SweepRecord]:
     agent = sweeps.get_agent(connection, agent_id)
     sweep = sweeps.get(connection, agent.sweep_id) if agent else None
     if agent is None or sweep is None:
@@ -136,12 +138,12 @@ def _known(connection: Connection, agent_id: int) -> tuple[AgentRecord, SweepRec
 
 
 def _commands(beat: _Heartbeat) -> list[Command] | None:
-    """Return the commands for an agent, or None if it needs a run that does not exist yet."""
+    """Return the commands for an agent, or None if it needs a new run."""
     sweep = beat.sweep
     _note_named(beat)
     _end_unnamed(beat)
     if sweep.state is SweepState.CANCELED:
-        return _exit_agent(beat, [run for run in beat.mine if run.name not in beat.ended])
+        return _exit_agent(beat, [run for run in beat.alive if run.name not in beat.ended])
     if sweep.state is SweepState.FINISHED and not beat.named:
         return _exit_agent(beat)
     if beat.agent.exited != AgentState.WORKING:
@@ -156,7 +158,7 @@ def _commands(beat: _Heartbeat) -> list[Command] | None:
     if is_capped and not dispatched.may_be_returned(beat.connection, sweep.id):
         sweep_states.finish_if_done(beat.write(), sweep)
         return _exit_agent(beat)
-    repeated = [run for run in beat.mine if run.state is RunState.PENDING and run.name not in beat.ended]
+    repeated = [run for run in beat.alive if run.state is RunState.PENDING and run.name not in beat.ended]
     waiting = repeated[0] if repeated else _next_waiting(beat.connection, sweep, only_returned=is_capped)
     if waiting is None:
         return None
@@ -165,10 +167,10 @@ def _commands(beat: _Heartbeat) -> list[Command] | None:
 
 
 def _note_named(beat: _Heartbeat) -> None:
-    for run in beat.mine:
+    for run in beat.alive:
         if run.name not in beat.named:
             continue
-        beat.backend.contacts.hear_run(run.id)
+        beat.backend.liveness.note_run(run.id)
         if run.state is RunState.PENDING and not run.is_named:
             if run.handed_out_at is None:  # the agent was gone, and no other agent has got the run
                 run_states.dispatch(beat.write(), run, beat.agent.id)
@@ -177,25 +179,25 @@ def _note_named(beat: _Heartbeat) -> None:
 
 def _end_unnamed(beat: _Heartbeat) -> None:
     """End the agent's unnamed runs that are lost or unreported."""
-    for run in beat.mine:
+    for run in beat.alive:
         if run.name in beat.named:
             continue
         if run.state in (RunState.RUNNING, RunState.PREEMPTING):
-            if beat.backend.contacts.run_silence(run.id) <= LOST_AFTER:
+            if beat.backend.liveness.run_silence(run.id) <= LOST_AFTER:
                 continue
             run_states.lose(beat.write(), run)
-        elif run.is_named or (not beat.reports_ends and _has_read_command(beat.handout, run)):
+        elif run.is_named or (not beat.reports_ends and _has_read_command(beat.last_command, run)):
             run_states.mark_unreported(beat.write(), run)
         else:
             continue
         beat.ended.add(run.name)
 
 
-def _has_read_command(handout: Handout | None, run: RunRecord) -> bool:
+def _has_read_command(command: RunCommand | None, run: RunRecord) -> bool:
     """Return True if a stock agent that asks for work has read the command to start this pending run."""
-    if run.state is not RunState.PENDING or handout is None or handout.run != run.name:
+    if run.state is not RunState.PENDING or command is None or command.run != run.name:
         return False
-    passed = clock.elapsed() - handout.at
+    passed = clock.elapsed() - command.made_at
     return any(first <= passed < last for first, last in ASKS_AGAIN_AFTER)
 
 
@@ -210,9 +212,9 @@ def _exit_agent(beat: _Heartbeat, alive: Sequence[RunRecord] = ()) -> list[Comma
 
 def _should_end(beat: _Heartbeat, name: str) -> bool:
     """Return True if the agent has to end this run: it does not obey a stop, or it has another agent now."""
-    run = next((run for run in beat.mine if run.name == name), None)
+    run = next((run for run in beat.alive if run.name == name), None)
     if run is not None:
-        return run.stop_asked_at is not None and beat.backend.contacts.seconds_since_stop(run.id) > STOP_GRACE
+        return run.stop_asked_at is not None and beat.backend.liveness.seconds_since_stop(run.id) > STOP_GRACE
     other = runs.find(beat.connection, beat.sweep.project_id, name)
     return other is not None and other.is_alive and other.agent_id not in (None, beat.agent.id)
 

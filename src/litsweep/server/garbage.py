@@ -1,7 +1,7 @@
-"""Garbage collection: content that nothing refers to, and uploads that were abandoned.
+"""Garbage collection of blobs that nothing refers to, and of abandoned uploads.
 
-It is safe beside uploads. A client announces a blob, which adds its row, before it uploads the content. So a
-content without a row is the rest of a deleted blob, unless it is some seconds old.
+It does not disturb uploads. A client announces a blob before it uploads the content, and the announcement
+adds a row. So an old file without a row belongs to a deleted blob.
 """
 
 from litsweep.server import clock
@@ -11,16 +11,16 @@ from litsweep.server.files import collect_garbage
 from litsweep.server.store import blobs, files
 
 ORPHAN_SECONDS = 3600.0
-"""The age of a content without a row that counts as garbage. A commit writes a manifest before its row."""
+"""A file without a row counts as garbage at this age. A commit writes a manifest before its row."""
 ABANDONED_SECONDS = 7 * 24 * 3600.0
-"""Seconds without an upload after which an artifact that was never committed counts as abandoned.
+"""An artifact that was never committed counts as abandoned after this many seconds without an upload.
 
-Also the seconds after a run's end after which its files that were announced, but not uploaded, do so.
+So does a run's file that was announced but not uploaded, this many seconds after the end of the run.
 """
 
 
 def collect(backend: Backend) -> None:
-    """Delete abandoned uploads, unused blobs, and contents without a blob. Free the disk."""
+    """Delete abandoned uploads, unused blobs, and files without a row. Return free pages to the disk."""
     limit = clock.now() - ABANDONED_SECONDS
     with backend.database.write() as connection:
         versions.delete_abandoned(connection, limit)

@@ -1,7 +1,8 @@
 """Group commit: writers that wait for each other share one transaction, and so one sync to the disk.
 
-A sync takes as long as the work of many small writers. A writer that ends while others wait leaves the
-transaction to the next one. It returns when the transaction is committed. What it wrote is on disk then.
+A sync takes as long as the work of many small writers. If other writers wait when a writer ends, the next one
+continues the transaction. Each writer returns only when the transaction is committed, so its writes are on
+disk.
 """
 
 import threading
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, Engine
 MAX_AGE = 0.01
 """Seconds after which a transaction is committed even though other writers wait."""
 COMMIT_AFTER = 0.05
-"""Seconds after which a writer that has ended commits by itself, in case the next writer did not come."""
+"""Seconds after which a writer that has ended commits itself if the next writer did not come."""
 
 
 class _Group:
@@ -33,7 +34,7 @@ class _Group:
         self.error: BaseException | None = None
 
     def end(self, error: BaseException | None = None) -> None:
-        """Commit, or roll back because of `error`. A failed commit is every writer's error."""
+        """Commit, or roll back because of `error`. All writers get the error of a failed commit."""
         try:
             if error is None and self.has_writes:
                 self.transaction.commit()
@@ -50,7 +51,8 @@ class _Group:
 class GroupCommit:
     """Gives one writer at a time a connection. Writers that wait for their turn share a transaction.
 
-    A writer may not wait for anything that another writer holds until its own block has returned.
+    Inside its block, a writer must not wait for anything that another writer holds until that one's block
+    returns.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -62,7 +64,7 @@ class GroupCommit:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Open a block that writes. It is rolled back alone if it raises. On return it is on disk."""
+        """Open a block that writes. On return its writes are on disk. If it raises, only they are undone."""
         with self._own_turn():
             group = self._join()
             try:
@@ -98,7 +100,7 @@ class GroupCommit:
         if self._group is not None:
             try:
                 return self._set_savepoint(self._group)
-            except Exception as error:  # the transaction broke meanwhile; its earlier writers hear so
+            except Exception as error:  # the transaction has failed; its earlier writers get this error
                 self._end(self._group, error)
         group = self._group = _Group(self._engine)
         try:
@@ -112,7 +114,7 @@ class GroupCommit:
         return group
 
     def _undo(self, group: _Group) -> None:
-        """Roll back one writer. If this fails, as after a full disk, all writers of the transaction fail."""
+        """Roll back one writer. If that fails, as on a full disk, all writers of the transaction fail."""
         try:
             group.connection.exec_driver_sql("ROLLBACK TO SAVEPOINT writer")
             group.connection.exec_driver_sql("RELEASE SAVEPOINT writer")

@@ -1,7 +1,7 @@
-"""Names of this server: a request for another host is refused.
+"""Refuses requests whose `Host` header is not a name or an address of this server.
 
-A page of a stranger's site could point its own name at 127.0.0.1 and so read this server (DNS rebinding).
-Addresses are no names: they can only mean the machine that has them.
+Otherwise a foreign site could point its own name at 127.0.0.1 and let its pages read this server (DNS
+rebinding). An IP address is safe, because it always means the machine that has it.
 """
 
 import ipaddress
@@ -22,7 +22,7 @@ class HostNames:
         self.app = app
         self._known: set[bytes] = set()
         self._names = {"localhost", *map(_host_in, names), *_own_names()}
-        # A name server that does not answer takes seconds, so that the server does not wait for it.
+        # A name server that does not answer would delay the start by seconds.
         self._asks = threading.Thread(target=self._add_full_name, name="full host name", daemon=True)
         self._asks.start()
 
@@ -94,7 +94,7 @@ def _is_address(name: str) -> bool:
 
 
 def _own_names() -> set[str]:
-    """Return the machine's name, alone and with each domain that this machine searches."""
+    """Return the machine's name, alone and with each of its search domains."""
     name = _plain(socket.gethostname())
     short = name.partition(".")[0]
     return {name, short, f"{short}.local", *(f"{short}.{domain}" for domain in _search_domains())}

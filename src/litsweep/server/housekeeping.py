@@ -25,7 +25,7 @@ class Housekeeper:
         self._thread = threading.Thread(target=self._work, name="housekeeper", daemon=True)
 
     def start(self) -> None:
-        """Start. The first garbage collection is at once."""
+        """Start. The first garbage collection runs after CHECK_SECONDS."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -38,7 +38,7 @@ class Housekeeper:
         has_failed = False
         while not self._ended.wait(CHECK_SECONDS):
             try:
-                self._backend.database.claim.hold()
+                self._backend.database.lock.keep()
                 has_failed = False
             except LitsweepError as error:
                 self._end(error)

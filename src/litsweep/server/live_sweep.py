@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import run_filters
 from litsweep.server.history_keys import Keys, flat
-from litsweep.server.search_protocol import Prepared, Status, Stop
+from litsweep.server.search_protocol import ReadySuggestion, Status, Stop
 from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.runs import RunMark, RunRecord
@@ -74,14 +74,14 @@ class KnownRun:
 class LiveSweep:
     """One sweep's search.
 
-    `open` has the suggestions that are not stored as runs yet, in order. News withdraw them if the search may
-    suggest something else now.
+    `open` has the suggestions that are not stored as runs yet, in order. A change of a run withdraws them if
+    the search may suggest something else now.
     """
 
     def __init__(self, record: SweepRecord) -> None:
         self.id = record.id
         self.config = parsed(record.config)
-        self.open: dict[str, Prepared] = {}
+        self.open: dict[str, ReadySuggestion] = {}
         self.withdrawals = 0
         self._controller = Controller(self.config, seed=seed_for_sweep(record.name), namespace=record.name)
         self._metrics = frozenset(metric.name for metric in self.config.metrics)
@@ -92,15 +92,15 @@ class LiveSweep:
         self._knowledge = _digest(version("litsweep"), record.config, record.prior_runs)
 
     @property
-    def renews(self) -> bool:
+    def uses_results(self) -> bool:
         """True if results may change the suggestions or end the sweep."""
         has_target = any(metric.target is not None for metric in self.config.metrics)
-        return self._controller.learns or has_target or self.config.early_terminate is not None
+        return self._controller.uses_results or has_target or self.config.early_terminate is not None
 
     def refresh(self, connection: Connection, changed: Collection[int] | None = None) -> bool:
-        """Tell the search what is new in the runs with the ids `changed`, or in all runs.
+        """Pass the changes of the runs with the ids `changed`, or of all runs, to the search.
 
-        Return True if something is new. A run with the name and parameters of an open suggestion is that
+        Return True if something has changed. A run with the name and parameters of an open suggestion is that
         suggestion.
         """
         is_first = not self._known
@@ -108,48 +108,50 @@ class LiveSweep:
         found = [run for run in self._read(connection, changed) if not self._is_unchanged(run)]
         for run in found:
             self._close(run)
-        news = [(run, status) for run in found if (status := self._status(run)) != self._known_status(run)]
-        if any(self._makes_stale(run, status) for run, status in news):
+        changes = [(run, status) for run in found if (status := self._status(run)) != self._known_status(run)]
+        if any(self._makes_stale(run, status) for run, status in changes):
             self.withdraw()
-        histories = lines.histories(connection, self.id) if is_first and news else None
-        for run, status in news:
+        histories = lines.histories(connection, self.id) if is_first and changes else None
+        for run, status in changes:
             rows = None if histories is None else self._with_metrics(histories.get(run.id, ()))
             self._update(connection, run, status, rows)
         for run in found:
             self._known[run.first_name].mark = _mark(run)
-        return bool(news)
+        return bool(changes)
 
-    def suggest(self) -> Prepared | None:
+    def suggest(self) -> ReadySuggestion | None:
         """Return the next suggestion, which is then open, or None if there is none now."""
         suggestions = self._controller.ask()
         return self._open(suggestions[0]) if suggestions else None
 
-    def still_valid(self, connection: Connection, ready: Sequence[Prepared]) -> tuple[Prepared, ...]:
-        """Return those of an earlier search's suggestions that this search would make too.
+    def still_valid(
+        self, connection: Connection, ready: Sequence[ReadySuggestion]
+    ) -> tuple[ReadySuggestion, ...]:
+        """Return the suggestions of an earlier search that this search would make too.
 
-        This takes less time than to refresh the search, which can follow.
+        This is faster than a refresh, so it can run before one.
         """
         if not ready:
             return ()
-        knowledge, valid = self._knowledge, list[Prepared]()
+        knowledge, valid = self._knowledge, list[ReadySuggestion]()
         for run in self._last_retries(runs.of_sweep(connection, self.id)):
             knowledge ^= self._digest(run.first_name, self._status(run))
-        for prepared in ready:
-            if prepared.knows == _text(knowledge):
-                valid.append(prepared)
-                knowledge ^= self._digest(prepared.name, PENDING)
+        for suggestion in ready:
+            if suggestion.fingerprint == _text(knowledge):
+                valid.append(suggestion)
+                knowledge ^= self._digest(suggestion.name, PENDING)
         return tuple(valid)
 
-    def restore(self, ready: Sequence[Prepared]) -> None:
+    def restore(self, ready: Sequence[ReadySuggestion]) -> None:
         """Open suggestions of an earlier search that are still valid."""
-        for prepared in ready:
-            parameters, reason = json.loads(prepared.parameters), json.loads(prepared.reason)
+        for suggestion in ready:
+            parameters, reason = json.loads(suggestion.parameters), json.loads(suggestion.reason)
             reason = reason_from_json(reason)
-            self._controller.add(parameters, (), RunState.RUNNING, prepared.name, reason=reason)
-            self.open[prepared.name] = prepared
+            self._controller.add(parameters, (), RunState.RUNNING, suggestion.name, reason=reason)
+            self.open[suggestion.name] = suggestion
 
     def withdraw(self) -> None:
-        """Take all open suggestions back."""
+        """Withdraw all open suggestions."""
         self.withdrawals += 1
         self._controller.withdraw(self.open)
         self.open.clear()
@@ -185,20 +187,20 @@ class LiveSweep:
         mark = self._known_mark(id)
         return mark.name if mark else id
 
-    def _open(self, suggestion: Suggestion) -> Prepared:
+    def _open(self, suggestion: Suggestion) -> ReadySuggestion:
         nested = self.config.nest(suggestion.parameters)
-        prepared = Prepared(
+        ready = ReadySuggestion(
             name=suggestion.id,
             parameters=dumps(suggestion.parameters),
             args=dumps({key: {"value": value} for key, value in nested.items()}),
             reason=dumps(suggestion.reason.to_json()),
-            knows=self._fingerprint(),
+            fingerprint=self._fingerprint(),
         )
-        self.open[prepared.name] = prepared
-        return prepared
+        self.open[ready.name] = ready
+        return ready
 
     def _fingerprint(self) -> str:
-        """Return a text that is equal for searches with equal knowledge, the open suggestions included."""
+        """Return a fingerprint of all that the search knows, open suggestions included."""
         known = self._knowledge
         for name in self.open:
             known ^= self._digest(name, PENDING)
@@ -226,7 +228,7 @@ class LiveSweep:
         return self._last_retries([run for run in found if run.sweep_id == self.id])
 
     def _last_retries(self, found: Sequence[RunRecord]) -> Sequence[RunRecord]:
-        """Return the last retry of each run, in the run's place. `found` are runs, oldest first."""
+        """Return the last retry of each run, in the run's place. `found` is sorted, oldest first."""
         last = {run.first_name: run for run in found}.values()
         marks = {run.id: self._known_mark(run.first_name) for run in last}
         return [run for run in last if (mark := marks[run.id]) is None or mark.id <= run.id]
@@ -242,10 +244,10 @@ class LiveSweep:
 
     def _close(self, run: RunRecord) -> None:
         """Note that a suggestion is stored as a run."""
-        prepared = self.open.get(run.name)
-        if prepared is None:
+        suggestion = self.open.get(run.name)
+        if suggestion is None:
             return
-        if prepared.parameters == run.parameters:
+        if suggestion.parameters == run.parameters:
             self._learn(run.name, KnownRun(PENDING))
             del self.open[run.name]
         else:
@@ -254,7 +256,7 @@ class LiveSweep:
     def _makes_stale(self, run: RunRecord, status: RunStatus) -> bool:
         """Return True if the search may suggest something else after this change of a run."""
         known = self._known_status(run)
-        return known is None or (self.renews and known.result != status.result)
+        return known is None or (self.uses_results and known.result != status.result)
 
     def _learn(self, name: str, current: KnownRun) -> None:
         if name in self._known:
@@ -264,8 +266,8 @@ class LiveSweep:
         self._known[name] = current
 
     def _digest(self, name: str, status: RunStatus) -> int:
-        """Return a number for what suggestions may depend on in a run: its name, if nothing else."""
-        return _digest(name, *(status.result if self.renews else ()))
+        """Return a digest of a run's name and, if suggestions may depend on it, of its result."""
+        return _digest(name, *(status.result if self.uses_results else ()))
 
     def _update(
         self, connection: Connection, run: RunRecord, status: RunStatus, rows: Sequence[Row] | None
@@ -339,5 +341,5 @@ def _text(knowledge: int) -> str:
 
 
 def _digest(*values: object) -> int:
-    """Return a number for some values, the same in every process."""
+    """Return a digest of values that is the same in every process."""
     return int.from_bytes(blake2b(repr(values).encode(errors="replace"), digest_size=8).digest())

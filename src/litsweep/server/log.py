@@ -20,11 +20,11 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 Kind = tuple[object, ...]
 
 
-class Repeats(logging.Filter):
-    """Passes one message of each kind a minute. The next one tells how many were left out.
+class RateLimit(logging.Filter):
+    """Passes one message of each kind a minute. The next one has the number of those left out.
 
-    Messages are of one kind if the same line logs them and, for exceptions, the same line raised them. All
-    faults of the storage with one HTTP status are of one kind.
+    Messages of one kind come from the same line of code, and their exceptions from the same line. All storage
+    faults with the same HTTP status are of one kind.
     """
 
     def __init__(self, seconds: float = REPEAT_SECONDS) -> None:
@@ -34,7 +34,7 @@ class Repeats(logging.Filter):
         self._last: dict[Kind, tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return False for a repeated message. The next one that is logged has their number."""
+        """Return False for a repeated message."""
         if record.levelno < logging.WARNING:
             return True
         _shorten(record)
@@ -98,15 +98,15 @@ def logging_to(file: Path | None) -> Iterator[None]:
         handler.setFormatter(logging.Formatter(_FORMAT))
         root.addHandler(handler)
     raises, logging.raiseExceptions = logging.raiseExceptions, False  # a full disk must not print tracebacks
-    repeats, handlers = Repeats(), list(root.handlers)
+    limit, handlers = RateLimit(), list(root.handlers)
     for each in handlers:
-        each.addFilter(repeats)
+        each.addFilter(limit)
     try:
         yield
     finally:
         logging.raiseExceptions = raises
         for each in handlers:
-            each.removeFilter(repeats)
+            each.removeFilter(limit)
         if handler is not None:
             root.removeHandler(handler)
             handler.close()

@@ -1,8 +1,8 @@
-"""The end of agents and runs that the server no longer hears from. The monitor calls `end_lost`.
+"""Finds silent agents and runs, and ends them. The monitor calls `end_lost`.
 
-An agent is gone if it is silent for `AGENT_GONE_AFTER` while others are not. Its pending runs go to other
-agents. A running run is lost after `LOST_AFTER` without a sign of it if its agent is gone or has exited,
-otherwise after the setting `crash_after`. `Contacts` measures the silence.
+An agent is gone if it is silent for `AGENT_GONE_AFTER` while others are not. Other agents get its pending
+runs. A running run without a sign is lost after `LOST_AFTER` if its agent is gone or has exited, otherwise
+after the setting `crash_after`. `Liveness` measures the silence.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,24 +18,24 @@ from litsweep.server.store.runs import RunRecord
 
 T = TypeVar("T")
 
-KEEP_CONTACTS = 3600.0
-"""Seconds for which the server remembers at least when it last heard from an agent or run."""
+KEEP_SIGNS_FOR = 3600.0
+"""The server remembers the last sign of an agent or run for at least this many seconds."""
 _BATCH = 1000
 
 
 def end_lost(backend: Backend) -> None:
-    """Note which agents are gone, release or end their runs, and end lost runs."""
-    backend.contacts.tick(keep=max(KEEP_CONTACTS, 2 * backend.settings.crash_after))
+    """Mark silent agents as gone, release or end their pending runs, and end lost runs."""
+    backend.liveness.tick(keep=max(KEEP_SIGNS_FOR, 2 * backend.settings.crash_after))
     _save_heartbeats(backend)
     _change(backend, _silent_agents, sweeps.set_gone)
     for find, end in _ENDS:
         ended = _change(backend, find, end)
         for sweep_id in {run.sweep_id for run in ended if run.sweep_id is not None}:
-            backend.sweeps.mark_changed(sweep_id)
+            backend.searches.mark_changed(sweep_id)
 
 
 def _save_heartbeats(backend: Backend) -> None:
-    heard = backend.contacts.take_unsaved()
+    heard = backend.liveness.take_unsaved()
     for start in range(0, len(heard), _BATCH):
         with backend.database.write() as connection:
             sweeps.set_heartbeats(connection, heard[start : start + _BATCH], clock.now())
@@ -46,7 +46,7 @@ def _change(
     find: Callable[[Backend, Connection], Sequence[T]],
     change: Callable[[Connection, Sequence[T]], None],
 ) -> Sequence[T]:
-    """Change what `find` returns, in a write transaction only if there is something."""
+    """Change what `find` returns. Open a write transaction only if it returns something."""
     with backend.database.read() as connection:
         if not find(backend, connection):
             return ()
@@ -57,16 +57,16 @@ def _change(
 
 
 def _silent_agents(backend: Backend, connection: Connection) -> Sequence[int]:
-    absence = backend.contacts.agent_absence
+    absence = backend.liveness.agent_lag
     return [agent for agent in sweeps.working(connection) if absence(agent) > AGENT_GONE_AFTER]
 
 
 def _unreported(backend: Backend, connection: Connection) -> Sequence[RunRecord]:
     """Return the pending runs of silent agents whose earlier programs started no run.
 
-    Such an agent may have been the last one. If the program starts its run after all, the run is running.
+    The sweep may have no other agent, so such a run ends at once. Its program may still start it after that.
     """
-    silence, found = backend.contacts.agent_silence, dispatched.after_unreported(connection)
+    silence, found = backend.liveness.agent_silence, dispatched.after_unreported(connection)
     return [run for run in found if run.agent_id and silence(run.agent_id) > AGENT_GONE_AFTER]
 
 
@@ -79,7 +79,7 @@ def _left_behind(_: Backend, connection: Connection) -> Sequence[RunRecord]:
     return dispatched.left_behind(connection)
 
 
-def _leave_behind(connection: Connection, left: Sequence[RunRecord]) -> None:
+def _release_left_behind(connection: Connection, left: Sequence[RunRecord]) -> None:
     """Release the pending runs of agents that are gone, or give them up."""
     for run in left:
         if run.is_named and run.started_at is None and run.handouts >= MAX_DISPATCHES:
@@ -89,16 +89,16 @@ def _leave_behind(connection: Connection, left: Sequence[RunRecord]) -> None:
 
 
 def _silent_runs(backend: Backend, connection: Connection) -> Sequence[RunRecord]:
-    silence, crash_after = backend.contacts.run_silence, backend.settings.crash_after
+    silence, crash_after = backend.liveness.run_silence, backend.settings.crash_after
     limits = {True: min(LOST_AFTER, crash_after), False: crash_after}
     running = dispatched.running(connection)
     lost = [run for run, is_left in running if silence(run) > limits[is_left]]
     return runs.select_all(connection, runs.runs.c.id.in_(lost[:_BATCH])) if lost else ()
 
 
-def _lose(connection: Connection, lost: Sequence[RunRecord]) -> None:
+def _end_silent(connection: Connection, lost: Sequence[RunRecord]) -> None:
     for run in lost:
         run_states.lose(connection, run)
 
 
-_ENDS = ((_unreported, _mark_unreported), (_left_behind, _leave_behind), (_silent_runs, _lose))
+_ENDS = ((_unreported, _mark_unreported), (_left_behind, _release_left_behind), (_silent_runs, _end_silent))

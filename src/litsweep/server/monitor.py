@@ -9,7 +9,7 @@ from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.errors import UnavailableError
 from litsweep.server.lost import end_lost
-from litsweep.server.search_state import SearchNews
+from litsweep.server.search_state import SearchReport
 from litsweep.server.store import runs, suggestions, sweeps
 from litsweep.server.store.runs import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
@@ -28,7 +28,7 @@ class Monitor:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._news: dict[int, SearchNews] = {}  # not stored yet
+        self._reports: dict[int, SearchReport] = {}  # not stored yet
         self._raised: set[str] = set()  # what has raised
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
@@ -37,32 +37,32 @@ class Monitor:
         """Start, with every sweep that is not over."""
         with self._backend.database.read() as connection:
             for sweep_id in sweeps.unfinished(connection):
-                self._backend.sweeps.mark_changed(sweep_id)
+                self._backend.searches.mark_changed(sweep_id)
         self._thread.start()
 
     def stop(self) -> None:
         """Stop after the current round."""
         self._ended.set()
-        self._backend.sweeps.has_news.set()
+        self._backend.searches.has_reports.set()
         self._thread.join()
 
     def _watch(self) -> None:
         while not self._ended.wait(MIN_PERIOD):
-            self._backend.sweeps.has_news.wait(MAX_PERIOD)
+            self._backend.searches.has_reports.wait(MAX_PERIOD)
             self.run_once()
 
     def run_once(self) -> None:
         """Run one round. A sweep that raises is retried in the next round."""
         self._guarded("lost runs", partial(end_lost, self._backend))
-        self._guarded("news", self._take_news)
-        for sweep_id, found in list(self._news.items()):
+        self._guarded("reports", self._take_reports)
+        for sweep_id, found in list(self._reports.items()):
             if self._ended.is_set():
                 return
             if self._guarded(f"sweep number {sweep_id}", partial(self._advance, sweep_id, found)):
-                del self._news[sweep_id]
+                del self._reports[sweep_id]
 
-    def _take_news(self) -> None:
-        self._news |= self._backend.sweeps.take_news()
+    def _take_reports(self) -> None:
+        self._reports |= self._backend.searches.take_reports()
 
     def _guarded(self, what: str, action: Callable[[], None]) -> bool:
         """Run an action. If it raises, log that once and return False.
@@ -71,7 +71,7 @@ class Monitor:
         """
         try:
             action()
-        except UnavailableError:  # the claim on the database has logged it
+        except UnavailableError:  # `DatabaseLock` has logged it
             return False
         except Exception:
             if what not in self._raised:
@@ -81,23 +81,24 @@ class Monitor:
         self._raised.discard(what)
         return True
 
-    def _advance(self, sweep_id: int, news: SearchNews) -> None:
+    def _advance(self, sweep_id: int, report: SearchReport) -> None:
         """Store what a sweep's search has found: its columns, the runs to stop, and the end of the sweep."""
         with self._backend.database.read() as connection:
             record = sweeps.get(connection, sweep_id)
             if record is None:
                 return
-            ready = dumps(news.ready)
+            ready = dumps(report.ready)
             is_ready_new = ready != suggestions.get(connection, sweep_id)
         changes = {
-            key: value for key, value in _columns(record, news).items() if value != getattr(record, key)
+            key: value for key, value in _columns(record, report).items() if value != getattr(record, key)
         }
-        stops = news.status.stops if news.status else ()
-        is_done = news.done_because or record.done_because or record.scheduler
+        stops = report.status.stops if report.status else ()
+        is_done = report.done_because or record.done_because or record.scheduler
         if not (changes or stops or is_done or is_ready_new):
             return
         with self._backend.database.write() as connection:
-            if not self._backend.sweeps.is_current(sweep_id, news) or not sweeps.get(connection, sweep_id):
+            is_current = self._backend.searches.is_current(sweep_id, report)
+            if not is_current or sweeps.get(connection, sweep_id) is None:
                 return
             if is_ready_new:
                 suggestions.put(connection, sweep_id, ready)
@@ -108,21 +109,21 @@ class Monitor:
                     run_states.request_stop(connection, run, StoppedBy.SEARCH, reason)
             if changes:
                 sweeps.change(connection, sweep_id, **changes)
-            if record.done_because is None and news.done_because is not None:
-                sweep_states.set_done(connection, record, news.done_because)
+            if record.done_because is None and report.done_because is not None:
+                sweep_states.set_done(connection, record, report.done_because)
             else:
                 sweep_states.finish_if_done(connection, record)
         if stops:
-            self._backend.sweeps.mark_changed(sweep_id)
+            self._backend.searches.mark_changed(sweep_id)
 
 
-def _columns(record: SweepRecord, news: SearchNews) -> dict[str, object]:
+def _columns(record: SweepRecord, report: SearchReport) -> dict[str, object]:
     """Return the columns of a sweep that follow from its search. A search that fails is a warning."""
-    if news.error is not None:
-        known = news.status.warnings if news.status else ()
+    if report.error is not None:
+        known = report.status.warnings if report.status else ()
         return {
-            "warnings": dumps([*known, f"the search of this sweep fails and is tried again: {news.error}"])
+            "warnings": dumps([*known, f"the search of this sweep fails and is tried again: {report.error}"])
         }
-    if news.status is None or record.scheduler:
+    if report.status is None or record.scheduler:
         return {}
-    return {"best_loss": news.status.best_loss, "warnings": dumps(news.status.warnings)}
+    return {"best_loss": report.status.best_loss, "warnings": dumps(report.status.warnings)}

@@ -1,4 +1,4 @@
-"""New runs: a suggestion of the search becomes a run, for the agent that asks for work."""
+"""Creates new runs: a suggestion of the search becomes a run for the agent that asks for work."""
 
 import time
 from enum import Enum, auto
@@ -8,18 +8,18 @@ from sqlalchemy import Connection
 from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.errors import NotFoundError
-from litsweep.server.search_protocol import Prepared
-from litsweep.server.search_state import Offer
+from litsweep.server.search_protocol import ReadySuggestion
+from litsweep.server.search_state import Availability
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import AgentRecord, AgentState, SweepRecord, SweepState
 from litsweep.sweep.contract import RunState
 
 SEARCH_WAIT = 10.0
-"""Seconds that a heartbeat waits for a suggestion, less than a client's timeout.
+"""Seconds that a heartbeat waits for a suggestion. This is less than a client's timeout.
 
-After that the agent gets an empty answer and asks again in 5 s. A suggestion is usually ready. The first one
-of a new server takes longest, because its worker imports PyTorch.
+After that the agent gets an empty answer and asks again in 5 s. Usually a suggestion is ready. The first one
+after the server's start takes longest, because the worker imports PyTorch.
 """
 
 
@@ -31,48 +31,49 @@ class NoRun(Enum):
 
 
 def new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float) -> RunRecord | NoRun:
-    """Dispatch a new suggestion of the search. `now` is the time of the agent's heartbeat.
+    """Create a run from a suggestion and dispatch it. `now` is the time of the agent's heartbeat.
 
-    If the agent has sent another heartbeat meanwhile, nobody reads this answer, and the run waits.
+    If the agent has sent another heartbeat meanwhile, nobody reads this answer. Then the run is not
+    dispatched.
     """
     if sweep.done_because is not None:
         with backend.database.write() as connection:
             sweep_states.finish_if_done(connection, sweep)
-            return _leave(connection, agent, sweep)
+            return _exit_agent(connection, agent, sweep)
     until = time.monotonic() + SEARCH_WAIT
     while True:
-        offer = backend.sweeps.wait_for_offer(sweep.id, agent.id, max(0.0, until - time.monotonic()))
-        if offer is Offer.READY:
-            new = _hand_out(backend, agent, sweep, now)
+        found = backend.searches.wait_for_suggestion(sweep.id, agent.id, max(0.0, until - time.monotonic()))
+        if found is Availability.READY:
+            new = _create_run(backend, agent, sweep, now)
             if new is not None:
                 return new
-        elif offer is Offer.DONE:
+        elif found is Availability.NO_MORE:
             return _end(backend, agent, sweep)
-        if time.monotonic() > until or offer is Offer.NOTHING:
+        if time.monotonic() > until or found is Availability.NOT_YET:
             return NoRun.NOT_YET
 
 
-def _hand_out(
+def _create_run(
     backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float
 ) -> RunRecord | NoRun | None:
-    """Store the next suggestion as a run, for the agent. Return None if another agent was faster."""
-    with backend.sweeps.handing_out(sweep.id) as handout, backend.database.write() as connection:
+    """Store the next suggestion as a run for the agent. Return None if another agent has taken it."""
+    with backend.searches.creating_run(sweep.id) as creation, backend.database.write() as connection:
         if sweeps.get_agent(connection, agent.id) is None:
             raise NotFoundError(f"agent {agent.id} does not exist, or its sweep was deleted")
-        suggestion = handout.take(agent.id)
+        suggestion = creation.take(agent.id)
         if suggestion is None:
             return None
-        still_asks = backend.contacts.is_last_heartbeat(agent.id, now)
-        handout.run, is_dispatched = _store(connection, agent if still_asks else None, sweep, suggestion)
-    return handout.run if is_dispatched else NoRun.NOT_YET
+        still_asks = backend.liveness.is_last_heartbeat(agent.id, now)
+        creation.run, is_dispatched = _store(connection, agent if still_asks else None, sweep, suggestion)
+    return creation.run if is_dispatched else NoRun.NOT_YET
 
 
 def _store(
-    connection: Connection, agent: AgentRecord | None, sweep: SweepRecord, suggestion: Prepared
+    connection: Connection, agent: AgentRecord | None, sweep: SweepRecord, suggestion: ReadySuggestion
 ) -> tuple[RunRecord, bool]:
     """Store a suggestion as a run, and dispatch it to `agent`. Return the run, and whether it was dispatched.
 
-    The run waits if there is no agent or if the sweep was paused meanwhile. If the sweep is over, the run is
+    Without an agent, or if the sweep was paused meanwhile, the run waits. If the sweep is over, the run is
     dropped.
     """
     values = {
@@ -97,15 +98,15 @@ def _store(
 def _end(backend: Backend, agent: AgentRecord, sweep: SweepRecord) -> NoRun:
     """Tell the agent to exit if the sweep is done."""
     with backend.database.write() as connection:
-        done_because = backend.sweeps.done_because(sweep.id)  # in here: the config may change meanwhile
+        done_because = backend.searches.done_because(sweep.id)  # in here: the config may change meanwhile
         if done_because is None:
             return NoRun.NOT_YET
         sweep_states.set_done(connection, sweep, done_because)
-        return _leave(connection, agent, sweep)
+        return _exit_agent(connection, agent, sweep)
 
 
-def _leave(connection: Connection, agent: AgentRecord, sweep: SweepRecord) -> NoRun:
-    """Tell the agent to exit, because its sweep gets no more runs, unless another agent may return a run."""
+def _exit_agent(connection: Connection, agent: AgentRecord, sweep: SweepRecord) -> NoRun:
+    """Tell the agent to exit, unless it may still get a run that another agent returns."""
     alive = runs.alive_in_sweep(connection, sweep.id)
     if any(run.state is not RunState.RUNNING for run in alive):
         return NoRun.NOT_YET

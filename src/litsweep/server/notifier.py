@@ -1,8 +1,8 @@
 """The thread that finds the events of sweeps with a webhook and posts them.
 
 An event is stored as a notice before it is sent, so that a restart of the server neither loses nor repeats
-it. Only if the server is killed between the receiver's answer and the next write is a notice sent twice, with
-the same `id`.
+it. If the server is killed between the receiver's answer and the next write, the notice is sent twice, with
+the same `Idempotency-Key`.
 """
 
 import logging
@@ -47,7 +47,7 @@ class Notifier:
         self._backend = backend
         self._observers: dict[int, SweepObserver] = {}
         self._due: dict[int, float] = {}  # when the next attempt to send a notice is due
-        self._failed: set[str] = set()  # what has raised
+        self._failed: set[str] = set()  # the actions that have raised
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="notifier", daemon=True)
 
@@ -56,7 +56,7 @@ class Notifier:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop. A notice that is being sent is sent again after the next start of the server."""
+        """Stop. A notice that is being sent now is sent again after the next start of the server."""
         self._ended.set()
         self._thread.join(PERIOD)
 

@@ -1,9 +1,9 @@
-"""Which process may report a run that several agents have had.
+"""Decides which process may report a run that several agents have had.
 
-An agent may lose its run to another agent, for example because its machine had no network, and its program
-may report later. Clients send nothing that names their process. But a client starts its run once, never
-changes a history line that it has sent, and leaves no gap. What contradicts this comes from another process.
-The process that was the first to start the run after its dispatch owns it.
+The first process that starts the run after its dispatch owns it. An agent may lose its run to another agent,
+for example because its machine had no network, and its program may report later. Clients do not name their
+process. But a client starts its run once, never changes a history line that it has sent, and leaves no gap. A
+chunk that contradicts this comes from another process.
 """
 
 import json
@@ -23,7 +23,7 @@ SHARED_MODE = 67
 
 
 def waits_for_restart(run: RunRecord | StreamStatus) -> bool:
-    """Return True for a run that a process has left and that another one has not started again yet."""
+    """Return True if one process has left the run and no other process has started it again."""
     return run.state is RunState.PENDING and run.started_at is not None
 
 
@@ -33,20 +33,19 @@ def check_start(run: RunRecord) -> None:
     reported = any(counts[stream] for stream in counts.keys() - set(run.stale_streams.split(",")))
     if _is_contested(run) and run.state is RunState.RUNNING and reported:
         raise LitsweepError(
-            f"run {run.name} already runs at another agent, because this agent was silent for too long; "
-            "this process has nothing to do"
+            f"run {run.name} runs at another agent now, because this agent was silent for too long; "
+            "end this process"
         )
 
 
 def is_foreign(connection: Connection, run: RunRecord, chunk: Chunk) -> bool:
-    """Return True if a process that does not own the run sent this chunk."""
+    """Return True if the chunk comes from a process that does not own the run."""
     part = chunk.parts.get(HISTORY)
     if part is None or not _is_contested(run):
         return False
     if run.state is RunState.PENDING:
-        return (
-            run.is_named
-        )  # the next program runs and may have counted the lines; earlier ones are just late
+        # Once the next program runs, it may have counted the lines. Before that, the chunk is only late.
+        return run.is_named
     if part.offset > run.history_lines:
         return True
     if HISTORY in run.stale_streams.split(","):
@@ -57,7 +56,7 @@ def is_foreign(connection: Connection, run: RunRecord, chunk: Chunk) -> bool:
 
 
 def is_shared(run: RunRecord) -> bool:
-    """Return True for a run that several processes log to, also one after another (`mode="shared"`)."""
+    """Return True for a run that several processes log to, at once or in turn (`mode="shared"`)."""
     match run.config_values.get("_wandb"):
         case {"t": {"3": [*features]}}:
             return SHARED_MODE in features

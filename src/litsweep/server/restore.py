@@ -41,14 +41,14 @@ def restore(source: Path, data_dir: Path) -> None:
             raise LitsweepError(f"{source}: is not a backup, or only a part of one ({error})") from None
         _verify(source, folder, md5s)
         os.sync()
-        for name in ("blobs", API_KEY, DATABASE):  # the database last: with it the folder holds data
+        for name in ("blobs", API_KEY, DATABASE):  # the database last, because it marks a complete folder
             (folder / name).rename(data_dir / name)
         os.sync()
 
 
 @contextlib.contextmanager
 def _reserved(data_dir: Path) -> Iterator[None]:
-    """Lock the folder as a server does. After an error, remove the folder and the lock if they are new."""
+    """Lock the folder as a server does. After an error, remove the folder or the lock file if it is new."""
     existed, was_used = data_dir.exists(), (data_dir / "lock").exists()
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """Retries: the config of an ended run runs again, as a new run of the same sweep.
 
 The ended run keeps its state, history and files; its summary names the retry. The retry has the same
-parameters and names the first run with this config in `retry_of`. For the search the last retry takes the
-place of the first run, so a config counts once (`runs.marks`).
+parameters and names the first run with this config in `retry_of`. For the search the last retry replaces the
+first run, so a config counts once (`runs.marks`).
 """
 
 import json
@@ -26,7 +26,7 @@ from litsweep.sweep.run import has_result, state_word
 
 @dataclass(frozen=True)
 class Retried:
-    """A new run and the run that it repeats. `attempt` counts the runs of its config, `why` is its reason."""
+    """A new run and the run that it repeats. `attempt` counts the config's runs. `why` is its reason."""
 
     run: RunRecord
     repeats: RunRecord

@@ -55,7 +55,7 @@ def create(connection: Connection, project_id: int, name: str, values: Mapping[s
 
 
 def dispatch(connection: Connection, run: RunRecord, agent_id: int) -> None:
-    """Give a waiting run to an agent. A repeated command to the same agent counts as one handout."""
+    """Give a waiting run to an agent. A repeated command to the same agent counts as one dispatch."""
     if run.state not in _WAITING:
         return
     now = clock.now()

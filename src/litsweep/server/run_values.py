@@ -1,4 +1,4 @@
-"""The values of runs that filters and orders of `wandb.Api().runs` name, and the order of runs by a value."""
+"""Reads values of runs for the filters of `wandb.Api().runs`, and sorts runs by a value."""
 
 import json
 import re
@@ -66,7 +66,7 @@ def _column(run: RunRecord, key: str) -> Any:
 def _inside(values: Any, path: Sequence[str], optional: str | None = None) -> Any:
     """Return the value at a path of keys and list indices, or MISSING. Keys may contain dots.
 
-    `optional` is a part of the path that may be omitted from `values`.
+    `optional` is a key that `values` may have between the parts of the path.
     """
     if not path:
         return values

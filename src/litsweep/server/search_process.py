@@ -19,8 +19,8 @@ class SearchProcess:
     def __init__(self, database_url: str) -> None:
         self._pipe, theirs = Pipe()
         self._sending = threading.Lock()  # a pipe must not be closed while another thread writes to it
-        # `-P`: a folder that the server was started in must not shadow modules. A session of its own: Ctrl-C
-        # is for the server, which ends the worker.
+        # `-P`: modules in the working folder must not shadow others. A session of its own: Ctrl-C must reach
+        # only the server, which then ends the worker.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", WORKER, str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
@@ -46,7 +46,7 @@ class SearchProcess:
         return message
 
     def kill(self) -> None:
-        """End the worker at once. It has nothing to save."""
+        """Kill the worker. It has nothing to save."""
         self._process.kill()
 
     def wait(self) -> int:

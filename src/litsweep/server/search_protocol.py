@@ -1,4 +1,4 @@
-"""What the server and its search worker tell each other."""
+"""The messages between the server and its search worker."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,29 +7,29 @@ from typing import Any, NamedTuple
 
 @dataclass(frozen=True)
 class Request:
-    """What is new in a sweep, and how many suggestions the server needs.
+    """The changes in a sweep, and the number of suggestions that the server needs.
 
-    `changed` has the ids of the runs that changed; None means that any may have changed. `stream` and
-    `received` say which suggestions the server has: that many of this stream. `waiting` agents have no run.
+    `changed` has the ids of the runs that changed; None means that any may have changed. The server has
+    `received` suggestions of this `generation`. `waiting` is the number of agents that wait for a run.
     """
 
     sweep_id: int
     number: int
     changed: frozenset[int] | None
     is_rebuilt: bool
-    stream: int
+    generation: int
     received: int
     waiting: int
 
 
-class Prepared(NamedTuple):
-    """A suggestion as the columns of a run. `knows` is the fingerprint of what the search knew."""
+class ReadySuggestion(NamedTuple):
+    """A suggestion as the columns of a run. `fingerprint` is that of all that the search knew."""
 
     name: str
     parameters: str
     args: str
     reason: str
-    knows: str
+    fingerprint: str
 
 
 class Stop(NamedTuple):
@@ -53,26 +53,26 @@ class Status:
 class Answer:
     """An answer to request `number`. A request has one or more.
 
-    `stream` is the number of the request since which no suggestion was withdrawn. `suggestions` continue the
-    stream from `position` on. `done_because` says why the stream ends with them. `status` is None if nothing
-    changed. `seconds` is the time that a suggestion took. The flags say:
+    A withdrawal of suggestions begins a new `generation`, whose number is that of the request. `position` is
+    the place of the first of `suggestions` in its generation. `done_because` says why no suggestions follow
+    them. `status` is None if nothing changed. `seconds` is the time that a suggestion took. The flags mean:
 
-    * `is_early`: the answer proper follows; this one has suggestions of an earlier search.
-    * `is_last`: the request needs nothing more.
-    * `renews`: results may change the suggestions.
+    * `is_early`: these are suggestions of an earlier search, and the real answer follows.
+    * `is_last`: no other answer to the request follows.
+    * `uses_results`: results of runs may change the suggestions.
     * `is_idle`: the sweep gets no runs now.
     """
 
     sweep_id: int
     number: int
-    stream: int
+    generation: int
     position: int = 0
-    suggestions: tuple[Prepared, ...] = ()
+    suggestions: tuple[ReadySuggestion, ...] = ()
     done_because: str | None = None
     status: Status | None = None
     is_early: bool = False
     is_last: bool = False
-    renews: bool = True
+    uses_results: bool = True
     is_idle: bool = False
     seconds: float = field(default=0.0, compare=False)
 
@@ -87,7 +87,7 @@ class Failed(NamedTuple):
 
 
 class Working(NamedTuple):
-    """The worker now works on this sweep. If the worker dies, this sweep is the suspect."""
+    """The worker has begun to work on this sweep. If the worker dies, this sweep's search has failed."""
 
     sweep_id: int
 

@@ -1,54 +1,55 @@
-"""What the server knows of one sweep's search: what is new, which suggestions are ready, who waits."""
+"""The state of one sweep's search in the server: unsent changes, ready suggestions and waiting agents."""
 
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from litsweep.server.search_protocol import Answer, Prepared, Request, Status
+from litsweep.server.search_protocol import Answer, ReadySuggestion, Request, Status
 
-MAY_MISS = 1.0
-"""Seconds before an agent asks for a run, whose results its suggestion need not know if that takes too long.
+MAY_MISS_SECONDS = 1.0
+"""A suggestion may miss other agents' results of the last second before its agent asked.
 
-The results of the agent's own runs count in any case.
+This applies only once the agent has waited for a newer suggestion.
 """
 MIN_PAUSE, MAX_PAUSE = 0.3, 5.0
 """Limits, in seconds, of the time between two computations for results that nobody waits for.
 
-Between them it is twice the time of a suggestion, so that running runs do not keep a processor busy.
+Within these limits the time is twice that of a suggestion, so that running runs do not keep a core busy.
 """
 ASKS_AGAIN = 15.0
-"""Seconds after its last heartbeat for which an agent without a run counts as waiting."""
+"""An agent without a run counts as waiting for this many seconds after its last heartbeat."""
 FIRST_RETRY, LAST_RETRY = 1.0, 60.0
-"""Seconds until a search that failed twice, or again and again, is tried once more."""
+"""Seconds before the second and the last retry of a failed search. The first retry is immediate."""
 CHECK_AFTER = 60.0
 """Seconds without a request after which the worker is asked whether the sweep still gets runs."""
 MOST_STORED = 3
-"""How many ready suggestions are stored for the next server."""
+"""The number of ready suggestions that are stored, so that a restarted server has them."""
 
 
-class Offer(Enum):
-    """What an agent that waits for a suggestion gets."""
+class Availability(Enum):
+    """Whether there is a suggestion for an agent that asks for one."""
 
     READY = auto()
-    DONE = auto()
-    NOTHING = auto()
+    NOT_YET = auto()
+    NO_MORE = auto()
 
 
 @dataclass
 class _Waiter:
     """An agent without a run. `asked_at` is the time when it last asked.
 
-    Its suggestion must know the change number `needs`; `least` is enough once it has waited.
+    Its suggestion must include the changes up to number `needs`. Once it has waited, `minimum` is enough.
     """
 
     needs: int
-    least: int
+    minimum: int
     asked_at: float
 
 
 @dataclass(frozen=True)
-class SearchNews:
-    """What the monitor stores: the status, the error and the end of a sweep's search, and what is ready.
+class SearchReport:
+    """What the monitor stores of a sweep's search: its status, error and end, and the ready suggestions.
+
 
     `since` is the number of the first request to the search as it was last rebuilt.
     """
@@ -57,12 +58,12 @@ class SearchNews:
     status: Status | None
     error: str | None
     done_because: str | None
-    ready: tuple[Prepared, ...]
+    ready: tuple[ReadySuggestion, ...]
 
 
 @dataclass(frozen=True)
 class _Sent:
-    """What the server knew when it sent a request: the changes, and the suggestions taken until then."""
+    """The numbers of changes and of taken suggestions when the server sent a request."""
 
     changes: int
     taken: int
@@ -72,8 +73,8 @@ class _Sent:
 class SearchState:
     """One sweep's search, seen from the server. Times are those of a monotonic clock.
 
-    `changes` counts the changes of runs. The ready suggestions know all changes up to `_ready_changes`; they
-    are what is left of the `_received` suggestions of a stream.
+    `changes` counts the changes of runs. A suggestion or status includes the changes up to the request that
+    it answers.
     """
 
     sweep_id: int
@@ -82,34 +83,34 @@ class SearchState:
     error: str | None = None
     done_because: str | None = None
     is_idle: bool = False
-    handing_out: int = 0
-    ready: deque[Prepared] = field(default_factory=deque)
-    _ready_changes: int = 0
-    _renews: bool = True
-    _stream: int = 0
-    _received: int = 0
-    _taken: int = 0
+    runs_in_creation: int = 0
+    ready: deque[ReadySuggestion] = field(default_factory=deque)
+    _ready_changes: int = 0  # the changes that the ready suggestions include
+    _uses_results: bool = True
+    _generation: int = 0
+    _received: int = 0  # suggestions of the current generation
+    _taken: int = 0  # suggestions that became runs
     _waiting: dict[int, _Waiter] = field(default_factory=dict)
     _has_asked: bool = False
-    _wanted: int = -1
+    _wanted: int = -1  # the changes that an agent or a reader of the status waits for
     _recent: deque[tuple[float, int]] = field(default_factory=deque)
-    _settled: int = 0
-    _own: dict[int, int] = field(default_factory=dict)
-    _unsent: set[int] | None = None
+    _settled: int = 0  # the changes that are older than MAY_MISS_SECONDS
+    _own: dict[int, int] = field(default_factory=dict)  # the last change of each agent's runs
+    _unsent: set[int] | None = None  # the changed runs for the next request; None for all runs
     _is_rebuilt: bool = False
     _sent: dict[int, _Sent] = field(default_factory=dict)
     _last: _Sent = _Sent(-1, -1)
     _is_unanswered: bool = False
     _requested_at: float = 0.0
-    _known: int = -1
-    _valid_from: int = 0
+    _known: int = -1  # the changes that the status includes
+    _valid_from: int = 0  # answers to requests before this number do not count
     _failures: int = 0
-    _not_before: float = 0.0
-    _seconds: float = 0.0
+    _not_before: float = 0.0  # the next request that nobody waits for
+    _seconds: float = 0.0  # the time that a suggestion takes
     _retry_at: float = 0.0
 
     def note_change(self, now: float, run_id: int | None, agent_id: int | None) -> None:
-        """Note that a run has changed; without an id, that any run may have changed."""
+        """Note that a run has changed. Without an id, any run may have changed."""
         self.changes += 1
         self._recent.append((now, self.changes))
         self._settle(now)
@@ -118,7 +119,7 @@ class SearchState:
         self.note_run(run_id)
 
     def note_run(self, run_id: int | None) -> None:
-        """Note that the search has to read a run; without an id, all runs."""
+        """Note that the search has to read a run. Without an id, it reads all runs."""
         if run_id is None:
             self._unsent = None
         elif self._unsent is not None:
@@ -134,7 +135,7 @@ class SearchState:
     def lose_worker(self, number: int) -> None:
         """Note that the search is rebuilt for the requests from `number` on."""
         self._valid_from = number
-        self._stream = self._received = 0
+        self._generation = self._received = 0
         self._unsent, self._is_rebuilt = None, True
         self._is_unanswered = False
 
@@ -148,46 +149,51 @@ class SearchState:
         self.lose_worker(number)
         return is_new
 
-    def ask(self, agent_id: int, now: float) -> Offer:
-        """Note that an agent asks for a run. Return what there is for it."""
+    def ask(self, agent_id: int, now: float) -> Availability:
+        """Note that an agent asks for a run. Return whether there is a suggestion for it."""
         waiter = self._waiting.get(agent_id)
         if waiter is None:
             self._settle(now)
-            least = max(self._settled, self._own.get(agent_id, 0))
-            waiter = self._waiting[agent_id] = _Waiter(self.changes, least, now)
+            minimum = max(self._settled, self._own.get(agent_id, 0))
+            waiter = self._waiting[agent_id] = _Waiter(self.changes, minimum, now)
         waiter.asked_at = now
-        offer = self._offer(waiter)
-        if offer is Offer.NOTHING:
+        found = self._availability(waiter)
+        if found is Availability.NOT_YET:
             self._has_asked = True
             self._wanted = max(self._wanted, waiter.needs)
-        return offer
+        return found
 
-    def offer(self, agent_id: int) -> Offer:
-        """Return what there is for an agent that has asked."""
+    def availability(self, agent_id: int) -> Availability:
+        """Return whether there is a suggestion for an agent that has asked."""
         waiter = self._waiting.get(agent_id)
-        return Offer.NOTHING if waiter is None else self._offer(waiter)
+        return Availability.NOT_YET if waiter is None else self._availability(waiter)
 
-    def accept_least(self, agent_id: int) -> None:
-        """Note that an agent has waited long enough for a suggestion that knows everything."""
+    def accept_minimum(self, agent_id: int) -> None:
+        """Note that an agent has waited long enough for a suggestion that includes all changes."""
         if agent_id in self._waiting:
-            self._waiting[agent_id].needs = self._waiting[agent_id].least
+            self._waiting[agent_id].needs = self._waiting[agent_id].minimum
 
-    def take(self, agent_id: int) -> Prepared | None:
-        """Return a suggestion for an agent that has asked, and count it as taken; None if there is none."""
-        if self.offer(agent_id) is not Offer.READY:
+    def take(self, agent_id: int) -> ReadySuggestion | None:
+        """Take a suggestion for an agent that has asked. Return None if there is none."""
+        if self.availability(agent_id) is not Availability.READY:
             return None
         del self._waiting[agent_id]
         self._taken += 1
         return self.ready.popleft()
 
     def want_status(self) -> int:
-        """Ask for a status that knows everything. Return the count of changes that it will know."""
+        """Ask for a status that includes all changes. Return their number, for `includes`."""
         self._wanted = self.changes
         return self.changes
 
-    def knows(self, changes: int) -> bool:
-        """Return True if the status knows that many changes, or there is an error in its place."""
+    def includes(self, changes: int) -> bool:
+        """Return True if the status includes that many changes, or if the search fails."""
         return self._known >= changes or self.error is not None
+
+    @property
+    def is_fast(self) -> bool:
+        """True if the search is fast, because its suggestions do not depend on results."""
+        return not self._uses_results
 
     @property
     def is_failing(self) -> bool:
@@ -195,14 +201,14 @@ class SearchState:
         return self.error is not None and self._failures > 1
 
     @property
-    def is_over(self) -> bool:
-        """True if the server needs this object no longer: the sweep gets no runs, and nothing is new."""
-        is_quiet = not (self._unsent is None or self._unsent or self._waiting or self.handing_out)
+    def is_unused(self) -> bool:
+        """True if the server no longer needs this object: the sweep gets no runs, and nothing is unsent."""
+        is_quiet = not (self._unsent is None or self._unsent or self._waiting or self.runs_in_creation)
         return self.is_idle and is_quiet and not self._is_unanswered
 
     def due(self) -> float | None:
         """Return the time at which the next request is due, or None."""
-        if self.handing_out:  # the new run may not be in the database yet
+        if self.runs_in_creation:  # the new run may not be in the database yet
             return None
         if self._wanted > self._last.changes:
             return self._retry_at
@@ -214,17 +220,17 @@ class SearchState:
 
     @property
     def _is_urgent(self) -> bool:
-        """True if there is more to tell than results that nobody waits for."""
+        """True if the next request has more than results that nobody waits for."""
         return self._unsent is None or self._taken != self._last.taken or self._has_asked
 
     def request(self, number: int, now: float) -> Request:
-        """Return a request with everything that is new."""
+        """Return a request with all unsent changes."""
         if not self._is_urgent:
             self._not_before = now + min(max(2 * self._seconds, MIN_PAUSE), MAX_PAUSE)
         recent = {id: each for id, each in self._waiting.items() if each.asked_at > now - ASKS_AGAIN}
         changed = None if self._unsent is None else frozenset(self._unsent)
         asked = Request(
-            self.sweep_id, number, changed, self._is_rebuilt, self._stream, self._received, len(recent)
+            self.sweep_id, number, changed, self._is_rebuilt, self._generation, self._received, len(recent)
         )
         self._waiting, self._unsent, self._is_rebuilt, self._has_asked = recent, set(), False, False
         self._last = self._sent[number] = _Sent(self.changes, self._taken)
@@ -244,7 +250,7 @@ class SearchState:
         self._sent = {number: each for number, each in self._sent.items() if number >= answer.number}
         if not answer.is_early:
             self._is_unanswered, self._known = max(self._sent) > answer.number, sent.changes
-        self._renews, self.is_idle = answer.renews, answer.is_idle
+        self._uses_results, self.is_idle = answer.uses_results, answer.is_idle
         self._seconds = answer.seconds
         self.status = answer.status or self.status
         had_error = self.error is not None
@@ -254,18 +260,18 @@ class SearchState:
         return answer.status is not None or is_ready_new or had_error
 
     def _accept(self, answer: Answer, sent: _Sent) -> bool:
-        """Take the suggestions of an answer over. Return True if there is something new.
+        """Add the suggestions of an answer to the ready ones. Return True if there is something new.
 
-        Another stream replaces the ready suggestions, unless one of them was taken since the request: then
-        the stream does not know that run.
+        Suggestions of another generation replace the ready ones. They are rejected if a suggestion was taken
+        since the request, because they do not take that run into account.
         """
-        is_other = answer.stream != self._stream
+        is_other = answer.generation != self._generation
         new = answer.suggestions
         if is_other:
             if not (new or answer.done_because) or sent.taken != self._taken:
                 return False
             self.ready.clear()
-            self._stream, self._received = answer.stream, answer.position
+            self._generation, self._received = answer.generation, answer.position
         new = new[max(0, self._received - answer.position) :]
         self.ready.extend(new)
         self._received += len(new)
@@ -273,22 +279,22 @@ class SearchState:
         self._own = {id: changes for id, changes in self._own.items() if changes > sent.changes}
         is_end_new = self.done_because != answer.done_because
         self.done_because = answer.done_because
-        return is_end_new or (self._renews and bool(is_other or new))
+        return is_end_new or (self._uses_results and bool(is_other or new))
 
-    def news(self) -> SearchNews:
+    def report(self) -> SearchReport:
         """Return what the monitor stores."""
-        done_because = None if self.ready or self.handing_out else self.done_because
+        done_because = None if self.ready or self.runs_in_creation else self.done_because
         ready = tuple(self.ready)[:MOST_STORED]
-        return SearchNews(self._valid_from, self.status, self.error, done_because, ready)
+        return SearchReport(self._valid_from, self.status, self.error, done_because, ready)
 
-    def _offer(self, waiter: _Waiter) -> Offer:
-        if self._renews and self._ready_changes < waiter.needs:
-            return Offer.NOTHING
+    def _availability(self, waiter: _Waiter) -> Availability:
+        if self._uses_results and self._ready_changes < waiter.needs:
+            return Availability.NOT_YET
         if self.ready:
-            return Offer.READY
+            return Availability.READY
         is_done = self.done_because is not None and self._ready_changes >= waiter.needs
-        return Offer.DONE if is_done else Offer.NOTHING
+        return Availability.NO_MORE if is_done else Availability.NOT_YET
 
     def _settle(self, now: float) -> None:
-        while self._recent and self._recent[0][0] <= now - MAY_MISS:
+        while self._recent and self._recent[0][0] <= now - MAY_MISS_SECONDS:
             self._settled = self._recent.popleft()[1]

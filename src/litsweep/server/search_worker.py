@@ -1,8 +1,8 @@
-"""The search worker: it holds the searches of all sweeps and computes suggestions ahead.
+"""The search worker: a process that holds the searches of all sweeps and computes suggestions ahead of time.
 
-The server starts it as a process, `python -m litsweep.server.search_worker`. So a slow search takes no time
-from requests, and only this process imports PyTorch. It reads the database itself and never writes. It holds
-nothing that the database lacks, so it can be killed at any time.
+The server starts it as `python -m litsweep.server.search_worker`. So a slow search delays no request, and
+only this process imports PyTorch. It reads the database and never writes it. All that it knows is in the
+database, so it can be killed at any time.
 """
 
 import gc
@@ -23,37 +23,38 @@ from litsweep.lifetime import die_with_parent
 from litsweep.server import clock
 from litsweep.server.database import Database
 from litsweep.server.live_sweep import LiveSweep
-from litsweep.server.search_protocol import Answer, Failed, Message, Prepared, Request, Status, Working
+from litsweep.server.search_protocol import Answer, Failed, Message, ReadySuggestion, Request, Status, Working
 from litsweep.server.store import suggestions, sweeps
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 
-AHEAD, AHEAD_IF_RENEWED = 20, 1
-"""How many suggestions are prepared for a sweep with an agent, beside one for each waiting agent."""
+AHEAD, AHEAD_IF_RESULTS_MATTER = 20, 1
+"""The number of suggestions made ahead for a sweep with an agent, beside one for each waiting agent."""
 AGENT_LIVES_FOR = 60.0
-"""Seconds after an agent's last heartbeat in which suggestions are prepared for it."""
+"""Suggestions are made ahead for this many seconds after an agent's last heartbeat."""
 UNUSED_AFTER = 30.0
 """Seconds after which the search of a sweep that gets no runs is dropped."""
 READ_ALL_AFTER = 10.0
-"""Seconds after which a request reads which runs have changed, beside those that the server names."""
+"""Seconds after which a request looks for changes in all runs, not only in those that the server names."""
 BATCH_TIME = 0.02
-"""Seconds for which fast suggestions are collected before they are sent."""
+"""Fast suggestions are collected for this many seconds and sent together."""
 
 GETS_RUNS = (SweepState.PENDING, SweepState.RUNNING)
 
 
 @dataclass
 class _Sweep:
-    """The search of one sweep, and what the server has asked of it.
+    """The search of one sweep, and the server's last request for it.
 
-    `pending` is a request that was not begun. `made` counts the suggestions of the current `stream`, and
-    `wanted` is the number of open ones to reach. `seconds` is the time that a suggestion took.
+    `pending` is a request that the worker has not begun. `made` counts the suggestions of the current
+    `generation`. `wanted` is the number of open suggestions to reach. `seconds` is the time that a suggestion
+    took.
     """
 
     id: int
     live: LiveSweep | None = None
     pending: Request | None = None
     number: int = 0
-    stream: int = 0
+    generation: int = 0
     made: int = 0
     wanted: int = 0
     is_idle: bool = False
@@ -75,7 +76,7 @@ class SearchWorker:
         self._sweeps: dict[int, _Sweep] = {}
 
     def receive(self, request: Request) -> None:
-        """Accept a request. It includes an older one for the same sweep that was not begun."""
+        """Accept a request. Merge it with an older one for the same sweep that has not begun."""
         sweep = self._sweeps.setdefault(request.sweep_id, _Sweep(request.sweep_id))
         if sweep.pending is not None:
             old = sweep.pending
@@ -109,7 +110,7 @@ class SearchWorker:
                 del self._sweeps[sweep_id]
 
     def _next(self) -> int | None:
-        """Return the sweep to work on: one with a request first, then one with fast suggestions."""
+        """Return the sweep to work on: those with a request first, then those with fast suggestions."""
         waiting = [(-s.pending.waiting, -id, id) for id, s in self._sweeps.items() if s.pending is not None]
         if waiting:
             return min(waiting)[-1]
@@ -117,7 +118,7 @@ class SearchWorker:
         return min(due)[-1] if due else None
 
     def _refresh(self, sweep_id: int, sweep: _Sweep, request: Request) -> None:
-        """Read what is new, and answer with the status and the open suggestions."""
+        """Read the changes. Answer with the status and the open suggestions."""
         with self._database.read() as connection:
             record = sweeps.get(connection, sweep_id)
             if record is None:
@@ -126,18 +127,18 @@ class SearchWorker:
                 return
             sweep.number = request.number
             is_live = _gets_runs(connection, record)
-            is_new = self._read_news(connection, sweep, record, request)
+            is_new = self._read_changes(connection, sweep, record, request)
         sweep.pending = None
         sweep.used_at, sweep.is_idle = time.monotonic(), not (is_live or request.waiting)
         live = sweep.live
         if live is None:  # the sweep's own scheduler chooses the runs
             self._answer(sweep, status=Status(), is_last=True)
             return
-        ahead = (AHEAD_IF_RENEWED if live.renews else AHEAD) if is_live else 0
+        ahead = (AHEAD_IF_RESULTS_MATTER if live.uses_results else AHEAD) if is_live else 0
         gets_runs = record.state in GETS_RUNS and live.done_because is None
         sweep.wanted = request.waiting + ahead if gets_runs else 0
         first = sweep.made - len(live.open)
-        start = max(first, request.received if request.stream == sweep.stream else 0)
+        start = max(first, request.received if request.generation == sweep.generation else 0)
         self._answer(
             sweep,
             position=start,
@@ -147,10 +148,10 @@ class SearchWorker:
             is_last=not sweep.needs_suggestion,
         )
 
-    def _read_news(
+    def _read_changes(
         self, connection: Connection, sweep: _Sweep, record: SweepRecord, request: Request
     ) -> bool:
-        """Refresh the search, or build it. Return True if something is new."""
+        """Refresh the search, or build it. Return True if something has changed."""
         if record.scheduler is not None:
             sweep.live = None
             return True
@@ -162,30 +163,30 @@ class SearchWorker:
         is_new = sweep.live.refresh(connection, None if is_whole else request.changed)
         sweep.read_at = time.monotonic() if is_whole else sweep.read_at
         if sweep.live.withdrawals != before:
-            sweep.stream, sweep.made = request.number, 0
+            sweep.generation, sweep.made = request.number, 0
         return is_new
 
     def _build(self, connection: Connection, sweep: _Sweep, record: SweepRecord) -> None:
-        """Build a search. First send the suggestions of an earlier one that are still valid."""
+        """Build a search. Before that, send the suggestions of an earlier search that are still valid."""
         sweep.live = live = LiveSweep(record)
         stored = json.loads(suggestions.get(connection, record.id))
-        ready = live.still_valid(connection, [Prepared(*row) for row in stored])
-        sweep.stream, sweep.made = sweep.number, len(ready)
+        ready = live.still_valid(connection, [ReadySuggestion(*row) for row in stored])
+        sweep.generation, sweep.made = sweep.number, len(ready)
         if ready:
             self._answer(sweep, suggestions=ready, is_early=True)
         live.refresh(connection)
         live.restore(ready)
 
     def _suggest(self, sweep: _Sweep) -> None:
-        """Send the next suggestion, or several that are fast."""
+        """Send the next suggestion, or several if they are fast."""
         assert sweep.live is not None
-        begun, position, made = time.monotonic(), sweep.made, list[Prepared]()
+        begun, position, made = time.monotonic(), sweep.made, list[ReadySuggestion]()
         while sweep.needs_suggestion and (not made or time.monotonic() < begun + BATCH_TIME):
-            prepared = sweep.live.suggest()
-            if prepared is None:
+            suggestion = sweep.live.suggest()
+            if suggestion is None:
                 sweep.wanted = 0
             else:
-                made.append(prepared)
+                made.append(suggestion)
         sweep.made += len(made)
         sweep.seconds = (time.monotonic() - begun) / max(1, len(made))
         sweep.used_at = time.monotonic()
@@ -198,8 +199,10 @@ class SearchWorker:
         )
 
     def _answer(self, sweep: _Sweep, **content: Any) -> None:
-        renews = sweep.live is None or sweep.live.renews
-        basis = Answer(sweep.id, sweep.number, sweep.stream, renews=renews, is_idle=sweep.is_idle)
+        uses_results = sweep.live is None or sweep.live.uses_results
+        basis = Answer(
+            sweep.id, sweep.number, sweep.generation, uses_results=uses_results, is_idle=sweep.is_idle
+        )
         self._send(replace(basis, seconds=sweep.seconds, **content))
 
 
@@ -210,7 +213,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _gets_runs(connection: Connection, record: SweepRecord) -> bool:
-    """Return True if suggestions are prepared for the sweep: it has an agent, or was just created."""
+    """Return True if the sweep gets suggestions ahead: it has an agent, or was just created."""
     limit = clock.now() - AGENT_LIVES_FOR
     if record.scheduler is not None or record.state not in GETS_RUNS:
         return False
@@ -220,7 +223,9 @@ def _gets_runs(connection: Connection, record: SweepRecord) -> bool:
 def main() -> None:
     """Work until the server closes its end of the pipe, whose descriptor is the argument."""
     die_with_parent()
-    gc.set_threshold(100_000, 20, 100)  # reading many runs makes few cycles, and takes a third less time
+    gc.set_threshold(
+        100_000, 20, 100
+    )  # reading many runs makes few cycles, and takes a third less time with a high threshold
     pipe: Pipe[Message, Any] = Pipe(int(sys.argv[1]))
     with suppress(EOFError, ConnectionError):  # the server has stopped
         _serve(SearchWorker(Database(pipe.recv()), pipe.send), pipe)

@@ -1,6 +1,7 @@
 """The searches of all sweeps, as the rest of the server uses them.
 
-The search worker computes; this module tells it what is new, keeps the ready suggestions, and gives them out.
+The search worker computes suggestions. This module sends it the changes and keeps the suggestions until
+agents take them.
 """
 
 import logging
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from litsweep.server.database import Database
 from litsweep.server.search_process import SearchProcess
-from litsweep.server.search_protocol import Answer, Failed, Message, Prepared, Request, Working
-from litsweep.server.search_state import Offer, SearchNews, SearchState
+from litsweep.server.search_protocol import Answer, Failed, Message, ReadySuggestion, Request, Working
+from litsweep.server.search_state import Availability, SearchReport, SearchState
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.streams import StreamStatus
 
@@ -23,44 +24,46 @@ if TYPE_CHECKING:
     from litsweep.server.search_worker import SearchWorker
 
 FRESH_WAIT = 2.0
-"""Seconds that an agent waits for a suggestion that knows everything."""
+"""Seconds that an agent waits for a suggestion that includes all changes."""
 MOST_BLOCKED = 16
-"""How many requests may wait for a suggestion at once. They must not use up the threads of the server."""
+"""The number of requests that may wait for a suggestion at once. Other requests need threads too."""
+FAST_WAIT = 0.5
+"""Seconds that any number of requests may wait for a search that does not use results, because it is fast."""
 LONGEST_BACKOFF = 30.0
-"""The most seconds until a worker that ends again and again is started once more."""
+"""The longest wait before the next start of a worker that keeps ending."""
 DIED = "the search's process ended unexpectedly (was it out of memory?)"
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Handout:
-    """Suggestions that become runs: `take` one, store it, and put the stored run into `run`."""
+class RunCreation:
+    """A suggestion that becomes a run: `take` it, store it, and put the stored run into `run`."""
 
     state: SearchState
     lock: threading.Lock
     run: RunRecord | None = None
 
-    def take(self, agent_id: int) -> Prepared | None:
-        """Return a suggestion for an agent, or None if there is none any more."""
+    def take(self, agent_id: int) -> ReadySuggestion | None:
+        """Return a suggestion for an agent, or None if another agent has taken it."""
         with self.lock:
             return self.state.take(agent_id)
 
 
 class Searches:
-    """The searches of all sweeps. The event `has_news` wakes the monitor.
+    """The searches of all sweeps. The event `has_reports` wakes the monitor.
 
-    From `start` to `stop` a process computes. Without it, the searches run in the thread that needs them.
+    From `start` to `stop` a process computes. At other times, as in tests, the caller's thread computes.
     """
 
     def __init__(self, database: Database) -> None:
-        self.has_news = threading.Event()
+        self.has_reports = threading.Event()
         self._database = database
         self._states: dict[int, SearchState] = {}
         self._lock = threading.Lock()
         self._answers, self._sends = threading.Condition(self._lock), threading.Condition(self._lock)
         self._wakes_at = -math.inf
-        self._news: set[int] = set()
+        self._to_report: set[int] = set()
         self._number = 0
         self._blocked = 0
         self._working: int | None = None
@@ -95,7 +98,7 @@ class Searches:
         return None if process is None else process.pid
 
     def mark_changed(self, sweep_id: int, run: "RunRecord | StreamStatus | None" = None) -> None:
-        """Note that a run has something new for its sweep's search; without a run, that any run may have.
+        """Note that a run of a sweep has changed. Without a run, any of its runs may have changed.
 
         Call it after the change was committed.
         """
@@ -105,55 +108,60 @@ class Searches:
             state.note_change(time.monotonic(), run_id, agent_id)
             self._wake(state)
         if not self._threads:
-            self.has_news.set()
+            self.has_reports.set()
 
-    def forget(self, sweep_id: int) -> None:
+    def rebuild(self, sweep_id: int) -> None:
         """Rebuild a sweep's search from the database, for example because its config has changed."""
         with self._lock:
             state = self._state(sweep_id)
             state.rebuild(self._number + 1)
             self._wake(state)
 
-    def wait_for_offer(self, sweep_id: int, agent_id: int, timeout: float) -> Offer:
-        """Wait until there is a suggestion for an agent, or none is left.
+    def wait_for_suggestion(self, sweep_id: int, agent_id: int, timeout: float) -> Availability:
+        """Wait until there is a suggestion for an agent, or until the sweep has no more.
 
-        The suggestion knows everything that was stored before the call, if that takes at most `FRESH_WAIT`
-        seconds. After that, it may lack results of the last second before the agent first asked.
+        The suggestion includes all results that were stored before the call. If such a suggestion takes more
+        than `FRESH_WAIT` seconds, the results of the last second before the agent first asked may be missing.
         """
         with self._lock:
             state = self._state(sweep_id)
-            offer = state.ask(agent_id, time.monotonic())
-            if offer is not Offer.NOTHING:
-                return offer
+            found = state.ask(agent_id, time.monotonic())
+            if found is not Availability.NOT_YET:
+                return found
             self._wake(state)
         self._work_here(timeout)
         with self._lock:
-            self._wait_for_offer(state, agent_id, min(FRESH_WAIT, timeout))
-            state.accept_least(agent_id)
-            self._wait_for_offer(state, agent_id, timeout - FRESH_WAIT)
-            state.accept_least(agent_id)
-            return state.offer(agent_id)
+            if self._threads and self._blocked < MOST_BLOCKED:
+                self._blocked += 1
+                self._wait_for_suggestion(state, agent_id, min(FRESH_WAIT, timeout))
+                state.accept_minimum(agent_id)
+                self._wait_for_suggestion(state, agent_id, timeout - FRESH_WAIT)
+                self._blocked -= 1
+            elif self._threads and state.is_fast:
+                self._wait_for_suggestion(state, agent_id, min(FAST_WAIT, timeout))
+            state.accept_minimum(agent_id)
+            return state.availability(agent_id)
 
-    def _wait_for_offer(self, state: SearchState, agent_id: int, timeout: float) -> None:
-        self._wait_for(lambda: state.is_failing or state.offer(agent_id) is not Offer.NOTHING, timeout)
+    def _wait_for_suggestion(self, state: SearchState, agent_id: int, timeout: float) -> None:
+        if timeout > 0:
+            self._wait_for(
+                lambda: state.is_failing or state.availability(agent_id) is not Availability.NOT_YET, timeout
+            )
 
     def _wait_for(self, condition: Callable[[], bool], timeout: float) -> None:
-        """Wait for an answer of the worker, unless the server stops or too many requests wait already."""
-        if timeout > 0 and self._threads and self._blocked < MOST_BLOCKED:
-            self._blocked += 1
-            self._answers.wait_for(lambda: self._has_stopped.is_set() or condition(), timeout)
-            self._blocked -= 1
+        """Wait until an answer of the worker makes the condition true, or the server stops."""
+        self._answers.wait_for(lambda: self._has_stopped.is_set() or condition(), timeout)
 
     def done_because(self, sweep_id: int) -> str | None:
-        """Return why a sweep gets no more runs; None if it may get some."""
+        """Return why a sweep gets no more runs, or None if it may get more."""
         with self._lock:
-            return self._state(sweep_id).news().done_because
+            return self._state(sweep_id).report().done_because
 
-    def is_current(self, sweep_id: int, news: SearchNews) -> bool:
-        """Return False if the search was rebuilt after these news, for example for another config."""
+    def is_current(self, sweep_id: int, report: SearchReport) -> bool:
+        """Return False if the search was rebuilt after this report, for example for another config."""
         with self._lock:
             state = self._states.get(sweep_id)
-            return state is None or state.news().since == news.since
+            return state is None or state.report().since == report.since
 
     @contextmanager
     def changing(self, sweep_id: int) -> Iterator[None]:
@@ -163,32 +171,32 @@ class Searches:
         """
         with self._lock:
             state = self._state(sweep_id)
-            state.handing_out += 1
+            state.runs_in_creation += 1
             state.rebuild(self._number + 1)
         try:
             yield
         finally:
             with self._lock:
-                state.handing_out -= 1
+                state.runs_in_creation -= 1
                 self._wake(state)
 
     @contextmanager
-    def handing_out(self, sweep_id: int) -> Iterator[Handout]:
-        """Open a block that stores a suggestion as a run. The transaction must be inside."""
+    def creating_run(self, sweep_id: int) -> Iterator[RunCreation]:
+        """Open a block that stores a suggestion as a run. Its transaction must end inside the block."""
         with self._lock:
             state = self._state(sweep_id)
-            state.handing_out += 1
-        handout = Handout(state, self._lock)
+            state.runs_in_creation += 1
+        creation = RunCreation(state, self._lock)
         try:
-            yield handout
+            yield creation
         except BaseException:
-            self.forget(sweep_id)  # it may have taken a suggestion that the database lacks
+            self.rebuild(sweep_id)  # the database may lack the suggestion that was taken
             raise
         finally:
             with self._lock:
-                state.handing_out -= 1
-                if handout.run is not None:
-                    state.note_run(handout.run.id)
+                state.runs_in_creation -= 1
+                if creation.run is not None:
+                    state.note_run(creation.run.id)
                 self._wake(state)
 
     def best_run(self, sweep_id: int, timeout: float) -> str | None:
@@ -202,10 +210,13 @@ class Searches:
             self._wake(state)
         self._work_here(timeout)
         with self._lock:
-            self._wait_for(lambda: state.knows(wanted), timeout)
-            return state.status.best_run if state.status is not None and state.knows(wanted) else None
+            if self._threads and self._blocked < MOST_BLOCKED:
+                self._blocked += 1
+                self._wait_for(lambda: state.includes(wanted), timeout)
+                self._blocked -= 1
+            return state.status.best_run if state.status is not None and state.includes(wanted) else None
 
-    def take_news(self) -> dict[int, SearchNews]:
+    def take_reports(self) -> dict[int, SearchReport]:
         """Return what the searches have found since the last call, by sweep."""
         with self._lock:
             for state in self._states.values():
@@ -213,12 +224,15 @@ class Searches:
                 self._wake(state)
         self._work_here(timeout=-1)
         with self._lock:
-            self.has_news.clear()
-            news = {sweep_id: self._states[sweep_id].news() for sweep_id in self._news & self._states.keys()}
-            self._news.clear()
-            for sweep_id in [sweep_id for sweep_id, state in self._states.items() if state.is_over]:
+            self.has_reports.clear()
+            reports = {
+                sweep_id: self._states[sweep_id].report()
+                for sweep_id in self._to_report & self._states.keys()
+            }
+            self._to_report.clear()
+            for sweep_id in [sweep_id for sweep_id, state in self._states.items() if state.is_unused]:
                 del self._states[sweep_id]
-            return news
+            return reports
 
     def _state(self, sweep_id: int) -> SearchState:
         return self._states.setdefault(sweep_id, SearchState(sweep_id))
@@ -241,18 +255,18 @@ class Searches:
 
     def _fail(self, state: SearchState, error: str, details: str = "") -> None:
         if state.fail(error, self._number + 1, time.monotonic()):
-            text = "the search of sweep number %s failed; the server tries it again, and continues: %s"
+            text = "the search of sweep number %s failed; the server continues and tries it again: %s"
             logger.error(text, state.sweep_id, details or error)
         self._tell_monitor(state)
 
     def _tell_monitor(self, state: SearchState) -> None:
-        self._news.add(state.sweep_id)
-        self.has_news.set()
+        self._to_report.add(state.sweep_id)
+        self.has_reports.set()
 
     # --- The worker's process ---
 
     def _keep_worker(self, database_url: str) -> None:
-        """Start the worker again whenever it ends. Wait longer each time if it does not answer."""
+        """Start the worker again whenever it ends. If it ends without an answer, wait longer each time."""
         deaths = 0
         while not self._has_stopped.is_set():
             try:
@@ -264,7 +278,7 @@ class Searches:
             self._has_stopped.wait(0 if deaths == 0 else min(LONGEST_BACKOFF, 0.5 * 2**deaths))
 
     def _run_worker(self, database_url: str) -> bool:
-        """Run a worker until it ends. Return True if it has answered something."""
+        """Run a worker until it ends. Return True if it has sent an answer."""
         process, has_answered = SearchProcess(database_url), False
         with self._lock:
             self._process, self._working = process, None
@@ -308,7 +322,7 @@ class Searches:
                     self._wakes_at = -math.inf
                     continue
                 request = self._request(self._states[sweep_id])
-            with suppress(OSError):  # the worker has ended; the next one is asked for everything
+            with suppress(OSError):  # the worker has ended; the next one gets a new request
                 process.send(request)
 
     def _next_due(self) -> tuple[float, int]:
@@ -328,7 +342,7 @@ class Searches:
     # --- Without a process ---
 
     def _work_here(self, timeout: float) -> None:
-        """Answer all requests that are due, if there is no process to do so."""
+        """Answer all requests that are due in this thread if there is no process."""
         if self._threads or not self._local_lock.acquire(timeout=timeout):
             return
         try:
@@ -347,7 +361,7 @@ class Searches:
     def _local_worker(self) -> "SearchWorker":
         if self._local is None:
             from litsweep.server.search_worker import (
-                SearchWorker,  # a server imports this in the worker alone
+                SearchWorker,  # a server imports it only in its worker process
             )
 
             self._local = SearchWorker(self._database, self._receive)

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class SizedCache(Generic[T]):
-    """Calls `compute` once for a text while the text is among the last used `most` characters of texts."""
+    """Caches `compute(text)` for the last used texts, up to `most` characters in total."""
 
     def __init__(self, compute: Callable[[str], T], most: int) -> None:
         self._compute = compute

@@ -1,4 +1,4 @@
-"""Login links that were used, and sessions that have ended. Both stay invalid after a restart."""
+"""Spent tokens: used login links and ended sessions. They stay invalid after a restart."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from litsweep.server.store import tokens
 
 
 class SpentTokens:
-    """The spent tokens of a database. They are also in memory, because every request of a session asks."""
+    """The spent tokens of a database. Memory holds them too, because each request of a session checks."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""The file of a SQLite database: checks, consistent copies, and words for its errors."""
+"""The file of a SQLite database: checks, consistent copies, and messages for its errors."""
 
 import contextlib
 import os
@@ -14,10 +14,10 @@ DATABASE = "litsweep.db"
 DATABASE_KIND = "database"
 """The file of the data folder that names the kind of database: `sqlite` or `postgresql`.
 
-A path after `sqlite` is that of a database outside the folder.
+For a SQLite database outside the folder, its path follows.
 """
 CHECK_SECONDS = 2.0
-"""The most seconds that the check at the start takes, so that a large database does not delay it."""
+"""The longest check at the start, in seconds, so that a large database does not delay the start."""
 LOCK_SECONDS = 5.0
 """Seconds to wait for another program's lock when the database is opened."""
 
@@ -44,7 +44,7 @@ def explained(name: object, error: object) -> LitsweepError:
 def check(connection: sqlite3.Connection, seconds: float | None = CHECK_SECONDS) -> None:
     """Raise sqlite3.DatabaseError if a page of the database is damaged.
 
-    The check ends after some `seconds`; None checks the whole database, also the order of its indexes.
+    The check ends after `seconds`. None checks the whole database, including the order of its indexes.
     """
     end = time.monotonic() + (seconds or 0)
     if seconds is not None:

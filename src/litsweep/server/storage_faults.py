@@ -30,7 +30,7 @@ class StorageFault:
 
 
 def storage_fault(error: BaseException | None) -> StorageFault | None:
-    """Return what to answer if `error` comes from the disk or the database, else None."""
+    """Return the fault if `error` comes from the disk or the database, else None."""
     if isinstance(error, OSError) and error.errno in _FULL | _BROKEN:
         return _fault(os.strerror(error.errno or 0), is_full=error.errno in _FULL)
     if isinstance(error, UnavailableError):

@@ -16,7 +16,7 @@ _WANTS_RUNS = (SweepState.PENDING, SweepState.RUNNING)
 
 
 class SweepObserver:
-    """Knows what has happened in a sweep so far. Its stored notices say which events are known already."""
+    """Finds the new events of one sweep. An event with an open notice in the database is not new."""
 
     def __init__(self, config: SweepConfig) -> None:
         self.config = config
@@ -41,7 +41,7 @@ class SweepObserver:
             yield SweepEvent(sweep.state.lower())
 
     def outdated(self, connection: Connection, sweep: SweepRecord) -> Iterator[NoticeRecord]:
-        """Yield the open notices that no longer hold: the sweep goes on. Their events may come again."""
+        """Yield the open notices of a sweep that has continued. Their events may come again."""
         stalled = notices.find_open(connection, sweep.id, SweepEvent.STALLED)
         if stalled and _last_sign(connection, sweep) > stalled.created_at:
             yield stalled
@@ -67,7 +67,7 @@ class SweepObserver:
 
 
 def _last_sign(connection: Connection, sweep: SweepRecord) -> float:
-    """Return the time of the last heartbeat of an agent or a run, or else of the sweep's creation."""
+    """Return the time of the last heartbeat of an agent or a run, or the sweep's creation time."""
     agents, found = sweeps.agents.c, runs.runs.c
     of_agents = select(func.max(agents.heartbeat_at)).where(agents.sweep_id == sweep.id)
     of_runs = select(func.max(found.heartbeat_at)).where(found.sweep_id == sweep.id)

@@ -16,7 +16,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def post(url: str, body: str, key: str) -> str | None:
-    """Post `body`. Return why it failed, or None. The reason has no part of the address but the host.
+    """Post `body`. Return why that failed, or None. The reason names only the host of the address.
 
     `key` is the same for each attempt, so that the receiver can drop a repeated notice. The attempt ends
     after TIMEOUT_SECONDS, however slowly the receiver answers.
@@ -28,7 +28,7 @@ def post(url: str, body: str, key: str) -> str | None:
     attempt.start()
     attempt.join(TIMEOUT_SECONDS)
     reason = outcome[0] if outcome else _too_late()
-    return reason and f"{urlsplit(url).hostname} does not take it ({reason})"
+    return reason and f"{urlsplit(url).hostname} did not accept it ({reason})"
 
 
 def _post(url: str, body: str, key: str) -> str | None:

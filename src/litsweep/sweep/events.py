@@ -1,4 +1,4 @@
-"""Events of a sweep that people want to hear of: a new best value, a stall, the end."""
+"""Events of a sweep: a new best value, a stall, the end."""
 
 import time
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from enum import StrEnum
 from litsweep.errors import count
 
 STALLED_AFTER_MINUTES = 10.0
-"""The default time without a sign of any agent after which a sweep that wants runs has stalled."""
+"""A sweep that wants runs has stalled after this many minutes without a sign of an agent, by default."""
 
 
 class SweepEvent(StrEnum):
@@ -38,9 +38,9 @@ class BestValue:
 
 
 class Silence:
-    """Measures how long a sweep gives no sign of life, by the monotonic clock.
+    """Measures how long a sweep has been silent, by the monotonic clock.
 
-    The clocks of the server and of this process need not agree: only a change of the last sign counts.
+    Only a change of the last sign matters, so the clocks of the server and of this process need not agree.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Silence:
         self._since = time.monotonic()
 
     def seconds(self, last_sign: float | None) -> float:
-        """Return the seconds since the time of the last sign of life changed."""
+        """Return the seconds since `last_sign` last changed."""
         if last_sign != self._last_sign:
             self._last_sign, self._since = last_sign, time.monotonic()
         return time.monotonic() - self._since

@@ -86,10 +86,10 @@ def _collection(connection: Connection, input: Input) -> CollectionRecord:
 @mutation.field("deleteArtifactPortfolio")
 def _delete_collection(_: object, info: Info, *, input: Input) -> Payload:
     with info.context.write() as connection:
-        doomed = _collection(connection, input)
-        collections.delete(connection, doomed.id)
+        collection = _collection(connection, input)
+        collections.delete(connection, collection.id)
     collect_garbage(info.context.backend)
-    return {"artifact_collection": DeletedCollection(**vars(doomed))}
+    return {"artifact_collection": DeletedCollection(**vars(collection))}
 
 
 @mutation.change("createArtifactCollectionTagAssignments")

@@ -241,14 +241,14 @@ def _update(connection: Connection, context: Context, input: Input) -> Payload:
 @mutation.field("deleteArtifact")
 def _delete(_: object, info: Info, *, input: Input) -> Payload:
     with info.context.write() as connection:
-        doomed = _existing(connection, input["artifact_id"])
-        aliases = collections.aliases_of_artifact(connection, doomed.id)
+        artifact = _existing(connection, input["artifact_id"])
+        aliases = collections.aliases_of_artifact(connection, artifact.id)
         if aliases and not input.get("delete_aliases"):
             names = ", ".join(alias.alias for alias in aliases)
             raise LitsweepError(f"the artifact has aliases ({names}); delete it with delete_aliases=True")
-        versions.delete(connection, doomed.id)
+        versions.delete(connection, artifact.id)
     collect_garbage(info.context.backend)
-    return {"artifact": doomed}
+    return {"artifact": artifact}
 
 
 @mutation.change("addAliases")

@@ -27,7 +27,7 @@ def _create_agent(connection: Connection, context: Context, input: Input) -> Pay
         raise NotFoundError(f"sweep {input['sweep']} does not exist")
     sweep_states.begin(connection, sweep.id)
     made = sweeps.add_agent(connection, sweep.id, input.get("host") or "")
-    context.backend.contacts.hear_agent(made.id)
+    context.backend.liveness.note_agent(made.id)
     return {"agent": made}
 
 
@@ -38,7 +38,7 @@ def _agent_heartbeat(_: object, info: Info, *, input: Input) -> Payload:
     named = frozenset(name for name, is_live in state.items() if is_live)
     agent_id = row_id(input["id"])
     reports_ends = info.context.user_agent == AGENT_NAME
-    info.context.if_unread = partial(info.context.backend.contacts.take_handout, agent_id)
+    info.context.if_unread = partial(info.context.backend.liveness.take_run_command, agent_id)
     commands = dispatch.heartbeat(info.context.backend, agent_id, named, reports_ends)
     return {"agent": {"id": agent_id}, "commands": json.dumps(commands)}
 

@@ -75,7 +75,7 @@ class Context:
             yield connection
         for run in self._changed:
             if run.sweep_id is not None:
-                self.backend.sweeps.mark_changed(run.sweep_id, run)
+                self.backend.searches.mark_changed(run.sweep_id, run)
 
     def mark_changed(self, run: RunRecord) -> None:
         """Tell the run's search, once the write transaction is committed, that the run has changed."""

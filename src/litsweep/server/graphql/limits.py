@@ -1,8 +1,8 @@
 """Limits of a GraphQL request: the depth of its fields, and the cost of its execution.
 
 Each executed field and each item of a list costs 1, also if an alias or a fragment repeats it. Long texts,
-database queries and filters cost more. Inside a list that is inside another list, everything costs
-NESTED_LIST_FACTOR times as much, and so on, because nested lists multiply.
+database queries and filters cost more. Nested lists multiply, so each list inside another one multiplies the
+cost by NESTED_LIST_FACTOR.
 """
 
 from collections.abc import Iterable, Mapping, Sized
@@ -19,19 +19,19 @@ MOST_DEPTH = 40
 QUERY_COST = 10
 MUTATION_COST = 1_000
 CONDITIONS_PER_COST = 4
-"""Comparisons of a run with a condition of a filter that cost as much as a field."""
+"""This many comparisons of a run with a filter's condition cost as much as a field."""
 FILTER_TEXT_PER_COST = 20
-"""Characters of a filter whose parsing costs as much as a field."""
+"""Parsing this many characters of a filter costs as much as a field."""
 TEXT_PER_COST = 200
-"""Characters of a text that cost as much as a field."""
+"""This many characters of a text cost as much as a field."""
 
 
 class ExceededError(BaseException):
-    """The request exceeds a limit. It is no Exception, so that GraphQL does not go on with other fields."""
+    """The request exceeds a limit. It is no Exception, so that GraphQL stops at once."""
 
 
 class Budget:
-    """What one request may still cost."""
+    """The cost that remains for one request."""
 
     def __init__(self) -> None:
         self.depth = 0
@@ -40,7 +40,7 @@ class Budget:
         self._factor = 1
 
     def charge(self, cost: int) -> None:
-        """Take a cost from the budget. Raise ExceededError if there is less left."""
+        """Take a cost from the budget. Raise ExceededError if less is left."""
         self._left -= cost * self._factor
         if self._left < 0:
             raise ExceededError(

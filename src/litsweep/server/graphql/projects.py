@@ -53,11 +53,11 @@ def _upsert_project(connection: Connection, context: Context, input: Input) -> P
 def _delete_project(_: object, info: Info, *, input: Input) -> Payload:
     """Delete a project with its sweeps, runs and artifacts."""
     id = input["id"]
-    doomed = info.context.read(projects.find_by_id, row_id(id))
-    if doomed is None:
+    project = info.context.read(projects.find_by_id, row_id(id))
+    if project is None:
         raise NotFoundError(f"project {id} does not exist")
     info.context.close()
-    deletion.delete_project(info.context.backend, doomed)
+    deletion.delete_project(info.context.backend, project)
     return {"success": True}
 
 

@@ -21,6 +21,6 @@ def _retry_runs(_: object, info: Info, *, input: Input) -> Payload:
         names, states = input.get("runs") or (), input.get("states") or ()
         answers = list(retries.retry(connection, sweep, names, states, input["limit"]))
         current = sweeps.get(connection, sweep.id)
-    info.context.backend.sweeps.mark_changed(sweep.id)
+    info.context.backend.searches.mark_changed(sweep.id)
     done = [answer for answer in answers if isinstance(answer, Retried)]
     return {"sweep": current, "retried": done, "refused": [a for a in answers if not isinstance(a, Retried)]}

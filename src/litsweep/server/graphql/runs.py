@@ -81,10 +81,10 @@ def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
 
 def _note_sign(info: Info, run: RunRecord) -> None:
     """Note that the server has heard of a run."""
-    contacts = info.context.backend.contacts
-    contacts.hear_run(run.id)
+    liveness = info.context.backend.liveness
+    liveness.note_run(run.id)
     if run.stopped_by is None:
-        contacts.forget_stop(run.id)
+        liveness.forget_stop(run.id)
 
 
 def _start(connection: Connection, context: Context, input: Input) -> tuple[RunRecord, bool]:
@@ -188,8 +188,8 @@ def _delete_run(_: object, info: Info, *, input: Input) -> dict[str, bool]:
         runs.delete(connection, known.id)
     collect_garbage(info.context.backend)
     if known.sweep_id is not None:
-        info.context.backend.sweeps.forget(known.sweep_id)
-        info.context.backend.sweeps.mark_changed(known.sweep_id)
+        info.context.backend.searches.rebuild(known.sweep_id)
+        info.context.backend.searches.mark_changed(known.sweep_id)
     return {"success": True}
 
 
@@ -238,7 +238,7 @@ def _best_run(parent: Project, info: Info, wanted: Listing) -> str | None:
     if wanted.get("order") != f"{'-' if metric.is_maximized else '+'}summary_metrics.{metric.name}":
         return None
     info.context.close()  # the next read must not see an older snapshot than the search
-    return info.context.backend.sweeps.best_run(sweep.id, BEST_RUN_WAIT)
+    return info.context.backend.searches.best_run(sweep.id, BEST_RUN_WAIT)
 
 
 @project.field("runCount")

@@ -48,7 +48,7 @@ def _upsert_sweep(_: object, info: Info, *, input: Input) -> Payload:
     with ExitStack() as after_commit, info.context.write() as connection:
         if input.get("id"):
             known = _existing(connection, input["id"])
-            after_commit.enter_context(info.context.backend.sweeps.changing(known.id))
+            after_commit.enter_context(info.context.backend.searches.changing(known.id))
             _change(connection, known, input, config)
         elif config is not None:
             known = _create(connection, info.context, input, config)
@@ -57,7 +57,7 @@ def _upsert_sweep(_: object, info: Info, *, input: Input) -> Payload:
         if input.get("state"):
             sweep_states.set_state(connection, known, input["state"].upper())
         fresh = sweeps.get(connection, known.id)
-    info.context.backend.sweeps.mark_changed(known.id)
+    info.context.backend.searches.mark_changed(known.id)
     return {"sweep": fresh, "config_validation_warnings": list(config.local_warnings) if config else []}
 
 
@@ -111,9 +111,9 @@ def _change(connection: Connection, known: SweepRecord, input: Input, config: Sw
 @mutation.field("deleteSweep")
 def _delete_sweep(_: object, info: Info, *, input: Input) -> Payload:
     """Delete a sweep with its runs, their files and artifacts."""
-    doomed = info.context.read(_existing, input["id"])
+    sweep = info.context.read(_existing, input["id"])
     info.context.close()
-    deletion.delete_sweep(info.context.backend, doomed)
+    deletion.delete_sweep(info.context.backend, sweep)
     return {"success": True}
 
 

@@ -1,4 +1,4 @@
-"""How active each project is."""
+"""The number of sweeps and runs of each project, and its last activity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

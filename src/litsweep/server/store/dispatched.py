@@ -18,8 +18,9 @@ def next_waiting(
 ) -> int | None:
     """Return the id of a sweep's oldest run that waits for an agent, or None.
 
-    `only_returned` limits the choice to runs that an agent has had before. `set_aside` selects the runs that
-    `most` agents or more have had and that never started; otherwise they are left out.
+    A run is set aside if `most` agents or more have had it and it never started. `set_aside` selects only
+    such runs; otherwise they are left out. `only_returned` limits the choice to runs that an agent has had
+    before.
     """
     is_set_aside = and_(_runs.c.handouts >= most, _runs.c.started_at.is_(None))
     conditions = [is_set_aside if set_aside else ~is_set_aside, _runs.c.handouts >= int(only_returned)]

@@ -1,4 +1,4 @@
-"""Notices of a sweep's events, which the server posts to the sweep's webhook, each of them once."""
+"""Notices: the events of sweeps as the server posts them to webhooks. Each is posted once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ MAX_ATTEMPTS = 4
 class NoticeRecord:
     """A row of `notices`.
 
-    `body` is the JSON that is posted. A stall or an end is open until the sweep has an agent again; until
-    then no other notice of it is made. `error` says why the last attempt to post the notice failed.
+    `body` is the posted JSON. The notice of a stall or an end is open until the sweep continues. Meanwhile
+    the same event makes no other notice. `error` says why the last attempt to post the notice failed.
     """
 
     id: Id

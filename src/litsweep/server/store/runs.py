@@ -86,6 +86,7 @@ class RunRecord:
     # The name of the first run with this config, if this run is a retry of it.
     retry_of: Annotated[str | None, String(128)]
     failure: Annotated[Failure | None, String(32)]
+    # How often the run was dispatched.
     handouts: int = 0
     # When an agent got the run. None for a run that waits for an agent.
     handed_out_at: float | None

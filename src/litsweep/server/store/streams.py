@@ -11,9 +11,9 @@ from litsweep.sweep.contract import RunState
 
 
 class StreamStatus(NamedTuple):
-    """What a run's file stream needs to know. The other columns are large and seldom needed.
+    """The columns that each chunk of a file stream needs. The others are large and seldom needed.
 
-    `has_branch_point` is True if the run's config contains this word.
+    `has_branch_point` is True if the run's config contains the word `branch_point`.
     """
 
     id: int

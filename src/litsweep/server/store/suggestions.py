@@ -1,4 +1,4 @@
-"""The suggestions that are ready, so that a restarted server has them at once."""
+"""The ready suggestions of each sweep. A restarted server uses them at once."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,7 +11,7 @@ from litsweep.server.store.tables import PRIMARY_KEY, table
 
 @dataclass(frozen=True, kw_only=True)
 class ReadyRecord:
-    """A row of `ready_suggestions`: a sweep's suggestions, as a JSON list of the fields of `Prepared`."""
+    """A row of `ready_suggestions`. `content` is a JSON list of `ReadySuggestion`s, each a list."""
 
     sweep_id: Annotated[int, ForeignKey(sweeps.c.id, ondelete="CASCADE"), PRIMARY_KEY]
     content: str

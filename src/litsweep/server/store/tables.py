@@ -14,9 +14,8 @@ The table has a column for each field of its record. `Annotated` adds what the t
 
     pets = table("pets", PetRecord)
 
-JSON is stored as text, and a time as seconds since 1970 (UTC). Both are the same in every database. So are
-the limits: columns replace characters that PostgreSQL or UTF-8 does not have, and refuse what is too long or
-too large.
+JSON is stored as text, and a time as seconds since 1970 (UTC). All databases store the same values: columns
+replace characters that PostgreSQL or UTF-8 lacks, and refuse values that are too long or too large.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Check of a sweep config for values that cannot reach a run: as JSON, in a database, on a command line."""
+"""Checks a sweep config for values that cannot reach a run through JSON, a database and a command line."""
 
 from collections.abc import Iterator, Mapping
 from itertools import islice

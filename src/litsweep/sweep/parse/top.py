@@ -43,7 +43,7 @@ def parse_litsweep(top: Section) -> Section | None:
 
 
 def parse_webhook(top: Section, litsweep: Section | None) -> str | None:
-    """Return `litsweep: webhook`, the address that the server tells of the sweep's events."""
+    """Return `litsweep: webhook`, the address to which the server posts the sweep's events."""
     if litsweep is None or "webhook" not in litsweep:
         return None
     what = "W&B cloud sends nothing, and your team sees the address; use `litsweep watch` there"

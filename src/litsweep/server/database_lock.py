@@ -25,7 +25,7 @@ DISCONNECT_SECONDS = 5.0
 logger = logging.getLogger(__name__)
 
 
-class Claim:
+class DatabaseLock:
     """The lock of one server on its database. For SQLite, every method does nothing."""
 
     def __init__(self, engine: Engine) -> None:
@@ -35,7 +35,7 @@ class Claim:
         self._session: int | None = None  # PostgreSQL's id of the connection
         self._lock = threading.Lock()
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Take the lock. Raise LitsweepError if another server holds it."""
         if not self._is_needed:
             return
@@ -54,15 +54,15 @@ class Claim:
         self._connection = connection
         self._session = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
 
-    def require(self) -> None:
-        """Raise UnavailableError unless the server holds the lock. This sends nothing to the database."""
-        if self._is_needed and (self._connection is None or (self._has_news() and not self._is_held())):
+    def require_held(self) -> None:
+        """Raise UnavailableError if the server has lost the lock. This sends nothing to the database."""
+        if self._is_needed and (self._connection is None or (self._has_input() and not self._is_held())):
             raise UnavailableError(
                 "the server has lost its lock on the database, and takes it again when PostgreSQL answers"
             )
 
-    def hold(self) -> None:
-        """Check the lock. If its connection is lost, take the lock again, as soon as PostgreSQL answers.
+    def keep(self) -> None:
+        """Check the lock. If its connection is lost, try to take the lock again.
 
         Raises:
             LitsweepError: another server has taken the lock meanwhile.
@@ -71,7 +71,7 @@ class Claim:
             return
         try:
             self._end_own_session()
-            self.take()
+            self.acquire()
             logger.warning("the server has its lock on the database again")
         except DBAPIError as error:
             logger.debug("PostgreSQL does not answer: %s", error.orig)
@@ -84,14 +84,14 @@ class Claim:
                 self._connection = None
 
     def _end_own_session(self) -> None:
-        """End the lost connection at PostgreSQL, which keeps its lock after a network failure."""
+        """Make PostgreSQL end the lost session. After a network failure it would keep the lock."""
         held = "locktype = 'advisory' AND granted AND objid = :lock AND pid = :session"
         query = text(f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE {held}")
         with self._engine.begin() as connection:
             connection.execute(query, {"lock": ADVISORY_LOCK, "session": self._session})
 
-    def _has_news(self) -> bool:
-        """Return True if PostgreSQL has closed the lock's connection, or has sent something else on it."""
+    def _has_input(self) -> bool:
+        """Return True if PostgreSQL has closed the lock's connection or has sent data on it."""
         connection = self._connection
         if connection is None:
             return True
@@ -104,7 +104,7 @@ class Claim:
         return bool(poll.poll(0))
 
     def _is_held(self) -> bool:
-        """Ask PostgreSQL on the lock's connection. If that is lost, drop it and return False."""
+        """Query PostgreSQL on the lock's connection. If the connection is lost, drop it and return False."""
         with self._lock:
             if self._connection is None:
                 return False

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from litsweep.server.backend import Backend
-from litsweep.server.claim import ADVISORY_LOCK
+from litsweep.server.database_lock import ADVISORY_LOCK
 from litsweep.server.errors import UnavailableError
 from litsweep.server.settings import Settings
 from litsweep.server.store import projects
@@ -100,7 +100,7 @@ def first(database: postgres.Postgres, tmp_path: Path) -> Iterator[Server]:
     server.end()
 
 
-def end_claims(database: postgres.Postgres) -> None:
+def end_lock_sessions(database: postgres.Postgres) -> None:
     """End the connections that hold the lock, as a firewall or an administrator does."""
     with psycopg.connect(database.url, autocommit=True) as connection:
         held = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s"
@@ -116,12 +116,12 @@ def agent_of(server: Server) -> str:
 def test_writes_stop_with_the_lock_and_go_on_with_it(database: postgres.Postgres, tmp_path: Path) -> None:
     backend = Backend.open(Settings(tmp_path / "data", database_url=database.url))
     try:
-        end_claims(database)
+        end_lock_sessions(database)
         time.sleep(0.1)
         for _ in range(2):
             with pytest.raises(UnavailableError, match="lost its lock"), backend.database.write():
                 pass
-        backend.database.claim.hold()
+        backend.database.lock.keep()
         with backend.database.write() as connection:
             projects.ensure(connection, "local", "p")
     finally:
@@ -132,18 +132,18 @@ def test_a_lost_connection_that_postgres_still_knows_is_replaced(
     database: postgres.Postgres, tmp_path: Path
 ) -> None:
     backend = Backend.open(Settings(tmp_path / "data", database_url=database.url))
-    claim = backend.database.claim
+    lock = backend.database.lock
     try:
         with socket.create_server(("127.0.0.1", 0)) as nobody:
             unreachable = socket.create_connection(nobody.getsockname())
-            assert claim._connection is not None
-            driver: Any = claim._connection.connection.driver_connection
+            assert lock._connection is not None
+            driver: Any = lock._connection.connection.driver_connection
             kept = os.dup(driver.fileno())  # PostgreSQL sees no end of its connection
             os.dup2(unreachable.fileno(), driver.fileno())
             unreachable.close()
         with pytest.raises(UnavailableError), backend.database.write():
             pass
-        claim.hold()
+        lock.keep()
         with backend.database.write() as connection:
             projects.ensure(connection, "local", "p")
         os.close(kept)
@@ -175,7 +175,7 @@ def test_a_server_ends_when_another_one_took_the_database(
 ) -> None:
     agent = agent_of(first)
     os.kill(first.process.pid, signal.SIGSTOP)
-    end_claims(database)
+    end_lock_sessions(database)
     second = Server(tmp_path / "second", database.url)
     second.wait_until_ready()
     os.kill(first.process.pid, signal.SIGCONT)

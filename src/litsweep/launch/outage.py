@@ -1,4 +1,4 @@
-"""Repeats a request while the server does not answer, so that a restart of the server ends no agent."""
+"""Repeats requests while the server does not answer, so that agents outlive a restart of the server."""
 
 import logging
 import time
@@ -9,7 +9,7 @@ from litsweep.launch.protocol import UnreachableError
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 5.0
 REFUSALS = 5
-"""How often the server may answer a request with an error before that error is final."""
+"""An error that the server answers this many times is final."""
 _TICK_SECONDS = 0.2
 
 T = TypeVar("T")
@@ -17,8 +17,8 @@ T = TypeVar("T")
 log = logging.getLogger("litsweep.agent")
 
 
-def patiently(request: Callable[[], T], is_over: Callable[[], bool] = lambda: False) -> T:
-    """Return the answer to `request`, repeated until the server gives it or `is_over` returns True.
+def repeat_until_answered(request: Callable[[], T], is_over: Callable[[], bool] = lambda: False) -> T:
+    """Return the answer to `request`. Repeat it while the server does not answer and `is_over` returns False.
 
     Raises UnreachableError if `is_over` ends the wait or if the server keeps answering with an error. Any
     other error is raised at once.
