@@ -1,10 +1,12 @@
 """The state of one sweep's search in the server: unsent changes, ready suggestions and waiting agents."""
 
+import threading
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from litsweep.server.search_protocol import Answer, ReadySuggestion, Request, Status
+from litsweep.server.store.runs import RunRecord
 
 MAY_MISS_SECONDS = 1.0
 """A suggestion may miss other agents' results of the last second before its agent asked.
@@ -298,3 +300,17 @@ class SearchState:
     def _settle(self, now: float) -> None:
         while self._recent and self._recent[0][0] <= now - MAY_MISS_SECONDS:
             self._settled = self._recent.popleft()[1]
+
+
+@dataclass
+class RunCreation:
+    """A suggestion that becomes a run: `take` it, store it, and put the stored run into `run`."""
+
+    state: SearchState
+    lock: threading.Lock
+    run: RunRecord | None = None
+
+    def take(self, agent_id: int) -> ReadySuggestion | None:
+        """Return a suggestion for an agent, or None if another agent has taken it."""
+        with self.lock:
+            return self.state.take(agent_id)

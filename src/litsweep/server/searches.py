@@ -10,13 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from litsweep.server.database import Database
 from litsweep.server.search_process import SearchProcess
-from litsweep.server.search_protocol import Answer, Failed, Message, ReadySuggestion, Request, Working
-from litsweep.server.search_state import Availability, SearchReport, SearchState
+from litsweep.server.search_protocol import Answer, Failed, Message, Request, Working
+from litsweep.server.search_state import Availability, RunCreation, SearchReport, SearchState
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.streams import StreamStatus
 
@@ -34,20 +33,6 @@ LONGEST_BACKOFF = 30.0
 DIED = "the search's process ended unexpectedly (was it out of memory?)"
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class RunCreation:
-    """A suggestion that becomes a run: `take` it, store it, and put the stored run into `run`."""
-
-    state: SearchState
-    lock: threading.Lock
-    run: RunRecord | None = None
-
-    def take(self, agent_id: int) -> ReadySuggestion | None:
-        """Return a suggestion for an agent, or None if another agent has taken it."""
-        with self.lock:
-            return self.state.take(agent_id)
 
 
 class Searches:
@@ -165,10 +150,7 @@ class Searches:
 
     @contextmanager
     def changing(self, sweep_id: int) -> Iterator[None]:
-        """Open a block that changes a sweep. The transaction must end inside. The search is rebuilt after it.
-
-        Nothing that the search has found before counts from the beginning of the block on.
-        """
+        """Open a block that changes a sweep, transaction included. What the search found before is void."""
         with self._lock:
             state = self._state(sweep_id)
             state.runs_in_creation += 1
