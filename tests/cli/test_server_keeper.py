@@ -64,6 +64,14 @@ def test_one_of_the_commands_that_share_it_starts_it_again(
     assert capfd.readouterr().err.count("was restarted") == 1
 
 
+def test_a_command_that_comes_while_the_server_is_dead_starts_it_for_the_others(tmp_path: Path) -> None:
+    with shared_server(tmp_path, 0) as first:
+        kill_server(tmp_path)
+        with shared_server(tmp_path, None) as second:
+            assert second.url == first.url
+    assert running_server(tmp_path) is None
+
+
 @pytest.mark.slow
 def test_a_server_that_cannot_start_again_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -4,7 +4,6 @@ Several commands may share the server. The first one that notices its death rest
 """
 
 import contextlib
-import fcntl
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from litsweep.cli.server_address import ServerAddress, running_server
-from litsweep.cli.shared_server import is_alive, start_server
+from litsweep.cli.shared_server import is_alive, start_lock, start_server
 from litsweep.errors import LitsweepError
 
 CHECK_SECONDS = 1.0
@@ -67,8 +66,7 @@ class ServerKeeper:
         """Restart the server if it has died and no other command has restarted it."""
         if self._lives():
             return
-        with (self._data_dir / "restart").open("a") as turn:
-            fcntl.flock(turn, fcntl.LOCK_EX)
+        with start_lock(self._data_dir):
             if self._lives() or self._over.is_set():
                 return
             with (self._data_dir / "users").open("a+") as users:

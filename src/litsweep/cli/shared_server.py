@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from litsweep.cli.options import show_other_port
 from litsweep.cli.server_address import ServerAddress, running_server
 from litsweep.errors import LitsweepError
+from litsweep.server.server_info import server_info
 
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 10.0
@@ -36,11 +37,16 @@ def shared_server(data_dir: Path, port: int | None) -> Iterator[ServerAddress]:
 
     make_data_dir(data_dir)
     with (data_dir / "users").open("a+") as users:
-        if not _is_alone(users):
+        is_shared = not _is_alone(users)
+        if is_shared:
             fcntl.flock(users, fcntl.LOCK_SH)  # waits while another command starts or ends the server
-        server = running_server(data_dir)
-        if server is None:
-            server = start_server(data_dir, port, users)
+        with start_lock(data_dir):
+            server = running_server(data_dir)
+            is_new = server is None
+            if server is None:
+                dead = server_info(data_dir) if is_shared else None  # the other commands know its port
+                server = start_server(data_dir, urlsplit(dead.url).port if dead else port, users)
+        if is_new:
             show_other_port(port, server.url)
         elif port and urlsplit(server.url).port != port:
             raise LitsweepError(
@@ -56,6 +62,14 @@ def shared_server(data_dir: Path, port: int | None) -> Iterator[ServerAddress]:
                 _stop(pid, data_dir)
 
 
+@contextlib.contextmanager
+def start_lock(data_dir: Path) -> Iterator[None]:
+    """Hold the lock of the command that starts a server: the first one, or one that restarts a dead one."""
+    with (data_dir / "restart").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _is_alone(users: TextIO) -> bool:
     """Take the exclusive lock. Return False if another command holds it."""
     try:
@@ -67,8 +81,6 @@ def _is_alone(users: TextIO) -> bool:
 
 def _shared_process(data_dir: Path, users: TextIO) -> int | None:
     """Return the process of the running server if one of the commands that share it started it."""
-    from litsweep.server.serve import server_info
-
     users.seek(0)
     info = server_info(data_dir)
     return info.pid if info and users.read().strip() == str(info.pid) else None
@@ -116,8 +128,6 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", data_dir: Path, log: P
 
 
 def _stop(pid: int, data_dir: Path) -> None:
-    from litsweep.server.serve import server_info
-
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
