@@ -71,6 +71,15 @@ def test_a_run_in_flight_counts_by_its_age() -> None:
         assert work.seconds_left() == left
 
 
+def test_a_run_that_waits_for_an_agent_is_not_running() -> None:
+    """Retries wait like this, also in a sweep that has all its runs."""
+    waiting = [
+        RunStatus("r", "r", "", RunState.PENDING, {}, {}, None, None, {}, created_at=100.0) for _ in range(2)
+    ]
+    work = Workload.of([run(0, 10, 100), run(0, 10, 100), *waiting], 2, 1, 900)
+    assert work.ages == [] and work.seconds_left() == 20
+
+
 def test_a_run_that_outlasts_the_mean_is_expected_to_end_with_the_longer_ones() -> None:
     work = Workload(durations=[10, 10, 10, 110], ages=[60], waiting=0, agents=1)
     assert work.seconds_left() == 50

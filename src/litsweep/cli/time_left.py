@@ -13,6 +13,7 @@ from litsweep.sweep.run import STOPPED_EARLY
 MAX_SIMULATED = 10_000
 _LONGEST = 365 * 24 * 3600.0
 _MEASURED = (RunState.FINISHED, STOPPED_EARLY, RunState.FAILED)
+_QUEUED = (RunState.PENDING, RunState.PREEMPTED)
 _STEPS = ((60.0, 10.0), (600.0, 30.0), (3600.0, 60.0), (36_000.0, 600.0), (math.inf, 3600.0))
 """The rounding step of times up to a number of seconds."""
 
@@ -35,12 +36,13 @@ class Workload:
         timed = [run for run in runs if run.created_at is not None]
         measured = [run for run in timed if run.word in _MEASURED and run.summary.get(ATTEMPTS, 1) == 1]
         is_known = any(run.state is RunState.FINISHED for run in measured)
-        running = [run for run in timed if run.state.is_alive and run.state is not RunState.PREEMPTED]
+        running = [run for run in timed if run.state.is_alive and run.state not in _QUEUED]
         ended = sum(not run.state.is_alive for run in timed)
+        queued = sum(run.state in _QUEUED for run in timed)
         return cls(
             durations=[_duration_of(run) for run in measured] if is_known else [],
             ages=[max(0.0, now - (run.created_at or now)) for run in running],
-            waiting=None if total is None else max(0, total - ended - len(running)),
+            waiting=None if total is None else max(queued, total - ended - len(running)),
             agents=max(agents, len(running)),
         )
 
