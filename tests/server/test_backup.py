@@ -257,7 +257,7 @@ def test_where_a_backup_goes(
         assert run("backup", notes, "--data-dir", stopped) == 1
     with refused(capsys, "is a folder") as run:
         assert run("backup", tmp_path, "--data-dir", stopped) == 1
-    with refused(capsys, "cannot be written (No such file or directory)") as run:
+    with refused(capsys, f"{tmp_path / 'no' / 'file.tar'} is in a folder that does not exist") as run:
         assert run("backup", tmp_path / "no" / "file.tar", "--data-dir", stopped) == 1
     with refused(capsys, "has no litsweep.db") as run:
         assert run("backup", tmp_path / "file.tar", "--data-dir", tmp_path) == 1
@@ -274,6 +274,23 @@ def test_data_in_postgresql_get_an_explanation(capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().err
     assert all(program in said for program in ("pg_dump", "pg_restore", f"--directory={tmp_path}"))
     assert not (tmp_path / "file.tar").exists()
+
+
+def test_files_without_their_database_are_not_served(
+    backup: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The garbage collector of a new, empty database would delete them."""
+    folder = tmp_path / "data"
+    assert main(["restore", str(backup), "--data-dir", str(folder)]) == 0
+    (folder / "database").write_text("postgresql\n")
+    with refused(capsys, "has the files of another database (postgresql), not of this one (sqlite)") as run:
+        assert run("serve", "--port", "0", "--data-dir", folder) == 1
+    assert (folder / "database").read_text() == "postgresql\n"
+    (folder / "database").unlink()
+    (folder / "litsweep.db").unlink()
+    with refused(capsys, "litsweep.db: it is missing, but") as run:
+        assert run("serve", "--port", "0", "--data-dir", folder) == 1
+    assert not (folder / "litsweep.db").exists()
 
 
 def test_a_file_in_place_of_a_folder_is_one_sentence(

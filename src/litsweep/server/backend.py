@@ -10,9 +10,9 @@ from litsweep.server.blobs import BlobStore
 from litsweep.server.database import Database
 from litsweep.server.liveness import Liveness
 from litsweep.server.searches import Searches
-from litsweep.server.settings import Settings
+from litsweep.server.settings import DATABASE_URL_VARIABLE, Settings
 from litsweep.server.spent_tokens import SpentTokens
-from litsweep.server.sqlite_file import DATABASE, DATABASE_KIND, require_content
+from litsweep.server.sqlite_file import DATABASE, DATABASE_KIND, RESTORE, require_content
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,12 @@ class Backend:
             require_content(settings.data_dir / DATABASE)
         blobs = BlobStore(settings.blobs_dir)
         database = Database(settings.url)
+        where, usual = settings.sqlite_file, settings.data_dir / DATABASE
+        is_elsewhere = where is not None and where.absolute() != usual.absolute()
+        kind = f"{database.kind} {where.absolute()}" if where and is_elsewhere else database.kind
+        if blobs.has_content():
+            _require_same_database(settings, kind)
         database.create_tables()
-        where = settings.sqlite_file if settings.database_url else None
-        kind = f"{database.kind} {where.absolute()}" if where else database.kind
         (settings.data_dir / DATABASE_KIND).write_text(kind + "\n")
         keyring = Keyring(api_key(settings.data_dir))
         return cls(settings, database, blobs, keyring, SpentTokens(database), Searches(database), Liveness())
@@ -53,6 +56,26 @@ class Backend:
     def close(self) -> None:
         """Close the database."""
         self.database.close()
+
+
+def _require_same_database(settings: Settings, kind: str) -> None:
+    """Raise LitsweepError if the folder's files belong to another database, or theirs is missing.
+
+    The garbage collector would delete all files that the database does not name.
+    """
+    marker, file = settings.data_dir / DATABASE_KIND, settings.sqlite_file
+    known = marker.read_text(errors="replace").strip() if marker.exists() else kind
+    if known != kind:
+        raise LitsweepError(
+            f"{settings.data_dir} has the files of another database ({known}), not of this one ({kind}): "
+            f"give the database as before (--database-url, {DATABASE_URL_VARIABLE}), or another --data-dir; "
+            f"if the database itself has moved, delete {marker}"
+        )
+    if file is not None and not file.exists():
+        raise LitsweepError(
+            f"cannot use the database {file}: it is missing, but {settings.blobs_dir} has files of its runs: "
+            f"put it back, or {RESTORE}"
+        )
 
 
 def backend_of(connection: HTTPConnection) -> Backend:

@@ -93,6 +93,10 @@ def _source(data_dir: Path) -> Path:
 
 
 def _check_target(target: Path) -> None:
+    if not target.absolute().parent.is_dir():
+        raise LitsweepError(
+            f"{target} is in a folder that does not exist: make the folder, or name another file"
+        )
     if target.is_dir():
         raise LitsweepError(f"{target} is a folder: name the file for the backup")
     if target.exists() and not (target.is_file() and tarfile.is_tarfile(target)):

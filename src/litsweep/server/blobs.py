@@ -55,6 +55,10 @@ class BlobStore:
         """Return a new random key."""
         return secrets.token_hex(16)
 
+    def has_content(self) -> bool:
+        """Return whether there is any complete blob."""
+        return any(_KEY.fullmatch(path.name) for path in self._root.glob("*/*"))
+
     def path(self, key: str) -> Path:
         """Return the path of a blob's content. Raise ValueError if `key` is not a blob key."""
         if not _KEY.fullmatch(key):
