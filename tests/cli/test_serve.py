@@ -121,6 +121,10 @@ def test_the_database_comes_from_a_flag_a_file_or_the_environment(
         assert ("list of processes" in said) == (flags is flag)
     assert main([*serve, "--database-url-file", str(tmp_path)]) == 1
     assert "--database-url-file" in capsys.readouterr().err
+    for url in ("text", f"mysql://me:{SECRET}@host/db", f"postgresql://me@host:{SECRET}/db"):
+        assert main([*serve, "--database-url", url]) == 1
+        said = capsys.readouterr().err
+        assert "is not one that the server can use" in said and "postgresql://user" in said, url
     assert main([*serve, *flag, "--database-url-file", str(file)]) == 1
     assert "give only one of them" in capsys.readouterr().err
 

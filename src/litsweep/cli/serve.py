@@ -77,7 +77,9 @@ def _database_url(args: argparse.Namespace) -> str | None:
     try:
         return str(file.expanduser().read_text().strip())
     except (OSError, UnicodeDecodeError) as error:
-        raise LitsweepError(f"--database-url-file {file}: cannot be read ({error})") from None
+        raise LitsweepError(
+            f"--database-url-file {file}: cannot be read ({error}); name a text file with the URL"
+        ) from None
 
 
 def _announce(info: "ServerInfo", settings: "Settings", port: int | None) -> None:

@@ -140,11 +140,11 @@ def _engine(address: str) -> Engine:
         engine = create_engine(url, pool_size=20, max_overflow=40, connect_args=waits)
     except ModuleNotFoundError:
         raise LitsweepError("PostgreSQL needs a driver: pip install 'litsweep[postgres]'") from None
-    except (ArgumentError, ValueError) as error:  # ValueError: the port is not a number
-        example = "postgresql://user:password@host/database"
-        raise LitsweepError(
-            f"database_url: write one such as {example}; got {masked(address)!r} ({type(error).__name__})"
-        ) from None
+    except (ArgumentError, ValueError):  # ValueError: the port is not a number
+        reason = (
+            "is not one that the server can use: write one such as postgresql://user:password@host/database"
+        )
+        raise LitsweepError(f"the database URL {masked(address)!r} {reason}") from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
