@@ -262,6 +262,7 @@ def test_the_server_that_the_environment_names_does_not_answer(
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     said = refused(capsys, "best", "local/p/abcd1234")
     assert "WANDB_BASE_URL=http://127.0.0.1:1 does not answer (Connection refused)" in said
+    assert "start that server (`litsweep serve --port 1`)" in said
 
 
 @pytest.mark.parametrize("sweep", ["local/p/abcd1234", "abcd1234"])

@@ -1,6 +1,7 @@
 """The W&B server for a command: the embedded one of a data folder, or the one in the environment."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,10 +99,16 @@ def _check_answers(url: str, data_dir: Path) -> None:
         Http(os.environ).head(url, ANSWER_TIMEOUT_SECONDS)
     except requests.RequestException as error:
         running = running_server(data_dir)
-        fix = "start that server (`litsweep serve`), correct the address, or unset the variable"
+        fix = f"start that server ({_start_command(url)}), correct the address, or unset the variable"
         if running is not None:
             fix = f'the server on {data_dir} is at {running.url}; run `eval "$(litsweep env)"` again'
         raise LitsweepError(f"WANDB_BASE_URL={url} does not answer ({_cause(error)}): {fix}") from None
+
+
+def _start_command(url: str) -> str:
+    """Return the command that starts a server at the port of `url`."""
+    port = re.search(r":(\d+)/*$", url)
+    return f"`litsweep serve --port {port[1]}`" if port else "`litsweep serve`"
 
 
 def _cause(error: BaseException) -> str:
