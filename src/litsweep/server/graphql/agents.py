@@ -33,13 +33,14 @@ def _create_agent(connection: Connection, context: Context, input: Input) -> Pay
 
 @mutation.field("agentHeartbeat")
 def _agent_heartbeat(_: object, info: Info, *, input: Input) -> Payload:
-    info.context.close()  # the heartbeat has a write transaction of its own
+    info.context.close()  # the heartbeat has transactions of its own
     state = json_object(input.get("run_state") or "{}", "runState")
     named = frozenset(name for name, is_live in state.items() if is_live)
     agent_id = row_id(input["id"])
     reports_ends = info.context.user_agent == AGENT_NAME
-    info.context.if_unread = partial(info.context.backend.liveness.take_run_command, agent_id)
     commands = dispatch.heartbeat(info.context.backend, agent_id, named, reports_ends)
+    if commands:
+        info.context.if_unread = partial(info.context.backend.liveness.take_run_command, agent_id)
     return {"agent": {"id": agent_id}, "commands": json.dumps(commands)}
 
 
