@@ -107,6 +107,10 @@ def backend(database_url: str, tmp_path: Path) -> Iterator[Backend]:
     opened = Backend.open(Settings(tmp_path / "data", database_url=database_url))
     yield opened
     opened.close()
+    drop_tables(database_url)
+
+
+def drop_tables(database_url: str) -> None:
     engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
     metadata.drop_all(engine)
     engine.dispose()
@@ -115,6 +119,18 @@ def backend(database_url: str, tmp_path: Path) -> Iterator[Backend]:
 def test_one_server_on_one_database(backend: Backend, database_url: str, tmp_path: Path) -> None:
     with pytest.raises(LitsweepError, match="in use by another litsweep server"):
         Backend.open(Settings(tmp_path / "second", database_url=database_url))
+
+
+def test_an_empty_database_beside_files_of_runs_is_refused(database_url: str, backend: Backend) -> None:
+    """The garbage collector would delete the files."""
+    settings, content = backend.settings, backend.blobs.path("ab" * 16)
+    content.parent.mkdir()
+    content.write_text("content")
+    backend.close()
+    drop_tables(database_url)
+    with pytest.raises(LitsweepError, match="is empty, but the data folder has files of its runs"):
+        Backend.open(settings)
+    assert content.read_text() == "content"
 
 
 def test_a_server_waits_for_the_one_before_it(backend: Backend, database_url: str, tmp_path: Path) -> None:

@@ -46,9 +46,10 @@ class Backend:
         where, usual = settings.sqlite_file, settings.data_dir / DATABASE
         is_elsewhere = where is not None and where.absolute() != usual.absolute()
         kind = f"{database.kind} {where.absolute()}" if where and is_elsewhere else database.kind
-        if blobs.has_content():
+        has_content = blobs.has_content()
+        if has_content:
             _require_same_database(settings, kind)
-        database.create_tables()
+        database.create_tables(may_be_new=not has_content)
         (settings.data_dir / DATABASE_KIND).write_text(kind + "\n")
         keyring = Keyring(api_key(settings.data_dir))
         return cls(settings, database, blobs, keyring, SpentTokens(database), Searches(database), Liveness())

@@ -39,10 +39,11 @@ class Database:
         self._reader = engine if is_sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
         self.lock = DatabaseLock(engine)
 
-    def create_tables(self) -> None:
+    def create_tables(self, may_be_new: bool = True) -> None:
         """Create or migrate the tables of all modules that are imported so far.
 
-        The first migration of a SQLite database keeps a copy, such as `litsweep.db.before-v2`.
+        The first migration of a SQLite database keeps a copy, such as `litsweep.db.before-v2`. Without
+        `may_be_new`, a database without tables is refused.
 
         Raises:
             LitsweepError: the database cannot be used, is damaged or newer, or another server uses it.
@@ -50,6 +51,8 @@ class Database:
         try:
             self.lock.acquire()
             self._check()
+            if not may_be_new:
+                self._require_tables()
             with self.write() as connection:
                 migrations.migrate(connection)
         except (DBAPIError, sqlite3.Error) as error:
@@ -59,6 +62,16 @@ class Database:
         except BaseException:
             self.close()
             raise
+
+    def _require_tables(self) -> None:
+        with self.read() as connection:
+            is_new = migrations.version_of(connection) is None
+        if is_new:
+            name = self._file or masked(str(self._engine.url))
+            raise LitsweepError(
+                f"the database {name} is empty, but the data folder has files of its runs: give the database "
+                "that they belong to, restore it from a backup, or name another --data-dir"
+            )
 
     @property
     def kind(self) -> str:
