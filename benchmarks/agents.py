@@ -173,7 +173,10 @@ def agents(n: int, server: Server, sweep: str, start: float, end: float, first: 
 
 @dataclass(frozen=True)
 class Result:
-    """What all agents have seen. `heartbeats` are those sent after each agent had its run, in seconds."""
+    """What all agents have seen. `heartbeats` are those sent after each agent had its run, in seconds.
+
+    `settled` are those of them that were sent at least `PERIOD` later, when no request of the start waits.
+    """
 
     agents: int
     seconds: float | None  # until each agent had a run; None if that did not happen
@@ -181,6 +184,7 @@ class Result:
     failed: int
     repeated: int
     heartbeats: Sequence[float]
+    settled: Sequence[float]
     errors: Counter[str]
 
     def __str__(self) -> str:
@@ -188,15 +192,19 @@ class Result:
         return (
             f"{self.agents} agents: {until}; {self.runs} runs, {self.failed} failed, {self.repeated} twice; "
             f"heartbeat afterwards p50 {1000 * self.quantile(50):.1f} ms, "
-            f"p99 {1000 * self.quantile(99):.1f} ms (n={len(self.heartbeats)}); "
+            f"p99 {1000 * self.quantile(99):.1f} ms (n={len(self.heartbeats)}), "
+            f"from {PERIOD:g} s later on p99 {1000 * quantile(self.settled, 99):.1f} ms; "
             f"{self.errors.total()} errors {dict(self.errors.most_common(3))}"
         )
 
     def quantile(self, percent: int) -> float:
-        """Return a percentile of the times of the heartbeats; NaN if there are too few."""
-        if len(self.heartbeats) < 2:
-            return float("nan")
-        return statistics.quantiles(self.heartbeats, n=100)[percent - 1]
+        """Return a percentile of the times of the heartbeats."""
+        return quantile(self.heartbeats, percent)
+
+
+def quantile(values: Sequence[float], percent: int) -> float:
+    """Return a percentile of values; NaN if there are too few."""
+    return statistics.quantiles(values, n=100)[percent - 1] if len(values) > 1 else float("nan")
 
 
 def measure(server: Server, n: int, seconds: float, processes: int, first: float) -> Result:
@@ -209,13 +217,15 @@ def measure(server: Server, n: int, seconds: float, processes: int, first: float
         seen = pool.starmap(agents, work)
     firsts = [t for each in seen for t in each.first_runs]
     ready = max(firsts) if len(firsts) >= n else None
-    late = [took for each in seen for sent, took in each.heartbeats if ready is not None and sent > ready]
+    heartbeats = [heartbeat for each in seen for heartbeat in each.heartbeats]
+    late = [took for sent, took in heartbeats if ready is not None and sent > ready]
+    settled = [took for sent, took in heartbeats if ready is not None and sent > ready + PERIOD]
     nodes = server.ask(STATES, sweep=sweep)["project"]["sweep"]["runs"]["edges"]
     failed = sum(edge["node"]["state"] not in ("pending", "running") for edge in nodes)
     names = Counter(run for each in seen for run in each.runs)
     errors = sum((each.errors for each in seen), Counter[str]())
     repeated = sum(count > 1 for count in names.values())
-    return Result(n, ready, len(nodes), failed, repeated, late, errors)
+    return Result(n, ready, len(nodes), failed, repeated, late, settled, errors)
 
 
 def main() -> None:
