@@ -24,6 +24,7 @@ STOPPED_WHILE_ASKING = """
 import os, signal, time
 from pathlib import Path
 from litsweep.launch.agent import Agent
+from litsweep.launch.fresh import detach_from_parent, fork
 from litsweep.launch.protocol import Command
 from litsweep.launch.runner import RunProcess
 
@@ -48,10 +49,10 @@ class Link:
 class Runner:
     def learn(self): pass
     def start(self, command):
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
-            os.setsid()
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            time.sleep(0.2)
+            detach_from_parent()
             os.execvp("sleep", ["sleep", "60"])
         return RunProcess(command.run_id, pid, Path("none"))
 

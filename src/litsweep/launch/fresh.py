@@ -33,6 +33,21 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 _REMOVES_FILES = {"tempfile", "shutil", "os", "posix", "pathlib"}
 
 
+def fork() -> int:
+    """Fork. Return the child's pid, or 0 in the child, which must call `detach_from_parent`.
+
+    A signal for the child waits until then. This process's handlers would discard it.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    pid = -1
+    try:
+        pid = os.fork()
+        return pid
+    finally:
+        if pid != 0:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
 def detach_from_parent() -> None:
     """In a forked child: start a session, restore default signals, and die with the parent."""
     signal.set_wakeup_fd(-1)
@@ -41,6 +56,7 @@ def detach_from_parent() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.setsid()
     die_with_parent()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def descriptors() -> set[int]:

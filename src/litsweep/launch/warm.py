@@ -25,6 +25,7 @@ from litsweep.launch.fresh import (
     detach_from_parent,
     exit_process,
     flush,
+    fork,
     main_module,
     reset_process,
     run_as_main,
@@ -155,7 +156,7 @@ class WarmParent:
         The child leads a session of its own and dies with this process.
         """
         flush()
-        if (pid := os.fork()) == 0:
+        if (pid := fork()) == 0:
             self._run_child(script, environ)
         return pid
 
