@@ -18,7 +18,7 @@ JSON is stored as text, and a time as seconds since 1970 (UTC). All databases st
 replace characters that PostgreSQL or UTF-8 lacks, and refuse values that are too long or too large.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from enum import StrEnum
 from functools import cache
@@ -51,6 +51,9 @@ T = TypeVar("T")
 metadata = MetaData()
 
 _JOINED = object()
+
+LARGEST_BATCH = 500
+"""Values in one statement. Databases limit their number."""
 
 PRIMARY_KEY, INDEX, UNIQUE = {"primary_key": True}, {"index": True}, {"unique": True}
 Id = Annotated[int, PRIMARY_KEY]
@@ -173,3 +176,8 @@ def _names(record: type) -> frozenset[str]:
 def read_one(connection: Connection, query: Select[Any], record: type[T]) -> T | None:
     """Return the first row of a query as a record, or None if there is no row."""
     return next(iter(read_all(connection, query.limit(1), record)), None)
+
+
+def batches(items: Sequence[T], size: int = LARGEST_BATCH) -> Iterator[Sequence[T]]:
+    """Return the items in parts of at most `size`."""
+    return (items[start : start + size] for start in range(0, len(items), size))
