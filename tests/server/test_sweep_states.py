@@ -175,7 +175,7 @@ def test_sweeps_of_any_size(
         record = sweeps.get(connection, int(sweep.id))
         assert record is not None
         view = sweep_view(connection, record, CurveCache())
-        home = projects.get(connection, record.project_id)
+        home = projects.one(connection, record.project_id)
         (row,) = project_view(connection, home)["sweeps"]
     assert view["sweep"]["expected"] == row["expected"] == runs and len(view["runs"]) == 1
     json.dumps(view, allow_nan=False)

@@ -115,7 +115,7 @@ class Notifier:
         """Return the JSON that is posted. Its `text` alone is a message for people, as in Slack."""
         observer = self._observers[sweep.id]
         best, metric = observer.best, observer.config.metric
-        project = projects.get(connection, sweep.project_id)
+        project = projects.one(connection, sweep.project_id)
         path = f"{project.entity}/{project.name}/{sweep.name}"
         counted = count_words(
             state_word(mark.state, mark.stopped_by is StoppedBy.SEARCH, mark.failure)

@@ -52,7 +52,7 @@ membership.set_field("aliases", by_id(collections.aliases_of_membership))
 alias.set_field("artifactCollection", by_id(collections.get, "collection_id"))
 file.set_field("artifact", by_id(versions.get, "artifact_id"))
 project.set_field("artifactCollections", paged(collections.of_project))
-collection.set_field("project", by_id(projects.get, "project_id"))
+collection.set_field("project", by_id(projects.one, "project_id"))
 collection.set_field("aliases", paged(collections.aliases_of_collection))
 
 

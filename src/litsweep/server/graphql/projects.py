@@ -45,7 +45,7 @@ def _upsert_project(connection: Connection, context: Context, input: Input) -> P
     made = projects.ensure(connection, *path)
     if input.get("description") is not None:
         projects.describe(connection, made.id, input["description"])
-    made = projects.get(connection, made.id)
+    made = projects.one(connection, made.id)
     return {"project": made, "model": made, "inserted": inserted}
 
 
@@ -53,7 +53,7 @@ def _upsert_project(connection: Connection, context: Context, input: Input) -> P
 def _delete_project(_: object, info: Info, *, input: Input) -> Payload:
     """Delete a project with its sweeps, runs and artifacts."""
     id = input["id"]
-    project = info.context.read(projects.find_by_id, row_id(id))
+    project = info.context.read(projects.get, row_id(id))
     if project is None:
         raise NotFoundError(f"project {id} does not exist")
     info.context.close()

@@ -54,7 +54,7 @@ run.set_alias("group", "group_name")
 run.set_alias("failed", "is_broken")
 run.set_alias("running", "is_alive")
 run.set_field("readOnly", constant(False))
-run.set_field("project", by_id(projects.get, "project_id"))
+run.set_field("project", by_id(projects.one, "project_id"))
 run.set_field("sweep", by_id(sweeps.get, "sweep_id"))
 run.set_field("agent", by_id(sweeps.get_agent, "agent_id"))
 

@@ -36,7 +36,7 @@ sweep = ObjectType("Sweep")
 
 sweep.set_alias("heartbeatAt", "updated_at")
 sweep.set_field("earlyStopJobRunning", constant(False))
-sweep.set_field("project", by_id(projects.get, "project_id"))
+sweep.set_field("project", by_id(projects.one, "project_id"))
 sweep.set_field("runCount", by_id(runs.count))
 project.set_field("sweeps", paged(sweeps.of_project))
 

@@ -30,12 +30,12 @@ def find(connection: Connection, entity: str, name: str) -> Project | None:
     return read_one(connection, wanted, Project)
 
 
-def find_by_id(connection: Connection, project_id: int) -> Project | None:
+def get(connection: Connection, project_id: int) -> Project | None:
     """Return the project with this id, or None."""
     return read_one(connection, select(projects).where(projects.c.id == project_id), Project)
 
 
-def get(connection: Connection, project_id: int) -> Project:
+def one(connection: Connection, project_id: int) -> Project:
     """Return the project with this id, which must exist."""
     return read_all(connection, select(projects).where(projects.c.id == project_id), Project)[0]
 
