@@ -40,7 +40,7 @@ class BestEnded:
         if run is None or run.is_alive or run.is_broken:
             return
         series: dict[str, Series] = {}
-        curves.extend(connection, run.id, series, only={self._metric.name})
+        curves.extend(connection, run.id, series, only=self._metric.name)
         values = [value for curve in series.values() for value in curve.values if is_finite(value)]
         value = objective_value(values, run.summary_values, self._metric)
         if value is not None and (self.best is None or self._metric.is_better(value, self.best.value)):

@@ -46,7 +46,7 @@ class CurveCache:
 
     def _read_new_lines(self, connection: Connection, run: RunRecord, metric: str, entry: _Entry) -> None:
         before = len(entry.curve.values)
-        curves.extend(connection, run.id, {metric: entry.curve}, entry.lines, only={metric})
+        curves.extend(connection, run.id, {metric: entry.curve}, entry.lines, only=metric)
         entry.lines = run.history_lines
         self._points += len(entry.curve.values) - before
 

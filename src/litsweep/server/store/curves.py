@@ -2,7 +2,7 @@
 
 import json
 from array import array
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,14 +26,13 @@ def extend(
     run_id: int,
     series: dict[str, Series],
     start: int = 0,
-    only: Collection[str] | None = None,
+    only: str | None = None,
 ) -> None:
-    """Add the numbers in the history from line `start` on to `series`, for all metrics or those of `only`."""
+    """Add the numbers in the history from line `start` on to `series`, for all metrics or for `only`."""
     wanted = _lines(run_id, HISTORY).where(stream_lines.c.line >= start)
-    if only is not None and len(only) == 1:
+    if only is not None:
         # Most lines of a long run lack the metric of its sweep. SQL finds them without parsing.
-        (name,) = only
-        wanted = wanted.where(stream_lines.c.body.contains(name.split(".")[-1], autoescape=True))
+        wanted = wanted.where(stream_lines.c.body.contains(only.split(".")[-1], autoescape=True))
     for step, body in connection.execute(wanted.order_by(stream_lines.c.line)):
         _add_row(series, step or 0, json.loads(body), only)
 
@@ -52,11 +51,9 @@ def _lines(run_id: int, stream: str) -> Select[Any]:
     return select(stream_lines.c.step, stream_lines.c.body).where(*wanted)
 
 
-def _add_row(
-    series: dict[str, Series], step: int, row: Mapping[str, object], only: Collection[str] | None
-) -> None:
+def _add_row(series: dict[str, Series], step: int, row: Mapping[str, object], only: str | None) -> None:
     for name, logged in flat(row):
-        if only is not None and name not in only:
+        if only is not None and name != only:
             continue
         value = number(logged)
         if value is not None:
