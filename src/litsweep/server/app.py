@@ -19,7 +19,7 @@ from litsweep.server.auth import RequireKey
 from litsweep.server.backend import Backend
 from litsweep.server.chunk_queue import ChunkQueue
 from litsweep.server.dashboard import pages
-from litsweep.server.dashboard.state import DashboardState
+from litsweep.server.dashboard.curves import CurveCache
 from litsweep.server.errors import RequestError, UnavailableError
 from litsweep.server.graphql import endpoint
 from litsweep.server.housekeeping import Housekeeper
@@ -94,7 +94,7 @@ def create_app(settings: Settings) -> Starlette:
     app.state.backend = backend
     app.state.chunk_queue = ChunkQueue(backend)
     app.state.end = log_end
-    app.state.dashboard = DashboardState()
+    app.state.curves = CurveCache()
     return app
 
 

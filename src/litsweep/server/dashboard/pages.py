@@ -16,7 +16,6 @@ from litsweep.server.dashboard import login, rendering
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import page
 from litsweep.server.dashboard.run_view import history_view, log_view, run_view, system_view
-from litsweep.server.dashboard.state import state_of
 from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.files import link
 from litsweep.server.store import files, projects, runs, sweeps
@@ -60,7 +59,7 @@ def _of(
 
 
 def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
-    return sweep_view(connection, sweep, state_of(request).curves)
+    return sweep_view(connection, sweep, request.app.state.curves)
 
 
 def _log_data(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
