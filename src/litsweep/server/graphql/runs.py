@@ -1,7 +1,7 @@
 """GraphQL: runs, how they start and change, and their fields."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -65,12 +65,17 @@ def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
 
     The line count in the answer is the number of the next history line that the client sends.
     """
+    config = None if input.get("config") is None else json_object(input["config"], "config")
     with info.context.write() as connection:
         if input.get("id"):
             known, inserted = _existing(connection, input["id"]), False
         else:
             known, inserted = _start(connection, info.context, input)
-        runs.change(connection, known.id, **_edits(known, input))
+            if config is not None and (point := _fork_point(known.name, plain_config(config))):
+                branches.fork(connection, known, point)
+                # The client of a fork does not know what the fork inherits.
+                config = json.loads(_required(connection, known.id).config) | config
+        runs.change(connection, known.id, **_edits(input, config))
         bucket = _required(connection, known.id)
         if not input.get("id"):
             bucket = replace(bucket, history_lines=_first_line(connection, bucket))
@@ -105,8 +110,6 @@ def _start(connection: Connection, context: Context, input: Input) -> tuple[RunR
         sweep_states.begin(connection, sweep_id)
     if input.get("state") != RunState.PENDING:  # another client starts a pending run later
         run_states.start(connection, known)
-    if point := _fork_point(name, input):
-        branches.fork(connection, known, point)
     return _required(connection, known.id), inserted
 
 
@@ -116,16 +119,15 @@ def _required(connection: Connection, run_id: int) -> RunRecord:
     return run
 
 
-def _fork_point(name: str, input: Input) -> BranchPoint | None:
-    """Return the branch point in the config of the input, if it is on another run."""
-    point = branches.branch_point(plain_config(json_object(input.get("config") or "{}", "config")))
+def _fork_point(name: str, config: Mapping[str, Any]) -> BranchPoint | None:
+    """Return the branch point in the config of a run, if it is on another run."""
+    point = branches.branch_point(config)
     return None if point is None or point.run == name else point
 
 
 def _first_line(connection: Connection, run: RunRecord) -> int:
     """Return the number of the first history line that a new client logs. A resumed client ignores it."""
-    point = branches.branch_point(run.config_values)
-    if point is not None and point.run != run.name:
+    if point := _fork_point(run.name, run.config_values):
         return lines.count_to_step(connection, run.id, int(max(-1, min(point.step, run.last_step))))
     starts_over = HISTORY in run.stale_streams.split(",") and not ownership.is_shared(run)
     return 0 if starts_over else run.history_lines
@@ -137,15 +139,12 @@ def _sweep_id(connection: Connection, home: Project, name: str | None, run_name:
     return None if sweep is None or run_name == sweeps.controller_run_name(sweep) else sweep.id
 
 
-def _edits(known: RunRecord, input: Input) -> dict[str, Any]:
+def _edits(input: Input, config: Mapping[str, Any] | None) -> dict[str, Any]:
     edits = {column: input[key] for column, key in EDITABLE.items() if input.get(key) is not None}
     if input.get("tags") is not None:
         edits["tags"] = dumps(input["tags"])
-    if input.get("config") is not None:
-        config = json_object(input["config"], "config")
-        # The client of a fork does not know what the fork inherits.
-        is_fork = not input.get("id") and _fork_point(known.name, input) is not None
-        edits["config"] = dumps({**json.loads(known.config), **config} if is_fork else config)
+    if config is not None:
+        edits["config"] = dumps(config)
     if input.get("summary_metrics") is not None:
         # A missing key was deleted.
         edits["summary"] = dumps(json_object(input["summary_metrics"], "summaryMetrics"))
