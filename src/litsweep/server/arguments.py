@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from litsweep.server.errors import RequestError
-from litsweep.sweep.values import is_deeper, show
+from litsweep.sweep.values import check_depth, show
 
 MAX_DEPTH = 100
 """The largest depth of a JSON value. All recursive functions of the server can handle it."""
@@ -24,12 +24,12 @@ def json_value(text: object, name: str) -> Any:
         raise RequestError(f"{name}: must be JSON in a string, got {show(text)}")
     try:
         value = json.loads(text)
+        if text.count("{") + text.count("[") > MAX_DEPTH:
+            check_depth(value, MAX_DEPTH)
     except RecursionError:
         raise RequestError(f"{name}: is nested more than {MAX_DEPTH} deep") from None
     except ValueError as error:
         raise RequestError(f"{name}: is not JSON ({error}), got {show(text)}") from None
-    if text.count("{") + text.count("[") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
-        raise RequestError(f"{name}: is nested more than {MAX_DEPTH} deep")
     return value
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from litsweep.errors import count
 from litsweep.server.arguments import MAX_DEPTH
 from litsweep.server.errors import RequestError
-from litsweep.sweep.values import is_deeper
+from litsweep.sweep.values import check_depth
 
 LARGEST_BODY = 64 << 20
 """Bytes of a body, sent or unpacked. The stock client sends about 10 MB at most, before escapes."""
@@ -30,12 +30,12 @@ def read_json(text: bytes | str, most_values: int = MOST_VALUES) -> Any:
     brackets = check_count(text, most_values)
     try:
         value = json.loads(text)
+        if brackets > MAX_DEPTH:
+            check_depth(value, MAX_DEPTH)
     except RecursionError:
-        raise _too_deep() from None
+        raise BodyError(f"not JSON: nested deeper than {count(MAX_DEPTH, 'level')}") from None
     except ValueError as error:  # UnicodeDecodeError too
         raise BodyError(f"not JSON: {error}") from None
-    if brackets > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
-        raise _too_deep()
     return value
 
 
@@ -56,10 +56,6 @@ def check_count(text: bytes | str, most_values: int = MOST_VALUES) -> int:
             f"more than {MOST_VALUES // 2} JSON lists and objects; send them in smaller requests", 413
         )
     return brackets
-
-
-def _too_deep() -> BodyError:
-    return BodyError(f"not JSON: nested deeper than {count(MAX_DEPTH, 'level')}")
 
 
 def unpacked(body: bytes, encoding: str | None) -> bytes:

@@ -58,15 +58,15 @@ def is_monotonic(values: tuple[object, ...]) -> bool:
     return is_one_way and len(numbers) == len(values) > 1
 
 
-def is_deeper(value: object, most: int) -> bool:
-    """Return True if a JSON value has objects or lists nested more than `most` deep."""
+def check_depth(value: object, most: int) -> None:
+    """Raise RecursionError if a JSON value has objects or lists nested more than `most` deep."""
     level = [value]
     for _ in range(most + 1):
         containers = [item for item in level if isinstance(item, dict | list)]
         level = [inner for item in containers for inner in _items(item)]
         if not containers:
-            return False
-    return True
+            return
+    raise RecursionError
 
 
 def _items(container: dict[str, object] | list[object]) -> Iterable[object]:

@@ -11,7 +11,7 @@ from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
 from litsweep.errors import ConfigError, Fault
-from litsweep.sweep.values import is_deeper
+from litsweep.sweep.values import check_depth
 
 MOST_DEPTH = 100
 MOST_VALUES = 250_000
@@ -47,8 +47,7 @@ def _read_json(text: str) -> object:
         content = json.loads(text, object_pairs_hook=_mapping, parse_constant=_refuse)
     except ValueError as error:
         raise _NotJSONError from error
-    if is_deeper(content, MOST_DEPTH):
-        raise RecursionError
+    check_depth(content, MOST_DEPTH)
     return content
 
 
@@ -107,9 +106,7 @@ def _checked(events: Iterator[yaml.Event], what: str) -> Iterator[yaml.Event]:
     """Yield the events. Raise ConfigError if the document is too deep or too large, aliases included."""
     sizes: dict[str | None, int] = {}  # by anchor
     total = 0
-    opened: list[
-        tuple[str | None, int]
-    ] = []  # anchors of the open collections, each with the total before it
+    opened: list[tuple[str | None, int]] = []  # of each open collection, the anchor and the total before it
     for event in events:
         match event:
             case yaml.AliasEvent():
