@@ -211,7 +211,7 @@ class LiveSweep:
         if self._prior_runs is None:
             return
         found = runs.of_project(connection, self._project_id)
-        for run in run_filters.select(found, self._prior_runs):
+        for run in run_filters.select(found, run_filters.parse(self._prior_runs)):
             if run.sweep_id != self.id and RETRIED_AS not in run.summary_values:
                 history = self._rows(connection, run, 0)
                 parameters, outcome = self._parameters(run), _outcome(self._status(run))

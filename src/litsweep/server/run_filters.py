@@ -51,20 +51,17 @@ def _parsed(content: object) -> RunFilter:
     return RunFilter(wanted, sum(sizes), test)
 
 
-def select(
-    found: Sequence[RunRecord], filters: str | RunFilter | None, order: str | None = None
-) -> list[RunRecord]:
-    """Return the runs that meet `filters` (JSON), in `order` (`+` ascending, `-` descending).
+def select(found: Sequence[RunRecord], wanted: RunFilter, order: str | None = None) -> list[RunRecord]:
+    """Return the runs that match a filter, in `order` (`+` ascending, `-` descending).
 
     In both directions numbers come first, and runs without the key last. Of several aggregates of a metric
     (`define_metric`), the smallest counts in ascending order, and the largest in descending order.
     """
-    wanted = filters if isinstance(filters, RunFilter) else parse(filters)
     kept = [run for run in found if wanted.matches(run)]
     return sort(kept, order) if order else kept
 
 
-def without_runs(found: Sequence[RunRecord], filters: str | None) -> list[Filter]:
+def without_runs(found: Sequence[RunRecord], filters: str) -> list[Filter]:
     """Return the alternatives in `filters` (the parts of its `$or`, or the whole) that no run meets."""
     wanted = parse(filters).content
     parts = [_parsed(part) for part in wanted.get("$or", [wanted])]
