@@ -1,6 +1,6 @@
 """Data of the page of all projects and of the page of one project."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from typing import Any
 
@@ -34,21 +34,23 @@ def projects_view(connection: Connection) -> dict[str, Any]:
 
 def project_view(connection: Connection, project: Project) -> dict[str, Any]:
     """Return the sweeps of a project and its newest runs."""
-    found = list(runs.of_project(connection, project.id))
+    found = runs.of_project(connection, project.id)
+    by_sweep: dict[int | None, list[RunRecord]] = defaultdict(list)
+    for run in found:
+        by_sweep[run.sweep_id].append(run)
     shown = found[::-1][:MAX_RUNS]
     numbers = [summary_numbers(run) for run in shown]
     metrics = by_interest(_most_common(numbers))
     return {
-        "sweeps": [_sweep_row(sweep, found) for sweep in sweeps.of_project(connection, project.id)],
+        "sweeps": [_sweep_row(each, by_sweep[each.id]) for each in sweeps.of_project(connection, project.id)],
         "metrics": metrics,
         "runs": [_run_row(run, own, metrics) for run, own in zip(shown, numbers, strict=True)],
         "total": len(found),
     }
 
 
-def _sweep_row(sweep: SweepRecord, found: list[RunRecord]) -> dict[str, Any]:
+def _sweep_row(sweep: SweepRecord, own: list[RunRecord]) -> dict[str, Any]:
     config = parsed(sweep.config)
-    own = [run for run in found if run.sweep_id == sweep.id]
     return {
         "name": sweep.name,
         "title": sweep.display_name or sweep.name,
