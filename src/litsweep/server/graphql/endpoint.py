@@ -111,8 +111,10 @@ def _cause_status(error: GraphQLError) -> int:
     if fault := storage_fault(error.original_error):
         return fault.status
     match error.original_error:
+        case NotFoundError():
+            return 404
         case None | LitsweepError() | GraphQLError() | RecursionError():
-            return 404 if isinstance(error.original_error, NotFoundError) else 400
+            return 400
         case IntegrityError():
             return 409
         case TimeoutError():
