@@ -19,7 +19,7 @@ from litsweep.server.artifacts.tables import (
 )
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Info
-from litsweep.server.graphql.files import File, checked_names, file_page, page_size
+from litsweep.server.graphql.files import File, checked_names, file_page, file_page_size
 from litsweep.server.graphql.resolvers import Listing, by_id, constant, page, paged, whole
 from litsweep.server.store import projects, runs
 from litsweep.server.store.projects import Project
@@ -170,7 +170,7 @@ def _files(
     first: int | None = None,
     after: str | None = None,
 ) -> dict[str, Any]:
-    size = page_size(first)
+    size = file_page_size(first)
     found = info.context.read(contents.page, parent.id, checked_names(names), after, size + 1)
     return file_page([_file(record) for record in found], size, parent.file_count)
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from ariadne import ObjectType
 from sqlalchemy import Connection
 
-from litsweep.server.arguments import LONGEST_NAME, checked_count, file_path, row_id
+from litsweep.server.arguments import LONGEST_NAME, file_path, row_id
 from litsweep.server.blobs import BlobStore
 from litsweep.server.errors import NotFoundError, RequestError
 from litsweep.server.files import collect_garbage, link, media_type
 from litsweep.server.graphql.context import Context, Info
-from litsweep.server.graphql.resolvers import Input, Mutations, Payload, by_id, constant
+from litsweep.server.graphql.resolvers import Input, Mutations, Payload, by_id, constant, page_size
 from litsweep.server.store import files, runs
 from litsweep.server.store.runs import RunRecord
 
@@ -55,10 +55,9 @@ def file_page(files: Sequence[File], first: int, total: int) -> Payload:
     }
 
 
-def page_size(first: int | None) -> int:
+def file_page_size(first: int | None) -> int:
     """Return the maximum number of files of a page."""
-    size = checked_count(first, "first")
-    return min(50 if size is None else size, MAX_FILES)
+    return min(page_size(first), MAX_FILES)
 
 
 def checked_names(names: Sequence[str] | None) -> tuple[str, ...]:
@@ -105,7 +104,7 @@ def _files(
     first: int | None = None,
     after: str | None = None,
 ) -> Payload:
-    size = page_size(first)
+    size = file_page_size(first)
     names = checked_names(names)
     if pattern is not None and (len(pattern) > LONGEST_NAME or pattern.endswith("\\")):
         raise RequestError(f"pattern: at most {LONGEST_NAME} characters, and no \\ at the end")

@@ -28,13 +28,18 @@ class Listing(TypedDict, total=False):
     after: str | None
 
 
+def page_size(first: int | None) -> int:
+    """Return the maximum number of items of a page, by default 50."""
+    size = checked_count(first, "first")
+    return 50 if size is None else size
+
+
 def page(
     items: Sequence[object], first: int | None = None, after: str | None = None, **_: object
 ) -> dict[str, Any]:
     """Return the `first` items (default 50) after the cursor `after`. Cursors count the items from 1."""
     start = whole_number(after, "after", LARGEST_ID) if after else 0
-    size = checked_count(first, "first")
-    stop = min(len(items), start + (50 if size is None else size))
+    stop = min(len(items), start + page_size(first))
     return {
         "total_count": len(items),
         "edges": lambda _: [{"cursor": str(n + 1), "node": items[n]} for n in range(start, stop)],
