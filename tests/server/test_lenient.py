@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from litsweep.server.graphql.limits import Budget
 from litsweep.server.graphql.schema import build_schema
 from tests.server.conftest import GraphQL
 
@@ -39,7 +40,7 @@ def test_a_gap_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     schema = build_schema()
     with caplog.at_level(logging.WARNING):
         for query in ("{ weather }", "{ weather }", "query Other { weather }"):
-            schema.execute(query, {}, None, None)
+            schema.execute(query, {}, None, None, Budget())
     assert [record.getMessage() for record in caplog.records] == [
         "a client asked for Query.weather, which this server does not know"
     ]

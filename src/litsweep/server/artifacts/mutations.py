@@ -1,4 +1,4 @@
-"""GraphQL: changes of artifacts and collections.
+"""GraphQL: changes of artifacts and their aliases.
 
 To log an artifact, a client creates it, declares the manifest and the files, uploads them and commits.
 """
@@ -201,15 +201,14 @@ def _is_md5(digest: str) -> bool:
 
 @mutation.field("commitArtifact")
 def _commit(_: object, info: Info, *, input: Input) -> Payload:
-    artifact_id, blobs = private_id(input["artifact_id"]), info.context.backend.blobs
-    info.context.read(_existing, input["artifact_id"])
-    manifest, is_joined = info.context.read(contents.read_manifest, blobs, artifact_id)
+    artifact, blobs = info.context.read(_existing, input["artifact_id"]), info.context.backend.blobs
+    manifest, is_joined = info.context.read(contents.read_manifest, blobs, artifact.id)
     entries = contents.entries(manifest)
     with info.context.write() as connection:
-        versions.commit(connection, artifact_id, entries)
+        versions.commit(connection, artifact.id, entries)
         if is_joined:
-            contents.store_manifest(connection, blobs, artifact_id, manifest)
-        return {"artifact": versions.get(connection, artifact_id)}
+            contents.store_manifest(connection, blobs, artifact.id, manifest)
+        return {"artifact": versions.get(connection, artifact.id)}
 
 
 @mutation.change("useArtifact")

@@ -103,16 +103,16 @@ class SampleSpec:
 def _spec(text: str) -> SampleSpec | None:
     """Return the spec in a JSON text, or None for an empty one, which asks for nothing."""
     given = json_object(text, "specs")
+    if not given:
+        return None
     keys = given.get("keys") or []
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise RequestError(f"specs: keys must be a list of names, got {show(keys)}")
-    samples, last = _step(given, "samples") or DEFAULT_SAMPLES, _step(given, "maxStep")
-    return (
-        SampleSpec(list(dict.fromkeys(keys)), samples, _step(given, "minStep") or 0, last) if given else None
-    )
+    samples, last = _integer(given, "samples") or DEFAULT_SAMPLES, _integer(given, "maxStep")
+    return SampleSpec(list(dict.fromkeys(keys)), samples, _integer(given, "minStep") or 0, last)
 
 
-def _step(given: Mapping[str, Any], key: str) -> int | None:
+def _integer(given: Mapping[str, Any], key: str) -> int | None:
     value = given.get(key)
     if value is not None and not (is_number(value) and abs(value) <= LARGEST_STEP):
         raise RequestError(f"specs: {key} must be an integer, got {show(value)}")

@@ -41,7 +41,7 @@ class LenientSchema:
         variables: Mapping[str, Any],
         operation: str | None,
         context: object,
-        budget: Budget | None = None,
+        budget: Budget,
     ) -> gql.ExecutionResult:
         """Execute one operation of `query` within the budget.
 
@@ -52,7 +52,7 @@ class LenientSchema:
         document = self._adapted(query)
         known = self._known_variables(document, variables)
         try:
-            return execute_within(budget or Budget(), self._schema, document, context, known, operation)
+            return execute_within(budget, self._schema, document, context, known, operation)
         except ExceededError as error:
             raise RequestError(str(error)) from None
 
