@@ -275,7 +275,9 @@ class Generator:
             inner = self._random.choice(type_.types)
             return f"{{ ... on {inner.name} {self._selection(inner, depth - 1)} }}"
         names = [
-            name for name in type_.fields if depth > 0 or gql.is_leaf_type(_named(type_.fields[name].type))
+            name
+            for name in type_.fields
+            if depth > 0 or gql.is_leaf_type(gql.get_named_type(type_.fields[name].type))
         ]
         chosen = self._random.sample(names, min(len(names), most)) or ["__typename"]
         return "{ " + " ".join(self._field(name, type_, depth) for name in chosen) + " }"
@@ -290,7 +292,7 @@ class Generator:
             if self._is_given(argument)
         ]
         arguments = f"({', '.join(given)})" if given else ""
-        inner = _named(field.type)
+        inner = gql.get_named_type(field.type)
         selection = "" if gql.is_leaf_type(inner) else self._selection(inner, depth - 1)
         return f"a{self._random.randrange(1000)}: {name}{arguments} {selection}"
 
@@ -316,10 +318,6 @@ class Generator:
         return _literal(
             self._random.choice(VALID) if self._random.random() < 0.7 else str(self._mutator.value())
         )
-
-
-def _named(type_: Any) -> Any:
-    return gql.get_named_type(type_)
 
 
 def _literal(value: Any) -> str:

@@ -129,19 +129,13 @@ def record(folder: Path) -> list[list[str]]:
         env = client_environment(server, folder)
         (folder / "train.py").write_text(TRAIN)
         sweep = create_sweep(SWEEP, env, folder)
-        for command in (
-            ["agent", "--count", "1", sweep],
-            ["sweep", "--pause", sweep],
-            ["sweep", "--resume", sweep],
-        ):
-            print(wandb(*command, env=env, folder=folder).stderr[-500:], file=sys.stderr)
-        for part in (SCRIPT.replace("SWEEP", sweep.rpartition("/")[2]),):
-            print(python(part, env, folder).stderr[-2000:], file=sys.stderr)
-        wandb("sweep", "--stop", sweep, env=env, folder=folder)
         name = sweep.rpartition("/")[2]
-        log = (
-            (server.data_dir / "requests").read_text().replace(name, "SWEEP").replace(str(folder), "/folder")
-        )
+        for command in (["agent", "--count", "1"], ["sweep", "--pause"], ["sweep", "--resume"]):
+            print(wandb(*command, sweep, env=env, folder=folder).stderr[-500:], file=sys.stderr)
+        print(python(SCRIPT.replace("SWEEP", name), env, folder).stderr[-2000:], file=sys.stderr)
+        wandb("sweep", "--stop", sweep, env=env, folder=folder)
+        log = (server.data_dir / "requests").read_text()
+        log = log.replace(name, "SWEEP").replace(str(folder), "/folder")
         return [json.loads(line) for line in log.splitlines()]
     finally:
         server.stop()
