@@ -8,7 +8,6 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.events import BestValue
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import objective_value
-from litsweep.sweep.values import is_finite
 
 
 class BestEnded:
@@ -39,9 +38,8 @@ class BestEnded:
     def _add(self, connection: Connection, run: RunRecord | None) -> None:
         if run is None or run.is_alive or run.is_broken:
             return
-        series: dict[str, Series] = {}
-        curves.extend(connection, run.id, series, only=self._metric.name)
-        values = [value for curve in series.values() for value in curve.values if is_finite(value)]
-        value = objective_value(values, run.summary_values, self._metric)
+        curve, name = Series(), self._metric.name
+        curves.extend(connection, run.id, {name: curve}, only=name)
+        value = objective_value(curve.finite, run.summary_values, self._metric)
         if value is not None and (self.best is None or self._metric.is_better(value, self.best.value)):
-            self.best = BestValue(self._metric.name, value, run.name)
+            self.best = BestValue(name, value, run.name)

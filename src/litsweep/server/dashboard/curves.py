@@ -51,11 +51,6 @@ class CurveCache:
         self._points += len(entry.curve.values) - before
 
 
-def finite(curve: Series) -> list[float]:
-    """Return the finite values."""
-    return [value for value in curve.values if math.isfinite(value)]
-
-
 def points(curve: Series, limit: int) -> list[list[Any]]:
     """Return `[steps, values]`, thinned to about `limit` points. NaN and the infinities become None.
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
-from litsweep.server.dashboard.curves import CurveCache, finite
+from litsweep.server.dashboard.curves import CurveCache
 from litsweep.server.store import runs
 from litsweep.server.store.curves import Series
 from litsweep.server.store.runs import RunRecord
@@ -92,7 +92,7 @@ class SweepResults:
 def _run_result(connection: Connection, run: RunRecord, config: SweepConfig, cache: CurveCache) -> RunResult:
     parameters = json.loads(run.parameters) if run.parameters else config.flatten(run.config_values)
     curves = [cache.get(connection, run, metric.name) for metric in config.metrics]
-    values, summary = [finite(curve) for curve in curves], run.summary_values
+    values, summary = [curve.finite for curve in curves], run.summary_values
     pairs = zip(values, config.metrics, strict=True)
     bests = [objective_value(own, summary, metric) for own, metric in pairs]
     last = last_value(values[0], summary, config.metrics[0].name) if config.metrics else None

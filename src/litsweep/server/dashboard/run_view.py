@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from litsweep.server.artifacts import versions
 from litsweep.server.dashboard import rows
-from litsweep.server.dashboard.curves import finite, points, rounded
+from litsweep.server.dashboard.curves import points, rounded
 from litsweep.server.files import media_type
 from litsweep.server.store import curves, files, lines, sweeps
 from litsweep.server.store.curves import Series
@@ -124,7 +124,7 @@ def history_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
 def _summary(
     curve: Series, summary: Summary, name: str, metric: Metric | None, last: float | None
 ) -> dict[str, float | None]:
-    values = [*finite(curve), *(summary_values(summary, name) if metric else ())]
+    values = [*curve.finite, *(summary_values(summary, name) if metric else ())]
     if last is None:
         last = curve.values[-1] if curve.values else last_value([], summary, name)
     return {

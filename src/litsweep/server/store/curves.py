@@ -1,6 +1,7 @@
 """The values of a run's metrics over its steps, read from its history lines."""
 
 import json
+import math
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,11 @@ class Series:
 
     steps: "array[int]" = field(default_factory=lambda: array("q"))
     values: "array[float]" = field(default_factory=lambda: array("d"))
+
+    @property
+    def finite(self) -> list[float]:
+        """The finite values."""
+        return [value for value in self.values if math.isfinite(value)]
 
 
 def extend(
