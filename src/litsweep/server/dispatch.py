@@ -182,7 +182,7 @@ def _end_unnamed(beat: _Heartbeat) -> None:
     for run in beat.alive:
         if run.name in beat.named:
             continue
-        if run.state in (RunState.RUNNING, RunState.PREEMPTING):
+        if run.state.is_running:
             if beat.backend.liveness.run_silence(run.id) <= LOST_AFTER:
                 continue
             run_states.lose(beat.write(), run)

@@ -46,7 +46,6 @@ from litsweep.sweep.contract import FAILURE, INTERRUPTED_CODES, STOP_REASON, Fai
 from litsweep.sweep.reason import Reason
 
 _WAITING = (RunState.PENDING, RunState.PREEMPTED)
-_RUNNING = (RunState.RUNNING, RunState.PREEMPTING)
 
 
 def create(connection: Connection, project_id: int, name: str, values: Mapping[str, Any]) -> RunRecord:
@@ -79,7 +78,7 @@ def give_up(connection: Connection, run: RunRecord) -> None:
 
 def start(connection: Connection, run: RunRecord) -> None:
     """Note that the client starts or resumes the run."""
-    if run.state in _RUNNING:
+    if run.state.is_running:
         runs.set_heartbeat(connection, [run.id], clock.now())
     else:
         stale = () if run.started_at is None else (HISTORY, EVENTS, LOG)
@@ -160,7 +159,7 @@ def _failure(run: RunRecord, state: RunState) -> Failure | None:
 
 def lose(connection: Connection, run: RunRecord) -> None:
     """End a running run that stopped without reporting an exit code."""
-    if run.state not in _RUNNING:
+    if not run.state.is_running:
         return
     failure = run.failure
     if run.state is RunState.PREEMPTING:

@@ -45,7 +45,7 @@ def may_be_returned(connection: Connection, sweep_id: int) -> bool:
 
 def running(connection: Connection) -> Sequence[tuple[int, bool]]:
     """Return the ids of the running runs, each with whether its agent has exited or is gone."""
-    states = (RunState.RUNNING, RunState.PREEMPTING)
+    states = [state for state in RunState if state.is_running]
     query = select(_runs.c.id, func.coalesce(agents.c.exited, AgentState.WORKING)).select_from(
         _runs.outerjoin(agents, _runs.c.agent_id == agents.c.id)
     )
