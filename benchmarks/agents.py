@@ -1,6 +1,6 @@
 """Many agents that start together: seconds until each has a run, and then the time of a heartbeat.
 
-    python benchmarks/agents.py [--agents 1000] [--seconds 30] [--database-url URL]
+    python benchmarks/agents.py [--agents 1000] [--seconds 40] [--database-url URL]
 
 The server is a process with an empty database. The agents are in `--processes` other processes. Each agent
 has one HTTP connection over loopback. It registers itself and sends heartbeats as `wandb agent` does: every
