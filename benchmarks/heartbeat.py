@@ -9,26 +9,20 @@ with a run, and from the moment when the server answers the health check.
 """
 
 import argparse
-import base64
-import http.client
 import json
 import os
 import random
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from measured_server import MeasuredServer
 from rich.console import Console
 from rich.table import Table
-from server_load import CREATE_AGENT, HEARTBEAT, UPSERT_RUN
 
 from litsweep.server.backend import Backend
 from litsweep.server.settings import Settings
@@ -36,14 +30,10 @@ from litsweep.server.store import lines, projects, runs, sweeps
 from litsweep.server.sweep_states import create, set_state
 from litsweep.server.wire_json import dumps
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.server.operations import CREATE_AGENT, HEARTBEAT, UPSERT_RUN
+
 ROWS = 3
-SERVE = """
-import sys
-from pathlib import Path
-from litsweep.server.serve import serve
-from litsweep.server.settings import Settings
-serve(Settings(Path(sys.argv[1]), database_url=sys.argv[2] or None), lambda info: print(info.url, flush=True))
-"""
 
 
 def config(method: str, n: int) -> dict[str, Any]:
@@ -96,27 +86,6 @@ def fill(settings: Settings, method: str, n: int) -> str:
     return name.name
 
 
-class Client:
-    """One keep-alive connection to the server."""
-
-    def __init__(self, url: str, key: str) -> None:
-        self._connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
-        token = base64.b64encode(f"api:{key}".encode()).decode()
-        self._headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
-
-    def post(self, path: str, body: object) -> Any:
-        """Return the answer. The server must accept the request."""
-        self._connection.request("POST", path, json.dumps(body), self._headers)
-        response = self._connection.getresponse()
-        answer = json.loads(response.read())
-        assert response.status == 200 and "errors" not in answer, answer
-        return answer
-
-    def graphql(self, query: str, **variables: object) -> Any:
-        """Return the data of an operation."""
-        return self.post("/graphql", {"query": query, "variables": variables})["data"]
-
-
 def finished() -> dict[str, object]:
     """Return the only file stream request of a run that logs `ROWS` rows and finishes."""
     rows = [json.dumps({"_step": step, "loss": random.random()}) for step in range(ROWS)]
@@ -125,57 +94,18 @@ def finished() -> dict[str, object]:
     return {"files": files, "complete": True, "exitcode": 0}
 
 
-@dataclass
-class Server:
-    """A server process on a data folder."""
-
-    folder: str
-    database_url: str
-    started_at: float = 0.0
-
-    def start(self) -> None:
-        self.started_at = time.perf_counter()
-        command = [sys.executable, "-c", SERVE, self.folder, self.database_url]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.url = self.process.stdout.readline().strip()
-        urllib.request.urlopen(self.url + "/healthz").close()
-        self.ready_at = time.perf_counter()
-
-    def client(self) -> Client:
-        """Return a new connection. The server closes one that is idle."""
-        return Client(self.url, (Path(self.folder) / "api_key").read_text().strip())
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def memory(self) -> tuple[float, float]:
-        """Return the resident memory of the server and of its worker, in MB."""
-        children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        workers = [pid for path in children for pid in path.read_text().split()]
-        return _memory(self.process.pid), sum(_memory(int(pid)) for pid in workers)
-
-
-def _memory(pid: int) -> float:
-    (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "VmRSS" in line)
-    return int(line.split()[1]) / 1000
-
-
 class Agent:
     """An agent of a sweep without processes."""
 
-    def __init__(self, server: Server, sweep: str) -> None:
+    def __init__(self, server: MeasuredServer, sweep: str) -> None:
         self._server, self._sweep = server, sweep
-        made: Any = server.client().graphql(CREATE_AGENT, sweep=sweep)
-        self._id = made["createAgent"]["agent"]["id"]
+        self._id = server.graphql(CREATE_AGENT, sweep=sweep)["createAgent"]["agent"]["id"]
 
     def ask(self) -> tuple[float, str]:
         """Send heartbeats until there is a run. Return the milliseconds of the last one, and the run."""
-        client = self._server.client()
         while True:
             begun = time.perf_counter()
-            answer: Any = client.graphql(HEARTBEAT, id=self._id, runState="{}")
+            answer = self._server.graphql(HEARTBEAT, id=self._id, runState="{}")
             took = 1000 * (time.perf_counter() - begun)
             commands = json.loads(answer["agentHeartbeat"]["commands"])
             if commands:
@@ -183,17 +113,17 @@ class Agent:
             time.sleep(0.05)
 
     def work(self, run: str) -> None:
-        client = self._server.client()
-        client.graphql(UPSERT_RUN, name=run, sweep=self._sweep)
-        client.post(f"/files/local/p/{run}/file_stream", finished())
+        self._server.graphql(UPSERT_RUN, name=run, sweep=self._sweep, project="p", entity="local")
+        self._server.post(f"/files/local/p/{run}/file_stream", finished())
 
 
 def measure(method: str, n: int, heartbeats: int, pause: float, database_url: str) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
-        sweep = fill(Settings(Path(folder), database_url=database_url or None), method, n)
-        server = Server(folder, database_url)
+        data_dir = Path(folder) / "data"
+        sweep = fill(Settings(data_dir, database_url=database_url or None), method, n)
+        server = MeasuredServer(data_dir, database_url)
         server.start()
-        at_start = server.memory()[0]
+        at_start = server.memory()
         agent = Agent(server, sweep)
         agent.work(agent.ask()[1])
         times = []
@@ -203,14 +133,16 @@ def measure(method: str, n: int, heartbeats: int, pause: float, database_url: st
             times.append(took)
             agent.work(run)
         time.sleep(pause)
-        memory = server.memory()
+        memory = server.memory(), server.worker_memory()
         server.kill()
+        started_at = time.perf_counter()
         server.start()
+        ready_at = time.perf_counter()
         Agent(server, sweep).ask()
         answered = time.perf_counter()
         server.kill()
     p99 = statistics.quantiles(times, n=100)[-1]
-    restart = f"{answered - server.started_at:.2f} ({answered - server.ready_at:.2f})"
+    restart = f"{answered - started_at:.2f} ({answered - ready_at:.2f})"
     shown = (statistics.median(times), p99, max(times), at_start, *memory)
     return [method, str(n), str(len(times)), *(f"{value:.1f}" for value in shown), restart]
 

@@ -1,4 +1,4 @@
-"""Cheap clients for `server_load.py`: streaming runs and agents that send requests at a given rate.
+"""Cheap clients for the benchmarks of the server: runs and agents that send requests at a given rate.
 
 The clients share two cores with the server, so they speak HTTP over plain asyncio. Each run and each agent
 has a connection of its own. It sends its next request when the one before it is answered, as the stock client
@@ -28,11 +28,14 @@ class HttpConnection(asyncio.Protocol):
         self._answer: asyncio.Future[bytes] | None = None
         self._received = b""
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._received = b""
+
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, end, body = self._received.partition(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0] or 0)
-        if not end or len(body) < length or self._answer is None:
+        if not end or len(body) < length or self._answer is None or self._answer.done():
             return
         if head[9:12] == b"200":
             self._answer.set_result(body)
@@ -48,14 +51,20 @@ class HttpConnection(asyncio.Protocol):
     async def post(self, path: str, body: bytes) -> bytes:
         """Return the body of the answer. Raise RuntimeError unless it is HTTP 200."""
         request = f"POST {path} {self._head}{len(body)}\r\nContent-Type: application/json\r\n\r\n".encode()
+        is_reused = self._is_open()
         try:
             return await self._send(request + body)
-        except ConnectionError:  # an idle connection that the server closed just now
-            return await self._send(request + body)
+        except ConnectionError:
+            if not is_reused:
+                raise
+            return await self._send(request + body)  # the server closed the idle connection just now
+
+    def _is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
 
     async def _send(self, request: bytes) -> bytes:
         loop = asyncio.get_running_loop()
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or not self._is_open():
             self._transport, _ = await loop.create_connection(lambda: self, self._host, self._port)
         self._answer = loop.create_future()
         self._transport.write(request)

@@ -16,47 +16,31 @@ import asyncio
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from load_clients import HttpConnection, Sender, Sent, chunk, send
+from measured_server import MeasuredServer
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import create_engine, text
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.server import postgres
+from tests.server.operations import CREATE_AGENT, HEARTBEAT, UPSERT_RUN, UPSERT_SWEEP
 
-SERVE = """
-import sys
-from pathlib import Path
-from litsweep.server.serve import serve
-from litsweep.server.settings import Settings
-serve(Settings(Path(sys.argv[1]), database_url=sys.argv[2] or None), lambda info: print(info.url, flush=True))
-"""
 SWEEP = """
 method: random
 run_cap: {cap}
 metric: {{name: loss, goal: minimize}}
 parameters: {{lr: {{min: 0.0, max: 1.0}}}}
 """
-UPSERT_SWEEP = """mutation UpsertSweep($config: String) {
-  upsertSweep(input: {config: $config, projectName: "p", entityName: "local"}) { sweep { name } } }"""
-CREATE_AGENT = """mutation CreateAgent($sweep: String!) {
-  createAgent(input: {host: "h", sweep: $sweep}) { agent { id } } }"""
-HEARTBEAT = """mutation Heartbeat($id: ID!, $runState: JSONString) {
-  agentHeartbeat(input: {id: $id, metrics: "{}", runState: $runState}) { agent { id } commands } }"""
-UPSERT_RUN = """mutation UpsertBucket($name: String, $sweep: String) {
-  upsertBucket(input: {name: $name, modelName: "p", entityName: "local", sweep: $sweep, config: "{}"}) {
-    bucket { id name } inserted } }"""
 RUNS = """query Runs { project(name: "p", entityName: "local") { runCount runs(first: 50) {
     edges { node { id name state config summaryMetrics historyKeys } cursor } } } }"""
 
@@ -65,31 +49,16 @@ SOAK_PACE = 1300 / 600
 """Runs per second of the soak."""
 
 
-@dataclass
-class Server:
-    """A running server, and the URL of its database."""
-
-    url: str
-    key: str
-    pid: int
-    database: str
-
-    def memory(self) -> float:
-        """Return the resident memory in MB."""
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-    def cpu_seconds(self) -> float:
-        """Return the processor time that the server has used, without PostgreSQL's own."""
-        user, system = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+class Server(MeasuredServer):
+    """A server whose stored rows can be counted."""
 
     def rows(self) -> dict[str, int]:
         """Return the number of stored history lines of each run, checked to be 0, 1, 2 and so on."""
         query = (
             "SELECT runs.name, count(*), max(line) FROM stream_lines JOIN runs ON runs.id = run_id GROUP BY 1"
         )
-        engine = create_engine(self.database)
+        address = self.database_url.replace("postgresql:", "postgresql+psycopg:")
+        engine = create_engine(address or f"sqlite:///{self.data_dir}/litsweep.db")
         with engine.connect() as connection:
             found = connection.execute(text(query)).all()
         engine.dispose()
@@ -104,15 +73,10 @@ def serving(name: str) -> Iterator[Server]:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         programs = postgres.programs() if name == "postgresql" else None
         address = stack.enter_context(postgres.running(programs)) if programs else ""
-        command = [sys.executable, "-c", SERVE, folder, address]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        stack.enter_context(process)
-        stack.callback(process.terminate)
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        key = (Path(folder) / "api_key").read_text().strip()
-        database = address.replace("postgresql:", "postgresql+psycopg:") or f"sqlite:///{folder}/litsweep.db"
-        yield Server(url, key, process.pid, database)
+        server = Server(Path(folder) / "data", address)
+        stack.callback(server.stop)
+        server.start()
+        yield server
 
 
 class Load:
@@ -151,7 +115,7 @@ class Load:
 
     async def _run(self, name: str, rows: int) -> Sender:
         connection = HttpConnection(self._server.url, self._server.key)
-        await connection.graphql(UPSERT_RUN, name=name)
+        await connection.graphql(UPSERT_RUN, name=name, project="p", entity="local")
         self._sent[name] = 0
 
         def request(n: int) -> tuple[str, bytes]:
@@ -204,7 +168,7 @@ async def _start_run(connection: HttpConnection, sweep: str) -> tuple[str, str]:
         commands = json.loads(answer["agentHeartbeat"]["commands"])
         await asyncio.sleep(0 if commands else 0.1)
     run = commands[0]["run_id"]
-    await connection.graphql(UPSERT_RUN, name=run, sweep=sweep)
+    await connection.graphql(UPSERT_RUN, name=run, sweep=sweep, project="p", entity="local")
     return agent, run
 
 

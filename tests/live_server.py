@@ -31,7 +31,7 @@ class LiveServer:
     def __init__(self, data_dir: Path, database_url: str = "", runner: Sequence[str] = ()) -> None:
         self.data_dir = data_dir
         self.runner = runner
-        self._database_url = database_url
+        self.database_url = database_url
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data_dir.with_name("server.log")
@@ -42,6 +42,11 @@ class LiveServer:
         return (self.data_dir / "api_key").read_text().strip()
 
     @property
+    def authorization(self) -> str:
+        """The value of the header with the key, as the client sends it."""
+        return "Basic " + base64.b64encode(f"api:{self.key}".encode()).decode()
+
+    @property
     def pid(self) -> int:
         """The process id of the running server."""
         assert self._process is not None
@@ -49,19 +54,9 @@ class LiveServer:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *self.runner,
-                    sys.executable,
-                    "-c",
-                    SERVE,
-                    str(self.data_dir),
-                    str(self.port),
-                    self._database_url,
-                ],
-                stdout=log,
-                stderr=log,
-            )
+            arguments = [str(self.data_dir), str(self.port), self.database_url]
+            command = [*self.runner, sys.executable, "-c", SERVE, *arguments]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
         _wait_for(self.url + "/healthz", self._process, self.log)
 
     def kill(self) -> None:
@@ -83,7 +78,7 @@ class LiveServer:
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         request = urllib.request.Request(self.url + path, json.dumps(body).encode())
-        request.add_header("Authorization", "Basic " + base64.b64encode(f"api:{self.key}".encode()).decode())
+        request.add_header("Authorization", self.authorization)
         with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)
 

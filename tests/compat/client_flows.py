@@ -171,13 +171,6 @@ def function() -> None:
     assert [run.state for run in runs] == ["finished"] * 2
 
 
-SWEEP = {
-    "method": "grid",
-    "metric": {"name": "loss", "goal": "minimize"},
-    "parameters": {"a": {"values": [1, 2]}},
-}
-
-
 def api() -> None:
     """Read runs with filters and orders, histories, sweeps and projects."""
     for value in (1, 2, 3):

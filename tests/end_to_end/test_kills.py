@@ -5,8 +5,9 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,62 +38,33 @@ RESULT = """query ($sweep: String!) { project(name: "p", entityName: "local") { 
     state runs(first: 100) { edges { node { name state summaryMetrics history } } } } } }"""
 
 Kill = Callable[[random.Random], None]
-
-
-@contextmanager
-def killed_server(server: LiveServer) -> Iterator[Kill]:
-    """Start the server. Yield a function that kills it, waits a moment and starts it again."""
-
-    def kill(chance: random.Random) -> None:
-        server.kill()
-        time.sleep(chance.uniform(0, 2))
-        server.start()
-
-    server.start()
-    try:
-        yield kill
-    finally:
-        server.stop()
-
-
-@contextmanager
-def killed_database(server: LiveServer, database: postgres.Postgres) -> Iterator[Kill]:
-    """Start the server. Yield a function that kills it, the database, or both, and starts them again."""
-
-    def kill(chance: random.Random) -> None:
-        which = chance.choice(["server", "database", "both"])
-        if which != "database":
-            server.kill()
-        if which != "server":
-            database.kill()
-        time.sleep(chance.uniform(0, 2))
-        if which != "server":
-            database.start()
-        if which != "database":
-            server.start()
-
-    server.start()
-    try:
-        yield kill
-    finally:
-        server.stop()
+Processes = Sequence[LiveServer | postgres.Postgres]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def server_and_kill(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[LiveServer, Kill]]:
-    """A running server, and a function that kills it or its database and starts them again."""
-    if request.param == "sqlite":
-        server = LiveServer(tmp_path / "server")
-        with killed_server(server) as kill:
-            yield server, kill
-        return
-    programs = postgres.programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.started(programs) as database:
-        server = LiveServer(tmp_path / "server", database.url)
-        with killed_database(server, database) as kill:
-            yield server, kill
+    """A running server, and a function that kills it, its database, or both, and starts them again."""
+    with ExitStack() as stack:
+        database = None
+        if request.param == "postgresql":
+            if (programs := postgres.programs()) is None:
+                pytest.skip("PostgreSQL is not installed")
+            database = stack.enter_context(postgres.started(programs))
+        server = LiveServer(tmp_path / "server", database.url if database else "")
+        server.start()
+        stack.callback(server.stop)
+        groups: list[Processes] = [[server], [database], [server, database]] if database else [[server]]
+        yield server, partial(kill_some, groups)
+
+
+def kill_some(groups: Sequence[Processes], chance: random.Random) -> None:
+    """Kill the processes of one of the groups, wait a moment and start them again."""
+    killed = chance.choice(groups)
+    for process in killed:
+        process.kill()
+    time.sleep(chance.uniform(0, 2))
+    for process in reversed(killed):
+        process.start()
 
 
 @pytest.mark.slow

@@ -6,16 +6,16 @@ import time
 from urllib.parse import urlsplit
 
 import yaml
-from benchmarks.agents import HEARTBEAT, Server, measure
+from benchmarks.agents import measure
 
 from tests.live_server import LiveServer
-from tests.server.operations import CREATE_AGENT, UPSERT_SWEEP
+from tests.server.operations import CREATE_AGENT, HEARTBEAT, UPSERT_SWEEP
 from tests.server.test_dispatch import GRID
 
 
 def test_sixty_agents_that_start_together(module_server: LiveServer) -> None:
     """`benchmarks/agents.py` measures 1,000 and 2,000."""
-    result = measure(Server(module_server.url, module_server.key), 60, seconds=8.0, processes=1, first=0.0)
+    result = measure(module_server, 60, seconds=8.0, processes=1, first=0.0)
     assert result.seconds is not None and result.runs == 60, result
     assert result.failed == result.repeated == 0 and len(result.heartbeats) > 50, result
     assert result.quantile(50) < 0.2, result
@@ -27,8 +27,10 @@ def test_a_command_that_nobody_waited_for_is_sent_again(module_server: LiveServe
     agent = module_server.graphql(CREATE_AGENT, sweep=sweep)["createAgent"]["agent"]["id"]
     body = json.dumps({"query": HEARTBEAT, "variables": {"id": agent, "runState": "{}"}})
     address = urlsplit(module_server.url)
-    headers = Server(module_server.url, module_server.key).headers | {"Content-Length": str(len(body))}
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = (
+        f"Authorization: {module_server.authorization}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n"
+    )
     with socket.create_connection((address.hostname, address.port)) as connection:
         connection.sendall(f"POST /graphql HTTP/1.1\r\nHost: here\r\n{head}\r\n{body}".encode())
     states: list[str] = []

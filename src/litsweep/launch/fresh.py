@@ -34,10 +34,12 @@ _REMOVES_FILES = {"tempfile", "shutil", "os", "posix", "pathlib"}
 
 
 def fork() -> int:
-    """Fork. Return the child's pid, or 0 in the child, which must call `detach_from_parent`.
+    """Flush the output and fork. Return the child's pid, or 0 in the child.
 
-    A signal for the child waits until then. This process's handlers would discard it.
+    The child must call `detach_from_parent`. A signal for it waits until then. This process's handlers would
+    discard it.
     """
+    flush()
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     pid = -1
     try:

@@ -1,4 +1,7 @@
-"""Failed runs: their failure goes into the summary, and lost ones return to the sweep."""
+"""Failed runs: their failure goes into the summary, and lost ones return to the sweep under the same id.
+
+The launcher does this itself. `litsweep retry` (cli/retry.py) starts new runs instead, at a user's request.
+"""
 
 import logging
 import signal

@@ -14,7 +14,7 @@ import yaml
 from litsweep.launch import process
 from litsweep.launch.command import Invocation, invocation
 from litsweep.launch.failure import TAIL_BYTES, RunEnd, classify, host_memory_kills, last_lines, output_from
-from litsweep.launch.fresh import detach_from_parent, flush, fork
+from litsweep.launch.fresh import detach_from_parent, fork
 from litsweep.launch.outage import repeat_until_answered
 from litsweep.launch.protocol import AgentApi, Command
 from litsweep.launch.variables import kill_delay
@@ -154,7 +154,6 @@ class Runner:
 
     def _exec(self, how: Invocation, environ: Mapping[str, str]) -> int:
         """Start a new process that dies with this one. No other thread runs here, so a fork is safe."""
-        flush()
         if pid := fork():
             return pid
         try:

@@ -160,9 +160,9 @@ class StockAgent:
             self._link.send(event="started", run=self._run_id)
 
     def _report_end(self, run_id: str, text: bytes, exit_code: int) -> None:
-        if exit_code < 0 and not (_RUN_ENDED.search(text) or self._is_terminated):
-            self._abort(-exit_code, None)  # the run may still live; the supervisor kills it
         if not _RUN_ENDED.search(text):
+            if exit_code < 0 and not self._is_terminated:
+                self._abort(-exit_code, None)  # the run may still live; the supervisor kills it
             self._wait_for_program()
         self._ended.add(run_id)
         state = self._final_state(run_id)

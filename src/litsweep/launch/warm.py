@@ -24,7 +24,6 @@ from litsweep.launch.fresh import (
     descriptors,
     detach_from_parent,
     exit_process,
-    flush,
     fork,
     main_module,
     reset_process,
@@ -155,7 +154,6 @@ class WarmParent:
 
         The child leads a session of its own and dies with this process.
         """
-        flush()
         if (pid := fork()) == 0:
             self._run_child(script, environ)
         return pid
