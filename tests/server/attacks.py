@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from litsweep.server.serve import server_info
+from litsweep.server.server_info import server_info
 from tests.live_server import LiveServer
 
 ANSWER_SECONDS = 2.0

@@ -12,7 +12,8 @@ import pytest
 
 from litsweep.cli import main
 from litsweep.errors import LitsweepError
-from litsweep.server.serve import ServerInfo, serve, server_info
+from litsweep.server.serve import serve
+from litsweep.server.server_info import ServerInfo, server_info
 from litsweep.server.settings import Settings
 from tests.live_server import LiveServer
 from tests.server.operations import UPSERT_RUN

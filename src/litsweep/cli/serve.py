@@ -14,7 +14,7 @@ from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_port, show_othe
 from litsweep.errors import LitsweepError
 
 if TYPE_CHECKING:
-    from litsweep.server.serve import ServerInfo
+    from litsweep.server.server_info import ServerInfo
     from litsweep.server.settings import Settings
 
 

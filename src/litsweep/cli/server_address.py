@@ -12,6 +12,7 @@ from litsweep.errors import LitsweepError
 from litsweep.launch.directory import full_path
 from litsweep.launch.protocol import credentials
 from litsweep.launch.variables import Http, check_key, check_values, client_settings
+from litsweep.server.server_info import server_info
 
 ANSWER_TIMEOUT_SECONDS = 10.0
 
@@ -44,7 +45,6 @@ class ServerAddress:
 def running_server(data_dir: Path) -> ServerAddress | None:
     """Return the server that runs on `data_dir`, or None."""
     from litsweep.server.auth import api_key
-    from litsweep.server.serve import server_info
 
     info = server_info(data_dir)
     if info is None:

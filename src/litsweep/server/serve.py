@@ -30,8 +30,7 @@ from litsweep.server.connections import (
 )
 from litsweep.server.host_names import HostNames
 from litsweep.server.port_holder import port_holder
-from litsweep.server.server_info import ServerInfo as ServerInfo
-from litsweep.server.server_info import server_info as server_info
+from litsweep.server.server_info import ServerInfo, server_info
 from litsweep.server.settings import Settings
 
 _BACKLOG = 1024
