@@ -22,6 +22,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from litsweep.errors import LitsweepError
+from litsweep.server.data_dir import API_KEY
 from litsweep.server.limits import refusal
 
 SESSION_SECONDS = 30 * 24 * 3600
@@ -34,7 +35,7 @@ def api_key(data_dir: Path) -> str:
 
     Raises LitsweepError if the stored key is shorter than the client accepts.
     """
-    path = data_dir / "api_key"
+    path = data_dir / API_KEY
     if not path.exists():
         _write_private(path, secrets.token_hex(_KEY_LENGTH // 2))
     key = path.read_text(errors="replace").strip()

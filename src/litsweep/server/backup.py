@@ -21,10 +21,9 @@ from litsweep.errors import LitsweepError
 from litsweep.server import sqlite_file
 from litsweep.server.auth import api_key
 from litsweep.server.blobs import BlobStore
+from litsweep.server.data_dir import API_KEY, BLOBS, DATABASE, database_kind
 from litsweep.server.settings import Settings
-from litsweep.server.sqlite_file import DATABASE, DATABASE_KIND
 
-API_KEY = "api_key"
 MD5 = "LITSWEEP.md5"
 """The name of the tar header with a file's MD5 in base64."""
 POSTGRES = """\
@@ -80,10 +79,7 @@ def _write(source: Path, data_dir: Path, target: Path) -> Backup:
 
 def _source(data_dir: Path) -> Path:
     """Return the SQLite database of a data folder. Raise LitsweepError if it has none."""
-    marker = data_dir / DATABASE_KIND
-    kind, _, path = (
-        marker.read_text(errors="replace").strip().partition(" ") if marker.exists() else ("",) * 3
-    )
+    kind, _, path = (database_kind(data_dir) or "").partition(" ")
     if kind == "postgresql":
         raise LitsweepError(POSTGRES.format(data_dir=data_dir))
     database = Path(path) if path else data_dir / DATABASE
@@ -145,7 +141,7 @@ def _add_blob(tar: tarfile.TarFile, store: Path, key: str) -> tuple[int, str] | 
     except FileNotFoundError:
         return None
     with content:
-        return _add(tar, f"blobs/{name}", content)
+        return _add(tar, f"{BLOBS}/{name}", content)
 
 
 def _add(tar: tarfile.TarFile, name: str, content: io.BufferedReader | io.BytesIO) -> tuple[int, str]:

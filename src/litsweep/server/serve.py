@@ -6,14 +6,12 @@ import json
 import os
 import signal
 import socket
-import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
 import uvicorn
-from filelock import FileLock, Timeout
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
@@ -28,18 +26,13 @@ from litsweep.server.connections import (
     Reaper,
     raise_file_limit,
 )
+from litsweep.server.data_dir import data_lock, locked, make_data_dir, private_files, usable
 from litsweep.server.host_names import HostNames
 from litsweep.server.port_holder import port_holder
-from litsweep.server.server_info import ServerInfo, server_info
+from litsweep.server.server_info import ServerInfo
 from litsweep.server.settings import Settings
 
 _BACKLOG = 1024
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_DATABASE = "litsweep.db"
-_PRIVATE_FILES = (
-    *(f"{_DATABASE}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")),
-    *("api_key", "lock", "users", "server.json", "server.log", "server.log.1"),
-)
 
 
 def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = None) -> None:
@@ -52,9 +45,9 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
     make_data_dir(settings.data_dir)
     GuardedConnection.max_connections = max(RESERVED_FILES, raise_file_limit() - RESERVED_FILES)
     with (
-        _private_files(),
+        private_files(),
         log.logging_to(settings.log),
-        _data_lock(settings.data_dir),
+        data_lock(settings.data_dir),
         _database_lock(settings),
         listening(settings) as listener,
     ):
@@ -145,84 +138,16 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def make_data_dir(path: Path) -> None:
-    """Create the data folder. Let only the owner read it. Raise LitsweepError if it is not writable."""
-    with _usable(path):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (path / "lock").touch()
-        make_private(path)
-
-
-@contextmanager
-def _usable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        fix = "free some space on its disk" if full else "name a folder that you can write to"
-        raise LitsweepError(f"--data-dir {path}: cannot be used ({error.strerror}); {fix}") from None
-
-
-@contextmanager
-def _private_files() -> Iterator[None]:
-    before = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
-def make_private(data_dir: Path) -> None:
-    """Let only the owner read the data, also in a folder that existed before.
-
-    A folder that is shared by its nature, such as /tmp, stays as it is: only the files in it become private.
-    """
-    folder = data_dir.stat()
-    if folder.st_uid == os.geteuid() and not folder.st_mode & stat.S_ISVTX:
-        data_dir.chmod(0o700)
-    for name in _PRIVATE_FILES:
-        with suppress(FileNotFoundError, PermissionError):
-            (data_dir / name).chmod(0o600)
-    blobs = data_dir / "blobs"
-    if blobs.is_dir() and blobs.stat().st_mode & _OTHERS:
-        for path in blobs.rglob("*"):
-            if not path.is_symlink():
-                path.chmod(0o700 if path.is_dir() else 0o600)
-        blobs.chmod(0o700)  # at last, because it says that the others are done
-
-
-@contextmanager
-def _data_lock(data_dir: Path) -> Iterator[None]:
-    """Lock the folder, because two servers on the same data would dispatch the same runs."""
-    try:
-        held = FileLock(data_dir / "lock", blocking=False).acquire()
-    except Timeout:
-        running = server_info(data_dir)
-        where = f" at {running.url} (process {running.pid})" if running else ""
-        raise LitsweepError(
-            f"{data_dir} is in use by a server{where}: use that one, stop it, or give another --data-dir"
-        ) from None
-    with held:
-        yield
-
-
-@contextmanager
-def _database_lock(settings: Settings) -> Iterator[None]:
+def _database_lock(settings: Settings) -> AbstractContextManager[object]:
     """Lock a SQLite database outside the data folder, for the same reason. PostgreSQL has `DatabaseLock`."""
     path = settings.sqlite_file
     if path is None or path.parent == settings.data_dir or not path.parent.is_dir():
-        yield
-        return
+        return nullcontext()
+    lock = Path(f"{path}.lock")
     try:
-        held = FileLock(f"{path}.lock", blocking=False).acquire()
-    except Timeout:
-        raise LitsweepError(
-            f"--database-url: {path} is in use by another litsweep server: use that one"
-        ) from None
+        return locked(lock, f"--database-url: {path} is in use by another litsweep server: use that one")
     except OSError as error:
-        raise LitsweepError(f"--database-url: {path}.lock cannot be used ({error.strerror})") from None
-    with held:
-        yield
+        raise LitsweepError(f"--database-url: {lock} cannot be used ({error.strerror})") from None
 
 
 @contextmanager
@@ -265,7 +190,7 @@ def _refusal(settings: Settings, error: OSError) -> LitsweepError:
 def _announced(data_dir: Path, info: ServerInfo) -> Iterator[None]:
     path = data_dir / "server.json"
     temporary = path.with_suffix(".new")
-    with _usable(data_dir):
+    with usable(data_dir):
         temporary.write_text(json.dumps(asdict(info)) + "\n")
         temporary.rename(path)
     try:
