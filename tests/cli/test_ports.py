@@ -15,7 +15,7 @@ from litsweep.cli.options import show_other_port
 from litsweep.cli.server_address import running_server
 from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError
-from litsweep.server.serve import listening
+from litsweep.server.listener import listening
 from litsweep.server.settings import Settings
 from tests.live_server import LiveServer
 

@@ -21,7 +21,9 @@ from litsweep.cli.options import show_other_port
 from litsweep.cli.server_address import ServerAddress, running_server
 from litsweep.errors import LitsweepError
 from litsweep.server.data_dir import make_data_dir
+from litsweep.server.listener import listening
 from litsweep.server.server_info import server_info
+from litsweep.server.settings import Settings
 
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 10.0
@@ -108,9 +110,6 @@ def start_server(data_dir: Path, port: int | None, users: TextIO) -> ServerAddre
 
 def _check_port(data_dir: Path, port: int) -> None:
     """Raise LitsweepError for a taken port: the server itself would report it only in its log."""
-    from litsweep.server.serve import listening
-    from litsweep.server.settings import Settings
-
     with listening(Settings(data_dir, port=port)):
         pass
 

@@ -1,6 +1,5 @@
 """The server process, one for each data folder."""
 
-import errno
 import gc
 import json
 import os
@@ -28,11 +27,9 @@ from litsweep.server.connections import (
 )
 from litsweep.server.data_dir import data_lock, locked, make_data_dir, private_files, usable
 from litsweep.server.host_names import HostNames
-from litsweep.server.port_holder import port_holder
+from litsweep.server.listener import BACKLOG, listening
 from litsweep.server.server_info import ServerInfo
 from litsweep.server.settings import Settings
-
-_BACKLOG = 1024
 
 
 def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = None) -> None:
@@ -113,7 +110,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for listener in sockets or ():
-            listener.listen(_BACKLOG)  # uvicorn's own backlog also is the number that asyncio accepts at once
+            listener.listen(BACKLOG)  # uvicorn's own backlog also is the number that asyncio accepts at once
         _freeze_long_lived_objects()
         if self._on_ready is not None and not self.should_exit:
             self._on_ready(self._info)
@@ -148,42 +145,6 @@ def _database_lock(settings: Settings) -> AbstractContextManager[object]:
         return locked(lock, f"--database-url: {path} is in use by another litsweep server: use that one")
     except OSError as error:
         raise LitsweepError(f"--database-url: {lock} cannot be used ({error.strerror})") from None
-
-
-@contextmanager
-def listening(settings: Settings) -> Iterator[socket.socket]:
-    """Open a socket on the host and port of the settings. Raise LitsweepError if the port is taken."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # asyncio disables Nagle's algorithm (40 ms for each answer) only if the socket names TCP.
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            _bind(listener, settings)
-            listener.listen(_BACKLOG)
-        except OSError as error:
-            raise _refusal(settings, error) from None
-        yield listener
-
-
-def _bind(listener: socket.socket, settings: Settings) -> None:
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        if settings.is_port_fixed or error.errno != errno.EADDRINUSE:
-            raise
-        listener.bind((settings.host, 0))
-
-
-def _refusal(settings: Settings, error: OSError) -> LitsweepError:
-    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return LitsweepError(
-            f"--host {settings.host}: is not an address of this machine; use 127.0.0.1 or 0.0.0.0"
-        )
-    holder = f" (by {port_holder(settings.port)})" if error.errno == errno.EADDRINUSE else ""
-    return LitsweepError(
-        f"--port {settings.port}: cannot listen on {settings.host} port {settings.port}: "
-        f"{error.strerror}{holder}; use another port, or --port 0 for a free one"
-    )
 
 
 @contextmanager
