@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from litsweep.errors import LitsweepError
 from litsweep.server.data_dir import API_KEY
 from litsweep.server.limits import refusal
+from litsweep.server.synced_files import new_private_file, sync_folder
 
 SESSION_SECONDS = 30 * 24 * 3600
 LINK_SECONDS = 24 * 3600
@@ -49,17 +50,10 @@ def _write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, and sync it and its folder to the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(descriptor)
+    with new_private_file(temporary) as file:
+        file.write(f"{text}\n".encode())
     temporary.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ after the snapshot, so the copy of the database gets the size and the MD5 of eac
 """
 
 import base64
-import contextlib
 import hashlib
 import io
 import os
@@ -15,7 +14,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from litsweep.errors import LitsweepError
 from litsweep.server import sqlite_file
@@ -23,6 +21,7 @@ from litsweep.server.auth import api_key
 from litsweep.server.blobs import BlobStore
 from litsweep.server.data_dir import API_KEY, BLOBS, DATABASE, database_kind
 from litsweep.server.settings import Settings
+from litsweep.server.synced_files import new_private_file, sync_folder
 
 MD5 = "LITSWEEP.md5"
 """The name of the tar header with a file's MD5 in base64."""
@@ -64,13 +63,13 @@ def _write(source: Path, data_dir: Path, target: Path) -> Backup:
     partial, database = (target.with_name(target.name + end) for end in (".partial", ".partial.db"))
     try:
         sqlite_file.copy(source, database)
-        with _private(partial) as file, tarfile.open(fileobj=file, mode="w") as tar:
+        with new_private_file(partial) as file, tarfile.open(fileobj=file, mode="w") as tar:
             made = _add_blobs(tar, data_dir, database, source)
             _add(tar, API_KEY, io.BytesIO(f"{api_key(data_dir)}\n".encode()))
             with database.open("rb") as content:
                 _add(tar, DATABASE, content)
         partial.replace(target)
-        _sync(target.absolute().parent)
+        sync_folder(target.absolute().parent)
     finally:
         partial.unlink(missing_ok=True)
         database.unlink(missing_ok=True)
@@ -97,16 +96,6 @@ def _check_target(target: Path) -> None:
         raise LitsweepError(f"{target} is a folder: name the file for the backup")
     if target.exists() and not (target.is_file() and tarfile.is_tarfile(target)):
         raise LitsweepError(f"{target} exists and is not a backup: name another file")
-
-
-@contextlib.contextmanager
-def _private(path: Path) -> Iterator[BinaryIO]:
-    """Open a new file that only its owner can read. Sync it to the disk after the block."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _add_blobs(tar: tarfile.TarFile, data_dir: Path, database: Path, source: Path) -> Backup:
@@ -163,11 +152,3 @@ def _names(database: sqlite3.Connection, key: str) -> Iterator[str]:
         "SELECT 'artifact ' || artifact_id || ' (manifest)' FROM artifact_manifests WHERE blob = ?",
     ):
         yield from (name for (name,) in database.execute(query, (key,)))
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,6 +16,7 @@ from typing import BinaryIO
 from anyio import to_thread
 
 from litsweep.errors import LitsweepError
+from litsweep.server.synced_files import sync_file, sync_folder
 
 WRITE_SIZE = 1 << 20
 LARGEST_READ = 256 << 20
@@ -164,12 +165,7 @@ def _base64(digest: "hashlib._Hash") -> str:
 
 def _publish(file: BinaryIO, partial: Path, target: Path) -> None:
     """Sync the content, rename it into place and sync the folder, so that every blob is complete."""
-    file.flush()
-    os.fsync(file.fileno())
+    sync_file(file)
     target.parent.mkdir(exist_ok=True)
     partial.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(target.parent)
