@@ -4,7 +4,6 @@ The database is copied first, as one snapshot, and added to the tar last. A run 
 after the snapshot, so the copy of the database gets the size and the MD5 of each blob in the tar.
 """
 
-import base64
 import hashlib
 import io
 import os
@@ -18,7 +17,7 @@ from pathlib import Path
 from litsweep.errors import LitsweepError
 from litsweep.server import sqlite_file
 from litsweep.server.auth import api_key
-from litsweep.server.blobs import BlobStore
+from litsweep.server.blobs import BlobStore, in_base64, location
 from litsweep.server.data_dir import API_KEY, BLOBS, DATABASE, database_kind
 from litsweep.server.settings import Settings
 from litsweep.server.synced_files import new_private_file, sync_folder
@@ -124,21 +123,20 @@ def _add_blobs(tar: tarfile.TarFile, data_dir: Path, database: Path, source: Pat
 
 def _add_blob(tar: tarfile.TarFile, store: Path, key: str) -> tuple[int, str] | None:
     """Add a blob. Return its size and its MD5 in base64, or None if its file is missing."""
-    name = f"{key[:2]}/{key}"
     try:
-        content = (store / name).open("rb")
+        content = (store / location(key)).open("rb")
     except FileNotFoundError:
         return None
     with content:
-        return _add(tar, f"{BLOBS}/{name}", content)
+        return _add(tar, f"{BLOBS}/{location(key)}", content)
 
 
 def _add(tar: tarfile.TarFile, name: str, content: io.BufferedReader | io.BytesIO) -> tuple[int, str]:
     """Add a file to the tar, with its MD5 in its header. Return its size, and the MD5 in base64."""
-    digest = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).digest()
+    digest = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False))
     member = tarfile.TarInfo(name)
     member.size, member.mode, member.mtime = content.seek(0, os.SEEK_END), 0o600, time.time()
-    member.pax_headers = {MD5: base64.b64encode(digest).decode()}
+    member.pax_headers = {MD5: in_base64(digest)}
     content.seek(0)
     tar.addfile(member, content)
     return member.size, member.pax_headers[MD5]

@@ -1,6 +1,5 @@
 """Restoring a backup into a data folder that holds no data."""
 
-import base64
 import contextlib
 import hashlib
 import os
@@ -16,7 +15,7 @@ from pathlib import Path
 from litsweep.errors import LitsweepError
 from litsweep.server import sqlite_file
 from litsweep.server.backup import MD5
-from litsweep.server.blobs import WRITE_SIZE
+from litsweep.server.blobs import WRITE_SIZE, in_base64, location
 from litsweep.server.data_dir import API_KEY, BLOBS, DATABASE, LOCK, locked
 from litsweep.server.store.migrations import VERSION
 
@@ -97,7 +96,7 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> str:
         while chunk := content.read(WRITE_SIZE):
             digest.update(chunk)
             file.write(chunk)
-    md5 = base64.b64encode(digest.digest()).decode()
+    md5 = in_base64(digest)
     if member.pax_headers.get(MD5) != md5:
         raise tarfile.ReadError(f"{member.name} is damaged")
     return md5
@@ -123,8 +122,8 @@ def _verify(source: Path, folder: Path, md5s: dict[str, str]) -> None:
             f"{VERSION}: use the newer litsweep that wrote it"
         )
     for key, size, md5 in stored:
-        path = folder / BLOBS / key[:2] / key
-        if md5s.get(f"{BLOBS}/{key[:2]}/{key}") != md5 or path.stat().st_size != size:
+        name = f"{BLOBS}/{location(key)}"
+        if md5s.get(name) != md5 or (folder / name).stat().st_size != size:
             raise LitsweepError(f"{source}: the blob {key} is missing or damaged: use another backup")
 
 
