@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, select
 from litsweep.server import sweep_states
 from litsweep.server.artifacts import versions
 from litsweep.server.backend import Backend
-from litsweep.server.files import collect_garbage
+from litsweep.server.garbage import delete_unused_blobs
 from litsweep.server.store import projects, sweeps
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import runs
@@ -67,5 +67,5 @@ def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def _free(backend: Backend) -> None:
-    collect_garbage(backend)
+    delete_unused_blobs(backend)
     backend.database.shrink()
