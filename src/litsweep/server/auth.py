@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from litsweep.errors import LitsweepError
 from litsweep.server.data_dir import API_KEY
-from litsweep.server.limits import refusal
+from litsweep.server.refusals import refusal
 from litsweep.server.synced_files import new_private_file, sync_folder
 
 SESSION_SECONDS = 30 * 24 * 3600

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from litsweep.server.errors import UnavailableError
-from litsweep.server.limits import refusal
+from litsweep.server.refusals import refusal
 
 logger = logging.getLogger(__name__)
 
