@@ -3,24 +3,26 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from litsweep.errors import LitsweepError
-from litsweep.server.server_info import server_info
 
 API_KEY = "api_key"
 BLOBS = "blobs"
 DATABASE = "litsweep.db"
 LOCK = "lock"
+SERVER_INFO = "server.json"
 _DATABASE_KIND = "database"
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""The errors of a full disk or quota."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _PRIVATE_FILES = (
     *(f"{DATABASE}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")),
-    *(API_KEY, LOCK, "users", "server.json", "server.log", "server.log.1"),
+    *(API_KEY, LOCK, "users", SERVER_INFO, "server.log", "server.log.1"),
 )
 
 
@@ -52,8 +54,8 @@ def usable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        fix = "free some space on its disk" if full else "name a folder that you can write to"
+        is_full = error.errno in DISK_FULL
+        fix = "free some space on its disk" if is_full else "name a folder that you can write to"
         raise LitsweepError(f"--data-dir {path}: cannot be used ({error.strerror}); {fix}") from None
 
 
@@ -86,17 +88,9 @@ def _make_private(data_dir: Path) -> None:
         blobs.chmod(0o700)  # at last, because it says that the others are done
 
 
-def data_lock(data_dir: Path) -> AbstractContextManager[object]:
-    """Lock the folder for the block, because two servers on the same data would dispatch the same runs."""
-    running = server_info(data_dir)
-    where = f" at {running.url} (process {running.pid})" if running else ""
-    fix = "use that one, stop it, or give another --data-dir"
-    return locked(data_dir / LOCK, f"{data_dir} is in use by a server{where}: {fix}")
-
-
-def locked(path: Path, refusal: str) -> AbstractContextManager[object]:
+def locked(path: Path, refusal: Callable[[], str]) -> AbstractContextManager[object]:
     """Lock a file for the block. Raise LitsweepError with `refusal` if another process holds the lock."""
     try:
         return FileLock(path, blocking=False).acquire()
     except Timeout:
-        raise LitsweepError(refusal) from None
+        raise LitsweepError(refusal()) from None

@@ -50,7 +50,7 @@ def _reserved(data_dir: Path) -> Iterator[None]:
     refusal = f"{data_dir} is in use by a server: stop it, or restore into another --data-dir"
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with locked(data_dir / LOCK, refusal):
+        with locked(data_dir / LOCK, lambda: refusal):
             _check_empty(data_dir)
             yield
     except OSError as error:

@@ -1,13 +1,11 @@
 """The server process, one for each data folder."""
 
 import gc
-import json
 import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict
 from pathlib import Path
 
 import uvicorn
@@ -25,10 +23,10 @@ from litsweep.server.connections import (
     Reaper,
     raise_file_limit,
 )
-from litsweep.server.data_dir import data_lock, locked, make_data_dir, private_files, usable
+from litsweep.server.data_dir import LOCK, locked, make_data_dir, private_files
 from litsweep.server.host_names import HostNames
 from litsweep.server.listener import BACKLOG, listening
-from litsweep.server.server_info import ServerInfo
+from litsweep.server.server_info import ServerInfo, announced, server_info
 from litsweep.server.settings import Settings
 
 
@@ -44,14 +42,14 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
     with (
         private_files(),
         log.logging_to(settings.log),
-        data_lock(settings.data_dir),
+        _data_lock(settings.data_dir),
         _database_lock(settings),
         listening(settings) as listener,
     ):
         info = ServerInfo(_url(settings.host, listener.getsockname()[1]), os.getpid())
         app = create_app(settings)
         named = HostNames(app, (settings.host, *settings.allowed_hosts))
-        with _announced(settings.data_dir, info):
+        with announced(settings.data_dir, info):
             server = _Server(_config(named), info, on_ready, app.state.backend.searches.stop)
             app.state.end = server.end
             server.run(sockets=[listener])
@@ -135,29 +133,28 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
+def _data_lock(data_dir: Path) -> AbstractContextManager[object]:
+    """Lock the folder for the block, because two servers on the same data would dispatch the same runs."""
+    return locked(data_dir / LOCK, lambda: _in_use(data_dir))
+
+
+def _in_use(data_dir: Path) -> str:
+    running = server_info(data_dir)
+    where = f" at {running.url} (process {running.pid})" if running else ""
+    return f"{data_dir} is in use by a server{where}: use that one, stop it, or give another --data-dir"
+
+
 def _database_lock(settings: Settings) -> AbstractContextManager[object]:
     """Lock a SQLite database outside the data folder, for the same reason. PostgreSQL has `DatabaseLock`."""
     path = settings.sqlite_file
     if path is None or path.parent == settings.data_dir or not path.parent.is_dir():
         return nullcontext()
     lock = Path(f"{path}.lock")
+    refusal = f"--database-url: {path} is in use by another litsweep server: use that one"
     try:
-        return locked(lock, f"--database-url: {path} is in use by another litsweep server: use that one")
+        return locked(lock, lambda: refusal)
     except OSError as error:
         raise LitsweepError(f"--database-url: {lock} cannot be used ({error.strerror})") from None
-
-
-@contextmanager
-def _announced(data_dir: Path, info: ServerInfo) -> Iterator[None]:
-    path = data_dir / "server.json"
-    temporary = path.with_suffix(".new")
-    with usable(data_dir):
-        temporary.write_text(json.dumps(asdict(info)) + "\n")
-        temporary.rename(path)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _url(host: str, port: int) -> str:
