@@ -49,7 +49,8 @@ class Backend:
         if has_content:
             _require_same_database(settings, kind)
         database.create_tables(may_be_new=not has_content)
-        database_kind_file(settings.data_dir).write_text(kind + "\n")
+        if database_kind(settings.data_dir) != kind:
+            database_kind_file(settings.data_dir).write_text(kind + "\n")
         keyring = Keyring(api_key(settings.data_dir))
         return cls(settings, database, blobs, keyring, SpentTokens(database), Searches(database), Liveness())
 
