@@ -15,7 +15,8 @@ from litsweep.cli.options import show_other_port
 from litsweep.cli.server_address import running_server
 from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError
-from litsweep.server.serve import listening
+from litsweep.server.listener import listening
+from litsweep.server.port_holder import port_holder
 from litsweep.server.settings import Settings
 from tests.live_server import LiveServer
 
@@ -61,6 +62,15 @@ def test_the_default_port_gives_way_with_a_word(
         show_other_port(None, f"http://127.0.0.1:{port}")
         show_other_port(used, f"http://127.0.0.1:{used}")
     assert capsys.readouterr().err == ""
+
+
+def test_the_holder_of_a_port_is_found_behind_files_that_close_during_the_search() -> None:
+    """The listing of a process's open files is such a file. It takes the lowest free number."""
+    lower = [os.open(os.devnull, os.O_RDONLY) for _ in range(10)]
+    with taken_port() as port:
+        for file in lower:
+            os.close(file)
+        assert port_holder(port).startswith(f"process {os.getpid()} (")
 
 
 def test_a_data_folder_has_one_server(server: LiveServer) -> None:

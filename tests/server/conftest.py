@@ -11,11 +11,11 @@ import pytest
 from litsweep.server import clock as server_clock
 from litsweep.server import liveness
 from litsweep.server.backend import Backend
-from litsweep.server.file_stream import receive
 from litsweep.server.graphql.context import Context
 from litsweep.server.graphql.endpoint import answer
 from litsweep.server.lost import end_lost
 from litsweep.server.settings import Settings
+from tests.server.chunks import receive
 
 GraphQL = Callable[..., dict[str, Any]]
 Stream = Callable[..., dict[str, Any]]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from litsweep.server.backend import Backend
-from litsweep.server.file_stream import receive
 from litsweep.server.store import runs
+from tests.server.chunks import receive
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import RUN, STOP_RUN, UPSERT_RUN
 

@@ -13,7 +13,8 @@ from litsweep.server.app import create_app
 from litsweep.server.artifacts import collections, contents, versions
 from litsweep.server.backend import Backend
 from litsweep.server.blobs import BlobStore
-from litsweep.server.files import collect_garbage, link
+from litsweep.server.files import link
+from litsweep.server.garbage import delete_unused_blobs
 from litsweep.server.settings import Settings
 from litsweep.server.store import blobs, files, projects, runs
 
@@ -167,7 +168,7 @@ def test_garbage_is_what_nothing_refers_to(http: TestClient, backend: Backend) -
     put(http, backend, dropped, b"2", "dropped")
     with backend.database.write() as connection:
         connection.execute(files.run_files.delete().where(files.run_files.c.name == "dropped"))
-    collect_garbage(backend)
+    delete_unused_blobs(backend)
     assert backend.blobs.path(kept).exists()
     assert not backend.blobs.path(dropped).exists()
     with backend.database.read() as connection:

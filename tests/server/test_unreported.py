@@ -9,13 +9,13 @@ from litsweep.server import dispatch, new_runs
 from litsweep.server.backend import Backend
 from litsweep.server.dashboard.curves import CurveCache
 from litsweep.server.dashboard.sweep_view import sweep_view
-from litsweep.server.file_stream import receive
 from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.monitor import Monitor
 from litsweep.server.search_protocol import ReadySuggestion
 from litsweep.server.store import sweeps
 from litsweep.sweep.contract import AGENT_NAME
 from litsweep.sweep.run import unreported_warning
+from tests.server.chunks import receive
 from tests.server.conftest import Clock, GraphQL, Stream
 from tests.server.operations import RUN
 from tests.server.test_dispatch import GRID, RANDOM, Sweep

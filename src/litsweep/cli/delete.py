@@ -10,7 +10,7 @@ from litsweep.cli.options import add_data_dir
 from litsweep.cli.server_address import ANSWER_TIMEOUT_SECONDS, use_server
 from litsweep.errors import LitsweepError, count
 from litsweep.launch.directory import Directory, full_path
-from litsweep.launch.protocol import SweepGoneError, SweepPath, credentials
+from litsweep.launch.protocol import NoSweepError, SweepGoneError, SweepPath, credentials
 
 DELETE_SECONDS = 3600
 """Seconds in which the server must have deleted everything."""
@@ -103,8 +103,10 @@ def _target(server: _Server, target: str) -> tuple[str, str, str]:
 
 def _sweep(server: _Server, target: str) -> tuple[str, str, str]:
     """Return the description, mutation and id for a sweep."""
-    is_known = server.find(SweepPath.parse(target, {}))
-    sweep = server.sweep(SweepPath.parse(path := full_path(target), {})) if is_known else None
+    sweep = None
+    with contextlib.suppress(NoSweepError):
+        path = full_path(target)
+        sweep = server.sweep(SweepPath.parse(path, {}))
     if sweep is None:
         kind = "sweep or project" if target.count("/") == 1 else "sweep"
         fix = "`litsweep status` lists the sweeps"

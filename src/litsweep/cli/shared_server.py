@@ -20,7 +20,10 @@ from urllib.parse import urlsplit
 from litsweep.cli.options import show_other_port
 from litsweep.cli.server_address import ServerAddress, running_server
 from litsweep.errors import LitsweepError
+from litsweep.server.data_dir import make_data_dir
+from litsweep.server.listener import listening
 from litsweep.server.server_info import server_info
+from litsweep.server.settings import Settings
 
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 10.0
@@ -33,8 +36,6 @@ def shared_server(data_dir: Path, port: int | None) -> Iterator[ServerAddress]:
     `port` 0 means any port, None the default port or any if that is taken. Raises LitsweepError if the folder
     cannot be used, if its server runs on another port, or if no server starts.
     """
-    from litsweep.server.serve import make_data_dir
-
     make_data_dir(data_dir)
     with (data_dir / "users").open("a+") as users:
         is_shared = not _is_alone(users)
@@ -109,9 +110,6 @@ def start_server(data_dir: Path, port: int | None, users: TextIO) -> ServerAddre
 
 def _check_port(data_dir: Path, port: int) -> None:
     """Raise LitsweepError for a taken port: the server itself would report it only in its log."""
-    from litsweep.server.serve import listening
-    from litsweep.server.settings import Settings
-
     with listening(Settings(data_dir, port=port)):
         pass
 

@@ -23,9 +23,10 @@ from litsweep.server.dashboard.curves import CurveCache
 from litsweep.server.errors import RequestError, UnavailableError
 from litsweep.server.graphql import endpoint
 from litsweep.server.housekeeping import Housekeeper
-from litsweep.server.limits import BodyLimits, RefusedRequest, answer_refused, refusal
+from litsweep.server.limits import BodyLimits
 from litsweep.server.monitor import Monitor
 from litsweep.server.notifier import Notifier
+from litsweep.server.refusals import refusal, refuse
 from litsweep.server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -41,12 +42,7 @@ async def no_telemetry(request: Request) -> Response:
     return Response(status_code=404)
 
 
-async def refuse(request: Request, error: Exception) -> Response:
-    """Answer 400 with the message of a RequestError."""
-    return refusal(400, str(error))
-
-
-def unavailable(request: Request, error: Exception) -> Response:
+async def unavailable(request: Request, error: Exception) -> Response:
     """Answer 503 with the reason. Clients repeat the request."""
     return refusal(503, str(error))
 
@@ -71,7 +67,6 @@ async def _gone(request: Request, error: Exception) -> Response:
 
 
 _FAULTS: Mapping[type[Exception], ExceptionHandler] = {
-    RefusedRequest: answer_refused,
     RequestError: refuse,
     ClientDisconnect: _gone,
     UnavailableError: unavailable,

@@ -22,7 +22,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from litsweep.errors import LitsweepError
-from litsweep.server.limits import refusal
+from litsweep.server.data_dir import API_KEY
+from litsweep.server.refusals import refusal
+from litsweep.server.synced_files import new_private_file, sync_folder
 
 SESSION_SECONDS = 30 * 24 * 3600
 LINK_SECONDS = 24 * 3600
@@ -34,7 +36,7 @@ def api_key(data_dir: Path) -> str:
 
     Raises LitsweepError if the stored key is shorter than the client accepts.
     """
-    path = data_dir / "api_key"
+    path = data_dir / API_KEY
     if not path.exists():
         _write_private(path, secrets.token_hex(_KEY_LENGTH // 2))
     key = path.read_text(errors="replace").strip()
@@ -48,17 +50,10 @@ def _write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, and sync it and its folder to the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(descriptor)
+    with new_private_file(temporary) as file:
+        file.write(f"{text}\n".encode())
     temporary.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from starlette.requests import HTTPConnection
 from litsweep.errors import LitsweepError
 from litsweep.server.auth import Keyring, api_key
 from litsweep.server.blobs import BlobStore
+from litsweep.server.data_dir import API_KEY, DATABASE, database_kind, database_kind_file
 from litsweep.server.database import Database
 from litsweep.server.liveness import Liveness
 from litsweep.server.searches import Searches
 from litsweep.server.settings import DATABASE_URL_VARIABLE, Settings
 from litsweep.server.spent_tokens import SpentTokens
-from litsweep.server.sqlite_file import DATABASE, DATABASE_KIND, RESTORE, require_content
+from litsweep.server.sqlite_file import RESTORE, require_content
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,17 @@ class Backend:
 
     @classmethod
     def _open(cls, settings: Settings) -> "Backend":
-        if settings.database_url is None and (settings.data_dir / "api_key").exists():  # the folder was used
+        if settings.database_url is None and (settings.data_dir / API_KEY).exists():  # the folder was used
             require_content(settings.data_dir / DATABASE)
         blobs = BlobStore(settings.blobs_dir)
         database = Database(settings.url)
-        where, usual = settings.sqlite_file, settings.data_dir / DATABASE
-        is_elsewhere = where is not None and where.absolute() != usual.absolute()
-        kind = f"{database.kind} {where.absolute()}" if where and is_elsewhere else database.kind
+        kind = _kind(settings, database)
         has_content = blobs.has_content()
         if has_content:
             _require_same_database(settings, kind)
         database.create_tables(may_be_new=not has_content)
-        (settings.data_dir / DATABASE_KIND).write_text(kind + "\n")
+        if database_kind(settings.data_dir) != kind:
+            database_kind_file(settings.data_dir).write_text(kind + "\n")
         keyring = Keyring(api_key(settings.data_dir))
         return cls(settings, database, blobs, keyring, SpentTokens(database), Searches(database), Liveness())
 
@@ -59,18 +59,25 @@ class Backend:
         self.database.close()
 
 
+def _kind(settings: Settings, database: Database) -> str:
+    """Return the text of `database_kind_file`."""
+    path = settings.sqlite_file
+    if path is None or path.absolute() == (settings.data_dir / DATABASE).absolute():
+        return database.kind
+    return f"{database.kind} {path.absolute()}"
+
+
 def _require_same_database(settings: Settings, kind: str) -> None:
     """Raise LitsweepError if the folder's files belong to another database, or theirs is missing.
 
     The garbage collector would delete all files that the database does not name.
     """
-    marker, file = settings.data_dir / DATABASE_KIND, settings.sqlite_file
-    known = marker.read_text(errors="replace").strip() if marker.exists() else kind
-    if known != kind:
+    known, file = database_kind(settings.data_dir), settings.sqlite_file
+    if known not in (None, kind):
         raise LitsweepError(
             f"{settings.data_dir} has the files of another database ({known}), not of this one ({kind}): "
             f"give the database as before (--database-url, {DATABASE_URL_VARIABLE}), or another --data-dir; "
-            f"if the database itself has moved, delete {marker}"
+            f"if the database itself has moved, delete {database_kind_file(settings.data_dir)}"
         )
     if file is not None and not file.exists():
         raise LitsweepError(

@@ -4,8 +4,6 @@ The database is copied first, as one snapshot, and added to the tar last. A run 
 after the snapshot, so the copy of the database gets the size and the MD5 of each blob in the tar.
 """
 
-import base64
-import contextlib
 import hashlib
 import io
 import os
@@ -15,16 +13,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from litsweep.errors import LitsweepError
 from litsweep.server import sqlite_file
 from litsweep.server.auth import api_key
-from litsweep.server.blobs import BlobStore
+from litsweep.server.blobs import BlobStore, in_base64, location
+from litsweep.server.data_dir import API_KEY, BLOBS, DATABASE, database_kind
 from litsweep.server.settings import Settings
-from litsweep.server.sqlite_file import DATABASE, DATABASE_KIND
+from litsweep.server.synced_files import new_private_file, sync_folder
 
-API_KEY = "api_key"
 MD5 = "LITSWEEP.md5"
 """The name of the tar header with a file's MD5 in base64."""
 POSTGRES = """\
@@ -65,13 +62,13 @@ def _write(source: Path, data_dir: Path, target: Path) -> Backup:
     partial, database = (target.with_name(target.name + end) for end in (".partial", ".partial.db"))
     try:
         sqlite_file.copy(source, database)
-        with _private(partial) as file, tarfile.open(fileobj=file, mode="w") as tar:
+        with new_private_file(partial) as file, tarfile.open(fileobj=file, mode="w") as tar:
             made = _add_blobs(tar, data_dir, database, source)
             _add(tar, API_KEY, io.BytesIO(f"{api_key(data_dir)}\n".encode()))
             with database.open("rb") as content:
                 _add(tar, DATABASE, content)
         partial.replace(target)
-        _sync(target.absolute().parent)
+        sync_folder(target.absolute().parent)
     finally:
         partial.unlink(missing_ok=True)
         database.unlink(missing_ok=True)
@@ -80,10 +77,7 @@ def _write(source: Path, data_dir: Path, target: Path) -> Backup:
 
 def _source(data_dir: Path) -> Path:
     """Return the SQLite database of a data folder. Raise LitsweepError if it has none."""
-    marker = data_dir / DATABASE_KIND
-    kind, _, path = (
-        marker.read_text(errors="replace").strip().partition(" ") if marker.exists() else ("",) * 3
-    )
+    kind, _, path = (database_kind(data_dir) or "").partition(" ")
     if kind == "postgresql":
         raise LitsweepError(POSTGRES.format(data_dir=data_dir))
     database = Path(path) if path else data_dir / DATABASE
@@ -101,16 +95,6 @@ def _check_target(target: Path) -> None:
         raise LitsweepError(f"{target} is a folder: name the file for the backup")
     if target.exists() and not (target.is_file() and tarfile.is_tarfile(target)):
         raise LitsweepError(f"{target} exists and is not a backup: name another file")
-
-
-@contextlib.contextmanager
-def _private(path: Path) -> Iterator[BinaryIO]:
-    """Open a new file that only its owner can read. Sync it to the disk after the block."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _add_blobs(tar: tarfile.TarFile, data_dir: Path, database: Path, source: Path) -> Backup:
@@ -139,21 +123,20 @@ def _add_blobs(tar: tarfile.TarFile, data_dir: Path, database: Path, source: Pat
 
 def _add_blob(tar: tarfile.TarFile, store: Path, key: str) -> tuple[int, str] | None:
     """Add a blob. Return its size and its MD5 in base64, or None if its file is missing."""
-    name = f"{key[:2]}/{key}"
     try:
-        content = (store / name).open("rb")
+        content = (store / location(key)).open("rb")
     except FileNotFoundError:
         return None
     with content:
-        return _add(tar, f"blobs/{name}", content)
+        return _add(tar, f"{BLOBS}/{location(key)}", content)
 
 
 def _add(tar: tarfile.TarFile, name: str, content: io.BufferedReader | io.BytesIO) -> tuple[int, str]:
     """Add a file to the tar, with its MD5 in its header. Return its size, and the MD5 in base64."""
-    digest = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).digest()
+    digest = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False))
     member = tarfile.TarInfo(name)
     member.size, member.mode, member.mtime = content.seek(0, os.SEEK_END), 0o600, time.time()
-    member.pax_headers = {MD5: base64.b64encode(digest).decode()}
+    member.pax_headers = {MD5: in_base64(digest)}
     content.seek(0)
     tar.addfile(member, content)
     return member.size, member.pax_headers[MD5]
@@ -167,11 +150,3 @@ def _names(database: sqlite3.Connection, key: str) -> Iterator[str]:
         "SELECT 'artifact ' || artifact_id || ' (manifest)' FROM artifact_manifests WHERE blob = ?",
     ):
         yield from (name for (name,) in database.execute(query, (key,)))
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

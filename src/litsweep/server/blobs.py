@@ -16,6 +16,7 @@ from typing import BinaryIO
 from anyio import to_thread
 
 from litsweep.errors import LitsweepError
+from litsweep.server.synced_files import sync_file, sync_folder
 
 WRITE_SIZE = 1 << 20
 LARGEST_READ = 256 << 20
@@ -29,6 +30,16 @@ class Written:
 
     size: int
     md5: str
+
+
+def location(key: str) -> str:
+    """Return the path of a blob below the root."""
+    return f"{key[:2]}/{key}"
+
+
+def in_base64(digest: "hashlib._Hash") -> str:
+    """Return a digest in base64, as the client writes it."""
+    return base64.b64encode(digest.digest()).decode()
 
 
 class BlobStore:
@@ -63,7 +74,7 @@ class BlobStore:
         """Return the path of a blob's content. Raise ValueError if `key` is not a blob key."""
         if not _KEY.fullmatch(key):
             raise ValueError(f"a blob key is 32 hexadecimal digits, got {key!r}")
-        return self._root / key[:2] / key
+        return self._root / location(key)
 
     async def write(self, key: str, chunks: AsyncIterable[bytes], md5: str | None = None) -> Written:
         """Write or replace the content of `key`. It is on disk when this returns.
@@ -85,7 +96,7 @@ class BlobStore:
         with self._partial() as (partial, file):
             file.write(content)
             _publish(file, partial, target)
-        return Written(len(content), _base64(hashlib.md5(content, usedforsecurity=False)))
+        return Written(len(content), in_base64(hashlib.md5(content, usedforsecurity=False)))
 
     def read(self, key: str) -> bytes:
         """Return the whole content of a small blob, such as a manifest.
@@ -150,7 +161,7 @@ async def _stream(file: BinaryIO, chunks: AsyncIterable[bytes]) -> Written:
             size += await to_thread.run_sync(_append, file, digest, bytes(pending))
             pending.clear()
     size += await to_thread.run_sync(_append, file, digest, bytes(pending))
-    return Written(size, _base64(digest))
+    return Written(size, in_base64(digest))
 
 
 def _append(file: BinaryIO, digest: "hashlib._Hash", content: bytes) -> int:
@@ -158,18 +169,9 @@ def _append(file: BinaryIO, digest: "hashlib._Hash", content: bytes) -> int:
     return file.write(content)
 
 
-def _base64(digest: "hashlib._Hash") -> str:
-    return base64.b64encode(digest.digest()).decode()
-
-
 def _publish(file: BinaryIO, partial: Path, target: Path) -> None:
     """Sync the content, rename it into place and sync the folder, so that every blob is complete."""
-    file.flush()
-    os.fsync(file.fileno())
+    sync_file(file)
     target.parent.mkdir(exist_ok=True)
     partial.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(target.parent)

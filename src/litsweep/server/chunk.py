@@ -73,7 +73,7 @@ def read_chunk(body: bytes, encoding: str | None) -> Chunk:
             _exit_code(sent.get("exitcode") or 0) if sent.get("complete") else None,
         )
     except RequestError as error:
-        raise ChunkError(f"not a file stream chunk: {error}", getattr(error, "status", 400)) from error
+        raise ChunkError(f"not a file stream chunk: {error}", error.status) from error
     except (ValueError, TypeError, OverflowError) as error:
         raise ChunkError(f"not a file stream chunk: {error}") from error
 

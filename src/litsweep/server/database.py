@@ -51,27 +51,26 @@ class Database:
         try:
             self.lock.acquire()
             self._check()
-            if not may_be_new:
-                self._require_tables()
+            with self.read() as transaction:
+                version = migrations.version_of(transaction)
+            if version is None and not may_be_new:
+                raise self._lacks_tables()
+            if version not in (None, migrations.VERSION):
+                self._keep_copy()
             with self.write() as connection:
                 migrations.migrate(connection)
         except (DBAPIError, sqlite3.Error) as error:
             self.close()
-            name = self._file or masked(str(self._engine.url))
-            raise explained(name, getattr(error, "orig", error)) from None
+            raise explained(self._name, getattr(error, "orig", error)) from None
         except BaseException:
             self.close()
             raise
 
-    def _require_tables(self) -> None:
-        with self.read() as connection:
-            is_new = migrations.version_of(connection) is None
-        if is_new:
-            name = self._file or masked(str(self._engine.url))
-            raise LitsweepError(
-                f"the database {name} is empty, but the data folder has files of its runs: give the database "
-                "that they belong to, restore it from a backup, or name another --data-dir"
-            )
+    def _lacks_tables(self) -> LitsweepError:
+        return LitsweepError(
+            f"the database {self._name} is empty, but the data folder has files of its runs: give the "
+            "database that they belong to, restore it from a backup, or name another --data-dir"
+        )
 
     @property
     def kind(self) -> str:
@@ -79,14 +78,14 @@ class Database:
         return self._engine.dialect.name
 
     def _check(self) -> None:
-        """Check the file of a SQLite database. Copy it if it is older than this code."""
-        if self.kind != "sqlite":
-            return
-        with self._sqlite() as connection:
-            sqlite_file.check(connection)
-        with self.read() as transaction:
-            version = migrations.version_of(transaction)
-        if self._file and version not in (None, migrations.VERSION):
+        """Check the file of a SQLite database."""
+        if self.kind == "sqlite":
+            with self._sqlite() as connection:
+                sqlite_file.check(connection)
+
+    def _keep_copy(self) -> None:
+        """Copy a SQLite database before its migration."""
+        if self._file:
             name = f"{self._file.name}.before-v{migrations.VERSION}"
             sqlite_file.copy(self._file, self._file.with_name(name))
 
@@ -104,6 +103,11 @@ class Database:
         """The file of a SQLite database."""
         path = Path(self._engine.url.database or "")
         return path if self.kind == "sqlite" and path.is_file() else None
+
+    @property
+    def _name(self) -> object:
+        """The file or the URL, for messages."""
+        return self._file or masked(str(self._engine.url))
 
     def shrink(self) -> None:
         """Return the pages of deleted rows to the disk, in short transactions.

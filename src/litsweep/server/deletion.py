@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, select
 from litsweep.server import sweep_states
 from litsweep.server.artifacts import versions
 from litsweep.server.backend import Backend
-from litsweep.server.files import collect_garbage
+from litsweep.server.garbage import delete_unused_blobs
 from litsweep.server.store import projects, sweeps
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import runs
@@ -62,5 +62,5 @@ def _delete_runs(backend: Backend, wanted: ColumnElement[bool]) -> None:
 
 
 def _free(backend: Backend) -> None:
-    collect_garbage(backend)
+    delete_unused_blobs(backend)
     backend.database.shrink()

@@ -1,15 +1,22 @@
 """Errors of requests."""
 
+from collections.abc import Mapping
+
 from sqlalchemy.exc import DontWrapMixin
 
 from litsweep.errors import LitsweepError
 
 
 class RequestError(LitsweepError, DontWrapMixin):
-    """The request is malformed, asks for too much, or has a value that cannot be stored: HTTP 400.
+    """The request is malformed, asks for too much, or has a value that cannot be stored.
 
-    SQLAlchemy does not wrap this error if a column raises it.
+    The answer is HTTP 400, or another `status`. SQLAlchemy does not wrap this error if a column raises it.
     """
+
+    def __init__(self, message: str, status: int = 400, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers
 
 
 class NotFoundError(LitsweepError):

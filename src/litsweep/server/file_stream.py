@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from litsweep.server.backend import Backend
-from litsweep.server.chunk import ChunkError, read_chunk
-from litsweep.server.chunk_queue import ChunkQueue, store_batch
+from litsweep.server.chunk import read_chunk
+from litsweep.server.chunk_queue import ChunkQueue
 from litsweep.server.chunk_store import Path, SentChunk, Stored
-from litsweep.server.limits import SMALL_BODY, refusal
+from litsweep.server.limits import SMALL_BODY
+from litsweep.server.refusals import refusal
 from litsweep.sweep.contract import AGENT_NAME
 
 
@@ -25,26 +25,12 @@ async def file_stream(request: Request) -> Response:
     path = (names["entity"], names["project"], names["run"])
     # Parsing a small plain body here is faster than in another thread.
     is_small = len(body) <= SMALL_BODY and "content-encoding" not in request.headers
-    try:
-        if is_small:
-            sent = read(path, body, request.headers)
-        else:
-            sent = await run_in_threadpool(read, path, body, request.headers)
-        queue: ChunkQueue = request.app.state.chunk_queue
-        return _answer(path, await queue.store(sent))
-    except ChunkError as error:
-        return refusal(error.status, str(error))
-
-
-def receive(backend: Backend, path: Path, body: bytes, headers: Mapping[str, str]) -> Response:
-    """Store the chunk in `body` for the run at `path`. Return the response. This needs no event loop."""
-    try:
-        (outcome,) = store_batch(backend, [read(path, body, headers)])
-        if isinstance(outcome, Exception):
-            raise outcome
-        return _answer(path, outcome)
-    except ChunkError as error:
-        return refusal(error.status, str(error))
+    if is_small:
+        sent = read(path, body, request.headers)
+    else:
+        sent = await run_in_threadpool(read, path, body, request.headers)
+    queue: ChunkQueue = request.app.state.chunk_queue
+    return answer(path, await queue.store(sent))
 
 
 def read(path: Path, body: bytes, headers: Mapping[str, str]) -> SentChunk:
@@ -53,7 +39,8 @@ def read(path: Path, body: bytes, headers: Mapping[str, str]) -> SentChunk:
     return SentChunk(path, chunk, by_launcher=headers.get("user-agent") == AGENT_NAME)
 
 
-def _answer(path: Path, stored: Stored | None) -> Response:
+def answer(path: Path, stored: Stored | None) -> Response:
+    """Return the response for a stored chunk, or for one of a run that does not exist."""
     if stored is None:
         return refusal(404, f"run {'/'.join(path)} does not exist")
     return JSONResponse({"stopped": stored.should_stop})

@@ -109,14 +109,6 @@ async def blob(request: Request) -> Response:
     return _content(backend_of(request), request.path_params["key"], request.path_params["name"])
 
 
-def collect_garbage(backend: Backend) -> None:
-    """Delete the blobs that nothing refers to, with their content."""
-    with backend.database.write() as connection:
-        keys = blob_store.take_unused(connection)
-    for key in keys:
-        backend.blobs.delete(key)
-
-
 _ANY_ORIGIN = Middleware(
     CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD", "PUT"], allow_headers=["*"]
 )

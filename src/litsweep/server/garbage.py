@@ -7,7 +7,6 @@ adds a row. So an old file without a row belongs to a deleted blob.
 from litsweep.server import clock
 from litsweep.server.artifacts import versions
 from litsweep.server.backend import Backend
-from litsweep.server.files import collect_garbage
 from litsweep.server.store import blobs, files
 
 ORPHAN_SECONDS = 3600.0
@@ -25,7 +24,7 @@ def collect(backend: Backend) -> None:
     with backend.database.write() as connection:
         versions.delete_abandoned(connection, limit)
         files.delete_abandoned(connection, limit)
-    collect_garbage(backend)
+    delete_unused_blobs(backend)
 
     def known(prefix: str) -> set[str]:
         with backend.database.read() as connection:
@@ -34,3 +33,11 @@ def collect(backend: Backend) -> None:
     for key in backend.blobs.orphans(known, ORPHAN_SECONDS):
         backend.blobs.delete(key)
     backend.database.shrink()
+
+
+def delete_unused_blobs(backend: Backend) -> None:
+    """Delete the blobs that nothing refers to, with their content."""
+    with backend.database.write() as connection:
+        keys = blobs.take_unused(connection)
+    for key in keys:
+        backend.blobs.delete(key)

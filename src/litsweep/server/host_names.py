@@ -12,7 +12,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from litsweep.server.limits import refusal
+from litsweep.server.refusals import refusal
 
 
 class HostNames:

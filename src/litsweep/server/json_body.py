@@ -18,11 +18,7 @@ _GZIP = 31  # zlib's window size for gzip
 
 
 class BodyError(RequestError):
-    """The body cannot be read: HTTP 400, or another `status`."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
+    """The body cannot be read."""
 
 
 def read_json(text: bytes | str, most_values: int = MOST_VALUES) -> Any:

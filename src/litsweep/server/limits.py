@@ -7,12 +7,11 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from litsweep.server.errors import RequestError
 from litsweep.server.json_body import LARGEST_BODY, too_large
+from litsweep.server.refusals import refusal
 
 SMALL_BODY = 64 << 10
 """Bytes of a body on a route that is not in `_LIMITS`."""
@@ -25,21 +24,6 @@ _LIMITS: Sequence[tuple[str, int | None]] = (
     ("/blobs/", None),  # written to the disk as it arrives
 )
 _CLOSE = (b"connection", b"close")
-
-
-class RefusedRequest(HTTPException):
-    """A request that the server does not process. The answer is JSON, as GraphQL clients expect."""
-
-
-def refusal(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    """Return an error response whose message the stock client shows."""
-    return JSONResponse({"errors": [{"message": message}]}, status_code=status, headers=headers)
-
-
-async def answer_refused(request: Request, error: Exception) -> Response:
-    """Return the response for a RefusedRequest."""
-    assert isinstance(error, RefusedRequest)
-    return refusal(error.status_code, error.detail, dict(error.headers or {}))
 
 
 class BodyLimits:
@@ -109,10 +93,10 @@ class _Body:
         self.held += size
         self._limits.total += size
         if self._limit is not None and self.held > self._limit:
-            raise RefusedRequest(413, str(too_large(self._limit)))
+            raise too_large(self._limit)
         if self._limits.total > LARGEST_TOTAL:
             message = "the server processes other large requests; send this one again"
-            raise RefusedRequest(503, message, {"Retry-After": "1"})
+            raise RequestError(message, 503, {"Retry-After": "1"})
 
     async def drop_rest(self) -> None:
         """Read and drop the rest of the body for a moment, so that its sender sees the answer."""

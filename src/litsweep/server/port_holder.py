@@ -14,9 +14,17 @@ def port_holder(port: int) -> str:
     sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has exited, or belongs to another user
-            if any(str(file.readlink()) in sockets for file in (process / "fd").iterdir()):
+            if any(_target(file) in sockets for file in (process / "fd").iterdir()):
                 return f"process {process.name} ({_command(process)})"
     return "another program"
+
+
+def _target(file: Path) -> str:
+    """Return what an open file is, or an empty text if it is closed by now, as the listing's own file is."""
+    try:
+        return str(file.readlink())
+    except FileNotFoundError:
+        return ""
 
 
 def _listening_inodes(port: int) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """Restoring a backup into a data folder that holds no data."""
 
-import base64
 import contextlib
 import hashlib
 import os
@@ -13,16 +12,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from litsweep.errors import LitsweepError
 from litsweep.server import sqlite_file
-from litsweep.server.backup import API_KEY, MD5
-from litsweep.server.blobs import WRITE_SIZE
-from litsweep.server.sqlite_file import DATABASE
+from litsweep.server.backup import MD5
+from litsweep.server.blobs import WRITE_SIZE, in_base64, location
+from litsweep.server.data_dir import API_KEY, BLOBS, DATABASE, LOCK, locked
 from litsweep.server.store.migrations import VERSION
 
-_MEMBER = re.compile(rf"{API_KEY}|{re.escape(DATABASE)}|blobs/([0-9a-f]{{2}})/\1[0-9a-f]{{30}}")
+_MEMBER = re.compile(rf"{API_KEY}|{re.escape(DATABASE)}|{BLOBS}/([0-9a-f]{{2}})/\1[0-9a-f]{{30}}")
 
 
 def restore(source: Path, data_dir: Path) -> None:
@@ -41,7 +38,7 @@ def restore(source: Path, data_dir: Path) -> None:
             raise LitsweepError(f"{source}: is not a backup, or only a part of one ({error})") from None
         _verify(source, folder, md5s)
         os.sync()
-        for name in ("blobs", API_KEY, DATABASE):  # the database last, because it marks a complete folder
+        for name in (BLOBS, API_KEY, DATABASE):  # the database last, because it marks a complete folder
             (folder / name).rename(data_dir / name)
         os.sync()
 
@@ -49,16 +46,13 @@ def restore(source: Path, data_dir: Path) -> None:
 @contextlib.contextmanager
 def _reserved(data_dir: Path) -> Iterator[None]:
     """Lock the folder as a server does. After an error, remove the folder or the lock file if it is new."""
-    existed, was_used = data_dir.exists(), (data_dir / "lock").exists()
+    existed, was_used = data_dir.exists(), (data_dir / LOCK).exists()
+    refusal = f"{data_dir} is in use by a server: stop it, or restore into another --data-dir"
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(data_dir / "lock", blocking=False):
+        with locked(data_dir / LOCK, lambda: refusal):
             _check_empty(data_dir)
             yield
-    except Timeout:
-        raise LitsweepError(
-            f"{data_dir} is in use by a server: stop it, or restore into another --data-dir"
-        ) from None
     except OSError as error:
         raise LitsweepError(f"{data_dir}: cannot restore there ({error.strerror or error})") from None
     finally:
@@ -67,13 +61,13 @@ def _reserved(data_dir: Path) -> Iterator[None]:
                 shutil.rmtree(data_dir, ignore_errors=True)
             elif not was_used:
                 with contextlib.suppress(OSError):
-                    (data_dir / "lock").unlink()
+                    (data_dir / LOCK).unlink()
 
 
 def _check_empty(data_dir: Path) -> None:
-    blobs = data_dir / "blobs"
+    blobs = data_dir / BLOBS
     has_blobs = blobs.exists() and any(path.is_file() for path in blobs.glob("??/*"))
-    found = [name for name in (DATABASE, API_KEY) if (data_dir / name).exists()] + ["blobs"] * has_blobs
+    found = [name for name in (DATABASE, API_KEY) if (data_dir / name).exists()] + [BLOBS] * has_blobs
     if found:
         raise LitsweepError(
             f"{data_dir} holds data ({', '.join(found)}): move it away, or restore into another --data-dir"
@@ -83,7 +77,7 @@ def _check_empty(data_dir: Path) -> None:
 
 def _extract(source: Path, folder: Path) -> dict[str, str]:
     """Write the files of a backup below `folder`. Return the MD5 of each in base64, by name."""
-    (folder / "blobs").mkdir(mode=0o700)
+    (folder / BLOBS).mkdir(mode=0o700)
     md5s = {}
     with tarfile.open(source, "r|") as tar:
         for member in tar:
@@ -102,7 +96,7 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> str:
         while chunk := content.read(WRITE_SIZE):
             digest.update(chunk)
             file.write(chunk)
-    md5 = base64.b64encode(digest.digest()).decode()
+    md5 = in_base64(digest)
     if member.pax_headers.get(MD5) != md5:
         raise tarfile.ReadError(f"{member.name} is damaged")
     return md5
@@ -128,8 +122,8 @@ def _verify(source: Path, folder: Path, md5s: dict[str, str]) -> None:
             f"{VERSION}: use the newer litsweep that wrote it"
         )
     for key, size, md5 in stored:
-        path = folder / "blobs" / key[:2] / key
-        if md5s.get(f"blobs/{key[:2]}/{key}") != md5 or path.stat().st_size != size:
+        name = f"{BLOBS}/{location(key)}"
+        if md5s.get(name) != md5 or (folder / name).stat().st_size != size:
             raise LitsweepError(f"{source}: the blob {key} is missing or damaged: use another backup")
 
 

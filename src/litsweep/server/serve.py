@@ -1,19 +1,14 @@
 """The server process, one for each data folder."""
 
-import errno
 import gc
-import json
 import os
 import signal
 import socket
-import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import uvicorn
-from filelock import FileLock, Timeout
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
@@ -28,18 +23,11 @@ from litsweep.server.connections import (
     Reaper,
     raise_file_limit,
 )
+from litsweep.server.data_dir import LOCK, locked, make_data_dir, private_files
 from litsweep.server.host_names import HostNames
-from litsweep.server.port_holder import port_holder
-from litsweep.server.server_info import ServerInfo, server_info
+from litsweep.server.listener import BACKLOG, listening
+from litsweep.server.server_info import ServerInfo, announced, server_info
 from litsweep.server.settings import Settings
-
-_BACKLOG = 1024
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_DATABASE = "litsweep.db"
-_PRIVATE_FILES = (
-    *(f"{_DATABASE}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")),
-    *("api_key", "lock", "users", "server.json", "server.log", "server.log.1"),
-)
 
 
 def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = None) -> None:
@@ -52,7 +40,7 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
     make_data_dir(settings.data_dir)
     GuardedConnection.max_connections = max(RESERVED_FILES, raise_file_limit() - RESERVED_FILES)
     with (
-        _private_files(),
+        private_files(),
         log.logging_to(settings.log),
         _data_lock(settings.data_dir),
         _database_lock(settings),
@@ -61,7 +49,7 @@ def serve(settings: Settings, on_ready: Callable[[ServerInfo], None] | None = No
         info = ServerInfo(_url(settings.host, listener.getsockname()[1]), os.getpid())
         app = create_app(settings)
         named = HostNames(app, (settings.host, *settings.allowed_hosts))
-        with _announced(settings.data_dir, info):
+        with announced(settings.data_dir, info):
             server = _Server(_config(named), info, on_ready, app.state.backend.searches.stop)
             app.state.end = server.end
             server.run(sockets=[listener])
@@ -120,7 +108,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for listener in sockets or ():
-            listener.listen(_BACKLOG)  # uvicorn's own backlog also is the number that asyncio accepts at once
+            listener.listen(BACKLOG)  # uvicorn's own backlog also is the number that asyncio accepts at once
         _freeze_long_lived_objects()
         if self._on_ready is not None and not self.should_exit:
             self._on_ready(self._info)
@@ -145,133 +133,28 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def make_data_dir(path: Path) -> None:
-    """Create the data folder. Let only the owner read it. Raise LitsweepError if it is not writable."""
-    with _usable(path):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (path / "lock").touch()
-        make_private(path)
+def _data_lock(data_dir: Path) -> AbstractContextManager[object]:
+    """Lock the folder for the block, because two servers on the same data would dispatch the same runs."""
+    return locked(data_dir / LOCK, lambda: _in_use(data_dir))
 
 
-@contextmanager
-def _usable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        fix = "free some space on its disk" if full else "name a folder that you can write to"
-        raise LitsweepError(f"--data-dir {path}: cannot be used ({error.strerror}); {fix}") from None
+def _in_use(data_dir: Path) -> str:
+    running = server_info(data_dir)
+    where = f" at {running.url} (process {running.pid})" if running else ""
+    return f"{data_dir} is in use by a server{where}: use that one, stop it, or give another --data-dir"
 
 
-@contextmanager
-def _private_files() -> Iterator[None]:
-    before = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
-def make_private(data_dir: Path) -> None:
-    """Let only the owner read the data, also in a folder that existed before.
-
-    A folder that is shared by its nature, such as /tmp, stays as it is: only the files in it become private.
-    """
-    folder = data_dir.stat()
-    if folder.st_uid == os.geteuid() and not folder.st_mode & stat.S_ISVTX:
-        data_dir.chmod(0o700)
-    for name in _PRIVATE_FILES:
-        with suppress(FileNotFoundError, PermissionError):
-            (data_dir / name).chmod(0o600)
-    blobs = data_dir / "blobs"
-    if blobs.is_dir() and blobs.stat().st_mode & _OTHERS:
-        for path in blobs.rglob("*"):
-            if not path.is_symlink():
-                path.chmod(0o700 if path.is_dir() else 0o600)
-        blobs.chmod(0o700)  # at last, because it says that the others are done
-
-
-@contextmanager
-def _data_lock(data_dir: Path) -> Iterator[None]:
-    """Lock the folder, because two servers on the same data would dispatch the same runs."""
-    try:
-        held = FileLock(data_dir / "lock", blocking=False).acquire()
-    except Timeout:
-        running = server_info(data_dir)
-        where = f" at {running.url} (process {running.pid})" if running else ""
-        raise LitsweepError(
-            f"{data_dir} is in use by a server{where}: use that one, stop it, or give another --data-dir"
-        ) from None
-    with held:
-        yield
-
-
-@contextmanager
-def _database_lock(settings: Settings) -> Iterator[None]:
+def _database_lock(settings: Settings) -> AbstractContextManager[object]:
     """Lock a SQLite database outside the data folder, for the same reason. PostgreSQL has `DatabaseLock`."""
     path = settings.sqlite_file
     if path is None or path.parent == settings.data_dir or not path.parent.is_dir():
-        yield
-        return
+        return nullcontext()
+    lock = Path(f"{path}.lock")
+    refusal = f"--database-url: {path} is in use by another litsweep server: use that one"
     try:
-        held = FileLock(f"{path}.lock", blocking=False).acquire()
-    except Timeout:
-        raise LitsweepError(
-            f"--database-url: {path} is in use by another litsweep server: use that one"
-        ) from None
+        return locked(lock, lambda: refusal)
     except OSError as error:
-        raise LitsweepError(f"--database-url: {path}.lock cannot be used ({error.strerror})") from None
-    with held:
-        yield
-
-
-@contextmanager
-def listening(settings: Settings) -> Iterator[socket.socket]:
-    """Open a socket on the host and port of the settings. Raise LitsweepError if the port is taken."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # asyncio disables Nagle's algorithm (40 ms for each answer) only if the socket names TCP.
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            _bind(listener, settings)
-            listener.listen(_BACKLOG)
-        except OSError as error:
-            raise _refusal(settings, error) from None
-        yield listener
-
-
-def _bind(listener: socket.socket, settings: Settings) -> None:
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        if settings.is_port_fixed or error.errno != errno.EADDRINUSE:
-            raise
-        listener.bind((settings.host, 0))
-
-
-def _refusal(settings: Settings, error: OSError) -> LitsweepError:
-    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return LitsweepError(
-            f"--host {settings.host}: is not an address of this machine; use 127.0.0.1 or 0.0.0.0"
-        )
-    holder = f" (by {port_holder(settings.port)})" if error.errno == errno.EADDRINUSE else ""
-    return LitsweepError(
-        f"--port {settings.port}: cannot listen on {settings.host} port {settings.port}: "
-        f"{error.strerror}{holder}; use another port, or --port 0 for a free one"
-    )
-
-
-@contextmanager
-def _announced(data_dir: Path, info: ServerInfo) -> Iterator[None]:
-    path = data_dir / "server.json"
-    temporary = path.with_suffix(".new")
-    with _usable(data_dir):
-        temporary.write_text(json.dumps(asdict(info)) + "\n")
-        temporary.rename(path)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
+        raise LitsweepError(f"--database-url: {lock} cannot be used ({error.strerror})") from None
 
 
 def _url(host: str, port: int) -> str:

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from litsweep.server.data_dir import BLOBS, DATABASE
+
 DATABASE_URL_VARIABLE = "LITSWEEP_DATABASE_URL"
 USERNAME = "local"
 """The one user of every server."""
@@ -40,7 +42,7 @@ class Settings:
     @property
     def url(self) -> str:
         """The SQLAlchemy URL of the database."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'litsweep.db'}"
+        return self.database_url or f"sqlite:///{self.data_dir / DATABASE}"
 
     @property
     def sqlite_file(self) -> Path | None:
@@ -51,4 +53,4 @@ class Settings:
     @property
     def blobs_dir(self) -> Path:
         """The folder of all uploaded files."""
-        return self.data_dir / "blobs"
+        return self.data_dir / BLOBS

@@ -10,12 +10,6 @@ from pathlib import Path
 
 from litsweep.errors import LitsweepError
 
-DATABASE = "litsweep.db"
-DATABASE_KIND = "database"
-"""The file of the data folder that names the kind of database: `sqlite` or `postgresql`.
-
-For a SQLite database outside the folder, its path follows.
-"""
 CHECK_SECONDS = 2.0
 """The longest check at the start, in seconds, so that a large database does not delay the start."""
 LOCK_SECONDS = 5.0

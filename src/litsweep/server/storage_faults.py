@@ -10,12 +10,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackErro
 from starlette.requests import Request
 from starlette.responses import Response
 
+from litsweep.server.data_dir import DISK_FULL
 from litsweep.server.errors import UnavailableError
-from litsweep.server.limits import refusal
+from litsweep.server.refusals import refusal
 
 logger = logging.getLogger(__name__)
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 _BROKEN = {errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE}
 _DATABASE_AWAY = (OperationalError, InterfaceError, PendingRollbackError, sqlite3.OperationalError)
 _ADVICE = "nothing of this request is stored; the client sends it again"
@@ -31,8 +31,8 @@ class StorageFault:
 
 def storage_fault(error: BaseException | None) -> StorageFault | None:
     """Return the fault if `error` comes from the disk or the database, else None."""
-    if isinstance(error, OSError) and error.errno in _FULL | _BROKEN:
-        return _fault(os.strerror(error.errno or 0), is_full=error.errno in _FULL)
+    if isinstance(error, OSError) and error.errno in DISK_FULL | _BROKEN:
+        return _fault(os.strerror(error.errno or 0), is_full=error.errno in DISK_FULL)
     if isinstance(error, UnavailableError):
         return StorageFault(503, str(error))
     if isinstance(error, _DATABASE_AWAY) or getattr(error, "connection_invalidated", False):

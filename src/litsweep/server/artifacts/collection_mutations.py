@@ -19,7 +19,7 @@ from litsweep.server.artifacts.mutations import (
 from litsweep.server.artifacts.queries import private_id
 from litsweep.server.artifacts.tables import CollectionRecord, DeletedCollection, tags_of
 from litsweep.server.errors import NotFoundError, RequestError
-from litsweep.server.files import collect_garbage
+from litsweep.server.garbage import delete_unused_blobs
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.resolvers import Input, Mutations, Payload
 from litsweep.server.wire_json import dumps
@@ -88,7 +88,7 @@ def _delete_collection(_: object, info: Info, *, input: Input) -> Payload:
     with info.context.write() as connection:
         collection = _collection(connection, input)
         collections.delete(connection, collection.id)
-    collect_garbage(info.context.backend)
+    delete_unused_blobs(info.context.backend)
     return {"artifact_collection": DeletedCollection(**vars(collection))}
 
 

@@ -20,7 +20,7 @@ from litsweep.server.artifacts.tables import (
 )
 from litsweep.server.blobs import BlobStore
 from litsweep.server.errors import NotFoundError, RequestError
-from litsweep.server.files import collect_garbage
+from litsweep.server.garbage import delete_unused_blobs
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.files import File, file_page, named_run
 from litsweep.server.graphql.resolvers import Input, Mutations, Payload
@@ -246,7 +246,7 @@ def _delete(_: object, info: Info, *, input: Input) -> Payload:
             names = ", ".join(alias.alias for alias in aliases)
             raise LitsweepError(f"the artifact has aliases ({names}); delete it with delete_aliases=True")
         versions.delete(connection, artifact.id)
-    collect_garbage(info.context.backend)
+    delete_unused_blobs(info.context.backend)
     return {"artifact": artifact}
 
 

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from litsweep.server.auth import SESSION_SECONDS, Keyring
 from litsweep.server.backend import backend_of
 from litsweep.server.dashboard.rendering import page
-from litsweep.server.limits import RefusedRequest
+from litsweep.server.errors import RequestError
 
 LOGIN_LINK_SECONDS = 15 * 60
 FORM_SECONDS = 10.0
@@ -53,12 +53,12 @@ async def _form(request: Request) -> FormData:
     """Return the form. Its sender needs no key, so that a file, which would go to the disk, is refused."""
     sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if sent != _FORM:
-        raise RefusedRequest(415, f"the form must have the Content-Type {_FORM}, got {sent!r:.80}")
+        raise RequestError(f"the form must have the Content-Type {_FORM}, got {sent!r:.80}", 415)
     try:
         async with asyncio.timeout(FORM_SECONDS):
             return await request.form()
     except TimeoutError:
-        raise RefusedRequest(408, f"the form did not arrive within {FORM_SECONDS:.0f} seconds") from None
+        raise RequestError(f"the form did not arrive within {FORM_SECONDS:.0f} seconds", 408) from None
 
 
 async def logout(request: Request) -> Response:

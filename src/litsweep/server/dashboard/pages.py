@@ -1,6 +1,5 @@
 """Routes of the dashboard: pages, their JSON data, and files."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,7 +13,7 @@ from litsweep.server.backend import backend_of
 from litsweep.server.chunk import LARGEST_LINE
 from litsweep.server.dashboard import login, rendering
 from litsweep.server.dashboard.project_view import project_view, projects_view
-from litsweep.server.dashboard.rendering import page
+from litsweep.server.dashboard.rendering import Tagged, page
 from litsweep.server.dashboard.run_view import history_view, log_view, run_view, system_view
 from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.files import link
@@ -76,11 +75,8 @@ def _json(view: View) -> Endpoint:
         if found is None:
             return Response('{"error":"not found"}', 404, media_type="application/json")
         content = dumps(found).encode(errors="replace")
-        tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=headers)
-        return Response(content, media_type="application/json", headers=headers)
+        data = Tagged.of(content, "application/json")
+        return data.response(request, {"Cache-Control": "private, no-cache"})
 
     return endpoint
 

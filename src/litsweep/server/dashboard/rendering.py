@@ -1,10 +1,12 @@
 """HTML pages: templates, response headers and static files."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from mimetypes import guess_type
 from pathlib import Path
+from types import MappingProxyType
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
@@ -25,20 +27,31 @@ HEADERS = {
 
 
 @dataclass(frozen=True)
-class _File:
-    """A static file with its media type and its entity tag."""
+class Tagged:
+    """A content with its media type and its entity tag."""
 
     content: bytes
-    kind: str | None
+    media_type: str | None
     tag: str
 
     @classmethod
-    def read(cls, path: Path) -> "_File":
-        content = path.read_bytes()
-        return cls(content, guess_type(path.name)[0], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+    def of(cls, content: bytes, media_type: str | None) -> "Tagged":
+        """Return a content with its tag."""
+        return cls(content, media_type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+    def response(self, request: Request, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
+        """Return the response with the content, or 304 if the browser already has it."""
+        sent = {"ETag": self.tag, **headers}
+        if request.headers.get("if-none-match") == self.tag:
+            return Response(status_code=304, headers=sent)
+        return Response(self.content, media_type=self.media_type, headers=sent)
 
 
-_STATIC = {path.name: _File.read(path) for path in (HERE / "static").iterdir() if path.is_file()}
+_STATIC = {
+    path.name: Tagged.of(path.read_bytes(), guess_type(path.name)[0])
+    for path in (HERE / "static").iterdir()
+    if path.is_file()
+}
 _templates = Environment(
     loader=PackageLoader("litsweep.server.dashboard"), autoescape=True, undefined=StrictUndefined
 )
@@ -65,9 +78,7 @@ async def static(request: Request) -> Response:
     file = _STATIC.get(request.path_params["name"])
     if file is None:
         raise HTTPException(404)
-    if request.headers.get("if-none-match") == file.tag:
-        return Response(status_code=304, headers={"ETag": file.tag})
-    return Response(file.content, media_type=file.kind, headers={"ETag": file.tag})
+    return file.response(request)
 
 
 async def plotly_js(request: Request) -> Response:

@@ -22,8 +22,9 @@ from litsweep.server.backend import backend_of
 from litsweep.server.errors import NotFoundError, RequestError, UnavailableError
 from litsweep.server.graphql.context import Context
 from litsweep.server.graphql.schema import build_schema
-from litsweep.server.json_body import BodyError, read_json
-from litsweep.server.limits import SMALL_BODY, refusal
+from litsweep.server.json_body import read_json
+from litsweep.server.limits import SMALL_BODY
+from litsweep.server.refusals import refusal
 from litsweep.server.storage_faults import report, storage_fault
 from litsweep.sweep.values import show
 
@@ -36,11 +37,8 @@ MOST_ERRORS = 20
 
 async def graphql(request: Request) -> Response:
     """Execute one operation in a worker thread, so that a slow one does not delay the others."""
-    try:
-        text = await request.body()
-        body = read_json(text) if len(text) <= SMALL_BODY else await run_in_threadpool(read_json, text)
-    except BodyError as error:
-        return refusal(error.status, str(error))
+    text = await request.body()
+    body = read_json(text) if len(text) <= SMALL_BODY else await run_in_threadpool(read_json, text)
     base_url = str(request.base_url).rstrip("/")
     context = Context(backend_of(request), base_url, request.headers.get("user-agent", ""))
     response = await run_in_threadpool(answer, body, context)
@@ -56,11 +54,11 @@ def answer(body: object, context: Context) -> Response:
         with closing(context):
             result = SCHEMA.execute(query, variables, operation, context, context.budget)
     except RecursionError:
-        return _refusal(f"the variables are nested more than {MAX_DEPTH} deep")
+        return refusal(400, f"the variables are nested more than {MAX_DEPTH} deep")
     except GraphQLError as error:
-        return _refusal(error.message)
+        return refusal(400, error.message)
     except RequestError as error:
-        return _refusal(str(error))
+        return refusal(400, str(error))
     if not result.errors:
         return _json({"data": result.data})
     messages = [{"message": _message(error), "path": error.path} for error in result.errors[:MOST_ERRORS]]
@@ -76,10 +74,6 @@ def _operation(body: object) -> tuple[str, Mapping[str, Any], str | None]:
     if not isinstance(operation, str | None):
         raise RequestError(f"operationName: must be text, got {show(operation)}")
     return query, checked_object(request.get("variables") or {}, "variables"), operation
-
-
-def _refusal(message: str) -> Response:
-    return _json({"errors": [{"message": message}]}, 400)
 
 
 def _json(content: object, status: int = 200) -> Response:

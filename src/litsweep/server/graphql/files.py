@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 from litsweep.server.arguments import LONGEST_NAME, file_path, row_id
 from litsweep.server.blobs import BlobStore
 from litsweep.server.errors import NotFoundError, RequestError
-from litsweep.server.files import collect_garbage, link, media_type
+from litsweep.server.files import link, media_type
+from litsweep.server.garbage import delete_unused_blobs
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.resolvers import Input, Mutations, Payload, by_id, constant, page_size
 from litsweep.server.store import files, runs
@@ -147,5 +148,5 @@ def _mark_run_files_uploaded(_: object, __: Info, *, input: Input) -> dict[str, 
 def _delete_files(_: object, info: Info, *, input: Input) -> dict[str, bool]:
     with info.context.write() as connection:
         files.delete(connection, [row_id(id) for id in input["files"]])
-    collect_garbage(info.context.backend)
+    delete_unused_blobs(info.context.backend)
     return {"success": True}

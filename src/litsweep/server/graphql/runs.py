@@ -14,7 +14,7 @@ from litsweep.server.arguments import json_object, row_id
 from litsweep.server.artifacts import versions
 from litsweep.server.branches import BranchPoint
 from litsweep.server.errors import NotFoundError
-from litsweep.server.files import collect_garbage
+from litsweep.server.garbage import delete_unused_blobs
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.files import named_run
 from litsweep.server.graphql.resolvers import (
@@ -185,7 +185,7 @@ def _delete_run(_: object, info: Info, *, input: Input) -> dict[str, bool]:
         if input.get("delete_artifacts"):
             versions.delete_outputs(connection, known.id)
         runs.delete(connection, known.id)
-    collect_garbage(info.context.backend)
+    delete_unused_blobs(info.context.backend)
     if known.sweep_id is not None:
         info.context.backend.searches.rebuild(known.sweep_id)
         info.context.backend.searches.mark_changed(known.sweep_id)
