@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from urllib.parse import quote
 
 from sqlalchemy import Connection
@@ -23,10 +23,10 @@ from litsweep.server.store import notices, projects, runs, sweeps
 from litsweep.server.store.notices import NoticeRecord
 from litsweep.server.store.runs import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
+from litsweep.server.sweep_configs import parsed
 from litsweep.server.sweep_observer import SweepObserver
 from litsweep.server.webhook import post
 from litsweep.server.wire_json import dumps
-from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.events import SweepEvent, event_text
 from litsweep.sweep.run import count_words, state_word
 
@@ -36,8 +36,6 @@ RETRY_AFTER = (5.0, 30.0, 120.0)
 """Seconds until the second, third and fourth attempt to send a notice."""
 
 logger = logging.getLogger(__name__)
-
-parsed = lru_cache(maxsize=256)(parse_sweep)
 
 
 class Notifier:
