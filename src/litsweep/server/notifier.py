@@ -18,7 +18,7 @@ from litsweep.server import clock
 from litsweep.server.backend import Backend
 from litsweep.server.guard import Guard
 from litsweep.server.server_info import server_info
-from litsweep.server.store import notices, projects, runs, sweeps
+from litsweep.server.store import marks, notices, projects, sweeps
 from litsweep.server.store.notices import NoticeRecord
 from litsweep.server.store.runs import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
@@ -107,7 +107,7 @@ class Notifier:
         path = f"{project.entity}/{project.name}/{sweep.name}"
         counted = count_words(
             state_word(mark.state, mark.stopped_by is StoppedBy.SEARCH, mark.failure)
-            for mark in runs.marks(connection, sweep.id)
+            for mark in marks.of_sweep(connection, sweep.id)
         )
         return dumps(
             {

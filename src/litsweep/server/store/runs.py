@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -162,28 +162,6 @@ runs = table(
 )
 
 
-class RunMark(NamedTuple):
-    """The columns that change when a run has something new.
-
-    The summary is too large to be read each time, but `heartbeat_at` changes with it.
-    """
-
-    id: int
-    name: str
-    state: RunState
-    history_lines: int
-    stopped_by: StoppedBy | None
-    failure: Failure | None
-    started_at: float | None
-    heartbeat_at: float
-    retry_of: str | None
-
-    @property
-    def first_name(self) -> str:
-        """As that of a `RunRecord`."""
-        return self.retry_of or self.name
-
-
 _JOINED = (
     select(
         runs,
@@ -205,7 +183,6 @@ _CHANGE_STREAMS = (
     .where(runs.c.id == bindparam("run"))
     .values({name: func.coalesce(bindparam(name), runs.c[name]) for name in STREAM_COLUMNS})
 )
-_MARKS = select(*(runs.c[name] for name in RunMark._fields)).order_by(runs.c.id)
 
 
 def select_all(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[RunRecord]:
@@ -262,12 +239,6 @@ def with_ids(connection: Connection, ids: Collection[int]) -> Sequence[RunRecord
     for start in range(0, len(wanted), _IDS_AT_ONCE):
         found += select_all(connection, runs.c.id.in_(wanted[start : start + _IDS_AT_ONCE]))
     return found
-
-
-def marks(connection: Connection, sweep_id: int) -> Sequence[RunMark]:
-    """Return the marks of a sweep's runs, oldest first. The last retry of a run takes its place."""
-    found = (RunMark._make(row) for row in connection.execute(_MARKS.where(runs.c.sweep_id == sweep_id)))
-    return list({mark.first_name: mark for mark in found}.values())
 
 
 def count(connection: Connection, sweep_id: int) -> int:
