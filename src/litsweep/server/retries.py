@@ -2,7 +2,7 @@
 
 The ended run keeps its state, history and files; its summary names the retry. The retry has the same
 parameters and names the first run with this config in `retry_of`. For the search the last retry replaces the
-first run, so a config counts once (`runs.marks`).
+first run, so a config counts once (`marks.last_retries`).
 """
 
 import json
@@ -52,7 +52,7 @@ def retry(
     _check(sweep, limit)
     attempts: dict[str, list[RunRecord]] = {}
     for run in runs.of_sweep(connection, sweep.id):
-        attempts.setdefault(run.retry_of or run.name, []).append(run)
+        attempts.setdefault(run.first_name, []).append(run)
     first_names = {run.name: first for first, found in attempts.items() for run in found}
     chosen = {first: found[-1].name for first, found in attempts.items() if _word(found[-1]) in states}
     for name in names:
@@ -109,7 +109,7 @@ def _retry(connection: Connection, sweep: SweepRecord, attempts: Sequence[RunRec
         "args": last.args,
         "parameters": last.parameters,
         "reason": dumps(reason.to_json()),
-        "retry_of": last.retry_of or last.name,
+        "retry_of": last.first_name,
     }
     made = run_states.create(connection, sweep.project_id, sweeps.short_id(), values)
     runs.change(connection, last.id, summary=dumps(last.summary_values | {RETRIED_AS: made.name}))
