@@ -122,7 +122,7 @@ class Searches:
                 state.accept_minimum(agent_id)
                 self._wait_for_suggestion(state, agent_id, timeout - FRESH_WAIT)
                 self._blocked -= 1
-            elif self._threads and state.is_fast:
+            elif self._threads and not state.uses_results:
                 self._wait_for_suggestion(state, agent_id, min(FAST_WAIT, timeout))
             state.accept_minimum(agent_id)
             return state.availability(agent_id)
