@@ -85,7 +85,8 @@ class SearchState:
     done_because: str | None = None
     uses_results: bool = True
     is_idle: bool = False
-    runs_in_creation: int = 0
+    writers: int = 0  # blocks that write to the sweep now
+    valid_from: int = 0  # answers to requests before this number do not count
     ready: deque[ReadySuggestion] = field(default_factory=deque)
     _ready_changes: int = 0  # the changes that the ready suggestions include
     _generation: int = 0
@@ -103,7 +104,6 @@ class SearchState:
     _is_unanswered: bool = False
     _requested_at: float = 0.0
     _known: int = -1  # the changes that the status includes
-    _valid_from: int = 0  # answers to requests before this number do not count
     _failures: int = 0
     _not_before: float = 0.0  # the next request that nobody waits for
     _seconds: float = 0.0  # the time that a suggestion takes
@@ -134,7 +134,7 @@ class SearchState:
 
     def lose_worker(self, number: int) -> None:
         """Note that the search is rebuilt for the requests from `number` on."""
-        self._valid_from = number
+        self.valid_from = number
         self._generation = self._received = 0
         self._unsent, self._is_rebuilt = None, True
         self._is_unanswered = False
@@ -193,17 +193,17 @@ class SearchState:
     @property
     def is_failing(self) -> bool:
         """True if the search has failed again after an immediate retry. Agents need not wait for it."""
-        return self.error is not None and self._failures > 1
+        return self._failures > 1
 
     @property
     def is_unused(self) -> bool:
         """True if the server no longer needs this object: the sweep gets no runs, and nothing is unsent."""
-        is_quiet = not (self._unsent is None or self._unsent or self._waiting or self.runs_in_creation)
+        is_quiet = not (self._unsent is None or self._unsent or self._waiting or self.writers)
         return self.is_idle and is_quiet and not self._is_unanswered
 
     def due(self) -> float | None:
         """Return the time at which the next request is due, or None."""
-        if self.runs_in_creation:  # the new run may not be in the database yet
+        if self.writers:  # their changes may not be in the database yet
             return None
         if self._wanted > self._last.changes:
             return self._retry_at
@@ -239,7 +239,7 @@ class SearchState:
 
     def receive(self, answer: Answer, now: float) -> bool:
         """Accept an answer. Return True if the monitor has something to store."""
-        if answer.number < self._valid_from:
+        if answer.number < self.valid_from:
             return False
         sent = self._sent[answer.number]
         self._sent = {number: each for number, each in self._sent.items() if number >= answer.number}
@@ -278,9 +278,9 @@ class SearchState:
 
     def report(self) -> SearchReport:
         """Return what the monitor stores."""
-        done_because = None if self.ready or self.runs_in_creation else self.done_because
+        done_because = None if self.ready or self.writers else self.done_because
         ready = tuple(self.ready)[:MOST_STORED]
-        return SearchReport(self._valid_from, self.status, self.error, done_because, ready)
+        return SearchReport(self.valid_from, self.status, self.error, done_because, ready)
 
     def _availability(self, waiter: _Waiter) -> Availability:
         if self.uses_results and self._ready_changes < waiter.needs:

@@ -223,9 +223,8 @@ def _gets_runs(connection: Connection, record: SweepRecord) -> bool:
 def main() -> None:
     """Work until the server closes its end of the pipe, whose descriptor is the argument."""
     die_with_parent()
-    gc.set_threshold(
-        100_000, 20, 100
-    )  # reading many runs makes few cycles, and takes a third less time with a high threshold
+    # Reading many runs makes few cycles, and takes a third less time with a high threshold.
+    gc.set_threshold(100_000, 20, 100)
     pipe: Pipe[Message, Any] = Pipe(int(sys.argv[1]))
     with suppress(EOFError, ConnectionError):  # the server has stopped
         _serve(SearchWorker(Database(pipe.recv()), pipe.send), pipe)
