@@ -8,11 +8,9 @@ from sqlalchemy import Connection, func, select
 from litsweep.server.best_ended import BestEnded
 from litsweep.server.store import notices, runs, sweeps
 from litsweep.server.store.notices import ENDS, NoticeRecord
-from litsweep.server.store.sweeps import SweepRecord, SweepState
+from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.events import BestValue, Silence, SweepEvent
-
-_WANTS_RUNS = (SweepState.PENDING, SweepState.RUNNING)
 
 
 class SweepObserver:
@@ -60,7 +58,7 @@ class SweepObserver:
         )
 
     def _has_stalled(self, connection: Connection, sweep: SweepRecord) -> bool:
-        if sweep.state not in _WANTS_RUNS:
+        if not sweep.state.wants_runs:
             self._silence.restart()
             return False
         return self._silence.seconds(_last_sign(connection, sweep)) >= 60 * self.config.stalled_after
