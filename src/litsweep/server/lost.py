@@ -93,7 +93,7 @@ def _silent_runs(backend: Backend, connection: Connection) -> Sequence[RunRecord
     limits = {True: min(LOST_AFTER, crash_after), False: crash_after}
     running = dispatched.running(connection)
     lost = [run for run, is_left in running if silence(run) > limits[is_left]]
-    return runs.select_all(connection, runs.runs.c.id.in_(lost[:_BATCH])) if lost else ()
+    return runs.with_ids(connection, lost[:_BATCH])
 
 
 def _end_silent(connection: Connection, lost: Sequence[RunRecord]) -> None:

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from litsweep.server.best_ended import BestEnded
-from litsweep.server.store import notices, runs, sweeps
+from litsweep.server.store import notices, runs
+from litsweep.server.store.activity import last_sign
 from litsweep.server.store.notices import ENDS, NoticeRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.config import SweepConfig
@@ -41,7 +42,7 @@ class SweepObserver:
     def outdated(self, connection: Connection, sweep: SweepRecord) -> Iterator[NoticeRecord]:
         """Yield the open notices of a sweep that has continued. Their events may come again."""
         stalled = notices.find_open(connection, sweep.id, SweepEvent.STALLED)
-        if stalled and _last_sign(connection, sweep) > stalled.created_at:
+        if stalled and last_sign(connection, sweep) > stalled.created_at:
             yield stalled
         ended = notices.find_open(connection, sweep.id, *ENDS)
         if ended and not sweep.state.is_over:
@@ -61,13 +62,4 @@ class SweepObserver:
         if not sweep.state.wants_runs:
             self._silence.restart()
             return False
-        return self._silence.seconds(_last_sign(connection, sweep)) >= 60 * self.config.stalled_after
-
-
-def _last_sign(connection: Connection, sweep: SweepRecord) -> float:
-    """Return the time of the last heartbeat of an agent or a run, or the sweep's creation time."""
-    agents, found = sweeps.agents.c, runs.runs.c
-    of_agents = select(func.max(agents.heartbeat_at)).where(agents.sweep_id == sweep.id)
-    of_runs = select(func.max(found.heartbeat_at)).where(found.sweep_id == sweep.id)
-    times = [connection.scalar(of_agents), connection.scalar(of_runs), sweep.created_at]
-    return float(max(time for time in times if time is not None))
+        return self._silence.seconds(last_sign(connection, sweep)) >= 60 * self.config.stalled_after
