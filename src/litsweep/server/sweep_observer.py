@@ -31,9 +31,9 @@ class SweepObserver:
         """Yield the events that have no notice yet, in their order."""
         if self._has_new_best(connection, sweep):
             yield SweepEvent.BEST
-        if self._has_stalled(connection, sweep) and not notices.find_open(
-            connection, sweep.id, SweepEvent.STALLED
-        ):
+        sign = last_sign(connection, sweep)
+        is_stall = self._silence.is_stall(sign, sweep.state.wants_runs, self.config.stalled_after)
+        if is_stall and not notices.find_open(connection, sweep.id, SweepEvent.STALLED):
             yield SweepEvent.STALLED
         is_over = sweep.state.is_over and runs.count_alive(connection, sweep.id, only_dispatched=False) == 0
         if is_over and not notices.find_open(connection, sweep.id, *ENDS):
@@ -57,9 +57,3 @@ class SweepObserver:
         return best is not None and (
             known is None or metric.is_better(best.value, json.loads(known.body)["best"])
         )
-
-    def _has_stalled(self, connection: Connection, sweep: SweepRecord) -> bool:
-        if not sweep.state.wants_runs:
-            self._silence.restart()
-            return False
-        return self._silence.seconds(last_sign(connection, sweep)) >= 60 * self.config.stalled_after
