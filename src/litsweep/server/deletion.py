@@ -4,8 +4,6 @@ Runs are deleted in batches, so that the server can serve other clients. If the 
 the deletion to delete the rest.
 """
 
-from collections.abc import Iterator, Sequence
-
 from sqlalchemy import ColumnElement, select
 
 from litsweep.server import sweep_states
@@ -16,6 +14,7 @@ from litsweep.server.store import projects, sweeps
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import runs
 from litsweep.server.store.sweeps import SweepRecord, SweepState, controller_run_name
+from litsweep.server.store.tables import batches
 
 BATCH_SIZE = 20
 """The number of runs or artifacts that one transaction deletes."""
@@ -53,17 +52,13 @@ def _delete_runs(backend: Backend, wanted: ColumnElement[bool]) -> None:
     with backend.database.read() as connection:
         logged = versions.outputs_only_of(connection, wanted)
         found = list(connection.scalars(select(runs.c.id).where(wanted)))
-    for batch in _batches(logged):
+    for batch in batches(logged, BATCH_SIZE):
         with backend.database.write() as connection:
             for artifact_id in batch:
                 versions.delete(connection, artifact_id)
-    for batch in _batches(found):
+    for batch in batches(found, BATCH_SIZE):
         with backend.database.write() as connection:
             connection.execute(runs.delete().where(runs.c.id.in_(batch)))
-
-
-def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[start : start + BATCH_SIZE] for start in range(0, len(ids), BATCH_SIZE))
 
 
 def _free(backend: Backend) -> None:

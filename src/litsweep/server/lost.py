@@ -15,6 +15,7 @@ from litsweep.server.backend import Backend
 from litsweep.server.dispatch import AGENT_GONE_AFTER, LOST_AFTER, MAX_DISPATCHES
 from litsweep.server.store import dispatched, runs, sweeps
 from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.tables import batches
 
 T = TypeVar("T")
 
@@ -35,10 +36,9 @@ def end_lost(backend: Backend) -> None:
 
 
 def _save_heartbeats(backend: Backend) -> None:
-    heard = backend.liveness.take_unsaved()
-    for start in range(0, len(heard), _BATCH):
+    for batch in batches(backend.liveness.take_unsaved(), _BATCH):
         with backend.database.write() as connection:
-            sweeps.set_heartbeats(connection, heard[start : start + _BATCH], clock.now())
+            sweeps.set_heartbeats(connection, batch, clock.now())
 
 
 def _change(

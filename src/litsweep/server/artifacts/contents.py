@@ -18,7 +18,7 @@ from litsweep.server.blobs import BlobStore
 from litsweep.server.errors import RequestError
 from litsweep.server.store import blobs as blob_store
 from litsweep.server.store.blobs import blobs
-from litsweep.server.store.tables import read_all
+from litsweep.server.store.tables import batches, read_all
 from litsweep.sweep.values import show
 
 FULL = "FULL"
@@ -29,9 +29,6 @@ LONGEST_DIGEST = 2_500
 LARGEST_SIZE = 2**63 - 1
 LARGEST_MANIFEST = 1 << 27
 """The largest size of a manifest in bytes, which is read into memory. A file takes about 200."""
-
-# Databases limit the number of values in one statement.
-_BATCH = 500
 
 Manifest = dict[str, Any]
 
@@ -112,11 +109,9 @@ def set_entries(connection: Connection, artifact_id: int, wanted: Sequence[Entry
 def stored_keys(connection: Connection, digests: Collection[str]) -> dict[str, str]:
     """Return the blob keys of stored contents by digest."""
     query = select(files.c.digest, files.c.blob).join(blobs).where(blobs.c.stored_at.is_not(None))
-    ordered = list(digests)
-    batches = (ordered[start : start + _BATCH] for start in range(0, len(ordered), _BATCH))
     return {
         digest: key
-        for batch in batches
+        for batch in batches(list(digests))
         for digest, key in connection.execute(query.where(files.c.digest.in_(batch)))
     }
 

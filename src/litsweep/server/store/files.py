@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, ForeignKey, String, UniqueCons
 from litsweep.server.store import blobs as blob_store
 from litsweep.server.store.blobs import blobs
 from litsweep.server.store.runs import runs
-from litsweep.server.store.tables import INDEX, Id, Joined, read_all, table
+from litsweep.server.store.tables import INDEX, Id, Joined, batches, read_all, table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +27,6 @@ class FileRecord:
 
 
 run_files = table("run_files", FileRecord, UniqueConstraint("run_id", "name"))
-
-# Databases limit the number of values in one statement.
-_BATCH = 500
 
 _STORED = (
     select(run_files, blobs.c.size, blobs.c.md5, blobs.c.stored_at)
@@ -92,5 +89,5 @@ def delete_abandoned(connection: Connection, limit: float) -> None:
 
 def delete(connection: Connection, ids: Sequence[int]) -> None:
     """Delete files by id."""
-    for start in range(0, len(ids), _BATCH):
-        connection.execute(run_files.delete().where(run_files.c.id.in_(ids[start : start + _BATCH])))
+    for batch in batches(ids):
+        connection.execute(run_files.delete().where(run_files.c.id.in_(batch)))

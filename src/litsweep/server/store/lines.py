@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from litsweep.server.store.runs import runs
-from litsweep.server.store.tables import PRIMARY_KEY, table
+from litsweep.server.store.tables import PRIMARY_KEY, batches, table
 
 HISTORY, EVENTS, LOG = "history", "events", "log"
 
@@ -35,9 +35,6 @@ class _StreamLine:
 
 stream_lines = table("stream_lines", _StreamLine, sqlite_with_rowid=False)
 Index("stream_lines_by_step", stream_lines.c.run_id, stream_lines.c.stream, stream_lines.c.step)
-
-# Databases limit the number of values in one statement.
-_BATCH = 500
 
 _PUT = text(
     "INSERT INTO stream_lines (run_id, stream, line, step, body) "
@@ -108,10 +105,9 @@ def numbers(connection: Connection, run_id: int, stream: str) -> Sequence[int]:
 
 def numbered(connection: Connection, run_id: int, stream: str, wanted: Sequence[int]) -> Sequence[Line]:
     """Return the lines with these numbers, which are in order."""
-    batches = (wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH))
     return [
         line
-        for batch in batches
+        for batch in batches(wanted)
         for line in _read(
             connection,
             _LINES.where(_of(run_id, stream), stream_lines.c.line.in_(batch)).order_by(stream_lines.c.line),

@@ -25,8 +25,9 @@ from sqlalchemy.schema import UniqueConstraint
 from litsweep.server import clock
 from litsweep.server.store.projects import projects
 from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, agents, sweeps
-from litsweep.server.store.tables import INDEX, Id, Joined, read_all, read_one, table
+from litsweep.server.store.tables import INDEX, Id, Joined, batches, read_all, read_one, table
 from litsweep.sweep.contract import Failure, RunState
+from litsweep.sweep.run import state_word
 
 Values = Mapping[str, Any]
 ALIVE = tuple(state for state in RunState if state.is_alive)
@@ -132,6 +133,11 @@ class RunRecord:
         return self.retry_of or self.name
 
     @property
+    def word(self) -> str:
+        """The word for the run's state."""
+        return state_word(self.state, self.is_stopped_early, self.failure)
+
+    @property
     def is_broken(self) -> bool:
         """True if the run ended with an error, its own or the machine's."""
         return self.state.is_broken_by(self.failure)
@@ -174,7 +180,6 @@ _JOINED = (
     .outerjoin(sweeps, runs.c.sweep_id == sweeps.c.id)
     .outerjoin(agents, runs.c.agent_id == agents.c.id)
 )
-_IDS_AT_ONCE = 500
 # Every heartbeat executes this. A query that is not built each time, without "in", takes half the time.
 _IS_ALIVE = or_(*(runs.c.state == state for state in ALIVE))
 _ALIVE_OF_AGENT = _JOINED.where(runs.c.agent_id == bindparam("agent"), _IS_ALIVE).order_by(runs.c.id)
@@ -235,9 +240,9 @@ def alive_in_sweep(connection: Connection, sweep_id: int) -> Sequence[RunRecord]
 
 def with_ids(connection: Connection, ids: Collection[int]) -> Sequence[RunRecord]:
     """Return the runs with these ids, oldest first."""
-    wanted, found = sorted(ids), list[RunRecord]()
-    for start in range(0, len(wanted), _IDS_AT_ONCE):
-        found += select_all(connection, runs.c.id.in_(wanted[start : start + _IDS_AT_ONCE]))
+    found = list[RunRecord]()
+    for batch in batches(sorted(ids)):
+        found += select_all(connection, runs.c.id.in_(batch))
     return found
 
 

@@ -18,7 +18,7 @@ JSON is stored as text, and a time as seconds since 1970 (UTC). All databases st
 replace characters that PostgreSQL or UTF-8 lacks, and refuse values that are too long or too large.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from enum import StrEnum
 from functools import cache
@@ -62,6 +62,11 @@ def storable(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
+def batches(values: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
+    """Split values into batches, because databases limit the number of values in one statement."""
+    return (values[start : start + size] for start in range(0, len(values), size))
 
 
 class StoredText(TypeDecorator[str]):
