@@ -26,7 +26,7 @@ from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps, number, with_numbers
 from litsweep.sweep.contract import RETRIED_AS, Failure, RunState
-from litsweep.sweep.reasons import reason_from_json
+from litsweep.sweep.reasons import stored_reason
 from litsweep.sweep.run import Suggestion
 from litsweep.sweep.summary import find
 from litsweep.sweep.values import is_finite
@@ -146,8 +146,7 @@ class LiveSweep:
     def restore(self, ready: Sequence[ReadySuggestion]) -> None:
         """Open suggestions of an earlier search that are still valid."""
         for suggestion in ready:
-            parameters, reason = json.loads(suggestion.parameters), json.loads(suggestion.reason)
-            reason = reason_from_json(reason)
+            parameters, reason = json.loads(suggestion.parameters), stored_reason(suggestion.reason)
             self._controller.add(parameters, (), RunState.RUNNING, suggestion.name, reason=reason)
             self.open[suggestion.name] = suggestion
 
@@ -279,7 +278,7 @@ class LiveSweep:
         history = current.history or [self._other_values(run)]
         outcome = _outcome(status)
         if known is None:
-            reason = reason_from_json(json.loads(run.reason)) if run.reason else None
+            reason = stored_reason(run.reason)
             self._controller.add(self._parameters(run), history, id=run.first_name, reason=reason, **outcome)
         else:
             self._controller.tell(run.first_name, history, **outcome)

@@ -5,7 +5,6 @@ parameters and names the first run with this config in `retry_of`. For the searc
 first run, so a config counts once (`marks.last_retries`).
 """
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +18,8 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import RETRIED_AS
-from litsweep.sweep.reason import RunId, SuggestionReason, UnknownReason
-from litsweep.sweep.reasons import RetryReason, reason_from_json
+from litsweep.sweep.reason import RunId, fallback_of
+from litsweep.sweep.reasons import RetryReason, stored_reason
 from litsweep.sweep.run import has_result
 
 
@@ -92,10 +91,12 @@ def _refusal(attempts: Sequence[RunRecord], name: str, limit: int) -> str | None
 
 def _retry(connection: Connection, sweep: SweepRecord, attempts: Sequence[RunRecord]) -> Retried:
     first, last, attempt = attempts[0], attempts[-1], len(attempts) + 1
-    suggested = reason_from_json(json.loads(first.reason)) if first.reason else None
-    fallback = suggested.fallback if isinstance(suggested, SuggestionReason | UnknownReason) else None
     reason = RetryReason(
-        run=RunId(last.name), state=last.word, failure=last.failure, attempt=attempt, fallback=fallback
+        run=RunId(last.name),
+        state=last.word,
+        failure=last.failure,
+        attempt=attempt,
+        fallback=fallback_of(stored_reason(first.reason)),
     )
     values: Mapping[str, Any] = {
         "sweep_id": sweep.id,

@@ -11,8 +11,8 @@ from litsweep.server.history_keys import flat
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.wire_json import number
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.reason import Reason, words
-from litsweep.sweep.reasons import reason_from_json
+from litsweep.sweep.reason import words
+from litsweep.sweep.reasons import stored_reason
 from litsweep.sweep.run import count_words
 from litsweep.sweep.values import is_finite
 
@@ -85,14 +85,9 @@ def shown_value(value: object) -> object:
     return rounded(float(value))
 
 
-def reason(text: str | None) -> Reason | None:
-    """Return the stored reason for a suggestion or a stop."""
-    return reason_from_json(json.loads(text)) if text else None
-
-
 def brief(text: str | None) -> str:
     """Return a stored reason in a few words, or an empty text."""
-    found = reason(text)
+    found = stored_reason(text)
     return found.brief if found else ""
 
 
