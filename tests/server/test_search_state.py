@@ -128,9 +128,9 @@ def test_results_change_nothing_for_a_method_that_does_not_learn() -> None:
 
 def test_a_run_that_is_being_stored_is_not_hidden_from_the_worker() -> None:
     bench = ready("a")
-    bench.state.runs_in_creation += 1
+    bench.state.writers += 1
     assert bench.taken() == "a" and bench.state.due() is None
-    bench.state.runs_in_creation -= 1
+    bench.state.writers -= 1
     bench.state.note_run(9)
     assert bench.request().changed == frozenset({9})
 

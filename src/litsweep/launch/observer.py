@@ -24,11 +24,11 @@ class StatusObserver:
         """Yield the events since the last call. A stall or an end is yielded at each call while it lasts."""
         if self._has_new_best(status):
             yield SweepEvent.BEST
+        minutes = self.stalled_after_minutes(status)
+        is_stall = self._silence.is_stall(_last_sign(status), status.state in _WANTS_RUNS, minutes)
         if status.is_over:
             yield SweepEvent.FINISHED if status.state == "FINISHED" else SweepEvent.CANCELED
-        elif status.state not in _WANTS_RUNS:
-            self._silence.restart()
-        elif self._silence.seconds(_last_sign(status)) >= 60 * self.stalled_after_minutes(status):
+        elif is_stall:
             yield SweepEvent.STALLED
 
     def _has_new_best(self, status: SweepStatus) -> bool:

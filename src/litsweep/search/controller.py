@@ -14,7 +14,7 @@ from litsweep.sweep.early_termination.rule import EarlyTerminationRule, Forecast
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import objective, objective_value
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
-from litsweep.sweep.reason import Reason, SuggestionReason, UnknownReason
+from litsweep.sweep.reason import Reason, fallback_of
 from litsweep.sweep.run import History, Run, Suggestion, parse_history, parse_summary, unreported_warning
 from litsweep.sweep.summary import entries, is_aggregated
 from litsweep.sweep.values import checked_seed, is_number, show
@@ -139,7 +139,7 @@ class Controller:
         state, failure = RunState(state), None if failure is None else Failure(failure)
         rows, values = parse_history(history), parse_summary({} if summary is None else summary)
         run = Run(run_id, dict(parameters), state, rows, failure, stopped_early, values)
-        fallback = reason.fallback if isinstance(reason, SuggestionReason | UnknownReason) else None
+        fallback = fallback_of(reason)
         self._tried[self.config.space.key(run.parameters)] += 1
         if fallback is not None:
             self._fallbacks[run_id] = fallback

@@ -38,6 +38,11 @@ def configs(
     return below(0, {})
 
 
+def grid(space: SearchSpace) -> Iterator[dict[str, object]]:
+    """Return the points of the grid, in W&B's order."""
+    return configs(space, lambda distribution: distribution.grid)
+
+
 def support(distribution: Distribution) -> Sequence[object]:
     """Return all values of a discrete distribution."""
     return distribution.support or ()

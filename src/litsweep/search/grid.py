@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from litsweep.search.enumeration import Searcher, configs
+from litsweep.search.enumeration import Searcher, grid
 from litsweep.sweep.reasons import GridReason
 from litsweep.sweep.run import Run, Suggestion
 
@@ -19,4 +19,4 @@ class GridSearch(Searcher):
         return self._enumerator.suggest(tried, n, GridReason())
 
     def _order(self) -> Iterator[Mapping[str, object]]:
-        return configs(self._config.space, lambda distribution: distribution.grid)
+        return grid(self._config.space)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from litsweep.errors import shortened
-from litsweep.search.enumeration import configs
+from litsweep.search.enumeration import grid
 from litsweep.sweep.config import Method, SweepConfig
 from litsweep.sweep.run import Run, has_result
 from litsweep.sweep.space import SearchSpace
@@ -72,8 +72,7 @@ def grid_ledger(config: SweepConfig, runs: Iterable[Run]) -> GridLedger | None:
         waiting = counted.pop(PointState.OPEN, 0)
         rest = max(waiting, size - counted.total())
         return GridLedger({state: counted[state] for state in SHOWN} | {PointState.OPEN: rest})
-    grid = configs(space, lambda distribution: distribution.grid)
-    points = {space.key(parameters): GridPoint(parameters) for parameters in grid}
+    points = {space.key(parameters): GridPoint(parameters) for parameters in grid(space)}
     points |= {key: point for key, point in reached.items() if key in points}
     counted = Counter(point.state for point in points.values())
     return GridLedger({state: counted[state] for state in SHOWN}, tuple(points.values()))

@@ -1,6 +1,6 @@
 """The best run of a sweep among those that have ended."""
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from litsweep.server.store import curves, runs
 from litsweep.server.store.curves import Series
@@ -19,21 +19,19 @@ class BestEnded:
     def __init__(self, metric: Metric) -> None:
         self.best: BestValue | None = None
         self._metric = metric
-        self._read: dict[int, float | None] = {}
-        self._seen: tuple[object, ...] = ()
+        self._read: dict[int, float] = {}
+        self._ended: tuple[int, float | None] = (0, None)
 
     def refresh(self, connection: Connection, sweep_id: int) -> None:
         """Read the runs that have ended since the last call."""
-        columns = runs.runs.c
-        ended = columns.sweep_id == sweep_id, columns.ended_at.is_not(None)
-        seen = connection.execute(select(func.count(), func.max(columns.ended_at)).where(*ended)).one()
-        if tuple(seen) == self._seen:
+        ended = runs.count_ended(connection, sweep_id)
+        if ended == self._ended:
             return
-        for run_id, ended_at in connection.execute(select(columns.id, columns.ended_at).where(*ended)).all():
+        for run_id, ended_at in runs.ends(connection, sweep_id).items():
             if self._read.get(run_id) != ended_at:
                 self._read[run_id] = ended_at
                 self._add(connection, runs.get(connection, run_id))
-        self._seen = tuple(seen)
+        self._ended = ended
 
     def _add(self, connection: Connection, run: RunRecord | None) -> None:
         if run is None or run.is_alive or run.is_broken:

@@ -16,16 +16,14 @@ from sqlalchemy import Connection
 from litsweep.server import branches, clock, history_keys, ownership, run_states
 from litsweep.server.chunk import LARGEST_STEP, Chunk, Row, StreamPart, require_near
 from litsweep.server.store import lines, runs, streams
-from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
+from litsweep.server.store.lines import EVENTS, HISTORY, Line
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.store.streams import StreamStatus
+from litsweep.server.store.streams import COUNTS, StreamStatus
 from litsweep.server.wire_json import dumps, number
 from litsweep.sweep.contract import RunState
 
 Path = tuple[str, str, str]
 """The entity, project and name of a run."""
-
-COUNTS = {HISTORY: "history_lines", EVENTS: "event_lines", LOG: "log_lines"}
 
 
 @dataclass(frozen=True)
@@ -131,9 +129,8 @@ def _store(connection: Connection, writing: Sequence[_Writing]) -> None:
 
 def _read_lines(connection: Connection, writing: _Writing, now: float) -> None:
     parts = writing.sent.chunk.parts
-    counts = {stream: getattr(writing.run, column) for stream, column in COUNTS.items()}
-    require_near(parts, counts, now - (writing.run.started_at or now))
-    stale = set(filter(None, writing.run.stale_streams.split(",")))
+    require_near(parts, streams.line_counts(writing.run), now - (writing.run.started_at or now))
+    stale = streams.stale(writing.run)
     for stream, part in parts.items():
         if stream in stale:
             _start_over(connection, writing, stream, part.offset, now)
@@ -153,7 +150,8 @@ def _start_over(connection: Connection, writing: _Writing, stream: str, offset: 
         return
     lines.delete_from(connection, run.id, stream, offset)
     if stream != HISTORY:
-        writing.run = _changed(run, {COUNTS[stream]: offset})
+        changes: dict[str, Any] = {COUNTS[stream]: offset}
+        writing.run = run._replace(**changes)
         return
     kept = lines.read(connection, run.id, HISTORY)
     writing.summary = dumps(branches.summary_of(kept, record.config_values))
@@ -173,11 +171,7 @@ def _add_lines(writing: _Writing, stream: str, part: StreamPart) -> None:
         changes["last_step"] = max([run.last_step, *steps])
         new = part.rows[max(0, known - part.offset) :]
         changes["history_keys"] = history_keys.updated(run.history_keys, new) if new else run.history_keys
-    writing.run = _changed(run, changes)
-
-
-def _changed(run: StreamStatus, changes: Mapping[str, Any]) -> StreamStatus:
-    return run._replace(**changes)
+    writing.run = run._replace(**changes)
 
 
 def _step(row: Row, line: int) -> int:

@@ -18,14 +18,15 @@ from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import run_filters
 from litsweep.server.history_keys import Keys, flat
 from litsweep.server.search_protocol import ReadySuggestion, Status, Stop
-from litsweep.server.store import lines, runs
+from litsweep.server.store import lines, marks, runs
 from litsweep.server.store.lines import HISTORY
-from litsweep.server.store.runs import RunMark, RunRecord
+from litsweep.server.store.marks import RunMark
+from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps, number, with_numbers
 from litsweep.sweep.contract import RETRIED_AS, Failure, RunState
-from litsweep.sweep.reasons import reason_from_json
+from litsweep.sweep.reasons import stored_reason
 from litsweep.sweep.run import Suggestion
 from litsweep.sweep.summary import find
 from litsweep.sweep.values import is_finite
@@ -105,7 +106,7 @@ class LiveSweep:
         """
         is_first = not self._known
         self._add_prior_runs(connection)
-        found = [run for run in self._read(connection, changed) if not self._is_unchanged(run)]
+        found = self._read(connection, changed)
         for run in found:
             self._close(run)
         changes = [(run, status) for run in found if (status := self._status(run)) != self._known_status(run)]
@@ -116,7 +117,7 @@ class LiveSweep:
             rows = None if histories is None else self._with_metrics(histories.get(run.id, ()))
             self._update(connection, run, status, rows)
         for run in found:
-            self._known[run.first_name].mark = _mark(run)
+            self._known[run.first_name].mark = marks.of_run(run)
         return bool(changes)
 
     def suggest(self) -> ReadySuggestion | None:
@@ -134,7 +135,7 @@ class LiveSweep:
         if not ready:
             return ()
         knowledge, valid = self._knowledge, list[ReadySuggestion]()
-        for run in self._last_retries(runs.of_sweep(connection, self.id)):
+        for run in marks.last_retries(runs.of_sweep(connection, self.id)):
             knowledge ^= self._digest(run.first_name, self._status(run))
         for suggestion in ready:
             if suggestion.fingerprint == _text(knowledge):
@@ -145,8 +146,7 @@ class LiveSweep:
     def restore(self, ready: Sequence[ReadySuggestion]) -> None:
         """Open suggestions of an earlier search that are still valid."""
         for suggestion in ready:
-            parameters, reason = json.loads(suggestion.parameters), json.loads(suggestion.reason)
-            reason = reason_from_json(reason)
+            parameters, reason = json.loads(suggestion.parameters), stored_reason(suggestion.reason)
             self._controller.add(parameters, (), RunState.RUNNING, suggestion.name, reason=reason)
             self.open[suggestion.name] = suggestion
 
@@ -220,27 +220,23 @@ class LiveSweep:
 
     def _read(self, connection: Connection, changed: Collection[int] | None) -> Sequence[RunRecord]:
         if not self._known and changed is None:
-            return self._last_retries(runs.of_sweep(connection, self.id))
+            return marks.last_retries(runs.of_sweep(connection, self.id))
         if changed is None:
-            marks = runs.marks(connection, self.id)
-            changed = [mark.id for mark in marks if self._known_mark(mark.first_name) != mark]
-        found = runs.with_ids(connection, changed)
-        return self._last_retries([run for run in found if run.sweep_id == self.id])
+            current = marks.of_sweep(connection, self.id)
+            changed = [mark.id for mark in current if self._known_mark(mark.first_name) != mark]
+        found = [run for run in runs.with_ids(connection, changed) if run.sweep_id == self.id]
+        return [run for run in marks.last_retries(found) if not self._is_retried(run)]
 
-    def _last_retries(self, found: Sequence[RunRecord]) -> Sequence[RunRecord]:
-        """Return the last retry of each run, in the run's place. `found` is sorted, oldest first."""
-        last = {run.first_name: run for run in found}.values()
-        marks = {run.id: self._known_mark(run.first_name) for run in last}
-        return [run for run in last if (mark := marks[run.id]) is None or mark.id <= run.id]
+    def _is_retried(self, run: RunRecord) -> bool:
+        """Return True if the search knows a later retry of the run."""
+        mark = self._known_mark(run.first_name)
+        return mark is not None and mark.id > run.id
 
     def _known_mark(self, name: str) -> RunMark | None:
         return self._known[name].mark if name in self._known else None
 
     def _known_status(self, run: RunRecord) -> RunStatus | None:
         return self._known[run.first_name].status if run.first_name in self._known else None
-
-    def _is_unchanged(self, run: RunRecord) -> bool:
-        return self._known_mark(run.first_name) == _mark(run)
 
     def _close(self, run: RunRecord) -> None:
         """Note that a suggestion is stored as a run."""
@@ -282,7 +278,7 @@ class LiveSweep:
         history = current.history or [self._other_values(run)]
         outcome = _outcome(status)
         if known is None:
-            reason = reason_from_json(json.loads(run.reason)) if run.reason else None
+            reason = stored_reason(run.reason)
             self._controller.add(self._parameters(run), history, id=run.first_name, reason=reason, **outcome)
         else:
             self._controller.tell(run.first_name, history, **outcome)
@@ -330,10 +326,6 @@ def _outcome(status: RunStatus) -> dict[str, Any]:
 def _numbers(row: Mapping[str, Any], metrics: frozenset[str]) -> Row:
     found = ((name, number(value)) for name, value in flat(row) if name in metrics)
     return {name: value for name, value in found if value is not None}
-
-
-def _mark(run: RunRecord) -> RunMark:
-    return RunMark._make(getattr(run, name) for name in RunMark._fields)
 
 
 def _text(knowledge: int) -> str:

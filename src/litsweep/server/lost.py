@@ -36,8 +36,7 @@ def end_lost(backend: Backend) -> None:
 
 
 def _save_heartbeats(backend: Backend) -> None:
-    heard = backend.liveness.take_unsaved()
-    for batch in batches(heard, _BATCH):
+    for batch in batches(backend.liveness.take_unsaved(), _BATCH):
         with backend.database.write() as connection:
             sweeps.set_heartbeats(connection, batch, clock.now())
 
@@ -94,7 +93,7 @@ def _silent_runs(backend: Backend, connection: Connection) -> Sequence[RunRecord
     limits = {True: min(LOST_AFTER, crash_after), False: crash_after}
     running = dispatched.running(connection)
     lost = [run for run, is_left in running if silence(run) > limits[is_left]]
-    return runs.select_all(connection, runs.runs.c.id.in_(lost[:_BATCH])) if lost else ()
+    return runs.with_ids(connection, lost[:_BATCH])
 
 
 def _end_silent(connection: Connection, lost: Sequence[RunRecord]) -> None:

@@ -1,13 +1,11 @@
 """The thread that watches the sweeps: it stops runs early, ends lost runs, and finishes sweeps."""
 
-import logging
 import threading
-from collections.abc import Callable
 from functools import partial
 
 from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
-from litsweep.server.errors import UnavailableError
+from litsweep.server.guard import Guard
 from litsweep.server.lost import end_lost
 from litsweep.server.search_state import SearchReport
 from litsweep.server.store import runs, suggestions, sweeps
@@ -16,8 +14,6 @@ from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.reasons import reason_from_json
-
-logger = logging.getLogger(__name__)
 
 MIN_PERIOD, MAX_PERIOD = 0.3, 5.0
 """Seconds between two rounds. The minimum keeps a busy sweep from taking all the time."""
@@ -29,8 +25,8 @@ class Monitor:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._reports: dict[int, SearchReport] = {}  # not stored yet
-        self._raised: set[str] = set()  # what has raised
         self._ended = threading.Event()
+        self._guard = Guard("monitor", self._ended)
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
 
     def start(self) -> None:
@@ -53,33 +49,16 @@ class Monitor:
 
     def run_once(self) -> None:
         """Run one round. A sweep that raises is retried in the next round."""
-        self._guarded("lost runs", partial(end_lost, self._backend))
-        self._guarded("reports", self._take_reports)
+        self._guard.run("lost runs", partial(end_lost, self._backend))
+        self._guard.run("reports", self._take_reports)
         for sweep_id, found in list(self._reports.items()):
             if self._ended.is_set():
                 return
-            if self._guarded(f"sweep number {sweep_id}", partial(self._advance, sweep_id, found)):
+            if self._guard.run(f"sweep number {sweep_id}", partial(self._advance, sweep_id, found)):
                 del self._reports[sweep_id]
 
     def _take_reports(self) -> None:
         self._reports |= self._backend.searches.take_reports()
-
-    def _guarded(self, what: str, action: Callable[[], None]) -> bool:
-        """Run an action. If it raises, log that once and return False.
-
-        One broken sweep must not stop the monitor for the others, or fill the log.
-        """
-        try:
-            action()
-        except UnavailableError:  # `DatabaseLock` has logged it
-            return False
-        except Exception:
-            if what not in self._raised:
-                logger.exception("the monitor failed (%s) and continues", what)
-            self._raised.add(what)
-            return False
-        self._raised.discard(what)
-        return True
 
     def _advance(self, sweep_id: int, report: SearchReport) -> None:
         """Store what a sweep's search has found: its columns, the runs to stop, and the end of the sweep."""

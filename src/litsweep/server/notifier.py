@@ -5,10 +5,8 @@ it. If the server is killed between the receiver's answer and the next write, th
 the same `Idempotency-Key`.
 """
 
-import logging
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import quote
@@ -18,8 +16,9 @@ from sqlalchemy import Connection
 from litsweep.errors import LitsweepError
 from litsweep.server import clock
 from litsweep.server.backend import Backend
+from litsweep.server.guard import Guard
 from litsweep.server.server_info import server_info
-from litsweep.server.store import notices, projects, runs, sweeps
+from litsweep.server.store import marks, notices, projects, sweeps
 from litsweep.server.store.notices import NoticeRecord
 from litsweep.server.store.runs import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
@@ -35,8 +34,6 @@ PERIOD = 2.0
 RETRY_AFTER = (5.0, 30.0, 120.0)
 """Seconds until the second, third and fourth attempt to send a notice."""
 
-logger = logging.getLogger(__name__)
-
 
 class Notifier:
     """The thread, which works from `start` to `stop`. It never delays a request."""
@@ -45,8 +42,8 @@ class Notifier:
         self._backend = backend
         self._observers: dict[int, SweepObserver] = {}
         self._due: dict[int, float] = {}  # when the next attempt to send a notice is due
-        self._failed: set[str] = set()  # the actions that have raised
         self._ended = threading.Event()
+        self._guard = Guard("notifier", self._ended)
         self._thread = threading.Thread(target=self._work, name="notifier", daemon=True)
 
     def start(self) -> None:
@@ -60,7 +57,7 @@ class Notifier:
 
     def _work(self) -> None:
         while not self._ended.wait(PERIOD):
-            self._guarded("round", self.run_once)
+            self._guard.run("round", self.run_once)
 
     def run_once(self) -> None:
         """Store the new events as notices, then send the notices that are due."""
@@ -68,12 +65,12 @@ class Notifier:
             found = [sweep for sweep in notices.candidates(connection) if self._webhook(sweep)]
         self._observers = {sweep.id: self._observer(sweep) for sweep in found}
         for sweep in found:
-            self._guarded(f"sweep {sweep.name}", partial(self._store_events, sweep))
+            self._guard.run(f"sweep {sweep.name}", partial(self._store_events, sweep))
         with self._backend.database.read() as connection:
             waiting = notices.unsent(connection)
         for notice in waiting:
             if not self._ended.is_set() and time.monotonic() >= self._due.get(notice.id, 0.0):
-                self._guarded(f"notice {notice.id}", partial(self._send, notice))
+                self._guard.run(f"notice {notice.id}", partial(self._send, notice))
 
     def _webhook(self, sweep: SweepRecord) -> str | None:
         """Return the address to post to. A config that cannot be read any more has none."""
@@ -81,15 +78,6 @@ class Notifier:
             return parsed(sweep.config).webhook
         except LitsweepError:
             return None
-
-    def _guarded(self, what: str, action: Callable[[], None]) -> None:
-        """Run an action. If it raises, log that once: one broken sweep must not stop the others."""
-        try:
-            action()
-        except Exception:
-            if what not in self._failed and not self._ended.is_set():
-                self._failed.add(what)
-                logger.exception("the notifier failed (%s) and continues", what)
 
     def _observer(self, sweep: SweepRecord) -> SweepObserver:
         """Return the sweep's observer. A changed config gets a new one."""
@@ -119,7 +107,7 @@ class Notifier:
         path = f"{project.entity}/{project.name}/{sweep.name}"
         counted = count_words(
             state_word(mark.state, mark.stopped_by is StoppedBy.SEARCH, mark.failure)
-            for mark in runs.marks(connection, sweep.id)
+            for mark in marks.of_sweep(connection, sweep.id)
         )
         return dumps(
             {

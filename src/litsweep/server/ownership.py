@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
 from litsweep.server.chunk import Chunk
-from litsweep.server.store import lines
-from litsweep.server.store.lines import EVENTS, HISTORY, LOG
+from litsweep.server.store import lines, streams
+from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.streams import StreamStatus
 from litsweep.sweep.contract import RunState
@@ -29,8 +29,8 @@ def waits_for_restart(run: RunRecord | StreamStatus) -> bool:
 
 def check_start(run: RunRecord) -> None:
     """Raise LitsweepError if another process already reports the run. Its client would start over."""
-    counts = {HISTORY: run.history_lines, EVENTS: run.event_lines, LOG: run.log_lines}
-    reported = any(counts[stream] for stream in counts.keys() - set(run.stale_streams.split(",")))
+    counts = streams.line_counts(run)
+    reported = any(counts[stream] for stream in counts.keys() - streams.stale(run))
     if _is_contested(run) and run.state is RunState.RUNNING and reported:
         raise LitsweepError(
             f"run {run.name} runs at another agent now, because this agent was silent for too long; "
@@ -48,7 +48,7 @@ def is_foreign(connection: Connection, run: RunRecord, chunk: Chunk) -> bool:
         return run.is_named
     if part.offset > run.history_lines:
         return True
-    if HISTORY in run.stale_streams.split(","):
+    if HISTORY in streams.stale(run):
         return 0 < part.offset < run.history_lines
     known = lines.read(connection, run.id, HISTORY, part.offset, len(part.lines))
     sent = zip(known, part.lines, strict=False)

@@ -2,10 +2,9 @@
 
 The ended run keeps its state, history and files; its summary names the retry. The retry has the same
 parameters and names the first run with this config in `retry_of`. For the search the last retry replaces the
-first run, so a config counts once (`runs.marks`).
+first run, so a config counts once (`marks.last_retries`).
 """
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +18,9 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import RETRIED_AS
-from litsweep.sweep.reason import RunId, SuggestionReason, UnknownReason
-from litsweep.sweep.reasons import RetryReason, reason_from_json
-from litsweep.sweep.run import has_result, state_word
+from litsweep.sweep.reason import RunId, fallback_of
+from litsweep.sweep.reasons import RetryReason, stored_reason
+from litsweep.sweep.run import has_result
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,9 @@ def retry(
     _check(sweep, limit)
     attempts: dict[str, list[RunRecord]] = {}
     for run in runs.of_sweep(connection, sweep.id):
-        attempts.setdefault(run.retry_of or run.name, []).append(run)
+        attempts.setdefault(run.first_name, []).append(run)
     first_names = {run.name: first for first, found in attempts.items() for run in found}
-    chosen = {first: found[-1].name for first, found in attempts.items() if _word(found[-1]) in states}
+    chosen = {first: found[-1].name for first, found in attempts.items() if found[-1].word in states}
     for name in names:
         if name in first_names:
             chosen[first_names[name]] = name
@@ -75,19 +74,14 @@ def _check(sweep: SweepRecord, limit: int) -> None:
         raise LitsweepError(f"sweep {sweep.name} is canceled and starts no run; {fix}")
 
 
-def _word(run: RunRecord) -> str:
-    return state_word(run.state, run.is_stopped_early, run.failure)
-
-
 def _refusal(attempts: Sequence[RunRecord], name: str, limit: int) -> str | None:
     """Return why a config's last run is not retried, or None. `name` is the run that was asked for."""
     last = attempts[-1]
     subject = "it" if last.name == name else f"its retry {last.name}"
-    word = _word(last)
     if last.is_alive:
-        return f"{subject} has not ended; it is {word}"
+        return f"{subject} has not ended; it is {last.word}"
     if has_result(last.state, last.is_stopped_early, last.failure):
-        return f"{subject} has a result; it is {word}"
+        return f"{subject} has a result; it is {last.word}"
     if last.args is None:
         return "the sweep did not suggest its config; start it again yourself"
     if len(attempts) >= limit:
@@ -97,10 +91,12 @@ def _refusal(attempts: Sequence[RunRecord], name: str, limit: int) -> str | None
 
 def _retry(connection: Connection, sweep: SweepRecord, attempts: Sequence[RunRecord]) -> Retried:
     first, last, attempt = attempts[0], attempts[-1], len(attempts) + 1
-    suggested = reason_from_json(json.loads(first.reason)) if first.reason else None
-    fallback = suggested.fallback if isinstance(suggested, SuggestionReason | UnknownReason) else None
     reason = RetryReason(
-        run=RunId(last.name), state=_word(last), failure=last.failure, attempt=attempt, fallback=fallback
+        run=RunId(last.name),
+        state=last.word,
+        failure=last.failure,
+        attempt=attempt,
+        fallback=fallback_of(stored_reason(first.reason)),
     )
     values: Mapping[str, Any] = {
         "sweep_id": sweep.id,
@@ -109,7 +105,7 @@ def _retry(connection: Connection, sweep: SweepRecord, attempts: Sequence[RunRec
         "args": last.args,
         "parameters": last.parameters,
         "reason": dumps(reason.to_json()),
-        "retry_of": last.retry_of or last.name,
+        "retry_of": last.first_name,
     }
     made = run_states.create(connection, sweep.project_id, sweeps.short_id(), values)
     runs.change(connection, last.id, summary=dumps(last.summary_values | {RETRIED_AS: made.name}))

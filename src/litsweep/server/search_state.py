@@ -52,7 +52,6 @@ class _Waiter:
 class SearchReport:
     """What the monitor stores of a sweep's search: its status, error and end, and the ready suggestions.
 
-
     `since` is the number of the first request to the search as it was last rebuilt.
     """
 
@@ -84,19 +83,19 @@ class SearchState:
     status: Status | None = None
     error: str | None = None
     done_because: str | None = None
+    uses_results: bool = True
     is_idle: bool = False
-    runs_in_creation: int = 0
+    writers: int = 0  # blocks that write to the sweep now
+    valid_from: int = 0  # answers to requests before this number do not count
     ready: deque[ReadySuggestion] = field(default_factory=deque)
     _ready_changes: int = 0  # the changes that the ready suggestions include
-    _uses_results: bool = True
     _generation: int = 0
     _received: int = 0  # suggestions of the current generation
     _taken: int = 0  # suggestions that became runs
     _waiting: dict[int, _Waiter] = field(default_factory=dict)
     _has_asked: bool = False
     _wanted: int = -1  # the changes that an agent or a reader of the status waits for
-    _recent: deque[tuple[float, int]] = field(default_factory=deque)
-    _settled: int = 0  # the changes that are older than MAY_MISS_SECONDS
+    _recent: deque[float] = field(default_factory=deque)  # the times of the last changes
     _own: dict[int, int] = field(default_factory=dict)  # the last change of each agent's runs
     _unsent: set[int] | None = None  # the changed runs for the next request; None for all runs
     _is_rebuilt: bool = False
@@ -105,7 +104,6 @@ class SearchState:
     _is_unanswered: bool = False
     _requested_at: float = 0.0
     _known: int = -1  # the changes that the status includes
-    _valid_from: int = 0  # answers to requests before this number do not count
     _failures: int = 0
     _not_before: float = 0.0  # the next request that nobody waits for
     _seconds: float = 0.0  # the time that a suggestion takes
@@ -114,8 +112,8 @@ class SearchState:
     def note_change(self, now: float, run_id: int | None, agent_id: int | None) -> None:
         """Note that a run has changed. Without an id, any run may have changed."""
         self.changes += 1
-        self._recent.append((now, self.changes))
-        self._settle(now)
+        self._recent.append(now)
+        self._forget_recent(now)
         if agent_id is not None:
             self._own[agent_id] = self.changes
         self.note_run(run_id)
@@ -136,7 +134,7 @@ class SearchState:
 
     def lose_worker(self, number: int) -> None:
         """Note that the search is rebuilt for the requests from `number` on."""
-        self._valid_from = number
+        self.valid_from = number
         self._generation = self._received = 0
         self._unsent, self._is_rebuilt = None, True
         self._is_unanswered = False
@@ -155,8 +153,8 @@ class SearchState:
         """Note that an agent asks for a run. Return whether there is a suggestion for it."""
         waiter = self._waiting.get(agent_id)
         if waiter is None:
-            self._settle(now)
-            minimum = max(self._settled, self._own.get(agent_id, 0))
+            self._forget_recent(now)
+            minimum = max(self.changes - len(self._recent), self._own.get(agent_id, 0))
             waiter = self._waiting[agent_id] = _Waiter(self.changes, minimum, now)
         waiter.asked_at = now
         found = self._availability(waiter)
@@ -193,24 +191,19 @@ class SearchState:
         return self._known >= changes or self.error is not None
 
     @property
-    def is_fast(self) -> bool:
-        """True if the search is fast, because its suggestions do not depend on results."""
-        return not self._uses_results
-
-    @property
     def is_failing(self) -> bool:
         """True if the search has failed again after an immediate retry. Agents need not wait for it."""
-        return self.error is not None and self._failures > 1
+        return self._failures > 1
 
     @property
     def is_unused(self) -> bool:
         """True if the server no longer needs this object: the sweep gets no runs, and nothing is unsent."""
-        is_quiet = not (self._unsent is None or self._unsent or self._waiting or self.runs_in_creation)
+        is_quiet = not (self._unsent is None or self._unsent or self._waiting or self.writers)
         return self.is_idle and is_quiet and not self._is_unanswered
 
     def due(self) -> float | None:
         """Return the time at which the next request is due, or None."""
-        if self.runs_in_creation:  # the new run may not be in the database yet
+        if self.writers:  # their changes may not be in the database yet
             return None
         if self._wanted > self._last.changes:
             return self._retry_at
@@ -246,13 +239,13 @@ class SearchState:
 
     def receive(self, answer: Answer, now: float) -> bool:
         """Accept an answer. Return True if the monitor has something to store."""
-        if answer.number < self._valid_from:
+        if answer.number < self.valid_from:
             return False
         sent = self._sent[answer.number]
         self._sent = {number: each for number, each in self._sent.items() if number >= answer.number}
         if not answer.is_early:
             self._is_unanswered, self._known = max(self._sent) > answer.number, sent.changes
-        self._uses_results, self.is_idle = answer.uses_results, answer.is_idle
+        self.uses_results, self.is_idle = answer.uses_results, answer.is_idle
         self._seconds = answer.seconds
         self.status = answer.status or self.status
         had_error = self.error is not None
@@ -281,25 +274,26 @@ class SearchState:
         self._own = {id: changes for id, changes in self._own.items() if changes > sent.changes}
         is_end_new = self.done_because != answer.done_because
         self.done_because = answer.done_because
-        return is_end_new or (self._uses_results and bool(is_other or new))
+        return is_end_new or (self.uses_results and bool(is_other or new))
 
     def report(self) -> SearchReport:
         """Return what the monitor stores."""
-        done_because = None if self.ready or self.runs_in_creation else self.done_because
+        done_because = None if self.ready or self.writers else self.done_because
         ready = tuple(self.ready)[:MOST_STORED]
-        return SearchReport(self._valid_from, self.status, self.error, done_because, ready)
+        return SearchReport(self.valid_from, self.status, self.error, done_because, ready)
 
     def _availability(self, waiter: _Waiter) -> Availability:
-        if self._uses_results and self._ready_changes < waiter.needs:
+        if self.uses_results and self._ready_changes < waiter.needs:
             return Availability.NOT_YET
         if self.ready:
             return Availability.READY
         is_done = self.done_because is not None and self._ready_changes >= waiter.needs
         return Availability.NO_MORE if is_done else Availability.NOT_YET
 
-    def _settle(self, now: float) -> None:
-        while self._recent and self._recent[0][0] <= now - MAY_MISS_SECONDS:
-            self._settled = self._recent.popleft()[1]
+    def _forget_recent(self, now: float) -> None:
+        """Forget the times of changes that a suggestion may not miss."""
+        while self._recent and self._recent[0] <= now - MAY_MISS_SECONDS:
+            self._recent.popleft()
 
 
 @dataclass

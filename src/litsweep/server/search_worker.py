@@ -25,7 +25,7 @@ from litsweep.server.database import Database
 from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.search_protocol import Answer, Failed, Message, ReadySuggestion, Request, Status, Working
 from litsweep.server.store import suggestions, sweeps
-from litsweep.server.store.sweeps import SweepRecord, SweepState
+from litsweep.server.store.sweeps import SweepRecord
 
 AHEAD, AHEAD_IF_RESULTS_MATTER = 20, 1
 """The number of suggestions made ahead for a sweep with an agent, beside one for each waiting agent."""
@@ -37,8 +37,6 @@ READ_ALL_AFTER = 10.0
 """Seconds after which a request looks for changes in all runs, not only in those that the server names."""
 BATCH_TIME = 0.02
 """Fast suggestions are collected for this many seconds and sent together."""
-
-GETS_RUNS = (SweepState.PENDING, SweepState.RUNNING)
 
 
 @dataclass
@@ -86,20 +84,19 @@ class SearchWorker:
 
     def work(self) -> bool:
         """Do one piece of work. Return False if there is none."""
-        sweep_id = self._next()
-        if sweep_id is None:
+        sweep = self._next()
+        if sweep is None:
             return False
-        sweep = self._sweeps[sweep_id]
-        self._send(Working(sweep_id))
+        self._send(Working(sweep.id))
         try:
             if sweep.pending is not None:
-                self._refresh(sweep_id, sweep, sweep.pending)
+                self._refresh(sweep, sweep.pending)
             else:
                 self._suggest(sweep)
         except Exception as error:
             number = sweep.pending.number if sweep.pending else sweep.number
-            del self._sweeps[sweep_id]
-            self._send(Failed(sweep_id, number, _one_line(error), traceback.format_exc()))
+            del self._sweeps[sweep.id]
+            self._send(Failed(sweep.id, number, _one_line(error), traceback.format_exc()))
         return True
 
     def drop_unused(self) -> None:
@@ -109,24 +106,24 @@ class SearchWorker:
             if sweep.is_idle and sweep.pending is None and sweep.used_at < limit:
                 del self._sweeps[sweep_id]
 
-    def _next(self) -> int | None:
+    def _next(self) -> _Sweep | None:
         """Return the sweep to work on: those with a request first, then those with fast suggestions."""
-        waiting = [(-s.pending.waiting, -id, id) for id, s in self._sweeps.items() if s.pending is not None]
-        if waiting:
-            return min(waiting)[-1]
-        due = [(s.seconds, s.used_at, id) for id, s in self._sweeps.items() if s.needs_suggestion]
-        return min(due)[-1] if due else None
+        asked = [(s.pending.waiting, s.id) for s in self._sweeps.values() if s.pending is not None]
+        if asked:
+            return self._sweeps[max(asked)[1]]
+        due = (s for s in self._sweeps.values() if s.needs_suggestion)
+        return min(due, key=lambda s: (s.seconds, s.used_at, s.id), default=None)
 
-    def _refresh(self, sweep_id: int, sweep: _Sweep, request: Request) -> None:
+    def _refresh(self, sweep: _Sweep, request: Request) -> None:
         """Read the changes. Answer with the status and the open suggestions."""
         with self._database.read() as connection:
-            record = sweeps.get(connection, sweep_id)
+            record = sweeps.get(connection, sweep.id)
             if record is None:
-                del self._sweeps[sweep_id]
-                self._send(Answer(sweep_id, request.number, 0, is_last=True, is_idle=True))
+                del self._sweeps[sweep.id]
+                self._send(Answer(sweep.id, request.number, 0, is_last=True, is_idle=True))
                 return
             sweep.number = request.number
-            is_live = _gets_runs(connection, record)
+            is_live = _is_live(connection, record)
             is_new = self._read_changes(connection, sweep, record, request)
         sweep.pending = None
         sweep.used_at, sweep.is_idle = time.monotonic(), not (is_live or request.waiting)
@@ -135,7 +132,7 @@ class SearchWorker:
             self._answer(sweep, status=Status(), is_last=True)
             return
         ahead = (AHEAD_IF_RESULTS_MATTER if live.uses_results else AHEAD) if is_live else 0
-        gets_runs = record.state in GETS_RUNS and live.done_because is None
+        gets_runs = record.state.wants_runs and live.done_because is None
         sweep.wanted = request.waiting + ahead if gets_runs else 0
         first = sweep.made - len(live.open)
         start = max(first, request.received if request.generation == sweep.generation else 0)
@@ -212,10 +209,10 @@ def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
-def _gets_runs(connection: Connection, record: SweepRecord) -> bool:
+def _is_live(connection: Connection, record: SweepRecord) -> bool:
     """Return True if the sweep gets suggestions ahead: it has an agent, or was just created."""
     limit = clock.now() - AGENT_LIVES_FOR
-    if record.scheduler is not None or record.state not in GETS_RUNS:
+    if record.scheduler is not None or not record.state.wants_runs:
         return False
     return record.created_at > limit or sweeps.has_live_agent(connection, record.id, limit)
 
@@ -223,9 +220,8 @@ def _gets_runs(connection: Connection, record: SweepRecord) -> bool:
 def main() -> None:
     """Work until the server closes its end of the pipe, whose descriptor is the argument."""
     die_with_parent()
-    gc.set_threshold(
-        100_000, 20, 100
-    )  # reading many runs makes few cycles, and takes a third less time with a high threshold
+    # Reading many runs makes few cycles, and takes a third less time with a high threshold.
+    gc.set_threshold(100_000, 20, 100)
     pipe: Pipe[Message, Any] = Pipe(int(sys.argv[1]))
     with suppress(EOFError, ConnectionError):  # the server has stopped
         _serve(SearchWorker(Database(pipe.recv()), pipe.send), pipe)

@@ -122,7 +122,7 @@ class Searches:
                 state.accept_minimum(agent_id)
                 self._wait_for_suggestion(state, agent_id, timeout - FRESH_WAIT)
                 self._blocked -= 1
-            elif self._threads and state.is_fast:
+            elif self._threads and not state.uses_results:
                 self._wait_for_suggestion(state, agent_id, min(FAST_WAIT, timeout))
             state.accept_minimum(agent_id)
             return state.availability(agent_id)
@@ -146,39 +146,40 @@ class Searches:
         """Return False if the search was rebuilt after this report, for example for another config."""
         with self._lock:
             state = self._states.get(sweep_id)
-            return state is None or state.report().since == report.since
+            return state is None or state.valid_from == report.since
 
     @contextmanager
     def changing(self, sweep_id: int) -> Iterator[None]:
         """Open a block that changes a sweep, transaction included. What the search found before is void."""
-        with self._lock:
-            state = self._state(sweep_id)
-            state.runs_in_creation += 1
-            state.rebuild(self._number + 1)
-        try:
+        with self._writing(sweep_id):
+            self.rebuild(sweep_id)
             yield
-        finally:
-            with self._lock:
-                state.runs_in_creation -= 1
-                self._wake(state)
 
     @contextmanager
     def creating_run(self, sweep_id: int) -> Iterator[RunCreation]:
         """Open a block that stores a suggestion as a run. Its transaction must end inside the block."""
+        with self._writing(sweep_id) as state:
+            creation = RunCreation(state, self._lock)
+            try:
+                yield creation
+            except BaseException:
+                self.rebuild(sweep_id)  # the database may lack the suggestion that was taken
+                raise
+            if creation.run is not None:
+                with self._lock:
+                    state.note_run(creation.run.id)
+
+    @contextmanager
+    def _writing(self, sweep_id: int) -> Iterator[SearchState]:
+        """Open a block that writes to a sweep. No request is due until it ends."""
         with self._lock:
             state = self._state(sweep_id)
-            state.runs_in_creation += 1
-        creation = RunCreation(state, self._lock)
+            state.writers += 1
         try:
-            yield creation
-        except BaseException:
-            self.rebuild(sweep_id)  # the database may lack the suggestion that was taken
-            raise
+            yield state
         finally:
             with self._lock:
-                state.runs_in_creation -= 1
-                if creation.run is not None:
-                    state.note_run(creation.run.id)
+                state.writers -= 1
                 self._wake(state)
 
     def best_run(self, sweep_id: int, timeout: float) -> str | None:
@@ -342,9 +343,8 @@ class Searches:
 
     def _local_worker(self) -> "SearchWorker":
         if self._local is None:
-            from litsweep.server.search_worker import (
-                SearchWorker,  # a server imports it only in its worker process
-            )
+            # A server imports this only in its worker process.
+            from litsweep.server.search_worker import SearchWorker
 
             self._local = SearchWorker(self._database, self._receive)
         return self._local

@@ -3,16 +3,15 @@
 import json
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from litsweep.server.best_ended import BestEnded
-from litsweep.server.store import notices, runs, sweeps
+from litsweep.server.store import notices, runs
+from litsweep.server.store.activity import last_sign
 from litsweep.server.store.notices import ENDS, NoticeRecord
-from litsweep.server.store.sweeps import SweepRecord, SweepState
+from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.events import BestValue, Silence, SweepEvent
-
-_WANTS_RUNS = (SweepState.PENDING, SweepState.RUNNING)
 
 
 class SweepObserver:
@@ -32,9 +31,9 @@ class SweepObserver:
         """Yield the events that have no notice yet, in their order."""
         if self._has_new_best(connection, sweep):
             yield SweepEvent.BEST
-        if self._has_stalled(connection, sweep) and not notices.find_open(
-            connection, sweep.id, SweepEvent.STALLED
-        ):
+        sign = last_sign(connection, sweep)
+        is_stall = self._silence.is_stall(sign, sweep.state.wants_runs, self.config.stalled_after)
+        if is_stall and not notices.find_open(connection, sweep.id, SweepEvent.STALLED):
             yield SweepEvent.STALLED
         is_over = sweep.state.is_over and runs.count_alive(connection, sweep.id, only_dispatched=False) == 0
         if is_over and not notices.find_open(connection, sweep.id, *ENDS):
@@ -43,7 +42,7 @@ class SweepObserver:
     def outdated(self, connection: Connection, sweep: SweepRecord) -> Iterator[NoticeRecord]:
         """Yield the open notices of a sweep that has continued. Their events may come again."""
         stalled = notices.find_open(connection, sweep.id, SweepEvent.STALLED)
-        if stalled and _last_sign(connection, sweep) > stalled.created_at:
+        if stalled and last_sign(connection, sweep) > stalled.created_at:
             yield stalled
         ended = notices.find_open(connection, sweep.id, *ENDS)
         if ended and not sweep.state.is_over:
@@ -58,18 +57,3 @@ class SweepObserver:
         return best is not None and (
             known is None or metric.is_better(best.value, json.loads(known.body)["best"])
         )
-
-    def _has_stalled(self, connection: Connection, sweep: SweepRecord) -> bool:
-        if sweep.state not in _WANTS_RUNS:
-            self._silence.restart()
-            return False
-        return self._silence.seconds(_last_sign(connection, sweep)) >= 60 * self.config.stalled_after
-
-
-def _last_sign(connection: Connection, sweep: SweepRecord) -> float:
-    """Return the time of the last heartbeat of an agent or a run, or the sweep's creation time."""
-    agents, found = sweeps.agents.c, runs.runs.c
-    of_agents = select(func.max(agents.heartbeat_at)).where(agents.sweep_id == sweep.id)
-    of_runs = select(func.max(found.heartbeat_at)).where(found.sweep_id == sweep.id)
-    times = [connection.scalar(of_agents), connection.scalar(of_runs), sweep.created_at]
-    return float(max(time for time in times if time is not None))

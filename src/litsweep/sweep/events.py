@@ -38,7 +38,7 @@ class BestValue:
 
 
 class Silence:
-    """Measures how long a sweep has been silent, by the monotonic clock.
+    """Measures how long a sweep that wants runs has been silent, by the monotonic clock.
 
     Only a change of the last sign matters, so the clocks of the server and of this process need not agree.
     """
@@ -47,15 +47,11 @@ class Silence:
         self._last_sign: float | None = None
         self._since = time.monotonic()
 
-    def seconds(self, last_sign: float | None) -> float:
-        """Return the seconds since `last_sign` last changed."""
-        if last_sign != self._last_sign:
+    def is_stall(self, last_sign: float | None, wants_runs: bool, minutes: float) -> bool:
+        """Return True if the sweep wants runs and `last_sign` has not changed for so many minutes."""
+        if last_sign != self._last_sign or not wants_runs:
             self._last_sign, self._since = last_sign, time.monotonic()
-        return time.monotonic() - self._since
-
-    def restart(self) -> None:
-        """Begin to measure again."""
-        self._since = time.monotonic()
+        return wants_runs and time.monotonic() - self._since >= 60 * minutes
 
 
 def event_text(

@@ -118,6 +118,11 @@ class UnknownReason(Reason):
         return [(words(key), _detail(value)) for key, value in self.content.items()]
 
 
+def fallback_of(reason: Reason | None) -> str | None:
+    """Return why the sweep's own method could not choose the config, or None if it could."""
+    return reason.fallback if isinstance(reason, SuggestionReason | UnknownReason) else None
+
+
 def words(name: str) -> str:
     """Return an identifier as words."""
     return name.replace("_", " ")

@@ -1,5 +1,6 @@
 """The reasons that the search methods give, and the reader of stored reasons of all kinds."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -146,6 +147,11 @@ _BY_METHOD: Mapping[object, type[SuggestionReason]] = {
     kind.name: kind for kind in (GridReason, RandomReason, DesignReason, ModelReason, RetryReason)
 }
 _BY_RULE: Mapping[object, type[Reason]] = {rule.reason.name: rule.reason for rule in RULES}
+
+
+def stored_reason(text: str | None) -> Reason | None:
+    """Return the reason that is stored as this text, as `reason_from_json`; None if there is none."""
+    return reason_from_json(json.loads(text)) if text else None
 
 
 def reason_from_json(content: object) -> Reason:

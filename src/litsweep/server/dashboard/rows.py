@@ -10,11 +10,10 @@ from litsweep.server.dashboard.curves import rounded
 from litsweep.server.history_keys import flat
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.wire_json import number
-from litsweep.sweep.contract import RunState
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.reason import Reason, words
-from litsweep.sweep.reasons import reason_from_json
-from litsweep.sweep.run import count_words, state_word
+from litsweep.sweep.reason import words
+from litsweep.sweep.reasons import stored_reason
+from litsweep.sweep.run import count_words
 from litsweep.sweep.values import is_finite
 
 Numbers = dict[str, float]
@@ -22,14 +21,9 @@ Numbers = dict[str, float]
 _PROGRESS_METRIC = re.compile(r"epoch|step|(.*/)?global_step|lr\b.*")
 
 
-def state(run: RunRecord) -> str:
-    """Return the word for the run's state."""
-    return state_word(RunState(run.state), run.is_stopped_early, run.failure)
-
-
 def counts(runs: list[RunRecord]) -> dict[str, int]:
     """Count the runs by the word for their state."""
-    return dict(count_words(state(run) for run in runs))
+    return dict(count_words(run.word for run in runs))
 
 
 def expected(most: int | None, runs: list[RunRecord]) -> int | None:
@@ -42,7 +36,7 @@ def head(run: RunRecord) -> dict[str, Any]:
     return {
         "name": run.name,
         "title": run.display_name,
-        "state": state(run),
+        "state": run.word,
         "created": run.created_at,
         "started": run.started_at,
         "ended": None if run.is_alive else run.ended_at or run.heartbeat_at,
@@ -91,14 +85,9 @@ def shown_value(value: object) -> object:
     return rounded(float(value))
 
 
-def reason(text: str | None) -> Reason | None:
-    """Return the stored reason for a suggestion or a stop."""
-    return reason_from_json(json.loads(text)) if text else None
-
-
 def brief(text: str | None) -> str:
     """Return a stored reason in a few words, or an empty text."""
-    found = reason(text)
+    found = stored_reason(text)
     return found.brief if found else ""
 
 

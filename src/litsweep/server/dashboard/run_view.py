@@ -20,6 +20,7 @@ from litsweep.server.sweep_configs import parsed
 from litsweep.sweep.contract import UNREPORTED_WHY, Failure
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_value, last_value
+from litsweep.sweep.reasons import stored_reason
 from litsweep.sweep.summary import Summary, summary_values
 
 MAX_POINTS = 1_000
@@ -38,7 +39,7 @@ def run_view(connection: Connection, run: RunRecord) -> dict[str, Any]:
     """
     sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
     metric = parsed(sweep.config).metric if sweep else None
-    why, logged = rows.reason(run.reason), rows.config(run)
+    why, logged = stored_reason(run.reason), rows.config(run)
     swept = sorted(logged.keys() & json.loads(run.parameters)) if run.parameters else []
     stored = files.page(connection, run.id, limit=MAX_FILES)
     return {

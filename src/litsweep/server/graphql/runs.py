@@ -28,7 +28,7 @@ from litsweep.server.graphql.resolvers import (
     parsed_filter,
     select_runs,
 )
-from litsweep.server.store import lines, projects, runs, sweeps
+from litsweep.server.store import lines, projects, runs, streams, sweeps
 from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord, StoppedBy, plain_config
@@ -129,7 +129,7 @@ def _first_line(connection: Connection, run: RunRecord) -> int:
     """Return the number of the first history line that a new client logs. A resumed client ignores it."""
     if point := _fork_point(run.name, run.config_values):
         return lines.count_to_step(connection, run.id, int(max(-1, min(point.step, run.last_step))))
-    starts_over = HISTORY in run.stale_streams.split(",") and not ownership.is_shared(run)
+    starts_over = HISTORY in streams.stale(run) and not ownership.is_shared(run)
     return 0 if starts_over else run.history_lines
 
 
@@ -188,7 +188,6 @@ def _delete_run(_: object, info: Info, *, input: Input) -> dict[str, bool]:
     delete_unused_blobs(info.context.backend)
     if known.sweep_id is not None:
         info.context.backend.searches.rebuild(known.sweep_id)
-        info.context.backend.searches.mark_changed(known.sweep_id)
     return {"success": True}
 
 

@@ -1,4 +1,4 @@
-"""The number of sweeps and runs of each project, and its last activity."""
+"""The number of sweeps and runs of each project, its last activity, and the last sign of a sweep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 
 from litsweep.server.store.projects import projects
 from litsweep.server.store.runs import runs
-from litsweep.server.store.sweeps import sweeps
+from litsweep.server.store.sweeps import SweepRecord, agents, sweeps
 from litsweep.server.store.tables import read_all
 from litsweep.sweep.contract import RunState
 
@@ -41,3 +41,11 @@ def activities(connection: Connection) -> Sequence[Activity]:
         .order_by(latest.desc())
     )
     return read_all(connection, query, Activity)
+
+
+def last_sign(connection: Connection, sweep: SweepRecord) -> float:
+    """Return the time of the last heartbeat of an agent or a run, or the sweep's creation time."""
+    of_agents = select(func.max(agents.c.heartbeat_at)).where(agents.c.sweep_id == sweep.id)
+    of_runs = select(func.max(runs.c.heartbeat_at)).where(runs.c.sweep_id == sweep.id)
+    times = [connection.scalar(of_agents), connection.scalar(of_runs), sweep.created_at]
+    return float(max(time for time in times if time is not None))

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -25,8 +25,9 @@ from sqlalchemy.schema import UniqueConstraint
 from litsweep.server import clock
 from litsweep.server.store.projects import projects
 from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, agents, sweeps
-from litsweep.server.store.tables import INDEX, Id, Joined, read_all, read_one, table
+from litsweep.server.store.tables import INDEX, Id, Joined, batches, read_all, read_one, table
 from litsweep.sweep.contract import Failure, RunState
+from litsweep.sweep.run import state_word
 
 Values = Mapping[str, Any]
 ALIVE = tuple(state for state in RunState if state.is_alive)
@@ -132,6 +133,11 @@ class RunRecord:
         return self.retry_of or self.name
 
     @property
+    def word(self) -> str:
+        """The word for the run's state."""
+        return state_word(self.state, self.is_stopped_early, self.failure)
+
+    @property
     def is_broken(self) -> bool:
         """True if the run ended with an error, its own or the machine's."""
         return self.state.is_broken_by(self.failure)
@@ -162,28 +168,6 @@ runs = table(
 )
 
 
-class RunMark(NamedTuple):
-    """The columns that change when a run has something new.
-
-    The summary is too large to be read each time, but `heartbeat_at` changes with it.
-    """
-
-    id: int
-    name: str
-    state: RunState
-    history_lines: int
-    stopped_by: StoppedBy | None
-    failure: Failure | None
-    started_at: float | None
-    heartbeat_at: float
-    retry_of: str | None
-
-    @property
-    def first_name(self) -> str:
-        """As that of a `RunRecord`."""
-        return self.retry_of or self.name
-
-
 _JOINED = (
     select(
         runs,
@@ -196,7 +180,6 @@ _JOINED = (
     .outerjoin(sweeps, runs.c.sweep_id == sweeps.c.id)
     .outerjoin(agents, runs.c.agent_id == agents.c.id)
 )
-_IDS_AT_ONCE = 500
 # Every heartbeat executes this. A query that is not built each time, without "in", takes half the time.
 _IS_ALIVE = or_(*(runs.c.state == state for state in ALIVE))
 _ALIVE_OF_AGENT = _JOINED.where(runs.c.agent_id == bindparam("agent"), _IS_ALIVE).order_by(runs.c.id)
@@ -205,7 +188,6 @@ _CHANGE_STREAMS = (
     .where(runs.c.id == bindparam("run"))
     .values({name: func.coalesce(bindparam(name), runs.c[name]) for name in STREAM_COLUMNS})
 )
-_MARKS = select(*(runs.c[name] for name in RunMark._fields)).order_by(runs.c.id)
 
 
 def select_all(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[RunRecord]:
@@ -258,16 +240,10 @@ def alive_in_sweep(connection: Connection, sweep_id: int) -> Sequence[RunRecord]
 
 def with_ids(connection: Connection, ids: Collection[int]) -> Sequence[RunRecord]:
     """Return the runs with these ids, oldest first."""
-    wanted, found = sorted(ids), list[RunRecord]()
-    for start in range(0, len(wanted), _IDS_AT_ONCE):
-        found += select_all(connection, runs.c.id.in_(wanted[start : start + _IDS_AT_ONCE]))
+    found = list[RunRecord]()
+    for batch in batches(sorted(ids)):
+        found += select_all(connection, runs.c.id.in_(batch))
     return found
-
-
-def marks(connection: Connection, sweep_id: int) -> Sequence[RunMark]:
-    """Return the marks of a sweep's runs, oldest first. The last retry of a run takes its place."""
-    found = (RunMark._make(row) for row in connection.execute(_MARKS.where(runs.c.sweep_id == sweep_id)))
-    return list({mark.first_name: mark for mark in found}.values())
 
 
 def count(connection: Connection, sweep_id: int) -> int:
@@ -284,6 +260,23 @@ def count_alive(connection: Connection, sweep_id: int, only_dispatched: bool) ->
     """Return how many runs of a sweep have not ended. `only_dispatched` ignores those that no agent had."""
     least = int(only_dispatched)
     return _count(connection, runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE), runs.c.handouts >= least)
+
+
+def count_ended(connection: Connection, sweep_id: int) -> tuple[int, float | None]:
+    """Return how many runs of a sweep have ended, and the time of the last end."""
+    found = select(func.count(), func.max(runs.c.ended_at)).where(*_has_ended(sweep_id))
+    number, last = connection.execute(found).one()
+    return number, last
+
+
+def ends(connection: Connection, sweep_id: int) -> Mapping[int, float]:
+    """Return the time of its end for each ended run of a sweep, by id."""
+    found = select(runs.c.id, runs.c.ended_at).where(*_has_ended(sweep_id))
+    return {row.id: row.ended_at for row in connection.execute(found)}
+
+
+def _has_ended(sweep_id: int) -> Sequence[ColumnElement[bool]]:
+    return runs.c.sweep_id == sweep_id, runs.c.ended_at.is_not(None)
 
 
 def _count(connection: Connection, *conditions: ColumnElement[bool]) -> int:

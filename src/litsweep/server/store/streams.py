@@ -5,9 +5,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
+from litsweep.server.store.lines import EVENTS, HISTORY, LOG
 from litsweep.server.store.projects import projects
-from litsweep.server.store.runs import StoppedBy, runs
+from litsweep.server.store.runs import RunRecord, StoppedBy, runs
 from litsweep.sweep.contract import RunState
+
+COUNTS = {HISTORY: "history_lines", EVENTS: "event_lines", LOG: "log_lines"}
+"""The column with the number of lines, by stream."""
 
 
 class StreamStatus(NamedTuple):
@@ -44,3 +48,13 @@ def statuses(
     """Return the status of each run of a project with one of these names, by name."""
     wanted = _STATUSES.where(projects.c.entity == entity, projects.c.name == project, runs.c.name.in_(names))
     return {row.name: StreamStatus._make(row) for row in connection.execute(wanted)}
+
+
+def line_counts(run: RunRecord | StreamStatus) -> Mapping[str, int]:
+    """Return the number of stored lines by stream."""
+    return {stream: getattr(run, column) for stream, column in COUNTS.items()}
+
+
+def stale(run: RunRecord | StreamStatus) -> set[str]:
+    """Return the streams that nothing was written to since the run last started."""
+    return set(filter(None, run.stale_streams.split(",")))

@@ -35,6 +35,11 @@ class SweepState(StrEnum):
         """True if the sweep gets no more runs, unless a person resumes it."""
         return self in (SweepState.FINISHED, SweepState.CANCELED)
 
+    @property
+    def wants_runs(self) -> bool:
+        """True if agents get runs of the sweep, as soon as it has an agent."""
+        return self in (SweepState.PENDING, SweepState.RUNNING)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SweepRecord:

@@ -1,0 +1,52 @@
+"""The marks of runs, by which the search sees that a run has something new, and the last retries of runs."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+from sqlalchemy import Connection, select
+
+from litsweep.server.store.runs import RunRecord, StoppedBy, runs
+from litsweep.sweep.contract import Failure, RunState
+
+
+class RunMark(NamedTuple):
+    """The columns that change when a run has something new.
+
+    The summary is too large to be read each time, but `heartbeat_at` changes with it.
+    """
+
+    id: int
+    name: str
+    state: RunState
+    history_lines: int
+    stopped_by: StoppedBy | None
+    failure: Failure | None
+    started_at: float | None
+    heartbeat_at: float
+    retry_of: str | None
+
+    @property
+    def first_name(self) -> str:
+        """As that of a `RunRecord`."""
+        return self.retry_of or self.name
+
+
+Attempt = TypeVar("Attempt", RunRecord, RunMark)
+
+_MARKS = select(*(runs.c[name] for name in RunMark._fields)).order_by(runs.c.id)
+
+
+def of_sweep(connection: Connection, sweep_id: int) -> Sequence[RunMark]:
+    """Return the marks of a sweep's runs, oldest first. The last retry of a run takes its place."""
+    found = connection.execute(_MARKS.where(runs.c.sweep_id == sweep_id))
+    return last_retries([RunMark._make(row) for row in found])
+
+
+def of_run(run: RunRecord) -> RunMark:
+    """Return the mark of a run that was read."""
+    return RunMark._make(getattr(run, name) for name in RunMark._fields)
+
+
+def last_retries(found: Sequence[Attempt]) -> Sequence[Attempt]:
+    """Return the last retry of each run, in the run's place. `found` is sorted, oldest first."""
+    return list({run.first_name: run for run in found}.values())
