@@ -8,14 +8,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from litsweep.figures.charts import CHARTS
 from litsweep.server.arguments import whole_number
 from litsweep.server.backend import backend_of
 from litsweep.server.chunk import LARGEST_LINE
 from litsweep.server.dashboard import login, rendering
+from litsweep.server.dashboard.figures_view import charts_view, figure_view
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import Tagged, page
 from litsweep.server.dashboard.run_view import history_view, log_view, run_view, system_view
+from litsweep.server.dashboard.sweep_data import sweep_data
 from litsweep.server.dashboard.sweep_view import sweep_view
+from litsweep.server.errors import RequestError
 from litsweep.server.files import link
 from litsweep.server.store import files, projects, runs, sweeps
 from litsweep.server.store.projects import Project
@@ -59,6 +63,17 @@ def _of(
 
 def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
     return sweep_view(connection, sweep, request.app.state.curves)
+
+
+def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
+    return {"charts": charts_view(sweep_data(connection, sweep, request.app.state.curves))}
+
+
+def _figure_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
+    chart = CHARTS.get(request.path_params["chart"])
+    if chart is None:
+        raise RequestError(f"there is no chart {request.path_params['chart']!r:.80}", 404)
+    return figure_view(sweep_data(connection, sweep, request.app.state.curves), chart, request.query_params)
 
 
 def _log_data(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
@@ -116,6 +131,8 @@ _DATA: dict[str, View] = {
     "/projects": lambda connection, _: projects_view(connection),
     _PROJECT: _of(_project, lambda connection, project, _: project_view(connection, project)),
     _SWEEP: _of(_sweep, _sweep_data),
+    _SWEEP + "/charts": _of(_sweep, _charts_data),
+    _SWEEP + "/charts/{chart}": _of(_sweep, _figure_data),
     _RUN: _of(_run, lambda connection, run, _: run_view(connection, run)),
     _RUN + "/history": _of(_run, lambda connection, run, _: history_view(connection, run)),
     _RUN + "/log": _of(_run, _log_data),

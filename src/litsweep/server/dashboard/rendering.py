@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from litsweep.figures.theme import css
+
 HERE = Path(__file__).parent
 # Plotly writes style attributes. Everything else is loaded from this server only.
 HEADERS = {
@@ -52,6 +54,7 @@ _STATIC = {
     for path in (HERE / "static").iterdir()
     if path.is_file()
 }
+_STATIC["theme.css"] = Tagged.of(css().encode(), "text/css")
 _templates = Environment(
     loader=PackageLoader("litsweep.server.dashboard"), autoescape=True, undefined=StrictUndefined
 )

@@ -1,0 +1,69 @@
+"""The colours of charts and pages. A figure names a colour by its role, as in `role:accent`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Colours = Mapping[str, str]
+"""A colour for each role."""
+
+LIGHT: Colours = {
+    "page": "#f6f7f9",
+    "raised": "#ffffff",
+    "text": "#17191f",
+    "soft": "#5b6270",
+    "faint": "#b4bac6",
+    "line": "#e3e6ec",
+    "accent": "#4f46e5",
+    "second": "#2563a8",
+    "good": "#15803d",
+    "running": "#0e7fc0",
+    "warn": "#b45309",
+    "bad": "#c02626",
+}
+DARK: Colours = {
+    "page": "#101217",
+    "raised": "#181b22",
+    "text": "#e8eaf0",
+    "soft": "#a0a7b5",
+    "faint": "#515868",
+    "line": "#2a2e38",
+    "accent": "#8f8cff",
+    "second": "#6aa9ec",
+    "good": "#4cc38a",
+    "running": "#4db4ec",
+    "warn": "#e5a13f",
+    "bad": "#f0716f",
+}
+_PREFIX = "role:"
+
+
+def role(name: str) -> str:
+    """Return the value of a colour attribute of a figure. Raises KeyError for an unknown role."""
+    LIGHT[name]
+    return _PREFIX + name
+
+
+def css() -> str:
+    """Return a style sheet with one variable for each role, such as `--accent`, for light and dark pages."""
+    dark = f"@media (prefers-color-scheme: dark) {{ :root {{ {_variables(DARK)} }} }}"
+    return f":root {{ color-scheme: light dark; {_variables(LIGHT)} }}\n{dark}\n"
+
+
+def _variables(colours: Colours) -> str:
+    return " ".join(f"--{name}: {colour};" for name, colour in colours.items())
+
+
+def painted(figure: Any, colours: Colours, is_colour: bool = False) -> Any:
+    """Return a copy of a figure with colours in place of the roles. Texts outside colour attributes stay."""
+    match figure:
+        case dict():
+            return {
+                key: painted(value, colours, is_colour or "color" in key.lower())
+                for key, value in figure.items()
+            }
+        case list() | tuple():
+            return [painted(value, colours, is_colour) for value in figure]
+        case str() if is_colour and figure.startswith(_PREFIX):
+            return colours[figure.removeprefix(_PREFIX)]
+        case _:
+            return figure
