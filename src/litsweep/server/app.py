@@ -19,7 +19,8 @@ from litsweep.server.auth import RequireKey
 from litsweep.server.backend import Backend
 from litsweep.server.chunk_queue import ChunkQueue
 from litsweep.server.dashboard import pages
-from litsweep.server.dashboard.curves import CurveCache
+from litsweep.server.dashboard.progress import ProgressCache
+from litsweep.server.dashboard.sweep_data import SweepCache
 from litsweep.server.errors import RequestError, UnavailableError
 from litsweep.server.graphql import endpoint
 from litsweep.server.housekeeping import Housekeeper
@@ -89,7 +90,8 @@ def create_app(settings: Settings) -> Starlette:
     app.state.backend = backend
     app.state.chunk_queue = ChunkQueue(backend)
     app.state.end = log_end
-    app.state.curves = CurveCache()
+    app.state.sweeps = SweepCache(backend.database)
+    app.state.progress = ProgressCache()
     return app
 
 

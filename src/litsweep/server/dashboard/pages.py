@@ -8,24 +8,24 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from litsweep.figures.charts import CHARTS
 from litsweep.server.arguments import whole_number
 from litsweep.server.backend import backend_of
 from litsweep.server.chunk import LARGEST_LINE
 from litsweep.server.dashboard import login, rendering
-from litsweep.server.dashboard.figures_view import charts_view, figure_view
+from litsweep.server.dashboard.figures_view import charts_view, figure_content
 from litsweep.server.dashboard.project_view import project_view, projects_view
-from litsweep.server.dashboard.rendering import Tagged, page
+from litsweep.server.dashboard.rendering import json_content, page
 from litsweep.server.dashboard.run_view import history_view, log_view, run_view, system_view
-from litsweep.server.dashboard.sweep_data import sweep_data
+from litsweep.server.dashboard.sweep_data import Snapshot, SweepCache
 from litsweep.server.dashboard.sweep_view import sweep_view
-from litsweep.server.errors import RequestError
 from litsweep.server.files import link
 from litsweep.server.store import files, projects, runs, sweeps
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
-from litsweep.server.wire_json import dumps
+
+_PRIVATE = {"Cache-Control": "private, no-cache"}
+_NOT_FOUND = '{"error":"not found"}'
 
 Record = TypeVar("Record")
 Endpoint = Callable[[Request], Response]
@@ -61,19 +61,22 @@ def _of(
     return view
 
 
+def _snapshot(connection: Connection, sweep: SweepRecord, request: Request) -> Snapshot:
+    cache: SweepCache = request.app.state.sweeps
+    return cache.get(connection, sweep)
+
+
 def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
-    return sweep_view(connection, sweep, request.app.state.curves)
+    return sweep_view(connection, sweep, _snapshot(connection, sweep, request), request.app.state.progress)
 
 
 def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
-    return {"charts": charts_view(sweep_data(connection, sweep, request.app.state.curves))}
+    snapshot = _snapshot(connection, sweep, request)
+    return snapshot.once("charts", lambda: charts_view(snapshot))
 
 
-def _figure_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
-    chart = CHARTS.get(request.path_params["chart"])
-    if chart is None:
-        raise RequestError(f"there is no chart {request.path_params['chart']!r:.80}", 404)
-    return figure_view(sweep_data(connection, sweep, request.app.state.curves), chart, request.query_params)
+def _project_data(connection: Connection, project: Project, request: Request) -> dict[str, Any]:
+    return project_view(connection, project, request.app.state.progress)
 
 
 def _log_data(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
@@ -88,12 +91,21 @@ def _json(view: View) -> Endpoint:
         with backend_of(request).database.read() as connection:
             found = view(connection, request)
         if found is None:
-            return Response('{"error":"not found"}', 404, media_type="application/json")
-        content = dumps(found).encode(errors="replace")
-        data = Tagged.of(content, "application/json")
-        return data.response(request, {"Cache-Control": "private, no-cache"})
+            return Response(_NOT_FOUND, 404, media_type="application/json")
+        return json_content(found).response(request, _PRIVATE)
 
     return endpoint
+
+
+def _figure(request: Request) -> Response:
+    """Answer with the figure of a chart, or 304 if the browser already has it."""
+    with backend_of(request).database.read() as connection:
+        sweep = _sweep(connection, request)
+        snapshot = _snapshot(connection, sweep, request) if sweep else None
+    if snapshot is None:
+        return Response(_NOT_FOUND, 404, media_type="application/json")
+    found = figure_content(snapshot, request.path_params["chart"], request.query_params)
+    return found.response(request, _PRIVATE)
 
 
 def _html(template: str, find: Callable[[Connection, Request], object] | None = None) -> Endpoint:
@@ -128,11 +140,10 @@ _PROJECT = "/{entity}/{project}"
 _SWEEP = _PROJECT + "/sweeps/{sweep}"
 _RUN = _PROJECT + "/runs/{run}"
 _DATA: dict[str, View] = {
-    "/projects": lambda connection, _: projects_view(connection),
-    _PROJECT: _of(_project, lambda connection, project, _: project_view(connection, project)),
+    "/projects": lambda connection, request: projects_view(connection, request.app.state.progress),
+    _PROJECT: _of(_project, _project_data),
     _SWEEP: _of(_sweep, _sweep_data),
     _SWEEP + "/charts": _of(_sweep, _charts_data),
-    _SWEEP + "/charts/{chart}": _of(_sweep, _figure_data),
     _RUN: _of(_run, lambda connection, run, _: run_view(connection, run)),
     _RUN + "/history": _of(_run, lambda connection, run, _: history_view(connection, run)),
     _RUN + "/log": _of(_run, _log_data),
@@ -143,6 +154,7 @@ public: list[BaseRoute] = [*login.routes, *rendering.public]
 routes: list[BaseRoute] = [
     *rendering.routes,
     *(Route("/-/data" + path, _json(view)) for path, view in _DATA.items()),
+    Route("/-/data" + _SWEEP + "/charts/{chart}", _figure),
     Route("/-/file" + _RUN + "/{name:path}", _file),
     Route("/", _html("projects.html")),
     Route(_PROJECT, _html("project.html", _project)),

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import UniqueConstraint
 
-from litsweep.server import clock
+from litsweep.server import change_numbers, clock
 from litsweep.server.store.projects import projects
 from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, agents, sweeps
 from litsweep.server.store.tables import INDEX, Id, Joined, batches, read_all, read_one, table
@@ -105,6 +105,8 @@ class RunRecord:
     started_at: float | None
     ended_at: float | None
     heartbeat_at: float
+    # The number of the last change of the run (`change_numbers.py`); None if an older version made the run.
+    changed: Annotated[int | None, BigInteger()]
     entity: Joined[str]
     project_name: Joined[str]
     sweep_name: Joined[str | None]
@@ -165,6 +167,7 @@ runs = table(
     UniqueConstraint("project_id", "name"),
     Index("ix_runs_waiting", "sweep_id", "state", "handed_out_at"),
     Index("ix_runs_state", "state"),
+    Index("ix_runs_changed", "project_id", "changed"),
 )
 
 
@@ -187,6 +190,7 @@ _CHANGE_STREAMS = (
     runs.update()
     .where(runs.c.id == bindparam("run"))
     .values({name: func.coalesce(bindparam(name), runs.c[name]) for name in STREAM_COLUMNS})
+    .values(changed=bindparam("number"))
 )
 
 
@@ -291,7 +295,7 @@ def add(connection: Connection, project_id: int, name: str, values: Values) -> R
     now = clock.now()
     label = values.get("display_name") or _label(connection, project_id, values.get("sweep_id"))
     named = {"project_id": project_id, "name": name, "state": RunState.PENDING}
-    dated = {"created_at": now, "heartbeat_at": now}
+    dated = {"created_at": now, "heartbeat_at": now, "changed": change_numbers.next_number()}
     connection.execute(runs.insert().values({**named, **dated, **values, "display_name": label}))
     made = find(connection, project_id, name)
     assert made is not None
@@ -313,7 +317,8 @@ def change(connection: Connection, run_id: int, **values: Any) -> None:
 def change_streams(connection: Connection, changes: Sequence[Values]) -> None:
     """Write the `STREAM_COLUMNS` of several runs, each with the run's id as `run`. None changes nothing."""
     if changes:
-        connection.execute(_CHANGE_STREAMS, changes)
+        number = change_numbers.next_number()
+        connection.execute(_CHANGE_STREAMS, [{**change, "number": number} for change in changes])
 
 
 def set_heartbeat(connection: Connection, run_ids: Sequence[int], now: float) -> None:
@@ -331,7 +336,8 @@ def set_named(connection: Connection, run_id: int) -> None:
 
 def change_state(connection: Connection, run_ids: Sequence[int], values: Values) -> None:
     """Write any columns of runs. Only `run_states` calls this."""
-    connection.execute(runs.update().where(runs.c.id.in_(run_ids)).values(values))
+    changed = {**values, "changed": change_numbers.next_number()}
+    connection.execute(runs.update().where(runs.c.id.in_(run_ids)).values(changed))
 
 
 def delete(connection: Connection, run_id: int) -> None:
