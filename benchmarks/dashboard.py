@@ -10,23 +10,38 @@ Chromium the script also measures the time from the start of a navigation until 
 first chart and rows of the table.
 """
 
-import gzip
+import argparse
 import json
 import math
+import platform
 import random
+import shutil
+import sys
+import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from measured_server import MeasuredServer
+from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
+from starlette.routing import Route
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.server.operations import UPSERT_RUN
+
+from litsweep.figures.charts import CHARTS
+from litsweep.server import change_numbers
 from litsweep.server.auth import Keyring
 from litsweep.server.backend import Backend
+from litsweep.server.dashboard import pages
+from litsweep.server.dashboard.login import login_link
 from litsweep.server.history_keys import updated
 from litsweep.server.settings import Settings
 from litsweep.server.store import lines, projects, runs, sweeps
@@ -42,6 +57,13 @@ parameters:
 """
 BATCH = 500
 NEW_RUNS = 10
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+HAS_TABLE = any(route.path.endswith("{sweep}/table") for route in pages.routes if isinstance(route, Route))
+"""True if the server has the tables' address."""
+# What a useful view of a page shows.
+SWEEP_VIEW = ("h1", "#tiles .card", "main svg.main-svg, main .empty", "#runs tbody tr")
+PROJECT_VIEW = ("#sweeps .card", "#runs tbody tr")
+HOME_VIEW = ("#projects .card",)
 
 
 @dataclass(frozen=True)
@@ -128,7 +150,7 @@ class Filler:
             "started_at": began + 1,
             "ended_at": began + 290,
             "heartbeat_at": began + 290 + 40 * self._random.random(),
-            "changed": runs.change_numbers.next_number(),
+            "changed": change_numbers.next_number(),
         }
 
 
@@ -153,39 +175,121 @@ class Client:
         keyring = Keyring(server.key)
         self._cookie = f"{keyring.cookie}={keyring.session()}"
 
-    def get(self, address: str, label: str) -> Any:
-        """Request an address. Add a line with time and bytes to the results. Return the data."""
+    def get(self, label: str, address: str) -> float:
+        """Request an address, and add a line to the results. Return the seconds."""
         headers = {"Cookie": self._cookie, "Accept-Encoding": "gzip"}
         if address in self._tags:
             headers["If-None-Match"] = self._tags[address]
-        request = urllib.request.Request(self._server.url + address, headers=headers)
-        started = time.perf_counter()
+        request = urllib.request.Request(self._server.url + "/-/data" + address, headers=headers)
+        before, started = self._server.cpu_seconds(), time.perf_counter()
         try:
             with urllib.request.urlopen(request) as answer:
-                body = answer.read()
-                status = answer.status
+                body, status = answer.read(), answer.status
                 self._tags[address] = answer.headers["ETag"]
-                is_packed = answer.headers["Content-Encoding"] == "gzip"
         except urllib.error.HTTPError as error:
             if error.code != 304:
                 raise
-            body, status, is_packed = b"", 304, False
-        seconds = time.perf_counter() - started
-        shown = address.removeprefix("/-/data")
-        self._results.add_row(label, shown, str(status), f"{1e3 * seconds:.0f}", f"{len(body) / 1e3:.1f}")
-        content = gzip.decompress(body) if is_packed else body
-        return json.loads(content) if content else None
+            body, status = b"", 304
+        seconds, used = time.perf_counter() - started, self._server.cpu_seconds() - before
+        shown = "/".join(address.split("/")[3:]) or address
+        cells = [f"{1e3 * seconds:.0f}", f"{1e3 * used:.0f}", f"{len(body) / 1e3:.1f}"]
+        self._results.add_row(label, shown, str(status), *cells)
+        return seconds
 
-    def new_runs(self, number: int, rows: int) -> None:
-        """Run new runs of the measured sweep to their end, as its agents and clients do."""
+    def run_to_end(self, sweep: str, numbers: Sequence[int], rows: int) -> None:
+        """Let new runs of the sweep log their rows and end, as their clients do."""
+        for number in numbers:
+            name = f"new{number:05}"
+            known = {"name": name, "project": "speed", "entity": "local", "sweep": sweep}
+            config = json.dumps({"p00": {"value": number / 1e6}})
+            self._server.graphql(UPSERT_RUN, **known, config=config)
+            lines = [json.dumps({"_step": n, "val_acc": n / rows / 2}) for n in range(rows)]
+            files = {"wandb-history.jsonl": {"offset": 0, "content": lines},
+                     "wandb-summary.json": {"offset": 0, "content": lines[-1:]}}  # fmt: skip
+            sent = {"files": files, "complete": True, "exitcode": 0}
+            self._server.post(f"/files/local/speed/{name}/file_stream", sent)
 
 
-class Bench:
-    """The measurements of one data folder."""
+def measure(server: MeasuredServer, path: str, size: Size, results: Table) -> None:
+    """Measure all requests of the pages of the sweep and of its project."""
+    client = Client(server, results)
+    charts = [f"{path}/charts/{chart}" for chart in CHARTS]
+    tables = [f"{path}/table", "/local/speed/table"] if HAS_TABLE else []
+    addresses = [path, f"{path}/charts", *charts, "/local/speed", "/projects", *tables]
+    idle = server.memory()
+    for label in ("cold", "warm"):
+        for address in addresses:
+            client.get(label, address)
+    grown = server.memory()
+    for times in range(3):
+        numbers = range(times * NEW_RUNS, (times + 1) * NEW_RUNS)
+        client.run_to_end(path.rpartition("/")[2], numbers, max(size.rows, 1))
+        for address in addresses if times == 2 else ():
+            client.get(f"after {NEW_RUNS} runs", address)
+        if times < 2:
+            quiet = Client(server, Table("", "", "", "", "", ""))
+            for address in addresses:
+                quiet.get("", address)
+    last = server.memory()
+    results.add_row(
+        "memory", f"{idle:.0f} MB idle, {grown:.0f} MB after the requests, {last:.0f} MB at the end"
+    )
+
+
+def browse(server: MeasuredServer, path: str, results: Table) -> None:
+    """Measure pages in Chromium, from the start of the navigation."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_context(base_url=server.url).new_page()
+        page.goto(login_link(Keyring(server.key)))
+        for label in ("first view", "second view", "third view"):
+            for address, wanted in ((path, SWEEP_VIEW), ("/local/speed", PROJECT_VIEW), ("/", HOME_VIEW)):
+                started = time.perf_counter()
+                page.goto(address, wait_until="commit")
+                for selector in wanted:
+                    page.wait_for_selector(selector, state="visible", timeout=60_000)
+                milliseconds = 1e3 * (time.perf_counter() - started)
+                results.add_row(f"browser, {label}", address, "", f"{milliseconds:.0f}")
+        browser.close()
 
 
 def main() -> None:
     """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--rows", type=int, default=100)
+    parser.add_argument("--columns", type=int, default=30)
+    parser.add_argument("--others", type=int, default=20_000)
+    parser.add_argument("--no-browser", action="store_true")
+    args = parser.parse_args()
+    size = Size(args.runs, args.rows, args.columns, args.others)
+    results = Table(title=f"{size}, litsweep {version('litsweep')}, Python {platform.python_version()}")
+    for heading in ("when", "what", "status", "ms", "server CPU ms", "kB"):
+        results.add_column(heading, justify="right" if heading in ("ms", "server CPU ms", "kB") else "left")
+    with tempfile.TemporaryDirectory() as folder:
+        measure_all(Path(folder) / "data", size, results, not args.no_browser and CHROMIUM is not None)
+    Console(width=140).print(results)
+
+
+def measure_all(folder: Path, size: Size, results: Table, has_browser: bool) -> None:
+    """Fill a data folder, start a server on it and measure."""
+    started = time.perf_counter()
+    path = fill(folder, size)
+    print(f"filled in {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    for browses in (False, True)[: 1 + has_browser]:
+        server = MeasuredServer(folder)
+        started = time.perf_counter()
+        server.start()
+        results.add_row("server start", "", "", f"{1e3 * (time.perf_counter() - started):.0f}")
+        try:
+            if browses:
+                browse(server, path, results)
+            else:
+                measure(server, path, size, results)
+        finally:
+            server.stop()
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from litsweep.sweep.time_left import TimeLeft, duration, rounded
 from litsweep.launch.watch import RunStatus
 from litsweep.sweep.contract import RunState
+from litsweep.sweep.time_left import TimeLeft, duration, rounded
 from litsweep.sweep.workload import Workload
 
 

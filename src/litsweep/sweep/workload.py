@@ -4,7 +4,7 @@ import heapq
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, stdev
+from statistics import NormalDist, fmean
 from typing import Protocol
 
 from litsweep.sweep.contract import RunState
@@ -74,13 +74,19 @@ class Workload:
         if self.waiting is None or not self.agents or len(self.durations) < enough:
             return None
         mean = fmean(self.durations)
-        free = sorted(self._rest(age, mean) for age in self.ages)
-        free = [0.0] * (self.agents - len(free)) + free
-        simulated = min(self.waiting, MAX_SIMULATED)
-        for _ in range(simulated):
+        busy = sorted(self._rest(age, mean) for age in self.ages)
+        free = [0.0] * (self.agents - len(busy)) + busy
+        waiting = min(self.waiting, MAX_SIMULATED)
+        rest = self.waiting - waiting
+        longest = free[-1]
+        while waiting and longest - free[0] > mean:  # the others work while the longest run goes on
             heapq.heapreplace(free, free[0] + mean)
-        rest = self.waiting - simulated
-        return math.inf if rest > LONGEST else max(free) + rest * mean / self.agents
+            waiting -= 1
+        # From now on, each agent gets a run in each round.
+        rounds, more = divmod(waiting, self.agents)
+        last = heapq.nsmallest(more, free)[-1] + mean if more else 0.0
+        end = rounds * mean + max(*free, last)
+        return math.inf if rest > LONGEST else end + rest * mean / self.agents
 
     def _rest(self, age: float, mean: float) -> float:
         if age < mean:
@@ -98,7 +104,9 @@ class Workload:
             return None
         to_come = self.waiting + len(self.ages)
         variance = to_come + to_come**2 / known
-        half = _student(known - 1) * stdev(self.durations) * math.sqrt(variance) / self.agents
+        mean = fmean(self.durations)
+        deviation = math.sqrt(sum((duration - mean) ** 2 for duration in self.durations) / (known - 1))
+        half = _student(known - 1) * deviation * math.sqrt(variance) / self.agents
         return max(0.0, left - half), left + half
 
 

@@ -67,7 +67,7 @@ def _snapshot(connection: Connection, sweep: SweepRecord, request: Request) -> S
 
 
 def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
-    return sweep_view(connection, sweep, _snapshot(connection, sweep, request), request.app.state.progress)
+    return sweep_view(connection, sweep, _snapshot(connection, sweep, request))
 
 
 def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:

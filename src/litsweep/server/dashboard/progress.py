@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from litsweep.sweep.workload import Workload, runs_per_hour
 MOST_RUNS = 200_000
 """The runs of all projects in memory together, at about 250 bytes each. The last project always stays."""
 
-_NAMES = (
+NAMES = (
     "id",
     "sweep_id",
     "state",
@@ -32,7 +32,7 @@ _NAMES = (
     "handouts",
     "changed",
 )
-_COLUMNS = select(*(runs.c[name] for name in _NAMES), runs.c.retry_of.is_not(None).label("is_retry"))
+_COLUMNS = select(*(runs.c[name] for name in NAMES), runs.c.retry_of.is_not(None).label("is_retry"))
 
 
 class RunTimes(NamedTuple):
@@ -47,7 +47,8 @@ class RunTimes(NamedTuple):
     is_retry: bool
 
 
-def _run_times(_: Connection, row: Row[Any]) -> RunTimes:
+def run_times(row: Row[Any]) -> RunTimes:
+    """Return the times of a run. The row has the columns of `NAMES`, and `is_retry`."""
     return RunTimes(
         row.sweep_id,
         row.state,
@@ -86,17 +87,31 @@ class Progress:
 
         Return None for a sweep whose runs have all ended. `low` and `high` are None if nothing is known.
         """
-        is_alive = any(run.state.is_alive for run in self.runs)
-        if sweep.state.is_over and not is_alive:
+        if sweep.state.is_over and not self._alive:
             return None
         if sweep.state is SweepState.PAUSED:
             return {"text": "paused", "low": None, "high": None}
         total = len(self.runs) if sweep.state.is_over or sweep.done_because else expected
-        work = Workload.of(self.runs, total, agents, clock.now())
+        work = self._workload(total, agents)
         left = work.seconds_left()
         found = work.interval(left) if left is not None else None
         low, high = map(rounded, found) if found else (None, None)
         return {"text": TimeLeft().text(work), "low": low, "high": high}
+
+    @cached_property
+    def _alive(self) -> Sequence[RunTimes]:
+        return [run for run in self.runs if run.state.is_alive]
+
+    def _workload(self, total: int | None, agents: int) -> Workload:
+        """Return the present work. Only the ages of running runs change with time."""
+        known = self._works.get((total, agents))
+        if known is None:
+            known = self._works[total, agents] = Workload.of(self.runs, total, agents, clock.now())
+        return replace(known, ages=Workload.of(self._alive, total, agents, clock.now()).ages)
+
+    @cached_property
+    def _works(self) -> dict[tuple[int | None, int], Workload]:
+        return {}
 
 
 @dataclass
@@ -129,7 +144,9 @@ class ProgressCache:
         with self._lock:
             found = self._projects.get(project_id)
             if found is None:
-                own = ChangedRuns(_COLUMNS, project_id, [runs.c.project_id == project_id], _run_times)
+                own = ChangedRuns(
+                    _COLUMNS, project_id, [runs.c.project_id == project_id], lambda _, row: run_times(row)
+                )
                 found = self._projects[project_id] = _Project(own, {})
             self._projects.move_to_end(project_id)
             progress = found.refresh(connection)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, select
 
 from litsweep.figures.sweep_data import Curve, RunData
 from litsweep.server.dashboard import rows
+from litsweep.server.dashboard.progress import RunTimes, run_times
 from litsweep.server.dashboard.run_results import results
 from litsweep.server.history_keys import flat
 from litsweep.server.store.runs import StoppedBy, plain_config, runs
@@ -24,7 +25,11 @@ _PLAIN = ("id", "name", "display_name", "state", "stopped_by", "failure", "creat
 _LARGE = ("config", "summary", "history_keys", "parameters", "reason", "stop_reason")
 COLUMNS = select(
     *(runs.c[name] for name in (*_PLAIN, *_LARGE)),
-    *(runs.c[name] for name in ("ended_at", "heartbeat_at", "history_lines", "handouts", "changed")),
+    *(
+        runs.c[name]
+        for name in ("sweep_id", "ended_at", "heartbeat_at", "history_lines", "handouts", "changed")
+    ),
+    runs.c.retry_of.is_not(None).label("is_retry"),
     agents.c.name.label("agent"),
 ).outerjoin(agents, runs.c.agent_id == agents.c.id)
 """The columns of a stored run."""
@@ -125,6 +130,7 @@ class StoredRun(RunData):
     id: int
     digest: int
     history_lines: int
+    times: RunTimes
     texts: dict[str, str | None]
     source: "Source"
     parameters: Mapping[str, object] = _on_demand(_parameters)
@@ -156,6 +162,7 @@ class StoredRun(RunData):
             host=row.host,
             failure=words(row.failure) if row.failure else None,
             history_lines=row.history_lines,
+            times=run_times(row),
             texts={name: getattr(row, name) for name in _ON_DEMAND},
             source=source,
         )
@@ -193,7 +200,7 @@ class Source:
 _ON_DEMAND = ("parameters", "config", "summary", "reason", "stop_reason")
 _COMPARED = (
     *("name", "title", "state", "is_alive", "is_broken", "bests", "last", "created", "started", "ended"),
-    *("agent", "host", "failure", "history_lines"),
+    *("agent", "host", "failure", "history_lines", "times"),
 )
 
 

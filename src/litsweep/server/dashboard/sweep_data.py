@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from litsweep.figures.sweep_data import SweepData
 from litsweep.server.dashboard.matching import matching
+from litsweep.server.dashboard.progress import Progress
 from litsweep.server.dashboard.run_curves import RunCurves
 from litsweep.server.dashboard.stored_run import COLUMNS, Source, StoredRun
 from litsweep.server.database import Database
@@ -35,6 +36,7 @@ class Snapshot:
 
     data: SweepData
     tag: str
+    progress: Progress
     _kept: OrderedDict[object, Any] = field(default_factory=OrderedDict)
 
     def once(self, key: object, make: Callable[[], T]) -> T:
@@ -96,7 +98,8 @@ class _Sweep:
         found = self._runs.values()
         data = SweepData(title=title, config=self._source.config, runs=found, path=self._path)
         facts = f"{self._text} {title} {self._runs.number} {len(found)}"
-        return Snapshot(data, sha256(facts.encode(errors="replace")).hexdigest()[:16])
+        tag = sha256(facts.encode(errors="replace")).hexdigest()[:16]
+        return Snapshot(data, tag, Progress([run.times for run in found]))
 
 
 class SweepCache:

@@ -11,7 +11,6 @@ from litsweep.search.ledger import grid_ledger
 from litsweep.server.dashboard import charts, rows
 from litsweep.server.dashboard.curves import rounded
 from litsweep.server.dashboard.figures_view import chart_list
-from litsweep.server.dashboard.progress import ProgressCache
 from litsweep.server.dashboard.sweep_data import Snapshot
 from litsweep.server.dashboard.sweep_row import agents_of, sweep_row
 from litsweep.server.store import notices
@@ -25,9 +24,7 @@ MAX_LISTED = 500
 """A sweep with more runs is listed by the table's address only."""
 
 
-def sweep_view(
-    connection: Connection, sweep: SweepRecord, snapshot: Snapshot, cache: ProgressCache
-) -> dict[str, Any]:
+def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -> dict[str, Any]:
     """Return what the page of a sweep shows besides its charts and its table.
 
     * `sweep`: `sweep_row`, with `description`, `done_because`, `early_terminate`, `warnings` and `config`.
@@ -39,8 +36,7 @@ def sweep_view(
     * `charts`: name, title, `missing` (None if the chart can be drawn), and a `tag`. A figure with the
       same tag has not changed.
     """
-    progress = cache.of_sweep(connection, sweep)
-    row = sweep_row(sweep, progress, agents_of(connection, sweep))
+    row = sweep_row(sweep, snapshot.progress, agents_of(connection, sweep))
     shown: dict[str, Any] = snapshot.once("page", lambda: _of_runs(snapshot))
     return {"sweep": {**row, **_head(connection, sweep, snapshot.data)}, **shown}
 

@@ -1,5 +1,6 @@
 """The number of sweeps and runs of each project, its last activity, and the last sign of a sweep."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,16 +32,19 @@ def activities(connection: Connection) -> Sequence[Activity]:
     of_project = runs.c.project_id == projects.c.id
     last_change = select(runs.c.heartbeat_at).where(of_project).order_by(runs.c.changed.desc()).limit(1)
     latest = func.coalesce(last_change.scalar_subquery(), projects.c.created_at).label("updated_at")
-    counted = select(func.count()).select_from(runs).where(of_project)
     query = select(
+        projects.c.id,
         projects.c.entity,
         projects.c.name,
         select(func.count()).where(sweeps.c.project_id == projects.c.id).label("sweeps"),
-        counted.label("runs"),
-        counted.where(runs.c.state == RunState.RUNNING).label("running"),
+        select(func.count()).where(of_project).label("runs"),
         latest,
     ).order_by(latest.desc())
-    return read_all(connection, query, Activity)
+    running = Counter(connection.scalars(select(runs.c.project_id).where(runs.c.state == RunState.RUNNING)))
+    return [
+        Activity(row.entity, row.name, row.sweeps, row.runs, running[row.id], row.updated_at)
+        for row in connection.execute(query)
+    ]
 
 
 def active_sweeps(connection: Connection) -> Sequence[SweepRecord]:
