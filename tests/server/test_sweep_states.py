@@ -175,7 +175,7 @@ def test_sweeps_of_any_size(
         assert record is not None
         view = page_of(backend, connection, record)
         home = projects.one(connection, record.project_id)
-        (row,) = project_view(connection, home)["sweeps"]
+        (row,) = project_view(connection, home, ProgressCache())["sweeps"]
     assert view["sweep"]["expected"] == row["expected"] == runs and len(view["runs"]) == 1
     json.dumps(view, allow_nan=False)
 

@@ -34,8 +34,16 @@ class TimeLeft:
 
 def rounded(seconds: float) -> float:
     """Return `seconds` rounded up. The step grows with the time, so that the last digits do not flicker."""
-    step = next(step for limit, step in _STEPS if seconds <= limit)
-    return max(0.0, math.ceil(seconds / step) * step)
+    return max(0.0, math.ceil(seconds / _step(seconds)) * _step(seconds))
+
+
+def rounded_down(seconds: float) -> float:
+    """Return `seconds` rounded down, with the steps of `rounded`."""
+    return max(0.0, math.floor(seconds / _step(seconds)) * _step(seconds))
+
+
+def _step(seconds: float) -> float:
+    return next(step for limit, step in _STEPS if seconds <= limit)
 
 
 def duration(seconds: float) -> str:

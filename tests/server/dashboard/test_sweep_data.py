@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from starlette.testclient import TestClient
 
 from litsweep.server.backend import Backend
-from litsweep.server.dashboard import run_results, sweep_data
+from litsweep.server.dashboard import sweep_data
 from litsweep.server.dashboard.sweep_data import Snapshot, SweepCache
-from litsweep.server.store import lines, projects, runs, sweeps
+from litsweep.server.store import curves, lines, projects, runs, sweeps
 from litsweep.server.store.lines import HISTORY, Line
 from litsweep.server.store.sweeps import SweepRecord
 from tests.server.conftest import Stream
@@ -201,12 +201,13 @@ def test_the_best_value_needs_the_history_of_old_data_only(
         old = run_id(connection, sweep, "old")
         runs.change(connection, old, history_keys=json.dumps(keys))
     reads: list[int] = []
-    extend = run_results.curves.extend
-    monkeypatch.setattr(
-        run_results.curves,
-        "extend",
-        lambda connection, id, *more, **options: reads.append(id) or extend(connection, id, *more, **options),
-    )
+
+    def extend(connection: Connection, run: int, *more: Any, **options: Any) -> None:
+        reads.append(run)
+        unpatched(connection, run, *more, **options)
+
+    unpatched = curves.extend
+    monkeypatch.setattr(curves, "extend", extend)
     assert [(run.best, run.last) for run in read().data.runs] == [(0.9, 0.8), (0.2, 0.15)]
     assert set(reads) == {old}
 

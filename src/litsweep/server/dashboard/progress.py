@@ -15,7 +15,7 @@ from litsweep.server.store.runs import StoppedBy, runs
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.run import count_words, state_word
-from litsweep.sweep.time_left import TimeLeft, rounded
+from litsweep.sweep.time_left import TimeLeft, rounded, rounded_down
 from litsweep.sweep.workload import Workload, runs_per_hour
 
 MOST_RUNS = 200_000
@@ -30,7 +30,6 @@ NAMES = (
     "created_at",
     "heartbeat_at",
     "handouts",
-    "changed",
 )
 _COLUMNS = select(*(runs.c[name] for name in NAMES), runs.c.retry_of.is_not(None).label("is_retry"))
 
@@ -95,7 +94,7 @@ class Progress:
         work = self._workload(total, agents)
         left = work.seconds_left()
         found = work.interval(left) if left is not None else None
-        low, high = map(rounded, found) if found else (None, None)
+        low, high = (rounded_down(found[0]), rounded(found[1])) if found else (None, None)
         return {"text": TimeLeft().text(work), "low": low, "high": high}
 
     @cached_property

@@ -25,10 +25,7 @@ _PLAIN = ("id", "name", "display_name", "state", "stopped_by", "failure", "creat
 _LARGE = ("config", "summary", "history_keys", "parameters", "reason", "stop_reason")
 COLUMNS = select(
     *(runs.c[name] for name in (*_PLAIN, *_LARGE)),
-    *(
-        runs.c[name]
-        for name in ("sweep_id", "ended_at", "heartbeat_at", "history_lines", "handouts", "changed")
-    ),
+    *(runs.c[name] for name in ("sweep_id", "ended_at", "heartbeat_at", "history_lines", "handouts")),
     runs.c.retry_of.is_not(None).label("is_retry"),
     agents.c.name.label("agent"),
 ).outerjoin(agents, runs.c.agent_id == agents.c.id)
@@ -103,13 +100,21 @@ class _OnDemand:
         return value
 
 
+def _leaves(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """As `flat`, which takes longer than most mappings need."""
+    is_nested = any(isinstance(value, dict) for value in values.values())
+    return flat(values) if is_nested else values.items()
+
+
 def _flat_config(run: "StoredRun", text: str | None) -> object:
-    leaves = flat(plain_config(json.loads(text or "{}")))
+    leaves = _leaves(plain_config(json.loads(text or "{}")))
     return run.source.layouts.mapping(leaf for leaf in leaves if rows.is_metric(leaf[0]))
 
 
 def _summary_numbers(run: "StoredRun", text: str | None) -> object:
-    found = ((name, number(value)) for name, value in flat(json.loads(text or "{}")) if rows.is_metric(name))
+    found = (
+        (name, number(value)) for name, value in _leaves(json.loads(text or "{}")) if rows.is_metric(name)
+    )
     return run.source.layouts.mapping(leaf for leaf in found if leaf[1] is not None)
 
 
@@ -173,7 +178,7 @@ class StoredRun(RunData):
         return run
 
     @cached_property
-    def curves(self) -> Sequence[Curve]:  # type: ignore[override]
+    def curves(self) -> Sequence[Curve]:
         """The curves are read from the database when a chart draws them."""
         return self.source.read_curves(self)
 

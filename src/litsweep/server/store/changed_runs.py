@@ -22,7 +22,7 @@ def continue_numbers(connection: Connection) -> None:
 class ChangedRuns(Generic[T]):
     """The runs of a project that meet `conditions`, each as what `make` returns for its row.
 
-    `columns` selects the row. It must have `id` and `changed`.
+    `columns` selects the row. It must have the `id`.
     """
 
     def __init__(
@@ -36,14 +36,16 @@ class ChangedRuns(Generic[T]):
         self._ids = select(runs.c.id).where(*conditions)
         self._count = select(func.count()).select_from(runs).where(*conditions)
         self._in_project = runs.c.project_id == project_id  # for the index with the numbers
+        self._last_number = select(func.max(runs.c.changed)).where(self._in_project)
         self._make = make
         self._by_id: dict[int, T] = {}
-        self.number = -1  # the largest number of a change that was read
+        self.number = -1  # of the last change of a run of the project, at the last call
 
     def refresh(self, connection: Connection) -> bool:
         """Read the runs that have changed since the last call. Return True if any differs."""
         is_new = self._in_project & (runs.c.changed > self.number) if self.number >= 0 else true()
         has_changes = self._read(connection, is_new)
+        self.number = max(self.number, connection.scalar(self._last_number) or 0)
         if connection.scalar(self._count) != len(self._by_id):
             self._compare_ids(connection)
             has_changes = True
@@ -55,7 +57,6 @@ class ChangedRuns(Generic[T]):
             made = self._make(connection, row)
             has_changes = has_changes or made != self._by_id.get(row.id)
             self._by_id[row.id] = made
-            self.number = max(self.number, row.changed or 0)
         return has_changes
 
     def _compare_ids(self, connection: Connection) -> None:
