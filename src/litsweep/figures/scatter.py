@@ -56,10 +56,9 @@ def scatter(
     drawn = some_runs(sweep, sweep.by(), places, MAX_MARKERS)
     axes = [_Axis.of(sweep, column, drawn, is_log) for column, is_log in zip(pair, logs, strict=True)]
     coloured = by_name.get(colour)
+    xs, ys = axes[0].values, axes[1].values
     traces = [
-        run_markers(
-            [sweep.runs[i] for i in own], *([axis.values[i] for i in own] for axis in axes), name, **look
-        )
+        run_markers([sweep.runs[i] for i in own], [xs[i] for i in own], [ys[i] for i in own], name, **look)
         for name, own, look in coloured_by(sweep, coloured, drawn)
     ]
     across, up = (column.title for column in pair)
@@ -140,7 +139,7 @@ def _roles(texts: dict[str, set[int]], values: dict[int, object]) -> dict[str, s
 
 def _steps(values: dict[int, object]) -> dict[str, set[int]]:
     """Return the runs by the fifth of the numbers to which they belong; by number if there are few."""
-    numbers = {i: found for i, value in values.items() if (found := number(value)) is not None}
+    numbers = {i: each for i, value in values.items() if (each := number(value)) is not None}
     distinct = sorted(set(numbers.values()))
     if len(distinct) <= len(SCALE):
         return {shown(each): {i for i, value in numbers.items() if value == each} for each in distinct}
