@@ -96,3 +96,9 @@ def test_many_runs_are_sampled() -> None:
     assert len(trace["x"]) == 400
     assert "r2999" in trace["customdata"]
     assert "400 of 3,000 runs" in figure["layout"]["meta"]["note"]
+
+
+def test_colours_with_equal_texts_keep_all_runs() -> None:
+    runs = [run_data(f"r{i}", [0.5], config={"offset": 1_000 + i / 1_000}) for i in range(40)]
+    traces = scatter(sweep_data(*runs), colour="config.offset")["data"]
+    assert sum(len(trace["x"]) for trace in traces) == 40

@@ -1,5 +1,6 @@
 """Any two columns of the runs, coloured by a third."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -141,14 +142,14 @@ def _steps(values: dict[int, object]) -> dict[str, set[int]]:
     """Return the runs by the fifth of the numbers to which they belong; by number if there are few."""
     numbers = {i: each for i, value in values.items() if (each := number(value)) is not None}
     distinct = sorted(set(numbers.values()))
-    if len(distinct) <= len(SCALE):
-        return {shown(each): {i for i, value in numbers.items() if value == each} for each in distinct}
     ordered = sorted(numbers.values())
-    edges = sorted({ordered[step * len(ordered) // len(SCALE)] for step in range(len(SCALE))})
+    fifths = {ordered[step * len(ordered) // len(SCALE)] for step in range(len(SCALE))}
+    edges = distinct if len(distinct) <= len(SCALE) else sorted(fifths)
     found: dict[str, set[int]] = {}
-    for low, high in zip(edges, [*edges[1:], None], strict=True):
-        own = {i: value for i, value in numbers.items() if low <= value and (high is None or value < high)}
-        found[f"{shown(min(own.values()))} to {shown(max(own.values()))}"] = set(own)
+    for low, high in zip(edges, [*edges[1:], math.inf], strict=True):
+        own = {i: value for i, value in numbers.items() if low <= value < high}
+        ends = dict.fromkeys((shown(min(own.values())), shown(max(own.values()))))
+        found.setdefault(" to ".join(ends), set()).update(own)  # steps with equal texts share a colour
     return found
 
 
