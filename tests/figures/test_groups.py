@@ -131,3 +131,12 @@ parameters:
   lr: {distribution: log_uniform_values, min: 0.0001, max: 0.1}
   optimizer: {values: [adam, sgd]}
 """
+
+
+def test_groups_have_only_the_runs_that_the_filter_keeps() -> None:
+    all_runs = sweep()
+    assert len(group_rows(all_runs, [ALL_BUT_SEED])) == 3
+    kept = replace(all_runs, matching=frozenset({"adam0.01-0", "sgd0.01-1"}))
+    assert [row.runs for row in group_rows(kept, [ALL_BUT_SEED])] == [[0], [4]]
+    assert "filter" in groups(kept)["layout"]["meta"]["note"]
+    assert len(learning_curves(kept, group="config.optimizer")["data"]) == 4

@@ -208,7 +208,7 @@ def _template() -> dict[str, Any]:
         "line": {"width": 1},
         "marker": {"size": 3},
         "opacity": 0.8,
-        "hovertemplate": "%{fullData.name}: %{text}<extra></extra>",
+        "hovertemplate": "%{fullData.name}<br>%{x}: %{text}<extra></extra>",
     }
     return {"data": {"scatter": [line]}}
 

@@ -125,7 +125,8 @@ def coloured_by(
         for name in texts
         if (own := [i for i in kept if i in texts[name]])
     ]
-    missing = [i for i in kept if values[i] is None]
+    coloured = set().union(*texts.values())
+    missing = [i for i in kept if i not in coloured]
     return parts + (
         [("no value", missing, {"color": role("faint"), "symbol": "circle-open"})] if missing else []
     )
