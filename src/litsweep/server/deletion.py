@@ -4,13 +4,17 @@ Runs are deleted in batches, so that the server can serve other clients. If the 
 the deletion to delete the rest.
 """
 
+from collections.abc import Iterable
+
 from sqlalchemy import ColumnElement, select
 
+from litsweep.errors import count
 from litsweep.server import sweep_states
 from litsweep.server.artifacts import versions
 from litsweep.server.backend import Backend
 from litsweep.server.garbage import delete_unused_blobs
-from litsweep.server.store import projects, sweeps
+from litsweep.server.store import actions, projects, sweeps
+from litsweep.server.store import runs as run_store
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import runs
 from litsweep.server.store.sweeps import SweepRecord, SweepState, controller_run_name
@@ -20,10 +24,38 @@ BATCH_SIZE = 20
 """The number of runs or artifacts that one transaction deletes."""
 
 
-def delete_sweep(backend: Backend, sweep: SweepRecord) -> None:
-    """Delete a sweep with its runs, and the artifacts that only they logged and used."""
+def delete_sweep(backend: Backend, sweep: SweepRecord, actor: str) -> None:
+    """Delete a sweep with its runs, and the artifacts that only they logged and used. Record who did it."""
+    with backend.database.read() as connection:
+        runs_before = run_store.count(connection, sweep.id)
     _empty_sweep(backend, sweep)
+    with backend.database.write() as connection:
+        title = sweep.display_name or sweep.name
+        actions.add_deletion(connection, sweep, actor, f"{title}, with {count(runs_before, 'run')}")
     _free(backend)
+
+
+def delete_runs(
+    backend: Backend, run_ids: Iterable[int], actor: str, *, with_artifacts: bool = False
+) -> list[str]:
+    """Delete runs with their lines and files. Record who did it. Return the names of the deleted runs.
+
+    `with_artifacts` also deletes the artifacts that only they logged.
+    """
+    deleted = []
+    for batch in batches(list(run_ids), BATCH_SIZE):
+        with backend.database.write() as connection:
+            found = run_store.with_ids(connection, batch)
+            for run in found:
+                if with_artifacts:
+                    versions.delete_outputs(connection, run.id)
+                actions.add_deletion(connection, run, actor, f"{run.display_name}, {run.word}")
+                run_store.delete(connection, run.id)
+        deleted += found
+    delete_unused_blobs(backend)
+    for sweep_id in {run.sweep_id for run in deleted if run.sweep_id is not None}:
+        backend.searches.rebuild(sweep_id)
+    return [run.name for run in deleted]
 
 
 def delete_project(backend: Backend, project: Project) -> None:
