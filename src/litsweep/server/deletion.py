@@ -26,12 +26,7 @@ BATCH_SIZE = 20
 
 def delete_sweep(backend: Backend, sweep: SweepRecord, actor: str) -> None:
     """Delete a sweep with its runs, and the artifacts that only they logged and used. Record who did it."""
-    with backend.database.read() as connection:
-        runs_before = run_store.count(connection, sweep.id)
-    _empty_sweep(backend, sweep)
-    with backend.database.write() as connection:
-        title = sweep.display_name or sweep.name
-        actions.add_deletion(connection, sweep, actor, f"{title}, with {count(runs_before, 'run')}")
+    _empty_sweep(backend, sweep, actor)
     _free(backend)
 
 
@@ -58,24 +53,28 @@ def delete_runs(
     return [run.name for run in deleted]
 
 
-def delete_project(backend: Backend, project: Project) -> None:
+def delete_project(backend: Backend, project: Project, actor: str) -> None:
     """Delete a project with its sweeps, runs and artifacts."""
     with backend.database.read() as connection:
         found = sweeps.of_project(connection, project.id)
     for sweep in found:
-        _empty_sweep(backend, sweep)
+        _empty_sweep(backend, sweep, actor)
     _delete_runs(backend, runs.c.project_id == project.id)
     with backend.database.write() as connection:
         projects.delete(connection, project.id)
     _free(backend)
 
 
-def _empty_sweep(backend: Backend, sweep: SweepRecord) -> None:
+def _empty_sweep(backend: Backend, sweep: SweepRecord, actor: str) -> None:
     with backend.database.write() as connection:
+        what = (
+            f"{sweep.display_name or sweep.name}, with {count(run_store.count(connection, sweep.id), 'run')}"
+        )
         sweep_states.set_state(connection, sweep, SweepState.CANCELED)  # it dispatches no more runs
     is_scheduler = (runs.c.project_id == sweep.project_id) & (runs.c.name == controller_run_name(sweep))
     _delete_runs(backend, (runs.c.sweep_id == sweep.id) | is_scheduler)
     with backend.database.write() as connection:
+        actions.add_deletion(connection, sweep, actor, what)
         sweeps.delete(connection, sweep.id)
     backend.searches.rebuild(sweep.id)
 
