@@ -2,13 +2,13 @@
 
 import urllib.error
 import urllib.request
+import webbrowser
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from litsweep.cli import main
-from litsweep.cli import open as open_command
 from tests.live_server import LiveServer
 from tests.server.operations import UPSERT_RUN, UPSERT_SWEEP
 
@@ -39,7 +39,7 @@ def test_links_to_the_pages(
     for name in ("WANDB_BASE_URL", "WANDB_API_KEY", "BROWSER", "DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     opened: list[str] = []
-    monkeypatch.setattr(open_command.webbrowser, "open", opened.append)
+    monkeypatch.setattr(webbrowser, "open", opened.append)
     sweep = server.graphql(UPSERT_SWEEP, config=RANDOM)["upsertSweep"]["sweep"]["name"]
     server.graphql(UPSERT_RUN, name="r1", project="p", entity="local", config="{}")
     server.graphql(UPSERT_RUN, name="r1", project="q", entity="local", config="{}")

@@ -257,7 +257,7 @@ def test_changes_by_the_key_are_recorded_too(site: Site) -> None:
     site.graphql(UPSERT_SWEEP, id=str(sweep.id), state="PAUSED")
     site.graphql(UPSERT_SWEEP, id=str(sweep.id), state="PAUSED")
     site.graphql(UPSERT_RUN, id=str(good.id), tags=["x"], displayName=good.display_name)
-    site.graphql(STOP_RUN, id=str(site.run_record("going").id))
+    site.graphql(STOP_RUN, id=str(going.id))
     site.graphql(DELETE_RUN, id=str(cut.id))
     assert site.changes(site.sweep_path) == [
         ("delete run cut", "cut, stopped early", None),

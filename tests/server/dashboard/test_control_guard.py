@@ -3,8 +3,9 @@
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from litsweep.server.settings import Settings
 from tests.server.dashboard.conftest import backend_of, fill
 
 ORIGIN = "http://testserver"
+Headers = Mapping[str, str | None]
 TABLES = ("sweeps", "runs", "actions")
 
 
@@ -30,10 +32,10 @@ class Page:
         self.headers = {"Origin": ORIGIN, "X-Litsweep-Token": token_in(http, sweep)}
         self.body = {"values": {"description": secrets.token_hex(4)}}
 
-    def send(self, method: str = "POST", **headers: str | None) -> Any:
+    def send(self, changed: Headers = MappingProxyType({}), method: str = "POST") -> Any:
         """Send the change with other headers. None leaves one out."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        sent = {k: v.encode("latin-1") for k, v in (self.headers | named).items() if v is not None}
+        kept = {k: v for k, v in (self.headers | dict(changed)).items() if v is not None}
+        sent = {name.encode(): value.encode("latin-1") for name, value in kept.items()}
         return self.http.request(method, self.path, json=self.body, headers=sent)
 
     def stored(self) -> list[Any]:
@@ -69,7 +71,7 @@ def page(served: tuple[TestClient, str]) -> Page:
 
 
 def test_our_own_page_may_change_something(page: Page) -> None:
-    answer = page.send(Sec_Fetch_Site="same-origin")
+    answer = page.send({"Sec-Fetch-Site": "same-origin"})
     assert answer.status_code == 200 and answer.json()["message"] == "Saved."
     with backend_of(page.http).database.read() as connection:
         stored = connection.scalar(text("SELECT description FROM sweeps"))
@@ -85,25 +87,25 @@ FORGED = {
     "a file or a sandboxed frame": {"Origin": "null"},
     "no address": {"Origin": ""},
     "no origin": {"Origin": None},
-    "a browser that reports another site": {"Sec_Fetch_Site": "cross-site"},
-    "a browser that reports another port": {"Sec_Fetch_Site": "same-site"},
-    "no token": {"X_Litsweep_Token": None},
-    "an empty token": {"X_Litsweep_Token": ""},
-    "a wrong token": {"X_Litsweep_Token": "x" * 43},
-    "a token that is not ASCII": {"X_Litsweep_Token": "é"},
-    "a form": {"Content_Type": "application/x-www-form-urlencoded"},
-    "a form with a file": {"Content_Type": "multipart/form-data; boundary=x"},
-    "plain text": {"Content_Type": "text/plain"},
-    "plain text that names JSON": {"Content_Type": "text/plain; application/json"},
-    "no content type": {"Content_Type": ""},
+    "a browser that reports another site": {"Sec-Fetch-Site": "cross-site"},
+    "a browser that reports another port": {"Sec-Fetch-Site": "same-site"},
+    "no token": {"X-Litsweep-Token": None},
+    "an empty token": {"X-Litsweep-Token": ""},
+    "a wrong token": {"X-Litsweep-Token": "x" * 43},
+    "a token that is not ASCII": {"X-Litsweep-Token": "é"},
+    "a form": {"Content-Type": "application/x-www-form-urlencoded"},
+    "a form with a file": {"Content-Type": "multipart/form-data; boundary=x"},
+    "plain text": {"Content-Type": "text/plain"},
+    "plain text that names JSON": {"Content-Type": "text/plain; application/json"},
+    "no content type": {"Content-Type": ""},
     "a wrong key": {"Authorization": "Bearer " + "0" * 40},
 }
 
 
 @pytest.mark.parametrize("headers", FORGED.values(), ids=FORGED)
-def test_a_forged_request_is_refused(page: Page, headers: dict[str, str | None]) -> None:
+def test_a_forged_request_is_refused(page: Page, headers: Headers) -> None:
     before = page.stored()
-    answer = page.send(**headers)
+    answer = page.send(headers)
     assert answer.status_code == 403, answer.text
     assert answer.json()["errors"][0]["message"].endswith("nothing was changed")
     assert page.stored() == before
@@ -112,7 +114,7 @@ def test_a_forged_request_is_refused(page: Page, headers: dict[str, str | None])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
 def test_only_post_changes_something(page: Page, method: str) -> None:
     before = page.stored()
-    answer = page.send(method)
+    answer = page.send(method=method)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert "access-control-allow-origin" not in answer.headers
     assert page.stored() == before
@@ -166,9 +168,9 @@ def test_the_key_needs_no_token_but_no_foreign_page_may_use_it(page: Page) -> No
     key = f"Bearer {backend_of(page.http).keyring.key}"
     page.http.cookies.clear()
     before = page.stored()
-    foreign = page.send(Authorization=key, Origin="https://evil.example", X_Litsweep_Token=None)
+    foreign = page.send({"Authorization": key, "Origin": "https://evil.example", "X-Litsweep-Token": None})
     assert foreign.status_code == 403 and page.stored() == before
-    assert page.send(Authorization=key, Origin=None, X_Litsweep_Token=None).status_code == 200
+    assert page.send({"Authorization": key, "Origin": None, "X-Litsweep-Token": None}).status_code == 200
 
 
 def test_a_page_of_a_rebound_name_is_refused(tmp_path: Path) -> None:
@@ -193,7 +195,7 @@ def test_a_page_of_a_rebound_name_is_refused(tmp_path: Path) -> None:
 )
 def test_behind_a_tls_proxy_the_origin_is_the_proxys(page: Page, host: str, origin: str, status: int) -> None:
     page.http.base_url = "https://testserver"  # what uvicorn makes of X-Forwarded-Proto
-    answer = page.send(Host=host, Origin=origin)
+    answer = page.send({"Host": host, "Origin": origin})
     assert answer.status_code == status, answer.text
     if status == 403:
         assert "its proxy must send Host and X-Forwarded-Proto" in answer.text

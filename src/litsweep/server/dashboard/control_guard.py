@@ -40,7 +40,7 @@ class RequireToken:
             answer = refusal(405, f"a change must be a POST request, got {request.method}", {"Allow": "POST"})
             await answer(scope, receive, send)
             return
-        fault = _foreign(request) or self._unauthorized(request)
+        fault = _not_json(request) or foreign_page(request) or self._unauthorized(request)
         if fault is not None:
             await refusal(403, f"{fault}; nothing was changed")(scope, receive, send)
             return
@@ -62,11 +62,15 @@ class RequireToken:
         return None
 
 
-def _foreign(request: Request) -> str | None:
-    """Return why the request does not come from a page of this server, or None."""
+def _not_json(request: Request) -> str | None:
+    """Return a fault unless the body is declared as JSON. A form of a foreign page cannot do that."""
     content = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content != "application/json":
-        return f"the Content-Type must be application/json, got {content!r:.80}"
+    is_json = content == "application/json"
+    return None if is_json else f"the Content-Type must be application/json, got {content!r:.80}"
+
+
+def foreign_page(request: Request) -> str | None:
+    """Return why the request comes from a page that is not of this server, or None."""
     asked = f"{request.base_url.scheme}://{request.base_url.netloc}"
     own = _origin(asked)
     for origin in request.headers.getlist("origin"):
