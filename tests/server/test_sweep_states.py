@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from litsweep.errors import LitsweepError
 from litsweep.server import dispatch, run_states, sweep_states
 from litsweep.server.backend import Backend
+from litsweep.server.dashboard.progress import ProgressCache
 from litsweep.server.dashboard.project_view import project_view
 from litsweep.server.monitor import Monitor
 from litsweep.server.store import projects, sweeps

@@ -54,7 +54,7 @@ class Backend:
             continue_numbers(connection)
         if database_kind(settings.data_dir) != kind:
             database_kind_file(settings.data_dir).write_text(kind + "\n")
-        keyring = Keyring(api_key(settings.data_dir))
+        keyring = Keyring(api_key(settings.data_dir), str(settings.data_dir.resolve()))
         return cls(settings, database, blobs, keyring, SpentTokens(database), Searches(database), Liveness())
 
     def close(self) -> None:
