@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -286,3 +287,22 @@ def test_large_answers_are_compressed(http: TestClient, page: str) -> None:
 def test_an_unknown_chart(http: TestClient, page: str) -> None:
     assert http.get(f"{page}/charts/none").status_code == 404
     assert http.get("/-/data/local/q/sweeps/none/charts/best").status_code == 404
+
+
+def test_a_curve_knows_times_epochs_and_the_step_metric(
+    backend: Backend, sweep: SweepRecord, add: Add, read: Reader, stream: Stream
+) -> None:
+    """Read in two parts, as while the run works."""
+    first = {"val_acc": 0.5, "epoch": 1, "seen": 64, "_timestamp": 1000.5}
+    add("one", [first, {"loss": 1}, {"val_acc": 0.6, "_timestamp": 1002}], "running")
+    definitions = [{"1": "seen"}, {"2": "val_*", "5": 1}]
+    with backend.database.write() as connection:
+        config = json.dumps({"lr": {"value": 1}, "_wandb": {"value": {"m": definitions}}})
+        runs.change(connection, run_id(connection, sweep, "one"), config=config)
+    assert read().data.runs[0].curves[0].times == array("d", [1000.5, 1002])
+    line = json.dumps({"val_acc": 0.7, "epoch": 2, "seen": 128, "_step": 3, "_timestamp": 1003})
+    stream("one", files={"wandb-history.jsonl": {"offset": 3, "content": [line]}})
+    curve = read().data.runs[0].curves[0]
+    assert (list(curve.steps), list(curve.times)) == ([0, 2, 3], [1000.5, 1002, 1003])
+    shown = {name: [str(value) for value in values] for name, values in curve.along.items()}
+    assert shown == {"epoch": ["1.0", "nan", "2.0"], "seen": ["64.0", "nan", "128.0"]}

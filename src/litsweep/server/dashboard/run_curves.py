@@ -5,20 +5,63 @@ import threading
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite, nan
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Connection, or_, select
 
 from litsweep.figures.figure import thinned
 from litsweep.figures.sweep_data import Curve
+from litsweep.server.dashboard.step_metrics import step_metrics
 from litsweep.server.dashboard.stored_run import StoredRun
 from litsweep.server.database import Database
 from litsweep.server.history_keys import flat
 from litsweep.server.store.lines import HISTORY, stream_lines
+from litsweep.server.store.runs import runs
 from litsweep.server.wire_json import number
 
 MOST_POINTS = 2_000
 """The points of a curve that are kept, with the extremes. A chart draws fewer."""
+EPOCH, TIME = "epoch", "_timestamp"
+
+
+class _Points:
+    """The points of one metric: a column of steps, of values, of times, and of each other metric `along`."""
+
+    def __init__(self, metric: str, along: Sequence[str]) -> None:
+        self.metric, self.along = metric, along
+        self.steps = array("q")
+        self.columns = [array("d") for _ in (metric, TIME, *along)]
+
+    def add(self, step: int, row: Mapping[str, Any]) -> None:
+        """Add the point of a row that has the metric."""
+        value = number(_logged(row, self.metric))
+        if value is None:
+            return
+        self.steps.append(step)
+        self.columns[0].append(value)
+        for column, name in zip(self.columns[1:], (TIME, *self.along), strict=True):
+            found = number(_logged(row, name))
+            column.append(nan if found is None else found)
+
+    def after(self, old: Curve) -> Curve:
+        """Return a curve with these points after those of `old`."""
+        before = (old.values, old.times, *(old.along.get(name, ()) for name in self.along))
+        unknown = [nan] * len(old.values)
+        joined = zip(before, self.columns, strict=True)
+        columns = [array("d", [*(known or unknown), *new]) for known, new in joined]
+        steps = array("q", [*old.steps, *self.steps])
+        if len(steps) > MOST_POINTS:
+            kept = thinned(columns[0], MOST_POINTS // 2)
+            steps = array("q", [steps[i] for i in kept])
+            columns = [array("d", [column[i] for i in kept]) for column in columns]
+        values, times, *along = columns
+        found = {name: column for name, column in zip(self.along, along, strict=True) if _has_value(column)}
+        return Curve(steps, values, times if _has_value(times) else (), found)
+
+
+def _has_value(column: "array[float]") -> bool:
+    return any(map(isfinite, column))
 
 
 @dataclass(frozen=True)
@@ -45,25 +88,27 @@ class RunCurves:
         with self._lock:
             known = self._read.get(run.id)
             if known is None or not _continues(known, run):
-                known = _Read(run.name, run.started, 0, [Curve(array("q"), array("d")) for _ in self.metrics])
-            if run.history_lines > known.lines:
-                known = self._extended(run, known)
+                known = _Read(run.name, run.started, 0, [Curve() for _ in self.metrics])
+            if run.history_lines > known.lines and self.metrics:
+                with self.database.read() as connection:
+                    known = self._extended(connection, run, known)
             self._read[run.id] = known
             return known.curves
 
-    def _extended(self, run: StoredRun, known: _Read) -> _Read:
+    def _extended(self, connection: Connection, run: StoredRun, known: _Read) -> _Read:
         """Return the curves with the new lines. A chart may draw the known ones, so they stay."""
-        added = [(array("q"), array("d")) for _ in self.metrics]
-        for step, row in self._rows(run, known.lines):
-            for name, (steps, values) in zip(self.metrics, added, strict=True):
-                value = number(_logged(row, name))
-                if value is not None:
-                    steps.append(step)
-                    values.append(value)
-        pairs = zip(known.curves, added, strict=True)
-        return _Read(run.name, run.started, run.history_lines, [_joined(old, *new) for old, new in pairs])
+        config = connection.scalar(select(runs.c.config).where(runs.c.id == run.id)) or "{}"
+        steps = step_metrics(config, self.metrics)
+        added = [_Points(name, [*dict.fromkeys((EPOCH, *steps.get(name, ())))]) for name in self.metrics]
+        for step, row in self._rows(connection, run, known.lines):
+            for points in added:
+                points.add(step, row)
+        joined = [points.after(old) for points, old in zip(added, known.curves, strict=True)]
+        return _Read(run.name, run.started, run.history_lines, joined)
 
-    def _rows(self, run: StoredRun, start: int) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    def _rows(
+        self, connection: Connection, run: StoredRun, start: int
+    ) -> Iterator[tuple[int, Mapping[str, Any]]]:
         """Return the step and the values of the history lines from `start` on that may have a metric."""
         body = stream_lines.c.body
         wanted = select(stream_lines.c.step, body).where(
@@ -74,9 +119,8 @@ class RunCurves:
             # Most lines of a long run lack the metrics of its sweep. SQL finds them without parsing.
             or_(*(body.contains(name.split(".")[-1], autoescape=True) for name in self.metrics)),
         )
-        with self.database.read() as connection:
-            for step, text in connection.execute(wanted.order_by(stream_lines.c.line)):
-                yield step or 0, json.loads(text)
+        for step, text in connection.execute(wanted.order_by(stream_lines.c.line)):
+            yield step or 0, json.loads(text)
 
 
 def _continues(known: _Read, run: StoredRun) -> bool:
@@ -88,11 +132,3 @@ def _logged(row: Mapping[str, Any], name: str) -> object:
     if name in row or "." not in name:
         return row.get(name)
     return dict(flat(row)).get(name)
-
-
-def _joined(old: Curve, steps: "array[int]", values: "array[float]") -> Curve:
-    all_steps, all_values = array("q", [*old.steps, *steps]), array("d", [*old.values, *values])
-    if len(all_values) <= MOST_POINTS:
-        return Curve(all_steps, all_values)
-    kept = thinned(all_values, MOST_POINTS // 2)
-    return Curve(array("q", [all_steps[i] for i in kept]), array("d", [all_values[i] for i in kept]))

@@ -1,6 +1,6 @@
-"""The runs that pages list: the newest of a project, and those that work now."""
+"""Lists of runs without their columns: the newest of a project, those that work now, and those that ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
@@ -34,3 +34,20 @@ def working(connection: Connection, limit: int) -> tuple[Sequence[RunRecord], in
 def _of_project(project_id: int) -> Sequence[ColumnElement[bool]]:
     schedulers = select(sweeps.c.name + SCHEDULER_SUFFIX).where(sweeps.c.project_id == project_id)
     return runs.c.project_id == project_id, runs.c.name.not_in(schedulers)
+
+
+def count_ended(connection: Connection, sweep_id: int) -> tuple[int, float | None]:
+    """Return how many runs of a sweep have ended, and the time of the last end."""
+    found = select(func.count(), func.max(runs.c.ended_at)).where(*_has_ended(sweep_id))
+    number, last = connection.execute(found).one()
+    return number, last
+
+
+def ends(connection: Connection, sweep_id: int) -> Mapping[int, float]:
+    """Return the time of its end for each ended run of a sweep, by id."""
+    found = select(runs.c.id, runs.c.ended_at).where(*_has_ended(sweep_id))
+    return {row.id: row.ended_at for row in connection.execute(found)}
+
+
+def _has_ended(sweep_id: int) -> Sequence[ColumnElement[bool]]:
+    return runs.c.sweep_id == sweep_id, runs.c.ended_at.is_not(None)

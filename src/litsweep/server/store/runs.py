@@ -274,23 +274,6 @@ def count_alive(connection: Connection, sweep_id: int, only_dispatched: bool) ->
     return _count(connection, runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE), runs.c.handouts >= least)
 
 
-def count_ended(connection: Connection, sweep_id: int) -> tuple[int, float | None]:
-    """Return how many runs of a sweep have ended, and the time of the last end."""
-    found = select(func.count(), func.max(runs.c.ended_at)).where(*_has_ended(sweep_id))
-    number, last = connection.execute(found).one()
-    return number, last
-
-
-def ends(connection: Connection, sweep_id: int) -> Mapping[int, float]:
-    """Return the time of its end for each ended run of a sweep, by id."""
-    found = select(runs.c.id, runs.c.ended_at).where(*_has_ended(sweep_id))
-    return {row.id: row.ended_at for row in connection.execute(found)}
-
-
-def _has_ended(sweep_id: int) -> Sequence[ColumnElement[bool]]:
-    return runs.c.sweep_id == sweep_id, runs.c.ended_at.is_not(None)
-
-
 def _count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
     return connection.scalar(select(func.count()).select_from(runs).where(*conditions)) or 0
 
