@@ -306,3 +306,13 @@ def test_a_curve_knows_times_epochs_and_the_step_metric(
     assert (list(curve.steps), list(curve.times)) == ([0, 2, 3], [1000.5, 1002, 1003])
     shown = {name: [str(value) for value in values] for name, values in curve.along.items()}
     assert shown == {"epoch": ["1.0", "nan", "2.0"], "seen": ["64.0", "nan", "128.0"]}
+
+
+def test_a_filter_keeps_the_rankings(add: Add, read: Reader) -> None:
+    add("one", [0.5])
+    add("two", [0.7])
+    found = read()
+    filtered = found.filtered(frozenset({"one"}))
+    assert filtered.ranked is found.data.ranked
+    assert [filtered.matches(run) for run in filtered.runs] == [True, False]
+    assert all(map(found.data.matches, found.data.runs))

@@ -1,6 +1,6 @@
 """The charts of a sweep for its page: which there are, and the figure of one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from litsweep.figures.charts import CHARTS, Chart
@@ -52,10 +52,12 @@ def _options(chart: Chart, sweep: SweepData) -> list[dict[str, Any]]:
     ]
 
 
-def figure_content(snapshot: Snapshot, name: str, chosen: Mapping[str, str]) -> Tagged:
+def figure_content(
+    snapshot: Snapshot, name: str, chosen: Mapping[str, str], matching: Callable[[str], frozenset[str]]
+) -> Tagged:
     """Return the figure of a chart as JSON. It is made once for each sweep version, filter and options.
 
-    Raise RequestError for an unknown chart, for an option that the sweep does not have, and for a bad filter.
+    `matching` returns the names of the runs that a filter expression keeps. Raise RequestError for an unknown chart, for an option that the sweep does not have, and for a bad filter.
     """
     chart = CHARTS.get(name)
     if chart is None:
@@ -64,8 +66,9 @@ def figure_content(snapshot: Snapshot, name: str, chosen: Mapping[str, str]) -> 
     used = {key: value for key, value in chosen.items() if key in known}
 
     def make() -> Tagged:
-        figure = figure_view(snapshot.filtered(used.get(FILTER)), chart, used)
-        return json_content(figure)
+        expression = used.get(FILTER)
+        data = snapshot.filtered(matching(expression)) if expression else snapshot.data
+        return json_content(figure_view(data, chart, used))
 
     return snapshot.once((name, *sorted(used.items())), make)
 

@@ -26,6 +26,7 @@ from litsweep.server.dashboard.rendering import json_content, page
 from litsweep.server.dashboard.run_view import history_view, log_view, run_view, system_view
 from litsweep.server.dashboard.sweep_data import Snapshot, SweepCache
 from litsweep.server.dashboard.sweep_view import sweep_view
+from litsweep.server.errors import RequestError
 from litsweep.server.files import link
 from litsweep.server.store import files, projects, runs, sweeps
 from litsweep.server.store.projects import Project
@@ -110,6 +111,11 @@ def _json(view: View) -> Endpoint:
     return endpoint
 
 
+def _matching(expression: str) -> frozenset[str]:
+    """Return the names of the runs that a filter keeps. Raise RequestError for a bad expression."""
+    raise RequestError(f"filter: this server has no filters yet, got {expression!r:.80}")
+
+
 def _figure(request: Request) -> Response:
     """Answer with the figure of a chart, or 304 if the browser already has it."""
     with backend_of(request).database.read() as connection:
@@ -117,7 +123,7 @@ def _figure(request: Request) -> Response:
         snapshot = _snapshot(connection, sweep, request) if sweep else None
     if snapshot is None:
         return Response(_NOT_FOUND, 404, media_type="application/json")
-    found = figure_content(snapshot, request.path_params["chart"], request.query_params)
+    found = figure_content(snapshot, request.path_params["chart"], request.query_params, _matching)
     return found.response(request, _PRIVATE)
 
 

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from litsweep.figures.sweep_data import SweepData
-from litsweep.server.dashboard.matching import matching
 from litsweep.server.dashboard.progress import Progress
 from litsweep.server.dashboard.run_curves import RunCurves
 from litsweep.server.dashboard.stored_run import COLUMNS, Source, StoredRun
@@ -48,12 +47,10 @@ class Snapshot:
                 self._kept.popitem(last=False)
         return found
 
-    def filtered(self, expression: str | None) -> SweepData:
-        """Return the data with the runs that a filter keeps. Raise RequestError for a bad filter."""
-        if not expression:
-            return self.data
+    def filtered(self, names: frozenset[str]) -> SweepData:
+        """Return the data with the runs of these names as those that a filter keeps."""
         found = copy.copy(self.data)  # with the rankings that were computed so far
-        vars(found)["matching"] = matching(self.data, expression)
+        vars(found)["matching"] = names
         return found
 
 
