@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from litsweep.figures.best import best_so_far
+from litsweep.figures.curves import LOG, RUNS, SMOOTHINGS, has_curves, learning_curves, x_choices
 from litsweep.figures.figure import Figure
+from litsweep.figures.parallel import parallel_coordinates
 from litsweep.figures.sweep_data import SweepData
 
 Choices = Sequence[str]
@@ -52,6 +54,23 @@ class Chart:
     needs_model: bool = False
 
 
+def metric_names(sweep: SweepData) -> Choices:
+    """Return the names of the metrics of a sweep."""
+    return [metric.name for metric in sweep.config.metrics]
+
+
+def has_axes(sweep: SweepData) -> bool:
+    """Return True for a sweep with a parameter to search and two runs with a result."""
+    return len(sweep.ranked) > 1 and any(each.distribution.size > 1 for each in sweep.config.space.parameters)
+
+
+def fixed(*choices: str) -> Callable[[SweepData], Choices]:
+    """Return the choices of an option that are the same for all sweeps."""
+    return lambda sweep: choices
+
+
+METRIC = Option("metric", "Metric", metric_names)
+
 CHARTS: Mapping[str, Chart] = {
     chart.name: chart
     for chart in (
@@ -61,6 +80,28 @@ CHARTS: Mapping[str, Chart] = {
             best_so_far,
             applies=one_metric,
             missing="No run has a result yet.",
+        ),
+        Chart(
+            "curves",
+            "Learning curves",
+            learning_curves,
+            options=(
+                METRIC,
+                Option("x", "Over", x_choices),
+                Option("smoothing", "Smoothing", fixed(*SMOOTHINGS)),
+                Option("log", "Logarithmic axes", fixed(*LOG)),
+                Option("runs", "Runs", fixed(*RUNS)),
+            ),
+            applies=has_curves,
+            missing="No run has logged a learning curve.",
+        ),
+        Chart(
+            "parallel",
+            "Parallel coordinates",
+            parallel_coordinates,
+            options=(METRIC,),
+            applies=has_axes,
+            missing="This chart needs a parameter to search and two runs with a result.",
         ),
     )
 }
