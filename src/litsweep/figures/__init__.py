@@ -1,7 +1,8 @@
 """Charts of a sweep as Plotly figures, for the dashboard, for notebooks and for reports.
 
-Each chart of `charts.py` is a function here, by its name: `best(sweep)` returns a `plotly.graph_objects.Figure`.
-`read_sweep` reads a sweep once for several charts. `dir(litsweep.figures)` lists the charts.
+Each chart of `charts.py` is a function here, by its name: `best(sweep)` returns a Plotly figure, a
+`plotly.graph_objects.Figure`. `read_sweep` reads a sweep once for several charts. `dir(litsweep.figures)`
+lists the charts.
 """
 
 from typing import TYPE_CHECKING

@@ -41,7 +41,7 @@ class ChartFunction(Protocol):
 def draw(
     chart: Chart, sweep: SweepData, options: Mapping[str, OptionValue], theme: Theme = "light"
 ) -> "PlotlyFigure":
-    """Return a chart as a Plotly figure with a title, in the colours of a theme. Errors are ChartFunction's."""
+    """Return a chart as a Plotly figure with a title, in the colours of a theme. Raises as ChartFunction."""
     if theme not in _THEMES:
         raise ValueError(f"theme: must be light or dark, got {theme!r:.80}")
     chosen = option_values(chart, sweep, options)
@@ -72,9 +72,7 @@ def _with_title(figure: Figure, chart: Chart, colours: Colours) -> Figure:
 def _function(chart: Chart) -> ChartFunction:
     """Return the function of a chart, with the signature and the documentation that a notebook shows."""
 
-    def function(
-        sweep: SweepSource, *, theme: Theme = "light", **options: OptionValue
-    ) -> "PlotlyFigure":
+    def function(sweep: SweepSource, *, theme: Theme = "light", **options: OptionValue) -> "PlotlyFigure":
         return draw(chart, read_sweep(sweep), options, theme)
 
     described: Any = function
@@ -93,8 +91,8 @@ def _documentation(chart: Chart) -> str:
         [
             _summary(chart.build) or f"Return the chart {chart.title!r}.",
             "",
-            "`sweep` is a Controller, a path ENTITY/PROJECT/ID, a sweep of `wandb.Api()`, or what `read_sweep`",
-            "returns. The result is a `plotly.graph_objects.Figure`. `theme` is light or dark.",
+            "`sweep` is a Controller, a path ENTITY/PROJECT/ID, a sweep of `wandb.Api()`, or what",
+            "`read_sweep` returns. The result is a `plotly.graph_objects.Figure`. `theme` is light or dark.",
             *(options + lines if lines else []),
         ]
     )

@@ -14,6 +14,10 @@ _NAMES = ("NaN", "Infinity", "-Infinity")
 """Numbers that JSON lacks, as W&B writes them."""
 
 
+ALONG = ("epoch",)
+"""Metrics of the same rows over which a curve can be drawn."""
+
+
 class Results(TypedDict):
     """The fields of `RunData` that depend on the metrics of the sweep."""
 
@@ -32,9 +36,20 @@ def results(curves: Sequence[Curve], summary: Summary, config: SweepConfig) -> R
 
 def learning_curve(rows: Iterable[Mapping[str, Any]], metric: str) -> Curve:
     """Return the curve of a metric in logged rows. A row without a step has its index as its step."""
-    found = ((row.get("_step", i), number(find(row, metric))) for i, row in enumerate(rows))
-    points = [(int(step), value) for step, value in found if value is not None]
-    return Curve([step for step, _ in points], [value for _, value in points])
+    found = [(i, row, number(find(row, metric))) for i, row in enumerate(rows)]
+    points = [(i, row, value) for i, row, value in found if value is not None]
+    times = [time for _, row, _ in points if (time := number(row.get("_timestamp"))) is not None]
+    return Curve(
+        steps=[int(row.get("_step", i)) for i, row, _ in points],
+        values=[value for _, _, value in points],
+        times=times if len(times) == len(points) else (),
+        along={name: _column(points, name) for name in ALONG if any(name in row for _, row, _ in points)},
+    )
+
+
+def _column(points: Sequence[tuple[int, Mapping[str, Any], float]], name: str) -> list[float]:
+    values = [number(row.get(name)) for _, row, _ in points]
+    return [math.nan if value is None else value for value in values]
 
 
 def number(value: object) -> float | None:

@@ -1,6 +1,6 @@
 """The sweeps that charts can be drawn of, each read as `SweepData`."""
 
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Union, cast
 
 from litsweep.figures.run_results import flat, learning_curve, numbers, results
 from litsweep.figures.sweep_data import RunData, SweepData
@@ -29,11 +29,11 @@ def read_sweep(sweep: SweepSource) -> SweepData:
     # By name, because the import of wandb or of the search would take a second.
     kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(sweep).__mro__}
     if "litsweep.search.controller.Controller" in kinds:
-        return _of_controller(sweep)  # type: ignore[arg-type]
+        return _of_controller(cast("Controller", sweep))
     if isinstance(sweep, str) or "wandb.apis.public.sweeps.Sweep" in kinds:
         from litsweep.figures import wandb_sweep
 
-        return wandb_sweep.read(wandb_sweep.find(sweep) if isinstance(sweep, str) else sweep)
+        return wandb_sweep.read(wandb_sweep.find(sweep) if isinstance(sweep, str) else cast("Sweep", sweep))
     kinds_of_sweep = "a Controller, a path ENTITY/PROJECT/ID or a sweep of wandb.Api()"
     raise TypeError(f"sweep: must be {kinds_of_sweep}, got {show(sweep)}")
 

@@ -11,7 +11,7 @@ import wandb
 from wandb.apis.public import Run, Runs, Sweep
 
 from litsweep.errors import LitsweepError
-from litsweep.figures.run_results import flat, learning_curve, numbers, results
+from litsweep.figures.run_results import ALONG, flat, learning_curve, numbers, results
 from litsweep.figures.sweep_data import Curve, RunData, SweepData
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.contract import FAILURE, FAILURE_MESSAGE, RunState
@@ -49,7 +49,7 @@ class RunDetails:
 def find(path: str) -> Sweep:
     """Return a sweep of the server in the environment. Raises LitsweepError if there is none at `path`."""
     try:
-        found: Sweep = wandb.Api().sweep(path)  # type: ignore[no-untyped-call]
+        found: Sweep = wandb.Api().sweep(path)  # type: ignore[no-untyped-call]  # wandb
         return found
     except (ValueError, wandb.Error) as error:
         _raise_for(path, error)
@@ -72,7 +72,7 @@ def read(sweep: Sweep) -> SweepData:
 
 
 def _read(sweep: Sweep) -> SweepData:
-    config = parse_sweep(sweep.config)  # type: ignore[no-untyped-call]
+    config = parse_sweep(sweep.config)
     details = _details(sweep)
     # `sweep.runs` asks for 10 runs at a time, and for the config of each run alone.
     found = list(
@@ -86,7 +86,7 @@ def _read(sweep: Sweep) -> SweepData:
         )
     )
     with ThreadPoolExecutor(READERS) as readers:
-        curves = list(readers.map(lambda run: _curves(run, config), found))
+        curves = list(readers.map(lambda run: [_curve(run, metric.name) for metric in config.metrics], found))
     rows = zip(found, curves, strict=True)
     runs = [_run_data(run, own, details.get(run.id, RunDetails()), config) for run, own in rows]
     path = f"{sweep.entity}/{sweep.project}/{sweep.id}"  # `sweep.path` is quoted
@@ -127,12 +127,21 @@ def _failure(summary: Mapping[str, Any]) -> str | None:
     return f"{words(str(summary[FAILURE]))}{f': {message}' if message else ''}"
 
 
-def _curves(run: Run, config: SweepConfig) -> list[Curve]:
-    """Return the curve of each metric. The client leaves out rows that lack one of the names it asks for."""
-    return [
-        learning_curve(run.scan_history(keys=[metric.name, "_step"]), metric.name)
-        for metric in config.metrics
-    ]
+def _curve(run: Run, metric: str) -> Curve:
+    """Return the curve of a metric.
+
+    The client leaves out rows that lack one of the names it asks for. If rows without an epoch are missing,
+    the curve is read again without epochs.
+    """
+    logged = (run.history_keys or {}).get("keys", {})
+    if metric not in logged:
+        return Curve()
+    names = [metric, *(name for name in ("_step", "_timestamp") if name in logged)]
+    along = [name for name in ALONG if name in logged and name != metric]
+    rows = list(run.scan_history(keys=names + along))
+    if along and len(rows) < sum(kind["count"] for kind in logged[metric]["typeCounts"]):
+        rows = list(run.scan_history(keys=names))
+    return learning_curve(rows, metric)
 
 
 def _details(sweep: Sweep) -> Mapping[str, RunDetails]:
@@ -155,7 +164,7 @@ def _nodes(sweep: Sweep, fields: str) -> Iterator[tuple[str, Mapping[str, Any]]]
     variables = {"entity": sweep.entity, "project": sweep.project, "filters": filters}
     after: str | None = None
     while True:
-        answer = sweep._service_api.execute_graphql(_DETAILS % fields, {**variables, "after": after})
+        answer: Any = sweep._service_api.execute_graphql(_DETAILS % fields, {**variables, "after": after})
         page = answer["project"]["runs"]
         yield from ((edge["node"]["name"], edge["node"]) for edge in page["edges"])
         if not page["pageInfo"]["hasNextPage"]:
