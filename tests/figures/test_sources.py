@@ -101,7 +101,7 @@ def test_a_path_and_a_sweep_of_the_public_api(sweep: str) -> None:
         read = figures.read_sweep(given)
         check(read, sweep)
         assert read.runs[0].reason == "random" and read.runs[0].host is None
-    assert figures.best(sweep).data[1].y == (0.9, 0.9)
+    assert "so far: 0.9" in figures.best(sweep).layout.meta["label"]
 
 
 def test_a_short_path_needs_the_variables_of_the_client(sweep: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,4 +177,4 @@ def test_a_controller() -> None:
     assert [run.state for run in read.runs] == ["finished", "failed", "running"]
     assert read.runs[0].name == first and list(read.runs[0].curves[0].steps) == [0, 2]
     assert (read.path, read.title, read.runs[1].failure) == ("", "a sweep", "diverged")
-    assert figures.best(controller).data[1].y == (0.7, 0.7)
+    assert "so far: 0.7" in figures.best(controller).layout.meta["label"]

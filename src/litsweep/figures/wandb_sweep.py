@@ -29,7 +29,7 @@ _DETAILS = """query RunDetails($entity: String!, $project: String!, $filters: JS
   project(name: $project, entityName: $entity) {
     runs(filters: $filters, first: 500, after: $after) {
       edges { node { name %s } } pageInfo { hasNextPage endCursor } } } }"""
-_ON_THE_EMBEDDED_BACKEND = "stopped host agent { name } startedAt endedAt reason stopReason"
+_ON_THE_EMBEDDED_BACKEND = "stopped host agent { name } times reason stopReason"
 _ON_ANY_SERVER = "stopped"
 
 
@@ -40,6 +40,7 @@ class RunDetails:
     stopped: bool = False
     host: str | None = None
     agent: str | None = None
+    created: float | None = None
     started: float | None = None
     ended: float | None = None
     reason: str = ""
@@ -108,8 +109,8 @@ def _run_data(run: Run, curves: Sequence[Curve], more: RunDetails, config: Sweep
         **results(curves, summary, config),
         config=dict(flat(run.config)),
         summary=numbers(summary),
-        created=created or 0.0,
-        started=more.started or created,
+        created=more.created or created or 0.0,
+        started=more.started if more.created else created,
         ended=None if state.is_alive else more.ended or beat,
         agent=more.agent,
         host=more.host,
@@ -184,8 +185,7 @@ def _parsed(node: Mapping[str, Any]) -> RunDetails:
         stopped=bool(node["stopped"]),
         host=node["host"],
         agent=(node["agent"] or {}).get("name"),
-        started=_seconds(node["startedAt"]),
-        ended=_seconds(node["endedAt"]),
+        **node["times"],
         reason=_brief(node["reason"]),
         stop_reason=_brief(node["stopReason"]),
     )
