@@ -13,13 +13,18 @@ function painted(value, isColour = false) {
     );
   }
   if (!isColour || typeof value !== "string" || !value.startsWith("role:")) return value;
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${value.slice(5)}`).trim();
+  return getComputedStyle(document.documentElement)
+    .getPropertyValue(`--${value.slice(5)}`)
+    .trim();
 }
 
 function draw() {
   for (const [name, figure] of Object.entries(figures)) {
     const { data, layout } = painted(figure);
-    Plotly.react(document.getElementById(`plot-${name}`), data, layout, { displaylogo: false, responsive: true });
+    Plotly.react(document.getElementById(`plot-${name}`), data, layout, {
+      displaylogo: false,
+      responsive: true,
+    });
   }
 }
 
@@ -34,7 +39,8 @@ function sort(heading) {
   const compare = (a, b) => (isNumeric ? a - b : a.localeCompare(b)) * sign;
   const rows = [...body.rows].map((row) => [key(row), row]);
   rows.sort(([a], [b]) => (a === "") - (b === "") || (a === "" ? 0 : compare(a, b)));
-  for (const each of headings) each.ariaSort = each === heading ? (sign > 0 ? "ascending" : "descending") : null;
+  for (const each of headings)
+    each.ariaSort = each === heading ? (sign > 0 ? "ascending" : "descending") : null;
   body.append(...rows.map(([, row]) => row));
 }
 
