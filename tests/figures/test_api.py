@@ -1,8 +1,10 @@
 """Charts as Python functions: every chart of every kind of sweep, options, themes, names and errors."""
 
+import ast
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
@@ -17,6 +19,7 @@ from litsweep.figures.theme import DARK, LIGHT
 from tests.figures.sweeps import CONDITIONAL, ONE, TWO, every_kind, make
 
 KINDS = dict(every_kind())
+ROOT = Path(figures.__file__).parents[1]
 
 
 @pytest.mark.parametrize("name", CHARTS)
@@ -55,11 +58,25 @@ def test_a_figure_has_a_title_and_the_colours_of_its_theme() -> None:
 
 def test_names_are_listed_and_documented() -> None:
     assert {*CHARTS, "read_sweep"} == set(dir(figures)) == set(figures.__all__)
+    assert CHARTS.keys() <= figures.__annotations__.keys(), "type checkers need a declaration of each chart"
     for name, chart in CHARTS.items():
         function = getattr(figures, name)
         known = list(inspect.signature(function).parameters)
         assert known == ["sweep", "theme", *(option.name for option in chart.options)]
         assert all(option.title in (inspect.getdoc(function) or "") for option in chart.options)
+
+
+def test_modules_are_not_imported_by_the_name_of_a_chart() -> None:
+    """`from litsweep.figures import best` is the function of the chart, also where a module is meant."""
+    wrong = [
+        f"{path.relative_to(ROOT)}: {alias.name}"
+        for path in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module == "litsweep.figures"
+        for alias in node.names
+        if alias.name in CHARTS and path.name != "charts.py"  # which the package imports first
+    ]
+    assert wrong == [], "write `from litsweep.figures.best import ...`"
 
 
 def test_no_module_replaces_the_function_of_a_chart() -> None:
@@ -121,7 +138,7 @@ def test_wrong_arguments() -> None:
     with pytest.raises(LitsweepError, match="chart best of sweep"):
         figures.best(KINDS["no runs"])
     with pytest.raises(AttributeError):
-        figures.no_such_chart(sweep)
+        figures.no_such_chart(sweep)  # type: ignore[attr-defined]
 
 
 def test_what_was_read_is_drawn_again() -> None:

@@ -97,7 +97,7 @@ def check(read: SweepData, path: str) -> None:
 
 
 def test_a_path_and_a_sweep_of_the_public_api(sweep: str) -> None:
-    for given in (sweep, wandb.Api().sweep(sweep)):
+    for given in (sweep, wandb.Api().sweep(sweep)):  # type: ignore[no-untyped-call]
         read = figures.read_sweep(given)
         check(read, sweep)
         assert read.runs[0].reason == "random" and read.runs[0].host is None

@@ -5,22 +5,29 @@ Each chart of `charts.py` is a function here, by its name: `best(sweep)` returns
 lists the charts.
 """
 
-from typing import TYPE_CHECKING
-
 from litsweep.figures.api import CHART_FUNCTIONS, ChartFunction
 from litsweep.figures.sources import read_sweep
 
 __all__ = ["read_sweep"]
 __all__ += list(CHART_FUNCTIONS)
 
-# Assigned after the import of all modules with charts: a chart may have the name of its module.
+# For type checkers and editors, which would find modules with some of these names.
+best: ChartFunction
+over_time: ChartFunction
+front: ChartFunction
+curves: ChartFunction
+parallel: ChartFunction
+scatter: ChartFunction
+distribution: ChartFunction
+groups: ChartFunction
+timeline: ChartFunction
+importance: ChartFunction
+slices: ChartFunction
+contours: ChartFunction
+
+# After the import of all modules with charts, because a chart may have the name of its module.
 globals().update(CHART_FUNCTIONS)
 
 
 def __dir__() -> list[str]:
     return __all__
-
-
-if TYPE_CHECKING:
-
-    def __getattr__(name: str) -> ChartFunction: ...
