@@ -107,7 +107,8 @@ def _traces(
 ) -> list[dict[str, Any]]:
     """Return a line for each run. The first ones of `curves` are on top, and the best run above all."""
     best = ranking.ranked[0] if ranking.ranked else None
-    order = [*(i for i in reversed(curves) if i != best), *(i for i in curves if i == best)]
+    drawn = list(curves)
+    order = [*(i for i in drawn[::-1] if i != best), *(i for i in drawn if i == best)]
     sizes = [len(curves[i][0]) for i in order]
     xs = iter(compact([x for i in order for x in curves[i][0]], "x" in log.split(" ")))
     ys = iter(compact([y for i in order for y in curves[i][1]], "y" in log.split(" ")))
