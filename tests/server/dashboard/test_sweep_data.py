@@ -312,7 +312,8 @@ def test_a_filter_keeps_the_rankings(add: Add, read: Reader) -> None:
     add("one", [0.5])
     add("two", [0.7])
     found = read()
+    ranked = found.data.ranked
     filtered = found.filtered(frozenset({"one"}))
-    assert filtered.ranked is found.data.ranked
+    assert filtered.ranked is ranked
     assert [filtered.matches(run) for run in filtered.runs] == [True, False]
     assert all(map(found.data.matches, found.data.runs))

@@ -55,9 +55,10 @@ def _options(chart: Chart, sweep: SweepData) -> list[dict[str, Any]]:
 def figure_content(
     snapshot: Snapshot, name: str, chosen: Mapping[str, str], matching: Callable[[str], frozenset[str]]
 ) -> Tagged:
-    """Return the figure of a chart as JSON. It is made once for each sweep version, filter and options.
+    """Return the figure of a chart as JSON. It is made once for each version of a sweep, filter and options.
 
-    `matching` returns the names of the runs that a filter expression keeps. Raise RequestError for an unknown chart, for an option that the sweep does not have, and for a bad filter.
+    `matching` returns the names of the runs that a filter expression keeps. Raise RequestError for an unknown
+    chart, for an option that the sweep does not have, and for a bad filter.
     """
     chart = CHARTS.get(name)
     if chart is None:
