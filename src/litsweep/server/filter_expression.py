@@ -110,7 +110,8 @@ class _Source:
         return FilterError(f'this is not an expression; {_EXAMPLE}, or config["a b"] for any name', position)
 
     def _position(self, offset: int) -> int:
-        return self._places[max(0, min(offset, len(self._places) - 1))] + 1
+        last = len(self._places) - 2  # without the bracket at the end
+        return self._places[max(0, min(offset, last))] + 1
 
     def _characters(self, offset: int) -> int:
         """Return the number of characters in the first bytes of the code."""

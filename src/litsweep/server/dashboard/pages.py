@@ -196,10 +196,10 @@ public: list[BaseRoute] = [*login.routes, *rendering.public]
 routes: list[BaseRoute] = [
     *rendering.routes,
     *(Route("/-/data" + path, _json(view)) for path, view in _DATA.items()),
-    *(Route(f"/-/data{path}/table.csv", _export(as_csv, "text/csv")) for path in (_PROJECT, _SWEEP)),
     *(
-        Route(f"/-/data{path}/table.json", _export(as_json, "application/json"))
+        Route(f"/-/data{path}/table.{media_type.rpartition('/')[2]}", _export(write, media_type))
         for path in (_PROJECT, _SWEEP)
+        for write, media_type in ((as_csv, "text/csv"), (as_json, "application/json"))
     ),
     Route("/-/file" + _RUN + "/{name:path}", _file),
     Route("/", _html("projects.html")),

@@ -86,8 +86,8 @@ def checked(table: RunTable, key: str, name: str) -> Column:
 
 
 def ordered(table: RunTable, runs: Sequence[Cells], sort: Sequence[str]) -> Sequence[Cells]:
-    """Return the runs in an order. For equal cells the next key decides, and at last the newest run."""
-    found = list(reversed(runs))
+    """Return the runs in an order. For equal cells the next key decides, and at last the older run."""
+    found = list(runs)
     for order in reversed(sort or [table.order]):
         column = checked(table, order.lstrip("+-"), "sort")
         read = table.read(column.key)
@@ -97,7 +97,13 @@ def ordered(table: RunTable, runs: Sequence[Cells], sort: Sequence[str]) -> Sequ
 
 def sorted_by(items: Sequence[Any], cells: Sequence[Any], descending: bool) -> list[Any]:
     """Return items in the order of their cells: numbers, then texts, and those without a cell last."""
-    keys = [_sort_key(cell, descending) for cell in cells]
+    known: dict[str, Any] = {}  # many runs have the same text
+    keys = [
+        known.get(cell) or known.setdefault(cell, _sort_key(cell, descending))
+        if isinstance(cell, str)
+        else _sort_key(cell, descending)
+        for cell in cells
+    ]
     numbers = [i for i, key in enumerate(keys) if isinstance(key, float)]
     texts = [i for i, key in enumerate(keys) if isinstance(key, list)]
     for places in (numbers, texts):

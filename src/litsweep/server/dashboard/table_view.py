@@ -40,9 +40,7 @@ def _groups(
         "group": list(groups.keys),
         "shown": list(groups.columns),
         "count": len(groups.rows),
-        "rows": [
-            {"filter": groups.filter(row), "cells": [_shown(cell) for cell in row.cells]} for row in rows
-        ],
+        "rows": [{"filter": groups.filter(row), "cells": list(map(_shown, row.cells))} for row in rows],
     }
 
 
