@@ -96,6 +96,8 @@ SGD run
 (10)
 "cifar" and lr == 0.1
 not "adam"
+"run-1"
+"FAR (10"
 """.strip().splitlines()
 FALSE = """
 lr > 0.1
@@ -111,6 +113,7 @@ f1 > 0.9
 adam
 sgd adam
 c.far
+"sgd run"
 """.strip().splitlines()
 
 

@@ -48,6 +48,11 @@ class TableQuery:
             length=whole_number(parameters.get("length", str(PAGE)), "length", LONGEST_PAGE),
         )
 
+    @property
+    def is_plain(self) -> bool:
+        """True for the first page of a table without a filter, an order or groups."""
+        return not (self.filter.strip() or self.sort or self.group or self.start)
+
 
 def _keys(parameters: Mapping[str, str], name: str) -> Sequence[str]:
     """Return the keys in a list. A key's own commas and percent signs are escaped, as `%2C` and `%25`."""
