@@ -94,6 +94,7 @@ export function runTable(element, { source, caption, empty }) {
   let data = null; // the answer that is shown
   let prepared = null; // an answer that the table shows next
   let columns = [];
+  let isMoved = false; // by dragging
 
   const chosen = () => new Set(listIn("runs"));
   const problem = el("p", { class: "problem", role: "alert", id: "filter-problem" });
@@ -192,7 +193,7 @@ export function runTable(element, { source, caption, empty }) {
 
   /** Make the table for the columns of an answer. */
   function build() {
-    table?.destroy();
+    clearTable();
     const known = new Map(data.columns.map((column) => [column.key, column]));
     columns = data.shown.map(
       (key) => known.get(key) ?? { key, title: key === "n" ? "Runs" : key, kind: "number" },
@@ -242,12 +243,23 @@ export function runTable(element, { source, caption, empty }) {
       drawCallback: finish,
     });
     table.on("columns-reordered", () => {
-      const order = table.colReorder
-        .order()
-        .slice(1)
-        .map((at) => columns[at - 1].key);
-      if (!data.group) state.set({ columns: listOf(order) }, { push: true });
+      isMoved = true;
     });
+  }
+
+  /** Show the columns in the order to which the reader has dragged them. */
+  function drop() {
+    if (!isMoved) return;
+    isMoved = false;
+    const order = table.colReorder.order().slice(1);
+    if (!data.group) state.set({ columns: listOf(order.map((at) => columns[at - 1].key)) }, { push: true });
+  }
+
+  function clearTable() {
+    if (!table) return;
+    table.off("columns-reordered");
+    table.colReorder.reset(); // else `destroy` does it, and fails
+    table.destroy();
   }
 
   /** Answer a request of DataTables: another page or order, or the answer that is here already. */
@@ -291,14 +303,10 @@ export function runTable(element, { source, caption, empty }) {
 
   const pinned = () => Number(state.get("pinned") ?? 1);
 
-  function groupable() {
-    const own = data.columns.filter(
-      (column) =>
-        column.key.startsWith("config.") || /^(state|sweep|host|agent|group|job_type)$/.test(column.key),
-    );
-    const seeds = own.filter((column) => /^config\..*seed/i.test(column.key));
-    return [...seeds.map((c) => ({ key: `-${c.key}`, title: `all but ${c.title}` })), ...own];
-  }
+  const groupable = () => [
+    { key: "all but seed", title: "all but seed" },
+    ...data.columns.filter(({ key }) => /^(config\..*|state|sweep|host|agent|group|job_type)$/.test(key)),
+  ];
 
   /** Check the boxes of the chosen runs, and count them. */
   function mark() {
@@ -384,5 +392,6 @@ export function runTable(element, { source, caption, empty }) {
     if (look() !== shownLook) show();
   });
   window.addEventListener("resize", pin);
+  for (const end of ["mouseup", "touchend"]) document.addEventListener(end, () => setTimeout(drop));
   show().then(() => setTimeout(refresh, REFRESH_MS));
 }
