@@ -55,7 +55,7 @@ def page(browser: Browser, live: tuple[LiveServer, str]) -> Iterator[Page]:
     opened = context.new_page()
     errors: list[str] = []
     refused = "the server responded with a status of 400"  # of a wrong filter
-    opened.on("console", lambda message: message.type == "error" and errors.append(message.text))
+    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.goto(login_link(Keyring(server.key), sweep))
     yield opened

@@ -91,10 +91,12 @@ class Known:
     def add(self, kind: str, value: Any, is_new: bool) -> None:
         """Note another value. `is_new` says that its run had none."""
         self.count += is_new
-        if value is not None and kind != self.kind:
-            self.kind = kind if self.first is None else "mixed"
         if not self.varies and value != self.first:
             self.varies = True
+        if self.first is None:
+            self.kind, self.first = kind, value
+        elif kind != self.kind and value is not None:
+            self.kind = "mixed"
 
     def joined(self, other: "Known") -> "Known":
         """Return what the runs of two sweeps have in the column."""
