@@ -118,6 +118,8 @@ def test_the_filter_and_its_faults(page: Page) -> None:
     box.fill("lrr > 0.05")
     expect(page.locator("#filter-problem")).to_contain_text("there is no column 'lrr'; did you mean lr?")
     expect(page.locator("#runs .count")).to_have_text("5 of 60 runs")  # the last right filter
+    page.get_by_role("checkbox", name="Choose run r60").check()
+    expect(box).to_have_value("lrr > 0.05")
     box.fill("no such run")
     expect(runs(page)).to_contain_text("No run matches the filter.")
     expect(page.locator("#filter-problem")).to_have_text("")
@@ -132,6 +134,9 @@ def test_the_filter_and_its_faults(page: Page) -> None:
     page.goto(page.url.partition("?")[0] + "?filter=lrr+%3E+1")
     expect(page.locator("#filter-problem")).to_contain_text("did you mean lr?")
     expect(page.locator("#runs .count")).to_have_text("60 runs")
+    page.goto(page.url.partition("?")[0] + "?sort=lrr")
+    expect(page.locator("#filter-problem")).to_contain_text("sort: there is no column 'lrr'")
+    expect(row(page, 0)).to_contain_text("run-60")
 
 
 def test_columns_are_chosen_moved_and_pinned(page: Page) -> None:

@@ -30,12 +30,11 @@ async function fetchTable(url) {
 }
 
 /** Return the mean of a group with the half width of its interval, and the best value. */
-function groupCell({ mean, half, n, best }) {
-  const interval = half === null ? "" : ` ± ${number(half)}`;
-  const more =
-    best === null || best === undefined ? null : el("span", { class: "soft" }, ` best ${number(best)}`);
+function groupCell({ mean, half, n, best }, show) {
+  const interval = half === null ? "" : ` ± ${show(half)}`;
+  const more = best === null ? null : el("span", { class: "soft" }, ` best ${show(best)}`);
   const title = `mean of ${plural(n, "run")}${half === null ? "" : ", with its 95 % interval"}`;
-  return el("span", { title }, number(mean), interval, more);
+  return el("span", { title }, show(mean), interval, more);
 }
 
 const clipped = (text) => el("span", { class: "clip", title: text }, text);
@@ -43,13 +42,13 @@ const clipped = (text) => el("span", { class: "clip", title: text }, text);
 /** Return the content of a cell. */
 function content(column, cell) {
   if (cell === null) return "";
-  if (cell.mean !== undefined) return groupCell(cell);
-  if (column.key === "duration") return duration(cell);
+  const show = column.key === "duration" ? duration : number;
+  if (cell.mean !== undefined) return groupCell(cell, show);
   if (column.key === "front") return el("span", { class: "badge front" }, cell);
   if (column.kind === "time") return el("time", { title: time(cell) }, ago(cell));
   if (column.kind === "state") return badge(cell);
   if (column.key === "tags") return cell.map((tag) => el("span", { class: "badge" }, tag));
-  return typeof cell === "number" ? number(cell) : clipped(value(cell));
+  return typeof cell === "number" ? show(cell) : clipped(value(cell));
 }
 
 /** Return a table of a few rows that are all here. A column is {title, cell(row), key(row), numeric?}. */
@@ -95,6 +94,8 @@ export function runTable(element, { source, caption, empty }) {
   let prepared = null; // an answer that the table shows next
   let columns = [];
   let isMoved = false; // by dragging
+  let isWrong = false; // the address asks for what is not there
+  let shownFilter = state.get("filter") ?? "";
 
   const chosen = () => new Set(listIn("runs"));
   const problem = el("p", { class: "problem", role: "alert", id: "filter-problem" });
@@ -129,18 +130,16 @@ export function runTable(element, { source, caption, empty }) {
   element.replaceChildren(el("div", { class: "table card" }, tools, problem, help, frame));
   element.removeAttribute("aria-busy");
 
-  const asked = (filter = state.get("filter")) => {
+  /** Return the query for what `state` asks for, with another filter if given. */
+  const asked = (filter) => {
     const query = new URLSearchParams();
-    const wanted = {
-      filter,
-      sort: state.get("sort"),
-      columns: state.get("columns"),
-      group: state.get("group"),
-    };
+    if (isWrong && filter === undefined) return query;
+    const wanted = { filter: filter ?? state.get("filter") };
+    for (const name of ["sort", "columns", "group"]) wanted[name] = state.get(name);
     for (const [name, text] of Object.entries(wanted)) if (text) query.set(name, text);
     return query;
   };
-  const look = () => asked().toString();
+  const look = () => asked(state.get("filter") ?? "").toString();
   let shownLook = "";
 
   function address(query, start) {
@@ -333,25 +332,27 @@ export function runTable(element, { source, caption, empty }) {
     }
   }
 
-  /** Load and show what `state` asks for. With a wrong filter, the table shows all runs. */
+  /** Load and show what `state` asks for, or all runs if it asks for what is not there. */
   async function show() {
     const wanted = look();
-    try {
-      prepared = await fetchTable(address(asked(), 0));
-      say("");
-    } catch (error) {
-      say(error.message);
-      if (data) return;
-      prepared = await fetchTable(address(asked(""), 0));
-    }
+    const load = () => fetchTable(address(asked(), 0));
+    let problem = "";
+    isWrong = false;
+    const found = await load().catch((error) => {
+      problem = error.message;
+      isWrong = true;
+      return load();
+    });
+    if (wanted !== look()) return; // a later call shows what is asked for now
+    say(problem);
     shownLook = wanted;
-    data = prepared;
+    data = prepared = found;
     build();
   }
 
   /** Load the shown page again, and show it if it has changed. */
   async function refresh() {
-    if (!document.hidden && table && shownLook === look() && !problem.textContent) {
+    if (!document.hidden && table && shownLook === look()) {
       const found = await fetchTable(address(asked(), table.page.info().start)).catch(() => null);
       if (found && found.tag !== data.tag && shownLook === look()) {
         const isSame = listOf(found.shown) === listOf(data.shown);
@@ -386,7 +387,9 @@ export function runTable(element, { source, caption, empty }) {
     isEditing = false;
   });
   state.onChange(() => {
-    if (document.activeElement !== input) input.value = state.get("filter") ?? "";
+    const filter = state.get("filter") ?? "";
+    if (filter !== shownFilter && document.activeElement !== input) input.value = filter;
+    shownFilter = filter;
     mark();
     pin();
     if (look() !== shownLook) show();
