@@ -167,6 +167,7 @@ def test_runs_are_chosen_and_stay_so(page: Page, live: tuple[LiveServer, str]) -
     server, sweep = live
     page.get_by_role("checkbox", name="Choose run r60").check()
     page.get_by_role("checkbox", name="Choose run r59").press("Space")
+    expect(page.locator("#runs").get_by_role("button", name="Retry")).to_be_visible()
     expect(page).to_have_url(re.compile(r"runs=r60,r59$"))
     page.reload()
     expect(page.get_by_role("checkbox", name="Choose run r59")).to_be_checked()

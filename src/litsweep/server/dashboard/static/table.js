@@ -2,6 +2,7 @@
 
 import DataTable from "/-/datatables.js";
 import { projectOf } from "./address.js";
+import { controls } from "./control.js";
 import { badge, button, el } from "./dom.js";
 import { ago, duration, number, plural, time, value } from "./format.js";
 import { listIn, state } from "./state.js";
@@ -113,6 +114,7 @@ export function runTable(element, { source, caption, empty }) {
   });
   const exports = ["CSV", "JSON"].map((kind) => el("a", { class: "button", download: "" }, kind));
   const clear = button("Clear", () => state.set({ runs: null }, { push: true }));
+  const actions = controls({ runs: () => [...chosen()] });
   const columnMenu = menu("Columns", (changes) => state.set(changes, { push: true }));
   const groupMenu = menu("Group by", (changes) => state.set({ ...changes, sort: null }, { push: true }));
   const frame = el("div", { class: "table-frame", tabindex: "0", role: "region", "aria-label": caption });
@@ -127,7 +129,7 @@ export function runTable(element, { source, caption, empty }) {
     clear,
   );
   const help = el("details", { class: "filter-help" }, el("summary", {}, "How to filter"), el("p", {}, HELP));
-  element.replaceChildren(el("div", { class: "table card" }, tools, problem, help, frame));
+  element.replaceChildren(el("div", { class: "table card" }, tools, problem, actions, help, frame));
   element.removeAttribute("aria-busy");
 
   /** Return the query for what `state` asks for, with another filter if given. */
@@ -314,7 +316,7 @@ export function runTable(element, { source, caption, empty }) {
       each.checked = names.has(each.dataset.run);
       each.closest("tr").classList.toggle("chosen", each.checked);
     }
-    clear.hidden = names.size === 0;
+    for (const each of [clear, actions]) each.hidden = names.size === 0;
     clear.textContent = `Clear ${names.size} chosen`;
   }
 
