@@ -21,6 +21,7 @@ from litsweep.server.chunk_queue import ChunkQueue
 from litsweep.server.dashboard import control, pages
 from litsweep.server.dashboard.control_guard import RequireToken
 from litsweep.server.dashboard.curves import CurveCache
+from litsweep.server.dashboard.run_cells import CellCache
 from litsweep.server.errors import RequestError, UnavailableError
 from litsweep.server.graphql import endpoint
 from litsweep.server.housekeeping import Housekeeper
@@ -96,6 +97,7 @@ def create_app(settings: Settings) -> Starlette:
     app.state.chunk_queue = ChunkQueue(backend)
     app.state.end = log_end
     app.state.curves = CurveCache()
+    app.state.cells = CellCache()
     return app
 
 
