@@ -20,6 +20,7 @@ from litsweep.server.backend import Backend
 from litsweep.server.chunk_queue import ChunkQueue
 from litsweep.server.dashboard import pages
 from litsweep.server.dashboard.curves import CurveCache
+from litsweep.server.dashboard.run_history import RunLines
 from litsweep.server.errors import RequestError, UnavailableError
 from litsweep.server.graphql import endpoint
 from litsweep.server.housekeeping import Housekeeper
@@ -28,6 +29,7 @@ from litsweep.server.monitor import Monitor
 from litsweep.server.notifier import Notifier
 from litsweep.server.refusals import refusal, refuse
 from litsweep.server.settings import Settings
+from litsweep.server.store import lines
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +92,8 @@ def create_app(settings: Settings) -> Starlette:
     app.state.chunk_queue = ChunkQueue(backend)
     app.state.end = log_end
     app.state.curves = CurveCache()
+    app.state.history = RunLines(lines.HISTORY)
+    app.state.events = RunLines(lines.EVENTS)
     return app
 
 

@@ -9,21 +9,17 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from litsweep.figures.charts import CHARTS
-from litsweep.server.arguments import whole_number
 from litsweep.server.backend import backend_of
-from litsweep.server.chunk import LARGEST_LINE
-from litsweep.server.dashboard import login, rendering
+from litsweep.server.dashboard import login, rendering, run_routes
 from litsweep.server.dashboard.figures_view import charts_view, figure_view
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import Tagged, page
-from litsweep.server.dashboard.run_view import history_view, log_view, run_view, system_view
+from litsweep.server.dashboard.run_routes import find_run
 from litsweep.server.dashboard.sweep_data import sweep_data
 from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.errors import RequestError
-from litsweep.server.files import link
-from litsweep.server.store import files, projects, runs, sweeps
+from litsweep.server.store import projects, sweeps
 from litsweep.server.store.projects import Project
-from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
 
@@ -41,11 +37,6 @@ def _project(connection: Connection, request: Request) -> Project | None:
 def _sweep(connection: Connection, request: Request) -> SweepRecord | None:
     project = _project(connection, request)
     return sweeps.find(connection, request.path_params["sweep"], project.id) if project else None
-
-
-def _run(connection: Connection, request: Request) -> RunRecord | None:
-    path = request.path_params
-    return runs.find_by_path(connection, path["entity"], path["project"], path["run"])
 
 
 def _of(
@@ -76,11 +67,6 @@ def _figure_data(connection: Connection, sweep: SweepRecord, request: Request) -
     return figure_view(sweep_data(connection, sweep, request.app.state.curves), chart, request.query_params)
 
 
-def _log_data(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
-    start = request.query_params.get("from")
-    return log_view(connection, run, whole_number(start, "from", LARGEST_LINE) if start else None)
-
-
 def _json(view: View) -> Endpoint:
     """Return an endpoint for the data of a view. It answers 304 if the browser already has this data."""
 
@@ -109,44 +95,29 @@ def _html(template: str, find: Callable[[Connection, Request], object] | None = 
     return endpoint
 
 
-def _file(request: Request) -> Response:
-    """Redirect to a signed link to a file of a run. The link expires."""
-    backend = backend_of(request)
-    with backend.database.read() as connection:
-        run = _run(connection, request)
-        found = files.page(connection, run.id, [request.path_params["name"]]) if run else []
-    if not found:
-        return page(request, "missing.html", status=404)
-    return RedirectResponse(link(backend.keyring, "GET", found[0].blob, found[0].name))
-
-
 async def _to_project(request: Request) -> Response:
     return RedirectResponse("/{entity}/{project}".format(**request.path_params))
 
 
 _PROJECT = "/{entity}/{project}"
 _SWEEP = _PROJECT + "/sweeps/{sweep}"
-_RUN = _PROJECT + "/runs/{run}"
 _DATA: dict[str, View] = {
     "/projects": lambda connection, _: projects_view(connection),
     _PROJECT: _of(_project, lambda connection, project, _: project_view(connection, project)),
     _SWEEP: _of(_sweep, _sweep_data),
     _SWEEP + "/charts": _of(_sweep, _charts_data),
     _SWEEP + "/charts/{chart}": _of(_sweep, _figure_data),
-    _RUN: _of(_run, lambda connection, run, _: run_view(connection, run)),
-    _RUN + "/history": _of(_run, lambda connection, run, _: history_view(connection, run)),
-    _RUN + "/log": _of(_run, _log_data),
-    _RUN + "/system": _of(_run, lambda connection, run, _: system_view(connection, run)),
+    **{run_routes.RUN + path: _of(find_run, show) for path, show in run_routes.VIEWS.items()},
 }
 
 public: list[BaseRoute] = [*login.routes, *rendering.public]
 routes: list[BaseRoute] = [
     *rendering.routes,
     *(Route("/-/data" + path, _json(view)) for path, view in _DATA.items()),
-    Route("/-/file" + _RUN + "/{name:path}", _file),
+    *run_routes.routes,
     Route("/", _html("projects.html")),
     Route(_PROJECT, _html("project.html", _project)),
     Route(_SWEEP, _html("sweep.html", _sweep)),
-    Route(_RUN, _html("run.html", _run)),
+    Route(run_routes.RUN, _html("run.html", find_run)),
     Route(_PROJECT + "/{rest:path}", _to_project),
 ]

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from mimetypes import guess_type
 from pathlib import Path
@@ -20,8 +21,8 @@ HERE = Path(__file__).parent
 # Plotly writes style attributes. Everything else is loaded from this server only.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'",
+    "img-src 'self' data: blob:; media-src 'self'; frame-src 'self'; connect-src 'self'; font-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
@@ -58,6 +59,26 @@ _STATIC["theme.css"] = Tagged.of(css().encode(), "text/css")
 _templates = Environment(
     loader=PackageLoader("litsweep.server.dashboard"), autoescape=True, undefined=StrictUndefined
 )
+
+
+def _size(count: int | None) -> str:
+    """Return a number of bytes as text, such as 1.5 kB."""
+    size, units = float(count or 0), ["B", "kB", "MB", "GB", "TB"]
+    power = next((i for i in range(len(units)) if size < 1000 ** (i + 1)), len(units) - 1)
+    return f"{size / 1000**power:.3g} {units[power]}"
+
+
+def _utc(seconds: float) -> str:
+    """Return a Unix time as text."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+_templates.filters |= {"size": _size, "utc": _utc}
+
+
+def fragment(template: str, **context: object) -> str:
+    """Return a part of a page as HTML. Logged texts in it are escaped."""
+    return _templates.get_template(template).render(**context).strip()
 
 
 def _plotly() -> Path:
