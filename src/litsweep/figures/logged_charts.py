@@ -11,6 +11,8 @@ from litsweep.figures.run_charts import styled
 from litsweep.figures.theme import role
 
 MAX_LINES = 40
+MAX_TICKS = 40
+LONGEST_TICK = 24
 
 
 @dataclass(frozen=True)
@@ -120,21 +122,26 @@ def _scatter(chart: LoggedChart) -> Figure:
 
 
 def _bar(chart: LoggedChart) -> Figure:
+    labels = [str(label) for label in chart.needed("label")]
     bars = {
         "type": "bar",
         "orientation": "h",
         "x": list(map(_value, chart.needed("value"))),
-        "y": [escaped(str(label)) for label in chart.needed("label")],
+        "y": list(range(len(labels))),
+        "text": [escaped(label) for label in labels],
+        "textposition": "none",
         "marker": {"color": role("second")},
-        "hovertemplate": "%{y}: %{x:.5g}<extra></extra>",
+        "hovertemplate": "%{text}: %{x:.5g}<extra></extra>",
     }
-    return figure(
-        [bars],
-        x=chart.title("", "value"),
-        y="",
-        label=chart.label,
-        yaxis={"autorange": "reversed", "type": "category"},
-    )
+    ticks = [escaped(_short(label)) for label in labels]
+    axis = {"autorange": "reversed", "tickvals": list(range(len(labels))), "ticktext": ticks}
+    if len(labels) > MAX_TICKS:
+        axis |= {"showticklabels": False}
+    return figure([bars], x=chart.title("", "value"), y="", label=chart.label, yaxis=axis)
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= LONGEST_TICK else label[: LONGEST_TICK - 1] + "…"
 
 
 def _histogram(chart: LoggedChart) -> Figure:

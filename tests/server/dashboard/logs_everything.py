@@ -7,15 +7,20 @@ import wave
 from pathlib import Path
 
 import numpy as np
+import plotly.graph_objects
 import wandb
-from PIL import Image
 
 EVIL = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
-HTML = f"<h1 id='shown'>A report</h1>{EVIL}<script>top.document.title='owned'; fetch('/-/data/projects')</script>"
+HTML = """<h1 id="shown">A report</h1><p id="result"></p><script>
+const tried = [];
+try { top.document.title = "owned"; } catch { tried.push("no page"); }
+try { tried.push(document.cookie); } catch { tried.push("no cookie"); }
+document.getElementById("result").textContent = tried.join(", ");
+</script>"""
 
 
-def picture(step: int, size: int = 96) -> wandb.Image:
-    pixels = np.full((size, size, 3), 15 * step, dtype=np.uint8)
+def picture(step: int) -> wandb.Image:
+    pixels = np.full((96, 96, 3), 15 * step, dtype=np.uint8)
     pixels[: 8 * step + 8] = (30, 120, 200)
     return wandb.Image(pixels, caption=f"step {step} {EVIL}")
 
@@ -90,10 +95,10 @@ def plots() -> dict[str, object]:
         "plots/pr": wandb.plot.pr_curve(truth, chances, labels=classes, title="PR"),
         "plots/roc": wandb.plot.roc_curve(truth, chances, labels=classes, title="ROC"),
         "plots/confusion": wandb.plot.confusion_matrix(probs=chances, y_true=truth, class_names=classes),
-        "plots/series": wandb.plot.line_series([0, 1, 2], [[1, 2, 3], [3, 2, 1]], ["up", "down"], title="Series",
-                                               split_table=True),
+        "plots/series": wandb.plot.line_series([0, 1], [[1, 2], [3, 2]], ["up", "down"], split_table=True),
         "plots/custom": custom,
-    }  # fmt: skip
+        "plots/plotly": plotly.graph_objects.Figure(plotly.graph_objects.Bar(y=[1, 2])),
+    }
 
 
 def log_all(run: wandb.Run, folder: Path) -> None:
@@ -101,12 +106,8 @@ def log_all(run: wandb.Run, folder: Path) -> None:
     for step in range(12):
         row = {"val_acc": 0.5 + step / 30, "epoch": step // 2, "same": 0.1, "loss": 10 ** -(step / 3)}
         hist = wandb.Histogram(np.random.default_rng(step).normal(step, 1, 200))
-        images = (
-            {"picture": picture(step), "several": [picture(step), picture(step + 1, 64)]}
-            if step % 3 == 0
-            else {}
-        )
-        run.log({**row, "weights": hist, **images})
+        images = {"picture": picture(step), "several": [picture(step), picture(step + 1)]}
+        run.log({**row, "weights": hist, **(images if step % 3 == 0 else {})})
     run.log({**media(folder), **tables(), **plots()})
 
 
@@ -138,7 +139,7 @@ def main(folder: Path) -> None:
         for percent in range(0, 101, 20):
             print(f"\rprogress {percent}%", end="", flush=True)
         print("\nneedle one\nneedle two\nNeedle three")
-        time.sleep(1.5)
+        time.sleep(1.2)  # for two samples of the system metrics
     with wandb.init(project="all", id="user", name="user", settings=wandb.Settings(console="off")) as run:
         run.use_artifact("model:best")
 

@@ -93,7 +93,10 @@ def table_view(
     rows, total = shown.rows[start : start + PAGE_ROWS], len(table.rows)
     end = start + len(rows)
     return {
-        "columns": [_column(title, order if title == column else "none") for title in table.columns],
+        "columns": [
+            {**_column(title, order if title == column else "none"), "is_number": _is_number(rows, i)}
+            for i, title in enumerate(table.columns)
+        ],
         "rows": [[_cell(connection, run, table, cell) for cell in row] for row in rows],
         "first": start + 1 if rows else 0,
         "last": end,
@@ -112,6 +115,11 @@ def _column(title: str, order: str) -> dict[str, str]:
         "order": order,
         "query": json.dumps({"sort": title, "order": other, "start": 0}),
     }
+
+
+def _is_number(rows: Sequence[Row], place: int) -> bool:
+    cells = [row[place] for row in rows if place < len(row) and row[place] is not None]
+    return bool(cells) and all(type(cell) in (int, float) for cell in cells)
 
 
 def _cell(connection: Connection, run: RunRecord, table: LoggedTable, cell: Any) -> dict[str, Any]:

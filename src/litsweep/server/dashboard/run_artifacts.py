@@ -38,7 +38,7 @@ def _artifact(connection: Connection, role: str, record: ArtifactRecord) -> dict
         "files": record.file_count,
         "created": record.created_at,
         "description": record.description or "",
-        "aliases": [each.alias for each in collections.aliases_of_artifact(connection, record.id)],
+        "aliases": sorted(each.alias for each in collections.aliases_of_artifact(connection, record.id)),
         "metadata": json.dumps(json.loads(record.metadata), indent=2) if record.metadata else "",
         "maker": _links([maker] if maker else []),
         "users": _links(versions.users_of(connection, record.id)[:MAX_USERS]),

@@ -75,15 +75,18 @@ def charts_list(run: RunRecord, logged: Logged, first: str | None) -> dict[str, 
 
 
 def metric_figures(
-    run: RunRecord, logged: Logged, names: Sequence[str], choice: Choice, since: int
+    run: RunRecord, logged: Logged, names: Sequence[str], choice: Choice, since: int, end: float
 ) -> dict[str, Any]:
-    """Return figures of metrics by name: of those that were logged in the line `since` or later."""
+    """Return figures of metrics by name: of those that were logged in the line `since` or later.
+
+    `end` is the end of the time axis, which the system metrics share.
+    """
     steps = step_metrics(run)
     known = {name: logged.numbers[name] for name in names if name in logged.numbers}
     return {
         "lines": logged.lines,
         "figures": {
-            name: _figure(logged, name, choice, steps, run.duration)
+            name: _figure(logged, name, choice, steps, end)
             for name, points in known.items()
             if points.lines[-1] >= since
         },
@@ -97,14 +100,12 @@ def _own_axis(name: str, steps: Mapping[str, str]) -> str | None:
     return steps[max(patterns, key=len)] if patterns else None
 
 
-def _figure(
-    logged: Logged, name: str, choice: Choice, steps: Mapping[str, str], duration: float | None
-) -> Figure:
+def _figure(logged: Logged, name: str, choice: Choice, steps: Mapping[str, str], end: float) -> Figure:
     wanted = (_own_axis(name, steps) or STEP) if choice.x == OWN else choice.x
     column = _COLUMNS.get(wanted, wanted)
     if column not in logged.numbers or column == name:
         wanted, column = STEP, "_step"
-    axis = _AXES.get(wanted) or (time_axis(logged, duration) if wanted == TIME else Axis(wanted))
+    axis = _AXES.get(wanted) or (_time_axis(end) if wanted == TIME else Axis(wanted))
     return metric_chart(name, [_line("", logged, name, column)], axis, choice.look)
 
 
@@ -115,23 +116,26 @@ def _line(label: str, logged: Logged, name: str, column: str) -> LoggedLine:
     return LoggedLine(label, [places[i] or 0.0 for i in kept], [points.values[i] for i in kept])
 
 
-def time_axis(logged: Logged, duration: float | None) -> Axis:
-    """Return the axis of the seconds since the start, the same for metrics and system metrics."""
+def last_time(logged: Logged) -> float:
+    """Return the seconds from the start to the last line."""
     times = logged.numbers.get("_runtime")
-    last = times.values[-1] if times else 0.0
-    return Axis("time since the start", "duration", max(last, duration or 0.0) or None)
+    return times.values[-1] if times else 0.0
 
 
-def system_figures(run: RunRecord, logged: Logged) -> dict[str, Any]:
+def _time_axis(end: float) -> Axis:
+    return Axis("time since the start", "duration", end or None)
+
+
+def system_figures(logged: Logged, end: float) -> dict[str, Any]:
     """Return the charts of the system metrics by kind: `[{"group", "charts": [{"name", "figure"}]}]`.
 
-    The same metric of several devices is one chart with a line for each.
+    The same metric of several devices is one chart with a line for each. `end` is the end of the time axis.
     """
     charts: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for name in sorted(name for name in logged.numbers if rows.is_metric(name)):
         charts[_DEVICE.sub("", name.removeprefix("system."))].append((name, _device(name)))
     groups: dict[str, list[dict[str, Any]]] = {group: [] for group, _ in _GROUPS} | {"Other": []}
-    axis = time_axis(logged, run.duration)
+    axis = _time_axis(end)
     for title, parts in charts.items():
         lines = [_line(label if len(parts) > 1 else "", logged, name, "_runtime") for name, label in parts]
         groups[_group(title)].append({"name": title, "figure": metric_chart(title, lines, axis)})

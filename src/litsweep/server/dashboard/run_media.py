@@ -136,7 +136,8 @@ class MediaReader:
         except RequestError as error:
             figures, shown = [], {"note": str(error)}
         html = fragment("run/media.html", **{**_NOTHING, "name": panel.name, **shown})
-        return {"name": panel.name, "step": step, "figures": figures, "html": html}
+        title = str(shown.get("title", ""))
+        return {"name": panel.name, "title": title, "step": step, "figures": figures, "html": html}
 
     def _media(self, key: str, line: int | None) -> dict[str, Any]:
         if line is not None:

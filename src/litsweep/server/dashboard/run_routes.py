@@ -88,12 +88,20 @@ def _charts(connection: Connection, run: RunRecord, request: Request) -> dict[st
 
 def _figures(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
     names, choice = request.query_params.getlist("name"), Choice.read(request.query_params)
-    logged = _logged(connection, run, request)
-    return run_charts_view.metric_figures(run, logged, names, choice, _number(request, "since") or 0)
+    logged, since = _logged(connection, run, request), _number(request, "since") or 0
+    end = _end(connection, run, request) if choice.x == run_charts_view.TIME else 0.0
+    return run_charts_view.metric_figures(run, logged, names, choice, since, end)
 
 
 def _system(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
-    return run_charts_view.system_figures(run, _cache(request, lines.EVENTS).get(connection, run))
+    events = _cache(request, lines.EVENTS).get(connection, run)
+    return run_charts_view.system_figures(events, _end(connection, run, request))
+
+
+def _end(connection: Connection, run: RunRecord, request: Request) -> float:
+    """Return the end of the time axis, that of the metrics and the system metrics."""
+    streams = (_cache(request, stream).get(connection, run) for stream in (lines.HISTORY, lines.EVENTS))
+    return max(map(run_charts_view.last_time, streams))
 
 
 def _media(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:

@@ -32,7 +32,8 @@ class Panel {
     this.slider = el("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": `Step of ${name}` });
     this.slider.addEventListener("input", () => this.load({ start: 0 }));
     this.choice = el("div", { class: "steps", hidden: true }, this.slider, this.label);
-    const parts = [el("h3", {}, name), this.choice, this.figures, this.body];
+    this.title = el("p", { class: "soft" });
+    const parts = [el("h3", {}, name), this.title, this.choice, this.figures, this.body];
     const card = el("section", { class: "card panel" }, parts);
     document.getElementById("media").append(card);
     this.isStale = true;
@@ -70,8 +71,9 @@ class Panel {
     Object.assign(this.query, more);
     const wanted = JSON.stringify([this.query, this.slider.value]);
     const place = this.isNewest ? {} : { place: this.slider.value };
-    const { step, figures, html } = await getData("/media", { ...this.query, ...place });
+    const { title, step, figures, html } = await getData("/media", { ...this.query, ...place });
     if (wanted !== JSON.stringify([this.query, this.slider.value])) return; // a newer choice is on its way
+    this.title.textContent = title;
     this.label.textContent = step === null ? "" : `step ${step}`;
     const wasOpen = this.body.querySelector("[data-keep]")?.open;
     fillPart(this.body, html);
