@@ -134,7 +134,7 @@ def _bar(chart: LoggedChart) -> Figure:
         "hovertemplate": "%{text}: %{x:.5g}<extra></extra>",
     }
     ticks = [escaped(_short(label)) for label in labels]
-    axis = {"autorange": "reversed", "tickvals": list(range(len(labels))), "ticktext": ticks}
+    axis: dict[str, Any] = {"autorange": "reversed", "tickvals": list(range(len(labels))), "ticktext": ticks}
     if len(labels) > MAX_TICKS:
         axis |= {"showticklabels": False}
     return figure([bars], x=chart.title("", "value"), y="", label=chart.label, yaxis=axis)
@@ -176,10 +176,15 @@ def _confusion_matrix(chart: LoggedChart) -> Figure:
         "showscale": False,
         "hovertemplate": "%{y}, predicted as %{x}: %{text} (%{z:.1%} of %{y})<extra></extra>",
     }
-    axes = {"yaxis": {"autorange": "reversed", "type": "category"}, "xaxis": {"type": "category"}}
     right = sum(row[i] for i, row in enumerate(table))
     label = f"{chart.label}; {right:g} of {sum(map(sum, table)):g} predictions are right"
-    return figure([heat], x="predicted class", y="actual class", label=label, **axes)
+    return figure([heat], x="predicted class", y="actual class", label=label, **_CLASS_AXES)
+
+
+_CLASS_AXES: Mapping[str, Any] = {
+    "yaxis": {"autorange": "reversed", "type": "category"},
+    "xaxis": {"type": "category"},
+}
 
 
 def _count(cell: object) -> float:

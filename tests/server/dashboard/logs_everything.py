@@ -5,6 +5,7 @@ import sys
 import time
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects
@@ -82,20 +83,21 @@ def tables() -> dict[str, object]:
 
 
 def plots() -> dict[str, object]:
+    plot: Any = wandb.plot  # its annotations do not allow arrays
     xy = wandb.Table(columns=["x", "y"], data=[[i, i * i] for i in range(10)])
     names = wandb.Table(columns=["label", "value"], data=[["one", 1], [EVIL, 3]])
     truth, chances = [0, 1, 2, 1, 0, 2], np.random.default_rng(0).dirichlet([1, 1, 1], 6)
     classes = ["cat", "dog", "cow"]
     custom = wandb.plot_table("someone/own-spec", xy, {"x": "x"}, {"title": "Own chart"})
     return {
-        "plots/line": wandb.plot.line(xy, "x", "y", title="Line"),
-        "plots/scatter": wandb.plot.scatter(xy, "x", "y", title="Scatter"),
-        "plots/bar": wandb.plot.bar(names, "label", "value", title="Bar"),
-        "plots/histogram": wandb.plot.histogram(xy, "y", title="Histogram"),
-        "plots/pr": wandb.plot.pr_curve(truth, chances, labels=classes, title="PR"),
-        "plots/roc": wandb.plot.roc_curve(truth, chances, labels=classes, title="ROC"),
-        "plots/confusion": wandb.plot.confusion_matrix(probs=chances, y_true=truth, class_names=classes),
-        "plots/series": wandb.plot.line_series([0, 1], [[1, 2], [3, 2]], ["up", "down"], split_table=True),
+        "plots/line": plot.line(xy, "x", "y", title="Line"),
+        "plots/scatter": plot.scatter(xy, "x", "y", title="Scatter"),
+        "plots/bar": plot.bar(names, "label", "value", title="Bar"),
+        "plots/histogram": plot.histogram(xy, "y", title="Histogram"),
+        "plots/pr": plot.pr_curve(truth, chances, labels=classes, title="PR"),
+        "plots/roc": plot.roc_curve(truth, chances, labels=classes, title="ROC"),
+        "plots/confusion": plot.confusion_matrix(probs=chances, y_true=truth, class_names=classes),
+        "plots/series": plot.line_series([0, 1], [[1, 2], [3, 2]], ["up", "down"], split_table=True),
         "plots/custom": custom,
         "plots/plotly": plotly.graph_objects.Figure(plotly.graph_objects.Bar(y=[1, 2])),
     }
@@ -105,7 +107,7 @@ def log_all(run: wandb.Run, folder: Path) -> None:
     run.define_metric("val_acc", step_metric="epoch")
     for step in range(12):
         row = {"val_acc": 0.5 + step / 30, "epoch": step // 2, "same": 0.1, "loss": 10 ** -(step / 3)}
-        hist = wandb.Histogram(np.random.default_rng(step).normal(step, 1, 200))
+        hist = wandb.Histogram(np.random.default_rng(step).normal(step, 1, 200).tolist())
         images = {"picture": picture(step), "several": [picture(step), picture(step + 1)]}
         run.log({**row, "weights": hist, **(images if step % 3 == 0 else {})})
     run.log({**media(folder), **tables(), **plots()})

@@ -162,6 +162,21 @@ def test_a_table_with_odd_rows_is_shown(http: TestClient) -> None:
         assert EVIL not in data(http, f"/media?name=t{query}")["html"]
 
 
+def test_no_definition_of_a_chart_breaks_the_page(http: TestClient) -> None:
+    store(http, "media/table/t.json", b'{"columns": ["x", "y"], "data": [[1, 2]]}')
+    table = {"_type": "table-file", "path": "media/table/t.json"}
+    log(http, {"_step": 2, "c_table": table})
+    for config in (
+        {"panelDefId": 3, "fieldSettings": [1], "stringSettings": "x"},
+        {"panelDefId": "wandb/line/v0", "fieldSettings": {"x": ["x"], "y": None}},
+        {"panelDefId": "wandb/line/v0", "fieldSettings": {"x": "x", "y": "y"}, "userQuery": {"name": []}},
+        [],
+    ):
+        visualize = {"c": {"panel_config": config}}
+        set_run(http, config=json.dumps({"_wandb": {"value": {"visualize": visualize}}}))
+        assert "<td" in data(http, "/media?name=c")["html"]
+
+
 def test_a_logged_page_has_no_rights(http: TestClient) -> None:
     cloud = '<link rel="stylesheet" type="text/css" href="https://app.wandb.ai/normalize.css" />'
     store(http, "media/html/p.html", f"{cloud}<h1>page</h1>".encode())

@@ -53,7 +53,7 @@ def step_metrics(run: RunRecord) -> dict[str, str]:
         case _:
             return {}
     names = [each.get("1") or each.get("2") for each in definitions if isinstance(each, dict)]
-    found = {}
+    found: dict[str, str] = {}
     for name, definition in zip(names, definitions, strict=False):
         place = definition.get("5") if isinstance(definition, dict) else None
         if isinstance(name, str) and isinstance(place, int) and 0 < place <= len(names):
@@ -134,7 +134,7 @@ def system_figures(logged: Logged, end: float) -> dict[str, Any]:
     charts: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for name in sorted(name for name in logged.numbers if rows.is_metric(name)):
         charts[_DEVICE.sub("", name.removeprefix("system."))].append((name, _device(name)))
-    groups: dict[str, list[dict[str, Any]]] = {group: [] for group, _ in _GROUPS} | {"Other": []}
+    groups: dict[str, list[dict[str, Any]]] = {group: [] for group, _ in (*_GROUPS, ("Other", ""))}
     axis = _time_axis(end)
     for title, parts in charts.items():
         lines = [_line(label if len(parts) > 1 else "", logged, name, "_runtime") for name, label in parts]

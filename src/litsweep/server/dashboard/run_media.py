@@ -90,12 +90,11 @@ def _argument(query: object, name: str) -> str | None:
         case {"name": found, "value": str(value)} if found == name:
             return value
         case dict():
-            inner = list(query.values())
+            return next((value for each in query.values() if (value := _argument(each, name))), None)
         case list():
-            inner = query
+            return next((value for each in query if (value := _argument(each, name))), None)
         case _:
             return None
-    return next((value for each in inner if (value := _argument(each, name))), None)
 
 
 def _loose_images(stored: Sequence[FileRecord], known: set[str]) -> list[Panel]:
@@ -205,10 +204,9 @@ class MediaReader:
     def _chart(
         self, chart: Mapping[str, Any], media: Mapping[str, Any], query: Mapping[str, str], start: int
     ) -> tuple[list[Figure], dict[str, Any]]:
-        table, config = self._table(media), chart.get("panel_config")
-        settings = config if isinstance(config, dict) else {}
+        table, settings = self._table(media), _mapping(chart.get("panel_config"))
         preset = str(settings.get("panelDefId"))
-        fields, texts = (settings.get(name) or {} for name in ("fieldSettings", "stringSettings"))
+        fields, texts = (_mapping(settings.get(name)) for name in ("fieldSettings", "stringSettings"))
         figure = logged_figure(LoggedChart(preset, fields, texts, table.columns, table.rows))
         note = f"The Vega specification {preset} is stored at W&B and not here. This is the chart's table."
         return [figure] if figure else [], {
@@ -219,14 +217,17 @@ class MediaReader:
         }
 
 
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _plotly_figure(found: object) -> Figure | None:
     """Return a logged Plotly figure, or None if it is not one."""
-    match found:
-        case {"data": list(data)}:
-            layout = found.get("layout")
-            return {"data": data, "layout": layout if isinstance(layout, dict) else {}}
-        case _:
-            return None
+    figure = _mapping(found)
+    if not isinstance(figure.get("data"), list):
+        return None
+    narrow = {"l": 40, "r": 20, "t": 40, "b": 40}
+    return {"data": figure["data"], "layout": {"margin": narrow, **_mapping(figure.get("layout"))}}
 
 
 def _items(media: Mapping[str, Any]) -> list[dict[str, Any]]:
