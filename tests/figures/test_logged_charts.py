@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import wandb
 
 from litsweep.figures.logged_charts import LoggedChart, logged_figure
+from litsweep.pipeline.pictures import confusion_chart
 
 XY = wandb.Table(columns=["x", "y"], data=[[i, i * i] for i in range(5)])
 TRUTH = [0, 1, 2, 1, 0, 2]
@@ -63,6 +65,12 @@ def test_a_confusion_matrix() -> None:
     assert heat["text"] == [["1", "1", "0"], ["0", "1", "0"], ["0", "1", "0"]]
     assert heat["z"][0] == [0.5, 0.5, 0]
     assert "2 of 4 predictions are right" in figure["layout"]["meta"]["label"]
+
+
+def test_the_confusion_matrix_of_the_pipeline() -> None:
+    figure = drawn(confusion_chart(torch.tensor([[3, 1], [0, 2]]), ["a", "b"]))
+    assert figure["data"][0]["text"] == [["3", "1"], ["0", "2"]]
+    assert figure["layout"]["meta"]["label"].startswith("Test set")
 
 
 def test_a_line_series() -> None:

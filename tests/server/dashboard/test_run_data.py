@@ -166,12 +166,13 @@ def test_no_definition_of_a_chart_breaks_the_page(http: TestClient) -> None:
     store(http, "media/table/t.json", b'{"columns": ["x", "y"], "data": [[1, 2]]}')
     table = {"_type": "table-file", "path": "media/table/t.json"}
     log(http, {"_step": 2, "c_table": table})
-    for config in (
+    configs: list[Any] = [
         {"panelDefId": 3, "fieldSettings": [1], "stringSettings": "x"},
         {"panelDefId": "wandb/line/v0", "fieldSettings": {"x": ["x"], "y": None}},
         {"panelDefId": "wandb/line/v0", "fieldSettings": {"x": "x", "y": "y"}, "userQuery": {"name": []}},
         [],
-    ):
+    ]
+    for config in configs:
         visualize = {"c": {"panel_config": config}}
         set_run(http, config=json.dumps({"_wandb": {"value": {"visualize": visualize}}}))
         assert "<td" in data(http, "/media?name=c")["html"]
@@ -211,3 +212,16 @@ def test_config_and_summary_as_text(http: TestClient) -> None:
     assert data(http, "/values?what=summary&as=yaml")["text"].splitlines()[:2] == ["acc: 0.5", "note: done"]
     assert json.loads(data(http, "/values?what=config&as=json")["text"])["optimizer"] == "adam"
     assert data(http, "")["texts"] == {"note": "done"}
+    html = data(http, "/summary")["html"]
+    assert (
+        "<dt>note</dt><dd>done</dd>" in html["summary"] and '<td class="number">0.5</td>' in html["summary"]
+    )
+
+
+def test_swept_parameters_come_first(http: TestClient) -> None:
+    values = {"lr": 0.01, "optimizer": "adam", "epochs": 3, "big": 10**30, "list": [1, EVIL], "a": None}
+    set_run(http, config=json.dumps({name: {"value": value} for name, value in values.items()}))
+    html = data(http, "/summary")["html"]["config"]
+    assert EVIL not in html and "1.00e+30" in html
+    swept, _, rest = html.partition("<summary>3 more values</summary>")
+    assert "<dt>lr</dt><dd>0.01</dd>" in swept and "<dt>a</dt><dd>–</dd>" in rest

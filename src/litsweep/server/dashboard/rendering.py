@@ -1,9 +1,11 @@
 """HTML pages: templates, response headers and static files."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.util import find_spec
 from mimetypes import guess_type
 from pathlib import Path
@@ -15,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from litsweep.errors import shortened
 from litsweep.figures.theme import css
 
 HERE = Path(__file__).parent
@@ -73,7 +76,22 @@ def _utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-_templates.filters |= {"size": _size, "utc": _utc}
+def _shown(value: object) -> str:
+    """Return a logged value as text, a number with four significant digits."""
+    match value:
+        case None:
+            return "–"
+        case str():
+            return value
+        case bool() | list() | dict():
+            return json.dumps(value, ensure_ascii=False)
+        case int():
+            return shortened(value) if abs(value) < 10**6 else f"{Decimal(value):.3g}"
+        case _:
+            return f"{value:.4g}"
+
+
+_templates.filters |= {"size": _size, "utc": _utc, "shown": _shown}
 
 
 def fragment(template: str, **context: object) -> str:

@@ -87,14 +87,15 @@ def _table_key(name: str, chart: Mapping[str, Any]) -> str:
 def _argument(query: object, name: str) -> str | None:
     """Return the value of an argument in W&B's query of a chart, at any depth."""
     match query:
-        case {"name": found, "value": str(value)} if found == name:
+        case {"name": named, "value": str(value)} if named == name:
             return value
         case dict():
-            return next((value for each in query.values() if (value := _argument(each, name))), None)
+            inner = list(query.values())
         case list():
-            return next((value for each in query if (value := _argument(each, name))), None)
+            inner = query
         case _:
             return None
+    return next((found for each in inner if (found := _argument(each, name))), None)
 
 
 def _loose_images(stored: Sequence[FileRecord], known: set[str]) -> list[Panel]:

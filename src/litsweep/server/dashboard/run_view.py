@@ -36,8 +36,7 @@ def run_view(connection: Connection, run: RunRecord, logged: Logged) -> dict[str
     """
     sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
     metric = parsed(sweep.config).metric if sweep else None
-    why, config = stored_reason(run.reason), rows.config(run)
-    swept = sorted(config.keys() & json.loads(run.parameters)) if run.parameters else []
+    why, config, swept = stored_reason(run.reason), rows.config(run), _swept(run)
     stored = files.page(connection, run.id, limit=MAX_FILES)
     return {
         "run": {
@@ -79,7 +78,7 @@ def values_text(run: RunRecord, what: str, language: str) -> str:
     shown = {name: value for name, value in found.items() if rows.is_metric(name)}
     if language == "json":
         return json.dumps(strict(shown), indent=2, ensure_ascii=False)
-    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(shown, allow_unicode=True)
 
 
 def parts_view(connection: Connection, run: RunRecord, store: BlobStore) -> dict[str, str]:
@@ -98,7 +97,7 @@ def parts_view(connection: Connection, run: RunRecord, store: BlobStore) -> dict
 
 
 def summary_view(connection: Connection, run: RunRecord, logged: Logged) -> dict[str, Any]:
-    """Return the last, lowest, highest and best value of each metric.
+    """Return the last, lowest, highest and best value of each metric, and the HTML of summary and config.
 
     The values of the sweep's metrics include those in the summary, as in the search.
     """
@@ -109,12 +108,23 @@ def summary_view(connection: Connection, run: RunRecord, logged: Logged) -> dict
     names = [name for name in found if rows.is_metric(name)]
     summarized = [name for name in metrics if summary_values(run.summary_values, name)]
     summary, last = run.summary_values, rows.summary_numbers(run)
-    return {
-        "summary": {
-            name: _summary(found.get(name, Points()), summary, name, metrics.get(name), last.get(name))
-            for name in rows.by_interest({*names, *summarized, *last}, first)
-        },
+    shown = {
+        name: _summary(found.get(name, Points()), summary, name, metrics.get(name), last.get(name))
+        for name in rows.by_interest({*names, *summarized, *last}, first)
     }
+    html = fragment("run/summary.html", summary=shown, metric=first, texts=_texts(run))
+    return {"summary": shown, "html": {"summary": html, "config": _config_html(run)}}
+
+
+def _config_html(run: RunRecord) -> str:
+    config, swept = rows.config(run), _swept(run)
+    rest = {name: config[name] for name in sorted(config) if name not in swept}
+    return fragment("run/config.html", swept={name: config[name] for name in swept}, rest=rest)
+
+
+def _swept(run: RunRecord) -> list[str]:
+    """Return the sorted names of the config's values that the sweep suggested."""
+    return sorted(rows.config(run).keys() & json.loads(run.parameters)) if run.parameters else []
 
 
 def first_metric(connection: Connection, run: RunRecord) -> str | None:

@@ -1,7 +1,6 @@
 // What the sections of the run page share.
 
 import { button, el } from "./dom.js";
-import { value } from "./format.js";
 import { get } from "./poll.js";
 
 /** The address of the run's data. */
@@ -56,13 +55,6 @@ export function whenVisible(element, show) {
   watched.set(element, state);
   visible.observe(element);
   return () => state.isVisible;
-}
-
-/** Return a text, folded if it is long. */
-export function longText(any) {
-  const text = value(any);
-  if (text.length <= 160) return text;
-  return el("details", {}, el("summary", {}, `${text.slice(0, 120)}…`), el("pre", {}, text));
 }
 
 /** Return buttons that copy the config or the summary. */
