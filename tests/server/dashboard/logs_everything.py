@@ -63,8 +63,8 @@ def media(folder: Path) -> dict[str, object]:
         "page": wandb.Html(HTML),
         "sound": wandb.Audio(str(sound(folder)), caption=f"a tone {EVIL}"),
         "clip": wandb.Video(str(video), caption="a clip", format="mp4"),
-        "molecule": wandb.Molecule(str(molecule)),
-        "cloud": wandb.Object3D(np.random.default_rng(0).random((20, 3))),
+        "molecule": [wandb.Molecule(str(molecule))] * 2,
+        "cloud": [wandb.Object3D(np.random.default_rng(i).random((20, 3))) for i in range(2)],
     }
 
 
@@ -144,6 +144,7 @@ def main(folder: Path) -> None:
         time.sleep(1.2)  # for two samples of the system metrics
     with wandb.init(project="all", id="user", name="user", settings=wandb.Settings(console="off")) as run:
         run.use_artifact("model:best")
+        run.log({"again": run.use_artifact("run-everything-pictures:latest").get("pictures")})
 
 
 if __name__ == "__main__":

@@ -235,7 +235,7 @@ def _items(media: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the single media objects of a media object, which may be a list."""
     if isinstance(media.get("path"), str):
         return [dict(media)]
-    for key in ("audio", "html", "videos"):
+    for key in ("audio", "html", "videos", "objects"):
         if isinstance(inner := media.get(key), list):
             return [dict(item) for item in inner if isinstance(item, dict)]
     names, width = media.get("filenames"), media.get("width")

@@ -1,6 +1,5 @@
 """The stored files of a run and of artifacts: their addresses on pages, and their content."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +26,8 @@ KINDS = {
     "plotly-file": "plotly",
 }
 """How a page shows media of W&B's types. Others are links to files."""
+MAX_HOPS = 3
+"""The number of references from artifact to artifact that are followed."""
 _SMALL_IMAGE = 200
 _CLIENT, _PUBLIC = "wandb-client-artifact://", "wandb-artifact://"
 
@@ -53,10 +54,12 @@ def run_file(connection: Connection, run: RunRecord, name: str) -> Stored | None
 
 
 def artifact_file(
-    connection: Connection, run: RunRecord, artifact: ArtifactRecord, name: str
+    connection: Connection, run: RunRecord, artifact: ArtifactRecord, name: str, hops: int = MAX_HOPS
 ) -> Stored | None:
-    """Return a stored file of an artifact, or None."""
+    """Return a stored file of an artifact, or None. A reference to another artifact leads to its file."""
     found = contents.page(connection, artifact.id, [name], None, 1) if name else []
+    if found and found[0].ref and hops:
+        return _in_artifact(connection, run, found[0].ref, hops - 1)
     if not found or found[0].blob is None or found[0].stored_at is None:
         return None
     return Stored(found[0].blob, run_address(run, "artifact", str(artifact.id), name), artifact)
@@ -95,7 +98,9 @@ def media_item(
     }
 
 
-def _in_artifact(connection: Connection, run: RunRecord, address: object) -> Stored | None:
+def _in_artifact(
+    connection: Connection, run: RunRecord, address: object, hops: int = MAX_HOPS
+) -> Stored | None:
     """Return the file at an address such as `wandb-client-artifact://ID/table.json`."""
     if not isinstance(address, str) or not address.startswith((_CLIENT, _PUBLIC)):
         return None
@@ -104,13 +109,13 @@ def _in_artifact(connection: Connection, run: RunRecord, address: object) -> Sto
         artifact = versions.find_by_client_id(connection, known.partition(":")[0])
     else:
         artifact = versions.get(connection, _public_number(known))
-    return artifact_file(connection, run, artifact, name) if artifact else None
+    return artifact_file(connection, run, artifact, name, hops) if artifact else None
 
 
 def _public_number(text: str) -> int:
-    """Return the id of an artifact from its address, which has the public id in hexadecimal."""
+    """Return the id of an artifact from its address, which has the bytes of the public id in hexadecimal."""
     try:
-        kind, _, number = base64.b64decode(bytes.fromhex(text)).decode().partition(":")
+        kind, _, number = bytes.fromhex(text).decode().partition(":")
         return int(number) if kind == "Artifact" and len(number) < 10 else 0
     except ValueError:
         return 0
