@@ -11,6 +11,12 @@ from starlette.routing import BaseRoute, Route
 from litsweep.figures.charts import CHARTS
 from litsweep.server.backend import backend_of
 from litsweep.server.dashboard import login, rendering, run_routes
+from litsweep.server.dashboard.control_view import (
+    project_changes_view,
+    runs_controls_view,
+    sweep_changes_view,
+    sweep_controls_view,
+)
 from litsweep.server.dashboard.figures_view import charts_view, figure_view
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import Tagged, page
@@ -53,7 +59,8 @@ def _of(
 
 
 def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
-    return sweep_view(connection, sweep, request.app.state.curves)
+    view = sweep_view(connection, sweep, request.app.state.curves)
+    return {**view, "controls": sweep_controls_view(connection, sweep)}
 
 
 def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
@@ -105,6 +112,11 @@ _DATA: dict[str, View] = {
     "/projects": lambda connection, _: projects_view(connection),
     _PROJECT: _of(_project, lambda connection, project, _: project_view(connection, project)),
     _SWEEP: _of(_sweep, _sweep_data),
+    _PROJECT + "/controls": _of(_project, lambda *_: runs_controls_view()),
+    _PROJECT + "/changes": _of(
+        _project, lambda connection, project, _: project_changes_view(connection, project)
+    ),
+    _SWEEP + "/changes": _of(_sweep, lambda connection, sweep, _: sweep_changes_view(connection, sweep)),
     _SWEEP + "/charts": _of(_sweep, _charts_data),
     _SWEEP + "/charts/{chart}": _of(_sweep, _figure_data),
     **{run_routes.RUN + path: _of(find_run, show) for path, show in run_routes.VIEWS.items()},

@@ -14,6 +14,7 @@ from litsweep.server.artifacts import versions
 from litsweep.server.backend import Backend, backend_of
 from litsweep.server.chunk import LARGEST_LINE
 from litsweep.server.dashboard import run_charts_view, stored_files
+from litsweep.server.dashboard.control_view import run_changes_view, run_controls_view
 from litsweep.server.dashboard.rendering import fragment, page
 from litsweep.server.dashboard.run_artifacts import artifact_files
 from litsweep.server.dashboard.run_charts_view import Choice
@@ -70,7 +71,12 @@ def _number(request: Request, name: str) -> int | None:
 
 
 def _run(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
-    return run_view(connection, run, _logged(connection, run, request))
+    shown = run_view(connection, run, _logged(connection, run, request))
+    return {**shown, "controls": run_controls_view(run)}
+
+
+def _changes(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
+    return run_changes_view(connection, run)
 
 
 def _parts(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
@@ -144,6 +150,7 @@ def _artifact(connection: Connection, run: RunRecord, request: Request) -> dict[
 
 VIEWS: dict[str, RunView] = {
     "": _run,
+    "/changes": _changes,
     "/parts": _parts,
     "/summary": _summary,
     "/charts": _charts,

@@ -1,6 +1,7 @@
 // The page of a run.
 
 import { projectOf } from "./address.js";
+import { control } from "./control.js";
 import { badge, el, empty, fill, linkTo, soft } from "./dom.js";
 import { ago, duration, elapsed, time } from "./format.js";
 import { poll } from "./poll.js";
@@ -59,6 +60,7 @@ fill("config-tools", copyButtons("config"));
 
 poll(data, async (view) => {
   showHead(view);
+  control(document.getElementById("controls"), view);
   showNotices(view);
   ifChanged("reason", { reason: view.reason, run: { sweep: view.run.sweep } }, showReason);
   showParts((await getData("/summary")).html);
