@@ -86,16 +86,6 @@ def test_the_home_page_shows_what_is_active(http: TestClient, made: SweepRecord)
     assert counted == {"p": (1, 6, 2), "other": (1, 2, 1)}
 
 
-def test_a_project_lists_its_newest_runs_without_schedulers(http: TestClient, made: SweepRecord) -> None:
-    with backend_of(http).database.write() as connection:
-        for n in range(60):
-            add_run(connection, made.project_id, None, f"n{n}", [0.5], {"state": "finished"})
-        name = sweeps.controller_run_name(made)
-        add_run(connection, made.project_id, None, name, [0.5], {"state": "finished"})
-    found = data(http, "/local/p")
-    assert (len(found["runs"]), found["runs"][0]["name"], found["total"]) == (50, "n59", 66)
-
-
 def test_the_best_runs_come_with_their_parameters(http: TestClient, sweep: str) -> None:
     found = data(http, sweep)
     assert found["best_total"] == 1

@@ -1,22 +1,18 @@
 """Data of the page of all projects and of the page of one project."""
 
-from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection
 
-from litsweep.server.dashboard.curves import rounded
 from litsweep.server.dashboard.progress import Progress, ProgressCache
-from litsweep.server.dashboard.rows import Numbers, by_interest, head, summary_numbers
+from litsweep.server.dashboard.rows import head
 from litsweep.server.dashboard.sweep_row import sweep_row
 from litsweep.server.store import activity, listed_runs, projects, sweeps
 from litsweep.server.store.projects import Project
-from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import AgentCount
 
 MAX_RUNS = 50
-MAX_METRICS = 8
 
 
 def projects_view(connection: Connection, cache: ProgressCache) -> dict[str, Any]:
@@ -49,32 +45,12 @@ def _active_sweeps(connection: Connection, cache: ProgressCache) -> list[dict[st
 
 
 def project_view(connection: Connection, project: Project, cache: ProgressCache) -> dict[str, Any]:
-    """Return the sweeps of a project, each as `sweep_row`, the newest first, and the number of its runs.
-
-    `runs` has the newest runs, with the values of `metrics`. The table's own address has all runs.
-    """
+    """Return the sweeps of a project, each as `sweep_row`, the newest first."""
     found, progress = sweeps.of_project(connection, project.id), cache.of_project(connection, project.id)
     agents = sweeps.count_agents(connection, [sweep.id for sweep in found])
-    shown = listed_runs.newest(connection, project.id, MAX_RUNS)
-    numbers = [summary_numbers(run) for run in shown]
-    metrics = by_interest(_most_common(numbers))
     return {
         "sweeps": [
             sweep_row(sweep, progress.get(sweep.id, Progress()), agents.get(sweep.id, AgentCount()))
             for sweep in found
         ],
-        "metrics": metrics,
-        "runs": [_run_row(run, own, metrics) for run, own in zip(shown, numbers, strict=True)],
-        "total": listed_runs.count(connection, project.id),
     }
-
-
-def _most_common(numbers: list[Numbers]) -> list[str]:
-    """Return the metrics that most runs have."""
-    counted = Counter(name for own in numbers for name in own)
-    return [name for name, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))][:MAX_METRICS]
-
-
-def _run_row(run: RunRecord, numbers: Numbers, metrics: list[str]) -> dict[str, Any]:
-    values = [rounded(numbers.get(metric)) for metric in metrics]
-    return {**head(run), "sweep": run.sweep_name, "values": values}

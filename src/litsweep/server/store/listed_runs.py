@@ -1,4 +1,4 @@
-"""Lists of runs without their columns: the newest of a project, those that work now, and those that ended."""
+"""Lists of runs without their columns: those that work now, and those that ended."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,22 +6,9 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from litsweep.server.store import runs as store
 from litsweep.server.store.runs import RunRecord, runs
-from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, sweeps
 from litsweep.sweep.contract import RunState
 
 WORKING = tuple(state for state in RunState if state.is_running)
-
-
-def newest(connection: Connection, project_id: int, limit: int) -> Sequence[RunRecord]:
-    """Return the newest runs of a project, the newest first, without those of the sweeps' own schedulers."""
-    ids = select(runs.c.id).where(*_of_project(project_id)).order_by(runs.c.id.desc()).limit(limit)
-    return store.with_ids(connection, list(connection.scalars(ids)))[::-1]
-
-
-def count(connection: Connection, project_id: int) -> int:
-    """Return the number of these runs of a project."""
-    counted = select(func.count()).select_from(runs).where(*_of_project(project_id))
-    return connection.scalar(counted) or 0
 
 
 def working(connection: Connection, limit: int) -> tuple[Sequence[RunRecord], int]:
@@ -29,11 +16,6 @@ def working(connection: Connection, limit: int) -> tuple[Sequence[RunRecord], in
     is_working = runs.c.state.in_(WORKING)
     ids = list(connection.scalars(select(runs.c.id).where(is_working).order_by(runs.c.id.desc())))
     return store.with_ids(connection, ids[:limit])[::-1], len(ids)
-
-
-def _of_project(project_id: int) -> Sequence[ColumnElement[bool]]:
-    schedulers = select(sweeps.c.name + SCHEDULER_SUFFIX).where(sweeps.c.project_id == project_id)
-    return runs.c.project_id == project_id, runs.c.name.not_in(schedulers)
 
 
 def count_ended(connection: Connection, sweep_id: int) -> tuple[int, float | None]:
