@@ -4,7 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from litsweep.figures.best import best_so_far
+from litsweep.figures.contours import contours, parameter_choices
 from litsweep.figures.figure import Figure
+from litsweep.figures.importance import MISSING, has_importance, importance, importance_metrics
+from litsweep.figures.posterior import MIN_RUNS, free_parameters, has_model, metric_names
+from litsweep.figures.slices import slices
 from litsweep.figures.sweep_data import SweepData
 
 Choices = Sequence[str]
@@ -52,6 +56,14 @@ class Chart:
     needs_model: bool = False
 
 
+def parameter_names(sweep: SweepData) -> Choices:
+    """Return the names of the parameters that are not constant."""
+    return [parameter.name for parameter in free_parameters(sweep)]
+
+
+_METRIC = Option("metric", "Metric", metric_names)
+_NO_MODEL = f"The model needs a metric, {MIN_RUNS} runs with a result, and a parameter that varies."
+
 CHARTS: Mapping[str, Chart] = {
     chart.name: chart
     for chart in (
@@ -61,6 +73,37 @@ CHARTS: Mapping[str, Chart] = {
             best_so_far,
             applies=one_metric,
             missing="No run has a result yet.",
+        ),
+        Chart(
+            "importance",
+            "Parameter importance",
+            importance,
+            options=(Option("metric", "Metric", importance_metrics),),
+            applies=has_importance,
+            missing=MISSING,
+            needs_model=True,
+        ),
+        Chart(
+            "slices",
+            "Slices",
+            slices,
+            options=(_METRIC, Option("parameter", "Parameters", parameter_names, is_list=True)),
+            applies=has_model,
+            missing=_NO_MODEL,
+            needs_model=True,
+        ),
+        Chart(
+            "contours",
+            "Contours",
+            contours,
+            options=(
+                _METRIC,
+                Option("x", "Horizontal axis", parameter_choices),
+                Option("y", "Vertical axis", parameter_choices),
+            ),
+            applies=has_model,
+            missing=_NO_MODEL,
+            needs_model=True,
         ),
     )
 }

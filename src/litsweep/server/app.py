@@ -20,6 +20,7 @@ from litsweep.server.backend import Backend
 from litsweep.server.chunk_queue import ChunkQueue
 from litsweep.server.dashboard import pages
 from litsweep.server.dashboard.curves import CurveCache
+from litsweep.server.dashboard.figure_process import FigureProcess
 from litsweep.server.errors import RequestError, UnavailableError
 from litsweep.server.graphql import endpoint
 from litsweep.server.housekeeping import Housekeeper
@@ -90,6 +91,7 @@ def create_app(settings: Settings) -> Starlette:
     app.state.chunk_queue = ChunkQueue(backend)
     app.state.end = log_end
     app.state.curves = CurveCache()
+    app.state.figures = FigureProcess()
     return app
 
 
@@ -103,6 +105,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     notifier.start()
     housekeeper.start()
     yield
+    await run_in_threadpool(app.state.figures.stop)
     await run_in_threadpool(backend.searches.stop)
     await run_in_threadpool(notifier.stop)
     await run_in_threadpool(housekeeper.stop)

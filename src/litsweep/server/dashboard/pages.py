@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from litsweep.figures.charts import CHARTS
@@ -13,7 +14,8 @@ from litsweep.server.arguments import whole_number
 from litsweep.server.backend import backend_of
 from litsweep.server.chunk import LARGEST_LINE
 from litsweep.server.dashboard import login, rendering
-from litsweep.server.dashboard.figures_view import charts_view, figure_view
+from litsweep.server.dashboard.figure_process import Answer
+from litsweep.server.dashboard.figures_view import charts_view, figure_answer, within_wait
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import Tagged, page
 from litsweep.server.dashboard.run_view import history_view, log_view, run_view, system_view
@@ -69,11 +71,15 @@ def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -
     return {"charts": charts_view(sweep_data(connection, sweep, request.app.state.curves))}
 
 
-def _figure_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
+def _figure_data(connection: Connection, sweep: SweepRecord, request: Request) -> Answer:
     chart = CHARTS.get(request.path_params["chart"])
     if chart is None:
         raise RequestError(f"there is no chart {request.path_params['chart']!r:.80}", 404)
-    return figure_view(sweep_data(connection, sweep, request.app.state.curves), chart, request.query_params)
+    path = "{entity}/{project}/{sweep}".format(**request.path_params)
+    state = request.app.state
+    return figure_answer(
+        path, sweep_data(connection, sweep, state.curves), chart, request.query_params, state.figures
+    )
 
 
 def _log_data(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
@@ -87,13 +93,30 @@ def _json(view: View) -> Endpoint:
     def endpoint(request: Request) -> Response:
         with backend_of(request).database.read() as connection:
             found = view(connection, request)
-        if found is None:
-            return Response('{"error":"not found"}', 404, media_type="application/json")
-        content = dumps(found).encode(errors="replace")
-        data = Tagged.of(content, "application/json")
-        return data.response(request, {"Cache-Control": "private, no-cache"})
+        return _data(request, None if found is None else dumps(found).encode(errors="replace"))
 
     return endpoint
+
+
+def _data(request: Request, content: bytes | None) -> Response:
+    if content is None:
+        return Response('{"error":"not found"}', 404, media_type="application/json")
+    return Tagged.of(content, "application/json").response(request, {"Cache-Control": "private, no-cache"})
+
+
+async def _figure(request: Request) -> Response:
+    """Answer with a chart, or that it is pending. See `figures_view`."""
+    answer = await run_in_threadpool(_figure_answer, request)
+    content = None if answer is None else await within_wait(answer)
+    if answer is not None and content is None:
+        return JSONResponse({"pending": True}, 202, {"Retry-After": "1", "Cache-Control": "no-store"})
+    return _data(request, content)
+
+
+def _figure_answer(request: Request) -> Answer | None:
+    with backend_of(request).database.read() as connection:
+        sweep = _sweep(connection, request)
+        return None if sweep is None else _figure_data(connection, sweep, request)
 
 
 def _html(template: str, find: Callable[[Connection, Request], object] | None = None) -> Endpoint:
@@ -132,7 +155,6 @@ _DATA: dict[str, View] = {
     _PROJECT: _of(_project, lambda connection, project, _: project_view(connection, project)),
     _SWEEP: _of(_sweep, _sweep_data),
     _SWEEP + "/charts": _of(_sweep, _charts_data),
-    _SWEEP + "/charts/{chart}": _of(_sweep, _figure_data),
     _RUN: _of(_run, lambda connection, run, _: run_view(connection, run)),
     _RUN + "/history": _of(_run, lambda connection, run, _: history_view(connection, run)),
     _RUN + "/log": _of(_run, _log_data),
@@ -143,6 +165,7 @@ public: list[BaseRoute] = [*login.routes, *rendering.public]
 routes: list[BaseRoute] = [
     *rendering.routes,
     *(Route("/-/data" + path, _json(view)) for path, view in _DATA.items()),
+    Route("/-/data" + _SWEEP + "/charts/{chart}", _figure),
     Route("/-/file" + _RUN + "/{name:path}", _file),
     Route("/", _html("projects.html")),
     Route(_PROJECT, _html("project.html", _project)),
