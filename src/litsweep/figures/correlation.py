@@ -68,7 +68,7 @@ def _pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
     # Of 1e300 the square would overflow. The correlation does not depend on the unit.
     scaled = [np.asarray(column) / max(map(abs, column)) for column in (x, y)]
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = float(np.corrcoef(*scaled)[0, 1])
+        found = float(np.corrcoef(scaled[0], scaled[1])[0, 1])
     return found if math.isfinite(found) else None
 
 

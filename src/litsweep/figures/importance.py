@@ -109,14 +109,16 @@ def importance(sweep: SweepData, *, metric: str = "") -> Figure:
 def _rows(sweep: SweepData, sensitivity: "Sensitivity", values: Sequence[float | None]) -> Sequence[_Row]:
     import numpy as np
 
-    low, total, high = np.quantile(sensitivity.total, (_INNER[0], 0.5, _INNER[1]), axis=0)
-    alone = np.minimum(np.median(sensitivity.first, axis=0).clip(0), total)
-    parameters = sweep.config.space.by_name
+    low, total, high = np.quantile(sensitivity.total, (_INNER[0], 0.5, _INNER[1]), axis=0).tolist()
+    alone = np.median(sensitivity.first, axis=0).clip(0.0, total).tolist()
     return [
         _Row(
-            name,
-            *map(float, (total[j], low[j], high[j], alone[j])),
-            correlations(sweep, parameters[name], values),
+            name=name,
+            total=total[j],
+            low=low[j],
+            high=high[j],
+            alone=alone[j],
+            correlations=correlations(sweep, sweep.config.space.by_name[name], values),
         )
         for j, name in enumerate(sensitivity.names)
     ]

@@ -13,7 +13,7 @@ class SearchProcess(WorkerProcess):
         super().__init__(WORKER)
         self.send(database_url)  # not an argument: `ps` would show the password
 
-    def receive(self, timeout: float | None = None) -> Message:
+    def receive(self) -> Message:
         """Wait for the next message. Raises EOFError or OSError if the worker has ended."""
-        message: Message = super().receive(timeout)
+        message: Message = super().receive()
         return message

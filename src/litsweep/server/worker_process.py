@@ -42,14 +42,13 @@ class WorkerProcess:
         with self._sending:
             self._pipe.send(message)
 
-    def receive(self, timeout: float | None = None) -> Any:
-        """Wait for the next message. Raises EOFError or OSError if the worker has ended.
-
-        Raises TimeoutError if there is none within `timeout` seconds.
-        """
-        if timeout is not None and not self._pipe.poll(timeout):
-            raise TimeoutError
+    def receive(self) -> Any:
+        """Wait for the next message. Raises EOFError or OSError if the worker has ended."""
         return self._pipe.recv()
+
+    def has_message(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds. Return True if `receive` need not wait."""
+        return self._pipe.poll(timeout)
 
     def kill(self) -> None:
         """Kill the worker. It has nothing to save."""

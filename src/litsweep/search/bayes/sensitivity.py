@@ -1,5 +1,6 @@
 """Sensitivity of the modelled objective to each parameter: Sobol' indices of the model's posterior."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +51,7 @@ def sensitivity(model: Model) -> Sensitivity:
 
 def _base_points(d: int) -> int:
     """Return the number of base points, a power of two, so that the estimate needs about `_POINTS`."""
-    fitting = 2 ** int(np.log2(max(_POINTS / (d + 2), 1)))
+    fitting = 1 << int(math.log2(max(_POINTS / (d + 2), 1)))
     return min(max(fitting, _SMALLEST), _LARGEST)
 
 

@@ -112,11 +112,10 @@ class FigureProcess:
             return _failed(f"The process that computes this chart could not be started: {error.strerror}.")
         try:
             process.send(job)
-            figure: bytes = process.receive(LONGEST_JOB)
-            return figure, math.inf
-        except TimeoutError:
-            self._end_process()
-            return _failed(f"This chart was not computed within {LONGEST_JOB:.0f} seconds.")
+            if not process.has_message(LONGEST_JOB):
+                self._end_process()
+                return _failed(f"This chart was not computed within {LONGEST_JOB:.0f} seconds.")
+            return process.receive(), math.inf
         except (EOFError, OSError):
             code = self._end_process()
             if not self._has_stopped:
