@@ -211,5 +211,6 @@ def test_a_sweep_with_few_runs_gets_a_message(http: TestClient, sweep: str) -> N
 
 
 def test_the_server_imports_no_numeric_package() -> None:
-    code = "import sys, litsweep.server.app; print({'numpy', 'scipy', 'torch', 'sklearn', 'pandas'} & {*sys.modules})"
+    names = "{'numpy', 'scipy', 'torch', 'sklearn', 'pandas'}"
+    code = f"import sys, litsweep.server.app; print({names} & {{*sys.modules}})"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"

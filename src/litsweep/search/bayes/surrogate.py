@@ -225,13 +225,20 @@ class Surrogate:
         return self.scaler.unscale(s)
 
 
-def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor, spec: ModelSpec) -> Surrogate:
+def fit(
+    x: Tensor,
+    y: Tensor,
+    inputs: Inputs,
+    for_fit: Tensor,
+    spec: ModelSpec,
+    scaler: RobustScaler | None = None,
+) -> Surrogate:
     """Return the model of objectives `y`, shape `n`, at `x`, shape `n x d`.
 
     Hyperparameters are fitted to the observations with indices `for_fit`, but the process is conditioned on
-    all observations. Raises FitError.
+    all observations. `scaler` is by default the one for a search, `RobustScaler.of(y)`. Raises FitError.
     """
-    scaler = RobustScaler.of(y)
+    scaler = scaler or RobustScaler.of(y)
     s = scaler.scale(y)
     theta = maximum_a_posteriori(x[for_fit], s[for_fit], inputs, spec)
     z, shift, stretch = standardize(yeo_johnson(s, theta.power))
