@@ -3,13 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from litsweep.figures.best import best_so_far
+from litsweep.figures import curves, front, scatter
+from litsweep.figures.best import TIMES, best_so_far, runs_over_time
 from litsweep.figures.contours import contours, parameter_choices
+from litsweep.figures.distribution import distribution
 from litsweep.figures.figure import Figure
+from litsweep.figures.group_charts import groups
+from litsweep.figures.groups import group_keys
 from litsweep.figures.importance import MISSING, has_importance, importance, importance_metrics
+from litsweep.figures.parallel import parallel_coordinates
 from litsweep.figures.posterior import MIN_RUNS, free_parameters, has_model, metric_names
 from litsweep.figures.slices import slices
 from litsweep.figures.sweep_data import SweepData
+from litsweep.figures.timeline import has_times, timeline
 
 Choices = Sequence[str]
 
@@ -19,9 +25,9 @@ def always(sweep: SweepData) -> bool:
     return True
 
 
-def one_metric(sweep: SweepData) -> bool:
-    """Return True for a sweep with a single metric and a run that has a value of it."""
-    return len(sweep.config.metrics) == 1 and len(sweep.ranked) > 0
+def has_result(sweep: SweepData) -> bool:
+    """Return True for a sweep with a run that has a value of the first metric."""
+    return len(sweep.ranked) > 0
 
 
 @dataclass(frozen=True)
@@ -61,19 +67,91 @@ def parameter_names(sweep: SweepData) -> Choices:
     return [parameter.name for parameter in free_parameters(sweep)]
 
 
-_METRIC = Option("metric", "Metric", metric_names)
+def has_axes(sweep: SweepData) -> bool:
+    """Return True for a sweep with a parameter to search and two runs with a result."""
+    return len(sweep.ranked) > 1 and any(each.distribution.size > 1 for each in sweep.config.space.parameters)
+
+
+def fixed(*choices: str) -> Callable[[SweepData], Choices]:
+    """Return the choices of an option that are the same for all sweeps."""
+    return lambda sweep: choices
+
+
+NO_RESULT = "No run has a result yet."
+METRIC = Option("metric", "Metric", metric_names)
+LOG_AXES = Option("log", "Logarithmic axes", fixed(*curves.LOG))
 _NO_MODEL = f"The model needs a metric, {MIN_RUNS} runs with a result, and a parameter that varies."
 
 CHARTS: Mapping[str, Chart] = {
     chart.name: chart
     for chart in (
+        Chart("best", "Best so far", best_so_far, (METRIC,), has_result, NO_RESULT),
         Chart(
-            "best",
-            "Best so far",
-            best_so_far,
-            applies=one_metric,
-            missing="No run has a result yet.",
+            "over_time",
+            "Runs over time",
+            runs_over_time,
+            (METRIC, Option("at", "Time", fixed(*TIMES))),
+            has_result,
+            NO_RESULT,
         ),
+        Chart(
+            "front",
+            "Pareto front",
+            front.pareto_front,
+            (
+                Option("x", "x", metric_names),
+                Option("y", "y", front.y_choices),
+                Option("colour", "Colour", front.colour_choices),
+            ),
+            front.has_front,
+            "This chart needs a sweep with several metrics, and a run that has logged all of them.",
+        ),
+        Chart(
+            "curves",
+            "Learning curves",
+            curves.learning_curves,
+            (
+                METRIC,
+                Option("x", "Over", curves.x_choices),
+                Option("smoothing", "Smoothing", fixed(*curves.SMOOTHINGS)),
+                LOG_AXES,
+                Option("runs", "Runs", fixed(*curves.RUNS)),
+                Option("group", "Mean by", curves.group_choices),
+            ),
+            curves.has_curves,
+            "No run has logged a learning curve.",
+        ),
+        Chart(
+            "parallel",
+            "Parallel coordinates",
+            parallel_coordinates,
+            (METRIC,),
+            has_axes,
+            "This chart needs a parameter to search and two runs with a result.",
+        ),
+        Chart(
+            "scatter",
+            "Scatter",
+            scatter.scatter,
+            (
+                Option("x", "x", scatter.x_choices),
+                Option("y", "y", scatter.y_choices),
+                Option("colour", "Colour", scatter.colour_choices),
+                Option("log", "Logarithmic axes", fixed(*scatter.LOG)),
+            ),
+            has_result,
+            NO_RESULT,
+        ),
+        Chart("distribution", "Distribution", distribution, (METRIC,), has_result, NO_RESULT),
+        Chart(
+            "groups",
+            "Groups",
+            groups,
+            (METRIC, Option("by", "Groups by", group_keys, is_list=True)),
+            has_result,
+            NO_RESULT,
+        ),
+        Chart("timeline", "Timeline", timeline, (), has_times, "No run has started yet."),
         Chart(
             "importance",
             "Parameter importance",
@@ -87,7 +165,7 @@ CHARTS: Mapping[str, Chart] = {
             "slices",
             "Slices",
             slices,
-            options=(_METRIC, Option("parameter", "Parameters", parameter_names, is_list=True)),
+            options=(METRIC, Option("parameter", "Parameters", parameter_names, is_list=True)),
             applies=has_model,
             missing=_NO_MODEL,
             needs_model=True,
@@ -97,7 +175,7 @@ CHARTS: Mapping[str, Chart] = {
             "Contours",
             contours,
             options=(
-                _METRIC,
+                METRIC,
                 Option("x", "Horizontal axis", parameter_choices),
                 Option("y", "Vertical axis", parameter_choices),
             ),

@@ -1,21 +1,33 @@
 """The parts that all figures share: layout, axes, rounded numbers, ranges without outliers, safe texts."""
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
+from litsweep.errors import shortened
 from litsweep.figures.theme import role
+from litsweep.sweep.values import is_finite, is_number
+
+Item = TypeVar("Item")
 
 Figure = dict[str, Any]
 """A Plotly figure in its JSON form, `{"data": [...], "layout": {...}}`. Colours are roles (`theme.py`).
 
 `layout.meta.label` describes the figure for screen readers. `layout.meta.note` tells what a reader must know,
-such as how many of the runs are drawn; it may be empty. A trace has the names of its runs in `customdata`.
+such as how many of the runs are drawn; it may be empty. `layout.meta.min_width`, if there, is the width in
+pixels below which texts overlap. A trace has
+the names of its runs in `customdata`: one for each point, or a single one for the whole line. Attributes that
+many traces share are in `layout.template`.
 """
 
-MAX_MARKERS = 1_000
+MAX_MARKERS = 400
 """The number of points of one trace. A screen cannot show more, and each update sends them again."""
+
+
+LONGEST_TEXT = 40
+"""The number of characters of a title of a run or of a value in a chart."""
 
 
 def figure(
@@ -65,16 +77,97 @@ def rounded(value: float | None) -> float | None:
     return float(f"{value:.6g}") if value is not None and math.isfinite(value) else None
 
 
+def shown(value: object, digits: int = 4) -> str:
+    """Return a value of a parameter or of a column as a chart shows it: escaped, with few digits."""
+    if is_number(value) and not is_finite(value):
+        return str(value) if isinstance(value, float) else shortened(int(value))
+    if is_number(value):
+        return f"{value:.{digits}g}" if isinstance(value, float) else shortened(int(value))
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return brief(text)
+
+
+def brief(text: str) -> str:
+    """Return the beginning of a text, escaped."""
+    return escaped(text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…")
+
+
+def compact(values: Sequence[float | None], log: bool = False) -> list[float | None]:
+    """Return `values` rounded to what a chart can show: a ten-thousandth of the range of most of them.
+
+    Values on a logarithmic axis get five significant digits. NaN and the infinities become None.
+    """
+    inner = _inner([value for value in values if value is not None and math.isfinite(value)])
+    spread = inner[1] - inner[0] if inner else 0.0
+    if log or spread < 1e-300 or not math.isfinite(spread):
+        return [_significant(value) for value in values]
+    decimals = 3 - math.floor(math.log10(spread))
+    return [_short(value, decimals) for value in values]
+
+
+def _significant(value: float | None) -> float | None:
+    return _short(float(f"{value:.5g}"), 400) if value is not None and math.isfinite(value) else None
+
+
+def _short(value: float | None, decimals: int) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    near = round(value, decimals)
+    return int(near) if abs(near) < 1e15 and near == int(near) else near
+
+
+def value_axis(values: Iterable[float | None], log: bool = False) -> dict[str, Any]:
+    """Return the type and the range of an axis: without outliers, and with a constant in its middle."""
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    if log:
+        finite = [math.log10(value) for value in finite if value > 0]
+    found = _around_constant(finite) or inner_range(finite)
+    return {**({"type": "log"} if log else {}), **({"range": found} if found else {})}
+
+
+def _around_constant(finite: Sequence[float]) -> list[float] | None:
+    """Return a range around values that differ by no more than rounding errors, else None."""
+    if not finite:
+        return None
+    low, high = min(finite), max(finite)
+    if high - low > 1e-9 * max(abs(low), abs(high)):
+        return None
+    margin = 0.1 * abs(low) or 1.0
+    return [low - margin, high + margin]
+
+
 def inner_range(values: Iterable[float | None]) -> list[float] | None:
     """Return the range of the inner 96 % of the values if outliers would flatten the chart, else None."""
-    finite = sorted(value for value in values if value is not None and math.isfinite(value))
+    finite = [value for value in values if value is not None and math.isfinite(value)]
     if len(finite) < 20:
         return None
-    low, high = finite[math.floor(len(finite) * 0.02)], finite[math.ceil(len(finite) * 0.98) - 1]
+    low, high = _inner(finite)
     spread = high - low
-    if not (spread > 0 and finite[-1] - finite[0] > 3 * spread):
+    if not (spread > 0 and max(finite) - min(finite) > 3 * spread):
         return None
     return [low - 0.05 * spread, high + 0.05 * spread]
+
+
+def _inner(finite: Sequence[float]) -> Sequence[float]:
+    """Return the lowest and the highest of the inner 96 % of the values; empty without values."""
+    if not finite:
+        return ()
+    ordered = sorted(finite)
+    return ordered[math.floor(len(ordered) * 0.02)], ordered[math.ceil(len(ordered) * 0.98) - 1]
+
+
+def drawn_note(drawn: int, total: int, which: str = "", noun: str = "runs") -> str:
+    """Return how many of the runs are drawn, or an empty text if all are."""
+    return f"{drawn:,} of {total:,} {noun} are drawn{which}" if drawn < total else ""
+
+
+def sampled(items: Sequence[Item], limit: int) -> Sequence[Item]:
+    """Return at most `limit` items: the first third of that from the front, and an even share of the rest."""
+    if len(items) <= limit:
+        return items
+    first = limit // 3
+    rest, places = items[first:], limit - first
+    return [*items[:first], *(rest[i * len(rest) // places] for i in range(places))]
 
 
 def thinned(values: Sequence[float], limit: int) -> Sequence[int]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Metric
@@ -12,10 +13,17 @@ from litsweep.sweep.pareto import best_so_far, front_of_sweep, percentile_ranks,
 
 @dataclass(frozen=True)
 class Curve:
-    """One metric of one run: `values[i]` was logged at `steps[i]`, in the order of logging."""
+    """One metric of one run: `values[i]` was logged at `steps[i]`, in the order of logging.
+
+    A source may leave out the rest. `times` are in seconds since 1970. `along` has other metrics that were
+    logged in the same rows, by name: `epoch`, and the step metric of `define_metric`. A row without a value
+    has NaN there. Both are as long as `values`, or empty.
+    """
 
     steps: Sequence[int] = ()
     values: Sequence[float] = ()
+    times: Sequence[float] = ()
+    along: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def finite(self) -> list[float]:
@@ -30,6 +38,8 @@ class RunData:
     `state` is the word for its state (`litsweep.sweep.run.state_word`). `bests` and `curves` have one entry
     for each metric of the sweep. `last` is the last value of the first metric. `config` and `summary` are
     flat, by dotted name. Times are in seconds since 1970; `ended` is None while the run is alive.
+
+    A source may read `curves`, `config` and `summary` on demand. So a chart reads only the curves it draws.
     """
 
     name: str
@@ -58,6 +68,33 @@ class RunData:
         return self.bests[0] if self.bests else None
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """The runs of a sweep by one metric. `values` has its best value in each run; None without a finite one.
+
+    Properties refer to a run by its index. Broken runs rank last.
+    """
+
+    metric: Metric
+    values: Sequence[float | None]
+    broken: Sequence[bool]
+
+    @cached_property
+    def ranked(self) -> Sequence[int]:
+        """The runs with a value, the best first."""
+        return ranked_by(self.values, self.broken, self.metric)
+
+    @cached_property
+    def ranks(self) -> Sequence[float | None]:
+        """The rank of each run, from 0 (worst) to 1 (best), or None without a value."""
+        return percentile_ranks(self.values, self.broken, self.metric)
+
+    @cached_property
+    def best_so_far(self) -> Sequence[float | None]:
+        """The best value after each run."""
+        return best_so_far(self.values, self.broken, self.metric)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SweepData:
     """A sweep. Properties refer to a run by its index in `runs`, the order of creation.
@@ -81,20 +118,32 @@ class SweepData:
         """Return True if the filter keeps the run."""
         return self.matching is None or run.name in self.matching
 
-    @cached_property
+    def index(self, metric: str | None = None) -> int:
+        """Return the index of a metric in the sweep's config, in `bests` and in `curves`; 0 by default."""
+        names = [each.name for each in self.config.metrics]
+        return names.index(metric) if metric in names else 0
+
+    def by(self, metric: str | None = None) -> Ranking:
+        """Return the runs by a metric of the sweep, or by the first one."""
+        index = self.index(metric)
+        if index not in self._rankings:
+            self._rankings[index] = self._ranking(index)
+        return self._rankings[index]
+
+    @property
     def ranked(self) -> Sequence[int]:
         """The runs with a value of the first metric, the best first. Broken runs rank last."""
-        return ranked_by(*self._results)
+        return self.by().ranked
 
-    @cached_property
+    @property
     def ranks(self) -> Sequence[float | None]:
         """The rank of each run by the first metric, from 0 (worst) to 1 (best), or None without a value."""
-        return percentile_ranks(*self._results)
+        return self.by().ranks
 
-    @cached_property
+    @property
     def best_so_far(self) -> Sequence[float | None]:
         """The best value of the first metric after each run."""
-        return best_so_far(*self._results)
+        return self.by().best_so_far
 
     @cached_property
     def front(self) -> Sequence[int]:
@@ -102,7 +151,7 @@ class SweepData:
         metrics = self.config.metrics
         if len(metrics) < 2:
             return ()
-        front = front_of_sweep([run.bests for run in self.runs], self._results[1], metrics)
+        front = front_of_sweep([run.bests for run in self.runs], self.by().broken, metrics)
         return sorted(front, key=lambda i: -(self.ranks[i] or 0.0))
 
     @property
@@ -111,5 +160,41 @@ class SweepData:
         return self.front if len(self.config.metrics) > 1 else self.ranked[:1]
 
     @cached_property
-    def _results(self) -> tuple[Sequence[float | None], Sequence[bool], Metric]:
-        return [run.best for run in self.runs], [run.is_broken for run in self.runs], self.metric
+    def varied(self) -> Sequence[str]:
+        """The config keys, other than the sweep's parameters, whose values differ between runs, sorted."""
+        parameters = self.config.space.by_name.keys()
+        first = self.runs[0].config if self.runs else {}
+        common = {key: first[key] for key in first.keys() - parameters}
+        known = {*first, *parameters}
+        differ: set[str] = set()
+        for run in self.runs:
+            new = run.config.keys() - known
+            known |= new
+            changed = [key for key, value in common.items() if run.config.get(key, self) != value]
+            differ.update(new, changed)
+            for key in changed:
+                del common[key]
+        return sorted(differ)
+
+    @cached_property
+    def summary_names(self) -> Sequence[str]:
+        """The names of the summary of any run, sorted."""
+        return sorted(set().union(*(run.summary for run in self.runs)))
+
+    @cached_property
+    def computed(self) -> dict[object, Any]:
+        """What several charts need, by function and arguments. It must not depend on `matching`."""
+        return {}
+
+    @cached_property
+    def _rankings(self) -> dict[int, Ranking]:
+        return {}
+
+    def _ranking(self, index: int) -> Ranking:
+        metrics = self.config.metrics or (Metric(""),)
+        values = [_finite(run.bests[index]) if index < len(run.bests) else None for run in self.runs]
+        return Ranking(metrics[index], values, [run.is_broken for run in self.runs])
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -19,6 +19,19 @@ LIGHT: Colours = {
     "running": "#0e7fc0",
     "warn": "#b45309",
     "bad": "#c02626",
+    "scale1": "#bd8816",
+    "scale2": "#54853a",
+    "scale3": "#1a726e",
+    "scale4": "#2b5a9b",
+    "scale5": "#4a1a7d",
+    "series1": "#0067a5",
+    "series2": "#c85200",
+    "series3": "#00805c",
+    "series4": "#a8437f",
+    "series5": "#806300",
+    "series6": "#2f8fc4",
+    "series7": "#4b5263",
+    "series8": "#7a1f3d",
 }
 DARK: Colours = {
     "page": "#101217",
@@ -33,7 +46,24 @@ DARK: Colours = {
     "running": "#4db4ec",
     "warn": "#e5a13f",
     "bad": "#f0716f",
+    "scale1": "#7d68c4",
+    "scale2": "#5890da",
+    "scale3": "#45b8a8",
+    "scale4": "#9ad65f",
+    "scale5": "#fde76a",
+    "series1": "#5cb6ec",
+    "series2": "#ff8f47",
+    "series3": "#35c99b",
+    "series4": "#e89bc9",
+    "series5": "#e6d84a",
+    "series6": "#a9b9ff",
+    "series7": "#c4c9d4",
+    "series8": "#de8296",
 }
+SCALE = ("scale1", "scale2", "scale3", "scale4", "scale5")
+"""The roles of a scale from the worst to the best, or from low to high."""
+SERIES = tuple(f"series{i}" for i in range(1, 9))
+"""The roles of things without an order, such as categories, groups and sweeps."""
 _PREFIX = "role:"
 
 

@@ -5,7 +5,7 @@ import pickle
 import weakref
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from litsweep.figures.charts import Chart
 from litsweep.figures.sweep_data import Curve, RunData, SweepData
@@ -58,7 +58,8 @@ def _pickled(sweep: SweepData) -> tuple[str, bytes]:
 
 def _brief(sweep: SweepData) -> SweepData:
     """Return what charts with a model read of a sweep. Times and texts would change its digest."""
-    return replace(sweep, runs=[_brief_run(run) for run in sweep.runs], matching=None)
+    runs = [_brief_run(run) for run in sweep.runs]
+    return SweepData(title=sweep.title, config=sweep.config, runs=runs)
 
 
 def _brief_run(run: RunData) -> RunData:

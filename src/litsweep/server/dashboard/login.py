@@ -1,6 +1,7 @@
 """Login and logout: a browser signs in with the API key, or with a link that the command line prints."""
 
 import asyncio
+import secrets
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -11,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from litsweep.server.auth import SESSION_SECONDS, Keyring
 from litsweep.server.backend import backend_of
+from litsweep.server.dashboard.control_guard import foreign_page
 from litsweep.server.dashboard.rendering import page
 from litsweep.server.errors import RequestError
 
@@ -23,7 +25,8 @@ _SIGN_IN = "sign in"
 
 def login_link(keyring: Keyring, next: str = "/") -> str:
     """Return a relative URL that signs a browser in once, within 15 minutes, and redirects to `next`."""
-    return f"{keyring.link(_SIGN_IN, '/login')}&{urlencode({'next': next})}"
+    id = secrets.token_hex(4)  # two links of one second differ, because each works once
+    return f"{keyring.link(f'{_SIGN_IN} {id}', '/login')}&{urlencode({'next': next, 'id': id})}"
 
 
 async def login(request: Request) -> Response:
@@ -32,7 +35,8 @@ async def login(request: Request) -> Response:
     if "signature" not in query:
         return page(request, "login.html", next=_local(query.get("next", "/")))
     keyring, spend = backend_of(request).keyring, backend_of(request).spent.spend
-    is_valid = keyring.allows(_SIGN_IN, "/login", query, LOGIN_LINK_SECONDS)
+    purpose = f"{_SIGN_IN} {query.get('id', '')}"
+    is_valid = keyring.allows(purpose, "/login", query, LOGIN_LINK_SECONDS)
     if not (is_valid and await run_in_threadpool(spend, query["signature"], LOGIN_LINK_SECONDS)):
         message = "This link has expired or was used before."
         return page(request, "login.html", status=403, message=message, next=_local(query.get("next", "/")))
@@ -62,7 +66,9 @@ async def _form(request: Request) -> FormData:
 
 
 async def logout(request: Request) -> Response:
-    """End the session of this browser."""
+    """End the session of this browser, unless a foreign page asks for it."""
+    if fault := foreign_page(request):
+        raise RequestError(f"{fault}; nothing was changed", 403)
     backend = backend_of(request)
     session = backend.keyring.session_id(request.cookies.get(backend.keyring.cookie, ""))
     if session is not None:

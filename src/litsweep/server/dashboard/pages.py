@@ -14,6 +14,14 @@ from litsweep.server.arguments import whole_number
 from litsweep.server.backend import backend_of
 from litsweep.server.chunk import LARGEST_LINE
 from litsweep.server.dashboard import login, rendering
+from litsweep.server.dashboard.control_view import (
+    project_changes_view,
+    run_changes_view,
+    run_controls_view,
+    runs_controls_view,
+    sweep_changes_view,
+    sweep_controls_view,
+)
 from litsweep.server.dashboard.figure_process import Answer
 from litsweep.server.dashboard.figures_view import charts_view, figure_answer, within_wait
 from litsweep.server.dashboard.project_view import project_view, projects_view
@@ -64,7 +72,12 @@ def _of(
 
 
 def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
-    return sweep_view(connection, sweep, request.app.state.curves)
+    view = sweep_view(connection, sweep, request.app.state.curves)
+    return {**view, "controls": sweep_controls_view(connection, sweep)}
+
+
+def _run_data(connection: Connection, run: RunRecord, _: Request) -> dict[str, Any]:
+    return {**run_view(connection, run), "controls": run_controls_view(run)}
 
 
 def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
@@ -154,8 +167,14 @@ _DATA: dict[str, View] = {
     "/projects": lambda connection, _: projects_view(connection),
     _PROJECT: _of(_project, lambda connection, project, _: project_view(connection, project)),
     _SWEEP: _of(_sweep, _sweep_data),
+    _PROJECT + "/controls": _of(_project, lambda *_: runs_controls_view()),
+    _PROJECT + "/changes": _of(
+        _project, lambda connection, project, _: project_changes_view(connection, project)
+    ),
+    _SWEEP + "/changes": _of(_sweep, lambda connection, sweep, _: sweep_changes_view(connection, sweep)),
     _SWEEP + "/charts": _of(_sweep, _charts_data),
-    _RUN: _of(_run, lambda connection, run, _: run_view(connection, run)),
+    _RUN: _of(_run, _run_data),
+    _RUN + "/changes": _of(_run, lambda connection, run, _: run_changes_view(connection, run)),
     _RUN + "/history": _of(_run, lambda connection, run, _: history_view(connection, run)),
     _RUN + "/log": _of(_run, _log_data),
     _RUN + "/system": _of(_run, lambda connection, run, _: system_view(connection, run)),

@@ -13,6 +13,9 @@ async function fetchJson(url) {
 /** Return the data at `url`. */
 export const get = async (url) => (await fetchJson(url)).data;
 
+/** Make the page ask for new data now, after a change. */
+export const refresh = () => document.dispatchEvent(new Event("changed"));
+
 /** Call `render` with the data at `url`, at once and after each change. */
 export function poll(url, render) {
   const live = document.getElementById("live");
@@ -21,7 +24,9 @@ export function poll(url, render) {
     if (live.textContent !== text) live.textContent = text;
     live.dataset.state = state;
   };
+  let timer = 0;
   async function update() {
+    clearTimeout(timer);
     const start = performance.now();
     if (!document.hidden) {
       try {
@@ -34,8 +39,10 @@ export function poll(url, render) {
         console.error(error);
       }
     }
-    setTimeout(update, Math.max(INTERVAL_MS, (performance.now() - start) / MAX_LOAD));
+    clearTimeout(timer);
+    timer = setTimeout(update, Math.max(INTERVAL_MS, (performance.now() - start) / MAX_LOAD));
   }
+  document.addEventListener("changed", update);
   document.addEventListener("visibilitychange", () => document.hidden && say("Paused", "paused"));
   update();
 }

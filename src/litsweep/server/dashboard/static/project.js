@@ -1,6 +1,7 @@
 // The page of a project.
 
 import { projectOf } from "./address.js";
+import { history } from "./control.js";
 import { badge, el, empty, fill, linkTo, list, soft } from "./dom.js";
 import { ago, duration, elapsed, goals, number, time } from "./format.js";
 import { poll } from "./poll.js";
@@ -69,6 +70,8 @@ const hint = () => [
   "No sweeps yet. Create one: ",
   el("code", {}, `wandb sweep --project ${project.name} sweep.yaml`),
 ];
+
+document.getElementById("changes").append(history(`/-/data${location.pathname}/changes`));
 
 poll(`/-/data${location.pathname}`, (data) => {
   fill("sweeps", data.sweeps.length ? list("tiles", data.sweeps.map(sweepTile)) : empty(...hint()));

@@ -2,6 +2,7 @@
 
 import { projectOf } from "./address.js";
 import { axis, colour, draw, sensibleRange } from "./charts.js";
+import { control } from "./control.js";
 import { badge, definitions, el, empty, fill, soft } from "./dom.js";
 import { ago, duration, elapsed, extreme, goals, number, plural, time, value } from "./format.js";
 import { drawFront, frontTile } from "./front.js";
@@ -196,6 +197,7 @@ function makeTable({ metric, metrics, parameters }) {
 poll(`/-/data${location.pathname}`, async (data) => {
   const best = data.runs.find((run) => run.name === data.best) ?? null;
   showHead(data);
+  control(document.getElementById("controls"), data);
   showTiles(data, best);
   if (!runTable) {
     runTable = makeTable(data);
