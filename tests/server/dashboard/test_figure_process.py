@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,6 +19,7 @@ from litsweep.server.dashboard import figure_process, figures_view
 from litsweep.server.dashboard.figure_job import FigureJob
 from litsweep.server.dashboard.figure_process import FigureProcess
 from litsweep.server.store import projects, sweeps
+from litsweep.server.worker_process import WorkerProcess
 from tests.figures.conftest import run_data, sweep_data
 from tests.server.dashboard.conftest import SWEEP, add_run, backend_of
 
@@ -83,12 +85,12 @@ def test_the_same_job_is_not_queued_twice_and_a_newer_one_replaces_it(process: F
     os.kill(process.pid, signal.SIGSTOP)
     running = process.submit(job(OTHER))
     wait_for(lambda: not process._waiting)
-    waiting, newer = process.submit(job(chart="best", metric=1)), job(chart="best", metric=2)
-    assert process.submit(job(OTHER)) is running and process.submit(job(metric=1)) is waiting
+    waiting, newer = process.submit(job(odd=1)), job(odd=2)
+    assert process.submit(job(OTHER)) is running and process.submit(job(odd=1)) is waiting
     last = process.submit(newer)
     assert waiting.result(0) is None
     os.kill(process.pid, signal.SIGCONT)
-    assert figure(running.result(20))["data"] and "metric" in note(figure(last.result(20)))
+    assert figure(running.result(20))["data"] and "odd" in note(figure(last.result(20)))
 
 
 def test_an_error_is_a_message(process: FigureProcess) -> None:
@@ -110,10 +112,18 @@ def test_a_worker_that_is_killed_between_two_jobs_is_started_again(process: Figu
 def test_a_worker_that_is_killed_in_a_job_is_a_message(
     process: FigureProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    sent, has_message = threading.Event(), WorkerProcess.has_message
+
+    def waits(process: WorkerProcess, timeout: float) -> bool:
+        sent.set()
+        return has_message(process, timeout)
+
     computed(process, job())
     assert process.pid is not None
     os.kill(process.pid, signal.SIGSTOP)
+    monkeypatch.setattr(WorkerProcess, "has_message", waits)
     answer = process.submit(job(OTHER))
+    assert sent.wait(20)
     os.kill(process.pid, signal.SIGKILL)
     assert "signal 9" in note(figure(answer.result(20)))
     assert process.submit(job(OTHER)).done()  # the message is valid for a while

@@ -236,10 +236,9 @@ def fit(
     """Return the model of objectives `y`, shape `n`, at `x`, shape `n x d`.
 
     Hyperparameters are fitted to the observations with indices `for_fit`, but the process is conditioned on
-    all observations. `scaler` is by default the one for a search, `RobustScaler.of(y)`. Raises FitError.
+    all observations. The default of `scaler` is `RobustScaler.of(y)`. Raises FitError.
     """
-    scaler = scaler or RobustScaler.of(y)
-    s = scaler.scale(y)
+    s = (scaler := scaler or RobustScaler.of(y)).scale(y)
     theta = maximum_a_posteriori(x[for_fit], s[for_fit], inputs, spec)
     z, shift, stretch = standardize(yeo_johnson(s, theta.power))
     process = GaussianProcess(x, z, theta.noise, theta, inputs, spec.kernel)
