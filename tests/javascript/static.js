@@ -1,6 +1,4 @@
 // The dashboard's modules that need no browser.
 
 export * from "../../src/litsweep/server/dashboard/static/address.js";
-export * from "../../src/litsweep/server/dashboard/static/console.js";
 export * from "../../src/litsweep/server/dashboard/static/format.js";
-export * from "../../src/litsweep/server/dashboard/static/sorting.js";

@@ -1,23 +1,21 @@
 """Routes of the dashboard: pages, their JSON data, and files."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from litsweep.figures.charts import CHARTS
-from litsweep.server.arguments import whole_number
 from litsweep.server.backend import backend_of
-from litsweep.server.chunk import LARGEST_LINE
-from litsweep.server.dashboard import login, rendering
+from litsweep.server.dashboard import login, rendering, run_routes, run_table
 from litsweep.server.dashboard.control_view import (
     project_changes_view,
-    run_changes_view,
-    run_controls_view,
     runs_controls_view,
     sweep_changes_view,
     sweep_controls_view,
@@ -26,14 +24,17 @@ from litsweep.server.dashboard.figure_process import Answer
 from litsweep.server.dashboard.figures_view import charts_view, figure_answer, within_wait
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import Tagged, page
-from litsweep.server.dashboard.run_view import history_view, log_view, run_view, system_view
+from litsweep.server.dashboard.run_cells import CellCache
+from litsweep.server.dashboard.run_routes import find_run
+from litsweep.server.dashboard.run_table import RunTable
 from litsweep.server.dashboard.sweep_data import sweep_data
 from litsweep.server.dashboard.sweep_view import sweep_view
+from litsweep.server.dashboard.table_export import Rows, as_csv, as_json, exported
+from litsweep.server.dashboard.table_query import TableQuery, matching
+from litsweep.server.dashboard.table_view import table_view
 from litsweep.server.errors import RequestError
-from litsweep.server.files import link
-from litsweep.server.store import files, projects, runs, sweeps
+from litsweep.server.store import projects, sweeps
 from litsweep.server.store.projects import Project
-from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
 
@@ -51,11 +52,6 @@ def _project(connection: Connection, request: Request) -> Project | None:
 def _sweep(connection: Connection, request: Request) -> SweepRecord | None:
     project = _project(connection, request)
     return sweeps.find(connection, request.path_params["sweep"], project.id) if project else None
-
-
-def _run(connection: Connection, request: Request) -> RunRecord | None:
-    path = request.path_params
-    return runs.find_by_path(connection, path["entity"], path["project"], path["run"])
 
 
 def _of(
@@ -76,10 +72,6 @@ def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) ->
     return {**view, "controls": sweep_controls_view(connection, sweep)}
 
 
-def _run_data(connection: Connection, run: RunRecord, _: Request) -> dict[str, Any]:
-    return {**run_view(connection, run), "controls": run_controls_view(run)}
-
-
 def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
     return {"charts": charts_view(sweep_data(connection, sweep, request.app.state.curves))}
 
@@ -88,16 +80,64 @@ def _figure_data(connection: Connection, sweep: SweepRecord, request: Request) -
     chart = CHARTS.get(request.path_params["chart"])
     if chart is None:
         raise RequestError(f"there is no chart {request.path_params['chart']!r:.80}", 404)
+    data = sweep_data(connection, sweep, request.app.state.curves)
+    if expression := request.query_params.get("filter"):
+        found = matching(_sweep_table(connection, sweep, request), expression)
+        data = replace(data, matching=frozenset(run.get("id") for run in found))
     path = "{entity}/{project}/{sweep}".format(**request.path_params)
-    state = request.app.state
-    return figure_answer(
-        path, sweep_data(connection, sweep, state.curves), chart, request.query_params, state.figures
-    )
+    return figure_answer(path, data, chart, request.query_params, request.app.state.figures)
 
 
-def _log_data(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
-    start = request.query_params.get("from")
-    return log_view(connection, run, whole_number(start, "from", LARGEST_LINE) if start else None)
+def _table(connection: Connection, request: Request) -> RunTable | None:
+    """Return the table of the runs of a sweep, or of a project."""
+    project = _project(connection, request)
+    if project is None:
+        return None
+    cells: CellCache = request.app.state.cells
+    if "sweep" not in request.path_params:
+        return run_table.of_project(*cells.of_project(connection, project.id))
+    sweep = _sweep(connection, request)
+    return None if sweep is None else _sweep_table(connection, sweep, request)
+
+
+def _page_table(connection: Connection, request: Request) -> RunTable | None:
+    """As `_table`. The first page of a large project comes at once, before all its runs are read."""
+    project, query = _project(connection, request), TableQuery.of(request.query_params)
+    if project and "sweep" not in request.path_params and query.is_plain:
+        cells: CellCache = request.app.state.cells
+        if found := cells.newest(connection, project.id, query.length):
+            own, known, total = found
+            cells.warm(backend_of(request).database, project.id)
+            return replace(run_table.of_project(own, known), unread=total - len(own))
+    return _table(connection, request)
+
+
+def _sweep_table(connection: Connection, sweep: SweepRecord, request: Request) -> RunTable:
+    cells: CellCache = request.app.state.cells
+    data = sweep_data(connection, sweep, request.app.state.curves)
+    return run_table.of_sweep(*cells.of_sweep(connection, sweep.project_id, sweep.id), data)
+
+
+def _table_data(connection: Connection, table: RunTable, request: Request) -> dict[str, Any]:
+    return table_view(table, TableQuery.of(request.query_params))
+
+
+def _export(write: Callable[[Rows], Iterator[bytes]], media_type: str) -> Endpoint:
+    """Return an endpoint for a whole table as a file."""
+
+    def endpoint(request: Request) -> Response:
+        with backend_of(request).database.read() as connection:
+            table = _table(connection, request)
+        if table is None:
+            return page(request, "missing.html", status=404)
+        name = request.path_params.get("sweep", request.path_params["project"])
+        safe = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
+        file = f'attachment; filename="{safe}.{media_type.rpartition("/")[2]}"'
+        headers = {"Content-Disposition": file, "Cache-Control": "no-store"}
+        rows = exported(table, TableQuery.of(request.query_params))
+        return StreamingResponse(write(rows), media_type=media_type, headers=headers)
+
+    return endpoint
 
 
 def _json(view: View) -> Endpoint:
@@ -145,39 +185,25 @@ def _html(template: str, find: Callable[[Connection, Request], object] | None = 
     return endpoint
 
 
-def _file(request: Request) -> Response:
-    """Redirect to a signed link to a file of a run. The link expires."""
-    backend = backend_of(request)
-    with backend.database.read() as connection:
-        run = _run(connection, request)
-        found = files.page(connection, run.id, [request.path_params["name"]]) if run else []
-    if not found:
-        return page(request, "missing.html", status=404)
-    return RedirectResponse(link(backend.keyring, "GET", found[0].blob, found[0].name))
-
-
 async def _to_project(request: Request) -> Response:
     return RedirectResponse("/{entity}/{project}".format(**request.path_params))
 
 
 _PROJECT = "/{entity}/{project}"
 _SWEEP = _PROJECT + "/sweeps/{sweep}"
-_RUN = _PROJECT + "/runs/{run}"
 _DATA: dict[str, View] = {
     "/projects": lambda connection, _: projects_view(connection),
     _PROJECT: _of(_project, lambda connection, project, _: project_view(connection, project)),
     _SWEEP: _of(_sweep, _sweep_data),
+    _PROJECT + "/table": _of(_page_table, _table_data),
+    _SWEEP + "/table": _of(_page_table, _table_data),
     _PROJECT + "/controls": _of(_project, lambda *_: runs_controls_view()),
     _PROJECT + "/changes": _of(
         _project, lambda connection, project, _: project_changes_view(connection, project)
     ),
     _SWEEP + "/changes": _of(_sweep, lambda connection, sweep, _: sweep_changes_view(connection, sweep)),
     _SWEEP + "/charts": _of(_sweep, _charts_data),
-    _RUN: _of(_run, _run_data),
-    _RUN + "/changes": _of(_run, lambda connection, run, _: run_changes_view(connection, run)),
-    _RUN + "/history": _of(_run, lambda connection, run, _: history_view(connection, run)),
-    _RUN + "/log": _of(_run, _log_data),
-    _RUN + "/system": _of(_run, lambda connection, run, _: system_view(connection, run)),
+    **{run_routes.RUN + path: _of(find_run, show) for path, show in run_routes.VIEWS.items()},
 }
 
 public: list[BaseRoute] = [*login.routes, *rendering.public]
@@ -185,10 +211,15 @@ routes: list[BaseRoute] = [
     *rendering.routes,
     *(Route("/-/data" + path, _json(view)) for path, view in _DATA.items()),
     Route("/-/data" + _SWEEP + "/charts/{chart}", _figure),
-    Route("/-/file" + _RUN + "/{name:path}", _file),
+    *(
+        Route(f"/-/data{path}/table.{media_type.rpartition('/')[2]}", _export(write, media_type))
+        for path in (_PROJECT, _SWEEP)
+        for write, media_type in ((as_csv, "text/csv"), (as_json, "application/json"))
+    ),
+    *run_routes.routes,
     Route("/", _html("projects.html")),
     Route(_PROJECT, _html("project.html", _project)),
     Route(_SWEEP, _html("sweep.html", _sweep)),
-    Route(_RUN, _html("run.html", _run)),
+    Route(run_routes.RUN, _html("run.html", find_run)),
     Route(_PROJECT + "/{rest:path}", _to_project),
 ]

@@ -1,8 +1,11 @@
 """HTML pages: templates, response headers and static files."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.util import find_spec
 from mimetypes import guess_type
 from pathlib import Path
@@ -14,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from litsweep.errors import shortened
 from litsweep.figures.theme import css
 from litsweep.server.backend import backend_of
 from litsweep.server.dashboard.control_guard import page_token
@@ -22,8 +26,8 @@ HERE = Path(__file__).parent
 # Plotly writes style attributes. Everything else is loaded from this server only.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'",
+    "img-src 'self' data: blob:; media-src 'self'; frame-src 'self'; connect-src 'self'; font-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
@@ -62,14 +66,53 @@ _templates = Environment(
 )
 
 
-def _plotly() -> Path:
-    """Return Plotly's script. Importing the package would take 10 MB."""
-    package = find_spec("plotly")
+def _size(count: int | None) -> str:
+    """Return a number of bytes as text, such as 1.5 kB."""
+    size, units = float(count or 0), ["B", "kB", "MB", "GB", "TB"]
+    power = next((i for i in range(len(units)) if size < 1000 ** (i + 1)), len(units) - 1)
+    return f"{size / 1000**power:.3g} {units[power]}"
+
+
+def _utc(seconds: float) -> str:
+    """Return a Unix time as text."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _shown(value: object) -> str:
+    """Return a logged value as text, a number with four significant digits."""
+    match value:
+        case None:
+            return "–"
+        case str():
+            return value
+        case bool() | list() | dict():
+            return json.dumps(value, ensure_ascii=False)
+        case int():
+            return shortened(value) if abs(value) < 10**6 else f"{Decimal(value):.3g}"
+        case _:
+            return f"{value:.4g}"
+
+
+_templates.filters |= {"size": _size, "utc": _utc, "shown": _shown}
+
+
+def fragment(template: str, **context: object) -> str:
+    """Return a part of a page as HTML. Logged texts in it are escaped."""
+    return _templates.get_template(template).render(**context).strip()
+
+
+def _file_of(name: str, path: str) -> Path:
+    """Return a file of an installed package. Importing plotly would take 10 MB."""
+    package = find_spec(name)
     assert package is not None and package.origin is not None  # litsweep depends on it
-    return Path(package.origin).parent / "package_data" / "plotly.min.js"
+    return Path(package.origin).parent / path
 
 
-PLOTLY = _plotly()
+_PACKAGED = {
+    "plotly.min.js": _file_of("plotly", "package_data/plotly.min.js"),
+    "datatables.js": _file_of("itables", "html/dt_bundle.js"),
+}
+"""Scripts of installed packages, by the name of their address."""
 
 
 def page(request: Request, template: str, status: int = 200, **context: object) -> Response:
@@ -87,11 +130,12 @@ async def static(request: Request) -> Response:
     return file.response(request)
 
 
-async def plotly_js(request: Request) -> Response:
-    """Serve Plotly from the installed package."""
-    return FileResponse(PLOTLY, media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
+async def packaged(request: Request) -> Response:
+    """Serve a script from an installed package."""
+    path = _PACKAGED[request.url.path.rpartition("/")[2]]
+    return FileResponse(path, media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
 
 
 public: list[BaseRoute] = [Route("/-/static/{name}", static)]
-# It needs a session, because a stranger who reads this large file slowly would keep it open.
-routes: list[BaseRoute] = [Route("/-/plotly.min.js", plotly_js)]
+# They need a session, because a stranger who reads a large file slowly would keep it open.
+routes: list[BaseRoute] = [Route(f"/-/{name}", packaged) for name in _PACKAGED]

@@ -1,0 +1,313 @@
+"""The cells of runs for tables: each run's fields, config and summary by column, in a cache.
+
+A cache remembers the runs of a few projects. A request reads only what has changed since the last one.
+"""
+
+import json
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from litsweep.server.dashboard import rows
+from litsweep.server.database import Database
+from litsweep.server.filter_names import LIST, NUMBER, STATE, TEXT, TIME
+from litsweep.server.history_keys import flat
+from litsweep.server.run_values import MISSING
+from litsweep.server.store.runs import RunRecord, runs, with_ids
+from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, sweeps
+from litsweep.server.wire_json import NAMES
+from litsweep.sweep.summary import entries, is_aggregated
+
+MAX_CELLS = 4_000_000
+"""The largest number of cells of all cached projects but the one in use: about 150 MB."""
+FEW_RUNS = 3_000
+"""The number of runs that are read in a fraction of a second."""
+MAX_KEYS = 2_000
+"""The largest number of columns that the config of one run adds, and that its summary adds."""
+AGGREGATES = "aggregates"
+"""The kind of a metric with several aggregates, each of which also has its own column."""
+CLIENT_SUMMARY = ("_step", "_runtime", "_timestamp")
+FIELDS = {
+    "id": TEXT,
+    "title": TEXT,
+    "name": TEXT,
+    "state": STATE,
+    "sweep": TEXT,
+    "duration": NUMBER,
+    "created": TIME,
+    "started": TIME,
+    "ended": TIME,
+    "agent": TEXT,
+    "host": TEXT,
+    "group": TEXT,
+    "job_type": TEXT,
+    "tags": LIST,
+    "notes": TEXT,
+    "reason": TEXT,
+    "stop_reason": TEXT,
+    "failure": TEXT,
+    "retry_of": TEXT,
+}
+"""The fields of a run, with the kinds of their values."""
+
+_c = runs.c
+_MARK = (
+    *(_c.heartbeat_at, _c.state, _c.started_at, _c.ended_at, _c.failure, _c.stopped_by, _c.agent_id),
+    *(_c.display_name, _c.tags, _c.notes, _c.group_name, func.length(_c.config), func.length(_c.summary)),
+)
+"""What changes when a run's cells change. The config and the summary are too large to be read each time."""
+
+
+@dataclass(slots=True)
+class Cells:
+    """The cells of one run. Runs with the same columns share `places`, the place of each column's cell."""
+
+    sweep_id: int | None
+    places: Mapping[str, int]
+    values: Sequence[Any]
+    text: str
+
+    def get(self, key: str) -> Any:
+        """Return the cell of a column, or MISSING."""
+        place = self.places.get(key)
+        return MISSING if place is None else self.values[place]
+
+
+@dataclass(slots=True)
+class Known:
+    """What the runs of a sweep have in one column: the kind of the values, and whether they differ."""
+
+    kind: str
+    first: Any
+    varies: bool = False
+    count: int = 0
+
+    def add(self, kind: str, value: Any, is_new: bool) -> None:
+        """Note another value. `is_new` says that its run had none."""
+        self.count += is_new
+        if not self.varies and value != self.first:
+            self.varies = True
+        if self.first is None:
+            self.kind, self.first = kind, value
+        elif kind != self.kind and value is not None:
+            self.kind = "mixed"
+
+    def joined(self, other: "Known") -> "Known":
+        """Return what the runs of two sweeps have in the column."""
+        kind = self.kind if self.kind == other.kind else "mixed"
+        varies = self.varies or other.varies or self.first != other.first
+        return Known(kind, self.first, varies, self.count + other.count)
+
+
+Catalogue = Mapping[str, Known]
+
+
+@dataclass
+class KnownRuns:
+    """The cells of runs by id, oldest first, and the columns of each sweep."""
+
+    marks: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    cells: dict[int, Cells] = field(default_factory=dict)
+    known: dict[int | None, dict[str, Known]] = field(default_factory=dict)
+    size: int = 0
+    _shapes: dict[tuple[str, ...], Mapping[str, int]] = field(default_factory=dict)
+
+    def update(self, connection: Connection, scope: "Scope", newest: int | None = None) -> None:
+        """Read the runs that were added or changed, and forget those that were deleted.
+
+        `newest` limits the runs to a number of the newest ones.
+        """
+        marks = select(_c.id, *_MARK).where(*_in(scope)).order_by(_c.id.desc()).limit(newest)
+        found = {row[0]: tuple(row[1:]) for row in connection.execute(marks)}
+        changed = [id for id, mark in found.items() if self.marks.get(id) != mark]
+        gone = self.cells.keys() - found.keys()
+        if not changed and not gone:
+            return
+        cells = {id: own for id, own in self.cells.items() if id not in gone}
+        for start in range(0, len(changed), 500):
+            for run in with_ids(connection, changed[start : start + 500]):
+                cells[run.id] = self._add(run, cells.get(run.id))
+        self.cells = dict(sorted(cells.items())) if changed and list(cells) != sorted(cells) else cells
+        self.marks = found
+
+    def _add(self, run: RunRecord, before: Cells | None) -> Cells:
+        pairs = _cells(run)
+        places = self._shapes.get(key := tuple(pairs))
+        if places is None:
+            places = self._shapes[key] = {sys.intern(name): place for place, name in enumerate(key)}
+        known = self.known.setdefault(run.sweep_id, {})
+        old = before.places if before else {}
+        for name, value in pairs.items():
+            own = known.get(name)
+            if own is None:
+                known[name] = Known(_kind(name, value), value, count=1)
+            else:
+                own.add(_kind(name, value), value, name not in old)
+        self.size += len(pairs) - len(old)
+        return Cells(run.sweep_id, places, list(pairs.values()), _text(pairs))
+
+
+Scope = tuple[int, int | None]
+"""A project, and one of its sweeps or None for all its runs."""
+
+
+def _in(scope: Scope) -> Sequence[ColumnElement[bool]]:
+    project_id, sweep_id = scope
+    if sweep_id is not None:
+        return (_c.sweep_id == sweep_id,)
+    schedulers = select(sweeps.c.name + SCHEDULER_SUFFIX).where(sweeps.c.project_id == project_id)
+    return _c.project_id == project_id, _c.name.not_in(schedulers)
+
+
+def _joined(found: KnownRuns) -> Catalogue:
+    """Return the columns of all sweeps."""
+    joined: dict[str, Known] = {}
+    for own in found.known.values():
+        for name, known in own.items():
+            joined[name] = joined[name].joined(known) if name in joined else known
+    return joined
+
+
+class CellCache:
+    """The cells of the projects and sweeps that were last looked at."""
+
+    def __init__(self) -> None:
+        self._scopes: OrderedDict[Scope, KnownRuns] = OrderedDict()
+        self._lock = threading.Lock()
+        self._warming = set[int]()
+
+    def of_project(self, connection: Connection, project_id: int) -> tuple[Sequence[Cells], Catalogue]:
+        """Return the cells of all runs of a project, oldest first, and the columns."""
+        with self._lock:
+            found = self._updated(connection, (project_id, None))
+            return list(found.cells.values()), _joined(found)
+
+    def newest(
+        self, connection: Connection, project_id: int, length: int
+    ) -> tuple[Sequence[Cells], Catalogue, int] | None:
+        """Return the newest runs, their columns and the number of all runs, if reading all takes seconds.
+
+        Return None if the cache has the project, or if the project is small.
+        """
+        if (project_id, None) in self._scopes:
+            return None
+        total = connection.scalar(select(func.count()).where(*_in((project_id, None)))) or 0
+        if total <= FEW_RUNS:
+            return None
+        found = KnownRuns()
+        found.update(connection, (project_id, None), length)
+        return list(found.cells.values()), _joined(found), total
+
+    def of_sweep(
+        self, connection: Connection, project_id: int, sweep_id: int
+    ) -> tuple[Sequence[Cells], Catalogue]:
+        """Return the cells of all runs of a sweep, oldest first, and the columns."""
+        whole: Scope = (project_id, None)
+        with self._lock:
+            found = self._updated(connection, whole if whole in self._scopes else (project_id, sweep_id))
+            own = [cells for cells in found.cells.values() if cells.sweep_id == sweep_id]
+            return own, dict(found.known.get(sweep_id, {}))
+
+    def warm(self, database: Database, project_id: int) -> None:
+        """Start to read a project, so that later requests need not wait for it."""
+
+        def read() -> None:
+            with database.read() as connection:
+                self.of_project(connection, project_id)
+
+        if project_id not in self._warming:
+            self._warming.add(project_id)
+            threading.Thread(target=read, name="table", daemon=True).start()
+
+    def _updated(self, connection: Connection, scope: Scope) -> KnownRuns:
+        found = self._scopes.get(scope) or KnownRuns()
+        found.update(connection, scope)
+        self._scopes[scope] = found
+        self._scopes.move_to_end(scope)
+        if scope[1] is None:
+            self._warming.discard(scope[0])
+        while len(self._scopes) > 1 and sum(each.size for each in self._scopes.values()) > MAX_CELLS:
+            self._scopes.popitem(last=False)
+        return found
+
+
+def _cells(run: RunRecord) -> dict[str, Any]:
+    """Return the cells of a run by column. Runs share equal texts."""
+    parameters = json.loads(run.parameters) if run.parameters else {}
+    config = parameters | dict(flat(run.config_values))
+    cells = {name: value for name, value in _fields(run).items() if value is not None}
+    cells.update(
+        islice(((f"config.{name}", value) for name, value in config.items() if name[:1] != "_"), MAX_KEYS)
+    )
+    cells.update(islice(_summary(run.summary_values), MAX_KEYS))
+    return {name: sys.intern(value) if type(value) is str else value for name, value in cells.items()}
+
+
+def _fields(run: RunRecord) -> dict[str, Any]:
+    return {
+        "id": run.name,
+        "title": run.display_name,
+        "name": run.display_name,
+        "state": run.word,
+        "sweep": run.sweep_name,
+        "duration": run.duration,
+        "created": run.created_at,
+        "started": run.started_at,
+        "ended": None if run.is_alive else run.ended_at or run.heartbeat_at,
+        "agent": run.agent_name,
+        "host": run.host,
+        "group": run.group_name,
+        "job_type": run.job_type,
+        "tags": json.loads(run.tags),
+        "notes": run.notes,
+        "reason": rows.brief(run.reason) or None,
+        "stop_reason": rows.brief(run.stop_reason) or None,
+        "failure": rows.failure(run),
+        "retry_of": run.retry_of,
+    }
+
+
+def _summary(summary: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Return the values of a summary by column. The aggregates of a metric are columns too."""
+    for name in CLIENT_SUMMARY:
+        if name in summary:
+            yield f"summary.{name}", summary[name]
+    for name, value in entries(summary):
+        if is_aggregated(value):
+            yield f"summary.{name}", value
+            yield from ((f"summary.{name}.{key}", inner) for key, inner in value.items())
+        elif not isinstance(value, Mapping):  # not a media object
+            yield f"summary.{name}", value
+
+
+def _kind(name: str, value: Any) -> str:
+    if name in FIELDS:
+        return FIELDS[name]
+    if type(value) is float:
+        return NUMBER
+    if isinstance(value, Mapping):
+        return AGGREGATES if name.startswith("summary.") else TEXT
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if is_number or (isinstance(value, str) and value in NAMES):
+        return NUMBER
+    return LIST if isinstance(value, list) else TEXT
+
+
+_SEARCHED = ("name", "id", "state", "sweep", "host", "agent", "group", "notes", "reason", "failure")
+
+
+def _text(cells: Mapping[str, Any]) -> str:
+    """Return the text that a search looks into."""
+    config = (_words(value) for name, value in cells.items() if name.startswith("config."))
+    found = [*(str(cells[name]) for name in _SEARCHED if name in cells), *cells["tags"], *config]
+    return "\n".join(filter(None, map(str, found)))
+
+
+def _words(value: Any) -> str:
+    return json.dumps(value, default=str) if isinstance(value, list | dict | bool) else str(value)
