@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from litsweep.server.backend import backend_of
@@ -18,9 +19,10 @@ from litsweep.server.dashboard.control_view import (
     sweep_changes_view,
     sweep_controls_view,
 )
-from litsweep.server.dashboard.figures_view import charts_view, figure_content
+from litsweep.server.dashboard.figure_process import Answer
+from litsweep.server.dashboard.figures_view import charts_view, figure_answer, within_wait
 from litsweep.server.dashboard.project_view import project_view, projects_view
-from litsweep.server.dashboard.rendering import json_content, page
+from litsweep.server.dashboard.rendering import Tagged, json_content, page
 from litsweep.server.dashboard.run_cells import CellCache
 from litsweep.server.dashboard.run_routes import find_run
 from litsweep.server.dashboard.run_table import RunTable
@@ -149,21 +151,33 @@ def _json(view: View) -> Endpoint:
     return endpoint
 
 
-def _figure(request: Request) -> Response:
-    """Answer with the figure of a chart, or 304 if the browser already has it."""
+async def _figure(request: Request) -> Response:
+    """Answer with the figure of a chart, or that it is pending. See `figures_view`."""
+    found = await run_in_threadpool(_figure_answer, request)
+    if found is None:
+        return Response(_NOT_FOUND, 404, media_type="application/json")
+    if isinstance(found, Tagged):
+        return found.response(request, _PRIVATE)
+    content = await within_wait(found)
+    if content is None:
+        return JSONResponse({"pending": True}, 202, {"Retry-After": "1", "Cache-Control": "no-store"})
+    return Tagged.of(content, "application/json").response(request, _PRIVATE)
+
+
+def _figure_answer(request: Request) -> Tagged | Answer | None:
     with backend_of(request).database.read() as connection:
         sweep = _sweep(connection, request)
         snapshot = _snapshot(connection, sweep, request) if sweep else None
     if sweep is None or snapshot is None:
-        return Response(_NOT_FOUND, 404, media_type="application/json")
+        return None
 
     def kept(expression: str) -> frozenset[str]:
         with backend_of(request).database.read() as connection:
             found = matching(_sweep_table(connection, sweep, request), expression)
         return frozenset(run.get("id") for run in found)
 
-    figure = figure_content(snapshot, request.path_params["chart"], request.query_params, kept)
-    return figure.response(request, _PRIVATE)
+    name, process = request.path_params["chart"], request.app.state.figures
+    return figure_answer(snapshot, name, request.query_params, kept, process)
 
 
 def _html(template: str, find: Callable[[Connection, Request], object] | None = None) -> Endpoint:
