@@ -6,8 +6,10 @@ const MAX_LOAD = 0.1; // share of the time that a page may spend on requests
 async function fetchJson(url) {
   const response = await fetch(url, { headers: { Accept: "application/json" } });
   if (response.status === 401) location.reload(); // the session has expired: the server shows the login page
-  if (!response.ok) throw new Error(`HTTP ${response.status}`);
-  return { data: await response.json(), tag: response.headers.get("ETag") };
+  const data = await response.json().catch(() => ({}));
+  if (!response.ok)
+    throw new Error(data.errors?.[0]?.message ?? `The server answered HTTP ${response.status}.`);
+  return { data, tag: response.headers.get("ETag") };
 }
 
 /** Return the data at `url`. */

@@ -1,14 +1,15 @@
 // The page of a sweep.
 
 import { projectOf } from "./address.js";
-import { axis, colour, draw, sensibleRange } from "./charts.js";
-import { badge, definitions, el, empty, fill, soft } from "./dom.js";
+import { addBrushes } from "./brush.js";
+import { chartCards, missingCharts } from "./cards.js";
+import { badge, button, definitions, el, fill, linkTo, soft } from "./dom.js";
 import { ago, duration, elapsed, extreme, goals, number, plural, time, value } from "./format.js";
-import { drawFront, frontTile } from "./front.js";
+import { frontTile } from "./front.js";
 import { showGrid } from "./grid.js";
-import { drawParallel } from "./parallel.js";
-import { poll } from "./poll.js";
+import { get, poll } from "./poll.js";
 import { progress } from "./progress.js";
+import { listIn, state } from "./state.js";
 import { table } from "./table.js";
 
 const project = projectOf(location.pathname);
@@ -75,76 +76,6 @@ function showTiles(data, best) {
   );
 }
 
-function drawBest({ metric, runs }) {
-  const shown = runs.map((run, i) => ({ ...run, x: i + 1 })).filter((run) => run.best !== null);
-  const x = shown.map((run) => run.x);
-  const traces = () => [
-    {
-      type: "scatter",
-      mode: "markers",
-      x,
-      y: shown.map((run) => run.best),
-      text: shown.map((run) => run.title.replaceAll("<", "&lt;")),
-      hovertemplate: "%{text}: %{y:.5g}<extra></extra>",
-      marker: { color: colour("faint"), size: 6 },
-    },
-    {
-      type: "scatter",
-      mode: "lines",
-      line: { shape: "hv", color: colour("accent"), width: 2.5 },
-      x,
-      y: shown.map((run) => run.best_so_far),
-      hovertemplate: "best after %{x} runs: %{y:.5g}<extra></extra>",
-    },
-  ];
-  const range = sensibleRange(shown.map((run) => run.best));
-  const more = () => ({
-    yaxis: axis(metric.name, range),
-    xaxis: { ...axis("run"), dtick: shown.length < 12 ? 1 : undefined },
-  });
-  const label = `Best ${metric.name} so far: ${number(shown.at(-1).best_so_far)} after ${shown.length} runs`;
-  return draw(document.getElementById("best"), { traces, more, x: "run", y: metric.name, label });
-}
-
-/** Return the line of a run in the chart of learning curves. */
-function curveLook(run, best) {
-  if (run === best) return { color: colour("accent"), width: 2.5 };
-  if (run.state === "running") return { color: colour("running"), width: 1.5 };
-  return { color: colour("faint"), width: 1 };
-}
-
-function drawCurves({ metric, runs, curves }, best) {
-  const drawn = runs.filter((run) => curves[run.name]?.[0].length);
-  if (!drawn.length) return fill("curves", empty("No run has logged a learning curve."));
-  const order = drawn.sort((one, other) => (one === best) - (other === best)); // the best run on top
-  const trace = (run) => {
-    const [x, y] = curves[run.name];
-    const line = curveLook(run, best);
-    return {
-      type: "scatter",
-      mode: x.length < 3 ? "lines+markers" : "lines",
-      x,
-      y,
-      line,
-      marker: { size: 4, color: line.color },
-      hovertemplate: `${run.title.replaceAll("<", "&lt;")}<br>step %{x}: %{y:.5g}<extra></extra>`,
-    };
-  };
-  const range = sensibleRange(order.flatMap((run) => curves[run.name][1]));
-  const isSample = order.length < runs.length;
-  const hint = isSample ? ` ${order.length} of ${runs.length} runs: the running and the best ones` : "";
-  document
-    .getElementById("curves-title")
-    .replaceChildren("Learning curves", el("span", { class: "hint" }, hint));
-  return draw(document.getElementById("curves"), {
-    traces: () => order.map(trace),
-    more: () => ({ yaxis: axis(metric.name, range) }),
-    x: "step",
-    y: metric.name,
-    label: `${metric.name} over the steps of ${order.length} runs`,
-  });
-}
-
 let runTable = null;
 
 function stateCell(run) {
@@ -193,23 +124,57 @@ function makeTable({ metric, metrics, parameters }) {
   });
 }
 
-poll(`/-/data${location.pathname}`, async (data) => {
+const url = `/-/data${location.pathname}`;
+const chartUrl = (chart) => `${url}/charts/${chart}`;
+
+// The order of the charts on the page. All others follow the table of runs.
+const FIRST = ["best", "front", "curves", "parallel", "importance", "slices"];
+const WIDE = ["parallel", "slices", "timeline"];
+
+const cards = chartCards({
+  address: chartUrl,
+  place: ({ name }) => document.getElementById(FIRST.includes(name) ? "charts" : "more-charts"),
+  drawn: ({ name }, box) => name === "parallel" && addBrushes(box, `${chartUrl(name)}/brush`),
+});
+
+function showCharts(charts, tag) {
+  const place = ({ name }) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
+  const sorted = charts
+    .map((chart) => ({ ...chart, wide: WIDE.includes(chart.name) }))
+    .sort((one, other) => place(one) - place(other));
+  cards.update(sorted, tag);
+  fill("missing-charts", missingCharts(charts));
+  document.getElementById("more").hidden = sorted.every(
+    (chart) => chart.missing || place(chart) < FIRST.length,
+  );
+}
+
+/** Show the filter and the chosen runs, which all charts and the table follow. */
+function showSelection() {
+  const [filter, runs] = [state.get("filter"), listIn("runs")];
+  const clear = (name) => button("Clear", () => state.set({ [name]: null }, { push: true }));
+  const compare = project.compare({ runs });
+  fill(
+    "selection",
+    filter ? el("p", {}, "Filter ", el("code", {}, filter), " ", clear("filter")) : null,
+    runs.length
+      ? el("p", {}, `${plural(runs.length, "run")} chosen `, linkTo(compare, "Compare"), " ", clear("runs"))
+      : null,
+  );
+}
+state.onChange(showSelection);
+showSelection();
+
+poll(url, async (data) => {
   const best = data.runs.find((run) => run.name === data.best) ?? null;
   showHead(data);
   showTiles(data, best);
+  const { charts } = await get(`${url}/charts`);
+  showCharts(charts, JSON.stringify(data).length);
   if (!runTable) {
     runTable = makeTable(data);
     fill("runs", runTable.element);
   }
   runTable.show(data.runs);
   if (data.grid) showGrid(data, href);
-  if (data.parallel) drawParallel(document.getElementById("parallel"), data, href);
-  else fill("parallel", empty("This chart needs a parameter to search and two runs with a result."));
-  if (best === null) {
-    for (const id of ["best", "curves"]) fill(id, empty("No run has a result yet."));
-    return;
-  }
-  for (const id of ["best", "curves"]) document.querySelector(`#${id} > .empty`)?.remove();
-  await (data.metrics.length > 1 ? drawFront(data) : drawBest(data));
-  await drawCurves(data, best);
 });

@@ -1,0 +1,175 @@
+// Figures: Plotly's JSON from the server, drawn in the colours of the page, with their points as a table.
+
+import { projectOf } from "./address.js";
+import { el } from "./dom.js";
+import { value } from "./format.js";
+
+const MAX_ROWS = 200;
+const DOUBLE_CLICK_MS = 300;
+const drawn = new Map();
+const styles = getComputedStyle(document.documentElement);
+const resized = new ResizeObserver((entries) => {
+  for (const { target } of entries) if (target.data && target.clientWidth) Plotly.Plots.resize(target);
+});
+
+/** Return a copy with colours in place of the roles, such as `role:accent`. */
+function painted(any, isColour = false) {
+  if (Array.isArray(any)) return any.map((each) => painted(each, isColour));
+  if (any !== null && typeof any === "object") {
+    const paint = ([key, each]) => [key, painted(each, isColour || key.toLowerCase().includes("color"))];
+    return Object.fromEntries(Object.entries(any).map(paint));
+  }
+  const isRole = isColour && typeof any === "string" && any.startsWith("role:");
+  return isRole ? styles.getPropertyValue(`--${any.slice(5)}`).trim() : any;
+}
+
+const plain = (text) =>
+  String(text ?? "")
+    .replaceAll("<br>", ", ")
+    .replace(/<\/?\w+>/g, "")
+    .replaceAll("&lt;", "<")
+    .replaceAll("&amp;", "&");
+
+/** Return the names of the runs of a trace, one for each point or one for all. */
+const runsOf = ({ customdata }) => (Array.isArray(customdata) ? customdata.flat() : [customdata]);
+
+/** Return the points of the chosen runs as traces that lie over the others. */
+function highlights(traces, chosen) {
+  const over = { hoverinfo: "skip", hovertemplate: null, showlegend: false, opacity: 1 };
+  return traces.flatMap((trace) => {
+    const runs = runsOf(trace);
+    if (trace.type !== "scatter" || !runs.some((run) => chosen.includes(run))) return [];
+    if (runs.length < (trace.y?.length ?? 0))
+      return [{ ...trace, ...over, line: { ...trace.line, color: "role:warn", width: 3.5 } }];
+    const own = (values) => values?.filter((_, i) => chosen.includes(runs[i]));
+    const marker = {
+      symbol: "circle-open",
+      size: 13,
+      color: "role:warn",
+      line: { width: 3, color: "role:warn" },
+    };
+    return [{ ...trace, ...over, x: own(trace.x), y: own(trace.y), text: null, mode: "markers", marker }];
+  });
+}
+
+function* pointsOf(trace) {
+  const { x = [], y = [], z, text } = trace;
+  if (Array.isArray(z?.[0])) {
+    for (const [j, row] of z.entries())
+      for (const [i, each] of row.entries()) yield [x[i] ?? i, y[j] ?? j, each];
+    return;
+  }
+  const words = (i) => plain(Array.isArray(text) ? text[i] : text);
+  for (let i = 0; i < Math.max(x.length, y.length); i++) yield [x[i] ?? i, y[i], z?.[i], words(i)];
+}
+
+/** Return the heads and the rows of a figure's table. Lines over several axes have one row each. */
+function tableOf({ data, layout }) {
+  const shown = data.filter((trace) => trace.hoverinfo !== "skip");
+  const axes = layout.meta?.axes;
+  if (axes)
+    return [["run", ...axes.map((axis) => axis.title)], shown.map((each) => [each.name, ...each.text])];
+  const title = (trace, axis) =>
+    plain(layout[(trace[axis] ?? axis).replace(axis, `${axis}axis`)]?.title?.text) || axis;
+  const heads = ["series", "x", "y", "", ""];
+  const series = (trace) => plain(trace.name) || `${title(trace, "y")} by ${title(trace, "x")}`;
+  const rows = shown.flatMap((trace) => [...pointsOf(trace)].map((point) => [series(trace), ...point]));
+  return [heads.map((head) => (head.length === 1 && shown[0] ? title(shown[0], head) : head)), rows];
+}
+
+function dataTable(figure) {
+  const [heads, rows] = tableOf(figure);
+  const cell = (each) =>
+    el("td", { class: typeof each === "number" ? "number" : null }, each === undefined ? "" : value(each));
+  const isUsed = heads.map((head, i) => head || rows.some((row) => row[i] !== undefined && row[i] !== ""));
+  const used = (row) => row.filter((_, i) => isUsed[i]);
+  const more = rows.length > MAX_ROWS ? ` The first ${MAX_ROWS} of ${rows.length} points.` : "";
+  const label = plain(figure.layout.meta?.label) + more;
+  return el(
+    "div",
+    { class: "table-frame", tabindex: "0", role: "region", "aria-label": `Data: ${label}` },
+    el(
+      "table",
+      {},
+      more ? el("caption", { class: "soft" }, more) : null,
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          used(heads).map((head) => el("th", { scope: "col" }, head)),
+        ),
+      ),
+      el(
+        "tbody",
+        {},
+        rows.slice(0, MAX_ROWS).map((row) => el("tr", {}, used(row).map(cell))),
+      ),
+    ),
+  );
+}
+
+let opening = null;
+
+/** Open the run of a point, unless a second click follows: a double click resets a chart. */
+function open({ points, event }) {
+  clearTimeout(opening);
+  const [run] = runsOf({ customdata: points[0].customdata ?? points[0].data.customdata });
+  if (!run || event.detail > 1) return;
+  const url = projectOf(location.pathname).run(run);
+  const go = () => (event.ctrlKey || event.metaKey ? window.open(url) : location.assign(url));
+  opening = setTimeout(go, DOUBLE_CLICK_MS);
+}
+
+function partsOf(element) {
+  if (drawn.has(element)) return drawn.get(element);
+  const chart = el("div", { class: "chart", role: "img" });
+  const note = el("p", { class: "hint note" });
+  const table = el("details", { class: "data" }, el("summary", {}, "Data"));
+  element.replaceChildren(el("div", { class: "scroll" }, chart), note, table);
+  const parts = { chart, note, table };
+  table.addEventListener("toggle", () => fillTable(parts));
+  drawn.set(element, parts);
+  resized.observe(chart);
+  return parts;
+}
+
+function fillTable({ table, figure }) {
+  const filled = table.open ? [dataTable(figure)] : [];
+  table.replaceChildren(table.firstElementChild, ...filled);
+}
+
+async function paint({ chart, figure, chosen, revision }) {
+  const { data, layout } = painted({
+    ...figure,
+    data: [...figure.data, ...highlights(figure.data, chosen)],
+  });
+  const font = { ...layout.font, family: getComputedStyle(document.body).fontFamily };
+  const { height, ...rest } = layout;
+  if (height) chart.style.height = `${height}px`;
+  chart.style.minWidth = layout.meta?.min_width ? `${layout.meta.min_width}px` : "";
+  const isNew = !chart.data;
+  await Plotly.react(chart, data, { ...rest, font, uirevision: revision }, { displayModeBar: false });
+  if (isNew) chart.on("plotly_click", open);
+}
+
+/**
+ * Draw a figure into `element`. `chosen` has the names of the runs to highlight. The zoom is kept while
+ * `revision` is the same. A click on a point opens its run.
+ */
+export async function drawFigure(element, figure, { chosen = [], revision = "" } = {}) {
+  const parts = Object.assign(partsOf(element), { figure, chosen, revision });
+  const { label = "", note = "" } = figure.layout.meta ?? {};
+  parts.chart.setAttribute("aria-label", plain(label));
+  parts.note.textContent = plain(note);
+  await paint(parts);
+  fillTable(parts);
+}
+
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const [element, parts] of drawn) {
+    if (element.isConnected) paint(parts);
+    else drawn.delete(element);
+  }
+});
