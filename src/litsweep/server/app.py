@@ -20,6 +20,7 @@ from litsweep.server.backend import Backend
 from litsweep.server.chunk_queue import ChunkQueue
 from litsweep.server.dashboard import pages
 from litsweep.server.dashboard.curves import CurveCache
+from litsweep.server.dashboard.run_cells import CellCache
 from litsweep.server.errors import RequestError, UnavailableError
 from litsweep.server.graphql import endpoint
 from litsweep.server.housekeeping import Housekeeper
@@ -90,6 +91,7 @@ def create_app(settings: Settings) -> Starlette:
     app.state.chunk_queue = ChunkQueue(backend)
     app.state.end = log_end
     app.state.curves = CurveCache()
+    app.state.cells = CellCache()
     return app
 
 

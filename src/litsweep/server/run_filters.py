@@ -21,6 +21,8 @@ from litsweep.sweep.values import show
 Filter = Mapping[str, Any]
 Test = Callable[[Any], bool]
 """Tests a value, or a run."""
+Reader = Callable[[str], Callable[[Any], Any]]
+"""Returns the function that reads the value of a key from a run."""
 
 LONGEST_PATTERN = 1_000
 MOST_CONDITIONS = 5_000
@@ -34,20 +36,25 @@ class RunFilter:
 
     content: Filter
     size: int
-    matches: Callable[[RunRecord], bool]
+    matches: Test
 
 
 def parse(text: str | None) -> RunFilter:
     """Return the filter in a JSON text. Raise RequestError if it is not one."""
     if text and text.count(":") > MOST_CONDITIONS:
         raise RequestError(f"filters: at most {MOST_CONDITIONS} conditions")
-    return _parsed(json_value(text, "filters") if text else None)
+    return checked(json_value(text, "filters") if text else None)
 
 
-def _parsed(content: object) -> RunFilter:
+def _of_record(key: str) -> Callable[[Any], Any]:
+    return lambda run: value_of(run, key)
+
+
+def checked(content: object, reader: Reader = _of_record) -> RunFilter:
+    """Return a filter whose JSON is parsed. `reader` reads the values of the runs that it tests."""
     wanted = _conditions(content)
     sizes: list[int] = []
-    test = _all([_condition(key, condition, sizes) for key, condition in wanted.items()])
+    test = _all([_condition(key, condition, sizes, reader) for key, condition in wanted.items()])
     return RunFilter(wanted, sum(sizes), test)
 
 
@@ -64,7 +71,7 @@ def select(found: Sequence[RunRecord], wanted: RunFilter, order: str | None = No
 def without_runs(found: Sequence[RunRecord], filters: str) -> list[Filter]:
     """Return the alternatives in `filters` (the parts of its `$or`, or the whole) that no run meets."""
     wanted = parse(filters).content
-    parts = [_parsed(part) for part in wanted.get("$or", [wanted])]
+    parts = [checked(part) for part in wanted.get("$or", [wanted])]
     return [part.content for part in parts if not any(part.matches(run) for run in found)]
 
 
@@ -85,22 +92,21 @@ def _all(tests: Sequence[Test]) -> Test:
     return tests[0] if len(tests) == 1 else lambda value: all(test(value) for test in tests)
 
 
-def _condition(key: str, condition: Any, sizes: list[int]) -> Test:
+def _condition(key: str, condition: Any, sizes: list[int], reader: Reader) -> Test:
     """Return the test of a run for one key of a filter. Append the numbers of its comparisons to `sizes`."""
     match key:
         case "$and" | "$or" | "$nor":
-            parts = [_parsed(inner) for inner in _list(key, condition)]
+            parts = [checked(inner, reader) for inner in _list(key, condition)]
             sizes.extend(part.size for part in parts)
             tests = [part.matches for part in parts]
             return _COMBINED[key](tests)
         case "$not":
-            part = _parsed(condition)
+            part = checked(condition, reader)
             sizes.append(part.size)
             return lambda run: not part.matches(run)
         case _:
-            test = _predicate(condition, sizes)
-            checked_key(key, "filters")
-            return lambda run: test(value_of(run, key))
+            test, read = _predicate(condition, sizes), reader(checked_key(key, "filters"))
+            return lambda run: test(read(run))
 
 
 _COMBINED: dict[str, Callable[[Sequence[Test]], Test]] = {
@@ -208,6 +214,11 @@ def _comparable(value: Any, operand: Any) -> tuple[Any, Any]:
         return value, operand
     time = _time(operand)
     return (value, operand) if time is None else (value if time.microsecond else value // 1, time.timestamp())
+
+
+def is_time(text: str) -> bool:
+    """Return True for a time in the ISO format."""
+    return _time(text) is not None
 
 
 def _time(text: str) -> datetime | None:

@@ -1,24 +1,31 @@
 """Routes of the dashboard: pages, their JSON data, and files."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from litsweep.figures.charts import CHARTS
 from litsweep.server.arguments import whole_number
 from litsweep.server.backend import backend_of
 from litsweep.server.chunk import LARGEST_LINE
-from litsweep.server.dashboard import login, rendering
+from litsweep.server.dashboard import login, rendering, run_table
 from litsweep.server.dashboard.figures_view import charts_view, figure_view
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import Tagged, page
+from litsweep.server.dashboard.run_cells import CellCache
+from litsweep.server.dashboard.run_table import RunTable
 from litsweep.server.dashboard.run_view import history_view, log_view, run_view, system_view
 from litsweep.server.dashboard.sweep_data import sweep_data
 from litsweep.server.dashboard.sweep_view import sweep_view
+from litsweep.server.dashboard.table_export import Rows, as_csv, as_json, exported
+from litsweep.server.dashboard.table_query import TableQuery, matching
+from litsweep.server.dashboard.table_view import table_view
 from litsweep.server.errors import RequestError
 from litsweep.server.files import link
 from litsweep.server.store import files, projects, runs, sweeps
@@ -73,7 +80,51 @@ def _figure_data(connection: Connection, sweep: SweepRecord, request: Request) -
     chart = CHARTS.get(request.path_params["chart"])
     if chart is None:
         raise RequestError(f"there is no chart {request.path_params['chart']!r:.80}", 404)
-    return figure_view(sweep_data(connection, sweep, request.app.state.curves), chart, request.query_params)
+    data = sweep_data(connection, sweep, request.app.state.curves)
+    if expression := request.query_params.get("filter"):
+        found = matching(_sweep_table(connection, sweep, request), expression)
+        data = replace(data, matching=frozenset(run.get("id") for run in found))
+    return figure_view(data, chart, request.query_params)
+
+
+def _table(connection: Connection, request: Request) -> RunTable | None:
+    """Return the table of the runs of a sweep, or of a project."""
+    project = _project(connection, request)
+    if project is None:
+        return None
+    cells: CellCache = request.app.state.cells
+    if "sweep" not in request.path_params:
+        return run_table.of_project(*cells.of_project(connection, project.id))
+    sweep = _sweep(connection, request)
+    return None if sweep is None else _sweep_table(connection, sweep, request)
+
+
+def _sweep_table(connection: Connection, sweep: SweepRecord, request: Request) -> RunTable:
+    cells: CellCache = request.app.state.cells
+    data = sweep_data(connection, sweep, request.app.state.curves)
+    return run_table.of_sweep(*cells.of_sweep(connection, sweep.project_id, sweep.id), data)
+
+
+def _table_data(connection: Connection, table: RunTable, request: Request) -> dict[str, Any]:
+    return table_view(table, TableQuery.of(request.query_params))
+
+
+def _export(write: Callable[[Rows], Iterator[bytes]], media_type: str) -> Endpoint:
+    """Return an endpoint for a whole table as a file."""
+
+    def endpoint(request: Request) -> Response:
+        with backend_of(request).database.read() as connection:
+            table = _table(connection, request)
+        if table is None:
+            return page(request, "missing.html", status=404)
+        name = request.path_params.get("sweep", request.path_params["project"])
+        safe = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
+        file = f'attachment; filename="{safe}.{media_type.rpartition("/")[2]}"'
+        headers = {"Content-Disposition": file, "Cache-Control": "no-store"}
+        rows = exported(table, TableQuery.of(request.query_params))
+        return StreamingResponse(write(rows), media_type=media_type, headers=headers)
+
+    return endpoint
 
 
 def _log_data(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
@@ -131,6 +182,8 @@ _DATA: dict[str, View] = {
     "/projects": lambda connection, _: projects_view(connection),
     _PROJECT: _of(_project, lambda connection, project, _: project_view(connection, project)),
     _SWEEP: _of(_sweep, _sweep_data),
+    _PROJECT + "/table": _of(_table, _table_data),
+    _SWEEP + "/table": _of(_table, _table_data),
     _SWEEP + "/charts": _of(_sweep, _charts_data),
     _SWEEP + "/charts/{chart}": _of(_sweep, _figure_data),
     _RUN: _of(_run, lambda connection, run, _: run_view(connection, run)),
@@ -143,6 +196,11 @@ public: list[BaseRoute] = [*login.routes, *rendering.public]
 routes: list[BaseRoute] = [
     *rendering.routes,
     *(Route("/-/data" + path, _json(view)) for path, view in _DATA.items()),
+    *(Route(f"/-/data{path}/table.csv", _export(as_csv, "text/csv")) for path in (_PROJECT, _SWEEP)),
+    *(
+        Route(f"/-/data{path}/table.json", _export(as_json, "application/json"))
+        for path in (_PROJECT, _SWEEP)
+    ),
     Route("/-/file" + _RUN + "/{name:path}", _file),
     Route("/", _html("projects.html")),
     Route(_PROJECT, _html("project.html", _project)),

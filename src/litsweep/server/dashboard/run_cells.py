@@ -1,0 +1,259 @@
+"""The cells of runs for tables: each run's fields, config and summary by column, in a cache.
+
+A cache remembers the runs of a few projects. A request reads only what has changed since the last one.
+"""
+
+import json
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from litsweep.server.dashboard import rows
+from litsweep.server.filter_names import LIST, NUMBER, STATE, TEXT, TIME
+from litsweep.server.history_keys import flat
+from litsweep.server.run_values import MISSING
+from litsweep.server.store.runs import RunRecord, runs, with_ids
+from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, sweeps
+from litsweep.server.wire_json import NAMES
+from litsweep.sweep.summary import entries, is_aggregated
+
+MAX_CELLS = 4_000_000
+"""The largest number of cells of all cached projects but the one in use: about 150 MB."""
+MAX_KEYS = 2_000
+"""The largest number of columns that the config of one run adds, and that its summary adds."""
+AGGREGATES = "aggregates"
+"""The kind of a metric with several aggregates, each of which also has its own column."""
+CLIENT_SUMMARY = ("_step", "_runtime", "_timestamp")
+FIELDS = {
+    "id": TEXT,
+    "title": TEXT,
+    "name": TEXT,
+    "state": STATE,
+    "sweep": TEXT,
+    "duration": NUMBER,
+    "created": TIME,
+    "started": TIME,
+    "ended": TIME,
+    "agent": TEXT,
+    "host": TEXT,
+    "group": TEXT,
+    "job_type": TEXT,
+    "tags": LIST,
+    "notes": TEXT,
+    "reason": TEXT,
+    "stop_reason": TEXT,
+    "failure": TEXT,
+    "retry_of": TEXT,
+}
+"""The fields of a run, with the kinds of their values."""
+
+_c = runs.c
+_MARK = (
+    *(_c.heartbeat_at, _c.state, _c.started_at, _c.ended_at, _c.failure, _c.stopped_by, _c.agent_id),
+    *(_c.display_name, _c.tags, _c.notes, _c.group_name, func.length(_c.config), func.length(_c.summary)),
+)
+"""What changes when a run's cells change. The config and the summary are too large to be read each time."""
+
+
+@dataclass(slots=True)
+class Cells:
+    """The cells of one run. Runs with the same columns share `places`, the place of each column's cell."""
+
+    sweep_id: int | None
+    places: Mapping[str, int]
+    values: Sequence[Any]
+    text: str
+
+    def get(self, key: str) -> Any:
+        """Return the cell of a column, or MISSING."""
+        place = self.places.get(key)
+        return MISSING if place is None else self.values[place]
+
+
+@dataclass(slots=True)
+class Known:
+    """What the runs of a sweep have in one column: the kind of the values, and whether they differ."""
+
+    kind: str
+    first: Any
+    varies: bool = False
+    count: int = 0
+
+    def add(self, kind: str, value: Any) -> None:
+        """Note another value."""
+        self.kind = kind if kind == self.kind else "mixed"
+        self.varies = self.varies or value != self.first
+
+    def joined(self, other: "Known") -> "Known":
+        """Return what the runs of two sweeps have in the column."""
+        kind = self.kind if self.kind == other.kind else "mixed"
+        varies = self.varies or other.varies or self.first != other.first
+        return Known(kind, self.first, varies, self.count + other.count)
+
+
+Catalogue = Mapping[str, Known]
+
+
+@dataclass
+class ProjectCells:
+    """The cells of a project's runs by id, oldest first, and the columns of each sweep."""
+
+    marks: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    cells: dict[int, Cells] = field(default_factory=dict)
+    known: dict[int | None, dict[str, Known]] = field(default_factory=dict)
+    size: int = 0
+    _shapes: dict[tuple[str, ...], Mapping[str, int]] = field(default_factory=dict)
+
+    def update(self, connection: Connection, project_id: int) -> None:
+        """Read the runs that were added or changed, and forget those that were deleted."""
+        found = {row[0]: tuple(row[1:]) for row in connection.execute(_marks(project_id))}
+        changed = [id for id, mark in found.items() if self.marks.get(id) != mark]
+        gone = self.cells.keys() - found.keys()
+        if not changed and not gone:
+            return
+        cells = {id: own for id, own in self.cells.items() if id not in gone}
+        for start in range(0, len(changed), 500):
+            for run in with_ids(connection, changed[start : start + 500]):
+                cells[run.id] = self._add(run, cells.get(run.id))
+        self.cells = dict(sorted(cells.items())) if changed and list(cells) != sorted(cells) else cells
+        self.marks = found
+
+    def _add(self, run: RunRecord, before: Cells | None) -> Cells:
+        pairs = dict(_cells(run))
+        key = tuple(pairs)
+        places = self._shapes.setdefault(key, {name: place for place, name in enumerate(key)})
+        known = self.known.setdefault(run.sweep_id, {})
+        for name, value in pairs.items():
+            kind = FIELDS.get(name) or _kind(name, value)
+            own = known.get(name)
+            if own is None:
+                own = known[name] = Known(kind, value)
+            elif value is not None:
+                own.add(kind, value)
+            own.count += before is None or name not in before.places
+        self.size += len(key) - (len(before.values) if before else 0)
+        return Cells(run.sweep_id, places, list(pairs.values()), _text(pairs))
+
+
+def _marks(project_id: int) -> Any:
+    schedulers = select(sweeps.c.name + SCHEDULER_SUFFIX).where(sweeps.c.project_id == project_id)
+    wanted = (_c.project_id == project_id, _c.name.not_in(schedulers))
+    return select(_c.id, *_MARK).where(*wanted).order_by(_c.id)
+
+
+class CellCache:
+    """The cells of the projects that were last looked at."""
+
+    def __init__(self) -> None:
+        self._projects: OrderedDict[int, ProjectCells] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of_project(self, connection: Connection, project_id: int) -> tuple[Sequence[Cells], Catalogue]:
+        """Return the cells of all runs of a project, oldest first, and the columns."""
+        with self._lock:
+            found = self._updated(connection, project_id)
+            joined: dict[str, Known] = {}
+            for own in found.known.values():
+                for name, known in own.items():
+                    joined[name] = joined[name].joined(known) if name in joined else known
+            return list(found.cells.values()), joined
+
+    def of_sweep(
+        self, connection: Connection, project_id: int, sweep_id: int
+    ) -> tuple[Sequence[Cells], Catalogue]:
+        """Return the cells of all runs of a sweep, oldest first, and the columns."""
+        with self._lock:
+            found = self._updated(connection, project_id)
+            own = [cells for cells in found.cells.values() if cells.sweep_id == sweep_id]
+            return own, dict(found.known.get(sweep_id, {}))
+
+    def _updated(self, connection: Connection, project_id: int) -> ProjectCells:
+        found = self._projects.setdefault(project_id, ProjectCells())
+        self._projects.move_to_end(project_id)
+        found.update(connection, project_id)
+        while len(self._projects) > 1 and sum(each.size for each in self._projects.values()) > MAX_CELLS:
+            self._projects.popitem(last=False)
+        return found
+
+
+def _cells(run: RunRecord) -> Iterator[tuple[str, Any]]:
+    """Return the cells of a run by column."""
+    for name, value in _fields(run).items():
+        if value is not None:
+            yield name, sys.intern(value) if isinstance(value, str) else value
+    parameters = json.loads(run.parameters) if run.parameters else {}
+    config = parameters | dict(flat(run.config_values))
+    own = [(f"config.{name}", value) for name, value in config.items() if rows.is_metric(name)]
+    yield from map(_stored, own[:MAX_KEYS])
+    yield from map(_stored, list(_summary(run.summary_values))[:MAX_KEYS])
+
+
+def _fields(run: RunRecord) -> dict[str, Any]:
+    return {
+        "id": run.name,
+        "title": run.display_name,
+        "name": run.display_name,
+        "state": run.word,
+        "sweep": run.sweep_name,
+        "duration": run.duration,
+        "created": run.created_at,
+        "started": run.started_at,
+        "ended": None if run.is_alive else run.ended_at or run.heartbeat_at,
+        "agent": run.agent_name,
+        "host": run.host,
+        "group": run.group_name,
+        "job_type": run.job_type,
+        "tags": json.loads(run.tags),
+        "notes": run.notes,
+        "reason": rows.brief(run.reason) or None,
+        "stop_reason": rows.brief(run.stop_reason) or None,
+        "failure": rows.failure(run),
+        "retry_of": run.retry_of,
+    }
+
+
+def _summary(summary: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Return the values of a summary by column. The aggregates of a metric are columns too."""
+    for name in CLIENT_SUMMARY:
+        if name in summary:
+            yield f"summary.{name}", summary[name]
+    for name, value in entries(summary):
+        if is_aggregated(value):
+            yield f"summary.{name}", value
+            yield from ((f"summary.{name}.{key}", inner) for key, inner in value.items())
+        elif not isinstance(value, Mapping):  # not a media object
+            yield f"summary.{name}", value
+
+
+def _stored(cell: tuple[str, Any]) -> tuple[str, Any]:
+    key, value = cell
+    return sys.intern(key), sys.intern(value) if isinstance(value, str) and len(value) < 100 else value
+
+
+def _kind(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return TEXT
+    if isinstance(value, int | float) or (isinstance(value, str) and value in NAMES):
+        return NUMBER
+    if isinstance(value, Mapping) and name.startswith("summary."):
+        return AGGREGATES
+    return LIST if isinstance(value, list) else TEXT
+
+
+_SEARCHED = ("name", "id", "state", "sweep", "host", "agent", "group", "notes", "reason", "failure")
+
+
+def _text(cells: Mapping[str, Any]) -> str:
+    """Return the text that a search looks into."""
+    config = (_words(value) for name, value in cells.items() if name.startswith("config."))
+    found = [*(str(cells[name]) for name in _SEARCHED if name in cells), *cells["tags"], *config]
+    return "\n".join(filter(None, map(str, found)))
+
+
+def _words(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
