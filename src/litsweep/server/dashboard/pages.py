@@ -15,6 +15,7 @@ from litsweep.server.arguments import whole_number
 from litsweep.server.backend import backend_of
 from litsweep.server.chunk import LARGEST_LINE
 from litsweep.server.dashboard import login, rendering, run_table
+from litsweep.server.dashboard.brush_view import brush_view
 from litsweep.server.dashboard.figures_view import charts_view, figure_view
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import Tagged, page
@@ -85,6 +86,10 @@ def _figure_data(connection: Connection, sweep: SweepRecord, request: Request) -
         found = matching(_sweep_table(connection, sweep, request), expression)
         data = replace(data, matching=frozenset(run.get("id") for run in found))
     return figure_view(data, chart, request.query_params)
+
+
+def _brush_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
+    return brush_view(sweep_data(connection, sweep, request.app.state.curves), request.query_params)
 
 
 def _table(connection: Connection, request: Request) -> RunTable | None:
@@ -186,6 +191,7 @@ _DATA: dict[str, View] = {
     _SWEEP + "/table": _of(_table, _table_data),
     _SWEEP + "/charts": _of(_sweep, _charts_data),
     _SWEEP + "/charts/{chart}": _of(_sweep, _figure_data),
+    _SWEEP + "/charts/parallel/brush": _of(_sweep, _brush_data),
     _RUN: _of(_run, lambda connection, run, _: run_view(connection, run)),
     _RUN + "/history": _of(_run, lambda connection, run, _: history_view(connection, run)),
     _RUN + "/log": _of(_run, _log_data),

@@ -52,7 +52,7 @@ function makeCard(chart) {
   const box = el("div", { class: "figure-box skeleton" });
   const message = el("p", { class: "notice bad", role: "alert", hidden: true });
   const busy = el("span", { class: "hint", role: "status" });
-  const controls = el("div", { class: "controls" });
+  const controls = el("div", { class: "options" });
   const wide = `${chart.name}.wide`;
   const enlarge = button("Enlarge", () => {
     const isWide = element.classList.contains("wide");
