@@ -14,7 +14,7 @@ from litsweep.figures.charts import CHARTS
 from litsweep.server.arguments import whole_number
 from litsweep.server.backend import backend_of
 from litsweep.server.chunk import LARGEST_LINE
-from litsweep.server.dashboard import login, rendering, run_table
+from litsweep.server.dashboard import compare_view, login, rendering, run_table
 from litsweep.server.dashboard.brush_view import brush_view
 from litsweep.server.dashboard.figures_view import charts_view, figure_view
 from litsweep.server.dashboard.project_view import project_view, projects_view
@@ -192,6 +192,9 @@ _DATA: dict[str, View] = {
     _SWEEP + "/charts": _of(_sweep, _charts_data),
     _SWEEP + "/charts/{chart}": _of(_sweep, _figure_data),
     _SWEEP + "/charts/parallel/brush": _of(_sweep, _brush_data),
+    _PROJECT + "/compare": _of(_project, compare_view.compare_data),
+    _PROJECT + "/compare/chart": _of(_project, compare_view.chart_data),
+    _PROJECT + "/compare/difference": _of(_project, compare_view.difference_data),
     _RUN: _of(_run, lambda connection, run, _: run_view(connection, run)),
     _RUN + "/history": _of(_run, lambda connection, run, _: history_view(connection, run)),
     _RUN + "/log": _of(_run, _log_data),
@@ -210,6 +213,7 @@ routes: list[BaseRoute] = [
     Route("/-/file" + _RUN + "/{name:path}", _file),
     Route("/", _html("projects.html")),
     Route(_PROJECT, _html("project.html", _project)),
+    Route(_PROJECT + "/compare", _html("compare.html", _project)),
     Route(_SWEEP, _html("sweep.html", _sweep)),
     Route(_RUN, _html("run.html", _run)),
     Route(_PROJECT + "/{rest:path}", _to_project),

@@ -48,7 +48,7 @@ function controlsOf(card) {
 }
 
 function makeCard(chart) {
-  const id = `chart-${chart.name}`;
+  const id = `chart-${encodeURIComponent(chart.name)}`;
   const box = el("div", { class: "figure-box skeleton" });
   const message = el("p", { class: "notice bad", role: "alert", hidden: true });
   const busy = el("span", { class: "hint", role: "status" });
@@ -78,7 +78,8 @@ function queryOf({ chart }) {
 }
 
 /**
- * Return the cards of charts. `address` returns the URL of a chart's figure, `place` the element of its card.
+ * Return the cards of charts. `address(chart, query)` returns the URL of a chart's figure, `place(chart)` the
+ * element of its card.
  * `drawn(chart, box)` is called after each drawing. `update` shows a list of charts, whose data is `tag`.
  */
 export function chartCards({ address, place, drawn = () => {} }) {
@@ -129,7 +130,7 @@ export function chartCards({ address, place, drawn = () => {} }) {
     const wanted = `${query}#${card.chart.tag}`;
     if (card.wanted === wanted) return;
     card.wanted = wanted;
-    load(card, `${address(card.chart.name)}${query && `?${query}`}`, wanted);
+    load(card, address(card.chart, query), wanted);
   }
 
   function sync(card) {

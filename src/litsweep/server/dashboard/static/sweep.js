@@ -125,16 +125,15 @@ function makeTable({ metric, metrics, parameters }) {
 }
 
 const url = `/-/data${location.pathname}`;
-const chartUrl = (chart) => `${url}/charts/${chart}`;
 
 // The order of the charts on the page. All others follow the table of runs.
 const FIRST = ["best", "front", "curves", "parallel", "importance", "slices"];
 const WIDE = ["parallel", "slices", "timeline"];
 
 const cards = chartCards({
-  address: chartUrl,
+  address: ({ name }, query) => `${url}/charts/${name}?${query}`,
   place: ({ name }) => document.getElementById(FIRST.includes(name) ? "charts" : "more-charts"),
-  drawn: ({ name }, box) => name === "parallel" && addBrushes(box, `${chartUrl(name)}/brush`),
+  drawn: ({ name }, box) => name === "parallel" && addBrushes(box, `${url}/charts/${name}/brush`),
 });
 
 function showCharts(charts, tag) {
