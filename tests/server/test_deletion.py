@@ -155,7 +155,7 @@ def test_more_runs_than_one_transaction_deletes(
         client.run(f"r{i}", sweep, stream)
         client.artifact(f"a{i}", f"r{i}")
     client.do(DELETE_SWEEP, id=sweep)
-    assert set(counts(client.backend)) == {"schema_version", "projects", "artifact_collections"}
+    assert set(counts(client.backend)) == {"schema_version", "projects", "artifact_collections", "actions"}
 
 
 def test_an_agent_of_a_deleted_sweep_gets_no_other_sweeps_run(client: Client) -> None:

@@ -9,9 +9,9 @@ from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.cli.server_address import find_sweep
 from litsweep.errors import count
 from litsweep.launch.protocol import connect
-from litsweep.sweep.contract import RunState
+from litsweep.sweep.contract import RETRY_LIMIT, RunState
 
-DEFAULT_LIMIT = 3
+DEFAULT_LIMIT = RETRY_LIMIT
 _STATES = (RunState.FAILED, RunState.CRASHED)
 
 

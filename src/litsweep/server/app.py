@@ -18,7 +18,8 @@ from litsweep.server import file_stream, files, storage_faults
 from litsweep.server.auth import RequireKey
 from litsweep.server.backend import Backend
 from litsweep.server.chunk_queue import ChunkQueue
-from litsweep.server.dashboard import pages
+from litsweep.server.dashboard import control, pages
+from litsweep.server.dashboard.control_guard import RequireToken
 from litsweep.server.dashboard.curves import CurveCache
 from litsweep.server.dashboard.run_cells import CellCache
 from litsweep.server.errors import RequestError, UnavailableError
@@ -81,8 +82,13 @@ def create_app(settings: Settings) -> Starlette:
     """Return the application for `settings.data_dir`. Create this folder if it does not exist."""
     backend = Backend.open(settings)
     guard = Middleware(RequireKey, keyring=backend.keyring, ended=backend.spent)
+    token = Middleware(RequireToken, keyring=backend.keyring, ended=backend.spent)
     app = Starlette(
-        routes=[*PUBLIC, Mount("/", routes=PROTECTED, middleware=[guard])],
+        routes=[
+            *PUBLIC,
+            Mount("/-/control", routes=control.routes, middleware=[token]),
+            Mount("/", routes=PROTECTED, middleware=[guard]),
+        ],
         middleware=[Middleware(BodyLimits)],
         exception_handlers=_FAULTS,
         lifespan=_lifespan,

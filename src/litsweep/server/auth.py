@@ -58,9 +58,10 @@ def _write_private(path: Path, text: str) -> None:
 
 @dataclass(frozen=True)
 class Keyring:
-    """The API key, and the signed links and sessions made from it."""
+    """The API key of a server with its data folder, and the signed links and sessions made from the key."""
 
     key: str
+    data_dir: str = ""
 
     def opens(self, candidate: str) -> bool:
         """Return True if `candidate` is the key."""
@@ -81,8 +82,13 @@ class Keyring:
 
     @property
     def cookie(self) -> str:
-        """The name of the session cookie. A browser sends a host's cookies to each of its ports."""
-        return f"litsweep_session_{hashlib.sha256(self.key.encode()).hexdigest()[:8]}"
+        """The name of the session cookie.
+
+        A browser sends a host's cookies to each of its ports. So the name depends on the data folder too: a
+        copied folder has the same key.
+        """
+        owner = f"{self.key}\0{self.data_dir}"
+        return f"litsweep_session_{hashlib.sha256(owner.encode(errors='replace')).hexdigest()[:8]}"
 
     def session(self) -> str:
         """Return the cookie value of a new session, which stands for the key in a browser."""
@@ -95,6 +101,17 @@ class Keyring:
     def session_id(self, cookie: str) -> str | None:
         """Return the id of a session, or None if `is_session` is False for its cookie."""
         return cookie.partition(".")[0] if self.is_session(cookie) else None
+
+    def control_token(self, session: str) -> str:
+        """Return the token that a page of this session sends with each change.
+
+        Only the pages of this server hold it. A browser sends a cookie also for pages of other ports.
+        """
+        return self._signer("control").get_signature(session).decode()
+
+    def allows_control(self, session: str, token: str) -> bool:
+        """Return True if `control_token` made `token` for this session."""
+        return hmac.compare_digest(self.control_token(session).encode(), token.encode(errors="replace"))
 
     def _signer(self, purpose: str) -> TimestampSigner:
         return TimestampSigner(self.key, salt=purpose, digest_method=hashlib.sha256)
@@ -115,8 +132,9 @@ class Keyring:
 def has_key(connection: HTTPConnection, keyring: Keyring, ended: Container[str] = ()) -> bool:
     """Return True for a request with the key, and for a read request with a session that is not in `ended`.
 
-    A session must not write. Pages of other programs on this host count as the same site, so the browser
-    sends the cookie with their POST requests too.
+    A session alone must not write. Pages of other programs on this host count as the same site, so the
+    browser sends the cookie with their POST requests too. Changes from our pages have a token
+    (`dashboard/control_guard.py`).
     """
     scheme, _, credentials = connection.headers.get("authorization", "").partition(" ")
     match scheme.lower():

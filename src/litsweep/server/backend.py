@@ -51,7 +51,7 @@ class Backend:
         database.create_tables(may_be_new=not has_content)
         if database_kind(settings.data_dir) != kind:
             database_kind_file(settings.data_dir).write_text(kind + "\n")
-        keyring = Keyring(api_key(settings.data_dir))
+        keyring = Keyring(api_key(settings.data_dir), str(settings.data_dir.resolve()))
         return cls(settings, database, blobs, keyring, SpentTokens(database), Searches(database), Liveness())
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ LINGER_SECONDS = 1.0
 _LIMITS: Sequence[tuple[str, int | None]] = (
     ("/graphql", LARGEST_BODY),
     ("/files/", LARGEST_BODY),
+    ("/-/control/", 1 << 20),  # the ids of many runs
     ("/blobs/", None),  # written to the disk as it arrives
 )
 _CLOSE = (b"connection", b"close")

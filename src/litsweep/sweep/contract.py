@@ -15,6 +15,9 @@ from typing import NoReturn
 AGENT_NAME = "litsweep-agent"
 """User-Agent of the agents of `litsweep launch`. They report each run's end, so the server waits for it."""
 
+RETRY_LIMIT = 3
+"""The default maximum number of runs of a config, the first one included."""
+
 
 class _Words(StrEnum):
     """A string enum whose ValueError lists the allowed names."""

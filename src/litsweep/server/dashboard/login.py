@@ -1,6 +1,7 @@
 """Login and logout: a browser signs in with the API key, or with a link that the command line prints."""
 
 import asyncio
+import secrets
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -23,7 +24,8 @@ _SIGN_IN = "sign in"
 
 def login_link(keyring: Keyring, next: str = "/") -> str:
     """Return a relative URL that signs a browser in once, within 15 minutes, and redirects to `next`."""
-    return f"{keyring.link(_SIGN_IN, '/login')}&{urlencode({'next': next})}"
+    id = secrets.token_hex(4)  # two links of one second differ, because each works once
+    return f"{keyring.link(f'{_SIGN_IN} {id}', '/login')}&{urlencode({'next': next, 'id': id})}"
 
 
 async def login(request: Request) -> Response:
@@ -32,7 +34,8 @@ async def login(request: Request) -> Response:
     if "signature" not in query:
         return page(request, "login.html", next=_local(query.get("next", "/")))
     keyring, spend = backend_of(request).keyring, backend_of(request).spent.spend
-    is_valid = keyring.allows(_SIGN_IN, "/login", query, LOGIN_LINK_SECONDS)
+    purpose = f"{_SIGN_IN} {query.get('id', '')}"
+    is_valid = keyring.allows(purpose, "/login", query, LOGIN_LINK_SECONDS)
     if not (is_valid and await run_in_threadpool(spend, query["signature"], LOGIN_LINK_SECONDS)):
         message = "This link has expired or was used before."
         return page(request, "login.html", status=403, message=message, next=_local(query.get("next", "/")))

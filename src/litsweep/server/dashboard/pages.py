@@ -16,6 +16,14 @@ from litsweep.server.backend import backend_of
 from litsweep.server.chunk import LARGEST_LINE
 from litsweep.server.dashboard import compare_view, login, rendering, run_table
 from litsweep.server.dashboard.brush_view import brush_view
+from litsweep.server.dashboard.control_view import (
+    project_changes_view,
+    run_changes_view,
+    run_controls_view,
+    runs_controls_view,
+    sweep_changes_view,
+    sweep_controls_view,
+)
 from litsweep.server.dashboard.figures_view import charts_view, figure_view
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import Tagged, page
@@ -70,7 +78,12 @@ def _of(
 
 
 def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
-    return sweep_view(connection, sweep, request.app.state.curves)
+    view = sweep_view(connection, sweep, request.app.state.curves)
+    return {**view, "controls": sweep_controls_view(connection, sweep)}
+
+
+def _run_data(connection: Connection, run: RunRecord, _: Request) -> dict[str, Any]:
+    return {**run_view(connection, run), "controls": run_controls_view(run)}
 
 
 def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
@@ -195,7 +208,13 @@ _DATA: dict[str, View] = {
     _PROJECT + "/compare": _of(_project, compare_view.compare_data),
     _PROJECT + "/compare/chart": _of(_project, compare_view.chart_data),
     _PROJECT + "/compare/difference": _of(_project, compare_view.difference_data),
-    _RUN: _of(_run, lambda connection, run, _: run_view(connection, run)),
+    _PROJECT + "/controls": _of(_project, lambda *_: runs_controls_view()),
+    _PROJECT + "/changes": _of(
+        _project, lambda connection, project, _: project_changes_view(connection, project)
+    ),
+    _SWEEP + "/changes": _of(_sweep, lambda connection, sweep, _: sweep_changes_view(connection, sweep)),
+    _RUN: _of(_run, _run_data),
+    _RUN + "/changes": _of(_run, lambda connection, run, _: run_changes_view(connection, run)),
     _RUN + "/history": _of(_run, lambda connection, run, _: history_view(connection, run)),
     _RUN + "/log": _of(_run, _log_data),
     _RUN + "/system": _of(_run, lambda connection, run, _: system_view(connection, run)),

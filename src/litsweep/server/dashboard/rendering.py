@@ -15,6 +15,8 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from litsweep.figures.theme import css
+from litsweep.server.backend import backend_of
+from litsweep.server.dashboard.control_guard import page_token
 
 HERE = Path(__file__).parent
 # Plotly writes style attributes. Everything else is loaded from this server only.
@@ -72,7 +74,8 @@ PLOTLY = _plotly()
 
 def page(request: Request, template: str, status: int = 200, **context: object) -> Response:
     """Return the HTML page of a template, with the headers that restrict what it can load."""
-    text = _templates.get_template(template).render(path=request.url.path, **context)
+    token = page_token(request, backend_of(request).keyring)
+    text = _templates.get_template(template).render(path=request.url.path, token=token, **context)
     return HTMLResponse(text, status_code=status, headers=HEADERS)
 
 

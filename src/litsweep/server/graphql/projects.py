@@ -5,7 +5,7 @@ from typing import Unpack
 from ariadne import ObjectType, QueryType
 from sqlalchemy import Connection
 
-from litsweep.server import deletion
+from litsweep.server import changes, deletion
 from litsweep.server.arguments import row_id
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context, Info
@@ -57,7 +57,7 @@ def _delete_project(_: object, info: Info, *, input: Input) -> Payload:
     if project is None:
         raise NotFoundError(f"project {id} does not exist")
     info.context.close()
-    deletion.delete_project(info.context.backend, project)
+    deletion.delete_project(info.context.backend, project, changes.BY_KEY)
     return {"success": True}
 
 

@@ -1,6 +1,6 @@
 """GraphQL: retries, litsweep's own mutation."""
 
-from litsweep.server import retries
+from litsweep.server import changes
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Info
 from litsweep.server.graphql.resolvers import Input, Mutations, Payload
@@ -19,7 +19,7 @@ def _retry_runs(_: object, info: Info, *, input: Input) -> Payload:
         if sweep is None:
             raise NotFoundError(f"sweep {input['sweep']} does not exist")
         names, states = input.get("runs") or (), input.get("states") or ()
-        answers = list(retries.retry(connection, sweep, names, states, input["limit"]))
+        answers = changes.retry(connection, sweep, names, states, input["limit"], changes.BY_KEY)
         current = sweeps.get(connection, sweep.id)
     info.context.backend.searches.mark_changed(sweep.id)
     done = [answer for answer in answers if isinstance(answer, Retried)]

@@ -9,12 +9,19 @@ from ariadne import ObjectType
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
-from litsweep.server import branches, clock, ownership, run_filters, run_states, sweep_states
+from litsweep.server import (
+    branches,
+    changes,
+    clock,
+    deletion,
+    ownership,
+    run_filters,
+    run_states,
+    sweep_states,
+)
 from litsweep.server.arguments import json_object, row_id
-from litsweep.server.artifacts import versions
 from litsweep.server.branches import BranchPoint
 from litsweep.server.errors import NotFoundError
-from litsweep.server.garbage import delete_unused_blobs
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.files import named_run
 from litsweep.server.graphql.resolvers import (
@@ -36,7 +43,6 @@ from litsweep.server.store.sweeps import short_id
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import RunState
-from litsweep.sweep.reason import RequestReason
 
 # The input fields of the columns that the client may write. Tags, config and summary need a conversion.
 _SAME_NAME = ("display_name", "group_name", "job_type", "description", "notes", "commit", "host")
@@ -75,7 +81,10 @@ def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
                 branches.fork(connection, known, point)
                 # The client of a fork does not know what the fork inherits.
                 config = json.loads(_required(connection, known.id).config) | config
-        runs.change(connection, known.id, **_edits(input, config))
+        if input.get("id"):
+            changes.edit_run(connection, known, _edits(input, config), changes.BY_KEY)
+        else:
+            runs.change(connection, known.id, **_edits(input, config))
         bucket = _required(connection, known.id)
         if not input.get("id"):
             bucket = replace(bucket, history_lines=_first_line(connection, bucket))
@@ -174,27 +183,23 @@ def _stop_run(connection: Connection, context: Context, input: Input) -> None:
     known = _existing(connection, input["id"])
     sweep = sweeps.get(connection, known.sweep_id) if known.sweep_id else None
     by = StoppedBy.SEARCH if sweep and sweep.scheduler else StoppedBy.PERSON
-    run_states.request_stop(connection, known, by, RequestReason(by="stopRun"))
+    changes.stop_run(connection, known, by, changes.BY_KEY)
     context.mark_changed(known)
 
 
 @mutation.field("deleteRun")
 def _delete_run(_: object, info: Info, *, input: Input) -> dict[str, bool]:
-    with info.context.write() as connection:
-        known = _existing(connection, input["id"])
-        if input.get("delete_artifacts"):
-            versions.delete_outputs(connection, known.id)
-        runs.delete(connection, known.id)
-    delete_unused_blobs(info.context.backend)
-    if known.sweep_id is not None:
-        info.context.backend.searches.rebuild(known.sweep_id)
+    known = info.context.read(_existing, input["id"])
+    info.context.close()
+    with_artifacts = bool(input.get("delete_artifacts"))
+    deletion.delete_runs(info.context.backend, [known.id], changes.BY_KEY, with_artifacts=with_artifacts)
     return {"success": True}
 
 
 @mutation.change("updateRunState")
 def _update_run_state(connection: Connection, context: Context, input: Input) -> None:
     known = _existing(connection, input["id"])
-    run_states.set_state(connection, known, input["state"])
+    changes.set_run_state(connection, known, input["state"], changes.BY_KEY)
     context.mark_changed(known)
 
 

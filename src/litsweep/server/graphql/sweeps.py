@@ -7,7 +7,7 @@ from ariadne import ObjectType
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
-from litsweep.server import deletion, run_filters, run_states, sweep_states
+from litsweep.server import changes, deletion, run_filters, run_states, sweep_states
 from litsweep.server.arguments import json_object, json_value, row_id
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context, Info
@@ -55,7 +55,7 @@ def _upsert_sweep(_: object, info: Info, *, input: Input) -> Payload:
         else:
             raise LitsweepError("upsertSweep needs a config, or the id of a sweep to change")
         if input.get("state"):
-            sweep_states.set_state(connection, known, input["state"].upper())
+            changes.set_sweep_state(connection, known, input["state"].upper(), changes.BY_KEY)
         fresh = sweeps.get(connection, known.id)
     info.context.backend.searches.mark_changed(known.id)
     return {"sweep": fresh, "config_validation_warnings": list(config.local_warnings) if config else []}
@@ -103,9 +103,9 @@ def _from_config(input: Input, config: SweepConfig) -> dict[str, Any]:
 
 def _change(connection: Connection, known: SweepRecord, input: Input, config: SweepConfig | None) -> None:
     if config is not None:
-        sweep_states.change_config(connection, known, **_from_config(input, config))
+        changes.change_sweep_config(connection, known, changes.BY_KEY, **_from_config(input, config))
     values = {key: input[key] for key in ("display_name", "description") if input.get(key) is not None}
-    sweeps.change(connection, known.id, **values)
+    changes.edit_sweep(connection, known, values, changes.BY_KEY)
 
 
 @mutation.field("deleteSweep")
@@ -113,7 +113,7 @@ def _delete_sweep(_: object, info: Info, *, input: Input) -> Payload:
     """Delete a sweep with its runs, their files and artifacts."""
     sweep = info.context.read(_existing, input["id"])
     info.context.close()
-    deletion.delete_sweep(info.context.backend, sweep)
+    deletion.delete_sweep(info.context.backend, sweep, changes.BY_KEY)
     return {"success": True}
 
 

@@ -246,6 +246,14 @@ def with_ids(connection: Connection, ids: Collection[int]) -> Sequence[RunRecord
     return found
 
 
+def named(connection: Connection, project_id: int, names: Collection[str]) -> Sequence[RunRecord]:
+    """Return the runs of a project with these names, oldest first."""
+    found = list[RunRecord]()
+    for batch in batches(sorted(names)):
+        found += select_all(connection, runs.c.project_id == project_id, runs.c.name.in_(batch))
+    return sorted(found, key=lambda run: run.id)
+
+
 def count(connection: Connection, sweep_id: int) -> int:
     """Return the number of runs of a sweep."""
     return _count(connection, runs.c.sweep_id == sweep_id)

@@ -4,7 +4,7 @@ import { fileAddress, projectOf } from "./address.js";
 import { chartCards } from "./cards.js";
 import { badge, button, el, empty, fill, linkTo } from "./dom.js";
 import { duration, elapsed, plural, value } from "./format.js";
-import { get, poll } from "./poll.js";
+import { get, poll, refresh } from "./poll.js";
 import { listIn, state } from "./state.js";
 
 const project = projectOf(location.pathname);
@@ -38,7 +38,11 @@ function sideBySide(title, heads, rows, cell = value) {
   return [
     el("h2", {}, title, hidden ? el("span", { class: "hint" }, ` ${hidden} equal not shown`) : null),
     shown.length
-      ? el("div", frame, el("table", { class: "sides" }, el("thead", {}, head), el("tbody", {}, shown.map(row))))
+      ? el(
+          "div",
+          frame,
+          el("table", { class: "sides" }, el("thead", {}, head), el("tbody", {}, shown.map(row))),
+        )
       : empty(rows.length ? "No differences." : "Nothing is recorded."),
   ];
 }
@@ -76,10 +80,18 @@ function showImages(heads, rows) {
     return el("td", {}, linkTo(src, img), el("p", { class: "hint" }, `step ${image.step}`));
   };
   const row = ({ key, images }) =>
-    el("tr", {}, el("th", { scope: "row" }, key), images.map((image, i) => cell(image, heads[i], key)));
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, key),
+      images.map((image, i) => cell(image, heads[i], key)),
+    );
   const frame = { class: "table-frame card", tabindex: "0", role: "region", "aria-label": "Images" };
   const head = el("tr", {}, el("td", {}), heads.map(headOf));
-  fill("images", el("div", frame, el("table", { class: "sides" }, el("thead", {}, head), el("tbody", {}, rows.map(row)))));
+  fill(
+    "images",
+    el("div", frame, el("table", { class: "sides" }, el("thead", {}, head), el("tbody", {}, rows.map(row)))),
+  );
 }
 
 const cards = chartCards({
@@ -115,3 +127,8 @@ poll(
     show();
   },
 );
+
+state.onChange(() => {
+  if (view) show();
+  refresh();
+});

@@ -15,7 +15,10 @@ async function fetchJson(url) {
 /** Return the data at `url`. */
 export const get = async (url) => (await fetchJson(url)).data;
 
-/** Call `render` with the data at `url`, at once and after each change. */
+/** Make the page ask for new data now, after a change. */
+export const refresh = () => document.dispatchEvent(new Event("changed"));
+
+/** Call `render` with the data at `url`, a text or a function, at once and after each change. */
 export function poll(url, render) {
   const live = document.getElementById("live");
   let rendered = null;
@@ -23,21 +26,25 @@ export function poll(url, render) {
     if (live.textContent !== text) live.textContent = text;
     live.dataset.state = state;
   };
+  let timer = 0;
   async function update() {
+    clearTimeout(timer);
     const start = performance.now();
     if (!document.hidden) {
       try {
-        const { data, tag } = await fetchJson(url);
+        const { data, tag } = await fetchJson(typeof url === "function" ? url() : url);
         if (tag === null || tag !== rendered) await render(data);
         rendered = tag;
         say("Live", "live");
       } catch (error) {
-        say("Connection lost, trying again", "lost");
+        say(error instanceof TypeError ? "Connection lost, trying again" : error.message, "lost");
         console.error(error);
       }
     }
-    setTimeout(update, Math.max(INTERVAL_MS, (performance.now() - start) / MAX_LOAD));
+    clearTimeout(timer);
+    timer = setTimeout(update, Math.max(INTERVAL_MS, (performance.now() - start) / MAX_LOAD));
   }
+  document.addEventListener("changed", update);
   document.addEventListener("visibilitychange", () => document.hidden && say("Paused", "paused"));
   update();
 }

@@ -3,6 +3,7 @@
 import { fileAddress, projectOf } from "./address.js";
 import { colour, draw } from "./charts.js";
 import { consoleText } from "./console.js";
+import { control } from "./control.js";
 import { badge, button, definitions, el, empty, fill, linkTo, list, soft } from "./dom.js";
 import { ago, bytes, duration, elapsed, number, plural, time, value } from "./format.js";
 import { get, poll } from "./poll.js";
@@ -173,6 +174,7 @@ async function showLog() {
 
 poll(data, async (view) => {
   showHead(view);
+  control(document.getElementById("controls"), view);
   showNotices(view);
   showConfig(view);
   showReason(view);

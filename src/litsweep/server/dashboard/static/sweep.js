@@ -3,6 +3,7 @@
 import { projectOf } from "./address.js";
 import { addBrushes } from "./brush.js";
 import { chartCards, missingCharts } from "./cards.js";
+import { control } from "./control.js";
 import { badge, button, definitions, el, fill, linkTo, soft } from "./dom.js";
 import { ago, duration, elapsed, extreme, goals, number, plural, time, value } from "./format.js";
 import { frontTile } from "./front.js";
@@ -167,6 +168,7 @@ showSelection();
 poll(url, async (data) => {
   const best = data.runs.find((run) => run.name === data.best) ?? null;
   showHead(data);
+  control(document.getElementById("controls"), data);
   showTiles(data, best);
   const { charts } = await get(`${url}/charts`);
   showCharts(charts, JSON.stringify(data).length);
