@@ -3,11 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from litsweep.figures.best import best_so_far
-from litsweep.figures.curves import LOG, RUNS, SMOOTHINGS, has_curves, learning_curves, x_choices
+from litsweep.figures import curves, front, scatter
+from litsweep.figures.best import TIMES, best_so_far, runs_over_time
+from litsweep.figures.distribution import distribution
 from litsweep.figures.figure import Figure
+from litsweep.figures.group_charts import groups
+from litsweep.figures.groups import group_keys
 from litsweep.figures.parallel import parallel_coordinates
 from litsweep.figures.sweep_data import SweepData
+from litsweep.figures.timeline import has_times, timeline
 
 Choices = Sequence[str]
 
@@ -17,9 +21,9 @@ def always(sweep: SweepData) -> bool:
     return True
 
 
-def one_metric(sweep: SweepData) -> bool:
-    """Return True for a sweep with a single metric and a run that has a value of it."""
-    return len(sweep.config.metrics) == 1 and len(sweep.ranked) > 0
+def has_result(sweep: SweepData) -> bool:
+    """Return True for a sweep with a run that has a value of the first metric."""
+    return len(sweep.ranked) > 0
 
 
 @dataclass(frozen=True)
@@ -71,37 +75,79 @@ def fixed(*choices: str) -> Callable[[SweepData], Choices]:
 
 METRIC = Option("metric", "Metric", metric_names)
 
+NO_RESULT = "No run has a result yet."
+METRIC = Option("metric", "Metric", metric_names)
+LOG_AXES = Option("log", "Logarithmic axes", fixed(*curves.LOG))
+
 CHARTS: Mapping[str, Chart] = {
     chart.name: chart
     for chart in (
+        Chart("best", "Best so far", best_so_far, (METRIC,), has_result, NO_RESULT),
         Chart(
-            "best",
-            "Best so far",
-            best_so_far,
-            applies=one_metric,
-            missing="No run has a result yet.",
+            "over_time",
+            "Runs over time",
+            runs_over_time,
+            (METRIC, Option("at", "Time", fixed(*TIMES))),
+            has_result,
+            NO_RESULT,
+        ),
+        Chart(
+            "front",
+            "Pareto front",
+            front.pareto_front,
+            (
+                Option("x", "x", metric_names),
+                Option("y", "y", front.y_choices),
+                Option("colour", "Colour", front.colour_choices),
+            ),
+            front.has_front,
+            "This chart needs a sweep with several metrics, and a run that has logged all of them.",
         ),
         Chart(
             "curves",
             "Learning curves",
-            learning_curves,
-            options=(
+            curves.learning_curves,
+            (
                 METRIC,
-                Option("x", "Over", x_choices),
-                Option("smoothing", "Smoothing", fixed(*SMOOTHINGS)),
-                Option("log", "Logarithmic axes", fixed(*LOG)),
-                Option("runs", "Runs", fixed(*RUNS)),
+                Option("x", "Over", curves.x_choices),
+                Option("smoothing", "Smoothing", fixed(*curves.SMOOTHINGS)),
+                LOG_AXES,
+                Option("runs", "Runs", fixed(*curves.RUNS)),
+                Option("group", "Mean by", curves.group_choices),
             ),
-            applies=has_curves,
-            missing="No run has logged a learning curve.",
+            curves.has_curves,
+            "No run has logged a learning curve.",
         ),
         Chart(
             "parallel",
             "Parallel coordinates",
             parallel_coordinates,
-            options=(METRIC,),
-            applies=has_axes,
-            missing="This chart needs a parameter to search and two runs with a result.",
+            (METRIC,),
+            has_axes,
+            "This chart needs a parameter to search and two runs with a result.",
         ),
+        Chart(
+            "scatter",
+            "Scatter",
+            scatter.scatter,
+            (
+                Option("x", "x", scatter.x_choices),
+                Option("y", "y", scatter.y_choices),
+                Option("colour", "Colour", scatter.colour_choices),
+                Option("log", "Logarithmic axes", fixed(*scatter.LOG)),
+            ),
+            has_result,
+            NO_RESULT,
+        ),
+        Chart("distribution", "Distribution", distribution, (METRIC,), has_result, NO_RESULT),
+        Chart(
+            "groups",
+            "Groups",
+            groups,
+            (METRIC, Option("by", "Groups by", group_keys, is_list=True)),
+            has_result,
+            NO_RESULT,
+        ),
+        Chart("timeline", "Timeline", timeline, (), has_times, "No run has started yet."),
     )
 }

@@ -8,6 +8,8 @@ from litsweep.errors import count
 from litsweep.figures import curve_points
 from litsweep.figures.curve_points import TITLES, WALL
 from litsweep.figures.figure import Figure, brief, compact, drawn_note, escaped, figure, value_axis
+from litsweep.figures.group_charts import group_curves
+from litsweep.figures.groups import group_keys
 from litsweep.figures.sweep_data import Ranking, RunData, SweepData
 from litsweep.figures.theme import role
 
@@ -29,6 +31,11 @@ def x_choices(sweep: SweepData) -> Sequence[str]:
     return curve_points.axes_of(curve for run in sweep.runs for curve in run.curves)
 
 
+def group_choices(sweep: SweepData) -> Sequence[str]:
+    """Return `none` and what runs can be grouped by."""
+    return [NO_GROUPS, *group_keys(sweep)]
+
+
 def learning_curves(
     sweep: SweepData,
     metric: str | None = None,
@@ -36,8 +43,14 @@ def learning_curves(
     smoothing: str = "0",
     log: str = "none",
     runs: str = "20",
+    group: str = NO_GROUPS,
 ) -> Figure:
-    """Return curves of a metric over `x`: those of running runs first, then those of the best."""
+    """Return curves of a metric over `x`: those of running runs first, then those of the best.
+
+    With a `group`, return the mean curve of each group of runs instead.
+    """
+    if group != NO_GROUPS:
+        return group_curves(sweep, metric, x, float(smoothing), log, group)
     ranking, index = sweep.by(metric), sweep.index(metric)
     with_curve = _in_order(sweep, ranking, index)
     chosen = with_curve[: int(runs)]

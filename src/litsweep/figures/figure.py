@@ -154,9 +154,9 @@ def _inner(finite: Sequence[float]) -> Sequence[float]:
     return ordered[math.floor(len(ordered) * 0.02)], ordered[math.ceil(len(ordered) * 0.98) - 1]
 
 
-def drawn_note(drawn: int, total: int, which: str = "") -> str:
+def drawn_note(drawn: int, total: int, which: str = "", noun: str = "runs") -> str:
     """Return how many of the runs are drawn, or an empty text if all are."""
-    return f"{drawn:,} of {total:,} runs are drawn{which}" if drawn < total else ""
+    return f"{drawn:,} of {total:,} {noun} are drawn{which}" if drawn < total else ""
 
 
 def sampled(items: Sequence[Item], limit: int) -> Sequence[Item]:

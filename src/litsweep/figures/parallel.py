@@ -12,7 +12,7 @@ from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.distributions import Categorical
 from litsweep.sweep.space import Parameter
 
-MAX_LINES, FEWEST_LINES = 150, 60
+MAX_LINES, FEWEST_LINES = 150, 55
 MAX_NAMED_TICKS = 8
 LONGEST_TITLE = 22
 AXIS_WIDTH = 96

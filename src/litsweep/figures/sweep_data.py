@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Metric
@@ -159,16 +160,29 @@ class SweepData:
     @cached_property
     def varied(self) -> Sequence[str]:
         """The config keys, other than the sweep's parameters, whose values differ between runs, sorted."""
-        common: dict[str, object] = dict(self.runs[0].config) if self.runs else {}
+        parameters = self.config.space.by_name.keys()
+        first = self.runs[0].config if self.runs else {}
+        common = {key: first[key] for key in first.keys() - parameters}
+        known = {*first, *parameters}
         differ: set[str] = set()
         for run in self.runs:
-            config = run.config
-            differ.update(key for key in config if key not in common)
-            changed = [key for key, value in common.items() if config.get(key, self) != value]
-            differ.update(changed)
+            new = run.config.keys() - known
+            known |= new
+            changed = [key for key, value in common.items() if run.config.get(key, self) != value]
+            differ.update(new, changed)
             for key in changed:
                 del common[key]
-        return sorted(differ - self.config.space.by_name.keys())
+        return sorted(differ)
+
+    @cached_property
+    def summary_names(self) -> Sequence[str]:
+        """The names of the summary of any run, sorted."""
+        return sorted(set().union(*(run.summary for run in self.runs)))
+
+    @cached_property
+    def computed(self) -> dict[object, Any]:
+        """Results that several charts need, by function and arguments, so that each is computed once."""
+        return {}
 
     @cached_property
     def _rankings(self) -> dict[int, Ranking]:

@@ -1,0 +1,173 @@
+"""Several sweeps in one chart or one table, by a metric that they share."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from litsweep.errors import count
+from litsweep.figures.figure import Figure, compact, figure, rounded, thinned, value_axis
+from litsweep.figures.series import LEGEND, distinct, series_line
+from litsweep.figures.sweep_data import Ranking, SweepData
+from litsweep.sweep.pareto import best_so_far
+from litsweep.sweep.values import identity
+
+MAX_POINTS, ALL_POINTS = 200, 1_600  # of one line, and of all lines together
+
+Sweeps = Sequence[SweepData]
+
+
+@dataclass(frozen=True)
+class BestConfig:
+    """The best run of a sweep by a metric. `parameters` are those of the sweep's search space."""
+
+    sweep: str
+    title: str
+    run: str
+    run_title: str
+    value: float
+    runs: int
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A chart of several sweeps. `name` is its name in addresses; `build` takes the sweeps and a metric."""
+
+    name: str
+    title: str
+    build: Callable[[Sweeps, str | None], Figure]
+
+
+def shared_metrics(sweeps: Sweeps) -> Sequence[str]:
+    """Return the metrics of the sweeps; those that more sweeps have come first."""
+    names = [metric.name for sweep in sweeps for metric in sweep.config.metrics]
+    return sorted(dict.fromkeys(names), key=lambda name: -names.count(name))
+
+
+def best_over_runs(sweeps: Sweeps, metric: str | None = None) -> Figure:
+    """Return the best value so far of each sweep, over its number of runs."""
+
+    def line(sweep: SweepData, ranking: Ranking) -> tuple[Sequence[float], Sequence[float | None]]:
+        return range(1, len(sweep.runs) + 1), ranking.best_so_far
+
+    return _lines(sweeps, metric, line, x="runs", label="Best {} so far over the number of runs", shape="hv")
+
+
+def best_over_time(sweeps: Sweeps, metric: str | None = None) -> Figure:
+    """Return the best value of the ended runs of each sweep, over the hours since its first run started."""
+
+    def line(sweep: SweepData, ranking: Ranking) -> tuple[Sequence[float], Sequence[float | None]]:
+        ended = {i: run.ended for i, run in enumerate(sweep.runs) if run.ended is not None}
+        order = sorted(ended, key=ended.__getitem__)
+        starts = [run.started for run in sweep.runs if run.started is not None]
+        start = min(starts, default=min(ended.values(), default=0.0))
+        values = [ranking.values[i] for i in order]
+        hours = [(ended[i] - start) / 3600 for i in order]
+        return hours, best_so_far(values, [ranking.broken[i] for i in order], ranking.metric)
+
+    return _lines(sweeps, metric, line, x="hours", label="Best {} so far over hours", shape="hv")
+
+
+def distributions(sweeps: Sweeps, metric: str | None = None) -> Figure:
+    """Return the empirical distribution function of the best values of each sweep's runs."""
+
+    def line(sweep: SweepData, ranking: Ranking) -> tuple[Sequence[float], Sequence[float | None]]:
+        return distribution_function(sweep, ranking)
+
+    label = "Share of the runs with a best {} of at most a value"
+    return _lines(sweeps, metric, line, x="best {}", label=label, shape="hv", y="share of runs in %")
+
+
+def distribution_function(sweep: SweepData, ranking: Ranking) -> tuple[list[float], list[float | None]]:
+    """Return the sorted best values of runs that are not broken, and the percentage of runs up to each."""
+    pairs = zip(ranking.values, ranking.broken, sweep.runs, strict=True)
+    values = sorted(
+        value for value, is_broken, run in pairs if value is not None and not is_broken and sweep.matches(run)
+    )
+    return values, [100 * (place + 1) / len(values) for place in range(len(values))]
+
+
+def best_configs(sweeps: Sweeps, metric: str | None = None) -> Sequence[BestConfig]:
+    """Return the best run of each sweep that has a value of the metric."""
+    found = []
+    for sweep, ranking in _with_metric(sweeps, _metric(sweeps, metric)):
+        best = ranking.ranked[0]
+        run = sweep.runs[best]
+        value = ranking.values[best] or 0.0
+        own = {key: run.parameters[key] for key in sweep.config.space.by_name if key in run.parameters}
+        found.append(BestConfig(sweep.path, sweep.title, run.name, run.title, value, len(sweep.runs), own))
+    return found
+
+
+def differing(configs: Iterable[Mapping[str, object]]) -> Sequence[str]:
+    """Return the keys whose values differ between configs, then the keys with equal values, each sorted."""
+    rows = list(configs)
+    keys = sorted(set().union(*rows))
+    values = {key: {identity(row[key]) if key in row else None for row in rows} for key in keys}
+    return [key for key in keys if len(values[key]) > 1] + [key for key in keys if len(values[key]) == 1]
+
+
+COMPARISONS: Mapping[str, Comparison] = {
+    each.name: each
+    for each in (
+        Comparison("best", "Best so far", best_over_runs),
+        Comparison("best_over_time", "Best so far over time", best_over_time),
+        Comparison("distribution", "Distribution of the best values", distributions),
+    )
+}
+
+
+def _metric(sweeps: Sweeps, metric: str | None) -> str:
+    return metric or next(iter(shared_metrics(sweeps)), "")
+
+
+def _with_metric(sweeps: Sweeps, metric: str) -> list[tuple[SweepData, Ranking]]:
+    """Return the sweeps that have a value of the metric, with their rankings."""
+    having = [sweep for sweep in sweeps if metric in {each.name for each in sweep.config.metrics}]
+    return [(sweep, ranking) for sweep in having if (ranking := sweep.by(metric)).ranked]
+
+
+def _lines(
+    sweeps: Sweeps,
+    metric: str | None,
+    line: Callable[[SweepData, Ranking], tuple[Sequence[float], Sequence[float | None]]],
+    *,
+    x: str,
+    label: str,
+    shape: str,
+    y: str = "",
+) -> Figure:
+    """Return one line for each sweep that has a value of the metric."""
+    name = _metric(sweeps, metric)
+    found = _with_metric(sweeps, name)
+    titles = distinct(
+        [each.title for each, _ in found],
+        [each.path.rpartition("/")[2] or str(i + 1) for i, (each, _) in enumerate(found)],
+    )
+    limit = min(MAX_POINTS, ALL_POINTS // max(1, len(found)))
+    traces, values = [], []
+    for i, (sweep, ranking) in enumerate(found):
+        xs, ys = _steps(*line(sweep, ranking), limit)
+        values += ys if not y else xs
+        traces.append(series_line(i, titles[i], compact(xs), [rounded(v) for v in ys], line={"shape": shape}))
+    lacking = len(sweeps) - len(found)
+    text = label.format(name)
+    return figure(
+        traces,
+        x=x.format(name),
+        y=y or name,
+        label=f"{text}: {count(len(found), 'sweep')}",
+        note=f"{count(lacking, 'sweep')} without a value of {name}" if lacking else "",
+        margin={"l": 56, "r": 12, "t": 32, "b": 40},
+        **{"xaxis" if y else "yaxis": value_axis(values)},
+        **LEGEND,
+    )
+
+
+def _steps(xs: Sequence[float], ys: Sequence[float | None], limit: int) -> tuple[list[float], list[float]]:
+    """Return the ends and the places where `y` changes, thinned."""
+    known = [(x, y) for x, y in zip(xs, ys, strict=True) if y is not None and math.isfinite(x)]
+    last = len(known) - 1
+    kept = [pair for i, pair in enumerate(known) if i in (0, last) or known[i - 1][1] != pair[1]]
+    places = thinned([y for _, y in kept], limit)
+    return [kept[i][0] for i in places], [kept[i][1] for i in places]

@@ -1,0 +1,103 @@
+"""Groups of runs with equal values of some columns, such as all runs that differ in their seed only."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from litsweep.figures.columns import Column, columns, config_columns
+from litsweep.figures.figure import escaped, shown
+from litsweep.figures.interval import Interval, interval
+from litsweep.figures.sweep_data import Ranking, SweepData
+from litsweep.sweep.values import identity
+
+ALL_BUT_SEED = "all but seed"
+_PLAIN = frozenset({str, int, float, type(None)})
+SEEDS = frozenset({"seed", "seed_everything", "random_seed", "random_state"})
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs with equal values of the columns `names`.
+
+    `values` has None where the runs have no value. `runs` are indices, in order of
+    creation. `result` is the mean of the metric over the runs that have ended and are not broken, None if
+    there is none. `best` is the best run of them all.
+    """
+
+    names: Sequence[str]
+    values: Sequence[object]
+    runs: Sequence[int]
+    result: Interval | None
+    best: int | None
+    failed: int = 0
+    alive: int = 0
+
+    @property
+    def label(self) -> str:
+        """The columns and values, such as `optimizer=adam, lr=0.01`. It is escaped."""
+        pairs = zip(self.names, self.values, strict=True)
+        known = [f"{escaped(_last(name))}={shown(value)}" for name, value in pairs if value is not None]
+        return ", ".join(known) or "all runs"
+
+
+def group_keys(sweep: SweepData) -> Sequence[str]:
+    """Return what runs can be grouped by: `all but seed`, and the names of the config columns."""
+    return [ALL_BUT_SEED, *config_columns(sweep)]
+
+
+def group_rows(sweep: SweepData, keys: Sequence[str], metric: str | None = None) -> Sequence[Group]:
+    """Return the groups of runs with equal values of the columns `keys`, the best mean first.
+
+    `keys` are names of columns, or `all but seed` for the config columns that are not seeds. Raises KeyError
+    for an unknown column. A run without a value of a column is in the group of those without it.
+    """
+    arguments = ("groups", tuple(keys), sweep.index(metric))
+    if arguments not in sweep.computed:
+        sweep.computed[arguments] = _groups(sweep, keys, sweep.by(metric))
+    found: Sequence[Group] = sweep.computed[arguments]
+    return found
+
+
+def _groups(sweep: SweepData, keys: Sequence[str], ranking: Ranking) -> Sequence[Group]:
+    chosen = _columns(sweep, keys)
+    getters, names = [column.get for column in chosen], [column.name for column in chosen]
+    members: dict[Hashable, tuple[Sequence[object], list[int]]] = {}
+    for i, run in enumerate(sweep.runs):
+        row = [get(i, run) for get in getters]
+        # Plain values are their own keys, which is ten times as fast.
+        key = tuple([value if value.__class__ in _PLAIN else identity(value) for value in row])
+        members.setdefault(key, (row, []))[1].append(i)
+    groups = [_group(sweep, ranking, names, row, runs) for row, runs in members.values()]
+    return sorted(groups, key=lambda group: _place(group, ranking))
+
+
+def _columns(sweep: SweepData, keys: Sequence[str]) -> Sequence[Column]:
+    if ALL_BUT_SEED in keys:
+        return [column for column in config_columns(sweep).values() if _last(column.name) not in SEEDS]
+    found = columns(sweep)
+    return [found[key] for key in keys]
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _group(
+    sweep: SweepData, ranking: Ranking, names: Sequence[str], row: Sequence[object], runs: Sequence[int]
+) -> Group:
+    usable = [i for i in runs if not (ranking.broken[i] or sweep.runs[i].is_alive)]
+    valued = [i for i in runs if ranking.values[i] is not None]
+    return Group(
+        names=names,
+        values=row,
+        runs=runs,
+        result=interval([ranking.values[i] for i in usable]),
+        best=max(valued, key=lambda i: ranking.ranks[i] or 0.0, default=None),
+        failed=sum(ranking.broken[i] for i in runs),
+        alive=sum(sweep.runs[i].is_alive for i in runs),
+    )
+
+
+def _place(group: Group, ranking: Ranking) -> tuple[bool, float]:
+    if group.result is None:
+        return True, 0.0
+    return False, -ranking.metric.sign * group.result.mean

@@ -1,0 +1,30 @@
+"""Lines of several sweeps or groups: colours, dashes and a legend."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from litsweep.figures.figure import brief
+from litsweep.figures.theme import SERIES, role
+
+DASHES = ("solid", "dash", "dot", "dashdot")
+LEGEND = {"showlegend": True, "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}}
+
+
+def series_line(index: int, name: str, x: Sequence[Any], y: Sequence[Any], **more: Any) -> dict[str, Any]:
+    """Return the line of one of several sweeps or groups. No two of the first 32 look alike."""
+    look = {"color": series_colour(index), "width": 2, "dash": DASHES[index // len(SERIES) % len(DASHES)]}
+    line = {**look, **more.pop("line", {})}
+    return {"type": "scatter", "mode": "lines", "name": brief(name), "x": x, "y": y, "line": line, **more}
+
+
+def series_colour(index: int) -> str:
+    """Return the colour of one of several sweeps or groups."""
+    return role(SERIES[index % len(SERIES)])
+
+
+def distinct(titles: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return the titles, each with its name where several are equal."""
+    return [
+        title if titles.count(title) == 1 else f"{title} ({name})"
+        for title, name in zip(titles, names, strict=True)
+    ]
