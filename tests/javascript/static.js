@@ -3,4 +3,3 @@
 export * from "../../src/litsweep/server/dashboard/static/address.js";
 export * from "../../src/litsweep/server/dashboard/static/console.js";
 export * from "../../src/litsweep/server/dashboard/static/format.js";
-export * from "../../src/litsweep/server/dashboard/static/sorting.js";

@@ -69,8 +69,12 @@ def parse(text: str, names: Names) -> Filter:
 
 def _search(text: str) -> Filter:
     """Return the filter for runs that have each word, in any case."""
-    words = [{SEARCHED: {"$regex": f"(?i){re2.escape(word)}"}} for word in text.split()]
+    words = [_containing(word) for word in text.split()]
     return words[0] if len(words) == 1 else {"$and": words}
+
+
+def _containing(text: str) -> Filter:
+    return {SEARCHED: {"$regex": f"(?i){re2.escape(text)}"}}
 
 
 class _Source:
@@ -89,7 +93,7 @@ class _Source:
 
     def tree(self) -> ast.expr | None:
         """Return the parsed expression, or None for a text to search for."""
-        if not self._has_signs and not _WORDS.search(self._bare):
+        if not (self._has_signs or _WORDS.search(self._bare) or self._bare.strip(" _") == ""):
             return None
         try:
             with warnings.catch_warnings(action="ignore"):
@@ -110,7 +114,8 @@ class _Source:
         return FilterError(f'this is not an expression; {_EXAMPLE}, or config["a b"] for any name', position)
 
     def _position(self, offset: int) -> int:
-        return self._places[max(0, min(offset, len(self._places) - 1))] + 1
+        last = len(self._places) - 2  # without the bracket at the end
+        return self._places[max(0, min(offset, last))] + 1
 
     def _characters(self, offset: int) -> int:
         """Return the number of characters in the first bytes of the code."""
@@ -147,8 +152,8 @@ class _Translator:
                 operands = [left, *right]
                 parts_ = [self._comparison(operands[i], op, operands[i + 1]) for i, op in enumerate(ops)]
                 return parts_[0] if len(parts_) == 1 else {"$and": parts_}
-            case ast.Constant(value=str(text)) if text.strip():
-                return _search(text)
+            case ast.Constant(value=str(text)):
+                return _containing(text)
             case ast.Call(func=ast.Attribute(value=column, attr=method), args=[argument], keywords=[]):
                 return self._method(column, method, argument, node)
             case _:

@@ -117,6 +117,18 @@ def _table(connection: Connection, request: Request) -> RunTable | None:
     return None if sweep is None else _sweep_table(connection, sweep, request)
 
 
+def _page_table(connection: Connection, request: Request) -> RunTable | None:
+    """As `_table`. The first page of a large project comes at once, before all its runs are read."""
+    project, query = _project(connection, request), TableQuery.of(request.query_params)
+    if project and "sweep" not in request.path_params and query.is_plain:
+        cells: CellCache = request.app.state.cells
+        if found := cells.newest(connection, project.id, query.length):
+            own, known, total = found
+            cells.warm(backend_of(request).database, project.id)
+            return replace(run_table.of_project(own, known), unread=total - len(own))
+    return _table(connection, request)
+
+
 def _sweep_table(connection: Connection, sweep: SweepRecord, request: Request) -> RunTable:
     cells: CellCache = request.app.state.cells
     data = sweep_data(connection, sweep, request.app.state.curves)
@@ -200,8 +212,8 @@ _DATA: dict[str, View] = {
     "/projects": lambda connection, _: projects_view(connection),
     _PROJECT: _of(_project, lambda connection, project, _: project_view(connection, project)),
     _SWEEP: _of(_sweep, _sweep_data),
-    _PROJECT + "/table": _of(_table, _table_data),
-    _SWEEP + "/table": _of(_table, _table_data),
+    _PROJECT + "/table": _of(_page_table, _table_data),
+    _SWEEP + "/table": _of(_page_table, _table_data),
     _SWEEP + "/charts": _of(_sweep, _charts_data),
     _SWEEP + "/charts/{chart}": _of(_sweep, _figure_data),
     _SWEEP + "/charts/parallel/brush": _of(_sweep, _brush_data),
@@ -224,10 +236,10 @@ public: list[BaseRoute] = [*login.routes, *rendering.public]
 routes: list[BaseRoute] = [
     *rendering.routes,
     *(Route("/-/data" + path, _json(view)) for path, view in _DATA.items()),
-    *(Route(f"/-/data{path}/table.csv", _export(as_csv, "text/csv")) for path in (_PROJECT, _SWEEP)),
     *(
-        Route(f"/-/data{path}/table.json", _export(as_json, "application/json"))
+        Route(f"/-/data{path}/table.{media_type.rpartition('/')[2]}", _export(write, media_type))
         for path in (_PROJECT, _SWEEP)
+        for write, media_type in ((as_csv, "text/csv"), (as_json, "application/json"))
     ),
     Route("/-/file" + _RUN + "/{name:path}", _file),
     Route("/", _html("projects.html")),

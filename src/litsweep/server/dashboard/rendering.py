@@ -62,14 +62,18 @@ _templates = Environment(
 )
 
 
-def _plotly() -> Path:
-    """Return Plotly's script. Importing the package would take 10 MB."""
-    package = find_spec("plotly")
+def _file_of(name: str, path: str) -> Path:
+    """Return a file of an installed package. Importing plotly would take 10 MB."""
+    package = find_spec(name)
     assert package is not None and package.origin is not None  # litsweep depends on it
-    return Path(package.origin).parent / "package_data" / "plotly.min.js"
+    return Path(package.origin).parent / path
 
 
-PLOTLY = _plotly()
+_PACKAGED = {
+    "plotly.min.js": _file_of("plotly", "package_data/plotly.min.js"),
+    "datatables.js": _file_of("itables", "html/dt_bundle.js"),
+}
+"""Scripts of installed packages, by the name of their address."""
 
 
 def page(request: Request, template: str, status: int = 200, **context: object) -> Response:
@@ -87,11 +91,12 @@ async def static(request: Request) -> Response:
     return file.response(request)
 
 
-async def plotly_js(request: Request) -> Response:
-    """Serve Plotly from the installed package."""
-    return FileResponse(PLOTLY, media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
+async def packaged(request: Request) -> Response:
+    """Serve a script from an installed package."""
+    path = _PACKAGED[request.url.path.rpartition("/")[2]]
+    return FileResponse(path, media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
 
 
 public: list[BaseRoute] = [Route("/-/static/{name}", static)]
-# It needs a session, because a stranger who reads this large file slowly would keep it open.
-routes: list[BaseRoute] = [Route("/-/plotly.min.js", plotly_js)]
+# They need a session, because a stranger who reads a large file slowly would keep it open.
+routes: list[BaseRoute] = [Route(f"/-/{name}", packaged) for name in _PACKAGED]

@@ -9,11 +9,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from litsweep.server.dashboard import rows
+from litsweep.server.database import Database
 from litsweep.server.filter_names import LIST, NUMBER, STATE, TEXT, TIME
 from litsweep.server.history_keys import flat
 from litsweep.server.run_values import MISSING
@@ -24,6 +26,8 @@ from litsweep.sweep.summary import entries, is_aggregated
 
 MAX_CELLS = 4_000_000
 """The largest number of cells of all cached projects but the one in use: about 150 MB."""
+FEW_RUNS = 3_000
+"""The number of runs that are read in a fraction of a second."""
 MAX_KEYS = 2_000
 """The largest number of columns that the config of one run adds, and that its summary adds."""
 AGGREGATES = "aggregates"
@@ -84,10 +88,13 @@ class Known:
     varies: bool = False
     count: int = 0
 
-    def add(self, kind: str, value: Any) -> None:
-        """Note another value."""
-        self.kind = kind if kind == self.kind else "mixed"
-        self.varies = self.varies or value != self.first
+    def add(self, kind: str, value: Any, is_new: bool) -> None:
+        """Note another value. `is_new` says that its run had none."""
+        self.count += is_new
+        if value is not None and kind != self.kind:
+            self.kind = kind if self.first is None else "mixed"
+        if not self.varies and value != self.first:
+            self.varies = True
 
     def joined(self, other: "Known") -> "Known":
         """Return what the runs of two sweeps have in the column."""
@@ -109,9 +116,13 @@ class ProjectCells:
     size: int = 0
     _shapes: dict[tuple[str, ...], Mapping[str, int]] = field(default_factory=dict)
 
-    def update(self, connection: Connection, project_id: int) -> None:
-        """Read the runs that were added or changed, and forget those that were deleted."""
-        found = {row[0]: tuple(row[1:]) for row in connection.execute(_marks(project_id))}
+    def update(self, connection: Connection, project_id: int, newest: int | None = None) -> None:
+        """Read the runs that were added or changed, and forget those that were deleted.
+
+        `newest` limits the runs to a number of the newest ones.
+        """
+        marks = _marks(project_id).order_by(_c.id.desc()).limit(newest)
+        found = {row[0]: tuple(row[1:]) for row in connection.execute(marks)}
         changed = [id for id, mark in found.items() if self.marks.get(id) != mark]
         gone = self.cells.keys() - found.keys()
         if not changed and not gone:
@@ -124,26 +135,38 @@ class ProjectCells:
         self.marks = found
 
     def _add(self, run: RunRecord, before: Cells | None) -> Cells:
-        pairs = dict(_cells(run))
-        key = tuple(pairs)
-        places = self._shapes.setdefault(key, {name: place for place, name in enumerate(key)})
+        pairs = _cells(run)
+        places = self._shapes.get(key := tuple(pairs))
+        if places is None:
+            places = self._shapes[key] = {sys.intern(name): place for place, name in enumerate(key)}
         known = self.known.setdefault(run.sweep_id, {})
+        old = before.places if before else {}
         for name, value in pairs.items():
-            kind = FIELDS.get(name) or _kind(name, value)
             own = known.get(name)
             if own is None:
-                own = known[name] = Known(kind, value)
-            elif value is not None:
-                own.add(kind, value)
-            own.count += before is None or name not in before.places
-        self.size += len(key) - (len(before.values) if before else 0)
+                known[name] = Known(_kind(name, value), value, count=1)
+            else:
+                own.add(_kind(name, value), value, name not in old)
+        self.size += len(pairs) - len(old)
         return Cells(run.sweep_id, places, list(pairs.values()), _text(pairs))
 
 
-def _marks(project_id: int) -> Any:
+def _marks(project_id: int) -> Select[Any]:
+    return select(_c.id, *_MARK).where(*_in_project(project_id))
+
+
+def _in_project(project_id: int) -> Sequence[ColumnElement[bool]]:
     schedulers = select(sweeps.c.name + SCHEDULER_SUFFIX).where(sweeps.c.project_id == project_id)
-    wanted = (_c.project_id == project_id, _c.name.not_in(schedulers))
-    return select(_c.id, *_MARK).where(*wanted).order_by(_c.id)
+    return _c.project_id == project_id, _c.name.not_in(schedulers)
+
+
+def _joined(found: ProjectCells) -> Catalogue:
+    """Return the columns of all sweeps."""
+    joined: dict[str, Known] = {}
+    for own in found.known.values():
+        for name, known in own.items():
+            joined[name] = joined[name].joined(known) if name in joined else known
+    return joined
 
 
 class CellCache:
@@ -152,16 +175,29 @@ class CellCache:
     def __init__(self) -> None:
         self._projects: OrderedDict[int, ProjectCells] = OrderedDict()
         self._lock = threading.Lock()
+        self._warming = set[int]()
 
     def of_project(self, connection: Connection, project_id: int) -> tuple[Sequence[Cells], Catalogue]:
         """Return the cells of all runs of a project, oldest first, and the columns."""
         with self._lock:
             found = self._updated(connection, project_id)
-            joined: dict[str, Known] = {}
-            for own in found.known.values():
-                for name, known in own.items():
-                    joined[name] = joined[name].joined(known) if name in joined else known
-            return list(found.cells.values()), joined
+            return list(found.cells.values()), _joined(found)
+
+    def newest(
+        self, connection: Connection, project_id: int, length: int
+    ) -> tuple[Sequence[Cells], Catalogue, int] | None:
+        """Return the newest runs, their columns and the number of all runs, if reading all takes seconds.
+
+        Return None if the cache has the project, or if the project is small.
+        """
+        if project_id in self._projects:
+            return None
+        total = connection.scalar(select(func.count()).where(*_in_project(project_id))) or 0
+        if total <= FEW_RUNS:
+            return None
+        found = ProjectCells()
+        found.update(connection, project_id, length)
+        return list(found.cells.values()), _joined(found), total
 
     def of_sweep(
         self, connection: Connection, project_id: int, sweep_id: int
@@ -172,25 +208,38 @@ class CellCache:
             own = [cells for cells in found.cells.values() if cells.sweep_id == sweep_id]
             return own, dict(found.known.get(sweep_id, {}))
 
+    def warm(self, database: Database, project_id: int) -> None:
+        """Start to read a project, so that later requests need not wait for it."""
+
+        def read() -> None:
+            with database.read() as connection:
+                self.of_project(connection, project_id)
+
+        if project_id not in self._warming:
+            self._warming.add(project_id)
+            threading.Thread(target=read, name="table", daemon=True).start()
+
     def _updated(self, connection: Connection, project_id: int) -> ProjectCells:
-        found = self._projects.setdefault(project_id, ProjectCells())
-        self._projects.move_to_end(project_id)
+        found = self._projects.get(project_id) or ProjectCells()
         found.update(connection, project_id)
+        self._projects[project_id] = found
+        self._projects.move_to_end(project_id)
+        self._warming.discard(project_id)
         while len(self._projects) > 1 and sum(each.size for each in self._projects.values()) > MAX_CELLS:
             self._projects.popitem(last=False)
         return found
 
 
-def _cells(run: RunRecord) -> Iterator[tuple[str, Any]]:
-    """Return the cells of a run by column."""
-    for name, value in _fields(run).items():
-        if value is not None:
-            yield name, sys.intern(value) if isinstance(value, str) else value
+def _cells(run: RunRecord) -> dict[str, Any]:
+    """Return the cells of a run by column. Runs share equal texts."""
     parameters = json.loads(run.parameters) if run.parameters else {}
     config = parameters | dict(flat(run.config_values))
-    own = [(f"config.{name}", value) for name, value in config.items() if rows.is_metric(name)]
-    yield from map(_stored, own[:MAX_KEYS])
-    yield from map(_stored, list(_summary(run.summary_values))[:MAX_KEYS])
+    cells = {name: value for name, value in _fields(run).items() if value is not None}
+    cells.update(
+        islice(((f"config.{name}", value) for name, value in config.items() if name[:1] != "_"), MAX_KEYS)
+    )
+    cells.update(islice(_summary(run.summary_values), MAX_KEYS))
+    return {name: sys.intern(value) if type(value) is str else value for name, value in cells.items()}
 
 
 def _fields(run: RunRecord) -> dict[str, Any]:
@@ -230,18 +279,16 @@ def _summary(summary: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield f"summary.{name}", value
 
 
-def _stored(cell: tuple[str, Any]) -> tuple[str, Any]:
-    key, value = cell
-    return sys.intern(key), sys.intern(value) if isinstance(value, str) and len(value) < 100 else value
-
-
 def _kind(name: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return TEXT
-    if isinstance(value, int | float) or (isinstance(value, str) and value in NAMES):
+    if name in FIELDS:
+        return FIELDS[name]
+    if type(value) is float:
         return NUMBER
-    if isinstance(value, Mapping) and name.startswith("summary."):
-        return AGGREGATES
+    if isinstance(value, Mapping):
+        return AGGREGATES if name.startswith("summary.") else TEXT
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if is_number or (isinstance(value, str) and value in NAMES):
+        return NUMBER
     return LIST if isinstance(value, list) else TEXT
 
 
@@ -256,4 +303,4 @@ def _text(cells: Mapping[str, Any]) -> str:
 
 
 def _words(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    return json.dumps(value, default=str) if isinstance(value, list | dict | bool) else str(value)

@@ -55,6 +55,7 @@ class RunTable:
     order: str
     best: frozenset[str] = frozenset()
     goals: Mapping[str, str] = field(default_factory=dict)
+    unread: int = 0
 
     def read(self, key: str) -> Callable[[Cells], Any]:
         """Return the function that reads a run's cell of a column, or MISSING."""

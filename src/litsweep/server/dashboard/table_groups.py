@@ -1,4 +1,4 @@
-"""Groups of runs with equal cells: the number of runs, and the mean, its interval and the best of each number."""
+"""Groups of runs with equal cells: their number, and the mean, its interval and the best of numbers."""
 
 import json
 import math
@@ -55,7 +55,7 @@ class Groups:
 def groups(
     table: RunTable, runs: Sequence[Cells], wanted: Sequence[str], columns: Sequence[Column]
 ) -> Groups:
-    """Return the groups of runs by keys. `-KEY` groups by all config keys that differ, but not by this one."""
+    """Return the groups of runs by keys. `-KEY` means all config keys that differ but this one."""
     keys = _keys(table, runs, wanted)
     numbers = [c.key for c in columns if c.kind == NUMBER and c.key not in keys]
     reads = [table.read(key) for key in keys]

@@ -48,6 +48,11 @@ class TableQuery:
             length=whole_number(parameters.get("length", str(PAGE)), "length", LONGEST_PAGE),
         )
 
+    @property
+    def is_plain(self) -> bool:
+        """True for the first page of a table without a filter, an order or groups."""
+        return not (self.filter.strip() or self.sort or self.group or self.start)
+
 
 def _keys(parameters: Mapping[str, str], name: str) -> Sequence[str]:
     """Return the keys in a list. A key's own commas and percent signs are escaped, as `%2C` and `%25`."""
@@ -86,8 +91,8 @@ def checked(table: RunTable, key: str, name: str) -> Column:
 
 
 def ordered(table: RunTable, runs: Sequence[Cells], sort: Sequence[str]) -> Sequence[Cells]:
-    """Return the runs in an order. For equal cells the next key decides, and at last the newest run."""
-    found = list(reversed(runs))
+    """Return the runs in an order. For equal cells the next key decides, and at last the older run."""
+    found = list(runs)
     for order in reversed(sort or [table.order]):
         column = checked(table, order.lstrip("+-"), "sort")
         read = table.read(column.key)
@@ -97,7 +102,13 @@ def ordered(table: RunTable, runs: Sequence[Cells], sort: Sequence[str]) -> Sequ
 
 def sorted_by(items: Sequence[Any], cells: Sequence[Any], descending: bool) -> list[Any]:
     """Return items in the order of their cells: numbers, then texts, and those without a cell last."""
-    keys = [_sort_key(cell, descending) for cell in cells]
+    known: dict[str, Any] = {}  # many runs have the same text
+    keys = [
+        known.get(cell) or known.setdefault(cell, _sort_key(cell, descending))
+        if isinstance(cell, str)
+        else _sort_key(cell, descending)
+        for cell in cells
+    ]
     numbers = [i for i, key in enumerate(keys) if isinstance(key, float)]
     texts = [i for i, key in enumerate(keys) if isinstance(key, list)]
     for places in (numbers, texts):

@@ -18,8 +18,8 @@ def table_view(table: RunTable, query: TableQuery) -> dict[str, Any]:
     """Return the columns, and the rows of one page."""
     found, columns = matching(table, query.filter), shown(table, query.columns)
     head = {
-        "total": len(table.runs),
-        "matching": len(found),
+        "total": len(table.runs) + table.unread,
+        "matching": len(found) + table.unread,
         "sort": list(query.sort or ([] if query.group else [table.order])),
         "columns": [_column(column) for column in table.listed],
     }
@@ -28,7 +28,7 @@ def table_view(table: RunTable, query: TableQuery) -> dict[str, Any]:
     page = ordered(table, found, query.sort)[query.start : query.start + query.length]
     reads = [table.read(column.key) for column in columns]
     rows = [{**_head(table, run), "cells": [_shown(read(run)) for read in reads]} for run in page]
-    return head | {"shown": [column.key for column in columns], "count": len(found), "rows": rows}
+    return head | {"shown": [column.key for column in columns], "count": head["matching"], "rows": rows}
 
 
 def _groups(
@@ -40,9 +40,7 @@ def _groups(
         "group": list(groups.keys),
         "shown": list(groups.columns),
         "count": len(groups.rows),
-        "rows": [
-            {"filter": groups.filter(row), "cells": [_shown(cell) for cell in row.cells]} for row in rows
-        ],
+        "rows": [{"filter": groups.filter(row), "cells": list(map(_shown, row.cells))} for row in rows],
     }
 
 

@@ -2,7 +2,7 @@
 
 import { badge, el, fill } from "./dom.js";
 import { value } from "./format.js";
-import { table } from "./table.js";
+import { smallTable } from "./table.js";
 
 let points = null;
 
@@ -21,10 +21,7 @@ function makeTable({ parameters }, href) {
       key: (point) => point.title,
     },
   ];
-  return table("Points of the grid", columns, {
-    sortBy: { key: (point) => point.index },
-    empty: "The grid has no points.",
-  });
+  return smallTable("Points of the grid", columns, "The grid has no points.");
 }
 
 /** Show the numbers of a grid's points, and the points if the server lists them. */
@@ -37,11 +34,5 @@ export function showGrid(data, href) {
     fill("grid", points.element);
   }
   const titles = new Map(data.runs.map((run) => [run.name, run.title]));
-  points.show(
-    data.grid.points.map((point, index) => ({
-      ...point,
-      index,
-      title: titles.get(point.run) ?? null,
-    })),
-  );
+  points.show(data.grid.points.map((point) => ({ ...point, title: titles.get(point.run) ?? null })));
 }

@@ -1,11 +1,11 @@
 // The page of a project.
 
 import { projectOf } from "./address.js";
-import { badge, el, empty, fill, linkTo, list, soft } from "./dom.js";
-import { ago, duration, elapsed, goals, number, time } from "./format.js";
+import { badge, el, empty, fill, list, soft } from "./dom.js";
+import { ago, goals, number, time } from "./format.js";
 import { poll } from "./poll.js";
 import { progress } from "./progress.js";
-import { table } from "./table.js";
+import { runTable } from "./table.js";
 
 const project = projectOf(location.pathname);
 
@@ -34,37 +34,6 @@ const sweepTile = (sweep) =>
     ),
   );
 
-const link = (run) => el("a", { href: project.run(run.name), title: run.title }, run.title);
-
-let runs = null;
-let shownMetrics = "";
-
-function runTable(metrics) {
-  const columns = [
-    { title: "Run", cell: link, key: (run) => run.title },
-    { title: "State", cell: (run) => badge(run.state), key: (run) => run.state },
-    {
-      title: "Sweep",
-      cell: (run) => run.sweep && linkTo(project.sweep(run.sweep), run.sweep),
-      key: (run) => run.sweep,
-    },
-    ...metrics.map((metric, i) => ({
-      title: metric,
-      numeric: true,
-      cell: (run) => number(run.values[i]),
-      key: (run) => run.values[i],
-    })),
-    { title: "Duration", numeric: true, cell: (run) => duration(elapsed(run)), key: elapsed },
-    {
-      title: "Created",
-      numeric: true,
-      cell: (run) => el("time", { title: time(run.created) }, ago(run.created)),
-      key: (run) => run.created,
-    },
-  ];
-  return table("Runs", columns, { sortBy: columns.at(-1), descending: true, empty: "No runs yet." });
-}
-
 const hint = () => [
   "No sweeps yet. Create one: ",
   el("code", {}, `wandb sweep --project ${project.name} sweep.yaml`),
@@ -72,10 +41,10 @@ const hint = () => [
 
 poll(`/-/data${location.pathname}`, (data) => {
   fill("sweeps", data.sweeps.length ? list("tiles", data.sweeps.map(sweepTile)) : empty(...hint()));
-  if (!runs || shownMetrics !== data.metrics.join("\n")) {
-    shownMetrics = data.metrics.join("\n");
-    runs = runTable(data.metrics);
-    fill("runs", runs.element);
-  }
-  runs.show(data.runs);
+});
+
+runTable(document.getElementById("runs"), {
+  source: `/-/data${location.pathname}`,
+  caption: "Runs",
+  empty: "No runs yet.",
 });

@@ -5,13 +5,13 @@ import { addBrushes } from "./brush.js";
 import { chartCards, missingCharts } from "./cards.js";
 import { control } from "./control.js";
 import { badge, button, definitions, el, fill, linkTo, soft } from "./dom.js";
-import { ago, duration, elapsed, extreme, goals, number, plural, time, value } from "./format.js";
+import { ago, extreme, goals, number, plural, time, value } from "./format.js";
 import { frontTile } from "./front.js";
 import { showGrid } from "./grid.js";
 import { get, poll } from "./poll.js";
 import { progress } from "./progress.js";
 import { listIn, state } from "./state.js";
-import { table } from "./table.js";
+import { runTable } from "./table.js";
 
 const project = projectOf(location.pathname);
 const href = (run) => project.run(run.name);
@@ -77,54 +77,6 @@ function showTiles(data, best) {
   );
 }
 
-let runTable = null;
-
-function stateCell(run) {
-  const failure = run.failure ? el("span", { class: "soft" }, ` ${run.failure}`) : null;
-  return el("span", { title: run.stop_reason || run.failure }, badge(run.state), failure);
-}
-
-const numeric = (title, key, show = number) => ({
-  title,
-  numeric: true,
-  cell: (run) => show(key(run)),
-  key,
-});
-
-function makeTable({ metric, metrics, parameters }) {
-  const bests = metrics.map(({ name }, i) => numeric(`best ${name}`, (run) => run.bests[i]));
-  const front = {
-    title: "Front",
-    cell: (run) => (run.is_front ? el("span", { class: "badge front" }, "front") : null),
-    key: (run) => (run.is_front ? "front" : null),
-  };
-  const columns = [
-    { title: "Run", cell: link, key: (run) => run.title },
-    ...parameters.map((parameter, i) => ({
-      title: parameter.name,
-      numeric: parameter.ticks.some(([, tick]) => typeof tick === "number"),
-      cell: (run) => value(run.values[i]),
-      key: (run) => run.values[i],
-    })),
-    ...bests,
-    ...(metrics.length > 1 ? [front] : []),
-    ...(metric ? [numeric(`last ${metric.name}`, (run) => run.last)] : []),
-    { title: "State", cell: stateCell, key: (run) => run.state },
-    numeric("Duration", elapsed, duration),
-    {
-      title: "Reason",
-      cell: (run) => el("span", { class: "soft clip", title: run.reason }, run.reason),
-      key: (run) => run.reason,
-    },
-  ];
-  return table("Runs of the sweep", columns, {
-    sortBy: bests[0] ?? columns[0],
-    descending: metric?.goal === "maximize",
-    empty: "No runs yet. Start an agent with wandb agent or litsweep launch.",
-    rowClass: (run) => (run.is_best ? "best" : null),
-  });
-}
-
 const url = `/-/data${location.pathname}`;
 
 // The order of the charts on the page. All others follow the table of runs.
@@ -165,6 +117,12 @@ function showSelection() {
 state.onChange(showSelection);
 showSelection();
 
+runTable(document.getElementById("runs"), {
+  source: url,
+  caption: "Runs of the sweep",
+  empty: "No runs yet. Start an agent with wandb agent or litsweep launch.",
+});
+
 poll(url, async (data) => {
   const best = data.runs.find((run) => run.name === data.best) ?? null;
   showHead(data);
@@ -172,10 +130,5 @@ poll(url, async (data) => {
   showTiles(data, best);
   const { charts } = await get(`${url}/charts`);
   showCharts(charts, JSON.stringify(data).length);
-  if (!runTable) {
-    runTable = makeTable(data);
-    fill("runs", runTable.element);
-  }
-  runTable.show(data.runs);
   if (data.grid) showGrid(data, href);
 });

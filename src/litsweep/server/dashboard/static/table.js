@@ -1,94 +1,388 @@
-// Tables of runs with sorting, a filter and pages.
+// Tables by DataTables. The server sorts, filters, groups and pages the runs; `state` keeps what is chosen.
 
-import { button, el } from "./dom.js";
-import { comparing, matching } from "./sorting.js";
+import DataTable from "/-/datatables.js";
+import { projectOf } from "./address.js";
+import { badge, button, el } from "./dom.js";
+import { ago, duration, number, plural, time, value } from "./format.js";
+import { listIn, state } from "./state.js";
+import { menu } from "./table_menu.js";
 
 const PAGE_SIZE = 50;
+const MAX_CHOSEN = 50;
+const REFRESH_MS = 3000;
+const TYPING_MS = 350;
+const LOOK = { layout: { topStart: null, topEnd: null }, searching: false, autoWidth: false };
+const HELP =
+  'Words are searched for. Or compare: lr > 0.01 and optimizer == "sgd", state != "failed", ' +
+  'best.val_acc >= 0.9, config.model.lr in [0.1, 0.2], "a" in tags, config["a b"] is not None';
 
-/**
- * Return a table that keeps its order, filter and page when `show` replaces its rows.
- * A column is {title, cell(row), key(row)?, numeric?}: `cell` returns the content, `key` the value to sort by.
- */
-export function table(caption, columns, { sortBy, descending = false, empty, rowClass = () => null }) {
-  let rows = [];
-  let filter = "";
-  let page = 0;
-  let sort = { column: sortBy, descending };
+/** Return a key as an item of a list: a comma separates the items. */
+const escaped = (key) => key.replace(/[%,]/g, encodeURIComponent);
+const keysIn = (name) => listIn(name).map(decodeURIComponent);
+const listOf = (keys) => keys.map(escaped).join(",");
 
-  const body = el("tbody");
-  const head = el("tr");
-  const count = el("p", { class: "count", role: "status" });
-  const search = el("input", {
-    type: "search",
-    placeholder: "Filter",
-    "aria-label": `Filter ${caption.toLowerCase()}`,
-    oninput: (event) => {
-      filter = event.target.value.toLowerCase();
-      turnTo(0);
-    },
+async function fetchTable(url) {
+  const response = await fetch(url, { headers: { Accept: "application/json" } });
+  if (response.status === 401) location.reload();
+  const data = await response.json();
+  if (!response.ok) throw new Error(data.errors?.[0]?.message ?? `HTTP ${response.status}`);
+  return { ...data, tag: response.headers.get("ETag") };
+}
+
+/** Return the mean of a group with the half width of its interval, and the best value. */
+function groupCell({ mean, half, n, best }) {
+  const interval = half === null ? "" : ` ± ${number(half)}`;
+  const more =
+    best === null || best === undefined ? null : el("span", { class: "soft" }, ` best ${number(best)}`);
+  const title = `mean of ${plural(n, "run")}${half === null ? "" : ", with its 95 % interval"}`;
+  return el("span", { title }, number(mean), interval, more);
+}
+
+const clipped = (text) => el("span", { class: "clip", title: text }, text);
+
+/** Return the content of a cell. */
+function content(column, cell) {
+  if (cell === null) return "";
+  if (cell.mean !== undefined) return groupCell(cell);
+  if (column.key === "duration") return duration(cell);
+  if (column.key === "front") return el("span", { class: "badge front" }, cell);
+  if (column.kind === "time") return el("time", { title: time(cell) }, ago(cell));
+  if (column.kind === "state") return badge(cell);
+  if (column.key === "tags") return cell.map((tag) => el("span", { class: "badge" }, tag));
+  return typeof cell === "number" ? number(cell) : clipped(value(cell));
+}
+
+/** Return a table of a few rows that are all here. A column is {title, cell(row), key(row), numeric?}. */
+export function smallTable(caption, columns, empty) {
+  const element = el("table", {}, el("caption", { class: "hidden" }, caption), headOf(columns));
+  const render = (column) => (_, type, row) =>
+    type === "display" ? el("span", {}, column.cell(row)) : (column.key(row) ?? null);
+  const frame = el("div", { class: "table card" }, element);
+  const table = new DataTable(element, {
+    ...LOOK,
+    columns: columns.map((column) => ({
+      data: null,
+      className: column.numeric ? "number" : "",
+      render: render(column),
+    })),
+    order: [],
+    pageLength: PAGE_SIZE,
+    layout: { ...LOOK.layout, bottomStart: null, bottomEnd: { paging: { boundaryNumbers: false } } },
+    language: { emptyTable: empty },
   });
-  const previous = button("Previous", () => turnTo(page - 1));
-  const next = button("Next", () => turnTo(page + 1));
-  const pager = el("div", { class: "pager" }, previous, next);
-  const element = el(
-    "div",
-    { class: "table card" },
-    el("div", { class: "table-tools" }, search, count, pager),
+  return { element: frame, show: (rows) => table.clear().rows.add(rows).draw(false) };
+}
+
+const headOf = (columns) =>
+  el(
+    "thead",
+    {},
     el(
-      "div",
-      { class: "table-frame", tabindex: "0", role: "region", "aria-label": caption },
-      el("table", {}, el("caption", { class: "hidden" }, caption), el("thead", {}, head), body),
+      "tr",
+      {},
+      columns.map((column) => el("th", { scope: "col", title: column.hint }, column.title)),
     ),
   );
 
-  function turnTo(number) {
-    page = number;
-    draw();
-  }
+/**
+ * Show a table of runs in `element`. `source` is the address of the data of their sweep or project, `caption`
+ * the name of the table, and `empty` what it says without runs.
+ */
+export function runTable(element, { source, caption, empty }) {
+  const project = projectOf(location.pathname);
+  let table = null;
+  let data = null; // the answer that is shown
+  let prepared = null; // an answer that the table shows next
+  let columns = [];
 
-  function headCell(column) {
-    const isSorted = sort.column === column;
-    const click = () => {
-      sort = { column, descending: isSorted ? !sort.descending : Boolean(column.numeric) };
-      turnTo(0);
-      head.querySelectorAll("button")[columns.indexOf(column)].focus();
+  const chosen = () => new Set(listIn("runs"));
+  const problem = el("p", { class: "problem", role: "alert", id: "filter-problem" });
+  const count = el("p", { class: "count", role: "status" });
+  const input = el("input", {
+    type: "search",
+    class: "filter",
+    placeholder: 'Filter, such as lr > 0.01 and optimizer == "sgd"',
+    "aria-label": `Filter ${caption.toLowerCase()}`,
+    "aria-describedby": "filter-problem",
+    title: HELP,
+    spellcheck: "false",
+    autocomplete: "off",
+    value: state.get("filter") ?? "",
+  });
+  const exports = ["CSV", "JSON"].map((kind) => el("a", { class: "button", download: "" }, kind));
+  const clear = button("Clear", () => state.set({ runs: null }, { push: true }));
+  const columnMenu = menu("Columns", (changes) => state.set(changes, { push: true }));
+  const groupMenu = menu("Group by", (changes) => state.set({ ...changes, sort: null }, { push: true }));
+  const frame = el("div", { class: "table-frame", tabindex: "0", role: "region", "aria-label": caption });
+  const tools = el(
+    "div",
+    { class: "table-tools" },
+    input,
+    columnMenu.element,
+    groupMenu.element,
+    exports,
+    count,
+    clear,
+  );
+  const help = el("details", { class: "filter-help" }, el("summary", {}, "How to filter"), el("p", {}, HELP));
+  element.replaceChildren(el("div", { class: "table card" }, tools, problem, help, frame));
+  element.removeAttribute("aria-busy");
+
+  const asked = (filter = state.get("filter")) => {
+    const query = new URLSearchParams();
+    const wanted = {
+      filter,
+      sort: state.get("sort"),
+      columns: state.get("columns"),
+      group: state.get("group"),
     };
-    const direction = isSorted ? (sort.descending ? "descending" : "ascending") : "none";
-    return el(
-      "th",
-      { scope: "col", class: column.numeric ? "number" : null, "aria-sort": direction },
-      button(column.title, click),
-    );
-  }
-
-  const cells = (row) =>
-    columns.map((column) => el("td", { class: column.numeric ? "number" : null }, column.cell(row)));
-
-  function draw() {
-    const found = matching(rows, columns, filter).sort(comparing(sort.column, sort.descending));
-    const last = Math.max(0, Math.ceil(found.length / PAGE_SIZE) - 1);
-    page = Math.min(page, last);
-    const start = page * PAGE_SIZE;
-    const shown = found.slice(start, start + PAGE_SIZE);
-    head.replaceChildren(...columns.map(headCell));
-    body.replaceChildren(...shown.map((row) => el("tr", { class: rowClass(row) }, cells(row))));
-    if (!shown.length) {
-      const message = filter ? "No run matches the filter." : empty;
-      body.append(el("tr", {}, el("td", { colspan: columns.length, class: "empty" }, message)));
-    }
-    const isPaged = found.length > PAGE_SIZE;
-    count.textContent = isPaged ? `${start + 1}–${start + shown.length} of ${found.length}` : "";
-    pager.hidden = !isPaged;
-    search.hidden = rows.length < 8 && !filter;
-    previous.disabled = page === 0;
-    next.disabled = page === last;
-  }
-
-  return {
-    element,
-    show(newRows) {
-      rows = newRows;
-      draw();
-    },
+    for (const [name, text] of Object.entries(wanted)) if (text) query.set(name, text);
+    return query;
   };
+  const look = () => asked().toString();
+  let shownLook = "";
+
+  function address(query, start) {
+    query.set("start", start);
+    query.set("length", PAGE_SIZE);
+    return `${source}/table?${query}`;
+  }
+
+  function choose(name, isChosen) {
+    const names = chosen();
+    if (isChosen) names.add(name);
+    else names.delete(name);
+    if (names.size > MAX_CHOSEN) say(`At most ${MAX_CHOSEN} runs can be chosen.`);
+    else state.set({ runs: [...names].join(",") }, { push: true });
+    mark();
+  }
+
+  const say = (text) => {
+    problem.textContent = text;
+    input.toggleAttribute("aria-invalid", text !== "");
+  };
+
+  const box = (row) =>
+    el("input", {
+      type: "checkbox",
+      "data-run": row.name,
+      "aria-label": `Choose run ${row.name}`,
+      onchange: (event) => choose(row.name, event.target.checked),
+    });
+  const narrow = (row) =>
+    button("Runs", () => {
+      const filter = [state.get("filter"), row.filter].filter(Boolean).map((part) => `(${part})`);
+      state.set(
+        { filter: filter.length > 1 ? filter.join(" and ") : row.filter, group: null, sort: null },
+        { push: true },
+      );
+    });
+
+  function cellOf(column, row, i) {
+    const cell = row.cells[i];
+    if (column.key !== "name" || !row.name) {
+      const why =
+        column.key === "state" && row.why
+          ? el("span", { class: "soft clip", title: row.why }, ` ${row.why}`)
+          : null;
+      return el("span", {}, content(column, cell), why);
+    }
+    return el("a", { href: project.run(row.name), title: cell }, cell);
+  }
+
+  /** Make the table for the columns of an answer. */
+  function build() {
+    table?.destroy();
+    const known = new Map(data.columns.map((column) => [column.key, column]));
+    columns = data.shown.map(
+      (key) => known.get(key) ?? { key, title: key === "n" ? "Runs" : key, kind: "number" },
+    );
+    const heads = [
+      { title: el("span", { class: "hidden" }, data.group ? "Show" : "Choose") },
+      ...columns.map((c) => ({ ...c, hint: c.key })),
+    ];
+    const node = el("table", {}, el("caption", { class: "hidden" }, caption), headOf(heads));
+    frame.replaceChildren(node);
+    const place = new Map(columns.map((column, i) => [column.key, i + 1]));
+    const order = data.sort.map((key) => [
+      place.get(key.replace(/^[+-]/, "")),
+      key.startsWith("-") ? "desc" : "asc",
+    ]);
+    table = new DataTable(node, {
+      ...LOOK,
+      serverSide: true,
+      ajax: answer,
+      columns: [
+        {
+          data: null,
+          orderable: false,
+          className: "choice",
+          render: (_, __, row) => (row.name ? box(row) : narrow(row)),
+        },
+        ...columns.map((column, i) => ({
+          data: null,
+          name: column.key,
+          className: ["number", "time"].includes(column.kind) ? "number" : "",
+          orderSequence: column.kind === "number" ? ["desc", "asc"] : ["asc", "desc"],
+          render: (_, __, row) => cellOf(column, row, i),
+        })),
+      ],
+      order: order.filter(([at]) => at !== undefined),
+      colReorder: { columns: ":not(:first-child)" },
+      pageLength: PAGE_SIZE,
+      layout: { ...LOOK.layout, bottomStart: "info", bottomEnd: { paging: { boundaryNumbers: false } } },
+      language: {
+        emptyTable: empty,
+        zeroRecords: "No run matches the filter.",
+        info: "_START_–_END_ of _TOTAL_",
+        infoEmpty: "",
+        infoFiltered: "",
+      },
+      createdRow: (row, { is_best }) => is_best && row.classList.add("best"),
+      drawCallback: finish,
+    });
+    table.on("columns-reordered", () => {
+      const order = table.colReorder
+        .order()
+        .slice(1)
+        .map((at) => columns[at - 1].key);
+      if (!data.group) state.set({ columns: listOf(order) }, { push: true });
+    });
+  }
+
+  /** Answer a request of DataTables: another page or order, or the answer that is here already. */
+  async function answer(request, show) {
+    try {
+      if (prepared) {
+        data = prepared;
+        prepared = null;
+      } else {
+        const sort = listOf(request.order.map(({ name, dir }) => (dir === "desc" ? "-" : "") + name));
+        if (sort !== listOf(data.sort)) {
+          shownLook = "";
+          state.set({ sort }, { push: true });
+        }
+        shownLook = look();
+        data = await fetchTable(address(asked(), request.start));
+      }
+      show({ draw: request.draw, recordsTotal: data.total, recordsFiltered: data.count, data: data.rows });
+    } catch (error) {
+      say(error.message);
+    }
+  }
+
+  function finish() {
+    const isFiltered = data.matching < data.total;
+    const groups = data.group ? `${plural(data.count, "group")} of ` : "";
+    count.textContent = `${groups}${isFiltered ? `${data.matching} of ` : ""}${plural(data.total, "run")}`;
+    for (const link of exports) link.href = `${source}/table.${link.textContent.toLowerCase()}?${asked()}`;
+    columnMenu.show(data.columns, {
+      chosen: keysIn("columns").length
+        ? keysIn("columns")
+        : data.columns.filter((c) => c.shown).map((c) => c.key),
+      pinned: pinned(),
+      apply: (keys, pins) => ({ columns: listOf(keys), pinned: pins === 1 ? null : pins }),
+    });
+    groupMenu.show(groupable(), { chosen: keysIn("group"), apply: (keys) => ({ group: listOf(keys) }) });
+    frame.querySelector(".dt-paging").hidden = data.count <= PAGE_SIZE;
+    mark();
+    pin();
+  }
+
+  const pinned = () => Number(state.get("pinned") ?? 1);
+
+  function groupable() {
+    const own = data.columns.filter(
+      (column) =>
+        column.key.startsWith("config.") || /^(state|sweep|host|agent|group|job_type)$/.test(column.key),
+    );
+    const seeds = own.filter((column) => /^config\..*seed/i.test(column.key));
+    return [...seeds.map((c) => ({ key: `-${c.key}`, title: `all but ${c.title}` })), ...own];
+  }
+
+  /** Check the boxes of the chosen runs, and count them. */
+  function mark() {
+    const names = chosen();
+    for (const each of frame.querySelectorAll("[data-run]")) {
+      each.checked = names.has(each.dataset.run);
+      each.closest("tr").classList.toggle("chosen", each.checked);
+    }
+    clear.hidden = names.size === 0;
+    clear.textContent = `Clear ${names.size} chosen`;
+  }
+
+  /** Keep the pinned columns in view. */
+  function pin() {
+    const count = window.innerWidth < 640 ? 0 : pinned() + 1;
+    const left = [0];
+    for (const head of frame.querySelectorAll("thead th"))
+      left.push(left.at(-1) + head.getBoundingClientRect().width);
+    for (const row of frame.querySelectorAll("tr")) {
+      [...row.cells].forEach((cell, i) => {
+        cell.classList.toggle("pinned", i < count && row.cells.length > 1);
+        cell.style.left = i < count ? `${left[i]}px` : "";
+      });
+    }
+  }
+
+  /** Load and show what `state` asks for. With a wrong filter, the table shows all runs. */
+  async function show() {
+    const wanted = look();
+    try {
+      prepared = await fetchTable(address(asked(), 0));
+      say("");
+    } catch (error) {
+      say(error.message);
+      if (data) return;
+      prepared = await fetchTable(address(asked(""), 0));
+    }
+    shownLook = wanted;
+    data = prepared;
+    build();
+  }
+
+  /** Load the shown page again, and show it if it has changed. */
+  async function refresh() {
+    if (!document.hidden && table && shownLook === look() && !problem.textContent) {
+      const found = await fetchTable(address(asked(), table.page.info().start)).catch(() => null);
+      if (found && found.tag !== data.tag && shownLook === look()) {
+        const isSame = listOf(found.shown) === listOf(data.shown);
+        data = prepared = found;
+        if (isSame) table.ajax.reload(null, false);
+        else build();
+      }
+    }
+    setTimeout(refresh, REFRESH_MS);
+  }
+
+  let typing = null;
+  let isEditing = false; // the first change of an edit is a new entry in the browser's history
+  async function filter() {
+    const text = input.value.trim();
+    if (text === (state.get("filter") ?? "")) return say("");
+    try {
+      await fetchTable(address(asked(text), 0));
+    } catch (error) {
+      return say(error.message);
+    }
+    state.set({ filter: text }, { push: !isEditing });
+    isEditing = true;
+  }
+  input.addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(filter, TYPING_MS);
+  });
+  input.addEventListener("change", async () => {
+    clearTimeout(typing);
+    await filter();
+    isEditing = false;
+  });
+  state.onChange(() => {
+    if (document.activeElement !== input) input.value = state.get("filter") ?? "";
+    mark();
+    pin();
+    if (look() !== shownLook) show();
+  });
+  window.addEventListener("resize", pin);
+  show().then(() => setTimeout(refresh, REFRESH_MS));
 }
