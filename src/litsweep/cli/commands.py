@@ -5,9 +5,23 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from litsweep.cli import backup, best, check, delete, env, jobs, launch, retry, run, scheduler, serve, watch
+from litsweep.cli import (
+    backup,
+    best,
+    check,
+    delete,
+    env,
+    jobs,
+    launch,
+    open,
+    retry,
+    run,
+    scheduler,
+    serve,
+    watch,
+)
 
-COMMANDS = (run, serve, env, check, launch, jobs, watch, best, retry, backup, delete, scheduler)
+COMMANDS = (run, serve, env, open, check, launch, jobs, watch, best, retry, backup, delete, scheduler)
 
 
 def execute(argv: Sequence[str] | None) -> int:

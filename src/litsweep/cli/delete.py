@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from litsweep.cli.options import add_data_dir
-from litsweep.cli.server_address import ANSWER_TIMEOUT_SECONDS, use_server
+from litsweep.cli.server_address import is_embedded, use_server
 from litsweep.errors import LitsweepError, count
 from litsweep.launch.directory import Directory, full_path
 from litsweep.launch.protocol import NoSweepError, SweepGoneError, SweepPath, credentials
@@ -46,9 +46,7 @@ class _Server(Directory):
 
     def require_embedded(self) -> None:
         """Raise LitsweepError unless this is litsweep's own server."""
-        url = f"{self.base_url}/healthz"
-        answer = self._http.session.get(url, timeout=ANSWER_TIMEOUT_SECONDS, verify=self._http.verify)
-        if "json" not in answer.headers.get("content-type", "") or answer.json() != {"ok": True}:
+        if not is_embedded(self._http, self.base_url):
             raise LitsweepError(f"{self.base_url} is not an embedded backend: delete on its web page")
 
     def project(self, entity: str, name: str) -> Mapping[str, Any] | None:

@@ -62,6 +62,12 @@ def _accepts_key(server: ServerAddress) -> bool:
         return False
 
 
+def is_embedded(http: Http, url: str) -> bool:
+    """Return True if an embedded backend answers at `url`, not another W&B server."""
+    answer = http.session.get(f"{url}/healthz", timeout=ANSWER_TIMEOUT_SECONDS, verify=http.verify)
+    return "json" in answer.headers.get("content-type", "") and answer.json() == {"ok": True}
+
+
 def find_sweep(sweep: str, data_dir: Path) -> str:
     """Connect the stock client as `use_server` does. Return the full path of a sweep there."""
     use_server(data_dir)

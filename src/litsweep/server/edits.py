@@ -69,7 +69,7 @@ RUN_FIELDS = (
     Field("name", "Name", "display_name", 250, may_be_empty=False),
     Field("notes", "Notes", "notes", 16_000, is_long=True),
     Field("tags", "Tags", "tags", 2_000, hint=_BY_COMMA),
-    Field("group", "Group", "group_name", 250, of_several=True, hint="replaces the group of each run"),
+    Field("group", "Group", "group_name", 250, of_several=True),
     Field("add_tags", "Tags to add", "tags", 2_000, of_several=True, hint=_BY_COMMA),
 )
 SWEEP_FIELDS = (
@@ -100,7 +100,8 @@ class Edit:
             field = known[name]
             now = field.text(record)
             if self.before.get(name, now) != now:
-                raise LitsweepError(f"{field.label}: was changed meanwhile to {show(now)}; save again to replace it")
+                fix = "save again to replace it"
+                raise LitsweepError(f"{field.label}: was changed meanwhile to {show(now)}; {fix}")
             found[field.column] = field.stored(text, record)
         return found
 

@@ -80,7 +80,9 @@ def question(found: Sequence[RunRecord], control: RunControl) -> Mapping[str, st
         )
     else:
         text = "Metrics, console output and files are lost for good. Artifacts stay."
-        text += f" {count(running, 'run')} still running." if running else ""
+        text += (
+            f" {count(running, 'run')} {'is' if running == 1 else 'are'} still running." if running else ""
+        )
     if len(names) == 1:
         return {
             "title": f"{LABELS[control]} run {names[0]}?",

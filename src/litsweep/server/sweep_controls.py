@@ -82,7 +82,7 @@ def question(connection: Connection, sweep: SweepRecord, control: SweepControl) 
     waiting = sum(run.state in (RunState.PENDING, RunState.PREEMPTED) for run in alive)
     running, total = len(alive) - waiting, runs.count(connection, sweep.id)
     never = f" {count(waiting, 'waiting run')} will never start." if waiting else ""
-    still = f" {running} of them still running." if running else ""
+    still = f" {running} of them {'is' if running == 1 else 'are'} still running." if running else ""
     text = {
         SweepControl.STOP: f"No new run starts. {count(running, 'running run')} may finish.{never}",
         SweepControl.CANCEL: f"No new run starts. {count(running, 'running run')} will be stopped.{never}",

@@ -2,7 +2,8 @@
 
 `POST /-/control/E/P/sweeps/S/ACTION` and `POST /-/control/E/P/runs/R/ACTION` change one sweep or run, and
 `POST /-/control/E/P/runs` with `{"action": …, "runs": […]}` several runs. The body is JSON. An action that
-destroys something needs `"confirmed": true`; without it the answer is 428 with the question for the person.
+destroys something needs `"confirmed": true`. With false the answer is 200 with the question for the person,
+and without this field it is 428.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,7 +57,7 @@ def _change_sweep(request: Request, body: Body) -> Response:
         if control and (why := sweep_controls.refusal(connection, sweep, control)):
             raise LitsweepError(why)
         if control and control.destroys and body.get("confirmed") is not True:
-            return _ask(sweep_controls.question(connection, sweep, control))
+            return _ask(sweep_controls.question(connection, sweep, control), body)
     if control is None:
         edits.edit_sweep(backend, sweep.id, _edit(body), request.state.actor)
         return JSONResponse({"message": "Saved."})
@@ -75,7 +76,7 @@ def _change_runs(request: Request, body: Body) -> Response:
     control = _control(RunControl, action)
     allowed = [run for run in found if not run_controls.refusal(run, control)]
     if allowed and control.destroys and body.get("confirmed") is not True:
-        return _ask(run_controls.question(allowed, control))
+        return _ask(run_controls.question(allowed, control), body)
     outcome = run_controls.execute(backend, found, control, actor)
     answer = {"message": outcome.message, "changed": outcome.changed, "refused": outcome.refused}
     if not outcome.changed:
@@ -86,8 +87,10 @@ def _change_runs(request: Request, body: Body) -> Response:
     return JSONResponse(answer)
 
 
-def _ask(question: Mapping[str, str]) -> Response:
+def _ask(question: Mapping[str, str], body: Body) -> Response:
     """Return the answer to a request that needs a confirmation."""
+    if body.get("confirmed") is False:
+        return JSONResponse({"confirm": question})
     message = f'{question["text"]} Confirm it: send the request again with "confirmed": true'
     return JSONResponse({"confirm": question, "errors": [{"message": message}]}, 428)
 

@@ -80,13 +80,16 @@ def project_changes_view(connection: Connection, project: Project) -> dict[str, 
     return _changes(actions.deletions(connection, project.id))
 
 
+_VERBS = {name: name for name in (*SweepControl, *RunControl)}
+
+
 def _changes(found: Sequence[ActionRecord]) -> dict[str, Any]:
     return {
         "changes": [
             {
                 "when": each.created_at,
                 "who": each.actor,
-                "what": f"{each.action} {each.subject}",
+                "what": f"{_VERBS.get(each.action, f'edit the {each.action} of')} {each.subject}",
                 "before": each.before,
                 "after": each.after,
             }

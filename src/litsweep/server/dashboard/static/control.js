@@ -52,7 +52,7 @@ const change = ({ when, who, what, before, after }) =>
   el(
     "li",
     {},
-    el("span", {}, what, [before, after].some(Boolean) ? `: ${before ?? "–"} → ${after ?? "–"}` : ""),
+    el("span", {}, what, [before, after].some(Boolean) ? `: ${before || "–"} → ${after || "–"}` : ""),
     el("span", { class: "soft", title: time(when) }, `${who}, ${ago(when)}`),
   );
 
@@ -88,7 +88,7 @@ function toolbar(element, pathOf, more = () => ({})) {
     const body = { ...content, ...more(action) };
     message.textContent = "Working…";
     message.className = "soft";
-    let answer = await post(pathOf(action), body);
+    let answer = await post(pathOf(action), { ...body, confirmed: false });
     if (answer.confirm) {
       message.textContent = "";
       if (!(await confirms(answer.confirm))) return false;
