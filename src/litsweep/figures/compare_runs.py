@@ -1,16 +1,15 @@
 """The curves of several runs in one chart."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from litsweep.errors import count
-from litsweep.figures.figure import Figure, brief, figure, rounded, thinned
+from litsweep.figures.figure import Figure, figure, rounded, thinned
+from litsweep.figures.series import LEGEND, series_line
 from litsweep.figures.sweep_data import Curve
-from litsweep.figures.theme import SERIES, role
 
 MAX_POINTS = 200
-DASHES = ("solid", "dash", "dot", "dashdot")
-LEGEND = {"showlegend": True, "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}}
 
 
 def compared_curves(metric: str, runs: Sequence[tuple[str, str, Curve]]) -> Figure:
@@ -28,16 +27,9 @@ def compared_curves(metric: str, runs: Sequence[tuple[str, str, Curve]]) -> Figu
 
 
 def _line(place: int, name: str, title: str, curve: Curve) -> dict[str, Any]:
-    values = [value if value == value else 0.0 for value in curve.values]
-    kept = thinned(values, MAX_POINTS)
-    look = {"color": role(SERIES[place % len(SERIES)]), "dash": DASHES[place // len(SERIES) % len(DASHES)]}
-    return {
-        "type": "scatter",
-        "mode": "lines+markers" if len(kept) < 3 else "lines",
-        "x": [curve.steps[i] for i in kept],
-        "y": [rounded(curve.values[i]) for i in kept],
-        "name": brief(title),
-        "customdata": [name],
-        "line": {**look, "width": 2},
-        "hovertemplate": "%{fullData.name}<br>step %{x}: %{y:.5g}<extra></extra>",
-    }
+    finite = [(step, value) for step, value in zip(curve.steps, curve.values, strict=True) if isfinite(value)]
+    kept = [finite[i] for i in thinned([value for _, value in finite], MAX_POINTS)]
+    x, y = [step for step, _ in kept], [rounded(value) for _, value in kept]
+    mode = "lines+markers" if len(kept) < 3 else "lines"
+    hover = "%{fullData.name}<br>step %{x}: %{y:.5g}<extra></extra>"
+    return series_line(place, title, x, y, mode=mode, customdata=[name], hovertemplate=hover)

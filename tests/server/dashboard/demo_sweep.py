@@ -43,7 +43,10 @@ parameters:
   epochs: {{value: 27}}
 """
 EPOCHS = 27
-REQUIREMENTS = ("lightning==2.5.0\ntorch==2.7.1\nwandb==0.28.0\n", "lightning==2.5.1\ntorch==2.7.1\nwandb==0.28.0\n")
+REQUIREMENTS = (
+    "lightning==2.5.0\ntorch==2.7.1\nwandb==0.28.0\n",
+    "lightning==2.5.1\ntorch==2.7.1\nwandb==0.28.0\n",
+)
 
 
 @dataclass(order=True)
@@ -84,7 +87,9 @@ def fill_demo(
     """Return the path of a new sweep with `count` runs, the last of which still run."""
     text = CONFIG.format(name=name, method=method, run_cap=count + 8)
     project = projects.ensure(connection, "local", PROJECT)
-    made = sweeps.add(connection, project.id, config=text, display_name=name, expected_runs=count + 8, state="RUNNING")
+    made = sweeps.add(
+        connection, project.id, config=text, display_name=name, expected_runs=count + 8, state="RUNNING"
+    )
     agents = [sweeps.add_agent(connection, made.id, f"gpu-{i // 2 + 1}") for i in range(4)]
     simulated = _simulated(Controller(parse_sweep(yaml.safe_load(text)), namespace=made.name), count)
     begin = clock.now() - max(training.at for training in simulated)
@@ -100,14 +105,18 @@ def fill_demo(
 def _simulated(search: Controller, count: int) -> list[_Training]:
     """Return the runs in the order of their start."""
     noise, started = random.Random(1), list[_Training]()
-    queue = [started_one for agent in range(4) if (started_one := _start(search, 40.0 * agent, agent, started))]
+    queue = [
+        started_one for agent in range(4) if (started_one := _start(search, 40.0 * agent, agent, started))
+    ]
     heapq.heapify(queue)
     while queue:
         training = heapq.heappop(queue)
         _train(search, training, noise)
         if not training.end:
             heapq.heappush(queue, training)
-        elif len(started) < count and (following := _start(search, training.at + 25, training.agent, started)):
+        elif len(started) < count and (
+            following := _start(search, training.at + 25, training.agent, started)
+        ):
             heapq.heappush(queue, following)
         if len(started) == count and len(queue) <= 3:
             break
@@ -171,12 +180,17 @@ def _store(
         **({"state": "running"} if not ended else {**ended, "ended_at": begin + training.at}),
     }
     made = runs.add(connection, project_id, suggestion.id, values)
-    rows = [{**row, "_timestamp": begin + row["_timestamp"], "_runtime": row["_timestamp"] - training.started} for row in training.rows]
+    rows = [
+        {**row, "_timestamp": begin + row["_timestamp"], "_runtime": row["_timestamp"] - training.started}
+        for row in training.rows
+    ]
     lines.put(connection, made.id, lines.HISTORY, [Line(i, json.dumps(row), i) for i, row in enumerate(rows)])
     facts = {"history_lines": len(rows), "last_step": len(rows) - 1, "history_keys": updated("{}", rows)}
     done = {"test_acc": round(rows[-1]["val_acc"] - 0.004, 4)} if len(rows) == EPOCHS else {}
     runs.change(connection, made.id, summary=json.dumps({**rows[-1], **done} if rows else {}), **facts)
-    printed = [f"Epoch {i}: val_acc {row['val_acc']}, val_loss {row['val_loss']}" for i, row in enumerate(rows)]
+    printed = [
+        f"Epoch {i}: val_acc {row['val_acc']}, val_loss {row['val_loss']}" for i, row in enumerate(rows)
+    ]
     lines.put(connection, made.id, lines.LOG, [Line(i, text) for i, text in enumerate(printed)])
     runs.change(connection, made.id, log_lines=len(printed))
     return made.id

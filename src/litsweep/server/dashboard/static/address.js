@@ -14,6 +14,7 @@ export function projectOf(path) {
   return {
     entity,
     name,
+    home: address(entity, name),
     sweep: (sweep) => address(entity, name, "sweeps", sweep),
     run: (run) => address(entity, name, "runs", run),
     compare: (chosen) => {

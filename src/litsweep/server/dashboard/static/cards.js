@@ -80,9 +80,9 @@ function queryOf({ chart }) {
 /**
  * Return the cards of charts. `address(chart, query)` returns the URL of a chart's figure, `place(chart)` the
  * element of its card.
- * `drawn(chart, box)` is called after each drawing. `update` shows a list of charts, whose data is `tag`.
+ * `drawn(chart, box)` is called after each drawing. `chosen()` returns the runs to highlight. `update` shows a list of charts, whose data is `tag`.
  */
-export function chartCards({ address, place, drawn = () => {} }) {
+export function chartCards({ address, place, drawn = () => {}, chosen = () => [] }) {
   const cards = new Map();
   const seen = new IntersectionObserver(
     (entries) => {
@@ -120,7 +120,7 @@ export function chartCards({ address, place, drawn = () => {} }) {
   }
 
   async function redraw(card) {
-    await drawFigure(card.box, card.figure, { chosen: listIn("runs"), revision: queryOf(card) });
+    await drawFigure(card.box, card.figure, { chosen: chosen(), revision: queryOf(card) });
     drawn(card.chart, card.box);
   }
 

@@ -21,28 +21,39 @@ function headOf({ name, title, href }) {
   return el("th", { scope: "col" }, linkTo(href, title), others.length ? [" ", remove] : null);
 }
 
-/** Return a table with a row for each key and a column for each run or sweep. */
-function sideBySide(title, heads, rows, cell = value) {
-  const isAll = state.get("all") === "1";
-  const shown = rows.filter((row) => row.differs || isAll || heads.length < 2);
-  const row = ({ name, values, differs }) =>
+/** Return a table with a column for each run or sweep. A row is `[head, cells, look]`. */
+function framed(title, heads, rows) {
+  const head = el("tr", {}, el("td", {}), heads.map(headOf));
+  const row = ([name, cells, look]) =>
     el(
       "tr",
-      { class: differs ? null : "equal" },
+      { class: look },
       el("th", { scope: "row" }, name),
-      values.map((each) => el("td", {}, cell(each, name))),
+      cells.map((cell) => el("td", {}, cell)),
     );
-  const frame = { class: "table-frame card", tabindex: "0", role: "region", "aria-label": title };
-  const head = el("tr", {}, el("td", {}), heads.map(headOf));
+  const look = { class: "sides", style: `--sides: ${heads.length + 1}` };
+  const table = el("table", look, el("thead", {}, head), el("tbody", {}, rows.map(row)));
+  return el("div", { class: "table-frame card", tabindex: "0", role: "region", "aria-label": title }, table);
+}
+
+/** Return a titled table, without the rows whose values are equal. */
+function sideBySide(title, heads, rows, cell = value) {
+  const shown = rows.filter((row) => row.differs || state.get("all") === "1" || heads.length < 2);
   const hidden = rows.length - shown.length;
+  const cells = shown.map((row) => [
+    row.name,
+    row.values.map((each) => cell(each)),
+    row.differs ? null : "equal",
+  ]);
   return [
-    el("h2", {}, title, hidden ? el("span", { class: "hint" }, ` ${hidden} equal not shown`) : null),
+    el(
+      "h2",
+      {},
+      title,
+      hidden ? el("span", { class: "hint" }, ` ${plural(hidden, "equal row")} hidden`) : null,
+    ),
     shown.length
-      ? el(
-          "div",
-          frame,
-          el("table", { class: "sides" }, el("thead", {}, head), el("tbody", {}, shown.map(row))),
-        )
+      ? framed(title, heads, cells)
       : empty(rows.length ? "No differences." : "Nothing is recorded."),
   ];
 }
@@ -73,29 +84,19 @@ function showCode(heads, rows) {
 
 function showImages(heads, rows) {
   document.getElementById("images-section").hidden = !rows.length;
-  const cell = (image, head, key) => {
-    if (!image) return el("td", {}, "–");
-    const src = fileAddress(head.href, image.name);
-    const img = el("img", { src, loading: "lazy", alt: `${key} of ${head.title} at step ${image.step}` });
-    return el("td", {}, linkTo(src, img), el("p", { class: "hint" }, `step ${image.step}`));
+  const cell = (image, { href, title }, key) => {
+    if (!image) return "–";
+    const src = fileAddress(href, image.name);
+    const img = el("img", { src, loading: "lazy", alt: `${key} of ${title} at step ${image.step}` });
+    return [linkTo(src, img), el("p", { class: "hint" }, `step ${image.step}`)];
   };
-  const row = ({ key, images }) =>
-    el(
-      "tr",
-      {},
-      el("th", { scope: "row" }, key),
-      images.map((image, i) => cell(image, heads[i], key)),
-    );
-  const frame = { class: "table-frame card", tabindex: "0", role: "region", "aria-label": "Images" };
-  const head = el("tr", {}, el("td", {}), heads.map(headOf));
-  fill(
-    "images",
-    el("div", frame, el("table", { class: "sides" }, el("thead", {}, head), el("tbody", {}, rows.map(row)))),
-  );
+  const row = ({ key, images }) => [key, images.map((image, i) => cell(image, heads[i], key))];
+  fill("images", rows.length ? framed("Images", heads, rows.map(row)) : null);
 }
 
 const cards = chartCards({
-  address: ({ source, name }, query) => (source ? `${source}?${query}` : url("/chart", { chart: name })),
+  address: ({ source, name }, query) =>
+    source ? `/-/data${project.home}/${source}?${query}` : `${url("/chart", { chart: name })}&${query}`,
   place: () => document.getElementById("charts"),
 });
 
@@ -110,9 +111,9 @@ function show() {
     onchange: () => state.set({ all: box.checked ? "1" : null }, { push: true }),
   });
   fill("tools", el("label", {}, box, " Show equal values"));
-  const facts = FACTS.map(([name, of]) => ({ name, values: heads.map(of), differs: true }));
+  const facts = (kind === "runs" ? FACTS : []).map(([name, of]) => [name, heads.map(of)]);
+  const head = facts.length ? framed("Runs", heads, facts) : null;
   const parts = view.tables.flatMap(({ title, rows }) => sideBySide(title, heads, rows));
-  const head = kind === "runs" ? sideBySide("Runs", heads, facts, (each) => each) : [];
   fill("tables", head, parts);
   fill("message");
   cards.update(view.charts, JSON.stringify(heads));

@@ -5,6 +5,8 @@ import { badge, el, empty, fill, list, soft } from "./dom.js";
 import { ago, goals, number, time } from "./format.js";
 import { poll } from "./poll.js";
 import { progress } from "./progress.js";
+import { showSelection } from "./selection.js";
+import { listIn, state } from "./state.js";
 import { runTable } from "./table.js";
 
 const project = projectOf(location.pathname);
@@ -13,6 +15,16 @@ const best = (sweep) =>
   sweep.best === null
     ? "no result yet"
     : [`best ${sweep.metrics[0]?.name ?? ""} `, el("strong", {}, number(sweep.best))];
+
+/** Return a box that chooses a sweep for the comparison. */
+function choice({ name, title }) {
+  const others = listIn("sweeps").filter((each) => each !== name);
+  const onchange = () =>
+    state.set({ sweeps: [...others, ...(box.checked ? [name] : [])].join(",") }, { push: true });
+  const checked = listIn("sweeps").includes(name);
+  const box = el("input", { type: "checkbox", "aria-label": `Compare ${title}`, checked, onchange });
+  return el("label", { class: "soft" }, box, " compare");
+}
 
 const sweepTile = (sweep) =>
   el(
@@ -23,6 +35,7 @@ const sweepTile = (sweep) =>
       { class: "row" },
       el("a", { class: "strong", href: project.sweep(sweep.name) }, sweep.title),
       badge(sweep.state),
+      choice(sweep),
     ),
     soft([sweep.method, goals(sweep.metrics)].filter(Boolean).join(", ")),
     progress(sweep.counts, sweep.expected),
@@ -39,9 +52,17 @@ const hint = () => [
   el("code", {}, `wandb sweep --project ${project.name} sweep.yaml`),
 ];
 
-poll(`/-/data${location.pathname}`, (data) => {
+let data = null;
+
+const showSweeps = () =>
   fill("sweeps", data.sweeps.length ? list("tiles", data.sweeps.map(sweepTile)) : empty(...hint()));
+
+poll(`/-/data${location.pathname}`, (found) => {
+  data = found;
+  showSweeps();
 });
+state.onChange(() => data && showSweeps());
+showSelection(project);
 
 runTable(document.getElementById("runs"), {
   source: `/-/data${location.pathname}`,

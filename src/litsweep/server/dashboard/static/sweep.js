@@ -4,13 +4,14 @@ import { projectOf } from "./address.js";
 import { addBrushes } from "./brush.js";
 import { chartCards, missingCharts } from "./cards.js";
 import { control } from "./control.js";
-import { badge, button, definitions, el, fill, linkTo, soft } from "./dom.js";
+import { badge, definitions, el, fill, soft } from "./dom.js";
 import { ago, extreme, goals, number, plural, time, value } from "./format.js";
 import { frontTile } from "./front.js";
 import { showGrid } from "./grid.js";
 import { get, poll } from "./poll.js";
 import { progress } from "./progress.js";
-import { listIn, state } from "./state.js";
+import { showSelection } from "./selection.js";
+import { listIn } from "./state.js";
 import { runTable } from "./table.js";
 
 const project = projectOf(location.pathname);
@@ -86,6 +87,7 @@ const WIDE = ["parallel", "slices", "timeline"];
 const cards = chartCards({
   address: ({ name }, query) => `${url}/charts/${name}?${query}`,
   place: ({ name }) => document.getElementById(FIRST.includes(name) ? "charts" : "more-charts"),
+  chosen: () => listIn("runs"),
   drawn: ({ name }, box) => name === "parallel" && addBrushes(box, `${url}/charts/${name}/brush`),
 });
 
@@ -101,21 +103,7 @@ function showCharts(charts, tag) {
   );
 }
 
-/** Show the filter and the chosen runs, which all charts and the table follow. */
-function showSelection() {
-  const [filter, runs] = [state.get("filter"), listIn("runs")];
-  const clear = (name) => button("Clear", () => state.set({ [name]: null }, { push: true }));
-  const compare = project.compare({ runs });
-  fill(
-    "selection",
-    filter ? el("p", {}, "Filter ", el("code", {}, filter), " ", clear("filter")) : null,
-    runs.length
-      ? el("p", {}, `${plural(runs.length, "run")} chosen `, linkTo(compare, "Compare"), " ", clear("runs"))
-      : null,
-  );
-}
-state.onChange(showSelection);
-showSelection();
+showSelection(project);
 
 runTable(document.getElementById("runs"), {
   source: url,
