@@ -96,9 +96,13 @@ function connect(box, chart, address) {
     if (!from?.axis || Math.abs(event.clientY - from.at) < LEAST_PX) return;
     setBrush(address, from.axis.name, from.y, nearest(event).y);
   });
-  chart.addEventListener("dblclick", (event) => {
+  const clearNearest = (event) => {
     const { axis } = nearest(event);
     clear(axis ? [axis.name] : undefined);
+  };
+  // Plotly covers the chart between mousedown and mouseup, so that no dblclick reaches it.
+  chart.addEventListener("mousedown", (event) => event.detail === 2 && clearNearest(event), {
+    capture: true,
   });
   box.addEventListener("keydown", (event) => event.key === "Escape" && clear());
   return layer;

@@ -66,6 +66,6 @@ showSelection(project);
 
 runTable(document.getElementById("runs"), {
   source: `/-/data${location.pathname}`,
-  caption: "Runs",
+  caption: "Runs of the project",
   empty: "No runs yet.",
 });
