@@ -150,6 +150,7 @@ async function paint({ chart, figure, chosen, revision }) {
   const font = { ...layout.font, family: getComputedStyle(document.body).fontFamily };
   const { height, ...rest } = layout;
   if (height) chart.style.height = `${height}px`;
+  if (layout.meta?.min_width) chart.parentElement.tabIndex = 0; // the arrow keys scroll it
   chart.style.minWidth = layout.meta?.min_width ? `${layout.meta.min_width}px` : "";
   const isNew = !chart.data;
   await Plotly.react(chart, data, { ...rest, font, uirevision: revision }, { displayModeBar: false });
