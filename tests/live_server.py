@@ -76,8 +76,14 @@ class LiveServer:
         """The data of one GraphQL operation, with the key."""
         return self.post("/graphql", {"query": query, "variables": variables})["data"]
 
+    def get(self, path: str) -> Any:
+        """The JSON data at a path, with the key."""
+        return self._send(urllib.request.Request(self.url + path))
+
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode())
+        return self._send(urllib.request.Request(self.url + path, json.dumps(body).encode()))
+
+    def _send(self, request: urllib.request.Request) -> Any:
         request.add_header("Authorization", self.authorization)
         with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)

@@ -126,6 +126,13 @@ def test_pause_resume_and_cancel(server: LiveServer, client_env: dict[str, str],
     wait_for_state(server, sweep, "killed")
     done = wandb("sweep", "--pause", sweep, env=client_env, folder=tmp_path)
     assert done.returncode != 0 and "Cannot pause canceled sweep" in done.stderr
+    id = sweep.rpartition("/")[2]
+    changes = server.get(f"/-/data/local/p/sweeps/{id}/changes")["changes"]
+    assert [(each["what"].split()[0], each["before"], each["after"], each["who"]) for each in changes] == [
+        ("cancel", "running", "canceled", "API key"),
+        ("resume", "paused", "running", "API key"),
+        ("pause", "running", "paused", "API key"),
+    ]
 
 
 @pytest.mark.slow

@@ -2,12 +2,14 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from litsweep.figures.curve_points import at, smoothed
-from litsweep.figures.curves import learning_curves, x_choices
+from litsweep.figures.curves import has_curves, learning_curves, x_choices
 from litsweep.figures.sweep_data import Curve
 from tests.figures.conftest import run_data, sweep_data
 
@@ -70,7 +72,7 @@ def test_a_constant_metric_is_in_the_middle_of_its_axis() -> None:
 
 
 def test_nan_and_infinities_are_gaps_in_valid_json() -> None:
-    sweep = sweep_data(run_data("a", [0.5, math.nan, math.inf, 0.7]))
+    sweep = sweep_data(run_data("a", [0.5, math.nan, math.inf, 0.7], bests=[0.7]))
     figure = learning_curves(sweep)
     assert figure["data"][0]["y"] == [0.5, None, None, 0.7]
     json.dumps(figure, allow_nan=False)
@@ -106,3 +108,28 @@ def test_titles_are_escaped() -> None:
 
 def test_a_curve_has_values_only_between_its_ends() -> None:
     assert at(([1, 3], [10.0, 30.0]), [0, 1, 2, 3, 4]) == [None, 10.0, 20.0, 30.0, None]
+
+
+class CurvesOnDemand(Sequence[Curve]):
+    """The curves of a run that count how often they are read."""
+
+    def __init__(self, name: str, read: set[str]) -> None:
+        self._name, self._read = name, read
+
+    def __len__(self) -> int:
+        self._read.add(self._name)
+        return 1
+
+    def __getitem__(self, index: Any) -> Any:
+        self._read.add(self._name)
+        return [Curve([0, 1], [0.1, 0.2])][index]
+
+
+def test_only_the_curves_that_are_drawn_are_read() -> None:
+    read: set[str] = set()
+    runs = [run_data(f"r{i}", [i / 1_000], curves=CurvesOnDemand(f"r{i}", read)) for i in range(1_000)]
+    sweep = sweep_data(*runs)
+    assert has_curves(sweep)
+    assert x_choices(sweep) == ["step"]
+    assert len(learning_curves(sweep)["data"]) == 20
+    assert len(read) <= 50

@@ -17,6 +17,7 @@ def sweep(rows: list[tuple[float | None, ...]], *goals: str) -> SweepData:
 
 
 def named(figure: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any]
     (found,) = [trace for trace in figure["data"] if trace["name"] == name]
     return found
 

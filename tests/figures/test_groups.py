@@ -47,8 +47,8 @@ def test_all_but_the_seed_is_one_group_for_each_config() -> None:
     found = rows[0].result
     assert found is not None
     low, high = stats.t.interval(0.95, 2, 0.8, 0.1 / math.sqrt(3))
-    assert (found.n, found.mean) == (3, pytest.approx(0.8))
-    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+    assert found.n == 3
+    assert [found.mean, found.low, found.high] == pytest.approx([0.8, low, high])
     assert rows[2].result == Interval(1, 0.2)
     assert [row.best for row in rows] == [2, 4, 5]
 
@@ -131,3 +131,12 @@ parameters:
   lr: {distribution: log_uniform_values, min: 0.0001, max: 0.1}
   optimizer: {values: [adam, sgd]}
 """
+
+
+def test_groups_have_only_the_runs_that_the_filter_keeps() -> None:
+    all_runs = sweep()
+    assert len(group_rows(all_runs, [ALL_BUT_SEED])) == 3
+    kept = replace(all_runs, matching=frozenset({"adam0.01-0", "sgd0.01-1"}))
+    assert [row.runs for row in group_rows(kept, [ALL_BUT_SEED])] == [[0], [4]]
+    assert "filter" in groups(kept)["layout"]["meta"]["note"]
+    assert len(learning_curves(kept, group="config.optimizer")["data"]) == 4

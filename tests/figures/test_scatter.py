@@ -1,5 +1,6 @@
 """The scatter chart of any two columns."""
 
+import math
 from dataclasses import replace
 
 from litsweep.figures.scatter import colour_choices, scatter, x_choices, y_choices
@@ -96,3 +97,15 @@ def test_many_runs_are_sampled() -> None:
     assert len(trace["x"]) == 400
     assert "r2999" in trace["customdata"]
     assert "400 of 3,000 runs" in figure["layout"]["meta"]["note"]
+
+
+def test_colours_with_equal_texts_keep_all_runs() -> None:
+    runs = [run_data(f"r{i}", [0.5], config={"offset": 1_000 + i / 1_000}) for i in range(40)]
+    traces = scatter(sweep_data(*runs), colour="config.offset")["data"]
+    assert sum(len(trace["x"]) for trace in traces) == 40
+
+
+def test_a_colour_that_is_not_finite_is_no_value() -> None:
+    runs = [run_data(f"r{i}", [0.5], config={"x": math.nan if i == 2 else i}) for i in range(4)]
+    *_, missing = scatter(sweep_data(*runs), colour="config.x")["data"]
+    assert (missing["name"], missing["customdata"]) == ("no value", ["r2"])

@@ -84,9 +84,9 @@ class _Pages(Directory):
     def path(self, text: str) -> str:
         """Return the path of a page. Raise LitsweepError if none or several pages match."""
         parts = [part for part in text.strip("/").split("/") if part]
-        kinds = _KINDS
+        kinds = set(_KINDS)
         if len(parts) == 4 and parts[2] in _KINDS:  # as in the address of a page
-            kinds, parts = (parts[2],), [*parts[:2], parts[3]]
+            kinds, parts = {parts[2]}, [*parts[:2], parts[3]]
         found = sorted({path for path in self._found(parts) if len(path) == 2 or path[2] in kinds})
         if len(found) == 1:
             return "/" + "/".join(quote(part, safe="") for part in found[0])

@@ -1,7 +1,7 @@
 """Learning curves of the runs of a sweep."""
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from litsweep.errors import count
@@ -18,17 +18,21 @@ SMOOTHINGS = ("0", "0.3", "0.6", "0.9")
 LOG = ("none", "y", "x", "x and y")
 NO_GROUPS = "none"
 MAX_POINTS = 200
+SEARCHED = 50
+"""The number of runs that may lack a curve before the others are searched no more."""
 _POINTS, _MORE_POINTS = 1_200, 4  # all curves together: this many points, and more for each curve
 
 
 def has_curves(sweep: SweepData) -> bool:
-    """Return True if a run has logged a metric of the sweep."""
-    return any(curve.values for run in sweep.runs for curve in run.curves)
+    """Return True if one of the first runs in the order of drawing has logged a metric of the sweep."""
+    first = _in_order(sweep, sweep.by())[:SEARCHED]
+    return any(curve.values for i in first for curve in sweep.runs[i].curves)
 
 
 def x_choices(sweep: SweepData) -> Sequence[str]:
     """Return what can be on the axis `x`. The step comes first."""
-    return curve_points.axes_of(curve for run in sweep.runs for curve in run.curves)
+    first = _in_order(sweep, sweep.by())[:SEARCHED]
+    return curve_points.axes_of(curve for i in first for curve in sweep.runs[i].curves)
 
 
 def group_choices(sweep: SweepData) -> Sequence[str]:
@@ -52,8 +56,8 @@ def learning_curves(
     if group != NO_GROUPS:
         return group_curves(sweep, metric, x, float(smoothing), log, group)
     ranking, index = sweep.by(metric), sweep.index(metric)
-    with_curve = _in_order(sweep, ranking, index)
-    chosen = with_curve[: int(runs)]
+    order = _in_order(sweep, ranking)
+    chosen = _with_curve(sweep, order, index, int(runs))
     limit = min(MAX_POINTS, _POINTS // max(1, len(chosen)) + _MORE_POINTS)
     curves = {
         i: curve_points.points(sweep.runs[i], sweep.runs[i].curves[index], x, float(smoothing), limit, log)
@@ -69,7 +73,7 @@ def learning_curves(
         x=title,
         y=name,
         label=label + (f", smoothed by {smoothing}" if float(smoothing) else ""),
-        note=_note(chosen, drawn, with_curve, x, log),
+        note=_note(chosen, drawn, order, x, log),
         xaxis=x_axis(x, log),
         yaxis=value_axis(values, "y" in log.split(" ")),
         template=_template(title),
@@ -83,17 +87,19 @@ def x_axis(x: str, log: str) -> dict[str, Any]:
     return {"type": "log"} if "x" in log.split(" ") else {}
 
 
-def _in_order(sweep: SweepData, ranking: Ranking, index: int) -> Sequence[int]:
-    """Return the runs with a curve: those that the filter keeps first, of them the running and the best."""
-    best_last = {i: place for place, i in enumerate(ranking.ranked)}
-    found = [i for i, run in enumerate(sweep.runs) if index < len(run.curves) and run.curves[index].values]
-    last = len(best_last)
+def _in_order(sweep: SweepData, ranking: Ranking) -> Sequence[int]:
+    """Return the runs with a result: those that the filter keeps first, of them the running and the best."""
 
-    def key(i: int) -> tuple[bool, bool, int]:
-        run = sweep.runs[i]
-        return not sweep.matches(run), not run.is_alive, best_last.get(i, last)
+    def key(i: int) -> tuple[bool, bool]:
+        return not sweep.matches(sweep.runs[i]), not sweep.runs[i].is_alive
 
-    return sorted(found, key=key)
+    return sorted(ranking.ranked, key=key)
+
+
+def _with_curve(sweep: SweepData, order: Sequence[int], index: int, most: int) -> Sequence[int]:
+    """Return the first `most` runs with a curve. A source may read each curve from its disk on demand."""
+    tried = (i for i in order[: most + SEARCHED] if index < len(sweep.runs[i].curves))
+    return list(islice((i for i in tried if sweep.runs[i].curves[index].values), most))
 
 
 def _traces(
@@ -101,7 +107,8 @@ def _traces(
 ) -> list[dict[str, Any]]:
     """Return a line for each run. The first ones of `curves` are on top, and the best run above all."""
     best = ranking.ranked[0] if ranking.ranked else None
-    order = [*(i for i in reversed(curves) if i != best), *(i for i in curves if i == best)]
+    drawn = list(curves)
+    order = [*(i for i in drawn[::-1] if i != best), *(i for i in drawn if i == best)]
     sizes = [len(curves[i][0]) for i in order]
     xs = iter(compact([x for i in order for x in curves[i][0]], "x" in log.split(" ")))
     ys = iter(compact([y for i in order for y in curves[i][1]], "y" in log.split(" ")))
@@ -140,8 +147,8 @@ def _template(x: str) -> dict[str, Any]:
     return {"data": {"scatter": [line]}}
 
 
-def _note(chosen: Sequence[int], drawn: Sequence[int], with_curve: Sequence[int], x: str, log: str) -> str:
-    parts = [drawn_note(len(drawn), len(with_curve), ", the running and the best ones first")]
+def _note(chosen: Sequence[int], drawn: Sequence[int], order: Sequence[int], x: str, log: str) -> str:
+    parts = [drawn_note(len(drawn), len(order), ", the running and the best ones first")]
     if len(drawn) < len(chosen):
         parts.append(f"{count(len(chosen) - len(drawn), 'run')} without values of {x}")
     if log != "none":

@@ -17,7 +17,9 @@ Figure = dict[str, Any]
 
 `layout.meta.label` describes the figure for screen readers. `layout.meta.note` tells what a reader must know,
 such as how many of the runs are drawn; it may be empty. `layout.meta.min_width`, if there, is the width in
-pixels below which texts overlap. A trace has the names of its runs in `customdata`.
+pixels below which texts overlap. A trace has
+the names of its runs in `customdata`: one for each point, or a single one for the whole line. Attributes that
+many traces share are in `layout.template`.
 """
 
 MAX_MARKERS = 400

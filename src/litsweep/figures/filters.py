@@ -10,9 +10,9 @@ from litsweep.sweep.values import is_finite, is_number
 def between(name: str, low: object, high: object) -> str:
     """Return the filter for the values of a column from `low` to `high`. None means no bound."""
     reference = column(name)
-    bounds = (f"{reference} >= {literal(low)}" if low is not None else "",)
-    bounds += (f"{reference} <= {literal(high)}" if high is not None else "",)
-    return " and ".join(filter(None, bounds))
+    bounds = [f"{reference} >= {literal(low)}"] if low is not None else []
+    bounds += [f"{reference} <= {literal(high)}"] if high is not None else []
+    return " and ".join(bounds)
 
 
 def one_of(name: str, values: Iterable[object]) -> str:

@@ -37,7 +37,7 @@ def groups(sweep: SweepData, metric: str | None = None, by: Sequence[str] = (ALL
         x=name,
         y="",
         label=f"Mean {name} of {count(len(drawn), 'group')} of runs with {METHOD}s",
-        note=_note(drawn, len(with_mean)),
+        note=_note(sweep, drawn, len(with_mean)),
         xaxis=value_axis([*means, *best, *bounds]) if len(set(means)) == 1 else {},
         yaxis={
             "tickmode": "array",
@@ -76,13 +76,13 @@ def group_curves(sweep: SweepData, metric: str | None, x: str, smoothing: float,
     )
 
 
-def _note(drawn: Sequence[Group], total: int) -> str:
+def _note(sweep: SweepData, drawn: Sequence[Group], total: int) -> str:
     has_interval = any(group.result and group.result.n > 1 for group in drawn)
     method = f"means with {METHOD}s of the runs that ended without a failure"
+    kept = "" if sweep.matching is None else "only runs that the filter keeps"
     single = "no group has two such runs, so no mean has an interval"
-    return "; ".join(
-        filter(None, (drawn_note(len(drawn), total, noun="groups"), method if has_interval else single))
-    )
+    parts = (drawn_note(len(drawn), total, noun="groups"), method if has_interval else single, kept)
+    return "; ".join(filter(None, parts))
 
 
 _Mean = tuple[Sequence[float], Sequence[float], Sequence[float], Sequence[float]]

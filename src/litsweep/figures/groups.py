@@ -45,11 +45,13 @@ def group_keys(sweep: SweepData) -> Sequence[str]:
 
 
 def group_rows(sweep: SweepData, keys: Sequence[str], metric: str | None = None) -> Sequence[Group]:
-    """Return the groups of runs with equal values of the columns `keys`, the best mean first.
+    """Return the groups of the runs that the filter keeps, by columns, the best mean first.
 
-    `keys` are names of columns, or `all but seed` for the config columns that are not seeds. Raises KeyError
-    for an unknown column. A run without a value of a column is in the group of those without it.
+    `keys` are names of columns, or `all but seed` for the config columns that are not seeds. A run without a
+    value of a column is in the group of those without it. Raises KeyError for an unknown column.
     """
+    if sweep.matching is not None:
+        return _groups(sweep, keys, sweep.by(metric))
     arguments = ("groups", tuple(keys), sweep.index(metric))
     if arguments not in sweep.computed:
         sweep.computed[arguments] = _groups(sweep, keys, sweep.by(metric))
@@ -62,6 +64,8 @@ def _groups(sweep: SweepData, keys: Sequence[str], ranking: Ranking) -> Sequence
     getters, names = [column.get for column in chosen], [column.name for column in chosen]
     members: dict[Hashable, tuple[Sequence[object], list[int]]] = {}
     for i, run in enumerate(sweep.runs):
+        if not sweep.matches(run):
+            continue
         row = [get(i, run) for get in getters]
         # Plain values are their own keys, which is ten times as fast.
         key = tuple([value if value.__class__ in _PLAIN else identity(value) for value in row])

@@ -44,11 +44,11 @@ def t_quantile(degrees: int) -> float:
     """
     if degrees <= len(_SMALL):
         return _SMALL[degrees - 1]
-    z = _NORMAL
+    z, n = _NORMAL, float(degrees)
     terms = (
         (z**3 + z) / 4,
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
     )
-    return z + sum(term / degrees ** (power + 1) for power, term in enumerate(terms))
+    return z + terms[0] / n + terms[1] / n**2 + terms[2] / n**3 + terms[3] / n**4

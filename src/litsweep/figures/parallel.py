@@ -115,9 +115,8 @@ class MetricAxis:
         worst, best = kept[-1] if low > 0 else None, kept[0] if high < 1 else None
         bounds = (worst, best) if ranking.metric.is_maximized else (best, worst)
         others = self._broken_states(sweep) if low > 0 and len(usable) == len(inside) else []
-        return " and ".join(
-            filter(None, (between(self.name, *bounds), others and not_one_of("state", others)))
-        )
+        clauses = [between(self.name, *bounds), not_one_of("state", others) if others else ""]
+        return " and ".join(filter(None, clauses))
 
     def _broken_states(self, sweep: SweepData) -> Sequence[str]:
         """Return the states of the broken runs with a value. They rank last, whatever their value is."""
@@ -209,7 +208,7 @@ def _template() -> dict[str, Any]:
         "line": {"width": 1},
         "marker": {"size": 3},
         "opacity": 0.8,
-        "hovertemplate": "%{fullData.name}: %{text}<extra></extra>",
+        "hovertemplate": "%{fullData.name}<br>%{x}: %{text}<extra></extra>",
     }
     return {"data": {"scatter": [line]}}
 

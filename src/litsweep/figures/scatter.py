@@ -1,5 +1,6 @@
 """Any two columns of the runs, coloured by a third."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,10 +57,9 @@ def scatter(
     drawn = some_runs(sweep, sweep.by(), places, MAX_MARKERS)
     axes = [_Axis.of(sweep, column, drawn, is_log) for column, is_log in zip(pair, logs, strict=True)]
     coloured = by_name.get(colour)
+    xs, ys = axes[0].values, axes[1].values
     traces = [
-        run_markers(
-            [sweep.runs[i] for i in own], *([axis.values[i] for i in own] for axis in axes), name, **look
-        )
+        run_markers([sweep.runs[i] for i in own], [xs[i] for i in own], [ys[i] for i in own], name, **look)
         for name, own, look in coloured_by(sweep, coloured, drawn)
     ]
     across, up = (column.title for column in pair)
@@ -125,7 +125,8 @@ def coloured_by(
         for name in texts
         if (own := [i for i in kept if i in texts[name]])
     ]
-    missing = [i for i in kept if values[i] is None]
+    coloured = set().union(*texts.values())
+    missing = [i for i in kept if i not in coloured]
     return parts + (
         [("no value", missing, {"color": role("faint"), "symbol": "circle-open"})] if missing else []
     )
@@ -140,16 +141,16 @@ def _roles(texts: dict[str, set[int]], values: dict[int, object]) -> dict[str, s
 
 def _steps(values: dict[int, object]) -> dict[str, set[int]]:
     """Return the runs by the fifth of the numbers to which they belong; by number if there are few."""
-    numbers = {i: found for i, value in values.items() if (found := number(value)) is not None}
+    numbers = {i: each for i, value in values.items() if (each := number(value)) is not None}
     distinct = sorted(set(numbers.values()))
-    if len(distinct) <= len(SCALE):
-        return {shown(each): {i for i, value in numbers.items() if value == each} for each in distinct}
     ordered = sorted(numbers.values())
-    edges = sorted({ordered[step * len(ordered) // len(SCALE)] for step in range(len(SCALE))})
+    fifths = {ordered[step * len(ordered) // len(SCALE)] for step in range(len(SCALE))}
+    edges = distinct if len(distinct) <= len(SCALE) else sorted(fifths)
     found: dict[str, set[int]] = {}
-    for low, high in zip(edges, [*edges[1:], None], strict=True):
-        own = {i: value for i, value in numbers.items() if low <= value and (high is None or value < high)}
-        found[f"{shown(min(own.values()))} to {shown(max(own.values()))}"] = set(own)
+    for low, high in zip(edges, [*edges[1:], math.inf], strict=True):
+        own = {i: value for i, value in numbers.items() if low <= value < high}
+        ends = dict.fromkeys((shown(min(own.values())), shown(max(own.values()))))
+        found.setdefault(" to ".join(ends), set()).update(own)  # steps with equal texts share a colour
     return found
 
 

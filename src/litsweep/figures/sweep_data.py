@@ -38,6 +38,8 @@ class RunData:
     `state` is the word for its state (`litsweep.sweep.run.state_word`). `bests` and `curves` have one entry
     for each metric of the sweep. `last` is the last value of the first metric. `config` and `summary` are
     flat, by dotted name. Times are in seconds since 1970; `ended` is None while the run is alive.
+
+    A source may read `curves`, `config` and `summary` on demand. So a chart reads only the curves it draws.
     """
 
     name: str
@@ -181,7 +183,7 @@ class SweepData:
 
     @cached_property
     def computed(self) -> dict[object, Any]:
-        """Results that several charts need, by function and arguments, so that each is computed once."""
+        """What several charts need, by function and arguments. It must not depend on `matching`."""
         return {}
 
     @cached_property

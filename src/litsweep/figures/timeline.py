@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from litsweep.errors import count
 from litsweep.figures.figure import Figure, brief, escaped, figure
@@ -30,8 +30,7 @@ STATE_ROLES: Mapping[str, str] = {
 """The role of the colour of each word for a run's state."""
 
 
-@dataclass(frozen=True)
-class _Span:
+class _Span(NamedTuple):
     """A run on the time axis, in seconds since 1970. `kind` is its state, or DROPPED."""
 
     run: RunData
@@ -101,22 +100,28 @@ def _lanes(sweep: SweepData) -> Mapping[str, Sequence[_Span]]:
 def _bars(lanes: Mapping[str, Sequence[_Span]]) -> tuple[Sequence[_Bar], str]:
     """Return at most about MAX_BARS bars, and a note if some stand for several runs.
 
-    The time is divided into ever fewer intervals until the bars of all agents are few enough.
+    The time is divided into intervals; the runs of an agent that start in the same one share a bar.
     """
     spans = [span for lane in lanes.values() for span in lane]
     if len(spans) <= MAX_BARS:
         return [_own_bar(lane, span) for lane, own in enumerate(lanes.values()) for span in own], ""
-    first, last = min(span.start for span in spans), max(span.end for span in spans)
-    intervals = max(2, 2 * MAX_BARS // len(lanes))
-    while True:
-        width = (last - first) / intervals or 1.0
-        bars = [bar for lane, own in enumerate(lanes.values()) for bar in _merged(lane, own, first, width)]
-        if len(bars) <= MAX_BARS or intervals == 1:
-            note = (
-                f"{len(spans):,} runs in {len(bars)} bars: the colours of a bar are the shares of the states"
-            )
-            return bars, note
-        intervals = max(1, intervals * 2 // 3)
+    first = min(span.start for span in spans)
+    width = _interval(lanes, first, max(span.end for span in spans) - first)
+    bars = [bar for lane, own in enumerate(lanes.values()) for bar in _merged(lane, own, first, width)]
+    note = f"{len(spans):,} runs in {len(bars)} bars: the colours of a bar are the shares of the states"
+    return bars, note
+
+
+def _interval(lanes: Mapping[str, Sequence[_Span]], first: float, length: float) -> float:
+    """Return the length of the shortest intervals that need at most MAX_BARS bars; at most the whole time."""
+    starts = [(agent, span.start - first, span.kind) for agent, own in lanes.items() for span in own]
+    intervals = max(1, MAX_BARS // len(lanes))
+    while intervals > 1:
+        width = length / intervals or 1.0
+        if len({(agent, int(start / width), kind) for agent, start, kind in starts}) <= MAX_BARS:
+            return width
+        intervals = intervals * 3 // 4
+    return length + 1.0
 
 
 def _merged(lane: int, spans: Sequence[_Span], first: float, width: float) -> Iterable[_Bar]:

@@ -16,7 +16,7 @@ from litsweep.server.garbage import delete_unused_blobs
 from litsweep.server.store import actions, projects, sweeps
 from litsweep.server.store import runs as run_store
 from litsweep.server.store.projects import Project
-from litsweep.server.store.runs import runs
+from litsweep.server.store.runs import RunRecord, runs
 from litsweep.server.store.sweeps import SweepRecord, SweepState, controller_run_name
 from litsweep.server.store.tables import batches
 
@@ -37,7 +37,7 @@ def delete_runs(
 
     `with_artifacts` also deletes the artifacts that only they logged.
     """
-    deleted = []
+    deleted = list[RunRecord]()
     for batch in batches(list(run_ids), BATCH_SIZE):
         with backend.database.write() as connection:
             found = run_store.with_ids(connection, batch)

@@ -87,6 +87,15 @@ def test_signing_out(stranger: TestClient) -> None:
     assert stranger.get("/-/data/projects").status_code == 401
 
 
+@pytest.mark.parametrize("origin", ["http://testserver:8001", "https://evil.example", "null"])
+def test_a_foreign_page_does_not_sign_out(http: TestClient, origin: str) -> None:
+    answer = http.post("/logout", headers={"Origin": origin}, follow_redirects=False)
+    assert answer.status_code == 403 and "nothing was changed" in answer.text
+    assert http.get("/-/data/projects").status_code == 200
+    http.post("/logout", headers={"Origin": "http://testserver"})
+    assert http.get("/-/data/projects").status_code == 401
+
+
 def test_used_links_and_ended_sessions_stay_so_after_a_restart(tmp_path: Path) -> None:
     settings = Settings(tmp_path / "data")
     with TestClient(create_app(settings)) as client:
@@ -108,6 +117,13 @@ def test_servers_on_one_machine_have_cookies_of_their_own(tmp_path: Path) -> Non
     """A browser sends a host's cookies to all of its ports."""
     first, second = (Keyring(api_key(tmp_path / name)) for name in ("one", "two"))
     assert first.cookie != second.cookie and first.key not in first.cookie
+    copy = Keyring(first.key, str(tmp_path / "copy"))
+    assert copy.cookie != Keyring(first.key, str(tmp_path / "one")).cookie
+
+
+def test_two_links_of_one_second_both_sign_in(stranger: TestClient) -> None:
+    links = {login_link(backend_of(stranger).keyring) for _ in range(5)}
+    assert [stranger.get(link, follow_redirects=False).status_code for link in links] == [303] * 5
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ from litsweep.server.refusals import refusal
 
 TOKEN_HEADER = "X-Litsweep-Token"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_SIGN_IN = "reload the page and sign in again"
+_NO_SESSION = "a change needs a session or this server's API key: sign in"
+_UNCHANGED = "nothing was changed"
 
 
 class RequireToken:
@@ -39,34 +40,42 @@ class RequireToken:
         if request.method != "POST":
             answer = refusal(405, f"a change must be a POST request, got {request.method}", {"Allow": "POST"})
             await answer(scope, receive, send)
-            return
-        fault = _foreign(request) or self._unauthorized(request)
-        if fault is not None:
-            await refusal(403, f"{fault}; nothing was changed")(scope, receive, send)
-            return
-        await self.app(scope, receive, send)
+        elif not (has_key(request, self.keyring) or self._has_cookie(request)):
+            await refusal(401, f"{_NO_SESSION}; {_UNCHANGED}")(scope, receive, send)
+        elif fault := _not_json(request) or foreign_page(request) or self._unauthorized(request):
+            await refusal(403, f"{fault}; {_UNCHANGED}")(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _has_cookie(self, request: Request) -> bool:
+        """Return True for a request with a cookie, valid or not, and without a key."""
+        return "authorization" not in request.headers and bool(request.cookies.get(self.keyring.cookie))
 
     def _unauthorized(self, request: Request) -> str | None:
         """Return why the sender may not change anything, or None. Store who it is."""
-        if "authorization" in request.headers:
+        if "authorization" in request.headers:  # the key, see above
             request.state.actor = BY_KEY
-            return None if has_key(request, self.keyring) else "the API key is not this server's"
-        session = self.keyring.session_id(request.cookies.get(self.keyring.cookie, ""))
+            return None
+        session = self.keyring.session_id(request.cookies[self.keyring.cookie])
         if session is None or session in self.ended:
-            return f"there is no session, or it has ended: {_SIGN_IN}"
+            return "this session has ended: reload the page and sign in again"
         if not self.keyring.allows_control(session, request.headers.get(TOKEN_HEADER, "")):
-            return f"the token of the page does not belong to this session: {_SIGN_IN}"
+            return "the token of the page does not belong to this session: reload the page"
         if "origin" not in request.headers:
             return "the request has no Origin header, which every browser sends"
         request.state.actor = f"session {session[:6]}"
         return None
 
 
-def _foreign(request: Request) -> str | None:
-    """Return why the request does not come from a page of this server, or None."""
+def _not_json(request: Request) -> str | None:
+    """Return a fault unless the body is declared as JSON. A form of a foreign page cannot do that."""
     content = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content != "application/json":
-        return f"the Content-Type must be application/json, got {content!r:.80}"
+    is_json = content == "application/json"
+    return None if is_json else f"the Content-Type must be application/json, got {content!r:.80}"
+
+
+def foreign_page(request: Request) -> str | None:
+    """Return why the request comes from a page that is not of this server, or None."""
     asked = f"{request.base_url.scheme}://{request.base_url.netloc}"
     own = _origin(asked)
     for origin in request.headers.getlist("origin"):

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from litsweep.server.auth import SESSION_SECONDS, Keyring
 from litsweep.server.backend import backend_of
+from litsweep.server.dashboard.control_guard import foreign_page
 from litsweep.server.dashboard.rendering import page
 from litsweep.server.errors import RequestError
 
@@ -65,7 +66,9 @@ async def _form(request: Request) -> FormData:
 
 
 async def logout(request: Request) -> Response:
-    """End the session of this browser."""
+    """End the session of this browser, unless a foreign page asks for it."""
+    if fault := foreign_page(request):
+        raise RequestError(f"{fault}; nothing was changed", 403)
     backend = backend_of(request)
     session = backend.keyring.session_id(request.cookies.get(backend.keyring.cookie, ""))
     if session is not None:

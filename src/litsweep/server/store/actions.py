@@ -1,6 +1,6 @@
 """Actions: the record of what people and programs changed in sweeps and runs, and who did it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -69,13 +69,13 @@ def add_to_run(
 
 def add_deletion(connection: Connection, deleted: SweepRecord | RunRecord, actor: str, what: str) -> None:
     """Record that a sweep or run is deleted. `what` says what it was. The entry outlives it."""
-    is_run = isinstance(deleted, RunRecord)
-    owner = {"project_id": deleted.project_id, "sweep_id": deleted.sweep_id if is_run else None}
-    subject = f"{'run' if is_run else 'sweep'} {deleted.name}"
-    _add(connection, {**owner, "subject": subject}, action="delete", actor=actor, before=what, after=None)
+    sweep_id = deleted.sweep_id if isinstance(deleted, RunRecord) else None
+    kind = "run" if isinstance(deleted, RunRecord) else "sweep"
+    owner = {"project_id": deleted.project_id, "sweep_id": sweep_id, "subject": f"{kind} {deleted.name}"}
+    _add(connection, owner, action="delete", actor=actor, before=what, after=None)
 
 
-def _add(connection: Connection, owner: dict[str, object], **values: str | None) -> None:
+def _add(connection: Connection, owner: Mapping[str, object], **values: str | None) -> None:
     kept = {name: value and value[:LONGEST_VALUE] for name, value in values.items()}
     connection.execute(actions.insert().values(**owner, **kept, created_at=clock.now()))
 

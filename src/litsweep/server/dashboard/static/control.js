@@ -57,7 +57,7 @@ const change = ({ when, who, what, before, after }) =>
   );
 
 /** Return the folded history of changes at `url`, loaded when it is opened, and after each change. */
-function history(url) {
+export function history(url) {
   const body = el("div");
   const details = el("details", { ontoggle: () => show() }, el("summary", {}, "History of changes"), body);
   async function show() {

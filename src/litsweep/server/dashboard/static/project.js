@@ -1,6 +1,7 @@
 // The page of a project.
 
 import { projectOf } from "./address.js";
+import { history } from "./control.js";
 import { badge, el, empty, fill, list, soft } from "./dom.js";
 import { ago, goals, number, time } from "./format.js";
 import { poll } from "./poll.js";
@@ -51,6 +52,8 @@ const hint = () => [
   "No sweeps yet. Create one: ",
   el("code", {}, `wandb sweep --project ${project.name} sweep.yaml`),
 ];
+
+document.getElementById("changes").append(history(`/-/data${location.pathname}/changes`));
 
 let data = null;
 
