@@ -1,6 +1,7 @@
 """The contract of every data set: its guarantees for models and sweeps."""
 
 import pickle
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -56,7 +57,7 @@ def data(request: pytest.FixtureRequest, tmp_path: Path) -> ImageDataModule:
     return small_set(request.param, tmp_path)
 
 
-def all_of(loader: "torch.utils.data.DataLoader[tuple[Tensor, Tensor]]") -> tuple[Tensor, Tensor]:
+def all_of(loader: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     pixels, labels = zip(*loader, strict=True)
     return torch.cat(pixels), torch.cat(labels)
 
@@ -83,7 +84,8 @@ def test_the_parts_are_whole_and_apart(data: ImageDataModule) -> None:
 def test_every_epoch_shuffles_the_training_images_and_no_others(
     data: ImageDataModule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = SimpleNamespace(current_epoch=0)
+    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    trainer = SimpleNamespace(current_epoch=0, world_size=1, strategy=strategy)
     monkeypatch.setattr(data, "trainer", trainer)
     first, again = (all_of(data.train_dataloader())[0] for _ in range(2))
     assert torch.equal(first, again)

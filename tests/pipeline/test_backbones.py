@@ -38,7 +38,7 @@ def test_every_torchvision_classification_model_can_be_built() -> None:
 
 
 def test_an_unknown_network_is_named_with_the_nearest() -> None:
-    with pytest.raises(ConfigError, match=r"model.backbone: .* got resnet19; did you mean resnet18"):
+    with pytest.raises(ConfigError, match=r"model.backbone: .* got resnet19; did you mean resnet9"):
         backbones.build("resnet19", (3, 32, 32), classes=5, width=32, dropout=0)
 
 

@@ -14,6 +14,7 @@ from litsweep.cli import (
     jobs,
     launch,
     open,
+    report,
     retry,
     run,
     scheduler,
@@ -21,7 +22,9 @@ from litsweep.cli import (
     watch,
 )
 
-COMMANDS = (run, serve, env, open, check, launch, jobs, watch, best, retry, backup, delete, scheduler)
+COMMANDS = (
+    run, serve, env, open, check, launch, jobs, watch, best, report, retry, backup, delete, scheduler
+)  # fmt: skip
 
 
 def execute(argv: Sequence[str] | None) -> int:

@@ -38,10 +38,10 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add `--json`."""
-    parser.add_argument("--json", type=_writable, metavar="FILE", help="also write the result as JSON")
+    parser.add_argument("--json", type=writable, metavar="FILE", help="also write the result as JSON")
 
 
-def _writable(text: str) -> Path:
+def writable(text: str) -> Path:
     """Return the path of an output file. Raises ArgumentTypeError if its folder does not exist."""
     path = Path(text)
     if path.is_dir():

@@ -166,6 +166,9 @@ def make_parser(classes: Mapping[str, str]) -> LightningArgumentParser:
     )
     parser.set_defaults({"trainer.max_epochs": 10, "trainer.enable_autolog_hparams": False})
     for action in parser._actions:
+        if action.dest == "trainer.precision":
+            action._typehint = action._typehint | Literal["auto"]  # type: ignore[attr-defined]
+            action.help = "`auto`: bf16-mixed on a device that computes with bfloat16, else 32-true"
         if action.dest in ("model", "data"):
             action.metavar, action.help = "CLASS", f"Class path of your own Lightning {action.dest} module."
     for name in LINKED:

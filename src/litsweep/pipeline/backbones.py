@@ -1,4 +1,4 @@
-"""Networks: a tutorial's four convolutions, a small residual net, and torchvision's classifiers."""
+"""Networks: a tutorial's four convolutions, two small residual nets, and torchvision's classifiers."""
 
 import difflib
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Shape = tuple[int, int, int]  # channels, height, width
 def build(name: str, input_shape: Shape, classes: int, width: int, dropout: float) -> nn.Module:
     """Return the network `name`: images (n x c x h x w) in, logits (n x classes) out.
 
-    `width` is the number of channels of the first convolution of `tutorial` and `resnet` only. `dropout`
+    `width` is the number of channels of the first convolution; torchvision's have their own. `dropout`
     acts on the features before the last layer. Raises ConfigError for an unknown name and for a network that
     cannot take images of this shape.
     """
@@ -105,6 +105,53 @@ class ResidualBlock(nn.Module):
         return torch.relu(self.residual(features) + self.shortcut(features))
 
 
+class ResNet9(nn.Module):
+    """Four convolutions with two residual blocks between them, which trains fast (Page 2018, DAWNBench)."""
+
+    LOGIT_SCALE = 0.125
+
+    def __init__(self, input_shape: Shape, classes: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            _normalized(input_shape[0], width),
+            _normalized(width, 2 * width),
+            nn.MaxPool2d(2),
+            Residual(2 * width),
+            _normalized(2 * width, 4 * width),
+            nn.MaxPool2d(2),
+            _normalized(4 * width, 8 * width),
+            nn.MaxPool2d(2),
+            Residual(8 * width),
+        )
+        self.head = nn.Sequential(
+            nn.AdaptiveMaxPool2d(1),
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(8 * width, classes, bias=False),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits."""
+        logits: Tensor = self.head(self.features(images)) * self.LOGIT_SCALE
+        return logits
+
+
+class Residual(nn.Module):
+    """Two normalized convolutions of as many channels, added to their input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(_normalized(channels, channels), _normalized(channels, channels))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the features with the residual added."""
+        return features + self.residual(features)  # type: ignore[no-any-return]
+
+
+def _normalized(channels_in: int, channels_out: int) -> nn.Module:
+    return nn.Sequential(_plain(channels_in, channels_out, 1), nn.BatchNorm2d(channels_out), nn.ReLU())
+
+
 def _plain(channels_in: int, channels_out: int, stride: int) -> nn.Conv2d:
     return nn.Conv2d(channels_in, channels_out, kernel_size=3, stride=stride, padding=1, bias=False)
 
@@ -112,6 +159,7 @@ def _plain(channels_in: int, channels_out: int, stride: int) -> nn.Conv2d:
 BACKBONES: dict[str, Callable[[Shape, int, int, float], nn.Module]] = {
     "tutorial": TutorialNet,
     "resnet": SmallResNet,
+    "resnet9": ResNet9,
 }
 """The networks of this package. A new one is a class and its name here. See `build` for the arguments."""
 

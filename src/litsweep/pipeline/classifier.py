@@ -6,11 +6,11 @@ from typing import Literal
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
-from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics import MeanMetric
 
 from litsweep.errors import ConfigError, Fault
 from litsweep.pipeline import backbones
@@ -28,8 +28,8 @@ class ImageClassifier(LightningModule):
     Args:
         input_shape: channels, height and width of an image; taken from the data.
         num_classes: number of classes; taken from the data.
-        backbone: tutorial, resnet, or the name of any torchvision classification model.
-        width: channels of the first convolution of tutorial and resnet (torchvision's models have their own).
+        backbone: tutorial, resnet, resnet9, or the name of any torchvision classification model.
+        width: channels of the first convolution of tutorial, resnet and resnet9.
         dropout: probability of dropping a feature before the last layer, in [0, 1).
         learning_rate: the highest learning rate of the schedule.
         weight_decay: L2 penalty (sgd, adam) or decoupled decay (adamw).
@@ -38,6 +38,8 @@ class ImageClassifier(LightningModule):
         schedule: constant, cosine (down to zero after a linear warm-up) or one_cycle, per step.
         warmup: fraction of all steps in which the learning rate rises (cosine, one_cycle), in [0, 1].
         label_smoothing: label smoothing in the training loss, in [0, 1).
+        compile: torch.compile's mode for the network, or none: default, reduce-overhead, max-autotune. The
+            first run of a sweep on a machine fills the cache of compiled kernels, and the others use it.
     """
 
     def __init__(
@@ -54,15 +56,21 @@ class ImageClassifier(LightningModule):
         schedule: Literal["constant", "cosine", "one_cycle"] = "constant",
         warmup: UpToOne = 0.1,
         label_smoothing: BelowOne = 0.0,
+        compile: Literal["none", "default", "reduce-overhead", "max-autotune"] = "none",
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
         if faults := out_of_range("model", ImageClassifier.__init__, self.hparams):
             raise ConfigError("the model", faults)
         self.backbone = backbones.build(backbone, input_shape, num_classes, width, dropout)
-        self.train_acc = MulticlassAccuracy(num_classes, average="micro", validate_args=False)
-        self.val_acc = MulticlassAccuracy(num_classes, average="micro", validate_args=False)
-        self.test_acc = MulticlassAccuracy(num_classes, average="micro", validate_args=False)
+        if compile != "none":
+            self.backbone.compile(mode=compile)
+        self.train_metrics, self.val_metrics, self.test_metrics = (EpochMetrics() for _ in range(3))
+
+    def on_fit_start(self) -> None:
+        """Lay the weights out for the device: with the channels last on a GPU."""
+        if self.device.type == "cuda":
+            self.backbone.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits, n x num_classes."""
@@ -70,23 +78,28 @@ class ImageClassifier(LightningModule):
         return logits
 
     def training_step(self, batch: Batch, batch_idx: int) -> StepOutput:
-        """Return the smoothed loss and the logits of a batch; log both metrics."""
-        images, labels = batch
-        logits = self(images)
-        loss = functional.cross_entropy(logits, labels, label_smoothing=self.hparams["label_smoothing"])
-        return self._log_step("train", self.train_acc, loss, logits, labels)
+        """Return the smoothed loss and the logits of a batch."""
+        return self._step(batch, self.train_metrics, self.hparams["label_smoothing"])
 
     def validation_step(self, batch: Batch, batch_idx: int) -> StepOutput:
-        """Return the loss and the logits of a batch; log both metrics."""
-        images, labels = batch
-        logits = self(images)
-        return self._log_step("val", self.val_acc, functional.cross_entropy(logits, labels), logits, labels)
+        """Return the loss and the logits of a batch."""
+        return self._step(batch, self.val_metrics)
 
     def test_step(self, batch: Batch, batch_idx: int) -> StepOutput:
-        """Return the loss and the logits of a batch; log both metrics."""
-        images, labels = batch
-        logits = self(images)
-        return self._log_step("test", self.test_acc, functional.cross_entropy(logits, labels), logits, labels)
+        """Return the loss and the logits of a batch."""
+        return self._step(batch, self.test_metrics)
+
+    def on_train_epoch_end(self) -> None:
+        """Log `train_loss` and `train_acc` of the epoch."""
+        self._log("train", self.train_metrics)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log `val_loss` and `val_acc` of the epoch."""
+        self._log("val", self.val_metrics)
+
+    def on_test_epoch_end(self) -> None:
+        """Log `test_loss` and `test_acc`."""
+        self._log("test", self.test_metrics)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer, with the schedule unless it is constant."""
@@ -96,12 +109,19 @@ class ImageClassifier(LightningModule):
             self.parameters(),
             lr=self.hparams["learning_rate"],
             weight_decay=self.hparams["weight_decay"],
+            fused=self._can_fuse(),
             **options,
         )
         if self.hparams["schedule"] == "constant":
             return optimizer
         scheduler = self._schedule(optimizer, _total_steps(self))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _can_fuse(self) -> bool | None:
+        """Return True where one kernel can update all weights. None lets PyTorch choose."""
+        if self.device.type != "cuda":
+            return None
+        return self.trainer.precision != "16-mixed" or None  # Lightning then could not clip the gradients
 
     def _schedule(self, optimizer: Optimizer, steps: int) -> LRScheduler:
         warmup = self.hparams["warmup"]
@@ -111,14 +131,33 @@ class ImageClassifier(LightningModule):
             return OneCycleLR(optimizer, max_lr=rate, total_steps=total, pct_start=rising)
         return LambdaLR(optimizer, lambda step: cosine_with_warmup(step, steps, round(warmup * steps)))
 
-    def _log_step(
-        self, stage: str, accuracy: MulticlassAccuracy, loss: Tensor, logits: Tensor, labels: Tensor
-    ) -> StepOutput:
-        accuracy(logits, labels)
-        n = len(labels)
-        self.log(f"{stage}_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=n)
-        self.log(f"{stage}_acc", accuracy, on_step=False, on_epoch=True, prog_bar=True, batch_size=n)
+    def _step(self, batch: Batch, metrics: "EpochMetrics", label_smoothing: float = 0.0) -> StepOutput:
+        images, labels = batch
+        logits = self(images)
+        loss = functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+        metrics.update(loss.detach(), logits.detach(), labels)
         return {"loss": loss, "logits": logits.detach()}
+
+    def _log(self, stage: str, metrics: "EpochMetrics") -> None:
+        """Log once an epoch. A call of `log` takes as long as the forward pass of a small network."""
+        self.log(f"{stage}_loss", metrics.loss.compute())
+        self.log(f"{stage}_acc", metrics.acc.compute(), prog_bar=True)
+        metrics.loss.reset()
+        metrics.acc.reset()
+
+
+class EpochMetrics(nn.Module):
+    """The mean loss and the accuracy over the images of an epoch, of all ranks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loss = MeanMetric(nan_strategy="disable")
+        self.acc = MeanMetric(nan_strategy="disable")
+
+    def update(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Add a batch: its mean loss, its logits (n x classes) and its labels (n)."""
+        self.loss.update(loss, len(labels))
+        self.acc.update((logits.argmax(1) == labels).float())
 
 
 def cosine_with_warmup(step: int, steps: int, warmup_steps: int) -> float:

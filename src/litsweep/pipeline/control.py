@@ -18,10 +18,12 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from torch import Tensor
 
+from litsweep.pipeline.finite import FiniteCheck
+
 # An epoch may end within this time after SIGTERM: only a run resumed between epochs logs equal metrics.
 # Slurm kills 30 s after SIGTERM by default (KillWait); half of that is for saving and reporting.
 FINISH_SECONDS = 15.0
-CHECK_EVERY = 10  # batches, if a check waits for a GPU or for other ranks
+CHECK_EVERY = 10  # batches, if a check waits for other ranks
 
 
 class Request(IntEnum):
@@ -52,7 +54,7 @@ class RunControl(Callback):
         self._validation_seconds = 0.0
         self._monitor = monitor
         self._request = Request.NONE
-        self._finite: Tensor | None = None
+        self._finite = FiniteCheck()
         self._batches = 0
 
     def stop(self) -> None:
@@ -90,7 +92,7 @@ class RunControl(Callback):
         """Record whether the loss is finite, and end training on request."""
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if isinstance(loss, Tensor):
-            self._note(torch.isfinite(loss.detach()).all())
+            self._finite.record(loss)
         # After its last batch the epoch still needs its validation; a run resumed there would lack that row.
         if self._is_check_due(trainer) and not trainer.is_last_batch and not self._epoch_ends_soon(trainer):
             self._obey(trainer, save=True)
@@ -105,12 +107,12 @@ class RunControl(Callback):
         self._validation_seconds = time.monotonic() - self._validation_began
         monitored = trainer.callback_metrics.get(self._monitor)
         if monitored is not None and not trainer.sanity_checking:
-            self._note(torch.isfinite(monitored).all())
+            self._finite.record(monitored)
         self._raise_if_diverged(trainer)
 
     def on_test_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """End the test on SIGTERM."""
-        if self._is_check_due(trainer) and self._agreed_request(trainer) is Request.PREEMPT:
+        if self._is_check_due(trainer) and self._agreed_request(trainer, waits=False) is Request.PREEMPT:
             raise Interrupted(Request.PREEMPT, "stopped early: SIGTERM")
 
     def _take_sigterm(self) -> None:
@@ -124,7 +126,7 @@ class RunControl(Callback):
 
     def _epoch_ends_soon(self, trainer: Trainer) -> bool:
         """Return True if a preempted run has time to finish its epoch; all ranks agree."""
-        if self._agreed_request(trainer) is not Request.PREEMPT:
+        if self._agreed_request(trainer, waits=False) is not Request.PREEMPT:
             return False
         now = time.monotonic()
         done = max(1, trainer.fit_loop.epoch_loop.batch_progress.current.ready)
@@ -132,17 +134,12 @@ class RunControl(Callback):
         too_late = now + left + self._validation_seconds > (self._deadline or now + FINISH_SECONDS)
         return not _highest(trainer, too_late)
 
-    def _note(self, finite: Tensor) -> None:
-        """Record whether all numbers so far were finite, without waiting for the device."""
-        self._finite = finite if self._finite is None else self._finite.to(finite.device) & finite
-
     def _is_check_due(self, trainer: Trainer) -> bool:
         self._batches += 1
-        check_waits = trainer.world_size > 1 or trainer.strategy.root_device.type != "cpu"
-        return not check_waits or self._batches % CHECK_EVERY == 0
+        return trainer.world_size == 1 or self._batches % CHECK_EVERY == 0
 
     def _obey(self, trainer: Trainer, *, save: bool = False) -> None:
-        request = self._agreed_request(trainer)
+        request = self._agreed_request(trainer, waits=not save)
         if request is Request.NONE:
             return
         if request is Request.DIVERGED:
@@ -156,8 +153,9 @@ class RunControl(Callback):
         if self._agreed_request(trainer) is Request.DIVERGED:
             self._obey(trainer)
 
-    def _agreed_request(self, trainer: Trainer) -> Request:
-        finite = self._finite is None or bool(self._finite)
+    def _agreed_request(self, trainer: Trainer, waits: bool = True) -> Request:
+        """Return the highest request of all ranks. Between batches it does not wait for the GPU."""
+        finite = self._finite.is_finite() if waits else self._finite.was_finite()
         return Request(_highest(trainer, self._request if finite else Request.DIVERGED))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,9 +16,11 @@ from litsweep.pipeline.datasets import DATASETS, IMAGE_FOLDER, DatasetName
 from litsweep.pipeline.datasets.source import ImageSource
 from litsweep.pipeline.imagefolder import ImageFolder
 from litsweep.pipeline.ranges import AtLeastOne, AtLeastZero, Share, out_of_range
+from litsweep.pipeline.resident import ResidentBatches, resident_images
 from litsweep.pipeline.transforms import Augmentation
 
 Batch = tuple[Tensor, Tensor]
+Loader = DataLoader[Batch] | ResidentBatches
 
 
 class ImageDataModule(LightningDataModule):
@@ -34,6 +36,7 @@ class ImageDataModule(LightningDataModule):
         val_fraction: fraction of the training images held out for validation, unless there is a val/ folder.
         split_seed: seed of that split; keep it fixed in a sweep, so that runs are comparable.
         num_workers: loader processes; 0 is fastest if the images fit in memory (4 GiB).
+        device: auto keeps the images in a GPU's memory where they fit and one GPU trains; cpu never does.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class ImageDataModule(LightningDataModule):
         val_fraction: Share = 0.1,
         split_seed: int = 0,
         num_workers: AtLeastZero = 0,
+        device: Literal["auto", "cpu"] = "auto",
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
@@ -83,15 +87,15 @@ class ImageDataModule(LightningDataModule):
         self.train, self.val = self._split(self.loaded)
         self._mean, self._std = self.loaded.mean, self.loaded.std
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> Loader:
         """Return batches of the training images."""
         return self._loader(self.train, shuffle=True)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> Loader:
         """Return batches of the validation images."""
         return self._loader(self.val, shuffle=False)
 
-    def test_dataloader(self) -> DataLoader[Batch]:
+    def test_dataloader(self) -> Loader:
         """Return batches of the test images."""
         return self._loader(self.loaded.test, shuffle=False)
 
@@ -112,20 +116,31 @@ class ImageDataModule(LightningDataModule):
         n = len(loaded.train)  # type: ignore[arg-type]  # ours have a length
         return images.split(loaded.train, n, self.hparams["val_fraction"], self.hparams["split_seed"])
 
-    def _loader(self, part: Dataset[Batch], shuffle: bool) -> DataLoader[Batch]:
-        workers = self.hparams["num_workers"]
+    def _loader(self, part: Dataset[Batch], shuffle: bool) -> Loader:
+        n, workers = len(part), self.hparams["num_workers"]  # type: ignore[arg-type]  # ours have a length
+        order = EpochOrder(n, self._epoch) if shuffle else None
+        drop_last = shuffle and n >= self.batch_size
+        device = self._device()
+        if device is not None and (images := resident_images(part, device)):
+            return ResidentBatches(images, self.batch_size, device, order, drop_last)
         return DataLoader(
             part,
             batch_size=self.batch_size,
-            sampler=EpochOrder(len(part), self._epoch) if shuffle else None,  # type: ignore[arg-type]  # ours have a length
+            sampler=order,
             generator=torch.Generator(),  # else each iterator would draw from the model's random stream
-            drop_last=shuffle and len(part) >= self.batch_size,  # type: ignore[arg-type]  # ours have a length
+            drop_last=drop_last,
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
             collate_fn=as_it_is,
             worker_init_fn=processes.worker_dies_with_rank,
         )
+
+    def _device(self) -> torch.device | None:
+        """Return the device that the images may move to. With several devices there is none."""
+        if self.hparams["device"] == "cpu" or self.trainer is None or self.trainer.world_size > 1:
+            return None
+        return self.trainer.strategy.root_device
 
     def _epoch(self) -> int:
         return 0 if self.trainer is None else self.trainer.current_epoch

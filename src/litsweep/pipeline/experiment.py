@@ -28,10 +28,12 @@ from litsweep.pipeline.arguments import Arguments, RunOptions, instantiate
 from litsweep.pipeline.artifacts import Artifacts
 from litsweep.pipeline.checkpoints import Checkpoints
 from litsweep.pipeline.control import Interrupted, Request, RunControl
+from litsweep.pipeline.precision import resolved
 from litsweep.pipeline.tracking import SERVICE_GONE, RunLogger
 from litsweep.sweep.contract import (
     FAILURE,
     FAILURE_MESSAGE,
+    PRECISION,
     STOP_REASON,
     ExitCode,
     Failure,
@@ -203,8 +205,12 @@ class Experiment:
         if trainer_arguments["enable_progress_bar"] is None:
             trainer_arguments["enable_progress_bar"] = sys.stderr.isatty()
         all_callbacks = [*self._make_callbacks(), *(given if isinstance(given, list) else [given])]
+        precision = resolved(trainer_arguments["precision"], trainer_arguments["accelerator"])
+        self._outcome.summary[PRECISION] = precision or "32-true"
         try:
-            return Trainer(**trainer_arguments, callbacks=all_callbacks, logger=logger)
+            return Trainer(
+                **{**trainer_arguments, "precision": precision}, callbacks=all_callbacks, logger=logger
+            )
         except (TypeError, ValueError, MisconfigurationException) as error:
             raise LitsweepError(f"the trainer refuses its options (trainer.*): {error}") from error
 

@@ -46,6 +46,8 @@ def normalize(images: Tensor, mean: Tensor, std: Tensor, dtype: torch.dtype) -> 
     """
     scale = 1 / (255 * std)
     shift = -mean / std
+    if images.is_cuda:  # convolutions are faster there with the channels last
+        images = images.contiguous(memory_format=torch.channels_last)
     return images.to(dtype) * scale.to(dtype).view(-1, 1, 1) + shift.to(dtype).view(-1, 1, 1)
 
 

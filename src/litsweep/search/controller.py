@@ -58,6 +58,11 @@ class Controller:
         """All runs in order: suggested, added and prior ones."""
         return tuple(self._runs.values())
 
+    @property
+    def own_runs(self) -> list[Run]:
+        """The runs of this sweep, in order: all but the prior ones."""
+        return [run for run in self._runs.values() if run.id not in self._priors]
+
     def ask(self, n: int = 1) -> list[Suggestion]:
         """Return up to `n` configs and count them as running; none once the sweep is `done_because`."""
         if self.done_because is not None:
@@ -162,14 +167,14 @@ class Controller:
         """
         if self.config.metric is None:
             return None
-        own = self._own_runs
+        own = self.own_runs
         values = [self.objective(run.id) for run in own]
         best = best_of_sweep(values, [run.is_broken for run in own], self.config.metric)
         return None if best is None else own[best]
 
     def front(self) -> list[Run]:
         """Return the Pareto front of this sweep's runs. Broken runs are on it only if all are broken."""
-        own = self._own_runs
+        own = self.own_runs
         values = [[objective(run, metric) for metric in self.config.metrics] for run in own]
         front = front_of_sweep(values, [run.is_broken for run in own], self.config.metrics)
         return [own[i] for i in front]
@@ -203,10 +208,6 @@ class Controller:
         return (*fallbacks, *self._warn_of_unreported_runs(), *self._warn_of_missing_metric())
 
     @property
-    def _own_runs(self) -> list[Run]:
-        return [run for run in self._runs.values() if run.id not in self._priors]
-
-    @property
     def _own_count(self) -> int:
         return len(self._runs) - len(self._priors)
 
@@ -229,7 +230,7 @@ class Controller:
             self._on_target.discard(run.id)
 
     def _warn_of_unreported_runs(self) -> list[str]:
-        unreported = sum(run.failure is Failure.UNREPORTED for run in self._own_runs)
+        unreported = sum(run.failure is Failure.UNREPORTED for run in self.own_runs)
         return [unreported_warning(unreported)] if unreported else []
 
     def _warn_of_missing_metric(self) -> list[str]:
@@ -237,7 +238,7 @@ class Controller:
         metric = self.config.metric
         if metric is None:
             return []
-        finished = [run for run in self._own_runs if run.state is RunState.FINISHED and not run.stopped_early]
+        finished = [run for run in self.own_runs if run.state is RunState.FINISHED and not run.stopped_early]
         reported = [run for run in finished if run.failure is not Failure.UNREPORTED]
         without = [run for run in reported if self._objectives[run.id] is None]
         if not without:

@@ -101,6 +101,7 @@ MODEL_ARTIFACT = "model_artifact"
 ATTEMPTS = "attempts"  # how often agents have started the run
 RETRIED_AS = "retried_as"  # the name of the run that repeats this one
 STOP_REASON = "stop_reason"  # a `StopReason`
+PRECISION = "precision"  # the precision of Lightning's Trainer, which `auto` may have chosen
 
 
 def best_key(metric: str) -> str:

@@ -272,6 +272,12 @@ def _tags(parent: RunRecord, _: Info) -> list[str]:
     return tags
 
 
+@run.field("times")
+def _times(parent: RunRecord, _: Info) -> Payload:
+    ended = None if parent.is_alive else parent.ended_at or parent.heartbeat_at
+    return {"created": parent.created_at, "started": parent.started_at, "ended": ended}
+
+
 @run.field("shouldStop")
 def _should_stop(parent: RunRecord, _: Info) -> bool:
     return parent.stopped_by is not None and parent.is_alive
