@@ -1,5 +1,4 @@
 // The dashboard's modules that need no browser.
 
 export * from "../../src/litsweep/server/dashboard/static/address.js";
-export * from "../../src/litsweep/server/dashboard/static/console.js";
 export * from "../../src/litsweep/server/dashboard/static/format.js";

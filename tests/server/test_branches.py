@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from litsweep.figures.run_charts import Look
 from litsweep.server.backend import Backend
-from litsweep.server.dashboard.run_view import history_view
+from litsweep.server.dashboard.run_charts_view import Choice, metric_figures
+from litsweep.server.dashboard.run_history import RunLines
 from litsweep.server.monitor import Monitor
 from litsweep.server.store import runs
+from litsweep.server.store.lines import HISTORY
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import DELETE_RUN, RUN, UPSERT_RUN, UPSERT_SWEEP
 from tests.server.test_dispatch import GRID, Sweep
@@ -207,8 +210,10 @@ def test_the_page_shows_inherited_rows(project: Runs, backend: Backend) -> None:
     with backend.database.read() as connection:
         record = runs.get(connection, int(project.read("b")["id"]))
         assert record is not None
-        shown = history_view(connection, record)
-    assert shown["curves"]["loss"] == [[0, 1, 5, 6], [0.0, 1.0, 5.0, 6.5]]
+        logged = RunLines(HISTORY).get(connection, record)
+    shown = metric_figures(record, logged, ["loss"], Choice("step", Look()), since=0, end=0)
+    (trace,) = shown["figures"]["loss"]["data"]
+    assert (trace["x"], trace["y"]) == ([0, 1, 5, 6], [0.0, 1.0, 5.0, 6.5])
 
 
 def test_the_search_follows_the_rows(graphql: GraphQL, stream: Stream, backend: Backend) -> None:

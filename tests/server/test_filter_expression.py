@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from litsweep.server import run_filters
+from litsweep.server.errors import RequestError
 from litsweep.server.filter_expression import LONGEST, FilterError, parse
 from litsweep.server.filter_names import Names
 from litsweep.server.run_values import MISSING
@@ -191,5 +192,5 @@ def test_a_wrong_expression_says_what_and_where(expression: str, message: str, p
 
 
 def test_a_pattern_that_is_none_is_refused() -> None:
-    with pytest.raises(run_filters.RequestError, match="is not a regular expression of RE2"):
+    with pytest.raises(RequestError, match="is not a regular expression of RE2"):
         holds('host.matches("(")')

@@ -54,8 +54,8 @@ def pages(sweep: str) -> list[Sent]:
         "/projects",
         "/local/p",
         run,
-        f"{run}/history",
-        f"{run}/log",
+        *(f"{run}/{part}" for part in ("parts", "charts", "figures?name=loss&x=time", "summary", "values")),
+        *(f"{run}/{part}" for part in ("log", "log/search?text=a", "media?name=x", "text?name=file.txt")),
         f"{run}/system",
         f"/local/p/sweeps/{sweep}",
     ]

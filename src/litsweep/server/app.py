@@ -22,6 +22,7 @@ from litsweep.server.dashboard import control, pages
 from litsweep.server.dashboard.control_guard import RequireToken
 from litsweep.server.dashboard.curves import CurveCache
 from litsweep.server.dashboard.run_cells import CellCache
+from litsweep.server.dashboard.run_history import RunLines
 from litsweep.server.errors import RequestError, UnavailableError
 from litsweep.server.graphql import endpoint
 from litsweep.server.housekeeping import Housekeeper
@@ -30,6 +31,7 @@ from litsweep.server.monitor import Monitor
 from litsweep.server.notifier import Notifier
 from litsweep.server.refusals import refusal, refuse
 from litsweep.server.settings import Settings
+from litsweep.server.store import lines
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +100,8 @@ def create_app(settings: Settings) -> Starlette:
     app.state.end = log_end
     app.state.curves = CurveCache()
     app.state.cells = CellCache()
+    app.state.history = RunLines(lines.HISTORY)
+    app.state.events = RunLines(lines.EVENTS)
     return app
 
 

@@ -12,8 +12,9 @@ from litsweep.server.dashboard import rendering
 from litsweep.server.dashboard.charts import MAX_CURVES, MAX_PARALLEL_LINES
 from litsweep.server.dashboard.rows import by_interest
 from litsweep.server.live_sweep import LiveSweep
-from litsweep.server.store import blobs, files, projects, sweeps
+from litsweep.server.store import blobs, files, lines, projects, sweeps
 from litsweep.server.store import runs as store
+from litsweep.server.store.lines import Line
 from tests.server.dashboard.conftest import EVIL, SWEEP, TWO_METRICS, add_run, backend_of, fill_two_metrics
 from tests.server.operations import UPSERT_SWEEP
 
@@ -233,36 +234,47 @@ def test_nothing_new_is_not_sent_again(http: TestClient, sweep: str) -> None:
     assert http.get(f"/-/data{sweep}", headers={"If-None-Match": tag}).status_code == 304
 
 
+def drawn(http: TestClient, run: str, metric: str) -> Any:
+    """Return the steps and the values that the chart of a metric draws."""
+    (trace,) = data(http, f"{run}/figures?name={metric}")["figures"][metric]["data"]
+    return [trace["x"], trace["y"]]
+
+
 def test_a_run(http: TestClient, sweep: str) -> None:
     found = data(http, "/local/p/runs/good")
     assert found["config"] == {"lr": 0.01, "optimizer": "adam", "epochs": 3}
     assert found["last"] == {"val_acc": 0.8, "test_acc": 0.7}
     assert ["method", "random"] in found["reason"]
-    assert found["files"] == [{"name": "media/images/a b_3_0f.png", "size": 4, "type": "image/png"}]
-    assert found["images"] == [
-        {"key": "a b", "images": [{"name": "media/images/a b_3_0f.png", "step": 3}]},
-    ]
+    assert found["media"] == [{"name": "media/images/a b_3_0f.png", "steps": []}]
+    parts = data(http, "/local/p/runs/good/parts")
+    link = '<a href="/-/file/local/p/runs/good/media/images/a%20b_3_0f.png">media/images/a b_3_0f.png</a>'
+    assert link + '<span class="soft">4 B</span>' in parts["files"]
     assert list(found["config"]) == ["epochs", "lr", "optimizer"] == found["swept"]
-    history = data(http, "/local/p/runs/good/history")
-    assert history["curves"] == {"val_acc": [[0, 1, 2], [0.5, 0.9, 0.8]]}
-    assert history["summary"] == {
+    assert data(http, "/local/p/runs/good/charts")["charts"] == ["val_acc"]
+    assert drawn(http, "/local/p/runs/good", "val_acc") == [[0, 1, 2], [0.5, 0.9, 0.8]]
+    assert data(http, "/local/p/runs/good/summary")["summary"] == {
         "val_acc": {"min": 0.5, "max": 0.9, "best": 0.9, "last": 0.8},
         "test_acc": {"min": None, "max": None, "best": None, "last": 0.7},
     }
 
 
-def test_the_newest_images_of_each_key(http: TestClient, sweep: str) -> None:
+def test_an_image_has_all_its_steps_and_its_caption(http: TestClient, sweep: str) -> None:
     with backend_of(http).database.write() as connection:
         project = projects.ensure(connection, "local", "p")
         run = store.find(connection, project.id, "going")
         assert run is not None
-        logged = [f"media/images/val/x_{step}_a{step}.png" for step in range(12)]
-        for i, name in enumerate([*logged, "plot.png"], start=1):
+        names = [f"media/images/val/x_{step}_a{step}.png" for step in range(12)]
+        for i, name in enumerate([*names, "plot.png"], start=1):
             blobs.mark_stored(connection, files.declare(connection, run.id, name, f"{i:032}"), 4, "md5")
-    images = {group["key"]: group["images"] for group in data(http, "/local/p/runs/going")["images"]}
-    assert images.keys() == {"val/x", "plot.png"}
-    assert [image["step"] for image in images["val/x"]] == [11, 10, 9, 8, 7, 6, 5, 4]
-    assert images["plot.png"] == [{"name": "plot.png", "step": None}]
+        media = [{"_type": "image-file", "path": name, "caption": f"{name} {EVIL}"} for name in names]
+        rows = [json.dumps({"_step": step, "val/x": image}) for step, image in enumerate(media)]
+        lines.put(connection, run.id, lines.HISTORY, [Line(2 + i, row, i) for i, row in enumerate(rows)])
+    steps = {group["name"]: group["steps"] for group in data(http, "/local/p/runs/going")["media"]}
+    assert steps == {"val/x": list(range(12)), "plot.png": []}
+    newest = data(http, "/local/p/runs/going/media?name=val/x")
+    assert newest["step"] == 11 and "x_11_a11.png" in newest["html"] and EVIL not in newest["html"]
+    assert "x_4_a4.png" in data(http, "/local/p/runs/going/media?name=val/x&place=4")["html"]
+    assert "plot.png" in data(http, "/local/p/runs/going/media?name=plot.png")["html"]
 
 
 def test_a_metric_in_the_summary_is_no_point_of_a_curve(http: TestClient, sweep: str) -> None:
@@ -283,14 +295,15 @@ def test_a_metric_in_the_summary_is_no_point_of_a_curve(http: TestClient, sweep:
     ]
     assert page["best"] == "both" and page["curves"]["both"] == [[0, 1], [0.5, 0.3]]
     assert "alone" not in page["curves"]
-    both, alone = (data(http, f"/local/p/runs/{name}/history") for name in ("both", "alone"))
-    assert alone["curves"].keys() == {"epoch"} and both["curves"]["val_acc"] == [[0, 1], [0.5, 0.3]]
+    both, alone = (data(http, f"/local/p/runs/{name}/summary") for name in ("both", "alone"))
+    assert data(http, "/local/p/runs/alone/figures?name=val_acc&name=epoch")["figures"].keys() == {"epoch"}
+    assert drawn(http, "/local/p/runs/both", "val_acc") == [[0, 1], [0.5, 0.3]]
     assert both["summary"]["val_acc"] == {"min": 0.3, "max": 0.97, "best": 0.97, "last": 0.3}
     assert alone["summary"]["val_acc"] == {"min": 0.4, "max": 0.97, "best": 0.97, "last": 0.4}
 
 
 def test_a_diverged_run_has_a_gap(http: TestClient, sweep: str) -> None:
-    assert data(http, "/local/p/runs/diverged/history")["curves"]["val_acc"] == [[0, 1], [0.4, None]]
+    assert drawn(http, "/local/p/runs/diverged", "val_acc") == [[0, 1], [0.4, None]]
 
 
 def test_the_end_of_the_console_output_comes_first(http: TestClient, sweep: str) -> None:
@@ -305,8 +318,11 @@ def test_system_metrics_by_seconds(http: TestClient, sweep: str) -> None:
     key = http.app.state.backend.keyring.key  # type: ignore[attr-defined]
     chunk = {"files": {"wandb-events.jsonl": {"offset": 0, "content": events}}}
     http.post("/files/local/p/going/file_stream", json=chunk, headers={"Authorization": f"Bearer {key}"})
-    found = data(http, "/local/p/runs/going/system")
-    assert found["curves"] == {"system.cpu": [[1, 16], [30, 90.5]]}
+    (group,) = data(http, "/local/p/runs/going/system")["groups"]
+    (chart,) = group["charts"]
+    (trace,) = chart["figure"]["data"]
+    assert (group["group"], chart["name"]) == ("CPU", "cpu")
+    assert (trace["x"], trace["y"]) == ([1.2, 16], [30, 90.5])
 
 
 def test_a_file_is_shown_by_a_signed_link(http: TestClient, sweep: str) -> None:

@@ -11,15 +11,12 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from litsweep.figures.charts import CHARTS
-from litsweep.server.arguments import whole_number
 from litsweep.server.backend import backend_of
 from litsweep.server.chunk import LARGEST_LINE
 from litsweep.server.dashboard import compare_view, login, rendering, run_table
 from litsweep.server.dashboard.brush_view import brush_view
 from litsweep.server.dashboard.control_view import (
     project_changes_view,
-    run_changes_view,
-    run_controls_view,
     runs_controls_view,
     sweep_changes_view,
     sweep_controls_view,
@@ -28,18 +25,16 @@ from litsweep.server.dashboard.figures_view import charts_view, figure_view
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import Tagged, page
 from litsweep.server.dashboard.run_cells import CellCache
+from litsweep.server.dashboard.run_routes import find_run
 from litsweep.server.dashboard.run_table import RunTable
-from litsweep.server.dashboard.run_view import history_view, log_view, run_view, system_view
 from litsweep.server.dashboard.sweep_data import sweep_data
 from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.dashboard.table_export import Rows, as_csv, as_json, exported
 from litsweep.server.dashboard.table_query import TableQuery, matching
 from litsweep.server.dashboard.table_view import table_view
 from litsweep.server.errors import RequestError
-from litsweep.server.files import link
-from litsweep.server.store import files, projects, runs, sweeps
+from litsweep.server.store import projects, sweeps
 from litsweep.server.store.projects import Project
-from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
 
@@ -59,11 +54,6 @@ def _sweep(connection: Connection, request: Request) -> SweepRecord | None:
     return sweeps.find(connection, request.path_params["sweep"], project.id) if project else None
 
 
-def _run(connection: Connection, request: Request) -> RunRecord | None:
-    path = request.path_params
-    return runs.find_by_path(connection, path["entity"], path["project"], path["run"])
-
-
 def _of(
     find: Callable[[Connection, Request], Record | None],
     show: Callable[[Connection, Record, Request], dict[str, Any]],
@@ -80,10 +70,6 @@ def _of(
 def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
     view = sweep_view(connection, sweep, request.app.state.curves)
     return {**view, "controls": sweep_controls_view(connection, sweep)}
-
-
-def _run_data(connection: Connection, run: RunRecord, _: Request) -> dict[str, Any]:
-    return {**run_view(connection, run), "controls": run_controls_view(run)}
 
 
 def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
@@ -157,11 +143,6 @@ def _export(write: Callable[[Rows], Iterator[bytes]], media_type: str) -> Endpoi
     return endpoint
 
 
-def _log_data(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
-    start = request.query_params.get("from")
-    return log_view(connection, run, whole_number(start, "from", LARGEST_LINE) if start else None)
-
-
 def _json(view: View) -> Endpoint:
     """Return an endpoint for the data of a view. It answers 304 if the browser already has this data."""
 
@@ -190,24 +171,12 @@ def _html(template: str, find: Callable[[Connection, Request], object] | None = 
     return endpoint
 
 
-def _file(request: Request) -> Response:
-    """Redirect to a signed link to a file of a run. The link expires."""
-    backend = backend_of(request)
-    with backend.database.read() as connection:
-        run = _run(connection, request)
-        found = files.page(connection, run.id, [request.path_params["name"]]) if run else []
-    if not found:
-        return page(request, "missing.html", status=404)
-    return RedirectResponse(link(backend.keyring, "GET", found[0].blob, found[0].name))
-
-
 async def _to_project(request: Request) -> Response:
     return RedirectResponse("/{entity}/{project}".format(**request.path_params))
 
 
 _PROJECT = "/{entity}/{project}"
 _SWEEP = _PROJECT + "/sweeps/{sweep}"
-_RUN = _PROJECT + "/runs/{run}"
 _DATA: dict[str, View] = {
     "/projects": lambda connection, _: projects_view(connection),
     _PROJECT: _of(_project, lambda connection, project, _: project_view(connection, project)),
@@ -241,11 +210,11 @@ routes: list[BaseRoute] = [
         for path in (_PROJECT, _SWEEP)
         for write, media_type in ((as_csv, "text/csv"), (as_json, "application/json"))
     ),
-    Route("/-/file" + _RUN + "/{name:path}", _file),
+    *run_routes.routes,
     Route("/", _html("projects.html")),
     Route(_PROJECT, _html("project.html", _project)),
     Route(_PROJECT + "/compare", _html("compare.html", _project)),
     Route(_SWEEP, _html("sweep.html", _sweep)),
-    Route(_RUN, _html("run.html", _run)),
+    Route(run_routes.RUN, _html("run.html", find_run)),
     Route(_PROJECT + "/{rest:path}", _to_project),
 ]

@@ -1,8 +1,11 @@
 """HTML pages: templates, response headers and static files."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.util import find_spec
 from mimetypes import guess_type
 from pathlib import Path
@@ -14,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from litsweep.errors import shortened
 from litsweep.figures.theme import css
 from litsweep.server.backend import backend_of
 from litsweep.server.dashboard.control_guard import page_token
@@ -22,8 +26,8 @@ HERE = Path(__file__).parent
 # Plotly writes style attributes. Everything else is loaded from this server only.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'",
+    "img-src 'self' data: blob:; media-src 'self'; frame-src 'self'; connect-src 'self'; font-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
@@ -60,6 +64,41 @@ _STATIC["theme.css"] = Tagged.of(css().encode(), "text/css")
 _templates = Environment(
     loader=PackageLoader("litsweep.server.dashboard"), autoescape=True, undefined=StrictUndefined
 )
+
+
+def _size(count: int | None) -> str:
+    """Return a number of bytes as text, such as 1.5 kB."""
+    size, units = float(count or 0), ["B", "kB", "MB", "GB", "TB"]
+    power = next((i for i in range(len(units)) if size < 1000 ** (i + 1)), len(units) - 1)
+    return f"{size / 1000**power:.3g} {units[power]}"
+
+
+def _utc(seconds: float) -> str:
+    """Return a Unix time as text."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _shown(value: object) -> str:
+    """Return a logged value as text, a number with four significant digits."""
+    match value:
+        case None:
+            return "–"
+        case str():
+            return value
+        case bool() | list() | dict():
+            return json.dumps(value, ensure_ascii=False)
+        case int():
+            return shortened(value) if abs(value) < 10**6 else f"{Decimal(value):.3g}"
+        case _:
+            return f"{value:.4g}"
+
+
+_templates.filters |= {"size": _size, "utc": _utc, "shown": _shown}
+
+
+def fragment(template: str, **context: object) -> str:
+    """Return a part of a page as HTML. Logged texts in it are escaped."""
+    return _templates.get_template(template).render(**context).strip()
 
 
 def _file_of(name: str, path: str) -> Path:

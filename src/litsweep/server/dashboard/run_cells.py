@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from litsweep.server.dashboard import rows
 from litsweep.server.database import Database
@@ -91,10 +91,12 @@ class Known:
     def add(self, kind: str, value: Any, is_new: bool) -> None:
         """Note another value. `is_new` says that its run had none."""
         self.count += is_new
-        if value is not None and kind != self.kind:
-            self.kind = kind if self.first is None else "mixed"
         if not self.varies and value != self.first:
             self.varies = True
+        if self.first is None:
+            self.kind, self.first = kind, value
+        elif kind != self.kind and value is not None:
+            self.kind = "mixed"
 
     def joined(self, other: "Known") -> "Known":
         """Return what the runs of two sweeps have in the column."""
@@ -107,8 +109,8 @@ Catalogue = Mapping[str, Known]
 
 
 @dataclass
-class ProjectCells:
-    """The cells of a project's runs by id, oldest first, and the columns of each sweep."""
+class KnownRuns:
+    """The cells of runs by id, oldest first, and the columns of each sweep."""
 
     marks: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     cells: dict[int, Cells] = field(default_factory=dict)
@@ -116,12 +118,12 @@ class ProjectCells:
     size: int = 0
     _shapes: dict[tuple[str, ...], Mapping[str, int]] = field(default_factory=dict)
 
-    def update(self, connection: Connection, project_id: int, newest: int | None = None) -> None:
+    def update(self, connection: Connection, scope: "Scope", newest: int | None = None) -> None:
         """Read the runs that were added or changed, and forget those that were deleted.
 
         `newest` limits the runs to a number of the newest ones.
         """
-        marks = _marks(project_id).order_by(_c.id.desc()).limit(newest)
+        marks = select(_c.id, *_MARK).where(*_in(scope)).order_by(_c.id.desc()).limit(newest)
         found = {row[0]: tuple(row[1:]) for row in connection.execute(marks)}
         changed = [id for id, mark in found.items() if self.marks.get(id) != mark]
         gone = self.cells.keys() - found.keys()
@@ -151,16 +153,19 @@ class ProjectCells:
         return Cells(run.sweep_id, places, list(pairs.values()), _text(pairs))
 
 
-def _marks(project_id: int) -> Select[Any]:
-    return select(_c.id, *_MARK).where(*_in_project(project_id))
+Scope = tuple[int, int | None]
+"""A project, and one of its sweeps or None for all its runs."""
 
 
-def _in_project(project_id: int) -> Sequence[ColumnElement[bool]]:
+def _in(scope: Scope) -> Sequence[ColumnElement[bool]]:
+    project_id, sweep_id = scope
+    if sweep_id is not None:
+        return (_c.sweep_id == sweep_id,)
     schedulers = select(sweeps.c.name + SCHEDULER_SUFFIX).where(sweeps.c.project_id == project_id)
     return _c.project_id == project_id, _c.name.not_in(schedulers)
 
 
-def _joined(found: ProjectCells) -> Catalogue:
+def _joined(found: KnownRuns) -> Catalogue:
     """Return the columns of all sweeps."""
     joined: dict[str, Known] = {}
     for own in found.known.values():
@@ -170,17 +175,17 @@ def _joined(found: ProjectCells) -> Catalogue:
 
 
 class CellCache:
-    """The cells of the projects that were last looked at."""
+    """The cells of the projects and sweeps that were last looked at."""
 
     def __init__(self) -> None:
-        self._projects: OrderedDict[int, ProjectCells] = OrderedDict()
+        self._scopes: OrderedDict[Scope, KnownRuns] = OrderedDict()
         self._lock = threading.Lock()
         self._warming = set[int]()
 
     def of_project(self, connection: Connection, project_id: int) -> tuple[Sequence[Cells], Catalogue]:
         """Return the cells of all runs of a project, oldest first, and the columns."""
         with self._lock:
-            found = self._updated(connection, project_id)
+            found = self._updated(connection, (project_id, None))
             return list(found.cells.values()), _joined(found)
 
     def newest(
@@ -190,21 +195,22 @@ class CellCache:
 
         Return None if the cache has the project, or if the project is small.
         """
-        if project_id in self._projects:
+        if (project_id, None) in self._scopes:
             return None
-        total = connection.scalar(select(func.count()).where(*_in_project(project_id))) or 0
+        total = connection.scalar(select(func.count()).where(*_in((project_id, None)))) or 0
         if total <= FEW_RUNS:
             return None
-        found = ProjectCells()
-        found.update(connection, project_id, length)
+        found = KnownRuns()
+        found.update(connection, (project_id, None), length)
         return list(found.cells.values()), _joined(found), total
 
     def of_sweep(
         self, connection: Connection, project_id: int, sweep_id: int
     ) -> tuple[Sequence[Cells], Catalogue]:
         """Return the cells of all runs of a sweep, oldest first, and the columns."""
+        whole: Scope = (project_id, None)
         with self._lock:
-            found = self._updated(connection, project_id)
+            found = self._updated(connection, whole if whole in self._scopes else (project_id, sweep_id))
             own = [cells for cells in found.cells.values() if cells.sweep_id == sweep_id]
             return own, dict(found.known.get(sweep_id, {}))
 
@@ -219,14 +225,15 @@ class CellCache:
             self._warming.add(project_id)
             threading.Thread(target=read, name="table", daemon=True).start()
 
-    def _updated(self, connection: Connection, project_id: int) -> ProjectCells:
-        found = self._projects.get(project_id) or ProjectCells()
-        found.update(connection, project_id)
-        self._projects[project_id] = found
-        self._projects.move_to_end(project_id)
-        self._warming.discard(project_id)
-        while len(self._projects) > 1 and sum(each.size for each in self._projects.values()) > MAX_CELLS:
-            self._projects.popitem(last=False)
+    def _updated(self, connection: Connection, scope: Scope) -> KnownRuns:
+        found = self._scopes.get(scope) or KnownRuns()
+        found.update(connection, scope)
+        self._scopes[scope] = found
+        self._scopes.move_to_end(scope)
+        if scope[1] is None:
+            self._warming.discard(scope[0])
+        while len(self._scopes) > 1 and sum(each.size for each in self._scopes.values()) > MAX_CELLS:
+            self._scopes.popitem(last=False)
         return found
 
 

@@ -121,10 +121,10 @@ def _results(
             found[lasts[0]][run.name] = run.last
     for key in lasts[1:]:
         for own in runs:
-            value = own.get(f"summary.{key.removeprefix('last.')}")
-            value = value.get("last", MISSING) if is_aggregated(value) else value
-            if value is not MISSING:
-                found[key][own.get("id")] = value
+            logged = own.get(f"summary.{key.removeprefix('last.')}")
+            last = logged.get("last", MISSING) if is_aggregated(logged) else logged
+            if last is not MISSING:
+                found[key][own.get("id")] = last
     return found | ({"front": {sweep.runs[i].name: "front" for i in sweep.front}} if len(bests) > 1 else {})
 
 

@@ -17,7 +17,10 @@ from litsweep.sweep.contract import RunState
 from litsweep.sweep.values import is_finite
 
 COUNT = "n"
-_BROKEN = (RunState.FAILED, RunState.CRASHED)
+ALL_BUT_SEED = "all but seed"
+SEEDS = frozenset({"seed", "seed_everything", "random_seed", "random_state"})
+_NO_RESULT = (RunState.FAILED, RunState.CRASHED, *(state for state in RunState if state.is_alive))
+"""The states of runs whose numbers are not final: they count for no mean, and are not the best."""
 # Quantiles 0.975 of Student's t distribution with 1 to 10 degrees of freedom.
 _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
@@ -55,7 +58,7 @@ class Groups:
 def groups(
     table: RunTable, runs: Sequence[Cells], wanted: Sequence[str], columns: Sequence[Column]
 ) -> Groups:
-    """Return the groups of runs by keys. `-KEY` means all config keys that differ but this one."""
+    """Return the groups of runs by keys. ALL_BUT_SEED means all config keys that differ."""
     keys = _keys(table, runs, wanted)
     numbers = [c.key for c in columns if c.kind == NUMBER and c.key not in keys]
     reads = [table.read(key) for key in keys]
@@ -67,15 +70,19 @@ def groups(
 
 
 def _keys(table: RunTable, runs: Sequence[Cells], wanted: Sequence[str]) -> Sequence[str]:
-    for key in wanted:
-        if checked(table, key.lstrip("-"), "group").kind == TIME:
+    keys = [key for key in wanted if key != ALL_BUT_SEED]
+    for key in keys:
+        if checked(table, key, "group").kind == TIME:
             raise RequestError(f"group: {key} is a time, which differs for each run; choose another column")
-    but = {key[1:] for key in wanted if key.startswith("-")}
-    keys = [key for key in wanted if not key.startswith("-")]
-    if but:
-        config = [c.key for c in table.columns if c.key.startswith("config.") and c.key not in but]
-        keys += [key for key in config if key not in keys and _differs(table, runs, key)]
+    if ALL_BUT_SEED in wanted:
+        config = [c.key for c in table.columns if c.key.startswith("config.") and c.key not in keys]
+        keys += [key for key in config if not is_seed(key) and _differs(table, runs, key)]
     return keys
+
+
+def is_seed(key: str) -> bool:
+    """Return True for the column of a seed, such as `config.seed`."""
+    return key.rpartition(".")[2] in SEEDS
 
 
 def _differs(table: RunTable, runs: Sequence[Cells], key: str) -> bool:
@@ -86,27 +93,19 @@ def _differs(table: RunTable, runs: Sequence[Cells], key: str) -> bool:
 
 def _group(table: RunTable, keys: Sequence[str], numbers: Sequence[str], own: Sequence[Cells]) -> Group:
     values = [_plain(table.read(key)(own[0])) for key in keys]
-    sound = [run for run in own if run.get("state") not in _BROKEN] or own
-    cells = [_summary(table, key, own, sound) for key in numbers]
-    return Group(values, [*values, len(own), *cells])
+    ended = [run for run in own if run.get("state") not in _NO_RESULT]
+    return Group(values, [*values, len(own), *(_summary(table, key, ended) for key in numbers)])
 
 
-def _summary(
-    table: RunTable, key: str, own: Sequence[Cells], sound: Sequence[Cells]
-) -> Mapping[str, Any] | None:
+def _summary(table: RunTable, key: str, runs: Sequence[Cells]) -> Mapping[str, Any] | None:
     """Return the mean of a group's numbers, half the width of its 95 % interval, and the best value."""
     read = table.read(key)
-    values = [float(value) for run in own if is_finite(value := read(run))]
+    values = [float(value) for run in runs if is_finite(value := read(run))]
     if not values:
         return None
-    usable = [float(value) for run in sound if is_finite(value := read(run))]
-    best = table.goals.get(key)
-    return {
-        "mean": fmean(values),
-        "half": _half_width(values),
-        "n": len(values),
-        "best": (max if best == "maximize" else min)(usable, default=None) if best else None,
-    }
+    goal = table.goals.get(key)
+    best = None if goal is None else max(values) if goal == "maximize" else min(values)
+    return {"mean": fmean(values), "half": _half_width(values), "n": len(values), "best": best}
 
 
 def _half_width(values: Sequence[float]) -> float | None:

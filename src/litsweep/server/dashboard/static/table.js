@@ -2,6 +2,7 @@
 
 import DataTable from "/-/datatables.js";
 import { projectOf } from "./address.js";
+import { controls } from "./control.js";
 import { badge, button, el } from "./dom.js";
 import { ago, duration, number, plural, time, value } from "./format.js";
 import { listIn, state } from "./state.js";
@@ -30,12 +31,11 @@ async function fetchTable(url) {
 }
 
 /** Return the mean of a group with the half width of its interval, and the best value. */
-function groupCell({ mean, half, n, best }) {
-  const interval = half === null ? "" : ` ± ${number(half)}`;
-  const more =
-    best === null || best === undefined ? null : el("span", { class: "soft" }, ` best ${number(best)}`);
+function groupCell({ mean, half, n, best }, show) {
+  const interval = half === null ? "" : ` ± ${show(half)}`;
+  const more = best === null ? null : el("span", { class: "soft" }, ` best ${show(best)}`);
   const title = `mean of ${plural(n, "run")}${half === null ? "" : ", with its 95 % interval"}`;
-  return el("span", { title }, number(mean), interval, more);
+  return el("span", { title }, show(mean), interval, more);
 }
 
 const clipped = (text) => el("span", { class: "clip", title: text }, text);
@@ -43,13 +43,13 @@ const clipped = (text) => el("span", { class: "clip", title: text }, text);
 /** Return the content of a cell. */
 function content(column, cell) {
   if (cell === null) return "";
-  if (cell.mean !== undefined) return groupCell(cell);
-  if (column.key === "duration") return duration(cell);
+  const show = column.key === "duration" ? duration : number;
+  if (cell.mean !== undefined) return groupCell(cell, show);
   if (column.key === "front") return el("span", { class: "badge front" }, cell);
   if (column.kind === "time") return el("time", { title: time(cell) }, ago(cell));
   if (column.kind === "state") return badge(cell);
   if (column.key === "tags") return cell.map((tag) => el("span", { class: "badge" }, tag));
-  return typeof cell === "number" ? number(cell) : clipped(value(cell));
+  return typeof cell === "number" ? show(cell) : clipped(value(cell));
 }
 
 /** Return a table of a few rows that are all here. A column is {title, cell(row), key(row), numeric?}. */
@@ -94,6 +94,9 @@ export function runTable(element, { source, caption, empty }) {
   let data = null; // the answer that is shown
   let prepared = null; // an answer that the table shows next
   let columns = [];
+  let isMoved = false; // by dragging
+  let isWrong = false; // the address asks for what is not there
+  let shownFilter = state.get("filter") ?? "";
 
   const chosen = () => new Set(listIn("runs"));
   const problem = el("p", { class: "problem", role: "alert", id: "filter-problem" });
@@ -111,6 +114,7 @@ export function runTable(element, { source, caption, empty }) {
   });
   const exports = ["CSV", "JSON"].map((kind) => el("a", { class: "button", download: "" }, kind));
   const clear = button("Clear", () => state.set({ runs: null }, { push: true }));
+  const actions = controls({ runs: () => [...chosen()] });
   const columnMenu = menu("Columns", (changes) => state.set(changes, { push: true }));
   const groupMenu = menu("Group by", (changes) => state.set({ ...changes, sort: null }, { push: true }));
   const frame = el("div", { class: "table-frame", tabindex: "0", role: "region", "aria-label": caption });
@@ -125,21 +129,19 @@ export function runTable(element, { source, caption, empty }) {
     clear,
   );
   const help = el("details", { class: "filter-help" }, el("summary", {}, "How to filter"), el("p", {}, HELP));
-  element.replaceChildren(el("div", { class: "table card" }, tools, problem, help, frame));
+  element.replaceChildren(el("div", { class: "table card" }, tools, problem, actions, help, frame));
   element.removeAttribute("aria-busy");
 
-  const asked = (filter = state.get("filter")) => {
+  /** Return the query for what `state` asks for, with another filter if given. */
+  const asked = (filter) => {
     const query = new URLSearchParams();
-    const wanted = {
-      filter,
-      sort: state.get("sort"),
-      columns: state.get("columns"),
-      group: state.get("group"),
-    };
+    if (isWrong && filter === undefined) return query;
+    const wanted = { filter: filter ?? state.get("filter") };
+    for (const name of ["sort", "columns", "group"]) wanted[name] = state.get(name);
     for (const [name, text] of Object.entries(wanted)) if (text) query.set(name, text);
     return query;
   };
-  const look = () => asked().toString();
+  const look = () => asked(state.get("filter") ?? "").toString();
   let shownLook = "";
 
   function address(query, start) {
@@ -192,7 +194,7 @@ export function runTable(element, { source, caption, empty }) {
 
   /** Make the table for the columns of an answer. */
   function build() {
-    table?.destroy();
+    clearTable();
     const known = new Map(data.columns.map((column) => [column.key, column]));
     columns = data.shown.map(
       (key) => known.get(key) ?? { key, title: key === "n" ? "Runs" : key, kind: "number" },
@@ -242,12 +244,23 @@ export function runTable(element, { source, caption, empty }) {
       drawCallback: finish,
     });
     table.on("columns-reordered", () => {
-      const order = table.colReorder
-        .order()
-        .slice(1)
-        .map((at) => columns[at - 1].key);
-      if (!data.group) state.set({ columns: listOf(order) }, { push: true });
+      isMoved = true;
     });
+  }
+
+  /** Show the columns in the order to which the reader has dragged them. */
+  function drop() {
+    if (!isMoved) return;
+    isMoved = false;
+    const order = table.colReorder.order().slice(1);
+    if (!data.group) state.set({ columns: listOf(order.map((at) => columns[at - 1].key)) }, { push: true });
+  }
+
+  function clearTable() {
+    if (!table) return;
+    table.off("columns-reordered");
+    table.colReorder.reset(); // else `destroy` does it, and fails
+    table.destroy();
   }
 
   /** Answer a request of DataTables: another page or order, or the answer that is here already. */
@@ -291,14 +304,10 @@ export function runTable(element, { source, caption, empty }) {
 
   const pinned = () => Number(state.get("pinned") ?? 1);
 
-  function groupable() {
-    const own = data.columns.filter(
-      (column) =>
-        column.key.startsWith("config.") || /^(state|sweep|host|agent|group|job_type)$/.test(column.key),
-    );
-    const seeds = own.filter((column) => /^config\..*seed/i.test(column.key));
-    return [...seeds.map((c) => ({ key: `-${c.key}`, title: `all but ${c.title}` })), ...own];
-  }
+  const groupable = () => [
+    { key: "all but seed", title: "all but seed" },
+    ...data.columns.filter(({ key }) => /^(config\..*|state|sweep|host|agent|group|job_type)$/.test(key)),
+  ];
 
   /** Check the boxes of the chosen runs, and count them. */
   function mark() {
@@ -307,7 +316,7 @@ export function runTable(element, { source, caption, empty }) {
       each.checked = names.has(each.dataset.run);
       each.closest("tr").classList.toggle("chosen", each.checked);
     }
-    clear.hidden = names.size === 0;
+    for (const each of [clear, actions]) each.hidden = names.size === 0;
     clear.textContent = `Clear ${names.size} chosen`;
   }
 
@@ -325,25 +334,27 @@ export function runTable(element, { source, caption, empty }) {
     }
   }
 
-  /** Load and show what `state` asks for. With a wrong filter, the table shows all runs. */
+  /** Load and show what `state` asks for, or all runs if it asks for what is not there. */
   async function show() {
     const wanted = look();
-    try {
-      prepared = await fetchTable(address(asked(), 0));
-      say("");
-    } catch (error) {
-      say(error.message);
-      if (data) return;
-      prepared = await fetchTable(address(asked(""), 0));
-    }
+    const load = () => fetchTable(address(asked(), 0));
+    let problem = "";
+    isWrong = false;
+    const found = await load().catch((error) => {
+      problem = error.message;
+      isWrong = true;
+      return load();
+    });
+    if (wanted !== look()) return; // a later call shows what is asked for now
+    say(problem);
     shownLook = wanted;
-    data = prepared;
+    data = prepared = found;
     build();
   }
 
   /** Load the shown page again, and show it if it has changed. */
   async function refresh() {
-    if (!document.hidden && table && shownLook === look() && !problem.textContent) {
+    if (!document.hidden && table && shownLook === look()) {
       const found = await fetchTable(address(asked(), table.page.info().start)).catch(() => null);
       if (found && found.tag !== data.tag && shownLook === look()) {
         const isSame = listOf(found.shown) === listOf(data.shown);
@@ -378,11 +389,14 @@ export function runTable(element, { source, caption, empty }) {
     isEditing = false;
   });
   state.onChange(() => {
-    if (document.activeElement !== input) input.value = state.get("filter") ?? "";
+    const filter = state.get("filter") ?? "";
+    if (filter !== shownFilter && document.activeElement !== input) input.value = filter;
+    shownFilter = filter;
     mark();
     pin();
     if (look() !== shownLook) show();
   });
   window.addEventListener("resize", pin);
+  for (const end of ["mouseup", "touchend"]) document.addEventListener(end, () => setTimeout(drop));
   show().then(() => setTimeout(refresh, REFRESH_MS));
 }

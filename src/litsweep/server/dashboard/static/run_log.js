@@ -1,0 +1,111 @@
+// The console output of a run: pages of lines, search, and following a running run.
+
+import { button, el, empty, fill } from "./dom.js";
+import { getData } from "./run_parts.js";
+
+const PAGE = 1000;
+const MOST_LINES = 5000;
+const REWRITTEN = 50; // the last lines may change, because a progress bar writes over them
+let start = null;
+let lines = [];
+let total = 0;
+let found = { count: 0, lines: [] };
+let current = -1;
+let timer = 0;
+
+const pre = el("pre", { class: "log", tabindex: "0", "aria-label": "Console output" });
+const search = el("input", {
+  type: "search",
+  placeholder: "Search",
+  "aria-label": "Search the console output",
+});
+const count = el("output", { class: "count", "aria-live": "polite" });
+const previous = button("Previous match", () => step(-1));
+const next = button("Next match", () => step(1));
+const earlier = button("Show earlier lines", () => turn(start - PAGE, start + MOST_LINES - PAGE, 0));
+const later = button("Show later lines", () => turn(start, start + lines.length + PAGE));
+const toEnd = button("Go to the end", async () => {
+  await turn(Math.max(0, total - PAGE), total);
+  pre.scrollTop = pre.scrollHeight;
+});
+const tools = el("div", { class: "table-tools" }, search, previous, next, count, earlier, later, toEnd);
+
+/** Return parts of a text, with what the search finds marked. */
+function marked(text) {
+  const wanted = search.value.toLowerCase();
+  const at = wanted ? text.toLowerCase().indexOf(wanted) : -1;
+  if (at < 0) return [text];
+  const end = at + wanted.length;
+  return [text.slice(0, at), el("mark", {}, text.slice(at, end)), ...marked(text.slice(end))];
+}
+
+function part({ text, class: look, color, background }) {
+  const span = el("span", { class: look }, marked(text));
+  if (color) span.style.color = color;
+  if (background) span.style.background = background;
+  return span;
+}
+
+function lineElement(line, i) {
+  const isCurrent = found.lines[current] === start + i;
+  const content = typeof line === "string" ? marked(line) : line.map(part);
+  return el("span", { class: isCurrent ? "line current" : "line" }, content, "\n");
+}
+
+function render() {
+  if (!lines.length) return fill("log", empty("The run has printed nothing yet."));
+  if (!pre.isConnected) fill("log", tools, pre);
+  pre.replaceChildren(...lines.map(lineElement));
+  earlier.hidden = start === 0;
+  later.hidden = toEnd.hidden = start + lines.length >= total;
+  previous.disabled = next.disabled = found.count === 0;
+  const place = current < 0 ? "" : `${current + 1} of `;
+  count.textContent = search.value ? `${place}${found.count} lines` : "";
+  return pre;
+}
+
+/** Show the lines from `from` to `to`. If these are too many, keep those at the end, or at the start. */
+async function turn(from, to, keep = 1) {
+  const first = Math.max(0, keep ? Math.max(from, to - MOST_LINES) : from);
+  const page = await getData("/log", { from: first, to: Math.min(to, first + MOST_LINES) });
+  ({ start, lines, total } = page);
+  render();
+}
+
+async function step(direction) {
+  if (!found.lines.length) return;
+  current = (current + direction + found.lines.length) % found.lines.length;
+  const line = found.lines[current];
+  if (line < start || line >= start + lines.length) await turn(Math.max(0, line - PAGE / 2), line + PAGE / 2);
+  else render();
+  pre.querySelector(".current")?.scrollIntoView({ block: "nearest" });
+}
+
+async function find() {
+  found = search.value ? await getData("/log/search", { text: search.value }) : { count: 0, lines: [] };
+  current = -1;
+  if (found.lines.length) await step(1);
+  else render();
+}
+search.addEventListener("input", () => {
+  clearTimeout(timer);
+  timer = setTimeout(find, 250);
+});
+search.addEventListener("keydown", (event) => {
+  if (event.key === "Enter") step(event.shiftKey ? -1 : 1);
+});
+
+/** Show the end of the output, and then what is new. A page that was turned back stays where it is. */
+export async function showLog() {
+  if (start !== null && start + lines.length < total) return;
+  const from = start === null ? {} : { from: Math.max(start, start + lines.length - REWRITTEN) };
+  const page = await getData("/log", from);
+  const isAtEnd = start === null || pre.scrollHeight - pre.scrollTop - pre.clientHeight < 40;
+  const kept = start === null ? [] : lines.slice(0, page.start - start);
+  if (start === null) start = page.start;
+  lines = [...kept, ...page.lines].slice(-MOST_LINES);
+  start = page.start + page.lines.length - lines.length;
+  total = page.total;
+  render();
+  if (isAtEnd) pre.scrollTop = pre.scrollHeight;
+}

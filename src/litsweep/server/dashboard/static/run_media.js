@@ -1,0 +1,94 @@
+// What a run logs besides numbers. Each key has a panel, whose content the server renders.
+
+import { button, el } from "./dom.js";
+import { drawFigure } from "./figure.js";
+import { fillPart, getData, whenVisible } from "./run_parts.js";
+
+const panels = new Map();
+const viewer = el("dialog", { class: "viewer", "aria-label": "Image", onclick: () => viewer.close() });
+document.body.append(viewer);
+
+/** Show an image as large as the window. */
+function enlarge({ target }) {
+  const picture = target.closest(".picture");
+  if (!picture) return;
+  const caption = picture.parentElement.querySelector(".caption");
+  const parts = [picture.firstElementChild, caption].filter(Boolean).map((part) => part.cloneNode(true));
+  viewer.replaceChildren(
+    ...parts,
+    button("Close", () => viewer.close()),
+  );
+  viewer.showModal();
+}
+document.addEventListener("click", enlarge);
+
+class Panel {
+  constructor(name) {
+    this.query = { name };
+    this.steps = [];
+    this.figures = el("div", { class: "figures" });
+    this.body = el("div", { class: "panel-body", "aria-busy": "true", onclick: (event) => this.ask(event) });
+    this.label = el("output");
+    this.slider = el("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": `Step of ${name}` });
+    this.slider.addEventListener("input", () => this.load({ start: 0 }));
+    this.choice = el("div", { class: "steps", hidden: true }, this.slider, this.label);
+    this.title = el("p", { class: "soft" });
+    const parts = [el("h3", {}, name), this.title, this.choice, this.figures, this.body];
+    const card = el("section", { class: "card panel" }, parts);
+    document.getElementById("media").append(card);
+    this.isStale = true;
+    this.isVisible = whenVisible(card, () => this.isStale && this.load());
+  }
+
+  get isNewest() {
+    return this.slider.value === this.slider.max;
+  }
+
+  /** Set the steps to choose from. A panel at its newest step follows the run. */
+  setSteps(steps) {
+    if (this.steps.length === steps.length && this.steps.at(-1) === steps.at(-1)) return;
+    const follows = this.isNewest;
+    this.steps = steps;
+    this.slider.max = Math.max(0, steps.length - 1);
+    this.choice.hidden = steps.length < 2;
+    if (!follows) return;
+    this.slider.value = this.slider.max;
+    this.isStale = true;
+    if (this.isVisible()) this.load();
+  }
+
+  /** Load what a button in the content asks for, such as the next page of a table. */
+  async ask({ target }) {
+    if (!target.dataset.query) return;
+    await this.load(JSON.parse(target.dataset.query));
+    [...this.body.querySelectorAll("button")]
+      .find((each) => each.textContent === target.textContent)
+      ?.focus();
+  }
+
+  async load(more = {}) {
+    this.isStale = false;
+    Object.assign(this.query, more);
+    const wanted = JSON.stringify([this.query, this.slider.value]);
+    const place = this.isNewest ? {} : { place: this.slider.value };
+    const { title, step, figures, html } = await getData("/media", { ...this.query, ...place });
+    if (wanted !== JSON.stringify([this.query, this.slider.value])) return; // a newer choice is on its way
+    this.title.textContent = title;
+    this.label.textContent = step === null ? "" : `step ${step}`;
+    const wasOpen = this.body.querySelector("[data-keep]")?.open;
+    fillPart(this.body, html);
+    if (wasOpen) this.body.querySelector("[data-keep]")?.setAttribute("open", "");
+    while (this.figures.childElementCount > figures.length) this.figures.lastElementChild.remove();
+    while (this.figures.childElementCount < figures.length) this.figures.append(el("div"));
+    await Promise.all(figures.map((figure, i) => drawFigure(this.figures.children[i], figure)));
+  }
+}
+
+/** Show a panel for each key of the run's media. */
+export function showMedia(media) {
+  document.getElementById("media-section").hidden = media.length === 0;
+  for (const { name, steps } of media) {
+    if (!panels.has(name)) panels.set(name, new Panel(name));
+    panels.get(name).setSteps(steps);
+  }
+}
