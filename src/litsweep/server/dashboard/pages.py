@@ -12,8 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from litsweep.figures.charts import CHARTS
 from litsweep.server.backend import backend_of
-from litsweep.server.chunk import LARGEST_LINE
-from litsweep.server.dashboard import compare_view, login, rendering, run_table
+from litsweep.server.dashboard import compare_view, login, rendering, run_routes, run_table
 from litsweep.server.dashboard.brush_view import brush_view
 from litsweep.server.dashboard.control_view import (
     project_changes_view,
@@ -183,22 +182,18 @@ _DATA: dict[str, View] = {
     _SWEEP: _of(_sweep, _sweep_data),
     _PROJECT + "/table": _of(_page_table, _table_data),
     _SWEEP + "/table": _of(_page_table, _table_data),
+    _PROJECT + "/controls": _of(_project, lambda *_: runs_controls_view()),
+    _PROJECT + "/changes": _of(
+        _project, lambda connection, project, _: project_changes_view(connection, project)
+    ),
+    _SWEEP + "/changes": _of(_sweep, lambda connection, sweep, _: sweep_changes_view(connection, sweep)),
     _SWEEP + "/charts": _of(_sweep, _charts_data),
     _SWEEP + "/charts/{chart}": _of(_sweep, _figure_data),
     _SWEEP + "/charts/parallel/brush": _of(_sweep, _brush_data),
     _PROJECT + "/compare": _of(_project, compare_view.compare_data),
     _PROJECT + "/compare/chart": _of(_project, compare_view.chart_data),
     _PROJECT + "/compare/difference": _of(_project, compare_view.difference_data),
-    _PROJECT + "/controls": _of(_project, lambda *_: runs_controls_view()),
-    _PROJECT + "/changes": _of(
-        _project, lambda connection, project, _: project_changes_view(connection, project)
-    ),
-    _SWEEP + "/changes": _of(_sweep, lambda connection, sweep, _: sweep_changes_view(connection, sweep)),
-    _RUN: _of(_run, _run_data),
-    _RUN + "/changes": _of(_run, lambda connection, run, _: run_changes_view(connection, run)),
-    _RUN + "/history": _of(_run, lambda connection, run, _: history_view(connection, run)),
-    _RUN + "/log": _of(_run, _log_data),
-    _RUN + "/system": _of(_run, lambda connection, run, _: system_view(connection, run)),
+    **{run_routes.RUN + path: _of(find_run, show) for path, show in run_routes.VIEWS.items()},
 }
 
 public: list[BaseRoute] = [*login.routes, *rendering.public]
