@@ -1,6 +1,6 @@
 """A sweep as after a day of training, without any training: simulated runs of the real search.
 
-Four agents train for hours of simulated time. Runs finish, are stopped by hyperband, fail, and a few still run.
+Four agents train for hours of simulated time. Runs finish, are stopped by hyperband or fail. A few still run.
 """
 
 import heapq

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from litsweep.figures import parallel
+from litsweep.figures.parallel import axes_of, brushed
 from litsweep.figures.sweep_data import SweepData
 from litsweep.server.errors import RequestError
 
@@ -17,9 +17,9 @@ def brush_view(sweep: SweepData, query: Mapping[str, str]) -> dict[str, Any]:
     if low <= 0 and high >= 1:
         return {"clause": ""}
     try:
-        return {"clause": parallel.brushed(sweep, query.get("axis", ""), low, high)}
+        return {"clause": brushed(sweep, query.get("axis", ""), low, high)}
     except KeyError:
-        axes = ", ".join(axis.name for axis in parallel.axes_of(sweep))
+        axes = ", ".join(axis.name for axis in axes_of(sweep))
         raise RequestError(f"axis: must be one of {axes}, got {query.get('axis')!r:.80}") from None
 
 
