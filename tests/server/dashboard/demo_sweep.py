@@ -62,13 +62,13 @@ class _Training:
 
 def accuracy(config: Mapping[str, Any], epoch: int) -> float:
     """Return the accuracy without noise after an epoch."""
-    rate = math.log10(config["learning_rate"])
+    rate = math.log10(float(config["learning_rate"]))
     ideal = {"sgd": -1.6, "adam": -2.7, "adamw": -2.6}[config["optimizer"]]
-    top = 0.935 - 0.05 * abs(rate - ideal) ** 1.6 - 0.25 * (config["dropout"] - 0.18) ** 2
+    top: float = 0.935 - 0.05 * abs(rate - ideal) ** 1.6 - 0.25 * (config["dropout"] - 0.18) ** 2
     top -= {16: 0.035, 32: 0.012, 64: 0.0}[config["width"]]
     top += {"constant": -0.014, "cosine": 0.0}[config["schedule"]]
     top -= 0.006 * (math.log10(config["weight_decay"]) + 3.4) ** 2
-    speed = 0.16 + 0.05 * (rate - ideal)
+    speed: float = 0.16 + 0.05 * (rate - ideal)
     return max(0.1, top - (top - 0.1) * math.exp(-max(speed, 0.04) * (epoch + 1)))
 
 

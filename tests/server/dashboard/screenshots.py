@@ -4,6 +4,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
@@ -17,6 +18,8 @@ from tests.server.dashboard.demo_sweep import fill_demo
 from tests.server.dashboard.test_browser import CHROMIUM
 
 FOLDER = Path(__file__).parents[3] / "docs/images"
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 WINDOW: ViewportSize = {"width": 1280, "height": 900}
 SETTLED_MS = 4_000
 """Long enough for the charts of a page, also for those that a model makes."""
@@ -31,9 +34,7 @@ def main() -> int:
             with sync_playwright() as driver:
                 arguments = ["--no-sandbox", "--disable-gpu"]
                 browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
-                written = [
-                    path for each in ("light", "dark") for path in _shots(browser, server, pages, each)
-                ]
+                written = [path for each in SCHEMES for path in _shots(browser, server, pages, each)]
         finally:
             server.stop()
     large = [path.name for path in written if path.stat().st_size > LARGEST]
@@ -68,9 +69,8 @@ def _served(data_dir: Path) -> tuple[LiveServer, Mapping[str, str]]:
     }
 
 
-def _shots(browser: Browser, server: LiveServer, pages: Mapping[str, str], scheme: str) -> list[Path]:
-    look = "dark" if scheme == "dark" else "light"
-    context = browser.new_context(base_url=server.url, viewport=WINDOW, color_scheme=look)
+def _shots(browser: Browser, server: LiveServer, pages: Mapping[str, str], scheme: Scheme) -> list[Path]:
+    context = browser.new_context(base_url=server.url, viewport=WINDOW, color_scheme=scheme)
     page = context.new_page()
     page.goto("/login")
     written = [_write(page, f"login-{scheme}")]

@@ -140,13 +140,13 @@ def differences(
         raise RequestError(f"file: no chosen run has {name!r:.80}", 404)
     (first, base), *others = having
     before = _lines(store, base.blob)
-    found = []
+    lines: list[str] = []
     for run, file in others:
         if file.digest != base.digest:
             after = _lines(store, file.blob)
             titles = (first.display_name, run.display_name)
-            found += list(difflib.unified_diff(before, after, *titles, lineterm=""))
-    return {"name": name, "lines": found[:MAX_DIFF_LINES], "more": max(0, len(found) - MAX_DIFF_LINES)}
+            lines += difflib.unified_diff(before, after, *titles, lineterm="")
+    return {"name": name, "lines": lines[:MAX_DIFF_LINES], "more": max(0, len(lines) - MAX_DIFF_LINES)}
 
 
 def _lines(store: BlobStore, blob: str) -> list[str]:
