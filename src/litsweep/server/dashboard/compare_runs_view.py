@@ -75,10 +75,13 @@ def runs_view(connection: Connection, chosen: Sequence[RunRecord]) -> dict[str, 
 def compared(values: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return a row for each key: its values, and whether they differ. Rows that differ come first."""
     keys = sorted({key for own in values for key in own})
-    found = [{"name": key, "values": [own.get(key) for own in values]} for key in keys]
-    for row in found:
-        row["differs"] = len({json.dumps(value, default=str) for value in row["values"]}) > 1
+    found = [_row(key, [own.get(key) for own in values]) for key in keys]
     return sorted(found, key=lambda row: not row["differs"])
+
+
+def _row(name: str, values: Sequence[Any]) -> dict[str, Any]:
+    differs = len({json.dumps(value, default=str) for value in values}) > 1
+    return {"name": name, "values": values, "differs": differs}
 
 
 def _groups(digests: Sequence[str | None]) -> list[str | None]:

@@ -121,13 +121,17 @@ function show() {
   showCode(heads, view.code ?? []);
 }
 
-poll(
-  () => url(""),
-  (found) => {
-    view = found;
-    show();
-  },
-);
+if (listIn(kind).length) {
+  poll(
+    () => url(""),
+    (found) => {
+      view = found;
+      show();
+    },
+  );
+} else {
+  fill("message", empty("Choose runs in a table, or sweeps on the page of their project, and then Compare."));
+}
 
 state.onChange(() => {
   if (view) show();
