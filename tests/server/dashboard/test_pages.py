@@ -334,8 +334,7 @@ def test_a_file_is_shown_by_a_signed_link(http: TestClient, sweep: str) -> None:
 def test_a_project(http: TestClient, sweep: str) -> None:
     found = data(http, "/local/p")
     assert found["sweeps"][0]["best"] == 0.9
-    assert [run["name"] for run in found["runs"]] == ["going", "cut", "diverged", "good"]
-    assert set(found["metrics"]) == {"val_acc", "test_acc"}
+    assert found.keys() == {"sweeps"}  # the table of runs has its own address
     assert data(http, "/projects")["projects"][0] | {"updated_at": 0} == {
         "entity": "local",
         "name": "p",

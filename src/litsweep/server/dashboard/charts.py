@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from litsweep.figures.sweep_data import SweepData
 from litsweep.server.dashboard.curves import points, rounded
-from litsweep.server.dashboard.results import SweepResults
 from litsweep.server.dashboard.rows import shown_value
 from litsweep.sweep.space import Parameter
 
@@ -42,7 +42,7 @@ def axis_position(axis: Parameter, parameters: Mapping[str, object]) -> float | 
         return None
 
 
-def parallel_chart(results: SweepResults, axes: Sequence[Parameter]) -> dict[str, Any] | None:
+def parallel_chart(results: SweepData, axes: Sequence[Parameter]) -> dict[str, Any] | None:
     """Return the runs to draw, the best last, and the `[rank, value]` ticks of the result axis.
 
     Return None if there is no parameter to show or fewer than two results.
@@ -50,7 +50,7 @@ def parallel_chart(results: SweepResults, axes: Sequence[Parameter]) -> dict[str
     ranked = results.ranked
     if len(ranked) < 2 or not axes:
         return None
-    usable = [i for i in ranked if not results.runs[i].run.is_broken] or ranked
+    usable = [i for i in ranked if not results.runs[i].is_broken] or ranked
     ticks = [[results.ranks[i], rounded(results.runs[i].best)] for i in (usable[0], usable[-1])]
     return {"lines": _sample(ranked)[::-1], "total": len(ranked), "ticks": ticks}
 
@@ -64,17 +64,22 @@ def _sample(ranked: Sequence[int]) -> Sequence[int]:
     return [*ranked[:best], *(rest[i * len(rest) // places] for i in range(places))]
 
 
-def front_chart(results: SweepResults) -> dict[str, Any] | None:
+def front_chart(results: SweepData) -> dict[str, Any] | None:
     """Return the Pareto front and its best run by each metric, or None for a single metric."""
     metrics = results.config.metrics
     if len(metrics) < 2:
         return None
-    best = [results.best_on_front(metric) for metric in range(len(metrics))] if results.front else []
+    best = [_best_on_front(results, metric) for metric in range(len(metrics))] if results.front else []
     return {"runs": results.front, "best": best}
 
 
-def learning_curves(results: SweepResults) -> dict[str, list[Any]]:
+def _best_on_front(results: SweepData, metric: int) -> int:
+    sign = results.config.metrics[metric].sign
+    return max(results.front, key=lambda i: sign * (results.runs[i].bests[metric] or 0.0))
+
+
+def learning_curves(results: SweepData) -> dict[str, list[Any]]:
     """Return curves of the first metric by run: running runs first, then the best of the others."""
     drawable = [result for i in results.ranked if (result := results.runs[i]).curves[0].values]
-    order = sorted(drawable, key=lambda result: not result.run.is_alive)
-    return {result.run.name: points(result.curves[0], MAX_CURVE_POINTS) for result in order[:MAX_CURVES]}
+    order = sorted(drawable, key=lambda result: not result.is_alive)
+    return {result.name: points(result.curves[0], MAX_CURVE_POINTS) for result in order[:MAX_CURVES]}

@@ -15,7 +15,7 @@ from litsweep.server.dashboard.compare_runs_view import (
     runs_view,
 )
 from litsweep.server.dashboard.compare_sweeps_view import Named, sweeps_figure, sweeps_view
-from litsweep.server.dashboard.sweep_data import sweep_data
+from litsweep.server.dashboard.sweep_data import SweepCache
 from litsweep.server.errors import RequestError
 from litsweep.server.store import sweeps
 from litsweep.server.store.projects import Project
@@ -44,10 +44,11 @@ def difference_data(connection: Connection, project: Project, request: Request) 
 
 
 def _chosen_sweeps(connection: Connection, project: Project, request: Request) -> Named:
+    cache: SweepCache = request.app.state.sweeps
     found = {}
     for name in names_in(request.query_params, "sweeps"):
         sweep = sweeps.find(connection, name, project.id)
         if sweep is None:
             raise RequestError(f"sweeps: {project.name} has no sweep {name!r:.80}", 404)
-        found[name] = sweep_data(connection, sweep, request.app.state.curves)
+        found[name] = cache.get(connection, sweep).data
     return found
