@@ -6,10 +6,9 @@ from typing import Any
 
 from litsweep.figures.charts import CHARTS
 from litsweep.figures.compare import COMPARISONS, best_configs, shared_metrics
-from litsweep.figures.figure import Figure
+from litsweep.figures.figure import Figure, rounded
 from litsweep.figures.sweep_data import SweepData
 from litsweep.server.dashboard.compare_runs_view import compared
-from litsweep.server.dashboard.curves import rounded
 from litsweep.server.errors import RequestError
 from litsweep.sweep.run import count_words
 

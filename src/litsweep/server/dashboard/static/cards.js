@@ -80,7 +80,8 @@ function queryOf({ chart }) {
 /**
  * Return the cards of charts. `address(chart, query)` returns the URL of a chart's figure, `place(chart)` the
  * element of its card.
- * `drawn(chart, box)` is called after each drawing. `chosen()` returns the runs to highlight. `update` shows a list of charts, whose data is `tag`.
+ * `drawn(chart, box)` is called after each drawing. `chosen()` returns the runs to highlight. `update` shows a list of charts. A new
+ * `tag` says that a figure may have changed.
  */
 export function chartCards({ address, place, drawn = () => {}, chosen = () => [] }) {
   const cards = new Map();
@@ -151,7 +152,7 @@ export function chartCards({ address, place, drawn = () => {}, chosen = () => []
   });
 
   return {
-    update(charts, tag) {
+    update(charts) {
       for (const chart of charts) {
         if (!cards.has(chart.name)) {
           const card = makeCard(chart);
@@ -160,7 +161,7 @@ export function chartCards({ address, place, drawn = () => {}, chosen = () => []
           seen.observe(card.element);
         }
         const card = cards.get(chart.name);
-        card.chart = { tag, ...chart };
+        card.chart = chart;
         card.element.hidden = Boolean(chart.missing);
         sync(card);
       }

@@ -116,7 +116,8 @@ function show() {
   const parts = view.tables.flatMap(({ title, rows }) => sideBySide(title, heads, rows));
   fill("tables", head, parts);
   fill("message");
-  cards.update(view.charts, JSON.stringify(heads));
+  const tag = JSON.stringify(heads);
+  cards.update(view.charts.map((chart) => ({ ...chart, tag })));
   showImages(heads, view.images ?? []);
   showCode(heads, view.code ?? []);
 }

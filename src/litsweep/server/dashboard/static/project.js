@@ -2,20 +2,14 @@
 
 import { projectOf } from "./address.js";
 import { history } from "./control.js";
-import { badge, el, empty, fill, list, soft } from "./dom.js";
-import { ago, goals, number, time } from "./format.js";
+import { el, empty, fill, list } from "./dom.js";
 import { poll } from "./poll.js";
-import { progress } from "./progress.js";
 import { showSelection } from "./selection.js";
 import { listIn, state } from "./state.js";
+import { sweepTile } from "./sweep_tile.js";
 import { runTable } from "./table.js";
 
 const project = projectOf(location.pathname);
-
-const best = (sweep) =>
-  sweep.best === null
-    ? "no result yet"
-    : [`best ${sweep.metrics[0]?.name ?? ""} `, el("strong", {}, number(sweep.best))];
 
 /** Return a box that chooses a sweep for the comparison. */
 function choice({ name, title }) {
@@ -27,27 +21,6 @@ function choice({ name, title }) {
   return el("label", { class: "soft" }, box, " compare");
 }
 
-const sweepTile = (sweep) =>
-  el(
-    "li",
-    { class: "card sweep" },
-    el(
-      "div",
-      { class: "row" },
-      el("a", { class: "strong", href: project.sweep(sweep.name) }, sweep.title),
-      badge(sweep.state),
-      choice(sweep),
-    ),
-    soft([sweep.method, goals(sweep.metrics)].filter(Boolean).join(", ")),
-    progress(sweep.counts, sweep.expected),
-    el(
-      "div",
-      { class: "row" },
-      el("span", {}, best(sweep)),
-      el("span", { class: "soft", title: time(sweep.created) }, ago(sweep.created)),
-    ),
-  );
-
 const hint = () => [
   "No sweeps yet. Create one: ",
   el("code", {}, `wandb sweep --project ${project.name} sweep.yaml`),
@@ -58,7 +31,15 @@ document.getElementById("changes").append(history(`/-/data${location.pathname}/c
 let data = null;
 
 const showSweeps = () =>
-  fill("sweeps", data.sweeps.length ? list("tiles", data.sweeps.map(sweepTile)) : empty(...hint()));
+  fill(
+    "sweeps",
+    data.sweeps.length
+      ? list(
+          "tiles",
+          data.sweeps.map((sweep) => sweepTile(project, sweep, choice(sweep))),
+        )
+      : empty(...hint()),
+  );
 
 poll(`/-/data${location.pathname}`, (found) => {
   data = found;

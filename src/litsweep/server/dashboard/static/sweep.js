@@ -6,7 +6,6 @@ import { chartCards, missingCharts } from "./cards.js";
 import { control } from "./control.js";
 import { badge, definitions, el, fill, soft } from "./dom.js";
 import { ago, extreme, goals, number, plural, time, value } from "./format.js";
-import { frontTile } from "./front.js";
 import { showGrid } from "./grid.js";
 import { get, poll } from "./poll.js";
 import { progress } from "./progress.js";
@@ -55,26 +54,36 @@ function showHead({ sweep, metrics }) {
 
 const tile = (title, ...content) => el("div", { class: "card tile" }, el("h2", {}, title), ...content);
 
+/** Return the content of the tile of a Pareto front: its size, and the best value of each metric. */
+function frontTile({ metrics, best_total: total, best_by_metric: best }) {
+  if (!total) return [el("p", { class: "figure" }, "–"), soft("no run has logged every metric yet")];
+  const pair = (metric, i) => [
+    `${extreme(metric)} ${metric.name}`,
+    el("span", {}, number(best[i].bests[i]), " by ", link(best[i])),
+  ];
+  return [el("p", { class: "figure" }, plural(total, "run")), definitions(metrics.map(pair))];
+}
+
 function resultTile(data, best) {
   const { metric, metrics } = data;
   if (metric === null) return tile("Result", el("p", {}, "The sweep config has no metric."));
-  if (metrics.length > 1) return tile("Pareto front", ...frontTile(data, link));
+  if (metrics.length > 1) return tile("Pareto front", ...frontTile(data));
   return tile(
     `Best ${metric.name}`,
-    el("p", { class: "figure" }, number(best?.best)),
+    el("p", { class: "figure" }, number(best?.bests[0])),
     best ? soft(`${extreme(metric)} value, logged by `, link(best)) : soft("no run has logged it yet"),
   );
 }
 
-function showTiles(data, best) {
-  const { sweep, metrics, parameters } = data;
-  const pairs = parameters.map((parameter, i) => [parameter.name, value(best?.values[i])]);
-  const agents = sweep.agents ? soft(`${plural(sweep.agents, "agent")} so far`) : null;
+function showTiles(data) {
+  const { sweep, metrics } = data;
+  const best = data.best_runs[0];
+  const pairs = Object.entries(best?.parameters ?? {}).map(([name, each]) => [name, value(each)]);
   fill(
     "tiles",
     resultTile(data, best),
-    tile("Progress", progress(sweep.counts, sweep.expected), agents),
-    best && metrics.length === 1 && pairs.length ? tile("Best config", definitions(pairs)) : null,
+    tile("Progress", progress(sweep)),
+    metrics.length === 1 && pairs.length ? tile("Best config", definitions(pairs)) : null,
   );
 }
 
@@ -91,12 +100,12 @@ const cards = chartCards({
   drawn: ({ name }, box) => name === "parallel" && addBrushes(box, `${url}/charts/${name}/brush`),
 });
 
-function showCharts(charts, tag) {
+function showCharts() {
   const place = ({ name }) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
   const sorted = charts
     .map((chart) => ({ ...chart, wide: WIDE.includes(chart.name) }))
     .sort((one, other) => place(one) - place(other));
-  cards.update(sorted, tag);
+  cards.update(sorted);
   fill("missing-charts", missingCharts(charts));
   document.getElementById("more").hidden = sorted.every(
     (chart) => chart.missing || place(chart) < FIRST.length,
@@ -111,12 +120,16 @@ runTable(document.getElementById("runs"), {
   empty: "No runs yet. Start an agent with wandb agent or litsweep launch.",
 });
 
+let charts = [];
+let shownTags = null;
+
 poll(url, async (data) => {
-  const best = data.runs.find((run) => run.name === data.best) ?? null;
   showHead(data);
   control(document.getElementById("controls"), data);
-  showTiles(data, best);
-  const { charts } = await get(`${url}/charts`);
-  showCharts(charts, JSON.stringify(data).length);
+  showTiles(data);
+  const tags = JSON.stringify(data.charts);
+  if (tags !== shownTags) ({ charts } = await get(`${url}/charts`));
+  shownTags = tags;
+  showCharts();
   if (data.grid) showGrid(data, href);
 });
