@@ -6,8 +6,8 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, true
 
 from litsweep.server import change_numbers
-from litsweep.server.store.runs import runs
-from litsweep.server.store.tables import batches
+from litsweep.server.store.runs import JOINED, RunRecord, runs
+from litsweep.server.store.tables import batches, record_of
 
 T = TypeVar("T")
 
@@ -70,6 +70,21 @@ class ChangedRuns(Generic[T]):
         for batch in batches(sorted(ids - self._by_id.keys())):
             self._read(connection, runs.c.id.in_(batch))
 
+    def get(self, run_id: int) -> T | None:
+        """Return a run as it was when it was last read, or None."""
+        return self._by_id.get(run_id)
+
     def values(self) -> list[T]:
         """Return the runs in the order of their creation."""
         return [self._by_id[run_id] for run_id in sorted(self._by_id)]
+
+
+def changed_records(
+    project_id: int, conditions: Sequence[ColumnElement[bool]], make: Callable[[RunRecord], T]
+) -> ChangedRuns[T]:
+    """Return the runs of a project that meet `conditions`, each as what `make` returns for its record."""
+
+    def made(_: Connection, row: Row[Any]) -> T:
+        return make(record_of(row, RunRecord))
+
+    return ChangedRuns(JOINED, project_id, conditions, made)

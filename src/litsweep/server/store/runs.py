@@ -171,7 +171,7 @@ runs = table(
 )
 
 
-_JOINED = (
+JOINED = (
     select(
         runs,
         projects.c.entity,
@@ -185,7 +185,7 @@ _JOINED = (
 )
 # Every heartbeat executes this. A query that is not built each time, without "in", takes half the time.
 _IS_ALIVE = or_(*(runs.c.state == state for state in ALIVE))
-_ALIVE_OF_AGENT = _JOINED.where(runs.c.agent_id == bindparam("agent"), _IS_ALIVE).order_by(runs.c.id)
+_ALIVE_OF_AGENT = JOINED.where(runs.c.agent_id == bindparam("agent"), _IS_ALIVE).order_by(runs.c.id)
 _CHANGE_STREAMS = (
     runs.update()
     .where(runs.c.id == bindparam("run"))
@@ -196,24 +196,24 @@ _CHANGE_STREAMS = (
 
 def select_all(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[RunRecord]:
     """Return the runs that meet all conditions, oldest first."""
-    return read_all(connection, _JOINED.where(*conditions).order_by(runs.c.id), RunRecord)
+    return read_all(connection, JOINED.where(*conditions).order_by(runs.c.id), RunRecord)
 
 
 def get(connection: Connection, run_id: int) -> RunRecord | None:
     """Return the run with this id, or None."""
-    return read_one(connection, _JOINED.where(runs.c.id == run_id), RunRecord)
+    return read_one(connection, JOINED.where(runs.c.id == run_id), RunRecord)
 
 
 def find(connection: Connection, project_id: int, name: str) -> RunRecord | None:
     """Return the run of a project with this name, or None."""
-    wanted = _JOINED.where(runs.c.project_id == project_id, runs.c.name == name)
+    wanted = JOINED.where(runs.c.project_id == project_id, runs.c.name == name)
     return read_one(connection, wanted, RunRecord)
 
 
 def find_by_path(connection: Connection, entity: str, project: str, name: str) -> RunRecord | None:
     """Return the run at entity/project/name, or None."""
     path = (projects.c.entity == entity, projects.c.name == project, runs.c.name == name)
-    return read_one(connection, _JOINED.where(*path), RunRecord)
+    return read_one(connection, JOINED.where(*path), RunRecord)
 
 
 def of_project(connection: Connection, project_id: int) -> Sequence[RunRecord]:
