@@ -41,7 +41,7 @@ function showActive({ sweeps, runs, more_runs: more }) {
   const rest = more ? soft(`and ${plural(more, "more run")}`) : null;
   fill(
     "active-runs",
-    el("summary", {}, plural(runs.length + more, "run")),
+    el("summary", {}, `${plural(runs.length + more, "run")} in progress`),
     list("list", runs.map(runItem), ""),
     rest,
   );
