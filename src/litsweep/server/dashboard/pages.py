@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import BaseRoute, Route
 
 from litsweep.server.backend import backend_of
-from litsweep.server.dashboard import login, rendering, run_routes, run_table
+from litsweep.server.dashboard import compare_view, login, rendering, run_routes, run_table
+from litsweep.server.dashboard.brush_view import brush_view
 from litsweep.server.dashboard.control_view import (
     project_changes_view,
     runs_controls_view,
@@ -84,6 +85,10 @@ def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -
 
 def _project_data(connection: Connection, project: Project, request: Request) -> dict[str, Any]:
     return project_view(connection, project, request.app.state.progress)
+
+
+def _brush_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
+    return brush_view(_snapshot(connection, sweep, request).data, request.query_params)
 
 
 def _table(connection: Connection, request: Request) -> RunTable | None:
@@ -211,6 +216,10 @@ _DATA: dict[str, View] = {
     ),
     _SWEEP + "/changes": _of(_sweep, lambda connection, sweep, _: sweep_changes_view(connection, sweep)),
     _SWEEP + "/charts": _of(_sweep, _charts_data),
+    _SWEEP + "/charts/parallel/brush": _of(_sweep, _brush_data),
+    _PROJECT + "/compare": _of(_project, compare_view.compare_data),
+    _PROJECT + "/compare/chart": _of(_project, compare_view.chart_data),
+    _PROJECT + "/compare/difference": _of(_project, compare_view.difference_data),
     **{run_routes.RUN + path: _of(find_run, show) for path, show in run_routes.VIEWS.items()},
 }
 
@@ -227,6 +236,7 @@ routes: list[BaseRoute] = [
     *run_routes.routes,
     Route("/", _html("projects.html")),
     Route(_PROJECT, _html("project.html", _project)),
+    Route(_PROJECT + "/compare", _html("compare.html", _project)),
     Route(_SWEEP, _html("sweep.html", _sweep)),
     Route(run_routes.RUN, _html("run.html", find_run)),
     Route(_PROJECT + "/{rest:path}", _to_project),

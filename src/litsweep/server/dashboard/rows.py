@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from litsweep.errors import shortened
-from litsweep.server.dashboard.curves import rounded
+from litsweep.figures.figure import rounded
 from litsweep.server.history_keys import flat
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.wire_json import number

@@ -4,9 +4,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from litsweep.figures.figure import rounded
 from litsweep.server import sweep_states
 from litsweep.server.dashboard import rows
-from litsweep.server.dashboard.curves import rounded
 from litsweep.server.dashboard.progress import Progress
 from litsweep.server.store import sweeps
 from litsweep.server.store.sweeps import AgentCount, SweepRecord

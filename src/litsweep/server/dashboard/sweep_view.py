@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from litsweep.figures.figure import rounded
 from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.search.ledger import grid_ledger
-from litsweep.server.dashboard import charts, rows
-from litsweep.server.dashboard.curves import rounded
+from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.figures_view import chart_list
 from litsweep.server.dashboard.sweep_data import Snapshot
 from litsweep.server.dashboard.sweep_row import agents_of, sweep_row
@@ -20,8 +20,6 @@ from litsweep.sweep.run import STOPPED_EARLY, Run
 from litsweep.sweep.space import Parameter
 
 MAX_BEST_RUNS = 20
-MAX_LISTED = 500
-"""A sweep with more runs is listed by the table's address only."""
 
 
 def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -> dict[str, Any]:
@@ -29,9 +27,10 @@ def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -
 
     * `sweep`: `sweep_row`, with `description`, `done_because`, `early_terminate`, `warnings` and `config`.
     * `metric`, `metrics`: name, goal and target.
-    * `parameters`: those that vary, with the ticks of an axis.
+    * `parameters`: the names of those that vary, and whether they are numbers.
     * `best`: the name of the best run. `best_runs`: the best run, or the first ones on the Pareto front, with
-      `bests`, `last` and `parameters`; `best_total` is their number.
+      `bests`, `last` and `parameters`; `best_total` is their number. `best_by_metric`: the run of the front
+      with the best value of each metric.
     * `grid`: the ledger of a grid search, as `text` and `points`, or None.
     * `charts`: name, title, `missing` (None if the chart can be drawn), and a `tag`. A figure with the
       same tag has not changed.
@@ -59,21 +58,32 @@ def _of_runs(snapshot: Snapshot) -> dict[str, Any]:
     data = snapshot.data
     config, best_runs = data.config, data.best_runs
     axes = [parameter for parameter in config.space.parameters if parameter.distribution.size > 1]
-    listed = data if len(data.runs) <= MAX_LISTED else None
     return {
         "metric": rows.metric_row(config.metric) if config.metric else None,
         "metrics": [rows.metric_row(metric) for metric in config.metrics],
-        "parameters": [charts.parameter_axis(axis) for axis in axes],
+        "parameters": [{"name": axis.name, "is_number": _is_number(axis)} for axis in axes],
         "best": data.runs[data.ranked[0]].name if data.ranked else None,
         "best_runs": [_best_run(data.runs[i], axes) for i in best_runs[:MAX_BEST_RUNS]],
         "best_total": len(best_runs),
+        "best_by_metric": [_best_run(data.runs[i], axes) for i in _best_by_metric(data)],
         "grid": _grid(data, axes),
         "charts": chart_list(snapshot),
-        "runs": _rows(listed, axes) if listed else [],
-        "front": charts.front_chart(listed) if listed else None,
-        "parallel": charts.parallel_chart(listed, axes) if listed else None,
-        "curves": charts.learning_curves(listed) if listed else {},
     }
+
+
+def _is_number(parameter: Parameter) -> bool:
+    value = parameter.distribution.ppf(0.5)
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _best_by_metric(data: SweepData) -> Sequence[int]:
+    """Return the run of the Pareto front with the best value of each metric; none without a front."""
+    signs = [metric.sign for metric in data.config.metrics]
+
+    def best(metric: int) -> int:
+        return max(data.front, key=lambda i: signs[metric] * (data.runs[i].bests[metric] or 0.0))
+
+    return [best(metric) for metric in range(len(signs))] if data.front else ()
 
 
 def _best_run(run: RunData, axes: Sequence[Parameter]) -> dict[str, Any]:
@@ -93,11 +103,13 @@ def _grid(data: SweepData, axes: Sequence[Parameter]) -> dict[str, Any] | None:
     ledger = grid_ledger(data.config, map(_search_run, data.runs))
     if ledger is None:
         return None
+    titles = {run.name: run.title for run in data.runs}
     points = [
         {
             "values": [rows.shown_value(point.parameters.get(axis.name)) for axis in axes],
             "state": point.state,
             "run": point.run,
+            "title": titles.get(point.run or ""),
         }
         for point in ledger.points
     ]
@@ -108,30 +120,3 @@ def _search_run(run: RunData) -> Run:
     is_early = run.state == STOPPED_EARLY
     state = RunState.FINISHED if is_early else RunState(run.state)
     return Run(run.name, run.parameters, state, stopped_early=is_early)
-
-
-def _rows(data: SweepData, axes: Sequence[Parameter]) -> list[dict[str, Any]]:
-    front, best_runs = set(data.front), set(data.best_runs)
-    return [
-        {
-            "name": run.name,
-            "title": run.title,
-            "state": run.state,
-            "created": run.created,
-            "started": run.started,
-            "ended": run.ended,
-            "values": [rows.shown_value(run.parameters.get(axis.name)) for axis in axes],
-            "positions": [charts.axis_position(axis, run.parameters) for axis in axes],
-            "best": rounded(run.best),
-            "bests": [rounded(best) for best in run.bests],
-            "last": rounded(run.last),
-            "rank": data.ranks[i],
-            "best_so_far": rounded(data.best_so_far[i]),
-            "is_best": i in best_runs,
-            "is_front": i in front,
-            "reason": run.reason,
-            "stop_reason": run.stop_reason,
-            "failure": run.failure,
-        }
-        for i, run in enumerate(data.runs)
-    ]
