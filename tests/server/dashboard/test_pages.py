@@ -72,9 +72,9 @@ def test_a_sweep_here_is_not_warned_about_the_cloud(http: TestClient) -> None:
 
 def test_only_a_warning_looks_like_one() -> None:
     """A neutral or good notice does not have the colour of a warning."""
-    warned = [line for script in STATIC.glob("*.js") for line in script.read_text().splitlines()
+    warned = [line for part in (STATIC.parent / "templates").rglob("*.html") for line in part.read_text().splitlines()
               if "notice warn" in line]  # fmt: skip
-    assert len(warned) == 1 and "warnings.map" in warned[0]
+    assert len(warned) == 1 and "in sweep.warnings" in warned[0]
     tones = re.findall(
         r"^\.notice[^{]*\{[^}]*--tone: var\(--(\w+)\)", (STATIC / "style.css").read_text(), re.M
     )

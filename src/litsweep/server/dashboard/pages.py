@@ -22,6 +22,7 @@ from litsweep.server.dashboard.control_view import (
 )
 from litsweep.server.dashboard.figure_process import Answer
 from litsweep.server.dashboard.figures_view import charts_view, figure_answer, within_wait
+from litsweep.server.dashboard.parts import with_parts
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import Tagged, json_content, page
 from litsweep.server.dashboard.run_cells import CellCache
@@ -75,7 +76,13 @@ def _snapshot(connection: Connection, sweep: SweepRecord, request: Request) -> S
 
 def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
     view = sweep_view(connection, sweep, _snapshot(connection, sweep, request))
-    return {**view, "controls": sweep_controls_view(connection, sweep)}
+    shown = {**view, "controls": sweep_controls_view(connection, sweep)}
+    return with_parts("sweep", shown, **_names(request))
+
+
+def _names(request: Request) -> dict[str, str]:
+    """Return the names of the project in a path."""
+    return {name: request.path_params[name] for name in ("entity", "project")}
 
 
 def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
@@ -84,7 +91,13 @@ def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -
 
 
 def _project_data(connection: Connection, project: Project, request: Request) -> dict[str, Any]:
-    return project_view(connection, project, request.app.state.progress)
+    return with_parts(
+        "project", project_view(connection, project, request.app.state.progress), **_names(request)
+    )
+
+
+def _projects_data(connection: Connection, request: Request) -> dict[str, Any]:
+    return with_parts("projects", projects_view(connection, request.app.state.progress))
 
 
 def _brush_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
@@ -205,7 +218,7 @@ async def _to_project(request: Request) -> Response:
 _PROJECT = "/{entity}/{project}"
 _SWEEP = _PROJECT + "/sweeps/{sweep}"
 _DATA: dict[str, View] = {
-    "/projects": lambda connection, request: projects_view(connection, request.app.state.progress),
+    "/projects": _projects_data,
     _PROJECT: _of(_project, _project_data),
     _SWEEP: _of(_sweep, _sweep_data),
     _PROJECT + "/table": _of(_page_table, _table_data),

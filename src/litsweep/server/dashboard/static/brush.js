@@ -30,7 +30,7 @@ function clear(axes = Object.keys(brushes())) {
     if (left[axis]) filter = without(filter, left[axis][2]);
     delete left[axis];
   }
-  state.set({ filter, [NAME]: Object.keys(left).length ? JSON.stringify(left) : null }, { push: true });
+  state.set({ filter, [NAME]: Object.keys(left).length ? JSON.stringify(left) : null });
 }
 
 /** Add brushing to the drawn figure in `box`. `address` is the URL that returns the clause of a brush. */
@@ -58,7 +58,7 @@ async function setBrush(address, axis, low, high) {
   const { [axis]: old, ...others } = brushes();
   const filter = old ? without(state.get("filter") ?? "", old[2]) : (state.get("filter") ?? "");
   const kept = clause ? { ...others, [axis]: [from, to, clause] } : others;
-  state.set({ filter: joined(filter, clause), [NAME]: JSON.stringify(kept) }, { push: true });
+  state.set({ filter: joined(filter, clause), [NAME]: JSON.stringify(kept) });
 }
 
 /** Return the layer of the brushes' marks, after adding the listeners of pointer and keys to the chart. */

@@ -37,9 +37,6 @@ export function duration(seconds) {
   return tail ? `${head} ${tail} ${rest[0]}` : head;
 }
 
-/** Return the seconds since the start of a run, up to its end; null before its start. */
-export const elapsed = (run) => (run.started ? (run.ended ?? Date.now() / 1000) - run.started : null);
-
 /** Format a point in time as a local date and time. */
 export const time = (seconds) => new Date(seconds * 1000).toLocaleString();
 
@@ -49,18 +46,5 @@ export function ago(seconds) {
   return passed < 5 ? "just now" : `${duration(passed).split(" ").slice(0, 2).join(" ")} ago`;
 }
 
-/** Format a size in bytes. */
-export function bytes(size) {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  const power = size < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(size) / 3));
-  return `${Number((size / 1000 ** power).toPrecision(3))} ${units[power]}`;
-}
-
 /** Format a count: 1 run, 2 runs. */
 export const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
-
-/** Format the goals of a sweep: minimize loss, maximize accuracy. */
-export const goals = (metrics) => metrics.map((metric) => `${metric.goal} ${metric.name}`).join(", ");
-
-/** Return the word for the best value of a metric. */
-export const extreme = (metric) => (metric.goal === "maximize" ? "highest" : "lowest");

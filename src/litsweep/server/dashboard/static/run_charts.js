@@ -2,8 +2,9 @@
 
 import { el, empty, fill } from "./dom.js";
 import { drawFigure } from "./figure.js";
-import { getData, whenVisible } from "./run_parts.js";
+import { getData } from "./poll.js";
 import { state } from "./state.js";
+import { whenVisible } from "./visible.js";
 
 const AXES = { own: "as defined", step: "step", time: "time since the start", wall: "wall time" };
 const NAMES_PER_REQUEST = 20;

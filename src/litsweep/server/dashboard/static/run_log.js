@@ -1,7 +1,7 @@
 // The console output of a run: pages of lines, search, and following a running run.
 
 import { button, el, empty, fill } from "./dom.js";
-import { getData } from "./run_parts.js";
+import { getData } from "./poll.js";
 
 const PAGE = 1000;
 const MOST_LINES = 5000;

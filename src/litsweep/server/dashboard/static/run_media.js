@@ -2,7 +2,9 @@
 
 import { button, el } from "./dom.js";
 import { drawFigure } from "./figure.js";
-import { fillPart, getData, whenVisible } from "./run_parts.js";
+import { fillPart } from "./parts.js";
+import { getData } from "./poll.js";
+import { whenVisible } from "./visible.js";
 
 const panels = new Map();
 const viewer = el("dialog", { class: "viewer", "aria-label": "Image", onclick: () => viewer.close() });
@@ -61,9 +63,6 @@ class Panel {
   async ask({ target }) {
     if (!target.dataset.query) return;
     await this.load(JSON.parse(target.dataset.query));
-    [...this.body.querySelectorAll("button")]
-      .find((each) => each.textContent === target.textContent)
-      ?.focus();
   }
 
   async load(more = {}) {
@@ -75,9 +74,7 @@ class Panel {
     if (wanted !== JSON.stringify([this.query, this.slider.value])) return; // a newer choice is on its way
     this.title.textContent = title;
     this.label.textContent = step === null ? "" : `step ${step}`;
-    const wasOpen = this.body.querySelector("[data-keep]")?.open;
     fillPart(this.body, html);
-    if (wasOpen) this.body.querySelector("[data-keep]")?.setAttribute("open", "");
     while (this.figures.childElementCount > figures.length) this.figures.lastElementChild.remove();
     while (this.figures.childElementCount < figures.length) this.figures.append(el("div"));
     await Promise.all(figures.map((figure, i) => drawFigure(this.figures.children[i], figure)));

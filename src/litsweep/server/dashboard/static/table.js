@@ -1,10 +1,11 @@
 // Tables by DataTables. The server sorts, filters, groups and pages the runs; `state` keeps what is chosen.
 
 import DataTable from "/-/datatables.js";
-import { projectOf } from "./address.js";
+import { projectOf, data as source } from "./address.js";
 import { controls } from "./control.js";
 import { badge, button, el } from "./dom.js";
 import { ago, duration, number, plural, time, value } from "./format.js";
+import { fetchJson } from "./poll.js";
 import { listIn, state } from "./state.js";
 import { menu } from "./table_menu.js";
 
@@ -22,13 +23,10 @@ const escaped = (key) => key.replace(/[%,]/g, encodeURIComponent);
 const keysIn = (name) => listIn(name).map(decodeURIComponent);
 const listOf = (keys) => keys.map(escaped).join(",");
 
-async function fetchTable(url) {
-  const response = await fetch(url, { headers: { Accept: "application/json" } });
-  if (response.status === 401) location.reload();
-  const data = await response.json();
-  if (!response.ok) throw new Error(data.errors?.[0]?.message ?? `HTTP ${response.status}`);
-  return { ...data, tag: response.headers.get("ETag") };
-}
+const fetchTable = async (query) => {
+  const { data: found, tag } = await fetchJson(`${source}/table?${query}`);
+  return { ...found, tag };
+};
 
 /** Return the mean of a group with the half width of its interval, and the best value. */
 function groupCell({ mean, half, n, best }, show) {
@@ -52,25 +50,15 @@ function content(column, cell) {
   return typeof cell === "number" ? show(cell) : clipped(value(cell));
 }
 
-/** Return a table of a few rows that are all here. A column is {title, cell(row), key(row), numeric?}. */
-export function smallTable(caption, columns, empty) {
-  const element = el("table", {}, el("caption", { class: "hidden" }, caption), headOf(columns));
-  const render = (column) => (_, type, row) =>
-    type === "display" ? el("span", {}, column.cell(row)) : (column.key(row) ?? null);
-  const frame = el("div", { class: "table card" }, element);
-  const table = new DataTable(element, {
-    ...LOOK,
-    columns: columns.map((column) => ({
-      data: null,
-      className: column.numeric ? "number" : "",
-      render: render(column),
-    })),
-    order: [],
-    pageLength: PAGE_SIZE,
-    layout: { ...LOOK.layout, bottomStart: null, bottomEnd: { paging: { boundaryNumbers: false } } },
-    language: { emptyTable: empty },
-  });
-  return { element: frame, show: (rows) => table.clear().rows.add(rows).draw(false) };
+let sorted = null;
+
+/** Let the reader sort and page a table that the server has rendered. DataTables stores how it was sorted. */
+export function sortTable(element) {
+  if (!element || DataTable.isDataTable(element)) return;
+  sorted?.destroy();
+  const layout = { ...LOOK.layout, bottomStart: null, bottomEnd: { paging: { boundaryNumbers: false } } };
+  const kept = { stateSave: true, stateDuration: -1 };
+  sorted = new DataTable(element, { ...LOOK, ...kept, order: [], pageLength: PAGE_SIZE, layout });
 }
 
 const headOf = (columns) =>
@@ -85,10 +73,10 @@ const headOf = (columns) =>
   );
 
 /**
- * Show a table of runs in `element`. `source` is the address of the data of their sweep or project, `caption`
- * the name of the table, and `empty` what it says without runs.
+ * Show the table of the runs of the page's sweep or project in `element`. `caption` is the name of the table, and
+ * `empty` what it says without runs.
  */
-export function runTable(element, { source, caption, empty }) {
+export function runTable(element, { caption, empty }) {
   const project = projectOf(location.pathname);
   let table = null;
   let data = null; // the answer that is shown
@@ -147,7 +135,7 @@ export function runTable(element, { source, caption, empty }) {
   function address(query, start) {
     query.set("start", start);
     query.set("length", PAGE_SIZE);
-    return `${source}/table?${query}`;
+    return query;
   }
 
   function choose(name, isChosen) {
@@ -155,7 +143,7 @@ export function runTable(element, { source, caption, empty }) {
     if (isChosen) names.add(name);
     else names.delete(name);
     if (names.size > MAX_CHOSEN) say(`At most ${MAX_CHOSEN} runs can be chosen.`);
-    else state.set({ runs: [...names].join(",") }, { push: true });
+    else state.set({ runs: [...names].join(",") });
     mark();
   }
 
@@ -174,10 +162,7 @@ export function runTable(element, { source, caption, empty }) {
   const narrow = (row) =>
     button("Runs", () => {
       const filter = [state.get("filter"), row.filter].filter(Boolean).map((part) => `(${part})`);
-      state.set(
-        { filter: filter.length > 1 ? filter.join(" and ") : row.filter, group: null, sort: null },
-        { push: true },
-      );
+      state.set({ filter: filter.length > 1 ? filter.join(" and ") : row.filter, group: null, sort: null });
     });
 
   function cellOf(column, row, i) {
@@ -253,7 +238,7 @@ export function runTable(element, { source, caption, empty }) {
     if (!isMoved) return;
     isMoved = false;
     const order = table.colReorder.order().slice(1);
-    if (!data.group) state.set({ columns: listOf(order.map((at) => columns[at - 1].key)) }, { push: true });
+    if (!data.group) state.set({ columns: listOf(order.map((at) => columns[at - 1].key)) });
   }
 
   function clearTable() {
@@ -273,7 +258,7 @@ export function runTable(element, { source, caption, empty }) {
         const sort = listOf(request.order.map(({ name, dir }) => (dir === "desc" ? "-" : "") + name));
         if (sort !== listOf(data.sort)) {
           shownLook = "";
-          state.set({ sort }, { push: true });
+          state.set({ sort });
         }
         shownLook = look();
         data = await fetchTable(address(asked(), request.start));
