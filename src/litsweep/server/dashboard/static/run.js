@@ -12,7 +12,7 @@ poll(data, async (view) => {
   showParts(view.html);
   control(view);
   showParts((await get(`${data}/summary`)).html);
-  showParts((await get(`${data}/parts`)).html);
+  showParts(await get(`${data}/parts`));
   showMedia(view.media);
   await showMetrics();
   await showLog();
