@@ -21,10 +21,8 @@ _MAX_NAME_WIDTH = 40
 """Values are aligned behind names up to this width."""
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "show a sweep's best run or Pareto front, and how to repeat it"
-    parser = commands.add_parser("best", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     add_sweep(parser)
     add_data_dir(parser)
     add_json(parser)

@@ -1,17 +1,16 @@
-"""`litsweep status` and `litsweep cancel`: all sweeps, one sweep's runs, and its agents on Slurm."""
+"""`litsweep status`: all sweeps, or one sweep's runs and its agents on Slurm."""
 
 import argparse
 import contextlib
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from litsweep.cli.options import add_data_dir, add_sweep
+from litsweep.cli.options import add_data_dir
 from litsweep.cli.server_address import find_sweep, use_server
-from litsweep.errors import LitsweepError, count
+from litsweep.errors import LitsweepError
 from litsweep.launch import slurm
 from litsweep.launch.directory import SweepEntry, directory
 from litsweep.launch.watch import SweepStatus, SweepWatch
@@ -22,20 +21,13 @@ LISTED_POINTS = 40
 """`litsweep status` lists the points of a grid up to this size."""
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the parsers of both commands."""
-    purpose = "list all sweeps, or show one: runs by state, best run, agents on Slurm"
-    status = commands.add_parser("status", help=purpose, description=purpose)
-    status.add_argument(
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    parser.add_argument(
         "sweep", nargs="?", metavar="SWEEP", help="ENTITY/PROJECT/ID, or ID if it is unique (default: all)"
     )
-    add_data_dir(status)
-    status.set_defaults(execute=show_status)
-    purpose = "end a sweep's agents on Slurm; their runs keep a checkpoint and can be resumed"
-    parser = commands.add_parser("cancel", help=purpose, description=purpose)
-    add_sweep(parser)
     add_data_dir(parser)
-    parser.set_defaults(execute=cancel)
+    parser.set_defaults(execute=show_status)
 
 
 def show_status(args: argparse.Namespace) -> int:
@@ -115,11 +107,3 @@ def _table(tasks: list[slurm.Task]) -> Table:
     for task in tasks:
         table.add_row(task.job, task.state, task.elapsed, task.where)
     return table
-
-
-def cancel(args: argparse.Namespace) -> int:
-    """Cancel the sweep's agents on Slurm. This needs only the sweep's id and no server."""
-    ended = slurm.cancel(args.sweep)
-    none = f"sweep {args.sweep} has no agents on Slurm; `litsweep status` lists the sweeps"
-    print(f"{count(ended, 'agent')} asked to end" if ended else none, file=sys.stderr)
-    return 0

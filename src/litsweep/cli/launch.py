@@ -29,10 +29,8 @@ _COMMON = (
 )  # fmt: skip
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "start agents for a sweep, locally, on Slurm or on Ray"
-    parser = commands.add_parser("launch", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     places = launchers()
     add_sweep(parser)
     parser.add_argument(

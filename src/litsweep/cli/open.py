@@ -25,10 +25,8 @@ _FIND_ANYWHERE = """query FindAnywhere($entity: String, $after: String, $id: Str
 _KINDS = ("sweeps", "runs")
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "print a link that signs a browser in to the dashboard, and open it if there is a browser"
-    parser = commands.add_parser("open", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     parser.add_argument(
         "page",
         nargs="?",

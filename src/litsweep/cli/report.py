@@ -9,10 +9,8 @@ from litsweep.cli.server_address import find_sweep
 from litsweep.errors import LitsweepError, count
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "write a sweep's charts and tables into one HTML file that needs no server and no network"
-    parser = commands.add_parser("report", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     add_sweep(parser)
     parser.add_argument(
         "-o",

@@ -35,10 +35,8 @@ DEFAULT_PROJECT = "litsweep"
 _NOT_IN_NAMES = {"entity": "/", "project": "/\\#?%:"}  # the client refuses these in a project
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "run a whole sweep on this machine, without account and network"
-    parser = commands.add_parser("run", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     parser.add_argument("config", type=Path, metavar="SWEEP.yaml", help="the sweep's YAML file")
     parser.add_argument("--agents", type=positive, default=1, help="number of agents (default: %(default)s)")
     parser.add_argument(

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from litsweep.server.settings import Settings
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "run the embedded W&B-compatible server in the foreground"
-    parser = commands.add_parser("serve", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     add_data_dir(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add_port(parser)

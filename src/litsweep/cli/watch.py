@@ -23,11 +23,10 @@ STALLED, CANCELED = 3, 4
 _EXIT_CODES = {SweepEvent.FINISHED: ExitCode.OK, SweepEvent.STALLED: STALLED, SweepEvent.CANCELED: CANCELED}
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "print a sweep's events (new best, stalled, finished, canceled) until it ends or stalls"
-    codes = f"Exit status: 0 finished, {STALLED} stalled, {CANCELED} canceled or ended otherwise, 1 an error."
-    parser = commands.add_parser("watch", help=purpose, description=purpose, epilog=codes)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    codes = f"0 finished, {STALLED} stalled, {CANCELED} canceled or ended otherwise, 1 an error"
+    parser.epilog = f"Exit status: {codes}."
     add_sweep(parser)
     parser.add_argument(
         "--on-end", metavar="COMMAND",
