@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from litsweep.cli import main, options
+from litsweep.cli.local_server import running_server
 from litsweep.cli.options import show_other_port
-from litsweep.cli.server_address import running_server
 from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError
 from litsweep.server.listener import listening

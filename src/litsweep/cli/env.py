@@ -3,8 +3,8 @@
 import argparse
 import shlex
 
+from litsweep.cli.local_server import running_server
 from litsweep.cli.options import add_data_dir
-from litsweep.cli.server_address import running_server
 from litsweep.errors import LitsweepError
 
 

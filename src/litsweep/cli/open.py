@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from litsweep.cli.local_server import ServerAddress, running_server
 from litsweep.cli.options import add_data_dir
-from litsweep.cli.server_address import ServerAddress, is_embedded, running_server, use_server
+from litsweep.cli.server_address import is_embedded, use_server
 from litsweep.errors import LitsweepError
 from litsweep.launch.directory import Directory
 from litsweep.launch.protocol import credentials

@@ -16,9 +16,9 @@ from rich.console import Console
 from litsweep.cli.best import show_result
 from litsweep.cli.check import check_config, check_parameters, show_warnings, uses_pipeline
 from litsweep.cli.launch import show_failures
+from litsweep.cli.local_server import ServerAddress
 from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_json, add_port, default_data_dir, write_json
 from litsweep.cli.progress import Progress
-from litsweep.cli.server_address import ServerAddress
 from litsweep.cli.server_keeper import ServerKeeper, kept_alive
 from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError, count

@@ -82,7 +82,8 @@ def _database_url(args: argparse.Namespace) -> str | None:
 
 def _announce(info: "ServerInfo", settings: "Settings", port: int | None) -> None:
     """Print how to connect. A secret goes only to a terminal, because others may read a log."""
-    from litsweep.server.auth import Keyring, api_key
+    from litsweep.server.api_key import api_key
+    from litsweep.server.auth import Keyring
     from litsweep.server.dashboard.login import login_link
 
     show_other_port(port, info.url)
