@@ -4,7 +4,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: install quickstart lint test test-all bench clean
+.PHONY: install quickstart lint test test-all bench screenshots clean
 
 install: .venv/installed
 
@@ -41,6 +41,10 @@ bench: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/search.py run --suite sklearn --engines litsweep optuna-gp random --seeds 3
 	$(BIN)/python benchmarks/search.py table --suite sklearn
+
+# Screenshots of every page for docs/, of simulated sweeps; needs Chromium.
+screenshots: install
+	$(BIN)/python -m tests.server.dashboard.screenshots
 
 clean:
 	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache tests/javascript/node_modules

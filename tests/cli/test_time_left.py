@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from litsweep.cli.time_left import TimeLeft, Workload, duration, rounded
 from litsweep.launch.watch import RunStatus
 from litsweep.sweep.contract import RunState
+from litsweep.sweep.time_left import TimeLeft, duration, rounded
+from litsweep.sweep.workload import Workload
 
 
 def run(begun: float, lasted: float | None, now: float, state: str = "finished", **more: object) -> RunStatus:

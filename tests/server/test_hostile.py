@@ -114,7 +114,7 @@ def silent_connections(server: LiveServer, size: Size) -> None:
         b"GET / HT",
         b"POST /graphql HTTP/1.1\r\nHost: x\r\n",
         head(server, "GET /healthz"),
-        head(server, "GET /-/static/charts.js") * 5,  # whose answers nobody reads
+        head(server, "GET /-/static/figure.js") * 5,  # whose answers nobody reads
         head(server, "POST /login", "Content-Length: 9", "Content-Type: application/x-www-form-urlencoded"),
     )
     if not allow_open_files(size.connections + 500):

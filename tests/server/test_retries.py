@@ -8,13 +8,12 @@ import pytest
 from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import dispatch, sweep_states
 from litsweep.server.backend import Backend
-from litsweep.server.dashboard.curves import CurveCache
-from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.monitor import Monitor
 from litsweep.server.store import runs, sweeps
 from litsweep.sweep.config import parse_sweep
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import STOP_RUN
+from tests.server.sweep_pages import page_of
 from tests.server.test_dispatch import GRID, HYPERBAND, RANDOM, Sweep
 
 RETRY = """
@@ -72,7 +71,7 @@ def test_a_failed_run_runs_again_and_the_sweep_goes_on_until_it_has_ended(
         record, old = sweeps.get(connection, int_id(sweep)), runs.find(connection, 1, failed)
         assert record is not None and old is not None
         assert old.summary_values["retried_as"] == command["run_id"] and old.history_lines == 1
-        shown = sweep_view(connection, record, CurveCache())
+        shown = page_of(backend, connection, record)
     assert shown["sweep"]["expected"] == 5 and shown["best"] == command["run_id"]
     assert shown["runs"][-1]["reason"] == done["why"]
 

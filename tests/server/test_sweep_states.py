@@ -9,15 +9,15 @@ from sqlalchemy import Connection
 from litsweep.errors import LitsweepError
 from litsweep.server import dispatch, run_states, sweep_states
 from litsweep.server.backend import Backend
-from litsweep.server.dashboard.curves import CurveCache
+from litsweep.server.dashboard.progress import ProgressCache
 from litsweep.server.dashboard.project_view import project_view
-from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.monitor import Monitor
 from litsweep.server.store import projects, sweeps
 from litsweep.server.store.sweeps import STATE_COLUMNS, SweepRecord, SweepState
 from tests.server import transitions
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import UPSERT_RUN
+from tests.server.sweep_pages import page_of
 from tests.server.test_dispatch import GRID, RANDOM, Sweep
 
 TABLE = transitions.table(sweep_states)
@@ -174,9 +174,9 @@ def test_sweeps_of_any_size(
     with backend.database.read() as connection:
         record = sweeps.get(connection, int(sweep.id))
         assert record is not None
-        view = sweep_view(connection, record, CurveCache())
+        view = page_of(backend, connection, record)
         home = projects.one(connection, record.project_id)
-        (row,) = project_view(connection, home)["sweeps"]
+        (row,) = project_view(connection, home, ProgressCache())["sweeps"]
     assert view["sweep"]["expected"] == row["expected"] == runs and len(view["runs"]) == 1
     json.dumps(view, allow_nan=False)
 

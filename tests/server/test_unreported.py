@@ -7,8 +7,6 @@ import pytest
 
 from litsweep.server import dispatch, new_runs
 from litsweep.server.backend import Backend
-from litsweep.server.dashboard.curves import CurveCache
-from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.monitor import Monitor
 from litsweep.server.search_protocol import ReadySuggestion
@@ -18,6 +16,7 @@ from litsweep.sweep.run import unreported_warning
 from tests.server.chunks import receive
 from tests.server.conftest import Clock, GraphQL, Stream
 from tests.server.operations import RUN
+from tests.server.sweep_pages import page_of
 from tests.server.test_dispatch import GRID, RANDOM, Sweep
 
 
@@ -172,7 +171,7 @@ def test_runs_that_report_nothing_count_and_are_told(
     with backend.database.read() as connection:
         record = sweeps.get(connection, int(sweep.id))
         assert record is not None
-        view = sweep_view(connection, record, CurveCache())["sweep"]
+        view = page_of(backend, connection, record)["sweep"]
     assert view["warnings"] == [unreported_warning(2)] and "wandb.init" in view["warnings"][0]
     assert view["counts"]["failed"] == 2
 

@@ -15,8 +15,6 @@ from starlette.testclient import TestClient
 from litsweep.server import notifier, webhook
 from litsweep.server.app import create_app
 from litsweep.server.backend import Backend
-from litsweep.server.dashboard.curves import CurveCache
-from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.monitor import Monitor
 from litsweep.server.notifier import Notifier
 from litsweep.server.settings import Settings
@@ -24,6 +22,7 @@ from litsweep.server.store import sweeps
 from tests.launch.processes import wait_until
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import UPSERT_SWEEP
+from tests.server.sweep_pages import page_of
 from tests.server.test_dispatch import RANDOM, Sweep
 
 
@@ -196,7 +195,7 @@ def page_warning(told: Told) -> str | None:
     with told.backend.database.read() as connection:
         record = sweeps.find(connection, told.name)
         assert record is not None
-        warnings: list[str] = sweep_view(connection, record, CurveCache())["sweep"]["warnings"]
+        warnings: list[str] = page_of(told.backend, connection, record)["sweep"]["warnings"]
     return next((warning.partition(" was not sent: ")[2] for warning in warnings), None)
 
 

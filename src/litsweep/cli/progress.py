@@ -12,13 +12,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from litsweep.cli.time_left import TimeLeft, Workload, duration
 from litsweep.errors import LitsweepError, shortened
 from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.result import missing_metrics
 from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.run import unreported_warning
+from litsweep.sweep.time_left import TimeLeft, duration
+from litsweep.sweep.workload import Workload
 
 POLL_SECONDS = 2.0
 REDRAW_SECONDS = 0.5

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 from litsweep.figures import curves, front, scatter
 from litsweep.figures.best import TIMES, best_so_far, runs_over_time
+from litsweep.figures.contours import contours, parameter_choices
 from litsweep.figures.distribution import distribution
 from litsweep.figures.figure import Figure
 from litsweep.figures.group_charts import groups
 from litsweep.figures.groups import group_keys
+from litsweep.figures.importance import MISSING, has_importance, importance, importance_metrics
 from litsweep.figures.parallel import parallel_coordinates
+from litsweep.figures.posterior import MIN_RUNS, free_parameters, has_model, metric_names
+from litsweep.figures.slices import slices
 from litsweep.figures.sweep_data import SweepData
 from litsweep.figures.timeline import has_times, timeline
 
@@ -58,9 +62,9 @@ class Chart:
     needs_model: bool = False
 
 
-def metric_names(sweep: SweepData) -> Choices:
-    """Return the names of the metrics of a sweep."""
-    return [metric.name for metric in sweep.config.metrics]
+def parameter_names(sweep: SweepData) -> Choices:
+    """Return the names of the parameters that are not constant."""
+    return [parameter.name for parameter in free_parameters(sweep)]
 
 
 def has_axes(sweep: SweepData) -> bool:
@@ -73,11 +77,10 @@ def fixed(*choices: str) -> Callable[[SweepData], Choices]:
     return lambda sweep: choices
 
 
-METRIC = Option("metric", "Metric", metric_names)
-
 NO_RESULT = "No run has a result yet."
 METRIC = Option("metric", "Metric", metric_names)
 LOG_AXES = Option("log", "Logarithmic axes", fixed(*curves.LOG))
+_NO_MODEL = f"The model needs a metric, {MIN_RUNS} runs with a result, and a parameter that varies."
 
 CHARTS: Mapping[str, Chart] = {
     chart.name: chart
@@ -149,5 +152,36 @@ CHARTS: Mapping[str, Chart] = {
             NO_RESULT,
         ),
         Chart("timeline", "Timeline", timeline, (), has_times, "No run has started yet."),
+        Chart(
+            "importance",
+            "Parameter importance",
+            importance,
+            options=(Option("metric", "Metric", importance_metrics),),
+            applies=has_importance,
+            missing=MISSING,
+            needs_model=True,
+        ),
+        Chart(
+            "slices",
+            "Slices",
+            slices,
+            options=(METRIC, Option("parameter", "Parameters", parameter_names, is_list=True)),
+            applies=has_model,
+            missing=_NO_MODEL,
+            needs_model=True,
+        ),
+        Chart(
+            "contours",
+            "Contours",
+            contours,
+            options=(
+                METRIC,
+                Option("x", "Horizontal axis", parameter_choices),
+                Option("y", "Vertical axis", parameter_choices),
+            ),
+            applies=has_model,
+            missing=_NO_MODEL,
+            needs_model=True,
+        ),
     )
 }

@@ -11,7 +11,7 @@ import wandb
 from litsweep.errors import LitsweepError
 from litsweep.launch.protocol import AgentApi, SweepPath, credentials, no_sweep
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.contract import FAILURE, RETRIED_AS, Failure, RunState
+from litsweep.sweep.contract import ATTEMPTS, FAILURE, RETRIED_AS, Failure, RunState
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value, metric_values, objective_value
 from litsweep.sweep.pareto import front_of_sweep, ranked_by
@@ -48,6 +48,11 @@ class RunStatus:
     def word(self) -> str:
         """The word for the run's state."""
         return state_word(self.state, self.stopped_early, self.summary.get(FAILURE))
+
+    @property
+    def is_first_attempt(self) -> bool:
+        """True if agents started the run once only. Its times do not tell its duration otherwise."""
+        return bool(self.summary.get(ATTEMPTS, 1) == 1)
 
     @property
     def failure(self) -> Failure | None:

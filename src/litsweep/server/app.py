@@ -20,9 +20,11 @@ from litsweep.server.backend import Backend
 from litsweep.server.chunk_queue import ChunkQueue
 from litsweep.server.dashboard import control, pages
 from litsweep.server.dashboard.control_guard import RequireToken
-from litsweep.server.dashboard.curves import CurveCache
+from litsweep.server.dashboard.figure_process import FigureProcess
+from litsweep.server.dashboard.progress import ProgressCache
 from litsweep.server.dashboard.run_cells import CellCache
 from litsweep.server.dashboard.run_history import RunLines
+from litsweep.server.dashboard.sweep_data import SweepCache
 from litsweep.server.errors import RequestError, UnavailableError
 from litsweep.server.graphql import endpoint
 from litsweep.server.housekeeping import Housekeeper
@@ -98,7 +100,9 @@ def create_app(settings: Settings) -> Starlette:
     app.state.backend = backend
     app.state.chunk_queue = ChunkQueue(backend)
     app.state.end = log_end
-    app.state.curves = CurveCache()
+    app.state.figures = FigureProcess()
+    app.state.sweeps = SweepCache(backend.database)
+    app.state.progress = ProgressCache()
     app.state.cells = CellCache()
     app.state.history = RunLines(lines.HISTORY)
     app.state.events = RunLines(lines.EVENTS)
@@ -115,6 +119,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     notifier.start()
     housekeeper.start()
     yield
+    await run_in_threadpool(app.state.figures.stop)
     await run_in_threadpool(backend.searches.stop)
     await run_in_threadpool(notifier.stop)
     await run_in_threadpool(housekeeper.stop)

@@ -15,6 +15,7 @@ from litsweep.server.searches import Searches
 from litsweep.server.settings import DATABASE_URL_VARIABLE, Settings
 from litsweep.server.spent_tokens import SpentTokens
 from litsweep.server.sqlite_file import RESTORE, require_content
+from litsweep.server.store.changed_runs import continue_numbers
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Backend:
         if has_content:
             _require_same_database(settings, kind)
         database.create_tables(may_be_new=not has_content)
+        with database.read() as connection:
+            continue_numbers(connection)
         if database_kind(settings.data_dir) != kind:
             database_kind_file(settings.data_dir).write_text(kind + "\n")
         keyring = Keyring(api_key(settings.data_dir), str(settings.data_dir.resolve()))

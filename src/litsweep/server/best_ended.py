@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from litsweep.server.store import curves, runs
+from litsweep.server.store import curves, listed_runs, runs
 from litsweep.server.store.curves import Series
 from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.events import BestValue
@@ -24,10 +24,10 @@ class BestEnded:
 
     def refresh(self, connection: Connection, sweep_id: int) -> None:
         """Read the runs that have ended since the last call."""
-        ended = runs.count_ended(connection, sweep_id)
+        ended = listed_runs.count_ended(connection, sweep_id)
         if ended == self._ended:
             return
-        for run_id, ended_at in runs.ends(connection, sweep_id).items():
+        for run_id, ended_at in listed_runs.ends(connection, sweep_id).items():
             if self._read.get(run_id) != ended_at:
                 self._read[run_id] = ended_at
                 self._add(connection, runs.get(connection, run_id))

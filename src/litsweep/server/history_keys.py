@@ -8,7 +8,11 @@ from litsweep.server.wire_json import NAMES, dumps
 from litsweep.sweep.values import is_finite
 
 Keys = dict[str, dict[str, Any]]
-"""For each metric (nested ones dotted): `{"types": {type: count}, "monotonic": bool, "last": value}`."""
+"""For each metric (nested ones dotted): `{"types": {type: count}, "monotonic": bool, "last": value}`.
+
+A metric with a finite number also has its lowest and highest one, as `low` and `high`. They are missing if an
+older version stored the first rows.
+"""
 
 MOST_NAMES = 20_000
 """The largest number of metrics of a run. Each chunk reads and writes all of them."""
@@ -32,7 +36,15 @@ def add_row(keys: Keys, row: Mapping[str, Any]) -> None:
         known["types"][kind] = known["types"].get(kind, 0) + 1
         if kind == "number" and is_finite(value):
             known["monotonic"] = known["monotonic"] and (known["last"] is None or value >= known["last"])
+            _add_extremes(known, value)
             known["last"] = value
+
+
+def _add_extremes(known: dict[str, Any], value: float) -> None:
+    if known["last"] is None:  # the first number
+        known["low"] = known["high"] = value
+    elif "low" in known:
+        known["low"], known["high"] = min(known["low"], value), max(known["high"], value)
 
 
 def flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from litsweep.figures.parallel import MAX_LINES
 from litsweep.server.dashboard import rendering
-from litsweep.server.dashboard.charts import MAX_CURVES, MAX_PARALLEL_LINES
 from litsweep.server.dashboard.rows import by_interest
 from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.store import blobs, files, lines, projects, sweeps
@@ -27,8 +27,16 @@ def data(http: TestClient, path: str) -> Any:
     return response.json()
 
 
-def runs(http: TestClient, sweep: str) -> dict[str, Any]:
-    return {run["name"]: run for run in data(http, sweep)["runs"]}
+def cells(http: TestClient, sweep: str, *columns: str) -> dict[str, list[Any]]:
+    """Return the cells of the table of a sweep by the name of the run."""
+    rows = data(http, f"{sweep}/table?columns={','.join(columns)}")["rows"]
+    return {row["name"]: row["cells"] for row in rows}
+
+
+def lines_of(http: TestClient, sweep: str, chart: str) -> dict[str, Any]:
+    """Return the lines of a chart by the name of the run, in the order of drawing."""
+    traces = data(http, f"{sweep}/charts/{chart}")["data"]
+    return {each["customdata"][0]: each for each in traces if "customdata" in each}
 
 
 def test_a_sweep_and_its_progress(http: TestClient, sweep: str) -> None:
@@ -74,15 +82,12 @@ def test_only_a_warning_looks_like_one() -> None:
 
 
 def test_the_best_value_of_a_run_is_the_best_of_its_history(http: TestClient, sweep: str) -> None:
-    found = runs(http, sweep)
-    assert {name: (run["best"], run["last"]) for name, run in found.items()} == {
-        "good": (0.9, 0.8),
-        "diverged": (0.4, 0.4),
-        "cut": (0.2, 0.2),
-        "going": (0.6, 0.6),
+    assert cells(http, sweep, "best.val_acc", "last.val_acc", "state", "ended") == {
+        "good": [0.9, 0.8, "finished", 1060.0],
+        "diverged": [0.4, 0.4, "failed", 1060.0],
+        "cut": [0.2, 0.2, "stopped early", 1060.0],
+        "going": [0.6, 0.6, "running", None],
     }
-    assert found["cut"]["state"] == "stopped early"
-    assert found["going"]["ended"] is None and found["good"]["ended"] == 1060.0
 
 
 def test_several_metrics_have_a_front(http: TestClient) -> None:
@@ -93,12 +98,12 @@ def test_several_metrics_have_a_front(http: TestClient) -> None:
         ("val_acc", "maximize"),
         ("latency_ms", "minimize"),
     ]
-    assert {run["name"]: (run["bests"], run["is_front"]) for run in found["runs"]} == {
-        "accurate": ([0.9, 8], True),
-        "fast": ([0.6, 2], True),
-        "behind": ([0.5, 3], False),
-        "broken": ([0.95, 1], False),
-        "half": ([0.7, None], False),
+    assert cells(http, two, "best.val_acc", "best.latency_ms", "front") == {
+        "accurate": [0.9, 8, "front"],
+        "fast": [0.6, 2, "front"],
+        "behind": [0.5, 3, None],
+        "broken": [0.95, 1, None],
+        "half": [0.7, None, None],
     }
 
 
@@ -117,16 +122,17 @@ def test_a_front_is_drawn_from_its_best_run_by_the_first_metric(http: TestClient
             {"state": "finished"},
         )
     found = data(http, two)
-    name = [run["name"] for run in found["runs"]].__getitem__
-    assert [name(i) for i in found["front"]["runs"]] == ["top", "accurate", "fast"]
-    assert [name(i) for i in found["front"]["best"]] == ["top", "fast"]
-    assert {run["name"] for run in found["runs"] if run["is_best"]} == {"top", "accurate", "fast"}
+    assert [run["name"] for run in found["best_runs"]] == ["top", "accurate", "fast"]
+    assert [run["name"] for run in found["best_by_metric"]] == ["top", "fast"]
+    rows = data(http, f"{two}/table")["rows"]
+    assert {row["name"] for row in rows if row["is_best"]} == {"top", "accurate", "fast"}
 
 
 def test_one_metric_has_no_front(http: TestClient, sweep: str) -> None:
     found = data(http, sweep)
-    assert found["front"] is None and not any(run["is_front"] for run in found["runs"])
-    assert [run["name"] for run in found["runs"] if run["is_best"]] == ["good"]
+    assert found["best_by_metric"] == [] and "front" not in data(http, f"{sweep}/table")["shown"]
+    assert [run["name"] for run in found["best_runs"]] == ["good"]
+    assert [row["name"] for row in data(http, f"{sweep}/table")["rows"] if row["is_best"]] == ["good"]
 
 
 def test_a_front_without_a_complete_run_is_empty(http: TestClient) -> None:
@@ -134,8 +140,10 @@ def test_a_front_without_a_complete_run_is_empty(http: TestClient) -> None:
         project = projects.ensure(connection, "local", "two")
         made = sweeps.add(connection, project.id, config=TWO_METRICS)
         add_run(connection, project.id, made.id, "half", [{"val_acc": 0.7}], {"state": "running"})
-    found = data(http, f"/local/two/sweeps/{made.name}")
-    assert found["front"] == {"runs": [], "best": []} and not found["runs"][0]["is_best"]
+    path = f"/local/two/sweeps/{made.name}"
+    found = data(http, path)
+    assert (found["best_runs"], found["best_total"], found["best_by_metric"]) == ([], 0, [])
+    assert not data(http, f"{path}/table")["rows"][0]["is_best"]
 
 
 def test_ranks_and_the_best_value_so_far(http: TestClient, sweep: str) -> None:
@@ -145,14 +153,14 @@ def test_ranks_and_the_best_value_so_far(http: TestClient, sweep: str) -> None:
         made = sweeps.find(connection, sweep.rpartition("/")[2])
         assert made is not None
         add_run(connection, project.id, made.id, "broken", [0.95], {"state": "failed"})
-    found = data(http, sweep)
-    ranks = {run["name"]: run["rank"] for run in found["runs"]}
+    drawn = lines_of(http, sweep, "parallel")
+    assert list(drawn) == ["diverged", "broken", "cut", "going", "good"]
+    ranks = {name: line["y"][-1] for name, line in drawn.items()}
     assert ranks == {"good": 1, "going": 0.75, "cut": 0.5, "broken": 0.25, "diverged": 0}
-    assert [run["best_so_far"] for run in found["runs"]] == [0.9] * 5
-    drawn = [found["runs"][i]["name"] for i in found["parallel"]["lines"]]
-    assert drawn == ["diverged", "broken", "cut", "going", "good"]
-    assert found["parallel"]["ticks"] == [[1, 0.9], [0.5, 0.2]]  # failed runs are below the ticks
-    assert found["parallel"]["total"] == 5
+    ticks = data(http, f"{sweep}/charts/parallel")["data"][-1]
+    assert [y for x, y in zip(ticks["x"], ticks["y"], strict=True) if x == 2] == [1, 0.75, 0.5]  # none failed
+    best = data(http, f"{sweep}/charts/best")["data"][-1]
+    assert set(best["y"]) == {0.9}
 
 
 def test_parallel_coordinates_need_two_results(http: TestClient) -> None:
@@ -161,21 +169,22 @@ def test_parallel_coordinates_need_two_results(http: TestClient) -> None:
         made = sweeps.add(connection, project.id, config=SWEEP)
         for name, curve in (("one", [0.5]), ("none", [{"loss": 1}])):
             add_run(connection, project.id, made.id, name, curve, {"state": "finished"})
-    assert data(http, f"/local/p/sweeps/{made.name}")["parallel"] is None
+    charts = {
+        chart["name"]: chart["missing"] for chart in data(http, f"/local/p/sweeps/{made.name}")["charts"]
+    }
+    assert "two runs with a result" in charts["parallel"] and charts["best"] is None
 
 
 def test_of_many_runs_parallel_coordinates_show_the_best_and_a_sample(http: TestClient) -> None:
     with backend_of(http).database.write() as connection:
         project = projects.ensure(connection, "local", "p")
         made = sweeps.add(connection, project.id, config=SWEEP)
-        for i in range(MAX_PARALLEL_LINES + 50):
+        for i in range(MAX_LINES + 50):
             add_run(connection, project.id, made.id, f"r{i}", [i], {"state": "finished"})
-    found = data(http, f"/local/p/sweeps/{made.name}")
-    lines = found["parallel"]["lines"]
-    assert len(lines) == len(set(lines)) == MAX_PARALLEL_LINES and lines == sorted(lines)
-    assert lines[-50:] == list(range(150, 200))  # values rise with the position: the best third is the end
-    assert found["parallel"]["ticks"] == [[1, 199], [0, 0]]
-    assert set(found["curves"]) == {f"r{i}" for i in range(200 - MAX_CURVES, 200)}
+    lines = [int(name[1:]) for name in lines_of(http, f"/local/p/sweeps/{made.name}", "parallel")]
+    assert 100 < len(lines) <= MAX_LINES and lines == sorted(set(lines))  # values rise with the number
+    assert lines[-40:] == list(range(160, 200))
+    assert set(lines_of(http, f"/local/p/sweeps/{made.name}", "curves")) == {f"r{i}" for i in range(180, 200)}
 
 
 def test_metrics_are_ordered_by_interest() -> None:
@@ -212,21 +221,33 @@ def test_a_run_that_a_user_stopped_can_be_the_best(http: TestClient, sweep: str)
 
 def test_parameters_stand_at_their_quantile(http: TestClient, sweep: str) -> None:
     found = data(http, sweep)
-    assert [parameter["name"] for parameter in found["parameters"]] == ["lr", "optimizer"]
-    ticks = {parameter["name"]: parameter["ticks"] for parameter in found["parameters"]}
-    assert ticks["lr"][0] == [0.0, 0.0001] and ticks["lr"][-1] == [1.0, 0.1]
-    assert ticks["optimizer"] == [[0.25, "adam"], [0.75, "sgd"]]
-    assert runs(http, sweep)["good"]["values"] == [0.01, "adam"]
-    assert runs(http, sweep)["good"]["positions"] == pytest.approx([2 / 3, 0.25], abs=1e-3)
+    assert found["parameters"] == [
+        {"name": "lr", "is_number": True},
+        {"name": "optimizer", "is_number": False},
+    ]
+    figure = data(http, f"{sweep}/charts/parallel")
+    assert [axis["name"] for axis in figure["layout"]["meta"]["axes"]] == [
+        "config.lr",
+        "config.optimizer",
+        "best.val_acc",
+    ]
+    ticks = figure["data"][-1]
+    marks = list(zip(ticks["x"], ticks["y"], map(str.strip, ticks["text"]), strict=True))
+    assert {(0, 0.0, "0.0001"), (0, 1.0, "0.1"), (1, 0.25, "adam"), (1, 0.75, "sgd")} <= set(marks)
+    good = lines_of(http, sweep, "parallel")["good"]
+    assert good["text"][:2] == ["0.01", "adam"]
+    assert good["y"][:2] == pytest.approx([2 / 3, 0.25], abs=1e-3)
 
 
 def test_curves_follow_a_run_that_goes_on(http: TestClient, sweep: str) -> None:
-    assert data(http, sweep)["curves"]["going"] == [[0, 1], [0.3, 0.6]]
+    line = lines_of(http, sweep, "curves")["going"]
+    assert [line["x"], line["y"]] == [[0, 1], [0.3, 0.6]]
     chunk = {"files": {"wandb-history.jsonl": {"offset": 2, "content": ['{"val_acc": 0.95, "_step": 2}']}}}
     key = http.app.state.backend.keyring.key  # type: ignore[attr-defined]
     http.post("/files/local/p/going/file_stream", json=chunk, headers={"Authorization": f"Bearer {key}"})
-    assert data(http, sweep)["curves"]["going"] == [[0, 1, 2], [0.3, 0.6, 0.95]]
-    assert runs(http, sweep)["going"]["best"] == 0.95
+    line = lines_of(http, sweep, "curves")["going"]
+    assert [line["x"], line["y"]] == [[0, 1, 2], [0.3, 0.6, 0.95]]
+    assert cells(http, sweep, "best.val_acc")["going"] == [0.95]
 
 
 def test_nothing_new_is_not_sent_again(http: TestClient, sweep: str) -> None:
@@ -288,13 +309,10 @@ def test_a_metric_in_the_summary_is_no_point_of_a_curve(http: TestClient, sweep:
             run = store.find(connection, project.id, name)
             assert run is not None
             store.change(connection, run.id, summary=summary)
-    page, found = data(http, sweep), runs(http, sweep)
-    assert [(found[name]["best"], found[name]["last"]) for name in ("both", "alone")] == [
-        (0.97, 0.3),
-        (0.97, 0.4),
-    ]
-    assert page["best"] == "both" and page["curves"]["both"] == [[0, 1], [0.5, 0.3]]
-    assert "alone" not in page["curves"]
+    found, drawn_curves = cells(http, sweep, "best.val_acc", "last.val_acc"), lines_of(http, sweep, "curves")
+    assert (found["both"], found["alone"]) == ([0.97, 0.3], [0.97, 0.4])
+    assert data(http, sweep)["best"] == "both" and drawn_curves["both"]["y"] == [0.5, 0.3]
+    assert "alone" not in drawn_curves
     both, alone = (data(http, f"/local/p/runs/{name}/summary") for name in ("both", "alone"))
     assert data(http, "/local/p/runs/alone/figures?name=val_acc&name=epoch")["figures"].keys() == {"epoch"}
     assert drawn(http, "/local/p/runs/both", "val_acc") == [[0, 1], [0.5, 0.3]]
@@ -334,8 +352,7 @@ def test_a_file_is_shown_by_a_signed_link(http: TestClient, sweep: str) -> None:
 def test_a_project(http: TestClient, sweep: str) -> None:
     found = data(http, "/local/p")
     assert found["sweeps"][0]["best"] == 0.9
-    assert [run["name"] for run in found["runs"]] == ["going", "cut", "diverged", "good"]
-    assert set(found["metrics"]) == {"val_acc", "test_acc"}
+    assert found.keys() == {"sweeps"}  # the table of runs has its own address
     assert data(http, "/projects")["projects"][0] | {"updated_at": 0} == {
         "entity": "local",
         "name": "p",

@@ -225,14 +225,20 @@ class Surrogate:
         return self.scaler.unscale(s)
 
 
-def fit(x: Tensor, y: Tensor, inputs: Inputs, for_fit: Tensor, spec: ModelSpec) -> Surrogate:
+def fit(
+    x: Tensor,
+    y: Tensor,
+    inputs: Inputs,
+    for_fit: Tensor,
+    spec: ModelSpec,
+    scaler: RobustScaler | None = None,
+) -> Surrogate:
     """Return the model of objectives `y`, shape `n`, at `x`, shape `n x d`.
 
     Hyperparameters are fitted to the observations with indices `for_fit`, but the process is conditioned on
-    all observations. Raises FitError.
+    all observations. The default of `scaler` is `RobustScaler.of(y)`. Raises FitError.
     """
-    scaler = RobustScaler.of(y)
-    s = scaler.scale(y)
+    s = (scaler := scaler or RobustScaler.of(y)).scale(y)
     theta = maximum_a_posteriori(x[for_fit], s[for_fit], inputs, spec)
     z, shift, stretch = standardize(yeo_johnson(s, theta.power))
     process = GaussianProcess(x, z, theta.noise, theta, inputs, spec.kernel)

@@ -6,35 +6,38 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from litsweep.figures.charts import CHARTS
 from litsweep.server.backend import backend_of
-from litsweep.server.dashboard import login, rendering, run_routes, run_table
+from litsweep.server.dashboard import compare_view, login, rendering, run_routes, run_table
+from litsweep.server.dashboard.brush_view import brush_view
 from litsweep.server.dashboard.control_view import (
     project_changes_view,
     runs_controls_view,
     sweep_changes_view,
     sweep_controls_view,
 )
-from litsweep.server.dashboard.figures_view import charts_view, figure_view
+from litsweep.server.dashboard.figure_process import Answer
+from litsweep.server.dashboard.figures_view import charts_view, figure_answer, within_wait
 from litsweep.server.dashboard.project_view import project_view, projects_view
-from litsweep.server.dashboard.rendering import Tagged, page
+from litsweep.server.dashboard.rendering import Tagged, json_content, page
 from litsweep.server.dashboard.run_cells import CellCache
 from litsweep.server.dashboard.run_routes import find_run
 from litsweep.server.dashboard.run_table import RunTable
-from litsweep.server.dashboard.sweep_data import sweep_data
+from litsweep.server.dashboard.sweep_data import Snapshot, SweepCache
 from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.dashboard.table_export import Rows, as_csv, as_json, exported
 from litsweep.server.dashboard.table_query import TableQuery, matching
 from litsweep.server.dashboard.table_view import table_view
-from litsweep.server.errors import RequestError
 from litsweep.server.store import projects, sweeps
 from litsweep.server.store.projects import Project
 from litsweep.server.store.sweeps import SweepRecord
-from litsweep.server.wire_json import dumps
+
+_PRIVATE = {"Cache-Control": "private, no-cache"}
+_NOT_FOUND = '{"error":"not found"}'
 
 Record = TypeVar("Record")
 Endpoint = Callable[[Request], Response]
@@ -65,24 +68,27 @@ def _of(
     return view
 
 
+def _snapshot(connection: Connection, sweep: SweepRecord, request: Request) -> Snapshot:
+    cache: SweepCache = request.app.state.sweeps
+    return cache.get(connection, sweep)
+
+
 def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
-    view = sweep_view(connection, sweep, request.app.state.curves)
+    view = sweep_view(connection, sweep, _snapshot(connection, sweep, request))
     return {**view, "controls": sweep_controls_view(connection, sweep)}
 
 
 def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
-    return {"charts": charts_view(sweep_data(connection, sweep, request.app.state.curves))}
+    snapshot = _snapshot(connection, sweep, request)
+    return snapshot.once("charts", lambda: charts_view(snapshot))
 
 
-def _figure_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
-    chart = CHARTS.get(request.path_params["chart"])
-    if chart is None:
-        raise RequestError(f"there is no chart {request.path_params['chart']!r:.80}", 404)
-    data = sweep_data(connection, sweep, request.app.state.curves)
-    if expression := request.query_params.get("filter"):
-        found = matching(_sweep_table(connection, sweep, request), expression)
-        data = replace(data, matching=frozenset(run.get("id") for run in found))
-    return figure_view(data, chart, request.query_params)
+def _project_data(connection: Connection, project: Project, request: Request) -> dict[str, Any]:
+    return project_view(connection, project, request.app.state.progress)
+
+
+def _brush_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
+    return brush_view(_snapshot(connection, sweep, request).data, request.query_params)
 
 
 def _table(connection: Connection, request: Request) -> RunTable | None:
@@ -111,7 +117,7 @@ def _page_table(connection: Connection, request: Request) -> RunTable | None:
 
 def _sweep_table(connection: Connection, sweep: SweepRecord, request: Request) -> RunTable:
     cells: CellCache = request.app.state.cells
-    data = sweep_data(connection, sweep, request.app.state.curves)
+    data = _snapshot(connection, sweep, request).data
     return run_table.of_sweep(*cells.of_sweep(connection, sweep.project_id, sweep.id), data)
 
 
@@ -144,12 +150,39 @@ def _json(view: View) -> Endpoint:
         with backend_of(request).database.read() as connection:
             found = view(connection, request)
         if found is None:
-            return Response('{"error":"not found"}', 404, media_type="application/json")
-        content = dumps(found).encode(errors="replace")
-        data = Tagged.of(content, "application/json")
-        return data.response(request, {"Cache-Control": "private, no-cache"})
+            return Response(_NOT_FOUND, 404, media_type="application/json")
+        return json_content(found).response(request, _PRIVATE)
 
     return endpoint
+
+
+async def _figure(request: Request) -> Response:
+    """Answer with the figure of a chart, or that it is pending. See `figures_view`."""
+    found = await run_in_threadpool(_figure_answer, request)
+    if found is None:
+        return Response(_NOT_FOUND, 404, media_type="application/json")
+    if isinstance(found, Tagged):
+        return found.response(request, _PRIVATE)
+    content = await within_wait(found)
+    if content is None:
+        return JSONResponse({"pending": True}, 202, {"Retry-After": "1", "Cache-Control": "no-store"})
+    return Tagged.of(content, "application/json").response(request, _PRIVATE)
+
+
+def _figure_answer(request: Request) -> Tagged | Answer | None:
+    with backend_of(request).database.read() as connection:
+        sweep = _sweep(connection, request)
+        snapshot = _snapshot(connection, sweep, request) if sweep else None
+    if sweep is None or snapshot is None:
+        return None
+
+    def kept(expression: str) -> frozenset[str]:
+        with backend_of(request).database.read() as connection:
+            found = matching(_sweep_table(connection, sweep, request), expression)
+        return frozenset(run.get("id") for run in found)
+
+    name, process = request.path_params["chart"], request.app.state.figures
+    return figure_answer(snapshot, name, request.query_params, kept, process)
 
 
 def _html(template: str, find: Callable[[Connection, Request], object] | None = None) -> Endpoint:
@@ -172,8 +205,8 @@ async def _to_project(request: Request) -> Response:
 _PROJECT = "/{entity}/{project}"
 _SWEEP = _PROJECT + "/sweeps/{sweep}"
 _DATA: dict[str, View] = {
-    "/projects": lambda connection, _: projects_view(connection),
-    _PROJECT: _of(_project, lambda connection, project, _: project_view(connection, project)),
+    "/projects": lambda connection, request: projects_view(connection, request.app.state.progress),
+    _PROJECT: _of(_project, _project_data),
     _SWEEP: _of(_sweep, _sweep_data),
     _PROJECT + "/table": _of(_page_table, _table_data),
     _SWEEP + "/table": _of(_page_table, _table_data),
@@ -183,7 +216,10 @@ _DATA: dict[str, View] = {
     ),
     _SWEEP + "/changes": _of(_sweep, lambda connection, sweep, _: sweep_changes_view(connection, sweep)),
     _SWEEP + "/charts": _of(_sweep, _charts_data),
-    _SWEEP + "/charts/{chart}": _of(_sweep, _figure_data),
+    _SWEEP + "/charts/parallel/brush": _of(_sweep, _brush_data),
+    _PROJECT + "/compare": _of(_project, compare_view.compare_data),
+    _PROJECT + "/compare/chart": _of(_project, compare_view.chart_data),
+    _PROJECT + "/compare/difference": _of(_project, compare_view.difference_data),
     **{run_routes.RUN + path: _of(find_run, show) for path, show in run_routes.VIEWS.items()},
 }
 
@@ -191,6 +227,7 @@ public: list[BaseRoute] = [*login.routes, *rendering.public]
 routes: list[BaseRoute] = [
     *rendering.routes,
     *(Route("/-/data" + path, _json(view)) for path, view in _DATA.items()),
+    Route("/-/data" + _SWEEP + "/charts/{chart}", _figure),
     *(
         Route(f"/-/data{path}/table.{media_type.rpartition('/')[2]}", _export(write, media_type))
         for path in (_PROJECT, _SWEEP)
@@ -199,6 +236,7 @@ routes: list[BaseRoute] = [
     *run_routes.routes,
     Route("/", _html("projects.html")),
     Route(_PROJECT, _html("project.html", _project)),
+    Route(_PROJECT + "/compare", _html("compare.html", _project)),
     Route(_SWEEP, _html("sweep.html", _sweep)),
     Route(run_routes.RUN, _html("run.html", find_run)),
     Route(_PROJECT + "/{rest:path}", _to_project),

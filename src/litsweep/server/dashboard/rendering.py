@@ -1,11 +1,13 @@
 """HTML pages: templates, response headers and static files."""
 
+import gzip
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 from importlib.util import find_spec
 from mimetypes import guess_type
 from pathlib import Path
@@ -21,6 +23,7 @@ from litsweep.errors import shortened
 from litsweep.figures.theme import css
 from litsweep.server.backend import backend_of
 from litsweep.server.dashboard.control_guard import page_token
+from litsweep.server.wire_json import dumps
 
 HERE = Path(__file__).parent
 # Plotly writes style attributes. Everything else is loaded from this server only.
@@ -34,6 +37,10 @@ HEADERS = {
 }
 
 
+_LEAST_PACKED = 1_000
+_PACKING = 4  # a level of gzip: smaller files take much longer
+
+
 @dataclass(frozen=True)
 class Tagged:
     """A content with its media type and its entity tag."""
@@ -42,6 +49,11 @@ class Tagged:
     media_type: str | None
     tag: str
 
+    @cached_property
+    def packed(self) -> bytes:
+        """The content, compressed."""
+        return gzip.compress(self.content, _PACKING, mtime=0)
+
     @classmethod
     def of(cls, content: bytes, media_type: str | None) -> "Tagged":
         """Return a content with its tag."""
@@ -49,10 +61,18 @@ class Tagged:
 
     def response(self, request: Request, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
         """Return the response with the content, or 304 if the browser already has it."""
-        sent = {"ETag": self.tag, **headers}
+        sent = {"ETag": self.tag, "Vary": "Accept-Encoding", **headers}
         if request.headers.get("if-none-match") == self.tag:
             return Response(status_code=304, headers=sent)
+        if len(self.content) >= _LEAST_PACKED and "gzip" in request.headers.get("accept-encoding", ""):
+            sent["Content-Encoding"] = "gzip"
+            return Response(self.packed, media_type=self.media_type, headers=sent)
         return Response(self.content, media_type=self.media_type, headers=sent)
+
+
+def json_content(value: object) -> Tagged:
+    """Return a value as JSON."""
+    return Tagged.of(dumps(value).encode(errors="replace"), "application/json")
 
 
 _STATIC = {

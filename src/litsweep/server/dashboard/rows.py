@@ -6,29 +6,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from litsweep.errors import shortened
-from litsweep.server.dashboard.curves import rounded
+from litsweep.figures.figure import rounded
 from litsweep.server.history_keys import flat
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.wire_json import number
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.reason import words
 from litsweep.sweep.reasons import stored_reason
-from litsweep.sweep.run import count_words
 from litsweep.sweep.values import is_finite
 
 Numbers = dict[str, float]
 
 _PROGRESS_METRIC = re.compile(r"epoch|step|(.*/)?global_step|lr\b.*")
-
-
-def counts(runs: list[RunRecord]) -> dict[str, int]:
-    """Count the runs by the word for their state."""
-    return dict(count_words(run.word for run in runs))
-
-
-def expected(most: int | None, runs: list[RunRecord]) -> int | None:
-    """Return the maximum number of runs, with their retries; None if `most`, that of configs, is None."""
-    return None if most is None else most + sum(run.retry_of is not None for run in runs)
 
 
 def head(run: RunRecord) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -19,6 +19,7 @@ from litsweep.server.database import Database
 from litsweep.server.filter_names import LIST, NUMBER, STATE, TEXT, TIME
 from litsweep.server.history_keys import flat
 from litsweep.server.run_values import MISSING
+from litsweep.server.store.changed_runs import changed_records
 from litsweep.server.store.runs import RunRecord, runs, with_ids
 from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, sweeps
 from litsweep.server.wire_json import NAMES
@@ -57,11 +58,6 @@ FIELDS = {
 """The fields of a run, with the kinds of their values."""
 
 _c = runs.c
-_MARK = (
-    *(_c.heartbeat_at, _c.state, _c.started_at, _c.ended_at, _c.failure, _c.stopped_by, _c.agent_id),
-    *(_c.display_name, _c.tags, _c.notes, _c.group_name, func.length(_c.config), func.length(_c.summary)),
-)
-"""What changes when a run's cells change. The config and the summary are too large to be read each time."""
 
 
 @dataclass(slots=True)
@@ -106,37 +102,31 @@ class Known:
 
 
 Catalogue = Mapping[str, Known]
+Scope = tuple[int, int | None]
+"""A project, and one of its sweeps or None for all its runs."""
 
 
-@dataclass
 class KnownRuns:
-    """The cells of runs by id, oldest first, and the columns of each sweep."""
+    """The cells of the runs of a project or a sweep, and the columns of each sweep."""
 
-    marks: dict[int, tuple[Any, ...]] = field(default_factory=dict)
-    cells: dict[int, Cells] = field(default_factory=dict)
-    known: dict[int | None, dict[str, Known]] = field(default_factory=dict)
-    size: int = 0
-    _shapes: dict[tuple[str, ...], Mapping[str, int]] = field(default_factory=dict)
+    def __init__(self, scope: Scope) -> None:
+        self._runs = changed_records(scope[0], _in(scope), self.add)
+        self.known: dict[int | None, dict[str, Known]] = {}
+        self.size = 0
+        self._shapes: dict[tuple[str, ...], Mapping[str, int]] = {}
 
-    def update(self, connection: Connection, scope: "Scope", newest: int | None = None) -> None:
-        """Read the runs that were added or changed, and forget those that were deleted.
+    def update(self, connection: Connection) -> None:
+        """Read the runs that have changed since the last call."""
+        self._runs.refresh(connection)
 
-        `newest` limits the runs to a number of the newest ones.
-        """
-        marks = select(_c.id, *_MARK).where(*_in(scope)).order_by(_c.id.desc()).limit(newest)
-        found = {row[0]: tuple(row[1:]) for row in connection.execute(marks)}
-        changed = [id for id, mark in found.items() if self.marks.get(id) != mark]
-        gone = self.cells.keys() - found.keys()
-        if not changed and not gone:
-            return
-        cells = {id: own for id, own in self.cells.items() if id not in gone}
-        for start in range(0, len(changed), 500):
-            for run in with_ids(connection, changed[start : start + 500]):
-                cells[run.id] = self._add(run, cells.get(run.id))
-        self.cells = dict(sorted(cells.items())) if changed and list(cells) != sorted(cells) else cells
-        self.marks = found
+    @property
+    def cells(self) -> Sequence[Cells]:
+        """The cells of each run, oldest first."""
+        return self._runs.values()
 
-    def _add(self, run: RunRecord, before: Cells | None) -> Cells:
+    def add(self, run: RunRecord) -> Cells:
+        """Return the cells of a run. Note what it has in each column."""
+        before = self._runs.get(run.id)
         pairs = _cells(run)
         places = self._shapes.get(key := tuple(pairs))
         if places is None:
@@ -151,10 +141,6 @@ class KnownRuns:
                 own.add(_kind(name, value), value, name not in old)
         self.size += len(pairs) - len(old)
         return Cells(run.sweep_id, places, list(pairs.values()), _text(pairs))
-
-
-Scope = tuple[int, int | None]
-"""A project, and one of its sweeps or None for all its runs."""
 
 
 def _in(scope: Scope) -> Sequence[ColumnElement[bool]]:
@@ -186,7 +172,7 @@ class CellCache:
         """Return the cells of all runs of a project, oldest first, and the columns."""
         with self._lock:
             found = self._updated(connection, (project_id, None))
-            return list(found.cells.values()), _joined(found)
+            return found.cells, _joined(found)
 
     def newest(
         self, connection: Connection, project_id: int, length: int
@@ -200,9 +186,10 @@ class CellCache:
         total = connection.scalar(select(func.count()).where(*_in((project_id, None)))) or 0
         if total <= FEW_RUNS:
             return None
-        found = KnownRuns()
-        found.update(connection, (project_id, None), length)
-        return list(found.cells.values()), _joined(found), total
+        found = KnownRuns((project_id, None))
+        ids = select(_c.id).where(*_in((project_id, None))).order_by(_c.id.desc()).limit(length)
+        own = [found.add(run) for run in with_ids(connection, list(connection.scalars(ids)))]
+        return own, _joined(found), total
 
     def of_sweep(
         self, connection: Connection, project_id: int, sweep_id: int
@@ -211,7 +198,7 @@ class CellCache:
         whole: Scope = (project_id, None)
         with self._lock:
             found = self._updated(connection, whole if whole in self._scopes else (project_id, sweep_id))
-            own = [cells for cells in found.cells.values() if cells.sweep_id == sweep_id]
+            own = [cells for cells in found.cells if cells.sweep_id == sweep_id]
             return own, dict(found.known.get(sweep_id, {}))
 
     def warm(self, database: Database, project_id: int) -> None:
@@ -226,8 +213,8 @@ class CellCache:
             threading.Thread(target=read, name="table", daemon=True).start()
 
     def _updated(self, connection: Connection, scope: Scope) -> KnownRuns:
-        found = self._scopes.get(scope) or KnownRuns()
-        found.update(connection, scope)
+        found = self._scopes.get(scope) or KnownRuns(scope)
+        found.update(connection)
         self._scopes[scope] = found
         self._scopes.move_to_end(scope)
         if scope[1] is None:

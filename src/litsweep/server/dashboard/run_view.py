@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 from sqlalchemy import Connection
 
+from litsweep.figures.figure import rounded
 from litsweep.server.blobs import BlobStore
 from litsweep.server.dashboard import rows
-from litsweep.server.dashboard.curves import rounded
 from litsweep.server.dashboard.rendering import fragment
 from litsweep.server.dashboard.run_artifacts import artifacts_view
 from litsweep.server.dashboard.run_code import code_files, facts

@@ -1,41 +1,121 @@
-"""The data of a sweep's charts, read from the database."""
+"""The data of sweeps for their pages and charts, kept in memory. A request reads only what has changed."""
+
+import copy
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from litsweep.figures.sweep_data import Curve, RunData, SweepData
-from litsweep.server.dashboard import rows
-from litsweep.server.dashboard.curves import CurveCache
-from litsweep.server.dashboard.results import RunResult, SweepResults
+from litsweep.figures.sweep_data import SweepData
+from litsweep.server.dashboard.progress import Progress
+from litsweep.server.dashboard.run_curves import RunCurves
+from litsweep.server.dashboard.stored_run import COLUMNS, Source, StoredRun
+from litsweep.server.database import Database
+from litsweep.server.store import projects
+from litsweep.server.store.changed_runs import ChangedRuns
+from litsweep.server.store.runs import runs
 from litsweep.server.store.sweeps import SweepRecord
+from litsweep.server.sweep_configs import parsed
+
+MOST_RUNS = 40_000
+"""The runs of all sweeps in memory together, at about 5 kB each. The last sweep always stays."""
+MOST_KEPT = 60
+"""The figures and other results of one sweep that are kept until it changes."""
+
+T = TypeVar("T")
 
 
-def sweep_data(connection: Connection, sweep: SweepRecord, cache: CurveCache) -> SweepData:
-    """Return what the charts show of a sweep."""
-    results = SweepResults.read(connection, sweep, cache)
-    title = sweep.display_name or results.config.name or sweep.name
-    return SweepData(title=title, config=results.config, runs=[_run_data(each) for each in results.runs])
+@dataclass(frozen=True)
+class Snapshot:
+    """A sweep at one moment. `tag` differs for data that a chart can show differently."""
+
+    data: SweepData
+    tag: str
+    progress: Progress
+    _kept: OrderedDict[object, Any] = field(default_factory=OrderedDict)
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        """Return what `make` returns. It is kept, and known by `key`."""
+        found: T | None = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = make()
+            if len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+    def filtered(self, names: frozenset[str]) -> SweepData:
+        """Return the data with the runs of these names as those that a filter keeps."""
+        found = copy.copy(self.data)  # with the rankings that were computed so far
+        vars(found)["matching"] = names
+        return found
 
 
-def _run_data(result: RunResult) -> RunData:
-    run = result.run
-    return RunData(
-        name=run.name,
-        title=run.display_name,
-        state=run.word,
-        is_alive=run.is_alive,
-        is_broken=run.is_broken,
-        parameters=result.parameters,
-        bests=result.bests,
-        last=result.last,
-        curves=[Curve(curve.steps, curve.values) for curve in result.curves],
-        config=rows.config(run),
-        summary=rows.summary_numbers(run),
-        created=run.created_at,
-        started=run.started_at,
-        ended=None if run.is_alive else run.ended_at or run.heartbeat_at,
-        agent=run.agent_name,
-        host=run.host,
-        reason=rows.brief(run.reason),
-        stop_reason=rows.brief(run.stop_reason),
-        failure=rows.failure(run),
-    )
+class _Sweep:
+    """The runs of one sweep, and the last snapshot of it."""
+
+    def __init__(self, connection: Connection, sweep: SweepRecord, database: Database) -> None:
+        config = parsed(sweep.config)
+        curves = RunCurves(database, [metric.name for metric in config.metrics])
+        source = Source(config, curves.of)
+        self._runs = ChangedRuns[StoredRun](
+            COLUMNS,
+            sweep.project_id,
+            [runs.c.sweep_id == sweep.id],
+            lambda connection, row: StoredRun.of(connection, row, source),
+        )
+        self._source = source
+        self._text = sweep.config
+        project = projects.one(connection, sweep.project_id)
+        self._path = f"{project.entity}/{project.name}/{sweep.name}"
+        self._snapshot: Snapshot | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def size(self) -> int:
+        return len(self._snapshot.data.runs) if self._snapshot else 0
+
+    def is_of(self, sweep: SweepRecord) -> bool:
+        """Return True if the config of the sweep is still the same. Results depend on its metrics."""
+        return self._text == sweep.config
+
+    def snapshot(self, connection: Connection, sweep: SweepRecord) -> Snapshot:
+        title = sweep.display_name or self._source.config.name or sweep.name
+        with self._lock:
+            has_changed = self._runs.refresh(connection)
+            known = self._snapshot
+            if known is None or has_changed or known.data.title != title:
+                known = self._snapshot = self._new(title)
+            return known
+
+    def _new(self, title: str) -> Snapshot:
+        found = self._runs.values()
+        data = SweepData(title=title, config=self._source.config, runs=found, path=self._path)
+        facts = f"{self._text} {title} {self._runs.number} {len(found)}"
+        tag = sha256(facts.encode(errors="replace")).hexdigest()[:16]
+        return Snapshot(data, tag, Progress([run.times for run in found]))
+
+
+class SweepCache:
+    """The sweeps whose pages were open last. Any thread may use it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sweeps: OrderedDict[int, _Sweep] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, connection: Connection, sweep: SweepRecord) -> Snapshot:
+        """Return the present data of a sweep."""
+        with self._lock:
+            found = self._sweeps.get(sweep.id)
+            if found is None or not found.is_of(sweep):
+                found = self._sweeps[sweep.id] = _Sweep(connection, sweep, self._database)
+            self._sweeps.move_to_end(sweep.id)
+        snapshot = found.snapshot(connection, sweep)
+        with self._lock:
+            while sum(each.size for each in self._sweeps.values()) > MOST_RUNS and len(self._sweeps) > 1:
+                self._sweeps.popitem(last=False)
+        return snapshot

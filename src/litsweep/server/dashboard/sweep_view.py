@@ -6,96 +6,117 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from litsweep.figures.figure import rounded
+from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.search.ledger import grid_ledger
-from litsweep.server import sweep_states
-from litsweep.server.dashboard import charts, rows
-from litsweep.server.dashboard.curves import CurveCache, rounded
-from litsweep.server.dashboard.results import RunResult, SweepResults
-from litsweep.server.store import notices, sweeps
+from litsweep.server.dashboard import rows
+from litsweep.server.dashboard.figures_view import chart_list
+from litsweep.server.dashboard.sweep_data import Snapshot
+from litsweep.server.dashboard.sweep_row import agents_of, sweep_row
+from litsweep.server.store import notices
 from litsweep.server.store.sweeps import SweepRecord
-from litsweep.sweep.run import Run
+from litsweep.sweep.contract import RunState
+from litsweep.sweep.run import STOPPED_EARLY, Run
 from litsweep.sweep.space import Parameter
 
+MAX_BEST_RUNS = 20
 
-def sweep_view(connection: Connection, sweep: SweepRecord, cache: CurveCache) -> dict[str, Any]:
-    """Return the sweep, its parameters, its runs in the order of their creation, and its charts."""
-    results = SweepResults.read(connection, sweep, cache)
+
+def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -> dict[str, Any]:
+    """Return what the page of a sweep shows besides its charts and its table.
+
+    * `sweep`: `sweep_row`, with `description`, `done_because`, `early_terminate`, `warnings` and `config`.
+    * `metric`, `metrics`: name, goal and target.
+    * `parameters`: the names of those that vary, and whether they are numbers.
+    * `best`: the name of the best run. `best_runs`: the best run, or the first ones on the Pareto front, with
+      `bests`, `last` and `parameters`; `best_total` is their number. `best_by_metric`: the run of the front
+      with the best value of each metric.
+    * `grid`: the ledger of a grid search, as `text` and `points`, or None.
+    * `charts`: name, title, `missing` (None if the chart can be drawn), and a `tag`. A figure with the
+      same tag has not changed.
+    """
+    row = sweep_row(sweep, snapshot.progress, agents_of(connection, sweep))
+    shown: dict[str, Any] = snapshot.once("page", lambda: _of_runs(snapshot))
+    return {"sweep": {**row, **_head(connection, sweep, snapshot.data)}, **shown}
+
+
+def _head(connection: Connection, sweep: SweepRecord, data: SweepData) -> dict[str, Any]:
+    config, warnings = data.config, json.loads(sweep.warnings)
     unsent = notices.failure(connection, sweep.id)
-    config, ranked = results.config, results.ranked
-    axes = [parameter for parameter in config.space.parameters if parameter.distribution.size > 1]
-    return {
-        "sweep": _head(sweep, results, len(sweeps.agents_of(connection, sweep.id)), unsent),
-        "metric": rows.metric_row(config.metric) if config.metric else None,
-        "metrics": [rows.metric_row(metric) for metric in config.metrics],
-        "parameters": [charts.parameter_axis(axis) for axis in axes],
-        "grid": _grid(results, axes),
-        "runs": _rows(results, axes),
-        "best": results.runs[ranked[0]].run.name if ranked else None,
-        "front": charts.front_chart(results),
-        "parallel": charts.parallel_chart(results, axes),
-        "curves": charts.learning_curves(results),
-    }
-
-
-def _head(sweep: SweepRecord, results: SweepResults, agents: int, unsent: str | None) -> dict[str, Any]:
-    config, warnings = results.config, json.loads(sweep.warnings)
     warnings += [f"litsweep.webhook: the last notice was not sent: {unsent}"] if unsent else []
     return {
-        "name": sweep.name,
-        "title": sweep.display_name or config.name or sweep.name,
         "description": sweep.description or config.description,
-        "state": sweep.state,
         "done_because": sweep.done_because,
-        "method": config.method,
         "early_terminate": config.early_terminate.label if config.early_terminate else None,
-        "expected": rows.expected(sweep_states.expected_runs(config), [r.run for r in results.runs]),
-        "counts": rows.counts([result.run for result in results.runs]),
-        "agents": agents,
         "warnings": warnings,
-        "created": sweep.created_at,
         "config": sweep.config,
     }
 
 
-def _grid(results: SweepResults, axes: Sequence[Parameter]) -> dict[str, Any] | None:
+def _of_runs(snapshot: Snapshot) -> dict[str, Any]:
+    """Return what depends on the config and the runs only."""
+    data = snapshot.data
+    config, best_runs = data.config, data.best_runs
+    axes = [parameter for parameter in config.space.parameters if parameter.distribution.size > 1]
+    return {
+        "metric": rows.metric_row(config.metric) if config.metric else None,
+        "metrics": [rows.metric_row(metric) for metric in config.metrics],
+        "parameters": [{"name": axis.name, "is_number": _is_number(axis)} for axis in axes],
+        "best": data.runs[data.ranked[0]].name if data.ranked else None,
+        "best_runs": [_best_run(data.runs[i], axes) for i in best_runs[:MAX_BEST_RUNS]],
+        "best_total": len(best_runs),
+        "best_by_metric": [_best_run(data.runs[i], axes) for i in _best_by_metric(data)],
+        "grid": _grid(data, axes),
+        "charts": chart_list(snapshot),
+    }
+
+
+def _is_number(parameter: Parameter) -> bool:
+    value = parameter.distribution.ppf(0.5)
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _best_by_metric(data: SweepData) -> Sequence[int]:
+    """Return the run of the Pareto front with the best value of each metric; none without a front."""
+    signs = [metric.sign for metric in data.config.metrics]
+
+    def best(metric: int) -> int:
+        return max(data.front, key=lambda i: signs[metric] * (data.runs[i].bests[metric] or 0.0))
+
+    return [best(metric) for metric in range(len(signs))] if data.front else ()
+
+
+def _best_run(run: RunData, axes: Sequence[Parameter]) -> dict[str, Any]:
+    values = {axis.name: run.parameters[axis.name] for axis in axes if axis.name in run.parameters}
+    return {
+        "name": run.name,
+        "title": run.title,
+        "state": run.state,
+        "bests": [rounded(best) for best in run.bests],
+        "last": rounded(run.last),
+        "parameters": {name: rows.shown_value(value) for name, value in values.items()},
+    }
+
+
+def _grid(data: SweepData, axes: Sequence[Parameter]) -> dict[str, Any] | None:
     """Return the ledger of a grid search in words, and its points if they are few."""
-    ledger = grid_ledger(results.config, map(_search_run, results.runs))
+    ledger = grid_ledger(data.config, map(_search_run, data.runs))
     if ledger is None:
         return None
+    titles = {run.name: run.title for run in data.runs}
     points = [
         {
             "values": [rows.shown_value(point.parameters.get(axis.name)) for axis in axes],
             "state": point.state,
             "run": point.run,
+            "title": titles.get(point.run or ""),
         }
         for point in ledger.points
     ]
     return {"text": str(ledger), "points": points}
 
 
-def _search_run(result: RunResult) -> Run:
-    run = result.run
-    early = run.is_stopped_early
-    return Run(run.name, result.parameters, run.state, failure=run.failure, stopped_early=early)
-
-
-def _rows(results: SweepResults, axes: Sequence[Parameter]) -> list[dict[str, Any]]:
-    front, best_runs = set(results.front), set(results.best_runs)
-    return [
-        {
-            **rows.head(result.run),
-            "values": [rows.shown_value(result.parameters.get(axis.name)) for axis in axes],
-            "positions": [charts.axis_position(axis, result.parameters) for axis in axes],
-            "best": rounded(result.best),
-            "bests": [rounded(best) for best in result.bests],
-            "last": rounded(result.last),
-            "rank": results.ranks[i],
-            "best_so_far": rounded(results.best_so_far[i]),
-            "is_best": i in best_runs,
-            "is_front": i in front,
-            "reason": rows.brief(result.run.reason),
-            "stop_reason": rows.brief(result.run.stop_reason),
-            "failure": rows.failure(result.run),
-        }
-        for i, result in enumerate(results.runs)
-    ]
+def _search_run(run: RunData) -> Run:
+    is_early = run.state == STOPPED_EARLY
+    state = RunState.FINISHED if is_early else RunState(run.state)
+    return Run(run.name, run.parameters, state, stopped_early=is_early)

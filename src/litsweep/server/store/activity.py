@@ -1,13 +1,15 @@
 """The number of sweeps and runs of each project, its last activity, and the last sign of a sweep."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
+from litsweep.server.store.listed_runs import WORKING
 from litsweep.server.store.projects import projects
 from litsweep.server.store.runs import runs
-from litsweep.server.store.sweeps import SweepRecord, agents, sweeps
+from litsweep.server.store.sweeps import AgentState, SweepRecord, agents, sweeps
 from litsweep.server.store.tables import read_all
 from litsweep.sweep.contract import RunState
 
@@ -26,21 +28,33 @@ class Activity:
 
 def activities(connection: Connection) -> Sequence[Activity]:
     """Return all projects, the most recently active first."""
-    latest = func.coalesce(func.max(runs.c.heartbeat_at), projects.c.created_at)
-    query = (
-        select(
-            projects.c.entity,
-            projects.c.name,
-            select(func.count()).where(sweeps.c.project_id == projects.c.id).label("sweeps"),
-            func.count(runs.c.id).label("runs"),
-            func.count(runs.c.id).filter(runs.c.state == RunState.RUNNING).label("running"),
-            latest.label("updated_at"),
-        )
-        .outerjoin(runs, runs.c.project_id == projects.c.id)
-        .group_by(projects.c.id, projects.c.entity, projects.c.name, projects.c.created_at)
-        .order_by(latest.desc())
+    # Each number and time comes from an index. The rows of runs are large.
+    of_project = runs.c.project_id == projects.c.id
+    last_change = select(runs.c.heartbeat_at).where(of_project).order_by(runs.c.changed.desc()).limit(1)
+    latest = func.coalesce(last_change.scalar_subquery(), projects.c.created_at).label("updated_at")
+    query = select(
+        projects.c.id,
+        projects.c.entity,
+        projects.c.name,
+        select(func.count()).where(sweeps.c.project_id == projects.c.id).label("sweeps"),
+        select(func.count()).where(of_project).label("runs"),
+        latest,
+    ).order_by(latest.desc())
+    running = Counter(connection.scalars(select(runs.c.project_id).where(runs.c.state == RunState.RUNNING)))
+    return [
+        Activity(row.entity, row.name, row.sweeps, row.runs, running[row.id], row.updated_at)
+        for row in connection.execute(query)
+    ]
+
+
+def active_sweeps(connection: Connection) -> Sequence[SweepRecord]:
+    """Return the sweeps with a working agent or a run that works now, the newest first."""
+    with_agent = select(agents.c.sweep_id).where(agents.c.exited == AgentState.WORKING)
+    with_run = select(runs.c.sweep_id).where(runs.c.state.in_(WORKING), runs.c.sweep_id.is_not(None))
+    is_active = sweeps.c.id.in_(with_agent) | sweeps.c.id.in_(with_run)
+    return read_all(
+        connection, select(sweeps).where(is_active).order_by(sweeps.c.created_at.desc()), SweepRecord
     )
-    return read_all(connection, query, Activity)
 
 
 def last_sign(connection: Connection, sweep: SweepRecord) -> float:

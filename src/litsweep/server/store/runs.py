@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import UniqueConstraint
 
-from litsweep.server import clock
+from litsweep.server import change_numbers, clock
 from litsweep.server.store.projects import projects
 from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, agents, sweeps
 from litsweep.server.store.tables import INDEX, Id, Joined, batches, read_all, read_one, table
@@ -105,6 +105,8 @@ class RunRecord:
     started_at: float | None
     ended_at: float | None
     heartbeat_at: float
+    # The number of the last change of the run (`change_numbers.py`); None if an older version made the run.
+    changed: Annotated[int | None, BigInteger()]
     entity: Joined[str]
     project_name: Joined[str]
     sweep_name: Joined[str | None]
@@ -165,10 +167,11 @@ runs = table(
     UniqueConstraint("project_id", "name"),
     Index("ix_runs_waiting", "sweep_id", "state", "handed_out_at"),
     Index("ix_runs_state", "state"),
+    Index("ix_runs_changed", "project_id", "changed"),
 )
 
 
-_JOINED = (
+JOINED = (
     select(
         runs,
         projects.c.entity,
@@ -182,34 +185,35 @@ _JOINED = (
 )
 # Every heartbeat executes this. A query that is not built each time, without "in", takes half the time.
 _IS_ALIVE = or_(*(runs.c.state == state for state in ALIVE))
-_ALIVE_OF_AGENT = _JOINED.where(runs.c.agent_id == bindparam("agent"), _IS_ALIVE).order_by(runs.c.id)
+_ALIVE_OF_AGENT = JOINED.where(runs.c.agent_id == bindparam("agent"), _IS_ALIVE).order_by(runs.c.id)
 _CHANGE_STREAMS = (
     runs.update()
     .where(runs.c.id == bindparam("run"))
     .values({name: func.coalesce(bindparam(name), runs.c[name]) for name in STREAM_COLUMNS})
+    .values(changed=bindparam("number"))
 )
 
 
 def select_all(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[RunRecord]:
     """Return the runs that meet all conditions, oldest first."""
-    return read_all(connection, _JOINED.where(*conditions).order_by(runs.c.id), RunRecord)
+    return read_all(connection, JOINED.where(*conditions).order_by(runs.c.id), RunRecord)
 
 
 def get(connection: Connection, run_id: int) -> RunRecord | None:
     """Return the run with this id, or None."""
-    return read_one(connection, _JOINED.where(runs.c.id == run_id), RunRecord)
+    return read_one(connection, JOINED.where(runs.c.id == run_id), RunRecord)
 
 
 def find(connection: Connection, project_id: int, name: str) -> RunRecord | None:
     """Return the run of a project with this name, or None."""
-    wanted = _JOINED.where(runs.c.project_id == project_id, runs.c.name == name)
+    wanted = JOINED.where(runs.c.project_id == project_id, runs.c.name == name)
     return read_one(connection, wanted, RunRecord)
 
 
 def find_by_path(connection: Connection, entity: str, project: str, name: str) -> RunRecord | None:
     """Return the run at entity/project/name, or None."""
     path = (projects.c.entity == entity, projects.c.name == project, runs.c.name == name)
-    return read_one(connection, _JOINED.where(*path), RunRecord)
+    return read_one(connection, JOINED.where(*path), RunRecord)
 
 
 def of_project(connection: Connection, project_id: int) -> Sequence[RunRecord]:
@@ -270,23 +274,6 @@ def count_alive(connection: Connection, sweep_id: int, only_dispatched: bool) ->
     return _count(connection, runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE), runs.c.handouts >= least)
 
 
-def count_ended(connection: Connection, sweep_id: int) -> tuple[int, float | None]:
-    """Return how many runs of a sweep have ended, and the time of the last end."""
-    found = select(func.count(), func.max(runs.c.ended_at)).where(*_has_ended(sweep_id))
-    number, last = connection.execute(found).one()
-    return number, last
-
-
-def ends(connection: Connection, sweep_id: int) -> Mapping[int, float]:
-    """Return the time of its end for each ended run of a sweep, by id."""
-    found = select(runs.c.id, runs.c.ended_at).where(*_has_ended(sweep_id))
-    return {row.id: row.ended_at for row in connection.execute(found)}
-
-
-def _has_ended(sweep_id: int) -> Sequence[ColumnElement[bool]]:
-    return runs.c.sweep_id == sweep_id, runs.c.ended_at.is_not(None)
-
-
 def _count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
     return connection.scalar(select(func.count()).select_from(runs).where(*conditions)) or 0
 
@@ -299,7 +286,7 @@ def add(connection: Connection, project_id: int, name: str, values: Values) -> R
     now = clock.now()
     label = values.get("display_name") or _label(connection, project_id, values.get("sweep_id"))
     named = {"project_id": project_id, "name": name, "state": RunState.PENDING}
-    dated = {"created_at": now, "heartbeat_at": now}
+    dated = {"created_at": now, "heartbeat_at": now, "changed": change_numbers.next_number()}
     connection.execute(runs.insert().values({**named, **dated, **values, "display_name": label}))
     made = find(connection, project_id, name)
     assert made is not None
@@ -321,7 +308,8 @@ def change(connection: Connection, run_id: int, **values: Any) -> None:
 def change_streams(connection: Connection, changes: Sequence[Values]) -> None:
     """Write the `STREAM_COLUMNS` of several runs, each with the run's id as `run`. None changes nothing."""
     if changes:
-        connection.execute(_CHANGE_STREAMS, changes)
+        number = change_numbers.next_number()
+        connection.execute(_CHANGE_STREAMS, [{**change, "number": number} for change in changes])
 
 
 def set_heartbeat(connection: Connection, run_ids: Sequence[int], now: float) -> None:
@@ -339,7 +327,8 @@ def set_named(connection: Connection, run_id: int) -> None:
 
 def change_state(connection: Connection, run_ids: Sequence[int], values: Values) -> None:
     """Write any columns of runs. Only `run_states` calls this."""
-    connection.execute(runs.update().where(runs.c.id.in_(run_ids)).values(values))
+    changed = {**values, "changed": change_numbers.next_number()}
+    connection.execute(runs.update().where(runs.c.id.in_(run_ids)).values(changed))
 
 
 def delete(connection: Connection, run_id: int) -> None:

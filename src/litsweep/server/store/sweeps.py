@@ -2,16 +2,16 @@
 
 import secrets
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, ForeignKey, String, bindparam, select
+from sqlalchemy import BigInteger, Connection, ForeignKey, String, bindparam, func, select
 
 from litsweep.server import clock
 from litsweep.server.store.projects import projects
-from litsweep.server.store.tables import INDEX, UNIQUE, Id, read_all, read_one, table
+from litsweep.server.store.tables import INDEX, UNIQUE, Id, batches, read_all, read_one, table
 
 MAX_EXPECTED_RUNS = 2**63 - 1
 """The largest number that the column `expected_runs` holds. It stands for all larger numbers."""
@@ -90,6 +90,14 @@ class AgentRecord:
 
 
 agents = table("agents", AgentRecord)
+
+
+class AgentCount(NamedTuple):
+    """The number of agents of a sweep: all so far, and those that work now, as far as the database knows."""
+
+    total: int = 0
+    alive: int = 0
+
 
 # Every heartbeat executes these, so they are built once.
 _SWEEP = select(sweeps).where(sweeps.c.id == bindparam("id"))
@@ -188,6 +196,17 @@ def agents_of(connection: Connection, sweep_id: int) -> Sequence[AgentRecord]:
     """Return the agents of a sweep, oldest first."""
     wanted = select(agents).where(agents.c.sweep_id == sweep_id).order_by(agents.c.created_at)
     return read_all(connection, wanted, AgentRecord)
+
+
+def count_agents(connection: Connection, sweep_ids: Sequence[int]) -> Mapping[int, AgentCount]:
+    """Return the number of agents of each of these sweeps that has agents."""
+    alive = func.count().filter(agents.c.exited == AgentState.WORKING)
+    counted = select(agents.c.sweep_id, func.count(), alive).group_by(agents.c.sweep_id)
+    return {
+        sweep_id: AgentCount(total, working)
+        for batch in batches(sweep_ids)
+        for sweep_id, total, working in connection.execute(counted.where(agents.c.sweep_id.in_(batch)))
+    }
 
 
 def has_live_agent(connection: Connection, sweep_id: int, limit: float) -> bool:

@@ -35,6 +35,7 @@ from sqlalchemy import (
     Enum,
     Integer,
     MetaData,
+    Row,
     String,
     Table,
     Text,
@@ -166,6 +167,13 @@ def read_all(
         vars(filled).update(zip(names, row, strict=True))
         records.append(filled)
     return records
+
+
+def record_of(row: Row[Any], record: type[T]) -> T:
+    """Return a row that has all columns of a record as one."""
+    filled = object.__new__(record)
+    vars(filled).update(row._mapping)
+    return filled
 
 
 @cache

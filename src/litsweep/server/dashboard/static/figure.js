@@ -69,8 +69,10 @@ function tableOf({ data, layout }) {
   const axes = layout.meta?.axes;
   if (axes)
     return [["run", ...axes.map((axis) => axis.title)], shown.map((each) => [each.name, ...each.text])];
-  const title = (trace, axis) =>
-    plain(layout[(trace[axis] ?? axis).replace(axis, `${axis}axis`)]?.title?.text) || axis;
+  const title = (trace, axis) => {
+    const id = trace[`${axis}axis`] ?? axis; // x, or x2 in the second panel
+    return plain(layout[id.replace(axis, `${axis}axis`)]?.title?.text) || axis;
+  };
   const heads = ["series", "x", "y", "", ""];
   const series = (trace) => plain(trace.name) || `${title(trace, "y")} by ${title(trace, "x")}`;
   const rows = shown.flatMap((trace) => [...pointsOf(trace)].map((point) => [series(trace), ...point]));
@@ -136,8 +138,8 @@ function partsOf(element) {
 }
 
 function fillTable({ table, figure }) {
-  const filled = table.open ? [dataTable(figure)] : [];
-  table.replaceChildren(table.firstElementChild, ...filled);
+  table.querySelector(".table-frame")?.remove();
+  if (table.open) table.append(dataTable(figure));
 }
 
 async function paint({ chart, figure, chosen, revision }) {
@@ -148,6 +150,7 @@ async function paint({ chart, figure, chosen, revision }) {
   const font = { ...layout.font, family: getComputedStyle(document.body).fontFamily };
   const { height, ...rest } = layout;
   if (height) chart.style.height = `${height}px`;
+  if (layout.meta?.min_width) chart.parentElement.tabIndex = 0; // the arrow keys scroll it
   chart.style.minWidth = layout.meta?.min_width ? `${layout.meta.min_width}px` : "";
   const isNew = !chart.data;
   await Plotly.react(chart, data, { ...rest, font, uirevision: revision }, { displayModeBar: false });

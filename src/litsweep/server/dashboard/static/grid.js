@@ -10,7 +10,7 @@ function makeTable({ parameters }, href) {
   const columns = [
     ...parameters.map((parameter, i) => ({
       title: parameter.name,
-      numeric: parameter.ticks.some(([, tick]) => typeof tick === "number"),
+      numeric: parameter.is_number,
       cell: (point) => value(point.values[i]),
       key: (point) => point.values[i],
     })),
@@ -33,6 +33,5 @@ export function showGrid(data, href) {
     points = makeTable(data, href);
     fill("grid", points.element);
   }
-  const titles = new Map(data.runs.map((run) => [run.name, run.title]));
-  points.show(data.grid.points.map((point) => ({ ...point, title: titles.get(point.run) ?? null })));
+  points.show(data.grid.points);
 }

@@ -6,8 +6,10 @@ const MAX_LOAD = 0.1; // share of the time that a page may spend on requests
 async function fetchJson(url) {
   const response = await fetch(url, { headers: { Accept: "application/json" } });
   if (response.status === 401) location.reload(); // the session has expired: the server shows the login page
-  if (!response.ok) throw new Error(`HTTP ${response.status}`);
-  return { data: await response.json(), tag: response.headers.get("ETag") };
+  const data = await response.json().catch(() => ({}));
+  if (!response.ok)
+    throw new Error(data.errors?.[0]?.message ?? `The server answered HTTP ${response.status}.`);
+  return { data, tag: response.headers.get("ETag") };
 }
 
 /** Return the data at `url`. */
@@ -16,7 +18,7 @@ export const get = async (url) => (await fetchJson(url)).data;
 /** Make the page ask for new data now, after a change. */
 export const refresh = () => document.dispatchEvent(new Event("changed"));
 
-/** Call `render` with the data at `url`, at once and after each change. */
+/** Call `render` with the data at `url`, a text or a function, at once and after each change. */
 export function poll(url, render) {
   const live = document.getElementById("live");
   let rendered = null;
@@ -30,12 +32,12 @@ export function poll(url, render) {
     const start = performance.now();
     if (!document.hidden) {
       try {
-        const { data, tag } = await fetchJson(url);
+        const { data, tag } = await fetchJson(typeof url === "function" ? url() : url);
         if (tag === null || tag !== rendered) await render(data);
         rendered = tag;
         say("Live", "live");
       } catch (error) {
-        say("Connection lost, trying again", "lost");
+        say(error instanceof TypeError ? "Connection lost, trying again" : error.message, "lost");
         console.error(error);
       }
     }

@@ -1,15 +1,16 @@
 // The page of a sweep.
 
 import { projectOf } from "./address.js";
-import { axis, colour, draw, sensibleRange } from "./charts.js";
+import { addBrushes } from "./brush.js";
+import { chartCards, missingCharts } from "./cards.js";
 import { control } from "./control.js";
-import { badge, definitions, el, empty, fill, soft } from "./dom.js";
+import { badge, definitions, el, fill, soft } from "./dom.js";
 import { ago, extreme, goals, number, plural, time, value } from "./format.js";
-import { drawFront, frontTile } from "./front.js";
 import { showGrid } from "./grid.js";
-import { drawParallel } from "./parallel.js";
-import { poll } from "./poll.js";
+import { get, poll } from "./poll.js";
 import { progress } from "./progress.js";
+import { showSelection } from "./selection.js";
+import { listIn } from "./state.js";
 import { runTable } from "./table.js";
 
 const project = projectOf(location.pathname);
@@ -53,118 +54,82 @@ function showHead({ sweep, metrics }) {
 
 const tile = (title, ...content) => el("div", { class: "card tile" }, el("h2", {}, title), ...content);
 
+/** Return the content of the tile of a Pareto front: its size, and the best value of each metric. */
+function frontTile({ metrics, best_total: total, best_by_metric: best }) {
+  if (!total) return [el("p", { class: "figure" }, "–"), soft("no run has logged every metric yet")];
+  const pair = (metric, i) => [
+    `${extreme(metric)} ${metric.name}`,
+    el("span", {}, number(best[i].bests[i]), " by ", link(best[i])),
+  ];
+  return [el("p", { class: "figure" }, plural(total, "run")), definitions(metrics.map(pair))];
+}
+
 function resultTile(data, best) {
   const { metric, metrics } = data;
   if (metric === null) return tile("Result", el("p", {}, "The sweep config has no metric."));
-  if (metrics.length > 1) return tile("Pareto front", ...frontTile(data, link));
+  if (metrics.length > 1) return tile("Pareto front", ...frontTile(data));
   return tile(
     `Best ${metric.name}`,
-    el("p", { class: "figure" }, number(best?.best)),
+    el("p", { class: "figure" }, number(best?.bests[0])),
     best ? soft(`${extreme(metric)} value, logged by `, link(best)) : soft("no run has logged it yet"),
   );
 }
 
-function showTiles(data, best) {
-  const { sweep, metrics, parameters } = data;
-  const pairs = parameters.map((parameter, i) => [parameter.name, value(best?.values[i])]);
-  const agents = sweep.agents ? soft(`${plural(sweep.agents, "agent")} so far`) : null;
+function showTiles(data) {
+  const { sweep, metrics } = data;
+  const best = data.best_runs[0];
+  const pairs = Object.entries(best?.parameters ?? {}).map(([name, each]) => [name, value(each)]);
   fill(
     "tiles",
     resultTile(data, best),
-    tile("Progress", progress(sweep.counts, sweep.expected), agents),
-    best && metrics.length === 1 && pairs.length ? tile("Best config", definitions(pairs)) : null,
+    tile("Progress", progress(sweep)),
+    metrics.length === 1 && pairs.length ? tile("Best config", definitions(pairs)) : null,
   );
 }
 
-function drawBest({ metric, runs }) {
-  const shown = runs.map((run, i) => ({ ...run, x: i + 1 })).filter((run) => run.best !== null);
-  const x = shown.map((run) => run.x);
-  const traces = () => [
-    {
-      type: "scatter",
-      mode: "markers",
-      x,
-      y: shown.map((run) => run.best),
-      text: shown.map((run) => run.title.replaceAll("<", "&lt;")),
-      hovertemplate: "%{text}: %{y:.5g}<extra></extra>",
-      marker: { color: colour("faint"), size: 6 },
-    },
-    {
-      type: "scatter",
-      mode: "lines",
-      line: { shape: "hv", color: colour("accent"), width: 2.5 },
-      x,
-      y: shown.map((run) => run.best_so_far),
-      hovertemplate: "best after %{x} runs: %{y:.5g}<extra></extra>",
-    },
-  ];
-  const range = sensibleRange(shown.map((run) => run.best));
-  const more = () => ({
-    yaxis: axis(metric.name, range),
-    xaxis: { ...axis("run"), dtick: shown.length < 12 ? 1 : undefined },
-  });
-  const label = `Best ${metric.name} so far: ${number(shown.at(-1).best_so_far)} after ${shown.length} runs`;
-  return draw(document.getElementById("best"), { traces, more, x: "run", y: metric.name, label });
+const url = `/-/data${location.pathname}`;
+
+// The order of the charts on the page. All others follow the table of runs.
+const FIRST = ["best", "front", "curves", "parallel", "importance", "slices"];
+const WIDE = ["parallel", "slices", "timeline"];
+
+const cards = chartCards({
+  address: ({ name }, query) => `${url}/charts/${name}?${query}`,
+  place: ({ name }) => document.getElementById(FIRST.includes(name) ? "charts" : "more-charts"),
+  chosen: () => listIn("runs"),
+  drawn: ({ name }, box) => name === "parallel" && addBrushes(box, `${url}/charts/${name}/brush`),
+});
+
+function showCharts() {
+  const place = ({ name }) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
+  const sorted = charts
+    .map((chart) => ({ ...chart, wide: WIDE.includes(chart.name) }))
+    .sort((one, other) => place(one) - place(other));
+  cards.update(sorted);
+  fill("missing-charts", missingCharts(charts));
+  document.getElementById("more").hidden = sorted.every(
+    (chart) => chart.missing || place(chart) < FIRST.length,
+  );
 }
 
-/** Return the line of a run in the chart of learning curves. */
-function curveLook(run, best) {
-  if (run === best) return { color: colour("accent"), width: 2.5 };
-  if (run.state === "running") return { color: colour("running"), width: 1.5 };
-  return { color: colour("faint"), width: 1 };
-}
-
-function drawCurves({ metric, runs, curves }, best) {
-  const drawn = runs.filter((run) => curves[run.name]?.[0].length);
-  if (!drawn.length) return fill("curves", empty("No run has logged a learning curve."));
-  const order = drawn.sort((one, other) => (one === best) - (other === best)); // the best run on top
-  const trace = (run) => {
-    const [x, y] = curves[run.name];
-    const line = curveLook(run, best);
-    return {
-      type: "scatter",
-      mode: x.length < 3 ? "lines+markers" : "lines",
-      x,
-      y,
-      line,
-      marker: { size: 4, color: line.color },
-      hovertemplate: `${run.title.replaceAll("<", "&lt;")}<br>step %{x}: %{y:.5g}<extra></extra>`,
-    };
-  };
-  const range = sensibleRange(order.flatMap((run) => curves[run.name][1]));
-  const isSample = order.length < runs.length;
-  const hint = isSample ? ` ${order.length} of ${runs.length} runs: the running and the best ones` : "";
-  document
-    .getElementById("curves-title")
-    .replaceChildren("Learning curves", el("span", { class: "hint" }, hint));
-  return draw(document.getElementById("curves"), {
-    traces: () => order.map(trace),
-    more: () => ({ yaxis: axis(metric.name, range) }),
-    x: "step",
-    y: metric.name,
-    label: `${metric.name} over the steps of ${order.length} runs`,
-  });
-}
+showSelection(project);
 
 runTable(document.getElementById("runs"), {
-  source: `/-/data${location.pathname}`,
+  source: url,
   caption: "Runs of the sweep",
   empty: "No runs yet. Start an agent with wandb agent or litsweep launch.",
 });
 
-poll(`/-/data${location.pathname}`, async (data) => {
-  const best = data.runs.find((run) => run.name === data.best) ?? null;
+let charts = [];
+let shownTags = null;
+
+poll(url, async (data) => {
   showHead(data);
   control(document.getElementById("controls"), data);
-  showTiles(data, best);
+  showTiles(data);
+  const tags = JSON.stringify(data.charts);
+  if (tags !== shownTags) ({ charts } = await get(`${url}/charts`));
+  shownTags = tags;
+  showCharts();
   if (data.grid) showGrid(data, href);
-  if (data.parallel) drawParallel(document.getElementById("parallel"), data, href);
-  else fill("parallel", empty("This chart needs a parameter to search and two runs with a result."));
-  if (best === null) {
-    for (const id of ["best", "curves"]) fill(id, empty("No run has a result yet."));
-    return;
-  }
-  for (const id of ["best", "curves"]) document.querySelector(`#${id} > .empty`)?.remove();
-  await (data.metrics.length > 1 ? drawFront(data) : drawBest(data));
-  await drawCurves(data, best);
 });

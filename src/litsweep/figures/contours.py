@@ -1,0 +1,146 @@
+"""Contours: the model's mean over two parameters."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from litsweep.figures.figure import MAX_MARKERS, Figure, figure, rounded, thinned
+from litsweep.figures.notice import notice
+from litsweep.figures.parameter_axis import ParameterAxis
+from litsweep.figures.posterior import (
+    belief_of,
+    changed,
+    config_text,
+    free_parameters,
+    metric_of,
+    runs_behind,
+    values_of,
+    without_fit,
+)
+from litsweep.figures.slices import optimum_marker, run_markers
+from litsweep.figures.sweep_data import SweepData
+from litsweep.figures.theme import role
+from litsweep.sweep.space import Parameter
+
+if TYPE_CHECKING:
+    from litsweep.search.bayes.belief import Belief
+
+AUTOMATIC = "most important"
+"""The choice of the parameter that explains most of the metric, of those that are not chosen otherwise."""
+
+_POINTS = 30  # along each axis
+
+
+def parameter_choices(sweep: SweepData) -> Sequence[str]:
+    """Return the choices for an axis."""
+    return [AUTOMATIC, *(each.name for each in free_parameters(sweep))]
+
+
+@without_fit
+def contours(sweep: SweepData, *, metric: str = "", x: str = AUTOMATIC, y: str = AUTOMATIC) -> Figure:
+    """Return the model's mean over two parameters, with the runs as points and the expected optimum."""
+    chosen = metric_of(sweep, metric)
+    belief = belief_of(sweep, chosen)
+    pair = _pair(sweep, belief, x, y)
+    if pair is None:
+        return notice("Contours need two different parameters that vary.")
+    across, up = map(ParameterAxis, pair)
+    base = belief.best_with(*(each.name for each in pair))
+    if base is None:
+        return notice(f"No run has both {pair[0].name} and {pair[1].name}.")
+    traces = [
+        _surface(sweep, belief, across, up, base),
+        _runs(sweep, across, up, values_of(sweep, chosen)),
+        *_optimum(belief, across, up),
+    ]
+    rest = config_text(base, [each for each in free_parameters(sweep) if each not in pair])
+    where = "where it expects the optimum (★)" if base is belief.optimum else "at the best run with both"
+    fixed = f" The other parameters stay {where}: {rest}." if rest else ""
+    note = (
+        f"{runs_behind(belief, sweep)} Colours: its mean.{fixed} Points: runs, whose other parameters differ."
+    )
+    at = config_text(belief.optimum, pair)
+    label = f"Predicted {chosen.name} over {pair[0].name} and {pair[1].name}; expected optimum at {at}"
+    axes = {"xaxis": across.layout(), "yaxis": up.layout()}
+    return figure(traces, x=pair[0].name, y=pair[1].name, label=label, note=note, height=420, **axes)
+
+
+def _pair(sweep: SweepData, belief: "Belief", x: str, y: str) -> tuple[Parameter, Parameter] | None:
+    """Return the parameters of both axes; None if there are not two different ones."""
+    known = {each.name: each for each in free_parameters(sweep)}
+    if AUTOMATIC in (x, y):
+        rest = (name for name in _by_importance(belief) if name not in (x, y))
+        x, y = (next(rest, "") if name == AUTOMATIC else name for name in (x, y))
+    return (known[x], known[y]) if x in known and y in known and x != y else None
+
+
+def _by_importance(belief: "Belief") -> Sequence[str]:
+    from litsweep.search.bayes.sensitivity import sensitivity
+
+    found = sensitivity(belief.model)
+    total = dict(zip(found.names, found.total.mean(0).tolist(), strict=True))
+    return sorted(total, key=lambda name: -total[name])
+
+
+def _surface(
+    sweep: SweepData,
+    belief: "Belief",
+    across: ParameterAxis,
+    up: ParameterAxis,
+    base: Mapping[str, object],
+) -> dict[str, Any]:
+    """Return the trace of the means. Places where one of the parameters is inactive stay empty."""
+    columns, rows = across.values(_POINTS), up.values(_POINTS)
+    a, b = across.parameter.name, up.parameter.name
+    configs = [changed(sweep, base, {a: column, b: row}) for row in rows for column in columns]
+    predicted = zip(*vars(belief.at(configs)).values(), strict=True)
+    cells = [cell if a in c and b in c else None for c, cell in zip(configs, predicted, strict=True)]
+    grid = [cells[at : at + len(columns)] for at in range(0, len(cells), len(columns))]
+    is_discrete = across.is_category or up.is_category
+    lines = {"line": {"width": 0.5, "color": role("faint")}, "ncontours": 16}
+    return {
+        "type": "heatmap" if is_discrete else "contour",
+        "x": [across.position(value) for value in columns],
+        "y": [up.position(value) for value in rows],
+        "z": [[None if cell is None else rounded(cell[0]) for cell in row] for row in grid],
+        "text": [["" if cell is None else _text(*cell) for cell in row] for row in grid],
+        "hovertemplate": "model: %{text}<extra></extra>",
+        "colorscale": [[0, role("page")], [1, role("accent")]],
+        "reversescale": not belief.model.metric.is_maximized,
+        "colorbar": {"thickness": 10, "outlinewidth": 0, "tickfont": {"size": 11}},
+        **({} if is_discrete else lines),
+    }
+
+
+def _text(mean: float, low: float, high: float) -> str:
+    return f"{mean:.4g} ({low:.4g} to {high:.4g})"
+
+
+def _runs(
+    sweep: SweepData, across: ParameterAxis, up: ParameterAxis, values: Sequence[float | None]
+) -> dict[str, Any]:
+    """Return the trace of the runs with a value that have both parameters."""
+    found = [
+        (i, a, b)
+        for i, run in enumerate(sweep.runs)
+        if values[i] is not None
+        if (a := _position(across, run.parameters)) is not None
+        if (b := _position(up, run.parameters)) is not None
+    ]
+    kept = [found[k] for k in thinned([values[i] or 0.0 for i, _, _ in found], MAX_MARKERS)]
+    trace = run_markers(
+        sweep, [i for i, _, _ in kept], [a for _, a, _ in kept], [b for _, _, b in kept], "meta"
+    )
+    trace["text"] = [
+        f"{text}: {rounded(values[i])}" for text, (i, _, _) in zip(trace["text"], kept, strict=True)
+    ]
+    return {**trace, "hovertemplate": "%{text}<extra></extra>"}
+
+
+def _position(scale: ParameterAxis, parameters: Mapping[str, object]) -> float | None:
+    name = scale.parameter.name
+    return scale.position(parameters[name]) if name in parameters else None
+
+
+def _optimum(belief: "Belief", across: ParameterAxis, up: ParameterAxis) -> list[dict[str, Any]]:
+    a, b = _position(across, belief.optimum), _position(up, belief.optimum)
+    return [] if a is None or b is None else [optimum_marker([a], [b])]

@@ -1,0 +1,41 @@
+"""The results of a run, from the columns of its row. Only runs of an older version need their history."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from litsweep.server.history_keys import MOST_NAMES, Keys
+from litsweep.server.store import curves
+from litsweep.server.store.curves import Series
+from litsweep.sweep.metric import Metric
+from litsweep.sweep.objective import last_value, objective_value
+
+Results = tuple[tuple[float | None, ...], float | None]
+"""The best value of each metric, and the last value of the first one."""
+
+
+def results(connection: Connection, row: Row[Any], metrics: Sequence[Metric]) -> Results:
+    """Return the results of a run. The row has its `id`, `history_keys`, `history_lines` and `summary`."""
+    if not metrics:
+        return (), None
+    keys, summary = json.loads(row.history_keys), json.loads(row.summary)
+    logged = [_logged(connection, row, keys, metric.name) for metric in metrics]
+    pairs = zip(logged, metrics, strict=True)
+    bests = tuple(objective_value(own, summary, metric) for own, metric in pairs)
+    return bests, last_value(logged[0], summary, metrics[0].name)
+
+
+def _logged(connection: Connection, row: Row[Any], keys: Keys, name: str) -> Sequence[float]:
+    """Return the lowest, the highest and the last logged value of a metric; nothing if there is none."""
+    known = keys.get(name)
+    if known is None and len(keys) < MOST_NAMES:
+        return ()
+    if known is None or (known["last"] is not None and "low" not in known):
+        found = Series()
+        curves.extend(connection, row.id, {name: found}, only=name)
+        return found.finite
+    if known["last"] is None:
+        return ()
+    return float(known["low"]), float(known["high"]), float(known["last"])

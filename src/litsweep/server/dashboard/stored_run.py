@@ -1,0 +1,213 @@
+"""A run as the charts see it, made from its row in the database. What few charts need is parsed on demand."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from litsweep.figures.sweep_data import Curve, RunData
+from litsweep.server.dashboard import rows
+from litsweep.server.dashboard.progress import RunTimes, run_times
+from litsweep.server.dashboard.run_results import results
+from litsweep.server.history_keys import flat
+from litsweep.server.store.runs import StoppedBy, plain_config, runs
+from litsweep.server.store.sweeps import agents
+from litsweep.server.wire_json import number
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.reason import words
+from litsweep.sweep.run import state_word
+
+_PLAIN = ("id", "name", "display_name", "state", "stopped_by", "failure", "created_at", "started_at", "host")
+_LARGE = ("config", "summary", "history_keys", "parameters", "reason", "stop_reason")
+COLUMNS = select(
+    *(runs.c[name] for name in (*_PLAIN, *_LARGE)),
+    *(runs.c[name] for name in ("sweep_id", "ended_at", "heartbeat_at", "history_lines", "handouts")),
+    runs.c.retry_of.is_not(None).label("is_retry"),
+    agents.c.name.label("agent"),
+).outerjoin(agents, runs.c.agent_id == agents.c.id)
+"""The columns of a stored run."""
+
+_LONGEST_SHARED = 64
+
+
+class Layouts:
+    """The keys of flat mappings. Runs of a sweep have the same ones, so each set is kept once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, ...], dict[str, int]] = {}
+
+    def mapping(self, items: Iterable[tuple[str, object]]) -> "FlatMapping":
+        """Return a mapping with these items."""
+        found = dict(items)
+        names = tuple(found)
+        places = self._known.setdefault(names, {name: place for place, name in enumerate(names)})
+        return FlatMapping(places, tuple(map(_shared, found.values())))
+
+
+def _shared(value: object) -> object:
+    """Return the value. Equal short texts are kept once."""
+    return sys.intern(value) if type(value) is str and len(value) <= _LONGEST_SHARED else value
+
+
+class FlatMapping(Mapping[str, object]):
+    """A mapping of a few hundred bytes, which shares its keys with others."""
+
+    __slots__ = ("_places", "_values")
+
+    def __init__(self, places: Mapping[str, int], values: tuple[object, ...]) -> None:
+        self._places = places
+        self._values = values
+
+    def __getitem__(self, key: str) -> object:
+        return self._values[self._places[key]]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def _on_demand(parse: Callable[["StoredRun", str | None], object]) -> Any:
+    """Return a field that `parse` makes from the text of the column with its name, once it is needed."""
+    return _OnDemand(parse)
+
+
+class _OnDemand:
+    """The text is dropped after the value is in place, so that any thread finds one of them."""
+
+    def __init__(self, parse: Callable[["StoredRun", str | None], object]) -> None:
+        self._parse = parse
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, run: "StoredRun | None", owner: type) -> object:
+        if run is None:
+            return self
+        text = run.texts.get(self._name, self)
+        if isinstance(text, _OnDemand):  # another thread was faster
+            return vars(run)[self._name]
+        value = vars(run)[self._name] = self._parse(run, text)
+        run.texts.pop(self._name, None)
+        return value
+
+
+def _leaves(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """As `flat`, which takes longer than most mappings need."""
+    is_nested = any(isinstance(value, dict) for value in values.values())
+    return flat(values) if is_nested else values.items()
+
+
+def _flat_config(run: "StoredRun", text: str | None) -> object:
+    leaves = _leaves(plain_config(json.loads(text or "{}")))
+    return run.source.layouts.mapping(leaf for leaf in leaves if rows.is_metric(leaf[0]))
+
+
+def _summary_numbers(run: "StoredRun", text: str | None) -> object:
+    found = (
+        (name, number(value)) for name, value in _leaves(json.loads(text or "{}")) if rows.is_metric(name)
+    )
+    return run.source.layouts.mapping(leaf for leaf in found if leaf[1] is not None)
+
+
+def _parameters(run: "StoredRun", text: str | None) -> object:
+    return run.source.layouts.mapping(json.loads(text or "{}").items())
+
+
+def _brief(run: "StoredRun", text: str | None) -> object:
+    return rows.brief(text)
+
+
+class StoredRun(RunData):
+    """A run of a sweep in the database. `texts` has the columns that were not needed yet.
+
+    Runs are equal if their `digest` is, which depends on everything that a chart can show of them.
+    """
+
+    id: int
+    digest: int
+    history_lines: int
+    times: RunTimes
+    texts: dict[str, str | None]
+    source: "Source"
+    parameters: Mapping[str, object] = _on_demand(_parameters)
+    config: Mapping[str, object] = _on_demand(_flat_config)
+    summary: Mapping[str, object] = _on_demand(_summary_numbers)
+    reason: str = _on_demand(_brief)
+    stop_reason: str = _on_demand(_brief)
+
+    @classmethod
+    def of(cls, connection: Connection, row: Row[Any], source: "Source") -> "StoredRun":
+        """Return the run in a row of `COLUMNS`."""
+        config = source.config
+        is_early = row.stopped_by is StoppedBy.SEARCH
+        run = object.__new__(cls)
+        bests, last = results(connection, row, config.metrics)
+        vars(run).update(
+            id=row.id,
+            name=row.name,
+            title=row.display_name,
+            state=state_word(row.state, is_early, row.failure),
+            is_alive=row.state.is_alive,
+            is_broken=row.state.is_broken_by(row.failure),
+            bests=bests,
+            last=last,
+            created=row.created_at,
+            started=row.started_at,
+            ended=None if row.state.is_alive else row.ended_at or row.heartbeat_at,
+            agent=row.agent,
+            host=row.host,
+            failure=words(row.failure) if row.failure else None,
+            history_lines=row.history_lines,
+            times=run_times(row),
+            texts={name: getattr(row, name) for name in _ON_DEMAND},
+            source=source,
+        )
+        if row.parameters is None:
+            found = config.flatten(plain_config(json.loads(row.config)))
+            vars(run)["parameters"] = source.layouts.mapping(found.items())
+        vars(run)["digest"] = hash((*(vars(run)[name] for name in _COMPARED), *run.texts.values()))
+        return run
+
+    @cached_property
+    def curves(self) -> Sequence[Curve]:
+        """The curves are read from the database when a chart draws them."""
+        return self.source.read_curves(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how another process makes a plain copy."""
+        return _plain, ({field.name: getattr(self, field.name) for field in fields(RunData)},)
+
+    def __eq__(self, other: object) -> bool:
+        """Return True if a chart cannot show a difference."""
+        return isinstance(other, StoredRun) and self.digest == other.digest
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the runs of one sweep share. `read_curves` returns the curves of a run."""
+
+    config: SweepConfig
+    read_curves: Callable[[StoredRun], Sequence[Curve]]
+    layouts: Layouts = field(default_factory=Layouts)
+
+
+_ON_DEMAND = ("parameters", "config", "summary", "reason", "stop_reason")
+_COMPARED = (
+    *("name", "title", "state", "is_alive", "is_broken", "bests", "last", "created", "started", "ended"),
+    *("agent", "host", "failure", "history_lines", "times"),
+)
+
+
+def _plain(values: Mapping[str, Any]) -> RunData:
+    return RunData(**values)

@@ -1,0 +1,35 @@
+"""Lists of runs without their columns: those that work now, and those that ended."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from litsweep.server.store import runs as store
+from litsweep.server.store.runs import RunRecord, runs
+from litsweep.sweep.contract import RunState
+
+WORKING = tuple(state for state in RunState if state.is_running)
+
+
+def working(connection: Connection, limit: int) -> tuple[Sequence[RunRecord], int]:
+    """Return the newest runs that work now, the newest first, and their number in all projects."""
+    is_working = runs.c.state.in_(WORKING)
+    ids = list(connection.scalars(select(runs.c.id).where(is_working).order_by(runs.c.id.desc())))
+    return store.with_ids(connection, ids[:limit])[::-1], len(ids)
+
+
+def count_ended(connection: Connection, sweep_id: int) -> tuple[int, float | None]:
+    """Return how many runs of a sweep have ended, and the time of the last end."""
+    found = select(func.count(), func.max(runs.c.ended_at)).where(*_has_ended(sweep_id))
+    number, last = connection.execute(found).one()
+    return number, last
+
+
+def ends(connection: Connection, sweep_id: int) -> Mapping[int, float]:
+    """Return the time of its end for each ended run of a sweep, by id."""
+    found = select(runs.c.id, runs.c.ended_at).where(*_has_ended(sweep_id))
+    return {row.id: row.ended_at for row in connection.execute(found)}
+
+
+def _has_ended(sweep_id: int) -> Sequence[ColumnElement[bool]]:
+    return runs.c.sweep_id == sweep_id, runs.c.ended_at.is_not(None)
