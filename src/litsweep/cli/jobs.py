@@ -10,12 +10,13 @@ from rich.table import Table
 
 from litsweep.cli.options import add_data_dir
 from litsweep.cli.server_address import find_sweep, use_server
+from litsweep.cli.sweep_sums import read_sums
 from litsweep.errors import LitsweepError
 from litsweep.launch import slurm
 from litsweep.launch.directory import SweepEntry, directory
-from litsweep.launch.watch import SweepStatus, SweepWatch
-from litsweep.search.ledger import grid_ledger
-from litsweep.sweep.run import Run, unreported_warning
+from litsweep.search.ledger import GridLedger
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.run import unreported_warning
 
 LISTED_POINTS = 40
 """`litsweep status` lists the points of a grid up to this size."""
@@ -64,33 +65,28 @@ def _runs(counted: Mapping[str, int]) -> str:
 
 
 def _show_sweep(sweep: str, console: Console) -> None:
-    status = SweepWatch(sweep).read()
-    line = f"{status.path}  {status.state.lower()}  {_runs(status.count())}"
+    sums = read_sums(sweep)
+    result = sums.result
+    line = f"{result.sweep}  {result.state.lower()}  {_runs(result.runs)}"
     console.print(line, highlight=False, markup=False, overflow="fold")
-    _show_grid(status, console)
-    if status.unreported:
-        console.print(unreported_warning(status.unreported), highlight=False, overflow="fold")
-    if (best := status.best()) and status.metric:
-        line = f"best {status.metric.name} {best.best:.6g} ({best.id})"
+    if sums.grid:
+        _show_grid(sums.grid, sums.config, console)
+    if result.unreported:
+        console.print(unreported_warning(result.unreported), highlight=False, overflow="fold")
+    if result.best:
+        line = f"best {result.metric} {result.best.best:.6g} ({result.best.id})"
         console.print(line, highlight=False, markup=False, overflow="fold")
     with contextlib.suppress(LitsweepError):  # without Slurm the runs are still shown
         tasks = slurm.status(sweep)
         console.print(_table(tasks) if tasks else "no agents on Slurm")
 
 
-def _show_grid(status: SweepStatus, console: Console) -> None:
+def _show_grid(ledger: GridLedger, config: SweepConfig, console: Console) -> None:
     """Print the ledger of a grid search, and its points if they are few."""
-    runs = (
-        Run(run.id, run.parameters, run.state, failure=run.failure, stopped_early=run.stopped_early)
-        for run in status.runs
-    )
-    ledger = grid_ledger(status.config, runs)
-    if ledger is None:
-        return
     console.print(str(ledger), highlight=False, markup=False, overflow="fold")
     if len(ledger.points) > LISTED_POINTS:
         return
-    varied = [p.name for p in status.config.space.parameters if p.distribution.grid_size > 1]
+    varied = [p.name for p in config.space.parameters if p.distribution.grid_size > 1]
     for point in ledger.points:
         values = ", ".join(f"{name}={point.parameters[name]}" for name in varied if name in point.parameters)
         line = f"  {point.state:<8}  {point.run or '-':<8}  {values}"

@@ -15,7 +15,8 @@ from rich.text import Text
 from litsweep.errors import LitsweepError, shortened
 from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.result import missing_metrics
-from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
+from litsweep.launch.status import RunStatus, SweepStatus
+from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.run import unreported_warning
 from litsweep.sweep.time_left import TimeLeft, duration

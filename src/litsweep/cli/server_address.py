@@ -10,7 +10,7 @@ from litsweep.cli.local_server import running_server
 from litsweep.errors import LitsweepError
 from litsweep.launch.directory import full_path
 from litsweep.launch.protocol import credentials
-from litsweep.launch.variables import Http, check_key, check_values, client_settings
+from litsweep.launch.variables import Http, check_key, check_values
 
 ANSWER_TIMEOUT_SECONDS = 10.0
 
@@ -47,7 +47,6 @@ def use_server(data_dir: Path) -> None:
                 "WANDB_BASE_URL is not set, and there is no W&B login (`wandb login`)"
             ) from None
     check_key(os.environ)
-    client_settings()
 
 
 def _check_answers(url: str, data_dir: Path) -> None:

@@ -14,7 +14,8 @@ from litsweep.errors import LitsweepError
 from litsweep.launch.observer import StatusObserver
 from litsweep.launch.protocol import NoSweepError
 from litsweep.launch.result import result_of
-from litsweep.launch.watch import SweepStatus, SweepWatch
+from litsweep.launch.status import SweepStatus
+from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.contract import ExitCode
 from litsweep.sweep.events import SweepEvent, event_text
 
