@@ -31,7 +31,8 @@ def use_server(data_dir: Path) -> None:
     """Connect the stock client of this process to the server for a command.
 
     An address in the environment comes first, then the embedded backend of `data_dir`, then W&B cloud after a
-    login. Raises LitsweepError if there is none, or if the client refuses the values of W&B's variables.
+    login. Raises LitsweepError if there is none. A command that uses the client then also checks the client's
+    own settings (`client_settings`), for which the client is imported.
     """
     check_values(os.environ)
     if named := os.environ.get("WANDB_BASE_URL"):

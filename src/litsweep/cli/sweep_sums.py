@@ -10,6 +10,7 @@ import requests
 from litsweep.launch.protocol import GraphqlApi, credentials
 from litsweep.launch.result import BestRun, SweepResult, best_run, result_of
 from litsweep.launch.status import OVER, RunStatus, SweepStatus
+from litsweep.launch.variables import client_settings
 from litsweep.search.ledger import GridLedger, GridPoint, PointState, grid_ledger
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.contract import RunState
@@ -32,6 +33,7 @@ def read_sums(sweep: str) -> SweepSums:
     answer = server.sums(sweep)
     if answer is not None:
         return _of_answer(answer, server.base_url)
+    client_settings()
     from litsweep.launch.watch import SweepWatch  # it needs the client, whose import takes half a second
 
     return _of_runs(SweepWatch(sweep).read())

@@ -15,6 +15,7 @@ from litsweep.launch.observer import StatusObserver
 from litsweep.launch.protocol import NoSweepError
 from litsweep.launch.result import result_of
 from litsweep.launch.status import SweepStatus
+from litsweep.launch.variables import client_settings
 from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.contract import ExitCode
 from litsweep.sweep.events import SweepEvent, event_text
@@ -58,6 +59,7 @@ def _minutes(text: str) -> float:
 def execute(args: argparse.Namespace) -> int:
     """Watch the sweep until it ends or stalls, and return the exit code for that."""
     sweep = find_sweep(args.sweep, args.data_dir.expanduser())
+    client_settings()
     observer = StatusObserver(args.stalled_after)
     event, status = _watch(SweepWatch(sweep), observer)
     write_json(args.json, {"event": str(event), **result_of(status).as_dict()})
