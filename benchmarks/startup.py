@@ -2,10 +2,10 @@
 
     python benchmarks/startup.py [--before CHECKOUT] [--repeats 5] [--runs 2000 10000] [--no-run]
 
-Each command runs in a new process, as in a shell. With --before, the same commands of another checkout, which
-has its own .venv, run in turns with these, so that other work on the machine slows both. The table shows the median
-and the range in seconds. `litsweep run` starts a sweep of three small runs. It is measured until its first line,
-until the first run has called `wandb.init`, and until the command ends.
+Each command runs in a new process, as in a shell. With --before, the same commands of another checkout,
+which has its own .venv, run in turns with these, so that other work on the machine slows both. The table
+shows the median and the range in seconds. `litsweep run` starts a sweep of three small runs. It is measured
+until its first line, until the first run has called `wandb.init`, and until the command ends.
 """
 
 import argparse
