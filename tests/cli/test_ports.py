@@ -42,7 +42,8 @@ def test_a_port_that_was_asked_for_and_is_taken_is_refused(
     with taken_port() as port:
         assert main([command, *sweep, "--data-dir", "data", "--port", str(port)]) == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"litsweep: --port {port}: ") and "--port 0 for a free one" in said
+    last = said.splitlines()[-1]  # `run` first says what it does
+    assert last.startswith(f"litsweep: --port {port}: ") and "--port 0 for a free one" in last
     assert f"by process {os.getpid()} (" in said
     assert running_server(tmp_path / "data") is None
 

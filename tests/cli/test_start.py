@@ -41,7 +41,10 @@ class Filled(LiveServer):
         backend = Backend.open(Settings(Path(self.data_dir)))
         with backend.database.write() as connection:
             pages = fill(connection, backend), fill_two_metrics(connection), fill_grid(connection)
-            connection.execute(runs.update().values(last_step=runs.c.history_lines))  # as clients write it
+            # as clients write them
+            connection.execute(runs.update().values(last_step=runs.c.history_lines))
+            suggested = runs.c.parameters.is_not(None)
+            connection.execute(runs.update().where(suggested).values(config=runs.c.parameters))
         backend.close()
         self.paths = tuple(page.strip("/").replace("/sweeps", "") for page in pages)
 
