@@ -104,15 +104,30 @@ def _table(connection: Connection, request: Request) -> RunTable | None:
 
 
 def _page_table(connection: Connection, request: Request) -> RunTable | None:
-    """As `_table`. The first page of a large project comes at once, before all its runs are read."""
-    project, query = _project(connection, request), TableQuery.of(request.query_params)
-    if project and "sweep" not in request.path_params and query.is_plain:
-        cells: CellCache = request.app.state.cells
-        if found := cells.newest(connection, project.id, query.length):
-            own, known, total = found
-            cells.warm(backend_of(request).database, project.id)
-            return replace(run_table.of_project(own, known), unread=total - len(own))
+    """As `_table`. The first page of a large table comes at once, before all its runs are read."""
+    if TableQuery.of(request.query_params).is_plain and (found := _first_page(connection, request)):
+        return found
     return _table(connection, request)
+
+
+def _first_page(connection: Connection, request: Request) -> RunTable | None:
+    """Return the table with the runs of its first page, and start to read the others.
+
+    Return None if all are in memory, or if they are few.
+    """
+    project, sweep = _project(connection, request), _sweep_of(connection, request)
+    cells: CellCache = request.app.state.cells
+    if project is None or cells.is_ready(project.id, sweep.id if sweep else None):
+        return None
+    length = TableQuery.of(request.query_params).length
+    data = _snapshot(connection, sweep, request).data if sweep else None
+    ids, total = first_ids(data, length) if data else newest_ids(connection, project.id, length)
+    if total <= FEW_RUNS:
+        return None
+    own, known = read_some_cells(connection, ids)
+    cells.warm(backend_of(request).database, (project.id, sweep.id if sweep else None))
+    table = run_table.of_sweep(own, known, data) if data else run_table.of_project(own, known)
+    return replace(table, unread=total - len(own))
 
 
 def _sweep_table(connection: Connection, sweep: SweepRecord, request: Request) -> RunTable:
