@@ -24,13 +24,13 @@ from litsweep.server.dashboard.figure_process import Answer
 from litsweep.server.dashboard.figures_view import charts_view, figure_answer, within_wait
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import Tagged, json_content, page
-from litsweep.server.dashboard.run_cells import CellCache
+from litsweep.server.dashboard.run_cells import FEW_RUNS, CellCache, cells_of, newest_ids
 from litsweep.server.dashboard.run_routes import find_run
 from litsweep.server.dashboard.run_table import RunTable
 from litsweep.server.dashboard.sweep_data import Snapshot, SweepCache
 from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.dashboard.table_export import Rows, as_csv, as_json, exported
-from litsweep.server.dashboard.table_query import TableQuery, matching
+from litsweep.server.dashboard.table_query import TableQuery, first_ids, matching
 from litsweep.server.dashboard.table_view import table_view
 from litsweep.server.store import projects, sweeps
 from litsweep.server.store.projects import Project
@@ -115,17 +115,21 @@ def _first_page(connection: Connection, request: Request) -> RunTable | None:
 
     Return None if all are in memory, or if they are few.
     """
-    project, sweep = _project(connection, request), _sweep_of(connection, request)
+    has_sweep = "sweep" in request.path_params
+    project, sweep = _project(connection, request), _sweep(connection, request) if has_sweep else None
+    if project is None or (has_sweep and sweep is None):
+        return None
     cells: CellCache = request.app.state.cells
-    if project is None or cells.is_ready(project.id, sweep.id if sweep else None):
+    scope = project.id, sweep.id if sweep else None
+    if cells.has_read(*scope):
         return None
     length = TableQuery.of(request.query_params).length
     data = _snapshot(connection, sweep, request).data if sweep else None
     ids, total = first_ids(data, length) if data else newest_ids(connection, project.id, length)
     if total <= FEW_RUNS:
         return None
-    own, known = read_some_cells(connection, ids)
-    cells.warm(backend_of(request).database, (project.id, sweep.id if sweep else None))
+    cells.warm(backend_of(request).database, scope)
+    own, known = cells_of(connection, ids)
     table = run_table.of_sweep(own, known, data) if data else run_table.of_project(own, known)
     return replace(table, unread=total - len(own))
 

@@ -207,7 +207,7 @@ class CellCache:
         self._drop()
         return own, columns
 
-    def is_ready(self, project_id: int, sweep_id: int | None) -> bool:
+    def has_read(self, project_id: int, sweep_id: int | None) -> bool:
         """Return True if the runs of a project or a sweep are in memory."""
         return self._has_read((project_id, sweep_id)) or self._has_read((project_id, None))
 
@@ -247,7 +247,7 @@ class CellCache:
                 self._scopes.popitem(last=False)
 
 
-def read_some_cells(connection: Connection, ids: Collection[int]) -> tuple[Sequence[Cells], Catalogue]:
+def cells_of(connection: Connection, ids: Collection[int]) -> tuple[Sequence[Cells], Catalogue]:
     """Return the cells of the runs with these ids, oldest first, and their columns."""
     found = KnownRuns((0, None))
     cells = [found.add(run) for run in with_ids(connection, ids)]
@@ -258,7 +258,8 @@ def newest_ids(connection: Connection, project_id: int, length: int) -> tuple[Se
     """Return the ids of the newest runs in the table of a project, and the number of all its runs."""
     conditions = _in((project_id, None))
     total = connection.scalar(select(func.count()).where(*conditions)) or 0
-    return list(connection.scalars(select(_c.id).where(*conditions).order_by(_c.id.desc()).limit(length))), total
+    newest = select(_c.id).where(*conditions).order_by(_c.id.desc()).limit(length)
+    return list(connection.scalars(newest)), total
 
 
 def _cells(run: RunRecord) -> dict[str, Any]:
