@@ -4,12 +4,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from litsweep.figures.figure import rounded
 from litsweep.server.dashboard import table_groups
 from litsweep.server.dashboard.run_cells import Cells
 from litsweep.server.dashboard.run_table import Column, RunTable
 from litsweep.server.dashboard.table_query import TableQuery, matching, ordered, shown
 from litsweep.server.run_values import MISSING
 
+_LEAST_TIME = 1e9  # seconds since 1970
 LONGEST_TEXT = 300
 """The number of characters of a cell that a page shows. An export has the whole cell."""
 
@@ -66,8 +68,13 @@ def _head(table: RunTable, run: Cells) -> dict[str, Any]:
 
 
 def _shown(cell: Any) -> Any:
+    """Return a cell in few bytes. An export has every digit."""
     if cell is MISSING:
         return None
+    if isinstance(cell, float) and abs(cell) < _LEAST_TIME:
+        return rounded(cell)
+    if isinstance(cell, dict) and "mean" in cell:
+        return {name: _shown(value) for name, value in cell.items()}
     if isinstance(cell, list | dict) and len(text := json.dumps(cell, default=str)) > LONGEST_TEXT:
         cell = text
     return f"{cell[:LONGEST_TEXT]}…" if isinstance(cell, str) and len(cell) > LONGEST_TEXT else cell
