@@ -88,8 +88,10 @@ class BriefSweep:
     def of(cls, sweep: SweepData) -> "BriefSweep":
         """Return the part of a sweep that the worker needs."""
         finished = [i for i in sweep.ranked if sweep.runs[i].state == RunState.FINISHED]
-        sample = finished[:: len(finished) // (MOST_CURVES // 2) + 1]
-        without = frozenset(finished[MOST_CURVES // 2 :]).difference(sample)
+        step = (
+            1 << (2 * len(finished) // MOST_CURVES).bit_length()
+        )  # so that a new run does not change the sample
+        without = {i for i in finished[MOST_CURVES // 2 :] if i % step} if len(finished) > MOST_CURVES else ()
         curves = [None if i in without else _values(run) for i, run in enumerate(sweep.runs)]
         return cls(sweep.title, sweep.config, list(map(_fields, sweep.runs)), curves)
 
