@@ -95,7 +95,7 @@ def _row_label(group: Group) -> str:
 
 
 def _means(drawn: Sequence[Group], means: Sequence[float]) -> Trace:
-    half = [(group.result.high or group.result.mean) - group.result.mean for group in drawn if group.result]
+    half = [group.result.half or 0.0 for group in drawn if group.result]
     return {
         "type": "scatter",
         "mode": "markers",
@@ -143,9 +143,8 @@ def _mean_curve(sweep: SweepData, runs: Sequence[int], index: int, x: str, smoot
     found = [
         (place, each) for place, column in zip(places, columns, strict=True) if (each := interval(column))
     ]
-    low = [each.mean if each.low is None else each.low for _, each in found]
-    high = [each.mean if each.high is None else each.high for _, each in found]
-    return [place for place, _ in found], [each.mean for _, each in found], low, high
+    mean, low, high = ([getattr(each, name) for _, each in found] for name in ("mean", "low", "high"))
+    return [place for place, _ in found], mean, low, high
 
 
 def _band(index: int, group: Group, mean: _Mean) -> Sequence[Trace]:

@@ -68,6 +68,8 @@ class Cells:
     places: Mapping[str, int]
     values: Sequence[Any]
     text: str
+    is_alive: bool
+    is_broken: bool
 
     def get(self, key: str) -> Any:
         """Return the cell of a column, or MISSING."""
@@ -140,7 +142,7 @@ class KnownRuns:
             else:
                 own.add(_kind(name, value), value, name not in old)
         self.size += len(pairs) - len(old)
-        return Cells(run.sweep_id, places, list(pairs.values()), _text(pairs))
+        return Cells(run.sweep_id, places, list(pairs.values()), _text(pairs), run.is_alive, run.is_broken)
 
 
 def _in(scope: Scope) -> Sequence[ColumnElement[bool]]:
