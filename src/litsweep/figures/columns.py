@@ -42,10 +42,9 @@ def columns(sweep: SweepData) -> Mapping[str, Column]:
 
 def config_columns(sweep: SweepData) -> Mapping[str, Column]:
     """Return the parameters with more than one value, and the other config keys that vary, by name."""
-    parameters = [each for each in sweep.config.space.parameters if each.distribution.size > 1]
     found = [
         Column(f"config.{each.name}", each.name, _parameter(each.name), each.distribution)
-        for each in parameters
+        for each in sweep.config.space.free
     ]
     found += [Column(f"config.{name}", name, _config(name)) for name in sweep.varied]
     return {column.name: column for column in found}

@@ -53,7 +53,7 @@ class Table:
 
 def runs_table(sweep: SweepData) -> Table:
     """Return all runs in the order of creation, with the parameters that the sweep searches."""
-    searched = [each.name for each in sweep.config.space.parameters if each.distribution.size > 1]
+    searched = [each.name for each in sweep.config.space.free]
     columns = [_STATE, *_parameters(sweep, searched), *_metrics(sweep), *_OUTCOME, *_REASONS]
     return _table(sweep, columns, range(len(sweep.runs)))
 

@@ -19,7 +19,6 @@ from litsweep.figures.posterior import (
     belief_of,
     changed,
     config_text,
-    free_parameters,
     metric_of,
     runs_behind,
     values_of,
@@ -65,7 +64,7 @@ def slices(sweep: SweepData, *, metric: str = "", parameter: Sequence[str] = ())
     """
     chosen = metric_of(sweep, metric)
     belief = belief_of(sweep, chosen)
-    wanted = [each for each in free_parameters(sweep) if not parameter or each.name in parameter]
+    wanted = [each for each in sweep.config.space.free if not parameter or each.name in parameter]
     made = [found for each in wanted if (found := _slice(sweep, belief, each)) is not None]
     shown = sorted(made, key=lambda each: -each.spread)[:_MOST_SLICES]
     values = values_of(sweep, chosen)
@@ -76,7 +75,7 @@ def slices(sweep: SweepData, *, metric: str = "", parameter: Sequence[str] = ())
     ]
     limits = inner_range(values)
     layout = _layout(shown, chosen.name, {} if limits is None else {"range": limits})
-    best = config_text(belief.optimum, free_parameters(sweep))
+    best = config_text(belief.optimum, sweep.config.space.free)
     predicted = belief.at([belief.optimum])
     interval = f"{rounded(predicted.low[0])} to {rounded(predicted.high[0])}"
     label = (

@@ -21,6 +21,7 @@ from litsweep.server.store.curves import Series
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.sweep_configs import parsed
+from litsweep.sweep.values import identity
 
 MAX_COMPARED = 20
 MAX_FILES = 300
@@ -80,8 +81,7 @@ def compared(values: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _row(name: str, values: Sequence[Any]) -> dict[str, Any]:
-    differs = len({json.dumps(value, default=str) for value in values}) > 1
-    return {"name": name, "values": values, "differs": differs}
+    return {"name": name, "values": values, "differs": len(set(map(identity, values))) > 1}
 
 
 def _groups(digests: Sequence[str | None]) -> list[str | None]:

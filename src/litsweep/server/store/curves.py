@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from litsweep.server.history_keys import flat
-from litsweep.server.store.lines import EVENTS, HISTORY, stream_lines
+from litsweep.server.store.lines import HISTORY, stream_lines
 from litsweep.server.wire_json import number
 
 
@@ -41,15 +41,6 @@ def extend(
         wanted = wanted.where(stream_lines.c.body.contains(only.split(".")[-1], autoescape=True))
     for step, body in connection.execute(wanted.order_by(stream_lines.c.line)):
         _add_row(series, step or 0, json.loads(body), only)
-
-
-def system_curves(connection: Connection, run_id: int) -> dict[str, Series]:
-    """Return the system metrics of a run, over the seconds since its start."""
-    series: dict[str, Series] = {}
-    for _, body in connection.execute(_lines(run_id, EVENTS).order_by(stream_lines.c.line)):
-        row = json.loads(body)
-        _add_row(series, round(number(row.get("_runtime")) or 0), row, None)
-    return series
 
 
 def _lines(run_id: int, stream: str) -> Select[Any]:
