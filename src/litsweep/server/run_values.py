@@ -8,7 +8,7 @@ from typing import Any
 from litsweep.server.errors import RequestError
 from litsweep.server.settings import USERNAME
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.wire_json import NAMES
+from litsweep.sweep.logged import NAMES
 from litsweep.sweep.summary import is_aggregated
 from litsweep.sweep.values import is_finite, show
 

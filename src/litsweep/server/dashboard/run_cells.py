@@ -17,12 +17,11 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from litsweep.server.dashboard import rows
 from litsweep.server.database import Database
 from litsweep.server.filter_names import LIST, NUMBER, STATE, TEXT, TIME
-from litsweep.server.history_keys import flat
 from litsweep.server.run_values import MISSING
 from litsweep.server.store.changed_runs import changed_records
 from litsweep.server.store.runs import RunRecord, runs, with_ids
 from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, sweeps
-from litsweep.server.wire_json import NAMES
+from litsweep.sweep.logged import NAMES, flat
 from litsweep.sweep.summary import entries, is_aggregated
 
 MAX_CELLS = 4_000_000

@@ -15,10 +15,9 @@ from litsweep.figures.sweep_data import Curve
 from litsweep.server.dashboard.step_metrics import step_metrics
 from litsweep.server.dashboard.stored_run import StoredRun
 from litsweep.server.database import Database
-from litsweep.server.history_keys import flat
 from litsweep.server.store.lines import HISTORY, stream_lines
 from litsweep.server.store.runs import runs
-from litsweep.server.wire_json import number
+from litsweep.sweep.logged import flat, number
 
 MOST_POINTS = 2_000
 """The points of a curve that are kept, with the extremes. A chart draws fewer."""

@@ -18,10 +18,9 @@ from litsweep.server.dashboard.rendering import fragment
 from litsweep.server.dashboard.run_history import Logged, media_value
 from litsweep.server.errors import RequestError
 from litsweep.server.files import media_type
-from litsweep.server.history_keys import flat
 from litsweep.server.store.files import FileRecord
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.wire_json import number
+from litsweep.sweep.logged import flat, number
 
 MAX_STEPS = 1_000
 MAX_ITEMS = 108

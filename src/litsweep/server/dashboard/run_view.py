@@ -19,8 +19,9 @@ from litsweep.server.dashboard.stored_files import run_address
 from litsweep.server.store import files, sweeps
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.sweep_configs import parsed
-from litsweep.server.wire_json import number, strict
+from litsweep.server.wire_json import strict
 from litsweep.sweep.contract import UNREPORTED_WHY, Failure
+from litsweep.sweep.logged import number
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_value, last_value
 from litsweep.sweep.reasons import stored_reason

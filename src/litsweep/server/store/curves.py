@@ -9,9 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from litsweep.server.history_keys import flat
 from litsweep.server.store.lines import HISTORY, stream_lines
-from litsweep.server.wire_json import number
+from litsweep.sweep.logged import flat, number
 
 
 @dataclass
