@@ -144,7 +144,6 @@ def _lines(
         y=y or name,
         label=f"{text}: {count(len(found), 'sweep')}",
         note=f"{count(lacking, 'sweep')} without a value of {name}" if lacking else "",
-        margin={"l": 56, "r": 12, "t": 32, "b": 40},
         **{"xaxis" if y else "yaxis": value_axis(values)},
         **LEGEND,
     )

@@ -48,7 +48,6 @@ def groups(sweep: SweepData, metric: str | None = None, by: Sequence[str] = (ALL
         },
         height=90 + ROW_HEIGHT * max(3, len(drawn)),
         **LEGEND,
-        margin={"l": 56, "r": 12, "t": 32, "b": 40},
     )
 
 
@@ -71,7 +70,6 @@ def group_curves(sweep: SweepData, metric: str | None, x: str, smoothing: float,
         label=f"Mean learning curves of {count(len(drawn), 'group')} of runs: {name} over {TITLES.get(x, x)}",
         note="; ".join(filter(None, parts)),
         yaxis=value_axis(values, "y" in log.split(" ")),
-        margin={"l": 56, "r": 12, "t": 32, "b": 40},
         **LEGEND,
     )
 
