@@ -103,8 +103,7 @@ def summary_view(connection: Connection, run: RunRecord, logged: Logged) -> dict
     The values of the sweep's metrics include those in the summary, as in the search.
     """
     found = logged.numbers
-    sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
-    metrics = {metric.name: metric for metric in parsed(sweep.config).metrics} if sweep else {}
+    metrics = {metric.name: metric for metric in sweep_metrics(connection, run)}
     first = next(iter(metrics), None)
     names = [name for name in found if rows.is_metric(name)]
     summarized = [name for name in metrics if summary_values(run.summary_values, name)]
@@ -128,11 +127,15 @@ def _swept(run: RunRecord) -> list[str]:
     return sorted(rows.config(run).keys() & json.loads(run.parameters)) if run.parameters else []
 
 
+def sweep_metrics(connection: Connection, run: RunRecord) -> Sequence[Metric]:
+    """Return the metrics of the run's sweep; none for a run without a sweep."""
+    sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
+    return parsed(sweep.config).metrics if sweep else ()
+
+
 def first_metric(connection: Connection, run: RunRecord) -> str | None:
     """Return the name of the first metric of the run's sweep."""
-    sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
-    metric = parsed(sweep.config).metric if sweep else None
-    return metric.name if metric else None
+    return next((metric.name for metric in sweep_metrics(connection, run)), None)
 
 
 def _summary(

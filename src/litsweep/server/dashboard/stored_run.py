@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, select
 from litsweep.figures.sweep_data import Curve, RunData
 from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.progress import RunTimes, run_times
-from litsweep.server.dashboard.run_results import results
+from litsweep.server.run_results import results
 from litsweep.server.store.runs import StoppedBy, plain_config, runs
 from litsweep.server.store.sweeps import agents
 from litsweep.sweep.config import SweepConfig
