@@ -15,7 +15,7 @@ from litsweep.figures.posterior import (
     values_of,
     without_fit,
 )
-from litsweep.figures.slices import optimum_marker, run_markers
+from litsweep.figures.slices import model_markers, optimum_marker
 from litsweep.figures.sweep_data import SweepData
 from litsweep.figures.theme import role
 from litsweep.sweep.space import Parameter
@@ -126,7 +126,7 @@ def _runs(
         if (b := _position(up, run.parameters)) is not None
     ]
     kept = [found[k] for k in thinned([values[i] or 0.0 for i, _, _ in found], MAX_MARKERS)]
-    trace = run_markers(
+    trace = model_markers(
         sweep, [i for i, _, _ in kept], [a for _, a, _ in kept], [b for _, _, b in kept], "meta"
     )
     trace["text"] = [
