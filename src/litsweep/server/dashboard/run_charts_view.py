@@ -85,8 +85,9 @@ def _figure(logged: Logged, name: str, choice: Choice, steps: Mapping[str, str],
 
 
 def _line(label: str, logged: Logged, name: str, column: str) -> LoggedLine:
-    points, across = logged.numbers[name], logged.numbers[column]
-    places = [across.at(line) for line in points.lines]
+    """Return a metric over a column. Lines without the column have no place on the axis."""
+    points, across = logged.numbers[name], logged.numbers.get(column)
+    places = [None if across is None else across.at(line) for line in points.lines]
     kept = [i for i, place in enumerate(places) if place is not None]
     return LoggedLine(label, [places[i] or 0.0 for i in kept], [points.values[i] for i in kept])
 
