@@ -10,13 +10,12 @@ from litsweep.figures.posterior import (
     belief_of,
     changed,
     config_text,
-    free_parameters,
     metric_of,
     runs_behind,
     values_of,
     without_fit,
 )
-from litsweep.figures.slices import optimum_marker, run_markers
+from litsweep.figures.slices import model_markers, optimum_marker
 from litsweep.figures.sweep_data import SweepData
 from litsweep.figures.theme import role
 from litsweep.sweep.space import Parameter
@@ -32,7 +31,7 @@ _POINTS = 30  # along each axis
 
 def parameter_choices(sweep: SweepData) -> Sequence[str]:
     """Return the choices for an axis."""
-    return [AUTOMATIC, *(each.name for each in free_parameters(sweep))]
+    return [AUTOMATIC, *(each.name for each in sweep.config.space.free)]
 
 
 @without_fit
@@ -52,7 +51,7 @@ def contours(sweep: SweepData, *, metric: str = "", x: str = AUTOMATIC, y: str =
         _runs(sweep, across, up, values_of(sweep, chosen)),
         *_optimum(belief, across, up),
     ]
-    rest = config_text(base, [each for each in free_parameters(sweep) if each not in pair])
+    rest = config_text(base, [each for each in sweep.config.space.free if each not in pair])
     where = "where it expects the optimum (★)" if base is belief.optimum else "at the best run with both"
     fixed = f" The other parameters stay {where}: {rest}." if rest else ""
     note = (
@@ -66,7 +65,7 @@ def contours(sweep: SweepData, *, metric: str = "", x: str = AUTOMATIC, y: str =
 
 def _pair(sweep: SweepData, belief: "Belief", x: str, y: str) -> tuple[Parameter, Parameter] | None:
     """Return the parameters of both axes; None if there are not two different ones."""
-    known = {each.name: each for each in free_parameters(sweep)}
+    known = {each.name: each for each in sweep.config.space.free}
     if AUTOMATIC in (x, y):
         rest = (name for name in _by_importance(belief) if name not in (x, y))
         x, y = (next(rest, "") if name == AUTOMATIC else name for name in (x, y))
@@ -127,7 +126,7 @@ def _runs(
         if (b := _position(up, run.parameters)) is not None
     ]
     kept = [found[k] for k in thinned([values[i] or 0.0 for i, _, _ in found], MAX_MARKERS)]
-    trace = run_markers(
+    trace = model_markers(
         sweep, [i for i, _, _ in kept], [a for _, a, _ in kept], [b for _, _, b in kept], "meta"
     )
     trace["text"] = [
