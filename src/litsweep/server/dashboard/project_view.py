@@ -48,8 +48,5 @@ def project_view(connection: Connection, project: Project, cache: ProgressCache)
     found, progress = sweeps.of_project(connection, project.id), cache.of_project(connection, project.id)
     agents = agents_of(connection, found)
     return {
-        "sweeps": [
-            sweep_row(sweep, progress.get(sweep.id, Progress()), agents[sweep.id])
-            for sweep in found
-        ],
+        "sweeps": [sweep_row(sweep, progress.get(sweep.id, Progress()), agents[sweep.id]) for sweep in found],
     }

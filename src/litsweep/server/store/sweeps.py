@@ -203,9 +203,7 @@ def at_work(limit: float) -> ColumnElement[bool]:
     return (agents.c.heartbeat_at > limit) & (agents.c.exited == AgentState.WORKING)
 
 
-def count_agents(
-    connection: Connection, sweep_ids: Sequence[int], limit: float
-) -> Mapping[int, AgentCount]:
+def count_agents(connection: Connection, sweep_ids: Sequence[int], limit: float) -> Mapping[int, AgentCount]:
     """Return the number of agents of each of these sweeps that has agents. `limit` is that of `at_work`."""
     alive = func.count().filter(at_work(limit))
     counted = select(agents.c.sweep_id, func.count(), alive).group_by(agents.c.sweep_id)
