@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from litsweep.figures.figure import MAX_MARKERS, Figure, figure, rounded, thinned
+from litsweep.figures.figure import MAX_MARKERS, Figure, figure, rounded
+from litsweep.figures.markers import some_runs
 from litsweep.figures.notice import notice
 from litsweep.figures.parameter_axis import ParameterAxis
 from litsweep.figures.posterior import (
@@ -54,8 +55,11 @@ def contours(sweep: SweepData, *, metric: str = "", x: str = AUTOMATIC, y: str =
     rest = config_text(base, [each for each in sweep.config.space.free if each not in pair])
     where = "where it expects the optimum (★)" if base is belief.optimum else "at the best run with both"
     fixed = f" The other parameters stay {where}: {rest}." if rest else ""
+    many = len(sweep.runs) > MAX_MARKERS
+    few = f" At most {MAX_MARKERS} of them are drawn, including the best." if many else ""
     note = (
         f"{runs_behind(belief, sweep)} Colours: its mean.{fixed} Points: runs, whose other parameters differ."
+        f"{few}"
     )
     at = config_text(belief.optimum, pair)
     label = f"Predicted {chosen.name} over {pair[0].name} and {pair[1].name}; expected optimum at {at}"
@@ -118,20 +122,16 @@ def _runs(
     sweep: SweepData, across: ParameterAxis, up: ParameterAxis, values: Sequence[float | None]
 ) -> dict[str, Any]:
     """Return the trace of the runs with a value that have both parameters."""
-    found = [
-        (i, a, b)
+    found = {
+        i: (a, b)
         for i, run in enumerate(sweep.runs)
         if values[i] is not None
         if (a := _position(across, run.parameters)) is not None
         if (b := _position(up, run.parameters)) is not None
-    ]
-    kept = [found[k] for k in thinned([values[i] or 0.0 for i, _, _ in found], MAX_MARKERS)]
-    trace = model_markers(
-        sweep, [i for i, _, _ in kept], [a for _, a, _ in kept], [b for _, _, b in kept], "meta"
-    )
-    trace["text"] = [
-        f"{text}: {rounded(values[i])}" for text, (i, _, _) in zip(trace["text"], kept, strict=True)
-    ]
+    }
+    kept = some_runs(sweep, sweep.by(), [*found], MAX_MARKERS)
+    trace = model_markers(sweep, kept, [found[i][0] for i in kept], [found[i][1] for i in kept], "meta")
+    trace["text"] = [f"{text}: {rounded(values[i])}" for text, i in zip(trace["text"], kept, strict=True)]
     return {**trace, "hovertemplate": "%{text}<extra></extra>"}
 
 

@@ -11,9 +11,8 @@ from litsweep.figures.figure import (
     figure,
     inner_range,
     rounded,
-    thinned,
 )
-from litsweep.figures.markers import run_markers
+from litsweep.figures.markers import run_markers, some_runs
 from litsweep.figures.parameter_axis import ParameterAxis
 from litsweep.figures.posterior import (
     belief_of,
@@ -85,10 +84,12 @@ def slices(sweep: SweepData, *, metric: str = "", parameter: Sequence[str] = ())
     is_elsewhere = any(each.base is not belief.optimum for each in shown)
     inactive = " Where this optimum lacks a parameter, they stay at the best run's config that has it."
     hidden = f" {len(shown)} of {len(wanted)} parameters are shown." if len(shown) < len(wanted) else ""
+    most = _most_points(len(shown))
+    few = f" Each panel has at most {most} of them, including the best." if len(sweep.runs) > most else ""
     note = (
         f"{runs_behind(belief, sweep)} Lines: its mean with an 80 % band, without the noise of single runs, "
         f"while the other parameters stay where it expects the optimum (★): {best}. Points: runs, "
-        f"whose other parameters differ.{inactive if is_elsewhere else ''}{hidden}"
+        f"whose other parameters differ.{inactive if is_elsewhere else ''}{hidden}{few}"
     )
     return figure(traces, x="", y="", label=label, note=note, **layout)
 
@@ -164,16 +165,18 @@ def optimum_marker(x: Sequence[float], y: Sequence[float]) -> dict[str, Any]:
 def _points(sweep: SweepData, each: _Slice, values: Sequence[float | None], panels: int) -> dict[str, Any]:
     """Return the trace of the runs with a value that have the parameter."""
     name = each.parameter.name
-    found = [
-        (i, place, value)
+    found = {
+        i: (place, value)
         for i, value in enumerate(values)
         if value is not None and name in sweep.runs[i].parameters
         if (place := each.axis.position(sweep.runs[i].parameters[name])) is not None
-    ]
-    kept = thinned([value for _, _, value in found], max(100, MAX_MARKERS // panels))
-    return model_markers(
-        sweep, [found[k][0] for k in kept], [found[k][1] for k in kept], [found[k][2] for k in kept], "y"
-    )
+    }
+    kept = some_runs(sweep, sweep.by(), [*found], _most_points(panels))
+    return model_markers(sweep, kept, [found[i][0] for i in kept], [found[i][1] for i in kept], "y")
+
+
+def _most_points(panels: int) -> int:
+    return max(100, MAX_MARKERS // max(1, panels))
 
 
 def model_markers(

@@ -37,7 +37,7 @@ from litsweep.server.store.projects import Project
 from litsweep.server.store.sweeps import SweepRecord
 
 _PRIVATE = {"Cache-Control": "private, no-cache"}
-_NOT_FOUND = '{"error":"not found"}'
+_NOT_FOUND = '{"errors":[{"message":"It is not on this server any more: it was deleted."}]}'
 
 Record = TypeVar("Record")
 Endpoint = Callable[[Request], Response]

@@ -35,7 +35,7 @@ def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -
     * `charts`: name, title, `missing` (None if the chart can be drawn), and a `tag`. A figure with the
       same tag has not changed.
     """
-    row = sweep_row(sweep, snapshot.progress, agents_of(connection, sweep))
+    row = sweep_row(sweep, snapshot.progress, agents_of(connection, [sweep])[sweep.id])
     shown: dict[str, Any] = snapshot.once("page", lambda: _of_runs(snapshot))
     return {"sweep": {**row, **_head(connection, sweep, snapshot.data)}, **shown}
 
