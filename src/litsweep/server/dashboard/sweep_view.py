@@ -99,7 +99,7 @@ def _best_run(run: RunData, axes: Sequence[Parameter]) -> dict[str, Any]:
 
 def _grid(data: SweepData, axes: Sequence[Parameter]) -> dict[str, Any] | None:
     """Return the ledger of a grid search in words, and its points if they are few."""
-    ledger = grid_ledger(data.config, map(_search_run, data.runs))
+    ledger = grid_ledger(data.config, map(search_run, data.runs))
     if ledger is None:
         return None
     titles = {run.name: run.title for run in data.runs}
@@ -115,7 +115,8 @@ def _grid(data: SweepData, axes: Sequence[Parameter]) -> dict[str, Any] | None:
     return {"text": str(ledger), "points": points}
 
 
-def _search_run(run: RunData) -> Run:
+def search_run(run: RunData) -> Run:
+    """Return a run as the ledger of a grid needs it."""
     is_early = run.state == STOPPED_EARLY
     state = RunState.FINISHED if is_early else RunState(run.state)
     return Run(run.name, run.parameters, state, stopped_early=is_early)
