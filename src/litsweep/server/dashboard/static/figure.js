@@ -112,6 +112,21 @@ function dataTable(figure) {
   );
 }
 
+let plotly = null;
+
+/** Load Plotly, once a figure needs it. To compile it takes so long that the rest of the page comes first. */
+function loadPlotly() {
+  plotly ??= new Promise((resolve, reject) => {
+    const onerror = () => {
+      plotly = null;
+      reject(new Error("The script that draws charts could not be loaded."));
+    };
+    const src = new URL("../plotly.min.js", import.meta.url).href;
+    document.head.append(el("script", { src, onload: resolve, onerror }));
+  });
+  return plotly;
+}
+
 let opening = null;
 
 /** Open the run of a point, unless a second click follows: a double click resets a chart. */
@@ -152,6 +167,7 @@ async function paint({ chart, figure, chosen, revision }) {
   if (height) chart.style.height = `${height}px`;
   if (layout.meta?.min_width) chart.parentElement.tabIndex = 0; // the arrow keys scroll it
   chart.style.minWidth = layout.meta?.min_width ? `${layout.meta.min_width}px` : "";
+  await loadPlotly();
   const isNew = !chart.data;
   await Plotly.react(chart, data, { ...rest, font, uirevision: revision }, { displayModeBar: false });
   if (isNew) chart.on("plotly_click", open);
