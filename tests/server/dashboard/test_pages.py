@@ -367,7 +367,8 @@ def test_a_project(http: TestClient, sweep: str) -> None:
     "path", ["/local/none", "/local/p/sweeps/none", "/local/p/runs/none", "/no/p/runs/good"]
 )
 def test_what_is_not_there(http: TestClient, sweep: str, path: str) -> None:
-    assert http.get(f"/-/data{path}").status_code == 404
+    answer = http.get(f"/-/data{path}")
+    assert answer.status_code == 404 and "deleted" in answer.json()["errors"][0]["message"]
     response = http.get(path)
     assert response.status_code == 404 and "Not on this server" in response.text
 

@@ -28,6 +28,7 @@ from litsweep.server.dashboard.rendering import Tagged, json_content, page
 from litsweep.server.dashboard.run_cells import CellCache, cells_of, newest_ids
 from litsweep.server.dashboard.run_routes import find_run
 from litsweep.server.dashboard.run_table import RunTable
+from litsweep.server.dashboard.sums_view import sums_view
 from litsweep.server.dashboard.sweep_data import Snapshot, SweepCache
 from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.dashboard.table_export import Rows, as_csv, as_json, exported
@@ -38,7 +39,7 @@ from litsweep.server.store.projects import Project
 from litsweep.server.store.sweeps import SweepRecord
 
 _PRIVATE = {"Cache-Control": "private, no-cache"}
-_NOT_FOUND = '{"error":"not found"}'
+_NOT_FOUND = '{"errors":[{"message":"It is not on this server any more: it was deleted."}]}'
 
 Record = TypeVar("Record")
 Endpoint = Callable[[Request], Response]
@@ -77,6 +78,10 @@ def _snapshot(connection: Connection, sweep: SweepRecord, request: Request) -> S
 def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
     view = sweep_view(connection, sweep, _snapshot(connection, sweep, request))
     return {**view, "controls": sweep_controls_view(connection, sweep)}
+
+
+def _sums_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
+    return sums_view(connection, sweep, _snapshot(connection, sweep, request))
 
 
 def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
@@ -242,6 +247,7 @@ _DATA: dict[str, View] = {
     "/projects": lambda connection, request: projects_view(connection, request.app.state.progress),
     _PROJECT: _of(_project, _project_data),
     _SWEEP: _of(_sweep, _sweep_data),
+    _SWEEP + "/sums": _of(_sweep, _sums_data),
     _PROJECT + "/table": _of(_page_table, _table_data),
     _SWEEP + "/table": _of(_page_table, _table_data),
     _PROJECT + "/controls": _of(_project, lambda *_: runs_controls_view()),

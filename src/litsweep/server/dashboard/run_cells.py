@@ -18,12 +18,11 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from litsweep.server.dashboard import rows
 from litsweep.server.database import Database
 from litsweep.server.filter_names import LIST, NUMBER, STATE, TEXT, TIME
-from litsweep.server.history_keys import flat
 from litsweep.server.run_values import MISSING
 from litsweep.server.store.changed_runs import changed_records
 from litsweep.server.store.runs import RunRecord, runs, with_ids
 from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, sweeps
-from litsweep.server.wire_json import NAMES
+from litsweep.sweep.logged import NAMES, flat
 from litsweep.sweep.summary import entries, is_aggregated
 
 MAX_CELLS = 4_000_000
@@ -69,6 +68,8 @@ class Cells:
     places: Mapping[str, int]
     values: Sequence[Any]
     text: str
+    is_alive: bool
+    is_broken: bool
 
     def get(self, key: str) -> Any:
         """Return the cell of a column, or MISSING."""
@@ -158,7 +159,7 @@ class KnownRuns:
             else:
                 own.add(_kind(name, value), value, name not in old)
         self.size += len(pairs) - len(old)
-        return Cells(run.sweep_id, places, list(pairs.values()), _text(pairs))
+        return Cells(run.sweep_id, places, list(pairs.values()), _text(pairs), run.is_alive, run.is_broken)
 
 
 def _in(scope: Scope) -> Sequence[ColumnElement[bool]]:

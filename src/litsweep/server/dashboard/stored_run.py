@@ -13,12 +13,11 @@ from sqlalchemy import Connection, Row, select
 from litsweep.figures.sweep_data import Curve, RunData
 from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.progress import RunTimes, run_times
-from litsweep.server.dashboard.run_results import results
-from litsweep.server.history_keys import flat
+from litsweep.server.run_results import results
 from litsweep.server.store.runs import plain_config, runs
 from litsweep.server.store.sweeps import agents
-from litsweep.server.wire_json import number
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.logged import flat, number
 from litsweep.sweep.reason import words
 
 _PLAIN = ("id", "name", "display_name", "state", "stopped_by", "failure", "created_at", "started_at", "host")

@@ -15,7 +15,7 @@ from litsweep.server.dashboard.stored_run import StoredRun
 from litsweep.server.errors import RequestError
 from litsweep.server.filter_names import TEXT
 from litsweep.server.run_values import MISSING
-from litsweep.server.wire_json import NAMES
+from litsweep.sweep.logged import NAMES
 from litsweep.sweep.summary import is_aggregated
 from litsweep.sweep.values import is_finite
 

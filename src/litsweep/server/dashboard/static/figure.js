@@ -157,7 +157,7 @@ function fillTable({ table, figure }) {
   if (table.open) table.append(dataTable(figure));
 }
 
-async function paint({ chart, figure, chosen, revision }) {
+async function paint({ chart, figure, chosen, revision, opens }) {
   const { data, layout } = painted({
     ...figure,
     data: [...figure.data, ...highlights(figure.data, chosen)],
@@ -170,15 +170,15 @@ async function paint({ chart, figure, chosen, revision }) {
   await loadPlotly();
   const isNew = !chart.data;
   await Plotly.react(chart, data, { ...rest, font, uirevision: revision }, { displayModeBar: false });
-  if (isNew) chart.on("plotly_click", open);
+  if (isNew && opens) chart.on("plotly_click", open);
 }
 
 /**
  * Draw a figure into `element`. `chosen` has the names of the runs to highlight. The zoom is kept while
- * `revision` is the same. A click on a point opens its run.
+ * `revision` is the same. With `opens`, a click on a point opens the run that its `customdata` names.
  */
-export async function drawFigure(element, figure, { chosen = [], revision = "" } = {}) {
-  const parts = Object.assign(partsOf(element), { figure, chosen, revision });
+export async function drawFigure(element, figure, { chosen = [], revision = "", opens = false } = {}) {
+  const parts = Object.assign(partsOf(element), { figure, chosen, revision, opens });
   const { label = "", note = "" } = figure.layout.meta ?? {};
   parts.chart.setAttribute("aria-label", plain(label));
   parts.note.textContent = plain(note);
