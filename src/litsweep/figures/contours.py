@@ -11,13 +11,12 @@ from litsweep.figures.posterior import (
     belief_of,
     changed,
     config_text,
-    free_parameters,
     metric_of,
     runs_behind,
     values_of,
     without_fit,
 )
-from litsweep.figures.slices import optimum_marker, run_markers
+from litsweep.figures.slices import model_markers, optimum_marker
 from litsweep.figures.sweep_data import SweepData
 from litsweep.figures.theme import role
 from litsweep.sweep.space import Parameter
@@ -33,7 +32,7 @@ _POINTS = 30  # along each axis
 
 def parameter_choices(sweep: SweepData) -> Sequence[str]:
     """Return the choices for an axis."""
-    return [AUTOMATIC, *(each.name for each in free_parameters(sweep))]
+    return [AUTOMATIC, *(each.name for each in sweep.config.space.free)]
 
 
 @without_fit
@@ -53,7 +52,7 @@ def contours(sweep: SweepData, *, metric: str = "", x: str = AUTOMATIC, y: str =
         _runs(sweep, across, up, values_of(sweep, chosen)),
         *_optimum(belief, across, up),
     ]
-    rest = config_text(base, [each for each in free_parameters(sweep) if each not in pair])
+    rest = config_text(base, [each for each in sweep.config.space.free if each not in pair])
     where = "where it expects the optimum (★)" if base is belief.optimum else "at the best run with both"
     fixed = f" The other parameters stay {where}: {rest}." if rest else ""
     many = len(sweep.runs) > MAX_MARKERS
@@ -70,7 +69,7 @@ def contours(sweep: SweepData, *, metric: str = "", x: str = AUTOMATIC, y: str =
 
 def _pair(sweep: SweepData, belief: "Belief", x: str, y: str) -> tuple[Parameter, Parameter] | None:
     """Return the parameters of both axes; None if there are not two different ones."""
-    known = {each.name: each for each in free_parameters(sweep)}
+    known = {each.name: each for each in sweep.config.space.free}
     if AUTOMATIC in (x, y):
         rest = (name for name in _by_importance(belief) if name not in (x, y))
         x, y = (next(rest, "") if name == AUTOMATIC else name for name in (x, y))
@@ -131,7 +130,7 @@ def _runs(
         if (b := _position(up, run.parameters)) is not None
     }
     kept = some_runs(sweep, sweep.by(), [*found], MAX_MARKERS)
-    trace = run_markers(sweep, kept, [found[i][0] for i in kept], [found[i][1] for i in kept], "meta")
+    trace = model_markers(sweep, kept, [found[i][0] for i in kept], [found[i][1] for i in kept], "meta")
     trace["text"] = [f"{text}: {rounded(values[i])}" for text, i in zip(trace["text"], kept, strict=True)]
     return {**trace, "hovertemplate": "%{text}<extra></extra>"}
 

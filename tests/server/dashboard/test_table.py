@@ -132,7 +132,9 @@ def test_groups_have_a_mean_an_interval_and_the_best(http: TestClient, seeds: st
     assert found["shown"] == ["config.lr", "n", "best.val_acc"] and found["count"] == 2
     (high, low) = found["rows"]
     assert high["cells"][:2] == [0.2, 3] and low["cells"][:2] == [0.1, 3]
-    assert low["cells"][2] == pytest.approx({"mean": 0.6, "half": 4.303 * 0.1 / 3**0.5, "n": 3, "best": 0.7})
+    assert low["cells"][2] == pytest.approx(
+        {"mean": 0.6, "half": 4.302653 * 0.1 / 3**0.5, "n": 3, "best": 0.7}
+    )
     assert high["cells"][2] | {"half": 0} == pytest.approx({"mean": 0.85, "half": 0, "n": 2, "best": 0.9})
     with backend_of(http).database.write() as connection:  # without the failed run, and without one that runs
         project = projects.find(connection, "local", "seeds")
@@ -161,6 +163,29 @@ def test_groups_by_all_but_the_seed(http: TestClient, seeds: str) -> None:
     for row in one["rows"]:
         assert len(names(http, seeds, filter=row["filter"])) == row["cells"][1]
     assert "is a time" in refused(http, seeds, group="created")
+
+
+def test_groups_are_those_of_the_chart(http: TestClient) -> None:
+    """A run that the search stopped and that then failed counts nowhere; 2 and 2.0 are one value."""
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "alike")
+        made = sweeps.add(connection, project.id, config=SWEEP)
+        early = {"state": "failed", "stopped_by": "search"}
+        done = {"state": "finished"}
+        rows = [(2, done), (2.0, done), (2, early), (2, {"state": "running"}), (True, done)]
+        for i, (value, state) in enumerate(rows):
+            config = json.dumps({"lambda": {"value": value}, "seed": {"value": i}})
+            add_run(connection, project.id, made.id, f"r{i}", [0.1 * i], {**state, "config": config})
+    path = f"/local/alike/sweeps/{made.name}"
+    found = table(http, path, group="config.lambda", columns="best.val_acc")["rows"]
+    assert [row["cells"][:2] for row in found] == [[2, 4], [True, 1]]
+    assert [len(names(http, path, filter=row["filter"])) for row in found] == [4, 1]
+    both = found[0]["cells"][2]
+    assert (both["n"], both["mean"], both["best"]) == (2, pytest.approx(0.05), pytest.approx(0.3))
+    best, means = http.get(f"/-/data{path}/charts/groups", params={"by": "config.lambda"}).json()["data"]
+    place = means["x"].index(pytest.approx(both["mean"]))
+    assert means["error_x"]["array"][place] == pytest.approx(both["half"], rel=1e-3)
+    assert best["x"][place] == pytest.approx(both["best"])
 
 
 def test_a_chart_keeps_the_runs_of_a_filter(http: TestClient, seeds: str) -> None:

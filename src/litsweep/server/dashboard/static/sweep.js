@@ -91,7 +91,7 @@ const url = `/-/data${location.pathname}`;
 
 // The order of the charts on the page. All others follow the table of runs.
 const FIRST = ["best", "front", "curves", "parallel", "importance", "slices"];
-const WIDE = ["parallel", "slices", "timeline"];
+const WIDE = ["parallel", "importance", "slices", "timeline"];
 
 const cards = chartCards({
   address: ({ name }, query) => `${url}/charts/${name}?${query}`,
