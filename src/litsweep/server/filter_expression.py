@@ -37,7 +37,7 @@ _FLIPPED = {"$lt": "$gt", "$lte": "$gte", "$gt": "$lt", "$gte": "$lte"}
 _POSITIVE = {"$ne": "$eq", "$nin": "$in"}
 _PATTERNS = {"contains": "{}", "startswith": "^{}", "endswith": "{}$"}
 _WORDS = re.compile(r"(?<![\w.])(?:and|or|not|in|is)(?![\w.])")
-_SIGNS = re.compile(r"[<>=]|!=|\b\w+\.(?:contains|startswith|endswith|matches)\s*\(")
+_SIGNS = re.compile(r"[<>=]|!=|\bin\s*[\[(]|\b\w+\.(?:contains|startswith|endswith|matches)\s*\(")
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""")
 _ASSIGNMENT = re.compile(r"(?<![<>=!:])=(?!=)")
 _EXAMPLE = 'write for example lr > 0.01 and optimizer == "sgd"'
