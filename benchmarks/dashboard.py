@@ -230,7 +230,9 @@ def measure(server: MeasuredServer, path: str, size: Size, results: Table) -> No
     """Measure all requests of the pages of the sweep and of its project."""
     client = Client(server, results)
     charts = [f"{path}/charts/{chart}" for chart in CHARTS]
-    tables = [f"{path}/table", "/local/speed/table"] if HAS_TABLE else []
+    sources = [path, "/local/speed"] if HAS_TABLE else []
+    # The order needs all runs, which the first page does not.
+    tables = [f"{source}/table{query}" for query in ("", "?sort=name") for source in sources]
     addresses = [path, f"{path}/charts", *charts, "/local/speed", "/projects", *tables]
     idle = server.memory()
     for label in ("cold", "warm"):
