@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from litsweep.server.backend import Backend
 from litsweep.server.dashboard import run_cells
+from litsweep.server.dashboard.run_cells import CellCache, KnownRuns
 from litsweep.server.store import projects, runs, sweeps
 from tests.server.dashboard.conftest import EVIL, SWEEP, add_run, backend_of, fill_two_metrics
 
@@ -309,6 +311,73 @@ def test_many_runs_of_a_project_are_all_there(http: TestClient, monkeypatch: pyt
     assert names(http, "/local/many", start=2_450, length=50) == [f"m{i}" for i in range(49, -1, -1)]
     assert table(http, "/local/many", filter="i < 1000")["matching"] == 1_000
     assert len(http.get("/-/data/local/many/table.csv").text.splitlines()) == 2_501
+
+
+def test_the_first_page_of_a_large_sweep_is_that_of_its_whole_table(
+    http: TestClient, seeds: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = table(http, seeds, length=4)
+    monkeypatch.setattr(run_cells, "FEW_RUNS", 2)
+    http.app.state.cells = cells = CellCache()  # type: ignore[attr-defined]
+    monkeypatch.setattr(cells, "warm", lambda *_: None)
+    first = table(http, seeds, length=4)
+    for key in ("rows", "total", "matching", "count", "sort", "shown"):
+        assert first[key] == whole[key], key
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "seeds")
+        made = sweeps.find(connection, seeds.rpartition("/")[2])
+        assert made is not None
+        more = {"state": "pending", "retry_of": "r4"}
+        add_run(connection, project.id, made.id, "again", [{}], more)
+    assert column(http, seeds, "retries")["r4"] == 1  # it needs all runs
+    assert http.get("/-/data/local/seeds/sweeps/missing/table").status_code == 404
+
+
+def test_a_project_that_is_read_ahead_misses_no_change(backend: Backend) -> None:
+    with backend.database.write() as connection:
+        project = projects.ensure(connection, "local", "ahead")
+        row = {"project_id": project.id, "state": "finished", "heartbeat_at": 1.0, "created_at": 1.0}
+        old = [{**row, "name": f"r{i}", "display_name": "old"} for i in range(500)]
+        connection.execute(runs.runs.insert(), old)
+    known = KnownRuns((project.id, None))
+    with backend.database.read() as older:
+        assert known.read_some(older)
+    with backend.database.write() as connection:
+        found = {run.name: run.id for run in runs.of_project(connection, project.id)}
+        for name in ("r0", "r499"):  # of the first piece, and of a later one
+            runs.change(connection, found[name], display_name="new")
+        for name in ("r1", "r498"):
+            runs.delete(connection, found[name])
+        runs.add(connection, project.id, "added", {"state": "finished", "display_name": "new"})
+    assert not known.is_read
+    with backend.database.read() as newer:
+        while known.read_some(newer):
+            pass
+        known.update(newer)
+    titles = {run.get("id"): run.get("title") for run in known.cells}
+    assert len(titles) == 499
+    assert {name for name, title in titles.items() if title == "new"} == {"r0", "r499", "added"}
+
+
+def test_no_request_waits_until_another_project_is_read(http: TestClient, sweep: str, seeds: str) -> None:
+    with backend_of(http).database.read() as connection:
+        project = projects.find(connection, "local", "seeds")
+        assert project is not None
+    cells: CellCache = http.app.state.cells  # type: ignore[attr-defined]
+    names(http, "/local/seeds", sort="name")
+    with cells._of((project.id, None)).lock:  # as while it is read
+        assert names(http, sweep, sort="name") and names(http, "/local/p", sort="name")
+
+
+def test_a_page_has_six_digits_and_an_export_all(http: TestClient, seeds: str) -> None:
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "seeds")
+        more = {"state": "finished"}
+        add_run(connection, project.id, None, "exact", [{"x": 0.123456789}], more)
+    shown = table(http, "/local/seeds", filter="name == 'exact'", columns="summary.x,created")
+    exact, created = shown["rows"][0]["cells"]
+    assert exact == 0.123457 and created > 1e9
+    assert "0.123456789" in http.get("/-/data/local/seeds/table.csv?columns=summary.x").text
 
 
 def test_names_are_data(http: TestClient, sweep: str) -> None:

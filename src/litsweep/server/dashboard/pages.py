@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from litsweep.server.backend import backend_of
-from litsweep.server.dashboard import compare_view, login, rendering, run_routes, run_table
+from litsweep.server.dashboard import compare_view, login, rendering, run_cells, run_routes, run_table
 from litsweep.server.dashboard.brush_view import brush_view
 from litsweep.server.dashboard.control_view import (
     project_changes_view,
@@ -24,7 +25,7 @@ from litsweep.server.dashboard.figure_process import Answer
 from litsweep.server.dashboard.figures_view import charts_view, figure_answer, within_wait
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import Tagged, json_content, page
-from litsweep.server.dashboard.run_cells import FEW_RUNS, CellCache, cells_of, newest_ids
+from litsweep.server.dashboard.run_cells import CellCache, cells_of, newest_ids
 from litsweep.server.dashboard.run_routes import find_run
 from litsweep.server.dashboard.run_table import RunTable
 from litsweep.server.dashboard.sums_view import sums_view
@@ -131,7 +132,7 @@ def _first_page(connection: Connection, request: Request) -> RunTable | None:
     length = TableQuery.of(request.query_params).length
     data = _snapshot(connection, sweep, request).data if sweep else None
     ids, total = first_ids(data, length) if data else newest_ids(connection, project.id, length)
-    if total <= FEW_RUNS:
+    if total <= run_cells.FEW_RUNS:
         return None
     cells.warm(backend_of(request).database, scope)
     own, known = cells_of(connection, ids)
@@ -222,6 +223,20 @@ def _html(template: str, find: Callable[[Connection, Request], object] | None = 
     return endpoint
 
 
+def _sweep_page(request: Request) -> Response:
+    """Return the page of a sweep. Its data is read while the browser loads the scripts."""
+    response = _html("sweep.html", _sweep)(request)
+    if response.status_code == 200:
+        response.background = BackgroundTask(_read_ahead, request)
+    return response
+
+
+def _read_ahead(request: Request) -> None:
+    with backend_of(request).database.read() as connection:
+        if sweep := _sweep(connection, request):
+            sweep_view(connection, sweep, _snapshot(connection, sweep, request))
+
+
 async def _to_project(request: Request) -> Response:
     return RedirectResponse("/{entity}/{project}".format(**request.path_params))
 
@@ -262,7 +277,7 @@ routes: list[BaseRoute] = [
     Route("/", _html("projects.html")),
     Route(_PROJECT, _html("project.html", _project)),
     Route(_PROJECT + "/compare", _html("compare.html", _project)),
-    Route(_SWEEP, _html("sweep.html", _sweep)),
+    Route(_SWEEP, _sweep_page),
     Route(run_routes.RUN, _html("run.html", find_run)),
     Route(_PROJECT + "/{rest:path}", _to_project),
 ]

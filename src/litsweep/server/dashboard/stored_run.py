@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -13,12 +14,11 @@ from litsweep.figures.sweep_data import Curve, RunData
 from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.progress import RunTimes, run_times
 from litsweep.server.run_results import results
-from litsweep.server.store.runs import StoppedBy, plain_config, runs
+from litsweep.server.store.runs import plain_config, runs
 from litsweep.server.store.sweeps import agents
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.logged import flat, number
 from litsweep.sweep.reason import words
-from litsweep.sweep.run import state_word
 
 _PLAIN = ("id", "name", "display_name", "state", "stopped_by", "failure", "created_at", "started_at", "host")
 _LARGE = ("config", "summary", "history_keys", "parameters", "reason", "stop_reason")
@@ -62,6 +62,10 @@ class FlatMapping(Mapping[str, object]):
     def __init__(self, places: Mapping[str, int], values: tuple[object, ...]) -> None:
         self._places = places
         self._values = values
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how another process makes a copy."""
+        return FlatMapping, (self._places, self._values)
 
     def __getitem__(self, key: str) -> object:
         return self._values[self._places[key]]
@@ -152,34 +156,33 @@ class StoredRun(RunData):
     @classmethod
     def of(cls, connection: Connection, row: Row[Any], source: "Source") -> "StoredRun":
         """Return the run in a row of `COLUMNS`."""
-        config = source.config
-        is_early = row.stopped_by is StoppedBy.SEARCH
-        run = object.__new__(cls)
-        bests, last = results(connection, row, config.metrics)
-        vars(run).update(
+        run, times = object.__new__(cls), run_times(row)
+        bests, last = results(connection, row, source.config.metrics)
+        values = vars(run)
+        values.update(
             id=row.id,
             name=row.name,
             title=row.display_name,
-            state=state_word(row.state, is_early, row.failure),
-            is_alive=row.state.is_alive,
-            is_broken=row.state.is_broken_by(row.failure),
+            state=times.word,
+            is_alive=times.state.is_alive,
+            is_broken=times.state.is_broken_by(row.failure),
             bests=bests,
             last=last,
-            created=row.created_at,
+            created=times.created_at,
             started=row.started_at,
-            ended=None if row.state.is_alive else row.ended_at or row.heartbeat_at,
+            ended=None if times.state.is_alive else row.ended_at or times.heartbeat_at,
             agent=row.agent,
             host=row.host,
             failure=words(row.failure) if row.failure else None,
             history_lines=row.history_lines,
-            times=run_times(row),
-            texts={name: getattr(row, name) for name in _ON_DEMAND},
+            times=times,
+            texts=dict(zip(_ON_DEMAND, texts := _texts(row), strict=True)),
             source=source,
         )
         if row.parameters is None:
-            found = config.flatten(plain_config(json.loads(row.config)))
-            vars(run)["parameters"] = source.layouts.mapping(found.items())
-        vars(run)["digest"] = hash((*(vars(run)[name] for name in _COMPARED), *run.texts.values()))
+            found = source.config.flatten(plain_config(json.loads(row.config)))
+            values["parameters"] = source.layouts.mapping(found.items())
+        values["digest"] = hash((_compared(values), texts))
         return run
 
     @cached_property
@@ -212,6 +215,7 @@ _COMPARED = (
     *("name", "title", "state", "is_alive", "is_broken", "bests", "last", "created", "started", "ended"),
     *("agent", "host", "failure", "history_lines", "times"),
 )
+_texts, _compared = attrgetter(*_ON_DEMAND), itemgetter(*_COMPARED)
 
 
 def _plain(values: Mapping[str, Any]) -> RunData:
