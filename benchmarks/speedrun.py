@@ -1,4 +1,4 @@
-"""CIFAR-10 to 94 % test accuracy through this package's data module, model and Trainer. Prints a table.
+"""Time and test accuracy of CIFAR-10 by this package's data module, model and Trainer. The aim is 94 %.
 
     python benchmarks/speedrun.py --seeds 5
     python benchmarks/speedrun.py --root FOLDER          # images in train/CLASS/*.jpg and test/CLASS/*.jpg

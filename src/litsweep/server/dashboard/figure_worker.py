@@ -18,7 +18,7 @@ from litsweep.figures.charts import CHARTS
 from litsweep.figures.notice import notice
 from litsweep.figures.sweep_data import SweepData
 from litsweep.lifetime import die_with_parent
-from litsweep.server.dashboard.figure_job import FigureJob
+from litsweep.server.dashboard.figure_job import BriefSweep, FigureJob
 from litsweep.server.wire_json import dumps
 
 _MOST_SWEEPS = 2  # the last sweeps stay in memory, with their fitted models
@@ -45,7 +45,8 @@ class FigureWorker:
 
     def _sweep(self, job: FigureJob) -> SweepData:
         if job.digest not in self._sweeps:
-            self._sweeps[job.digest] = pickle.loads(job.data)
+            brief: BriefSweep = pickle.loads(job.data)
+            self._sweeps[job.digest] = brief.data
         self._sweeps.move_to_end(job.digest)
         while len(self._sweeps) > _MOST_SWEEPS:
             self._sweeps.popitem(last=False)

@@ -12,11 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from litsweep.server.history_keys import flat
 from litsweep.server.store import lines
 from litsweep.server.store.lines import Line
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.wire_json import number
+from litsweep.sweep.logged import flat, number
 
 MAX_CACHED_POINTS = 3_000_000
 """The number of points of all cached runs. One takes 16 bytes."""
