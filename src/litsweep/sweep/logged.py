@@ -19,7 +19,7 @@ def number(value: object) -> float | None:
     try:
         return float(value)
     except OverflowError:  # an integer of more than 308 digits
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -83,7 +83,7 @@ def button(page: Page, name: str) -> Any:
 
 
 def said(page: Page) -> Any:
-    return page.locator(".controls").first.locator("p[role=status]")
+    return page.locator("#controls p[role=status]")
 
 
 def test_a_sweep_is_controlled_with_the_keyboard(context: BrowserContext, sweep: str) -> None:
@@ -193,10 +193,10 @@ def test_several_runs_are_controlled(context: BrowserContext, sweep: str) -> Non
     button(page, "Edit").click()
     page.get_by_label("Tags to add").fill("chosen")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator(".controls").first.locator("p[role=status]")).to_have_text("Saved.")
+    expect(page.locator(".controls p[role=status]")).to_have_text("Saved.")
     button(page, "Stop…").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop run").click()
-    status = page.locator(".controls").first.locator("p[role=status]")
+    status = page.locator(".controls p[role=status]")
     expect(status).to_contain_text("1 run asked to stop.")
     expect(status).to_contain_text("Run cut was not asked to stop: it has ended; it is stopped early.")
     button(page, "Delete…").click()

@@ -36,6 +36,7 @@ const runItem = (run) =>
 /** Show the sweeps and runs that are active now, in any project. */
 function showActive({ sweeps, runs, more_runs: more }) {
   document.getElementById("active").hidden = !sweeps.length && !runs.length;
+  document.getElementById("active-runs").hidden = !runs.length;
   const tiles = sweeps.map((sweep) => sweepTile(projectOfRow(sweep), sweep));
   fill("active-sweeps", list("tiles", tiles, ""));
   const rest = more ? soft(`and ${plural(more, "more run")}`) : null;
