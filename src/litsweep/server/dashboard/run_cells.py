@@ -8,7 +8,7 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from time import monotonic, sleep
 from typing import Any
@@ -67,9 +67,16 @@ class Cells:
     sweep_id: int | None
     places: Mapping[str, int]
     values: Sequence[Any]
-    text: str
     is_alive: bool
     is_broken: bool
+    _text: str | None = field(default=None, compare=False)
+
+    @property
+    def text(self) -> str:
+        """The text that a search looks into."""
+        if self._text is None:
+            self._text = _text(dict(zip(self.places, self.values, strict=True)))
+        return self._text
 
     def get(self, key: str) -> Any:
         """Return the cell of a column, or MISSING."""
@@ -159,7 +166,7 @@ class KnownRuns:
             else:
                 own.add(_kind(name, value), value, name not in old)
         self.size += len(pairs) - len(old)
-        return Cells(run.sweep_id, places, list(pairs.values()), _text(pairs), run.is_alive, run.is_broken)
+        return Cells(run.sweep_id, places, tuple(pairs.values()), run.is_alive, run.is_broken)
 
 
 def _in(scope: Scope) -> Sequence[ColumnElement[bool]]:
