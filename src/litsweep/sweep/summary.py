@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeGuard
 
 from litsweep.sweep.contract import ATTEMPTS, FAILURE, RETRIED_AS, Failure
+from litsweep.sweep.logged import NAMES
 from litsweep.sweep.values import is_finite
 
 AGGREGATES = ("min", "max", "mean", "best", "first", "last")
 """The keys that `define_metric(…, summary=…)` writes under a metric's name."""
 
-NOT_FINITE = ("NaN", "Infinity", "-Infinity")
+NOT_FINITE = tuple(NAMES)
 """Numbers that JSON lacks, as W&B's API writes them."""
 
 Summary = Mapping[str, object]
