@@ -6,7 +6,6 @@ A cache remembers the runs of a few projects. A request reads only what has chan
 import json
 import sys
 import threading
-from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from litsweep.server.dashboard import rows
 from litsweep.server.database import Database
 from litsweep.server.filter_names import LIST, NUMBER, STATE, TEXT, TIME
+from litsweep.server.recently_used import RecentlyUsed
 from litsweep.server.run_values import MISSING
 from litsweep.server.store.changed_runs import changed_records
 from litsweep.server.store.runs import RunRecord, runs, with_ids
@@ -190,7 +190,7 @@ class CellCache:
     """The cells of the projects and sweeps that were last looked at. Any thread may use it."""
 
     def __init__(self) -> None:
-        self._scopes: OrderedDict[Scope, KnownRuns] = OrderedDict()
+        self._scopes: RecentlyUsed[Scope, KnownRuns] = RecentlyUsed()
         self._lock = threading.Lock()
 
     def of_project(self, connection: Connection, project_id: int) -> tuple[Sequence[Cells], Catalogue]:
@@ -237,9 +237,7 @@ class CellCache:
 
     def _of(self, scope: Scope) -> KnownRuns:
         with self._lock:
-            found = self._scopes.setdefault(scope, KnownRuns(scope))
-            self._scopes.move_to_end(scope)
-            return found
+            return self._scopes.use(scope, lambda: KnownRuns(scope))
 
     def _has_read(self, scope: Scope) -> bool:
         found = self._scopes.get(scope)
@@ -251,8 +249,7 @@ class CellCache:
             for scope in list(self._scopes):
                 if scope[1] is not None and self._has_read((scope[0], None)):
                     del self._scopes[scope]
-            while len(self._scopes) > 1 and sum(each.size for each in self._scopes.values()) > MAX_CELLS:
-                self._scopes.popitem(last=False)
+            self._scopes.limit(MAX_CELLS, lambda known: known.size)
 
 
 def cells_of(connection: Connection, ids: Collection[int]) -> tuple[Sequence[Cells], Catalogue]:
