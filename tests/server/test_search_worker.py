@@ -180,7 +180,8 @@ def test_a_dead_worker_and_a_broken_sweep_stop_no_other_sweep(
     whole.end(runs[0])
     runs += [whole.start(whole.agent()), whole.start(whole.agent())]
     assert len(set(runs)) == 3
-    wait_until(lambda: worked.searches.worker_pid not in [*pids, None])  # these runs were ready, so none waited
+    # These runs were ready, so none has waited for the new worker.
+    wait_until(lambda: worked.searches.worker_pid not in [*pids, None])
 
     def warns() -> bool:
         monitor.run_once()
