@@ -6,8 +6,9 @@ The script fills a data folder through the store: a sweep of --runs runs, each w
 --columns entries in its config and summary together, and --others runs of other sweeps in the same project. A
 server process then answers as it does for a browser. "cold" is the first request after the server's start,
 "warm" repeats it, and "after 10 runs" repeats it after 10 new runs. Bytes are those on the wire. With
-Chromium the script also measures the time from the start of a navigation until the page shows its head, the
-first chart and rows of the table.
+Chromium the script also measures the time from the start of a navigation until the page shows its head, its
+tiles and rows of the table, and until the first chart is drawn; and what the open page of the sweep requests
+after 10 new runs.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from measured_server import MeasuredServer
 from rich.console import Console
@@ -48,6 +49,9 @@ from litsweep.server.store import lines, projects, runs, sweeps
 from litsweep.server.store.lines import HISTORY, Line
 from litsweep.sweep.contract import RunState
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 SWEEP = """
 method: random
 metric: {{name: val_acc, goal: maximize}}
@@ -60,10 +64,13 @@ NEW_RUNS = 10
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HAS_TABLE = any(route.path.endswith("{sweep}/table") for route in pages.routes if isinstance(route, Route))
 """True if the server has the tables' address."""
-# What a useful view of a page shows.
-SWEEP_VIEW = ("h1", "#tiles .card", "main svg.main-svg, main .empty", "#runs tbody tr")
+# What a useful view of a page shows: its head, its tiles and rows of its table.
+SWEEP_VIEW = ("h1", "#tiles .card", "#runs tbody tr")
 PROJECT_VIEW = ("#sweeps .card", "#runs tbody tr")
 HOME_VIEW = ("#projects .card",)
+FIRST_CHART = "main svg.main-svg"
+UPDATE_SECONDS = 12
+"""How long an open page is watched after new runs. It asks for changes every three seconds."""
 
 
 @dataclass(frozen=True)
@@ -177,24 +184,33 @@ class Client:
 
     def get(self, label: str, address: str) -> float:
         """Request an address, and add a line to the results. Return the seconds."""
+        before, started = self._server.cpu_seconds(), time.perf_counter()
+        status, length = self._request(address)
+        while status == 202:  # the figure worker computes it
+            time.sleep(0.1)
+            status, more = self._request(address)
+            length += more
+        seconds, used = time.perf_counter() - started, self._server.cpu_seconds() - before
+        shown = "/".join(address.split("/")[3:]) or address
+        cells = [f"{1e3 * seconds:.0f}", f"{1e3 * used:.0f}", f"{length / 1e3:.1f}"]
+        self._results.add_row(label, shown, str(status), *cells)
+        return seconds
+
+    def _request(self, address: str) -> tuple[int, int]:
+        """Return the status of the answer, and its length in bytes."""
         headers = {"Accept-Encoding": "gzip"}
         if address in self._tags:
             headers["If-None-Match"] = self._tags[address]
         request = urllib.request.Request(self._server.url + "/-/data" + address, headers=headers)
-        before, started = self._server.cpu_seconds(), time.perf_counter()
         try:
             with self._open(request) as answer:
-                body, status = answer.read(), answer.status
-                self._tags[address] = answer.headers["ETag"]
+                if "ETag" in answer.headers:
+                    self._tags[address] = answer.headers["ETag"]
+                return answer.status, len(answer.read())
         except urllib.error.HTTPError as error:
             if error.code != 304:
                 raise
-            body, status = b"", 304
-        seconds, used = time.perf_counter() - started, self._server.cpu_seconds() - before
-        shown = "/".join(address.split("/")[3:]) or address
-        cells = [f"{1e3 * seconds:.0f}", f"{1e3 * used:.0f}", f"{len(body) / 1e3:.1f}"]
-        self._results.add_row(label, shown, str(status), *cells)
-        return seconds
+            return 304, 0
 
     def run_to_end(self, sweep: str, numbers: Sequence[int], rows: int) -> None:
         """Let new runs of the sweep log their rows and end, as their clients do."""
@@ -214,7 +230,9 @@ def measure(server: MeasuredServer, path: str, size: Size, results: Table) -> No
     """Measure all requests of the pages of the sweep and of its project."""
     client = Client(server, results)
     charts = [f"{path}/charts/{chart}" for chart in CHARTS]
-    tables = [f"{path}/table", "/local/speed/table"] if HAS_TABLE else []
+    sources = [path, "/local/speed"] if HAS_TABLE else []
+    # The order needs all runs, which the first page does not.
+    tables = [f"{source}/table{query}" for query in ("", "?sort=name") for source in sources]
     addresses = [path, f"{path}/charts", *charts, "/local/speed", "/projects", *tables]
     idle = server.memory()
     for label in ("cold", "warm"):
@@ -243,16 +261,44 @@ def browse(server: MeasuredServer, path: str, results: Table) -> None:
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_context(base_url=server.url).new_page()
-        page.goto(login_link(Keyring(server.key)))
+        started = time.perf_counter()
+        page.goto(login_link(Keyring(server.key)), wait_until="commit")
+        page.wait_for_selector(HOME_VIEW[0])
+        milliseconds = 1e3 * (time.perf_counter() - started)
+        results.add_row("browser, sign-in", "/", "", f"{milliseconds:.0f}")
         for label in ("first view", "second view", "third view"):
             for address, wanted in ((path, SWEEP_VIEW), ("/local/speed", PROJECT_VIEW), ("/", HOME_VIEW)):
                 started = time.perf_counter()
                 page.goto(address, wait_until="commit")
                 for selector in wanted:
                     page.wait_for_selector(selector, state="visible", timeout=60_000)
-                milliseconds = 1e3 * (time.perf_counter() - started)
-                results.add_row(f"browser, {label}", address, "", f"{milliseconds:.0f}")
+                shown = [f"{1e3 * (time.perf_counter() - started):.0f}"]
+                if wanted is SWEEP_VIEW:
+                    page.wait_for_selector(FIRST_CHART, timeout=60_000)
+                    shown.append(f"{1e3 * (time.perf_counter() - started):.0f} with a chart")
+                results.add_row(f"browser, {label}", address, "", ", ".join(shown))
+        watch(server, page, path, results)
         browser.close()
+
+
+def watch(server: MeasuredServer, page: "Page", path: str, results: Table) -> None:
+    """Measure what the open page of the sweep requests after new runs."""
+    page.goto(path)
+    page.wait_for_timeout(1e3 * 2 * UPDATE_SECONDS)  # the model's charts are computed
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    lengths: list[float] = []
+    session.on("Network.loadingFinished", lambda event: lengths.append(event["encodedDataLength"]))
+    client = Client(server, Table())
+    for first in (0, NEW_RUNS):  # the first update is not counted: it starts what idle time has ended
+        client.run_to_end(path.rpartition("/")[2], range(500 + first, 500 + first + NEW_RUNS), 10)
+        lengths.clear()
+        before = server.cpu_seconds()
+        page.wait_for_timeout(1e3 * UPDATE_SECONDS)
+    used = 1e3 * (server.cpu_seconds() - before)
+    size = sum(lengths) / 1e3
+    what = f"{len(lengths)} requests in {UPDATE_SECONDS} s"
+    results.add_row(f"browser, after {NEW_RUNS} runs", what, "", "", f"{used:.0f}", f"{size:.1f}")
 
 
 def main() -> None:

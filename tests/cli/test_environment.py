@@ -256,7 +256,7 @@ CREATE = """
 import os, sys
 from pathlib import Path
 from litsweep.cli.check import check_config
-from litsweep.cli.run import create_sweep
+from litsweep.cli.local_run import create_sweep
 from litsweep.errors import LitsweepError
 for values in eval(sys.argv[1]):
     os.environ.update(values)

@@ -15,7 +15,7 @@ from litsweep.cli import main
 from litsweep.cli.launch import show_preempted
 from litsweep.cli.progress import MetricCheck, SummaryLine
 from litsweep.launch.result import SweepResult
-from litsweep.launch.watch import RunStatus, SweepStatus
+from litsweep.launch.status import RunStatus, SweepStatus
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.contract import RunState
 from tests.live_server import LiveServer

@@ -282,7 +282,7 @@ def test_the_command_line_ends_the_same_way(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_while_the_commands_are_imported_is_no_traceback() -> None:
-    command = [sys.executable, "-X", "importtime", "-m", "litsweep", "env"]
+    command = [sys.executable, "-X", "importtime", "-m", "litsweep", "launch", "sweep"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         next(line for line in process.stderr if "argparse" in line)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from litsweep.cli import main, options
+from litsweep.cli.local_server import running_server
 from litsweep.cli.options import show_other_port
-from litsweep.cli.server_address import running_server
 from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError
 from litsweep.server.listener import listening
@@ -42,7 +42,8 @@ def test_a_port_that_was_asked_for_and_is_taken_is_refused(
     with taken_port() as port:
         assert main([command, *sweep, "--data-dir", "data", "--port", str(port)]) == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"litsweep: --port {port}: ") and "--port 0 for a free one" in said
+    last = said.splitlines()[-1]  # `run` first says what it does
+    assert last.startswith(f"litsweep: --port {port}: ") and "--port 0 for a free one" in last
     assert f"by process {os.getpid()} (" in said
     assert running_server(tmp_path / "data") is None
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from litsweep.cli.best import show_result
 from litsweep.cli.progress import SummaryLine, _panel
 from litsweep.launch.result import result_of
-from litsweep.launch.watch import RunStatus, SweepStatus
+from litsweep.launch.status import RunStatus, SweepStatus
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.contract import RunState
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from litsweep.cli import server_keeper
-from litsweep.cli.server_address import ServerAddress, running_server
+from litsweep.cli.local_server import ServerAddress, running_server
 from litsweep.cli.server_keeper import ServerKeeper, kept_alive
 from litsweep.cli.shared_server import shared_server
 from litsweep.server.server_info import server_info

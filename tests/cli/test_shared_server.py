@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from litsweep.cli.server_address import running_server
+from litsweep.cli.local_server import running_server
 from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError
 from tests.live_server import LiveServer

@@ -11,7 +11,8 @@ from litsweep.cli.best import show_result
 from litsweep.cli.progress import Progress, runs_table, slot_table
 from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.result import BestRun, SweepResult
-from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
+from litsweep.launch.status import RunStatus, SweepStatus
+from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.contract import RunState
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from litsweep.launch.watch import RunStatus
+from litsweep.launch.status import RunStatus
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.time_left import TimeLeft, duration, rounded
 from litsweep.sweep.workload import Workload

@@ -56,10 +56,11 @@ def look(name, goal="maximize"):
     query = "mutation($i: ID!, $c: String!) { upsertSweep(input: {id: $i, config: $c}) { sweep { id } } }"
     request("/graphql", {"query": query, "variables": {"i": sweep, "c": json.dumps(config(name, goal))}})
     page = request(f"/-/data/local/p/sweeps/{sweep}")
-    row = next((run for run in page["runs"] if run["name"] == page["best"]), None)
+    curves = request(f"/-/data/local/p/sweeps/{sweep}/charts/curves")["data"]
+    row = next(iter(page["best_runs"]), None)
     return {"api": wandb.Api().sweep(f"local/p/{sweep}").best_run().config["x"], "best": best(sweep),
-            "page": row and [row["values"][0], row["best"], row["last"]],
-            "points": [len(curve[0]) for curve in page["curves"].values()]}
+            "page": row and [row["parameters"]["x"], row["bests"][0], row["last"]],
+            "points": [len(curve["x"]) for curve in curves]}
 
 sweep = wandb.sweep(config("plain", "maximize"), project="p")
 wandb.agent(sweep, function=train, project="p")

@@ -28,6 +28,14 @@ def test_many_runs_are_drawn_with_few_points() -> None:
     assert max(markers["y"]) == line["y"][-1] == max(round(run.best or 0, 6) for run in sweep.runs)
 
 
+def test_many_runs_are_drawn_with_values_of_all_sizes() -> None:
+    """A sample by extremes alone would show two bands."""
+    sweep = sweep_data(*(run_data(f"r{i}", [(i * 7919 % 10_007) / 10_007]) for i in range(5_000)))
+    markers, _ = best_so_far(sweep)["data"]
+    assert sum(0.4 < y < 0.6 for y in markers["y"]) > 0.08 * len(markers["y"])
+    assert markers["x"] == sorted(markers["x"])
+
+
 def test_failed_runs_are_marked_and_do_not_count() -> None:
     sweep = sweep_data(
         run_data("a", [0.5]),

@@ -8,7 +8,6 @@ from litsweep.figures.compare import (
     best_configs,
     best_over_runs,
     best_over_time,
-    differing,
     distributions,
     shared_metrics,
 )
@@ -50,13 +49,9 @@ def test_sweeps_without_the_metric_are_left_out_and_counted() -> None:
         json.dumps(figure, allow_nan=False)
 
 
-def test_the_best_configs_and_what_differs() -> None:
+def test_the_best_configs() -> None:
     configs = best_configs([sweep("one", 0.5, 0.7), sweep("two", 0.6)])
-    assert [(each.title, each.run, each.value, each.runs) for each in configs] == [
-        ("one", "one1", 0.7, 2),
-        ("two", "two0", 0.6, 1),
-    ]
-    assert differing([{"a": 1, "b": 2}, {"a": 1, "b": 3, "c": None}]) == ["b", "c", "a"]
+    assert [(each.run, each.value) for each in configs] == [("one1", 0.7), ("two0", 0.6)]
     assert best_configs([]) == []
 
 

@@ -89,7 +89,7 @@ def test_the_quantile_is_that_of_the_t_distribution(degrees: int) -> None:
 
 def test_an_interval_ignores_what_is_not_finite() -> None:
     assert interval([None, math.nan, math.inf]) is None
-    assert interval([1.0, math.nan, 1.0]) == Interval(2, 1.0, 1.0, 1.0)
+    assert interval([1.0, math.nan, 1.0]) == Interval(2, 1.0, 0.0)
 
 
 def test_the_chart_has_the_best_group_on_top_and_names_its_method() -> None:

@@ -13,7 +13,6 @@ from litsweep.figures.run_charts import (
     histogram_chart,
     histograms_chart,
     metric_chart,
-    smoothed,
 )
 
 STEP = Axis("step")
@@ -55,11 +54,7 @@ def test_a_value_that_is_not_finite_is_a_gap() -> None:
     assert trace["y"] == [1.0, None, None, 2.0]
 
 
-def test_smoothing_has_no_bias_at_the_start_and_leaves_gaps() -> None:
-    assert smoothed([2.0, 2.0, 2.0], 0.9) == pytest.approx([2.0, 2.0, 2.0])
-    assert smoothed([0.0, 1.0], 0.5) == pytest.approx([0.0, 2 / 3])
-    values = smoothed([1.0, math.nan, 1.0], 0.9)
-    assert math.isnan(values[1]) and values[2] == pytest.approx(1.0)
+def test_a_smoothed_line_is_drawn_over_the_logged_values() -> None:
     raw, smooth = metric_chart("m", [line([0.0, 1.0])], STEP, Look(smoothing=0.5))["data"]
     assert raw["y"] == [0.0, 1.0] and raw["opacity"] < 1 and smooth["y"][1] == pytest.approx(2 / 3, rel=1e-5)
 

@@ -15,7 +15,8 @@ from litsweep.launch.checkpoints import clean, kept_runs
 from litsweep.launch.disk import disk_shortage
 from litsweep.launch.options import SlotState
 from litsweep.launch.result import result_of
-from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
+from litsweep.launch.status import RunStatus, SweepStatus
+from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.contract import RunState
 from tests.launch.conftest import MakeBench
 from tests.launch.processes import launched, wait_until

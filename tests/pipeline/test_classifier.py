@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from torch.nn import functional
 
 from litsweep.errors import ConfigError
 from litsweep.pipeline.classifier import ImageClassifier, cosine_with_warmup
@@ -100,3 +101,18 @@ def test_a_schedule_needs_an_end(cache: object) -> None:
 def test_the_names_of_the_metrics(cache: object) -> None:
     trainer = fit(small(), cache)
     assert {"train_loss", "train_acc", "val_loss", "val_acc"} == trainer.callback_metrics.keys()
+
+
+class OwnSteps(ImageClassifier):
+    """A subclass whose steps log metrics of their own."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        return functional.cross_entropy(self(batch[0]), batch[1])
+
+    def validation_step(self, batch: Any, batch_idx: int) -> Any:
+        self.log("val_acc", 0.25)
+
+
+def test_a_subclass_logs_its_own_metrics(cache: object) -> None:
+    trainer = fit(OwnSteps((1, 8, 8), 10, width=2), cache)
+    assert trainer.callback_metrics == {"val_acc": 0.25}

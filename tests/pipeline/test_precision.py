@@ -37,3 +37,11 @@ def test_a_number_that_is_not_finite_is_remembered(bad: float) -> None:
     check.record(torch.tensor(bad, dtype=torch.float16))
     check.record(torch.tensor(1.0))
     assert not check.is_finite() and not check.was_finite()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_the_largest_numbers_are_finite(dtype: torch.dtype) -> None:
+    check = FiniteCheck()
+    for _ in range(3):
+        check.record(torch.tensor([torch.finfo(dtype).max, torch.finfo(dtype).max], dtype=dtype))
+    assert check.is_finite() and check.was_finite()

@@ -10,7 +10,8 @@ from starlette.datastructures import QueryParams
 from starlette.requests import HTTPConnection
 
 from litsweep.errors import LitsweepError
-from litsweep.server.auth import LINK_SECONDS, SESSION_SECONDS, Keyring, api_key, has_key
+from litsweep.server.api_key import api_key
+from litsweep.server.auth import LINK_SECONDS, SESSION_SECONDS, Keyring, has_key
 
 KEYRING = Keyring("k" * 40)
 

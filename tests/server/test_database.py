@@ -92,7 +92,11 @@ def test_the_columns_of_a_table_follow_from_the_fields_of_its_record() -> None:
         "agent_id": ("agents.id", "SET NULL"),
     }
     of_fields = {"ix_runs_sweep_id", "ix_runs_agent_id"}
-    assert {index.name for index in runs.indexes} == of_fields | {"ix_runs_state", "ix_runs_waiting"}
+    assert {index.name for index in runs.indexes} == of_fields | {
+        "ix_runs_state",
+        "ix_runs_waiting",
+        "ix_runs_changed",
+    }
 
 
 def test_a_state_that_was_stored_is_read_as_one(backend: Backend) -> None:

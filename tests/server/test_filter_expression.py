@@ -162,6 +162,7 @@ def test_an_expression_is_a_filter_of_the_api() -> None:
         ('created > "yesterday"', 'created needs a time, such as "', 11),
         ("adam and sgd", 'no column adam; to search for a text, write "adam"', 1),
         ("(lr > 1", "has no partner", 1),
+        ("layers in [1, 2", "has no partner", 15),
         ("lr > 1)", "has no partner", 7),
         ('optimizer == "sgd', "has no partner", 14),
         ("lr >", "not an expression", 4),

@@ -15,6 +15,7 @@ WITHOUT_KEY = {
     "/login": 200,
     "/logout": 200,  # it redirects to /login
     "/-/static/{name}": 404,
+    "/-/v/{version}/static/{name}": 404,
     "/blobs/{key}/{name}": 403,  # needs a signed link
 }
 

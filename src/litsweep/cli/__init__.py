@@ -1,4 +1,4 @@
-"""The commands. Each is a module whose `add_parser` adds the flags and sets the `execute` function."""
+"""The commands. Each is a module whose `add_flags` adds the flags and sets the `execute` function."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from litsweep.errors import LitsweepError
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Return the exit code, which is 0 only if the command did its work.
 
-    A user's mistake prints one paragraph. Ctrl-C is handled even during the imports, which take a second.
+    A user's mistake prints one paragraph. Ctrl-C is handled even during the imports.
     """
     try:
         from litsweep.cli.commands import execute

@@ -9,22 +9,20 @@ from rich.text import Text
 
 from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.cli.server_address import find_sweep
+from litsweep.cli.sweep_sums import read_sums
 from litsweep.errors import count
-from litsweep.launch.result import NOT_FINITE, BestRun, SweepResult, result_of
-from litsweep.launch.watch import SweepWatch
+from litsweep.launch.result import BestRun, SweepResult
 from litsweep.sweep.metric import Goal
 from litsweep.sweep.run import unreported_warning
-from litsweep.sweep.summary import is_aggregated
+from litsweep.sweep.summary import NOT_FINITE, is_aggregated
 from litsweep.sweep.values import show
 
 _MAX_NAME_WIDTH = 40
 """Values are aligned behind names up to this width."""
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "show a sweep's best run or Pareto front, and how to repeat it"
-    parser = commands.add_parser("best", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     add_sweep(parser)
     add_data_dir(parser)
     add_json(parser)
@@ -34,7 +32,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def execute(args: argparse.Namespace) -> int:
     """Show the result of the sweep. Return 0 if it has a best run, else 1."""
     sweep = find_sweep(args.sweep, args.data_dir.expanduser())
-    result = result_of(SweepWatch(sweep).read())
+    result = read_sums(sweep).result
     shown = show_result(result)
     write_json(args.json, result.as_dict())
     return shown

@@ -21,10 +21,8 @@ from litsweep.sweep.distributions import Categorical
 PIPELINE = "litsweep.pipeline"
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "check a sweep's schema, program, parameters and metrics"
-    parser = commands.add_parser("check", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     parser.add_argument("config", type=Path, metavar="SWEEP.yaml", help="the sweep's YAML file")
     parser.add_argument("--no-metric", action="store_true", help="do not train a batch to check the metrics")
     add_json(parser)

@@ -23,10 +23,8 @@ _DELETE_PROJECT = "mutation Delete($id: ID!) { deleteModel(input: {id: $id}) { s
 _DELETE_SWEEP = "mutation Delete($id: ID!) { deleteSweep(input: {id: $id}) { success } }"
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "delete a sweep or a project of the embedded backend with its runs, files and artifacts"
-    parser = commands.add_parser("delete", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     parser.add_argument(
         "target",
         metavar="SWEEP|ENTITY/PROJECT",

@@ -3,15 +3,13 @@
 import argparse
 import shlex
 
+from litsweep.cli.local_server import running_server
 from litsweep.cli.options import add_data_dir
-from litsweep.cli.server_address import running_server
 from litsweep.errors import LitsweepError
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = 'connect a shell to the running server: eval "$(litsweep env)"'
-    parser = commands.add_parser("env", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     add_data_dir(parser)
     parser.set_defaults(execute=execute)
 

@@ -1,41 +1,34 @@
-"""`litsweep status` and `litsweep cancel`: all sweeps, one sweep's runs, and its agents on Slurm."""
+"""`litsweep status`: all sweeps, or one sweep's runs and its agents on Slurm."""
 
 import argparse
 import contextlib
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from litsweep.cli.options import add_data_dir, add_sweep
+from litsweep.cli.options import add_data_dir
 from litsweep.cli.server_address import find_sweep, use_server
-from litsweep.errors import LitsweepError, count
+from litsweep.cli.sweep_sums import read_sums
+from litsweep.errors import LitsweepError
 from litsweep.launch import slurm
 from litsweep.launch.directory import SweepEntry, directory
-from litsweep.launch.watch import SweepStatus, SweepWatch
-from litsweep.search.ledger import grid_ledger
-from litsweep.sweep.run import Run, unreported_warning
+from litsweep.search.ledger import GridLedger
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.run import unreported_warning
 
 LISTED_POINTS = 40
 """`litsweep status` lists the points of a grid up to this size."""
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the parsers of both commands."""
-    purpose = "list all sweeps, or show one: runs by state, best run, agents on Slurm"
-    status = commands.add_parser("status", help=purpose, description=purpose)
-    status.add_argument(
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    parser.add_argument(
         "sweep", nargs="?", metavar="SWEEP", help="ENTITY/PROJECT/ID, or ID if it is unique (default: all)"
     )
-    add_data_dir(status)
-    status.set_defaults(execute=show_status)
-    purpose = "end a sweep's agents on Slurm; their runs keep a checkpoint and can be resumed"
-    parser = commands.add_parser("cancel", help=purpose, description=purpose)
-    add_sweep(parser)
     add_data_dir(parser)
-    parser.set_defaults(execute=cancel)
+    parser.set_defaults(execute=show_status)
 
 
 def show_status(args: argparse.Namespace) -> int:
@@ -72,33 +65,28 @@ def _runs(counted: Mapping[str, int]) -> str:
 
 
 def _show_sweep(sweep: str, console: Console) -> None:
-    status = SweepWatch(sweep).read()
-    line = f"{status.path}  {status.state.lower()}  {_runs(status.count())}"
+    sums = read_sums(sweep)
+    result = sums.result
+    line = f"{result.sweep}  {result.state.lower()}  {_runs(result.runs)}"
     console.print(line, highlight=False, markup=False, overflow="fold")
-    _show_grid(status, console)
-    if status.unreported:
-        console.print(unreported_warning(status.unreported), highlight=False, overflow="fold")
-    if (best := status.best()) and status.metric:
-        line = f"best {status.metric.name} {best.best:.6g} ({best.id})"
+    if sums.grid:
+        _show_grid(sums.grid, sums.config, console)
+    if result.unreported:
+        console.print(unreported_warning(result.unreported), highlight=False, overflow="fold")
+    if result.best:
+        line = f"best {result.metric} {result.best.best:.6g} ({result.best.id})"
         console.print(line, highlight=False, markup=False, overflow="fold")
     with contextlib.suppress(LitsweepError):  # without Slurm the runs are still shown
         tasks = slurm.status(sweep)
         console.print(_table(tasks) if tasks else "no agents on Slurm")
 
 
-def _show_grid(status: SweepStatus, console: Console) -> None:
+def _show_grid(ledger: GridLedger, config: SweepConfig, console: Console) -> None:
     """Print the ledger of a grid search, and its points if they are few."""
-    runs = (
-        Run(run.id, run.parameters, run.state, failure=run.failure, stopped_early=run.stopped_early)
-        for run in status.runs
-    )
-    ledger = grid_ledger(status.config, runs)
-    if ledger is None:
-        return
     console.print(str(ledger), highlight=False, markup=False, overflow="fold")
     if len(ledger.points) > LISTED_POINTS:
         return
-    varied = [p.name for p in status.config.space.parameters if p.distribution.grid_size > 1]
+    varied = [p.name for p in config.space.parameters if p.distribution.grid_size > 1]
     for point in ledger.points:
         values = ", ".join(f"{name}={point.parameters[name]}" for name in varied if name in point.parameters)
         line = f"  {point.state:<8}  {point.run or '-':<8}  {values}"
@@ -115,11 +103,3 @@ def _table(tasks: list[slurm.Task]) -> Table:
     for task in tasks:
         table.add_row(task.job, task.state, task.elapsed, task.where)
     return table
-
-
-def cancel(args: argparse.Namespace) -> int:
-    """Cancel the sweep's agents on Slurm. This needs only the sweep's id and no server."""
-    ended = slurm.cancel(args.sweep)
-    none = f"sweep {args.sweep} has no agents on Slurm; `litsweep status` lists the sweeps"
-    print(f"{count(ended, 'agent')} asked to end" if ended else none, file=sys.stderr)
-    return 0

@@ -14,7 +14,7 @@ from litsweep.errors import count
 from litsweep.launch.launcher import Flag, Launcher, launchers, positive
 from litsweep.launch.options import AgentOptions, LaunchOutcome
 from litsweep.launch.result import SweepResult, result_of
-from litsweep.launch.variables import failures_allowed
+from litsweep.launch.variables import client_settings, failures_allowed
 from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.contract import ExitCode, RunState
 
@@ -29,10 +29,8 @@ _COMMON = (
 )  # fmt: skip
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "start agents for a sweep, locally, on Slurm or on Ray"
-    parser = commands.add_parser("launch", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     places = launchers()
     add_sweep(parser)
     parser.add_argument(
@@ -72,6 +70,7 @@ def execute(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if fault := launcher.fault(args):
         parser.error(fault)
     sweep = find_sweep(args.sweep, args.data_dir.expanduser())
+    client_settings()  # refuse a wrong value here, not in every run
     watch, console = SweepWatch(sweep), Console(stderr=True)
     outcome = launcher.launch(sweep, args, lambda: Progress(watch, console, args.count, shows_slots=True))
     return ExitCode.OK if outcome is None else _report(outcome, sweep, args.json)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from litsweep.cli.local_server import ServerAddress, running_server
 from litsweep.cli.options import add_data_dir
-from litsweep.cli.server_address import ServerAddress, is_embedded, running_server, use_server
+from litsweep.cli.server_address import is_embedded, use_server
 from litsweep.errors import LitsweepError
 from litsweep.launch.directory import Directory
 from litsweep.launch.protocol import credentials
@@ -25,10 +26,8 @@ _FIND_ANYWHERE = """query FindAnywhere($entity: String, $after: String, $id: Str
 _KINDS = ("sweeps", "runs")
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "print a link that signs a browser in to the dashboard, and open it if there is a browser"
-    parser = commands.add_parser("open", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     parser.add_argument(
         "page",
         nargs="?",

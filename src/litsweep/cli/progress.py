@@ -15,7 +15,8 @@ from rich.text import Text
 from litsweep.errors import LitsweepError, shortened
 from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.result import missing_metrics
-from litsweep.launch.watch import RunStatus, SweepStatus, SweepWatch
+from litsweep.launch.status import RunStatus, SweepStatus
+from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.run import unreported_warning
 from litsweep.sweep.time_left import TimeLeft, duration
@@ -51,11 +52,13 @@ class Progress:
         self._line = SummaryLine(count, agents)
         self._metrics = MetricCheck(console)
         self._over = threading.Event()
+        self._has_news = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="progress", daemon=True)
         self._live = (
             Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         )
         self._shows_slots = shows_slots
+        self._has_ended_runs = False
         self._slots: tuple[SlotView, ...] = ()
         self._drawn: tuple[SweepStatus | None, str] = (None, "")
         self._drawn_at = self._shown_at = float("-inf")
@@ -64,6 +67,9 @@ class Progress:
     def __call__(self, slots: tuple[SlotView, ...]) -> None:
         self._line.count_agents(slots)
         self._slots = slots
+        if not self._has_ended_runs and any(slot.done or slot.failed for slot in slots):
+            self._has_ended_runs = True
+            self._has_news.set()  # the first run tells whether the program logs the metric
         if self._live and self._shows_slots and time.monotonic() - self._drawn_at >= REDRAW_SECONDS:
             self._draw(self._live)
 
@@ -77,6 +83,7 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
+        self._has_news.set()
         self._thread.join()
         if self._live:
             self._live.stop()
@@ -88,7 +95,8 @@ class Progress:
     def _follow(self) -> None:
         while not self._over.is_set():
             self._read()
-            self._over.wait(POLL_SECONDS)
+            self._has_news.wait(POLL_SECONDS)
+            self._has_news.clear()
 
     def _read(self) -> None:
         try:

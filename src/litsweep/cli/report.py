@@ -7,12 +7,11 @@ from pathlib import Path
 from litsweep.cli.options import add_data_dir, add_sweep, writable
 from litsweep.cli.server_address import find_sweep
 from litsweep.errors import LitsweepError, count
+from litsweep.launch.variables import client_settings
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "write a sweep's charts and tables into one HTML file that needs no server and no network"
-    parser = commands.add_parser("report", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     add_sweep(parser)
     parser.add_argument(
         "-o",
@@ -33,7 +32,9 @@ def execute(args: argparse.Namespace) -> int:
 
     file: Path = args.output
     _check_replaceable(file)
-    sweep = read_sweep(find_sweep(args.sweep, args.data_dir.expanduser()))
+    path = find_sweep(args.sweep, args.data_dir.expanduser())
+    client_settings()
+    sweep = read_sweep(path)
     size = _write(file.resolve(), report(sweep))
     runs = count(len(sweep.runs), "run")
     print(f"{file}: sweep {sweep.path} with {runs}, {size / 1e6:.1f} MB; open it in a browser")

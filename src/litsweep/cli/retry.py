@@ -15,10 +15,8 @@ DEFAULT_LIMIT = RETRY_LIMIT
 _STATES = (RunState.FAILED, RunState.CRASHED)
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "run configs of failed runs again in the same sweep; the ended runs stay as they are"
-    parser = commands.add_parser("retry", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     add_sweep(parser)
     parser.add_argument("runs", nargs="*", metavar="ID", help="id of a failed, crashed or killed run")
     for state in _STATES:

@@ -1,49 +1,32 @@
-"""`litsweep run`: a whole sweep on this machine: server, sweep, stock agents, progress, result."""
+"""`litsweep run`: a whole sweep on this machine: server, sweep, agents, progress, result."""
 
 import argparse
-import io
 import os
-import shlex
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.parse import quote, urlsplit
 
-import wandb
-import yaml
-from rich.console import Console
-
-from litsweep.cli.best import show_result
 from litsweep.cli.check import check_config, check_parameters, show_warnings, uses_pipeline
-from litsweep.cli.launch import show_failures
-from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_json, add_port, default_data_dir, write_json
-from litsweep.cli.progress import Progress
-from litsweep.cli.server_address import ServerAddress
-from litsweep.cli.server_keeper import ServerKeeper, kept_alive
+from litsweep.cli.local_server import ServerAddress
+from litsweep.cli.options import add_data_dir, add_json, add_port
+from litsweep.cli.server_keeper import kept_alive
 from litsweep.cli.shared_server import shared_server
-from litsweep.errors import LitsweepError, count
+from litsweep.errors import LitsweepError
 from litsweep.launch.launcher import positive
-from litsweep.launch.local import launch
 from litsweep.launch.options import LaunchOptions
-from litsweep.launch.protocol import connect, require_online
-from litsweep.launch.result import SweepResult, result_of
-from litsweep.launch.variables import client_settings, failures_allowed
-from litsweep.launch.watch import SweepWatch
+from litsweep.launch.protocol import require_online
 from litsweep.sweep.config import SweepConfig
 
-DEFAULT_PROJECT = "litsweep"
-_NOT_IN_NAMES = {"entity": "/", "project": "/\\#?%:"}  # the client refuses these in a project
 
-
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "run a whole sweep on this machine, without account and network"
-    parser = commands.add_parser("run", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     parser.add_argument("config", type=Path, metavar="SWEEP.yaml", help="the sweep's YAML file")
     parser.add_argument("--agents", type=positive, default=1, help="number of agents (default: %(default)s)")
     parser.add_argument(
-        "--agent", choices=("stock", "warm"), default="stock",
-        help="stock: `wandb agent`; warm: litsweep's own, which starts runs faster (default: %(default)s)",
+        "--agent", choices=("warm", "stock"), default=LaunchOptions.agent,
+        help="warm: litsweep's own, starts runs faster; stock: `wandb agent` (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--count", type=positive, help="maximum number of runs (default: the whole sweep)")
     add_port(parser)
@@ -57,16 +40,34 @@ def execute(args: argparse.Namespace) -> int:
     require_online()
     config = check_config(args.config)
     show_warnings(config.local_warnings)
-    if uses_pipeline(config):
-        check_parameters(args.config, config)
     data_dir = args.data_dir.expanduser()
-    with shared_server(data_dir, args.port) as server, kept_alive(server, data_dir) as keeper:
+    with _checked_server(config, data_dir, args) as server, kept_alive(server, data_dir) as keeper:
         _warn_of_other_server(server, data_dir)
         server.use()
+        from litsweep.cli.local_run import create_sweep, run_sweep  # the client takes half a second
+
         try:
-            return _run_sweep(create_sweep(args.config, config), server, keeper, args)
+            return run_sweep(create_sweep(args.config, config), server, keeper, args)
         except LitsweepError as error:
             raise LitsweepError(keeper.failure or str(error)) from error
+
+
+@contextmanager
+def _checked_server(config: SweepConfig, data_dir: Path, args: argparse.Namespace) -> Iterator[ServerAddress]:
+    """Yield the server. It starts while the parameters are checked, which takes some seconds."""
+    with ExitStack() as stack:
+        with ThreadPoolExecutor(1) as pool:
+            _say(f"Starting the server on {data_dir}")
+            starting = pool.submit(stack.enter_context, shared_server(data_dir, args.port))
+            if uses_pipeline(config):
+                _say(f"Checking the parameters of {args.config} (imports torch and Lightning)")
+                check_parameters(args.config, config)
+            server = starting.result()
+        yield server
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _warn_of_other_server(server: ServerAddress, data_dir: Path) -> None:
@@ -74,64 +75,3 @@ def _warn_of_other_server(server: ServerAddress, data_dir: Path) -> None:
     if named and named != server.url:
         fix = "to use that one, run `wandb sweep` and `litsweep launch`"
         print(f"The sweep uses the server of {data_dir}, not WANDB_BASE_URL={named}; {fix}", file=sys.stderr)
-
-
-def create_sweep(path: Path, config: SweepConfig) -> str:
-    """Create the sweep with the stock client. Return its path, ENTITY/PROJECT/ID.
-
-    Chooses entity and project as `wandb sweep` does. Raises LitsweepError with the client's reason.
-    """
-    environ, settings = os.environ, client_settings()
-    entity = environ.get("WANDB_ENTITY") or config.entity or settings.entity
-    project = environ.get("WANDB_PROJECT") or config.project or settings.project or DEFAULT_PROJECT
-    _check_name("project", project)
-    if entity:
-        _check_name("entity", entity)
-    said = io.StringIO()
-    try:
-        with redirect_stdout(said), redirect_stderr(said):
-            sweep = wandb.sweep(yaml.safe_load(path.read_text()), entity=entity, project=project)
-    except Exception as error:  # the client's errors have no common type
-        raise LitsweepError(f"`wandb sweep {path}` failed: {str(error) or type(error).__name__}") from error
-    return str(connect(sweep).path)
-
-
-def _check_name(kind: str, name: str) -> None:
-    """Raise LitsweepError if the client refuses the name for an entity or project."""
-    banned = _NOT_IN_NAMES[kind]
-    if not name.strip() or set(name) & set(banned):
-        fix = f"change WANDB_{kind.upper()}, or `{kind}:` in the YAML"
-        raise LitsweepError(f"{kind}: must be a name without {' '.join(banned)}, got {name!r}; {fix}")
-
-
-def _run_sweep(sweep: str, server: ServerAddress, keeper: ServerKeeper, args: argparse.Namespace) -> int:
-    errors = Console(stderr=True)
-    errors.print(f"Sweep {sweep} on {count(args.agents, 'agent')}", highlight=False)
-    page = server.page("/{}/{}/sweeps/{}".format(*map(quote, sweep.split("/"))))
-    errors.print(f"Open its page: {page}", highlight=False, soft_wrap=True)
-    options = LaunchOptions.of(args, gpus="none", max_consecutive_failures=failures_allowed())
-    watch = SweepWatch(sweep)
-    with Progress(watch, errors, args.count, args.agents) as progress:
-        outcome = launch(sweep, options, progress, fault=lambda: keeper.failure)
-    if keeper.failure:
-        raise LitsweepError(keeper.failure)
-    show_failures(outcome)
-    result = result_of(watch.read())
-    shown = show_result(result)
-    _show_next_commands(result, server, args)
-    write_json(args.json, result.as_dict())
-    return outcome.exit_code or shown
-
-
-def _show_next_commands(result: SweepResult, server: ServerAddress, args: argparse.Namespace) -> None:
-    data_dir = [] if args.data_dir == default_data_dir() else ["--data-dir", str(args.data_dir)]
-    sys.stdout.flush()
-    if not server.stays:
-        used = urlsplit(server.url).port
-        port = [] if used == DEFAULT_PORT else ["--port", str(used)]
-        serve = shlex.join(["litsweep", "serve", *data_dir, *port])
-        print(f"The page needs a running server: {serve}", file=sys.stderr)
-    if not result.is_over:
-        command = ["litsweep", "launch", result.sweep, "--gpus", "none", "--agents", str(args.agents)]
-        start = "Continue it with" if server.stays else "Start that server, then continue it with"
-        print(f"The sweep is not finished. {start}: {shlex.join([*command, *data_dir])}", file=sys.stderr)

@@ -34,10 +34,8 @@ Next, from this folder:
   wandb agent ENTITY/PROJECT/ID                            # in other shells"""
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "write a sweep for `wandb sweep-scheduler` that uses litsweep's search, also on W&B cloud"
-    parser = commands.add_parser("scheduler", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     parser.add_argument(
         "config", type=Path, metavar="SWEEP.yaml", help="the sweep's YAML file, with method: bayes"
     )

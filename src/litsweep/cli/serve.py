@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from litsweep.server.settings import Settings
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "run the embedded W&B-compatible server in the foreground"
-    parser = commands.add_parser("serve", help=purpose, description=purpose)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
     add_data_dir(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add_port(parser)
@@ -84,7 +82,8 @@ def _database_url(args: argparse.Namespace) -> str | None:
 
 def _announce(info: "ServerInfo", settings: "Settings", port: int | None) -> None:
     """Print how to connect. A secret goes only to a terminal, because others may read a log."""
-    from litsweep.server.auth import Keyring, api_key
+    from litsweep.server.api_key import api_key
+    from litsweep.server.auth import Keyring
     from litsweep.server.dashboard.login import login_link
 
     show_other_port(port, info.url)

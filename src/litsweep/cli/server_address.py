@@ -1,65 +1,18 @@
-"""The W&B server for a command: the embedded one of a data folder, or the one in the environment."""
+"""The W&B server for a command: the one in the environment, or the embedded one of a data folder."""
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
+from litsweep.cli.local_server import running_server
 from litsweep.errors import LitsweepError
 from litsweep.launch.directory import full_path
 from litsweep.launch.protocol import credentials
-from litsweep.launch.variables import Http, check_key, check_values, client_settings
-from litsweep.server.server_info import server_info
+from litsweep.launch.variables import Http, check_key, check_values
 
 ANSWER_TIMEOUT_SECONDS = 10.0
-
-
-@dataclass(frozen=True)
-class ServerAddress:
-    """A running embedded backend. `stays` is False if it ends with the last `litsweep run` that uses it."""
-
-    url: str
-    api_key: str
-    stays: bool = True
-
-    def page(self, path: str) -> str:
-        """Return a link to a dashboard page that needs no key. It works once, for some minutes."""
-        from litsweep.server.auth import Keyring
-        from litsweep.server.dashboard.login import login_link
-
-        return self.url + login_link(Keyring(self.api_key), path)
-
-    def use(self) -> None:
-        """Connect the stock client of this process and of its children to this server."""
-        os.environ.update(self.environment())
-        os.environ.pop("WANDB_IDENTITY_TOKEN_FILE", None)  # the client refuses it together with a key
-
-    def environment(self) -> Mapping[str, str]:
-        """Return the two variables that the stock client needs."""
-        return {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": self.api_key}
-
-
-def running_server(data_dir: Path) -> ServerAddress | None:
-    """Return the server that runs on `data_dir`, or None."""
-    info = server_info(data_dir)
-    if info is None:
-        return None
-    from litsweep.server.auth import api_key
-
-    server = ServerAddress(info.url, api_key(data_dir))
-    return server if _accepts_key(server) else None
-
-
-def _accepts_key(server: ServerAddress) -> bool:
-    """Return False if no server answers, or if another server now has the port."""
-    query = {"query": "{ serverInfo { __typename } }"}
-    try:
-        return requests.post(f"{server.url}/graphql", json=query, auth=("api", server.api_key), timeout=5).ok
-    except requests.RequestException:
-        return False
 
 
 def is_embedded(http: Http, url: str) -> bool:
@@ -78,7 +31,8 @@ def use_server(data_dir: Path) -> None:
     """Connect the stock client of this process to the server for a command.
 
     An address in the environment comes first, then the embedded backend of `data_dir`, then W&B cloud after a
-    login. Raises LitsweepError if there is none, or if the client refuses the values of W&B's variables.
+    login. Raises LitsweepError if there is none. A command that uses the client then also checks the client's
+    own settings (`client_settings`), for which the client is imported.
     """
     check_values(os.environ)
     if named := os.environ.get("WANDB_BASE_URL"):
@@ -94,7 +48,6 @@ def use_server(data_dir: Path) -> None:
                 "WANDB_BASE_URL is not set, and there is no W&B login (`wandb login`)"
             ) from None
     check_key(os.environ)
-    client_settings()
 
 
 def _check_answers(url: str, data_dir: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from litsweep.cli.server_address import ServerAddress, running_server
+from litsweep.cli.local_server import ServerAddress, running_server
 from litsweep.cli.shared_server import is_alive, start_lock, start_server
 from litsweep.errors import LitsweepError
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
+from litsweep.cli.local_server import ServerAddress, running_server
 from litsweep.cli.options import show_other_port
-from litsweep.cli.server_address import ServerAddress, running_server
 from litsweep.errors import LitsweepError
 from litsweep.server.data_dir import make_data_dir
 from litsweep.server.listener import listening

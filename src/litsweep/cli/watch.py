@@ -14,7 +14,9 @@ from litsweep.errors import LitsweepError
 from litsweep.launch.observer import StatusObserver
 from litsweep.launch.protocol import NoSweepError
 from litsweep.launch.result import result_of
-from litsweep.launch.watch import SweepStatus, SweepWatch
+from litsweep.launch.status import SweepStatus
+from litsweep.launch.variables import client_settings
+from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.contract import ExitCode
 from litsweep.sweep.events import SweepEvent, event_text
 
@@ -23,11 +25,10 @@ STALLED, CANCELED = 3, 4
 _EXIT_CODES = {SweepEvent.FINISHED: ExitCode.OK, SweepEvent.STALLED: STALLED, SweepEvent.CANCELED: CANCELED}
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command's parser."""
-    purpose = "print a sweep's events (new best, stalled, finished, canceled) until it ends or stalls"
-    codes = f"Exit status: 0 finished, {STALLED} stalled, {CANCELED} canceled or ended otherwise, 1 an error."
-    parser = commands.add_parser("watch", help=purpose, description=purpose, epilog=codes)
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    codes = f"0 finished, {STALLED} stalled, {CANCELED} canceled or ended otherwise, 1 an error"
+    parser.epilog = f"Exit status: {codes}."
     add_sweep(parser)
     parser.add_argument(
         "--on-end", metavar="COMMAND",
@@ -58,6 +59,7 @@ def _minutes(text: str) -> float:
 def execute(args: argparse.Namespace) -> int:
     """Watch the sweep until it ends or stalls, and return the exit code for that."""
     sweep = find_sweep(args.sweep, args.data_dir.expanduser())
+    client_settings()
     observer = StatusObserver(args.stalled_after)
     event, status = _watch(SweepWatch(sweep), observer)
     write_json(args.json, {"event": str(event), **result_of(status).as_dict()})

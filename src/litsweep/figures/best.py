@@ -11,6 +11,7 @@ from litsweep.figures.markers import (
     kinds,
     look,
     run_markers,
+    some_runs,
     target_line,
 )
 from litsweep.figures.sweep_data import Ranking, RunData, SweepData
@@ -48,9 +49,10 @@ def _history(
     values = [ranking.values[i] for i in order]
     best = best_after_each(values, [ranking.broken[i] for i in order], ranking.metric)
     with_value = [i for i, value in enumerate(values) if value is not None]
-    drawn = [with_value[i] for i in thinned([values[i] or 0.0 for i in with_value], MAX_MARKERS)]
     place_of = dict(zip(order, places, strict=True))
-    traces = _markers(sweep, ranking, [order[i] for i in drawn], place_of)
+    valued = [order[i] for i in with_value]
+    drawn = sorted(some_runs(sweep, ranking, valued, MAX_MARKERS), key=place_of.__getitem__)
+    traces = _markers(sweep, ranking, drawn, place_of)
     failed = [i for i in order if ranking.values[i] is None and sweep.runs[i].is_broken]
     name, last = ranking.metric.name, best[-1] if best else None
     return figure(
@@ -58,7 +60,7 @@ def _history(
         x=x,
         y=name,
         label=f"Best {name} so far: {shown(last)} after {count(len(order), 'run')}",
-        note=drawn_note(len(drawn), len(with_value)),
+        note=drawn_note(len(drawn), len(with_value), ", including the best"),
         yaxis=axis_with_target(values, ranking.metric),
         template={"data": {"scatter": [{"hovertemplate": "%{text}: %{y:.5g}<extra></extra>"}]}},
         **({"yaxis2": _RUG} if failed else {}),

@@ -12,7 +12,7 @@ from litsweep.figures.group_charts import groups
 from litsweep.figures.groups import group_keys
 from litsweep.figures.importance import MISSING, has_importance, importance, importance_metrics
 from litsweep.figures.parallel import parallel_coordinates
-from litsweep.figures.posterior import MIN_RUNS, free_parameters, has_model, metric_names
+from litsweep.figures.posterior import MIN_RUNS, has_model, metric_names
 from litsweep.figures.slices import slices
 from litsweep.figures.sweep_data import SweepData
 from litsweep.figures.timeline import has_times, timeline
@@ -64,12 +64,12 @@ class Chart:
 
 def parameter_names(sweep: SweepData) -> Choices:
     """Return the names of the parameters that are not constant."""
-    return [parameter.name for parameter in free_parameters(sweep)]
+    return [parameter.name for parameter in sweep.config.space.free]
 
 
 def has_axes(sweep: SweepData) -> bool:
     """Return True for a sweep with a parameter to search and two runs with a result."""
-    return len(sweep.ranked) > 1 and any(each.distribution.size > 1 for each in sweep.config.space.parameters)
+    return len(sweep.ranked) > 1 and len(sweep.config.space.free) > 0
 
 
 def fixed(*choices: str) -> Callable[[SweepData], Choices]:

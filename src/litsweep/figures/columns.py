@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from litsweep.figures.figure import shown
+from litsweep.figures.parameter_axis import has_log_scale
 from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.sweep.distribution import Distribution
-from litsweep.sweep.distributions import LogNormal, LogUniform, Quantized
 from litsweep.sweep.values import is_finite, is_number
 
 Get = Callable[[int, RunData], object]
@@ -26,9 +26,8 @@ class Column:
 
     @property
     def is_log(self) -> bool:
-        """True for a parameter that is searched on a logarithmic scale."""
-        base = self.distribution.base if isinstance(self.distribution, Quantized) else self.distribution
-        return isinstance(base, LogUniform | LogNormal)
+        """True for a parameter whose axis has a logarithmic scale."""
+        return self.distribution is not None and has_log_scale(self.distribution)
 
 
 def columns(sweep: SweepData) -> Mapping[str, Column]:
@@ -42,10 +41,9 @@ def columns(sweep: SweepData) -> Mapping[str, Column]:
 
 def config_columns(sweep: SweepData) -> Mapping[str, Column]:
     """Return the parameters with more than one value, and the other config keys that vary, by name."""
-    parameters = [each for each in sweep.config.space.parameters if each.distribution.size > 1]
     found = [
         Column(f"config.{each.name}", each.name, _parameter(each.name), each.distribution)
-        for each in parameters
+        for each in sweep.config.space.free
     ]
     found += [Column(f"config.{name}", name, _config(name)) for name in sweep.varied]
     return {column.name: column for column in found}
@@ -98,7 +96,7 @@ def _results(sweep: SweepData) -> list[Column]:
 
 def _times() -> list[Column]:
     return [
-        Column("duration", "duration in minutes", lambda _, run: _duration(run)),
+        Column("duration", "duration in minutes", lambda _, run: _minutes(run.duration)),
         Column("created", "created (UTC)", lambda _, run: run.created or None),
         Column("order", "order of creation", lambda index, _: index + 1),
         Column("state", "state", lambda _, run: run.state),
@@ -107,5 +105,5 @@ def _times() -> list[Column]:
     ]
 
 
-def _duration(run: RunData) -> float | None:
-    return None if run.started is None or run.ended is None else (run.ended - run.started) / 60
+def _minutes(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds / 60

@@ -1,7 +1,7 @@
 """Several sweeps in one chart or one table, by a metric that they share."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from litsweep.errors import count
@@ -9,7 +9,6 @@ from litsweep.figures.figure import Figure, compact, figure, rounded, thinned, v
 from litsweep.figures.series import LEGEND, distinct, series_line
 from litsweep.figures.sweep_data import Ranking, SweepData
 from litsweep.sweep.pareto import best_so_far
-from litsweep.sweep.values import identity
 
 MAX_POINTS, ALL_POINTS = 200, 1_600  # of one line, and of all lines together
 
@@ -20,12 +19,8 @@ Sweeps = Sequence[SweepData]
 class BestConfig:
     """The best run of a sweep by a metric. `parameters` are those of the sweep's search space."""
 
-    sweep: str
-    title: str
     run: str
-    run_title: str
     value: float
-    runs: int
     parameters: Mapping[str, object]
 
 
@@ -93,18 +88,9 @@ def best_configs(sweeps: Sweeps, metric: str | None = None) -> Sequence[BestConf
     for sweep, ranking in _with_metric(sweeps, _metric(sweeps, metric)):
         best = ranking.ranked[0]
         run = sweep.runs[best]
-        value = ranking.values[best] or 0.0
         own = {key: run.parameters[key] for key in sweep.config.space.by_name if key in run.parameters}
-        found.append(BestConfig(sweep.path, sweep.title, run.name, run.title, value, len(sweep.runs), own))
+        found.append(BestConfig(run.name, ranking.values[best] or 0.0, own))
     return found
-
-
-def differing(configs: Iterable[Mapping[str, object]]) -> Sequence[str]:
-    """Return the keys whose values differ between configs, then the keys with equal values, each sorted."""
-    rows = list(configs)
-    keys = sorted(set().union(*rows))
-    values = {key: {identity(row[key]) if key in row else None for row in rows} for key in keys}
-    return [key for key in keys if len(values[key]) > 1] + [key for key in keys if len(values[key]) == 1]
 
 
 COMPARISONS: Mapping[str, Comparison] = {
@@ -158,7 +144,6 @@ def _lines(
         y=y or name,
         label=f"{text}: {count(len(found), 'sweep')}",
         note=f"{count(lacking, 'sweep')} without a value of {name}" if lacking else "",
-        margin={"l": 56, "r": 12, "t": 32, "b": 40},
         **{"xaxis" if y else "yaxis": value_axis(values)},
         **LEGEND,
     )

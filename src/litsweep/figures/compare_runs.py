@@ -22,8 +22,7 @@ def compared_curves(metric: str, runs: Sequence[tuple[str, str, Curve]]) -> Figu
     label = f"{metric} over the steps of {count(len(drawn), 'run')}"
     lacking = len(runs) - len(drawn)
     note = f"{count(lacking, 'run')} without a curve" if lacking else ""
-    margin = {"l": 56, "r": 12, "t": 32, "b": 40}
-    return figure(traces, x="step", y=metric, label=label, note=note, margin=margin, **LEGEND)
+    return figure(traces, x="step", y=metric, label=label, note=note, **LEGEND)
 
 
 def _line(place: int, name: str, title: str, curve: Curve) -> dict[str, Any]:

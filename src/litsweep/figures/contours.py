@@ -3,20 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from litsweep.figures.figure import MAX_MARKERS, Figure, figure, rounded, thinned
+from litsweep.figures.figure import MAX_MARKERS, Figure, figure, rounded
+from litsweep.figures.markers import some_runs
 from litsweep.figures.notice import notice
 from litsweep.figures.parameter_axis import ParameterAxis
 from litsweep.figures.posterior import (
     belief_of,
     changed,
     config_text,
-    free_parameters,
     metric_of,
     runs_behind,
     values_of,
     without_fit,
 )
-from litsweep.figures.slices import optimum_marker, run_markers
+from litsweep.figures.slices import model_markers, optimum_marker
 from litsweep.figures.sweep_data import SweepData
 from litsweep.figures.theme import role
 from litsweep.sweep.space import Parameter
@@ -32,7 +32,7 @@ _POINTS = 30  # along each axis
 
 def parameter_choices(sweep: SweepData) -> Sequence[str]:
     """Return the choices for an axis."""
-    return [AUTOMATIC, *(each.name for each in free_parameters(sweep))]
+    return [AUTOMATIC, *(each.name for each in sweep.config.space.free)]
 
 
 @without_fit
@@ -52,11 +52,14 @@ def contours(sweep: SweepData, *, metric: str = "", x: str = AUTOMATIC, y: str =
         _runs(sweep, across, up, values_of(sweep, chosen)),
         *_optimum(belief, across, up),
     ]
-    rest = config_text(base, [each for each in free_parameters(sweep) if each not in pair])
+    rest = config_text(base, [each for each in sweep.config.space.free if each not in pair])
     where = "where it expects the optimum (★)" if base is belief.optimum else "at the best run with both"
     fixed = f" The other parameters stay {where}: {rest}." if rest else ""
+    many = len(sweep.runs) > MAX_MARKERS
+    few = f" At most {MAX_MARKERS} of them are drawn, including the best." if many else ""
     note = (
         f"{runs_behind(belief, sweep)} Colours: its mean.{fixed} Points: runs, whose other parameters differ."
+        f"{few}"
     )
     at = config_text(belief.optimum, pair)
     label = f"Predicted {chosen.name} over {pair[0].name} and {pair[1].name}; expected optimum at {at}"
@@ -66,7 +69,7 @@ def contours(sweep: SweepData, *, metric: str = "", x: str = AUTOMATIC, y: str =
 
 def _pair(sweep: SweepData, belief: "Belief", x: str, y: str) -> tuple[Parameter, Parameter] | None:
     """Return the parameters of both axes; None if there are not two different ones."""
-    known = {each.name: each for each in free_parameters(sweep)}
+    known = {each.name: each for each in sweep.config.space.free}
     if AUTOMATIC in (x, y):
         rest = (name for name in _by_importance(belief) if name not in (x, y))
         x, y = (next(rest, "") if name == AUTOMATIC else name for name in (x, y))
@@ -119,20 +122,16 @@ def _runs(
     sweep: SweepData, across: ParameterAxis, up: ParameterAxis, values: Sequence[float | None]
 ) -> dict[str, Any]:
     """Return the trace of the runs with a value that have both parameters."""
-    found = [
-        (i, a, b)
+    found = {
+        i: (a, b)
         for i, run in enumerate(sweep.runs)
         if values[i] is not None
         if (a := _position(across, run.parameters)) is not None
         if (b := _position(up, run.parameters)) is not None
-    ]
-    kept = [found[k] for k in thinned([values[i] or 0.0 for i, _, _ in found], MAX_MARKERS)]
-    trace = run_markers(
-        sweep, [i for i, _, _ in kept], [a for _, a, _ in kept], [b for _, _, b in kept], "meta"
-    )
-    trace["text"] = [
-        f"{text}: {rounded(values[i])}" for text, (i, _, _) in zip(trace["text"], kept, strict=True)
-    ]
+    }
+    kept = some_runs(sweep, sweep.by(), [*found], MAX_MARKERS)
+    trace = model_markers(sweep, kept, [found[i][0] for i in kept], [found[i][1] for i in kept], "meta")
+    trace["text"] = [f"{text}: {rounded(values[i])}" for text, i in zip(trace["text"], kept, strict=True)]
     return {**trace, "hovertemplate": "%{text}<extra></extra>"}
 
 

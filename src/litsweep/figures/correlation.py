@@ -36,8 +36,9 @@ def correlations(sweep: SweepData, parameter: Parameter, values: Sequence[float 
         for run, value in zip(sweep.runs, values, strict=True)
         if value is not None and parameter.name in run.parameters
     ]
-    if all(is_number(value) for value, _ in pairs):
-        return _correlations(parameter.name, [(float(_number(value)), y) for value, y in pairs])
+    numeric = [(float(value), y) for value, y in pairs if is_number(value)]
+    if len(numeric) == len(pairs):
+        return _correlations(parameter.name, numeric)
     found = [
         _of_category(parameter, place, pairs) for place in range(len(parameter.distribution.support or ()))
     ]
@@ -70,7 +71,3 @@ def _pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
     with np.errstate(invalid="ignore", divide="ignore"):
         found = float(np.corrcoef(scaled[0], scaled[1])[0, 1])
     return found if math.isfinite(found) else None
-
-
-def _number(value: object) -> float:
-    return float(value) if is_number(value) else math.nan

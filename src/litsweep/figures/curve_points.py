@@ -77,13 +77,11 @@ def _between(xs: Sequence[float], ys: Sequence[float], place: float) -> float | 
 
 def _places(run: RunData, curve: Curve, x: str) -> Sequence[float]:
     """Return the position of each value of a curve. It has another length if the run has none."""
-    match x:
-        case "step":
-            return curve.steps
-        case "wall time":
-            return [time * 1000 for time in curve.times]
-        case "relative time":
-            start = run.started if run.started is not None else min(curve.times, default=0.0)
-            return [(time - start) / 60 for time in curve.times]
-        case _:
-            return curve.along.get(x, ())
+    if x == STEP:
+        return curve.steps
+    if x == WALL:
+        return [time * 1000 for time in curve.times]
+    if x == RELATIVE:
+        start = run.started if run.started is not None else min(curve.times, default=0.0)
+        return [(time - start) / 60 for time in curve.times]
+    return curve.along.get(x, ())

@@ -17,14 +17,12 @@ Figure = dict[str, Any]
 
 `layout.meta.label` describes the figure for screen readers. `layout.meta.note` tells what a reader must know,
 such as how many of the runs are drawn; it may be empty. `layout.meta.min_width`, if there, is the width in
-pixels below which texts overlap. A trace has
-the names of its runs in `customdata`: one for each point, or a single one for the whole line. Attributes that
-many traces share are in `layout.template`.
+pixels below which texts overlap. A trace has the names of its runs in `customdata`: one for each point, or a
+single one for the whole line. Attributes that many traces share are in `layout.template`.
 """
 
 MAX_MARKERS = 400
 """The number of points of one trace. A screen cannot show more, and each update sends them again."""
-
 
 LONGEST_TEXT = 40
 """The number of characters of a title of a run or of a value in a chart."""
@@ -87,9 +85,9 @@ def shown(value: object, digits: int = 4) -> str:
     return brief(text)
 
 
-def brief(text: str) -> str:
+def brief(text: str, longest: int = LONGEST_TEXT) -> str:
     """Return the beginning of a text, escaped."""
-    return escaped(text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…")
+    return escaped(text if len(text) <= longest else f"{text[: longest - 1]}…")
 
 
 def compact(values: Sequence[float | None], log: bool = False) -> list[float | None]:
@@ -119,21 +117,28 @@ def _short(value: float | None, decimals: int) -> float | None:
 def value_axis(values: Iterable[float | None], log: bool = False) -> dict[str, Any]:
     """Return the type and the range of an axis: without outliers, and with a constant in its middle."""
     finite = [value for value in values if value is not None and math.isfinite(value)]
-    if log:
-        finite = [math.log10(value) for value in finite if value > 0]
-    found = _around_constant(finite) or inner_range(finite)
+    found = around_constant(finite, log) or inner_range(_logarithms(finite) if log else finite)
     return {**({"type": "log"} if log else {}), **({"range": found} if found else {})}
 
 
-def _around_constant(finite: Sequence[float]) -> list[float] | None:
-    """Return a range around values that differ by no more than rounding errors, else None."""
-    if not finite:
+def around_constant(finite: Sequence[float], log: bool = False) -> list[float] | None:
+    """Return a range around values that differ by no more than rounding errors, else None.
+
+    The range of a logarithmic axis is in powers of ten, as Plotly has it.
+    """
+    drawn = [value for value in finite if value > 0] if log else finite
+    if not drawn:
         return None
-    low, high = min(finite), max(finite)
-    if high - low > 1e-9 * max(abs(low), abs(high)):
+    low, high = min(drawn), max(drawn)
+    size = max(abs(low), abs(high))
+    if high - low > 1e-9 * size:
         return None
-    margin = 0.1 * abs(low) or 1.0
-    return [low - margin, high + margin]
+    middle, margin = (math.log10(high), 0.5) if log else (high, 0.5 * size or 1.0)
+    return [middle - margin, middle + margin]
+
+
+def _logarithms(finite: Sequence[float]) -> list[float]:
+    return [math.log10(value) for value in finite if value > 0]
 
 
 def inner_range(values: Iterable[float | None]) -> list[float] | None:

@@ -1,4 +1,4 @@
-"""Filter expressions that a chart writes, such as `config.lr >= 0.001 and config.lr <= 0.01`."""
+"""Filter expressions that charts and tables write, such as `config.lr >= 0.001 and config.lr <= 0.01`."""
 
 import json
 import keyword
@@ -18,6 +18,11 @@ def between(name: str, low: object, high: object) -> str:
 def one_of(name: str, values: Iterable[object]) -> str:
     """Return the filter for some values of a column."""
     return f"{column(name)} in [{', '.join(map(literal, values))}]"
+
+
+def equal(name: str, value: object) -> str:
+    """Return the filter for one value of a column, or for the runs without one if the value is None."""
+    return f"{column(name)} {'is' if value is None else '=='} {literal(value)}"
 
 
 def not_one_of(name: str, values: Iterable[object]) -> str:

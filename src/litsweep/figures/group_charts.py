@@ -48,7 +48,6 @@ def groups(sweep: SweepData, metric: str | None = None, by: Sequence[str] = (ALL
         },
         height=90 + ROW_HEIGHT * max(3, len(drawn)),
         **LEGEND,
-        margin={"l": 56, "r": 12, "t": 32, "b": 40},
     )
 
 
@@ -71,7 +70,6 @@ def group_curves(sweep: SweepData, metric: str | None, x: str, smoothing: float,
         label=f"Mean learning curves of {count(len(drawn), 'group')} of runs: {name} over {TITLES.get(x, x)}",
         note="; ".join(filter(None, parts)),
         yaxis=value_axis(values, "y" in log.split(" ")),
-        margin={"l": 56, "r": 12, "t": 32, "b": 40},
         **LEGEND,
     )
 
@@ -95,7 +93,7 @@ def _row_label(group: Group) -> str:
 
 
 def _means(drawn: Sequence[Group], means: Sequence[float]) -> Trace:
-    half = [(group.result.high or group.result.mean) - group.result.mean for group in drawn if group.result]
+    half = [group.result.half or 0.0 for group in drawn if group.result]
     return {
         "type": "scatter",
         "mode": "markers",
@@ -143,9 +141,8 @@ def _mean_curve(sweep: SweepData, runs: Sequence[int], index: int, x: str, smoot
     found = [
         (place, each) for place, column in zip(places, columns, strict=True) if (each := interval(column))
     ]
-    low = [each.mean if each.low is None else each.low for _, each in found]
-    high = [each.mean if each.high is None else each.high for _, each in found]
-    return [place for place, _ in found], [each.mean for _, each in found], low, high
+    mean, low, high = ([getattr(each, name) for _, each in found] for name in ("mean", "low", "high"))
+    return [place for place, _ in found], mean, low, high
 
 
 def _band(index: int, group: Group, mean: _Mean) -> Sequence[Trace]:

@@ -1,6 +1,6 @@
 """Groups of runs with equal values of some columns, such as all runs that differ in their seed only."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from litsweep.figures.columns import Column, columns, config_columns
@@ -10,17 +10,17 @@ from litsweep.figures.sweep_data import Ranking, SweepData
 from litsweep.sweep.values import identity
 
 ALL_BUT_SEED = "all but seed"
+_SEEDS = frozenset({"seed", "seed_everything", "random_seed", "random_state"})
 _PLAIN = frozenset({str, int, float, type(None)})
-SEEDS = frozenset({"seed", "seed_everything", "random_seed", "random_state"})
 
 
 @dataclass(frozen=True)
 class Group:
     """Runs with equal values of the columns `names`.
 
-    `values` has None where the runs have no value. `runs` are indices, in order of
-    creation. `result` is the mean of the metric over the runs that have ended and are not broken, None if
-    there is none. `best` is the best run of them all.
+    `values` has None where the runs have no value. `runs` are indices, in order of creation. `result` is the
+    mean of the metric over the runs that have ended and are not broken, None if there is none. `best` is the
+    best run of all, also of those that are still running. `failed` and `alive` count runs.
     """
 
     names: Sequence[str]
@@ -62,21 +62,32 @@ def group_rows(sweep: SweepData, keys: Sequence[str], metric: str | None = None)
 def _groups(sweep: SweepData, keys: Sequence[str], ranking: Ranking) -> Sequence[Group]:
     chosen = _columns(sweep, keys)
     getters, names = [column.get for column in chosen], [column.name for column in chosen]
-    members: dict[Hashable, tuple[Sequence[object], list[int]]] = {}
-    for i, run in enumerate(sweep.runs):
-        if not sweep.matches(run):
-            continue
-        row = [get(i, run) for get in getters]
-        # Plain values are their own keys, which is ten times as fast.
-        key = tuple([value if value.__class__ in _PLAIN else identity(value) for value in row])
-        members.setdefault(key, (row, []))[1].append(i)
-    groups = [_group(sweep, ranking, names, row, runs) for row, runs in members.values()]
+    kept = [i for i, run in enumerate(sweep.runs) if sweep.matches(run)]
+    rows = [[get(i, sweep.runs[i]) for get in getters] for i in kept]
+    groups = [
+        _group(sweep, ranking, names, row, [kept[place] for place in places]) for row, places in alike(rows)
+    ]
     return sorted(groups, key=lambda group: _place(group, ranking))
+
+
+def alike(rows: Iterable[Sequence[object]]) -> Sequence[tuple[Sequence[object], Sequence[int]]]:
+    """Return each distinct row with the places where it is. 3.0 equals 3, and None stands for no value."""
+    found: dict[Hashable, tuple[Sequence[object], list[int]]] = {}
+    for place, row in enumerate(rows):
+        # Plain values are their own keys, which is ten times as fast. NaN does not equal itself.
+        key = tuple([v if v.__class__ in _PLAIN and v == v else identity(v) for v in row])
+        found.setdefault(key, (row, []))[1].append(place)
+    return list(found.values())
+
+
+def is_seed(name: str) -> bool:
+    """Return True for the name of a seed's column, such as `config.seed`."""
+    return _last(name) in _SEEDS
 
 
 def _columns(sweep: SweepData, keys: Sequence[str]) -> Sequence[Column]:
     if ALL_BUT_SEED in keys:
-        return [column for column in config_columns(sweep).values() if _last(column.name) not in SEEDS]
+        return [column for column in config_columns(sweep).values() if not is_seed(column.name)]
     found = columns(sweep)
     return [found[key] for key in keys]
 

@@ -10,7 +10,6 @@ from litsweep.figures.figure import Figure, axis, escaped, figure, rounded
 from litsweep.figures.notice import notice
 from litsweep.figures.posterior import (
     belief_of,
-    free_parameters,
     metric_names,
     metric_of,
     runs_behind,
@@ -51,7 +50,7 @@ def importance_metrics(sweep: SweepData) -> Sequence[str]:
 
 def has_importance(sweep: SweepData) -> bool:
     """Return True if a parameter varies and enough runs have a value of a metric."""
-    if not free_parameters(sweep):
+    if not sweep.config.space.free:
         return False
     return any(_results(sweep, name) >= MIN_RUNS for name in importance_metrics(sweep))
 

@@ -15,12 +15,21 @@ _SMALL = (12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624,
 
 @dataclass(frozen=True)
 class Interval:
-    """The mean of `n` values with a 95 % t-interval. `low` and `high` are None with fewer than two values."""
+    """The mean of `n` values. Its 95 % t-interval is `mean` ± `half`; a single value has none."""
 
     n: int
     mean: float
-    low: float | None = None
-    high: float | None = None
+    half: float | None = None
+
+    @property
+    def low(self) -> float:
+        """The lower bound, or the mean without an interval."""
+        return self.mean - (self.half or 0.0)
+
+    @property
+    def high(self) -> float:
+        """The upper bound, or the mean without an interval."""
+        return self.mean + (self.half or 0.0)
 
 
 def interval(values: Iterable[float | None]) -> Interval | None:
@@ -34,7 +43,7 @@ def interval(values: Iterable[float | None]) -> Interval | None:
     mean = math.fsum(finite) / n
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in finite) / (n - 1))
     half = t_quantile(n - 1) * deviation / math.sqrt(n)
-    return Interval(n, mean, mean - half, mean + half)
+    return Interval(n, mean, half)
 
 
 def t_quantile(degrees: int) -> float:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from litsweep.figures.figure import MAX_MARKERS, Figure, escaped, figure, rounded
-from litsweep.figures.run_charts import styled
+from litsweep.figures.figure import MAX_MARKERS, Figure, brief, escaped, figure, rounded
+from litsweep.figures.series import series_look
 from litsweep.figures.theme import role
 
 MAX_LINES = 40
@@ -77,7 +77,7 @@ def _lines(chart: LoggedChart, fields: tuple[str, str, str], x: str, y: str) -> 
             "name": escaped(name),
             "x": [across for across, _ in points],
             "y": [up for _, up in points],
-            "line": styled(i),
+            "line": series_look(i),
             "hovertemplate": f"{escaped(name)} (%{{x}}, %{{y:.5g}})<extra></extra>",
         }
         for i, (name, points) in enumerate(list(lines.items())[:MAX_LINES])
@@ -133,15 +133,11 @@ def _bar(chart: LoggedChart) -> Figure:
         "marker": {"color": role("second")},
         "hovertemplate": "%{text}: %{x:.5g}<extra></extra>",
     }
-    ticks = [escaped(_short(label)) for label in labels]
+    ticks = [brief(label, LONGEST_TICK) for label in labels]
     axis: dict[str, Any] = {"autorange": "reversed", "tickvals": list(range(len(labels))), "ticktext": ticks}
     if len(labels) > MAX_TICKS:
         axis |= {"showticklabels": False}
     return figure([bars], x=chart.title("", "value"), y="", label=chart.label, yaxis=axis)
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= LONGEST_TICK else label[: LONGEST_TICK - 1] + "…"
 
 
 def _histogram(chart: LoggedChart) -> Figure:

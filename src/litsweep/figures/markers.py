@@ -41,13 +41,11 @@ def kind_of(sweep: SweepData, run: RunData) -> str:
 
 def look(kind: str) -> dict[str, Any]:
     """Return the look of the markers of a kind."""
-    match kind:
-        case "not in the filter":
-            return {"color": role("line")}
-        case "failed":
-            return {"color": role("bad"), "symbol": "x-thin", "line": {"width": 1.5, "color": role("bad")}}
-        case _:
-            return {"color": role("second")}
+    if kind == DROPPED:
+        return {"color": role("line")}
+    if kind == BROKEN:
+        return {"color": role("bad"), "symbol": "x-thin", "line": {"width": 1.5, "color": role("bad")}}
+    return {"color": role("second")}
 
 
 def kinds(sweep: SweepData, runs: Sequence[int]) -> dict[str, list[int]]:

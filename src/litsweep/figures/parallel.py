@@ -28,7 +28,7 @@ Ticks = Sequence[tuple[float, object]]
 
 
 @dataclass(frozen=True)
-class ParameterAxis:
+class QuantileAxis:
     """The axis of a parameter. A value lies at its quantile in the parameter's distribution."""
 
     parameter: Parameter
@@ -76,7 +76,7 @@ class ParameterAxis:
 
 
 @dataclass(frozen=True)
-class MetricAxis:
+class RankAxis:
     """The axis of a metric. A run lies at its rank, so the best one is at the top for either goal."""
 
     ranking: Ranking
@@ -123,15 +123,14 @@ class MetricAxis:
         return sorted({sweep.runs[i].state for i in self.ranking.ranked if self.ranking.broken[i]})
 
 
-Axis = ParameterAxis | MetricAxis
+Axis = QuantileAxis | RankAxis
 
 
 def axes_of(sweep: SweepData) -> Sequence[Axis]:
     """Return an axis for each parameter with more than one value, then one for each metric."""
-    parameters = [each for each in sweep.config.space.parameters if each.distribution.size > 1]
     return [
-        *map(ParameterAxis, parameters),
-        *(MetricAxis(sweep.by(each.name)) for each in sweep.config.metrics),
+        *map(QuantileAxis, sweep.config.space.free),
+        *(RankAxis(sweep.by(each.name)) for each in sweep.config.metrics),
     ]
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from litsweep.figures.figure import escaped
+from litsweep.figures.figure import brief
+from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.distributions import Categorical, LogNormal, LogUniform, Quantized
 from litsweep.sweep.reason import format_value
 from litsweep.sweep.space import Parameter
@@ -30,15 +31,13 @@ class ParameterAxis:
     @property
     def is_log(self) -> bool:
         """True if the axis has a log scale."""
-        distribution = self.parameter.distribution
-        base = distribution.base if isinstance(distribution, Quantized) else distribution
-        return isinstance(base, LogUniform | LogNormal) and self._number(distribution.ppf(0.0)) > 0
+        return has_log_scale(self.parameter.distribution)
 
     def position(self, value: object) -> float | None:
         """Return the position of a value; None if it has none."""
         if self.is_category:
             return self._places.get(identity(value))
-        number = self._number(value)
+        number = _number(value)
         return number if math.isfinite(number) and (number > 0 or not self.is_log) else None
 
     def values(self, most: int) -> Sequence[object]:
@@ -46,7 +45,7 @@ class ParameterAxis:
         distribution = self.parameter.distribution
         if self.is_category:
             return distribution.support or ()
-        ends = [self._number(distribution.ppf(u)) for u in (0.0, 1.0)]
+        ends = [_number(distribution.ppf(u)) for u in (0.0, 1.0)]
         tail = 0.0 if all(abs(end) < 1e300 for end in ends) and not self._is_unbounded else _TAIL
         quantiles = [tail + (1 - 2 * tail) * i / (most - 1) for i in range(most)]
         return list(dict.fromkeys(distribution.ppf(u) for u in quantiles))
@@ -56,14 +55,13 @@ class ParameterAxis:
         if not self.is_category:
             return {"type": "log"} if self.is_log else {}
         texts = [
-            escaped(_shortened(format_value(value))) for value in self.parameter.distribution.support or ()
+            brief(format_value(value), _LONGEST_TICK) for value in self.parameter.distribution.support or ()
         ]
         return {"tickvals": list(range(len(texts))), "ticktext": texts, "range": [-0.6, len(texts) - 0.4]}
 
     @property
     def _is_unbounded(self) -> bool:
-        distribution = self.parameter.distribution
-        base = distribution.base if isinstance(distribution, Quantized) else distribution
+        base = _continuous(self.parameter.distribution)
         return math.isinf(getattr(base, "low", 0.0)) or math.isinf(getattr(base, "high", 0.0))
 
     @cached_property
@@ -71,10 +69,17 @@ class ParameterAxis:
         support = self.parameter.distribution.support or ()
         return {identity(value): float(place) for place, value in enumerate(support)}
 
-    @staticmethod
-    def _number(value: object) -> float:
-        return float(value) if is_number(value) else math.nan
+
+def has_log_scale(distribution: Distribution) -> bool:
+    """Return True for a distribution on a logarithmic scale whose values are all positive."""
+    is_log = isinstance(_continuous(distribution), LogUniform | LogNormal)
+    return is_log and _number(distribution.ppf(0.0)) > 0
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_TICK else text[: _LONGEST_TICK - 1] + "…"
+def _continuous(distribution: Distribution) -> Distribution:
+    """Return the distribution before it is rounded."""
+    return distribution.base if isinstance(distribution, Quantized) else distribution
+
+
+def _number(value: object) -> float:
+    return float(value) if is_number(value) else math.nan

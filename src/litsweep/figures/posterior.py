@@ -28,11 +28,6 @@ _fitted: list[tuple[Sequence[RunData], Metric, "Belief"]] = []
 Options = ParamSpec("Options")
 
 
-def free_parameters(sweep: SweepData) -> Sequence[Parameter]:
-    """Return the parameters that are not constant."""
-    return [each for each in sweep.config.space.parameters if each.distribution.size > 1]
-
-
 def metric_names(sweep: SweepData) -> Sequence[str]:
     """Return the names of the sweep's metrics."""
     return [metric.name for metric in sweep.config.metrics]
@@ -59,7 +54,7 @@ def values_of(sweep: SweepData, metric: Metric) -> Sequence[float | None]:
 
 def has_model(sweep: SweepData) -> bool:
     """Return True if a parameter varies and enough runs have a value of the first metric."""
-    has_metric = len(sweep.config.metrics) > 0 and len(free_parameters(sweep)) > 0
+    has_metric = len(sweep.config.metrics) > 0 and len(sweep.config.space.free) > 0
     return has_metric and sum(run.best is not None for run in sweep.runs) >= MIN_RUNS
 
 

@@ -53,7 +53,7 @@ class Table:
 
 def runs_table(sweep: SweepData) -> Table:
     """Return all runs in the order of creation, with the parameters that the sweep searches."""
-    searched = [each.name for each in sweep.config.space.parameters if each.distribution.size > 1]
+    searched = [each.name for each in sweep.config.space.free]
     columns = [_STATE, *_parameters(sweep, searched), *_metrics(sweep), *_OUTCOME, *_REASONS]
     return _table(sweep, columns, range(len(sweep.runs)))
 
@@ -101,10 +101,6 @@ def _best(metric: int, run: RunData) -> float | None:
     return run.bests[metric]
 
 
-def _duration(run: RunData) -> float | None:
-    return run.ended - run.started if run.ended is not None and run.started is not None else None
-
-
 def _text(value: object) -> str:
     """Return a value as text. A number has at most five significant digits."""
     if isinstance(value, str):
@@ -134,7 +130,7 @@ _FAILURE = (
     Column("host", lambda run: run.host, _text),
 )
 _OUTCOME = (
-    Column("duration", _duration, _seconds, True),
+    Column("duration", lambda run: run.duration, _seconds, True),
     Column("created (UTC)", lambda run: run.created or None, _time, True),
     *_FAILURE,
 )

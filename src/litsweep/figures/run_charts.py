@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from litsweep.figures.figure import Figure, escaped, figure, rounded, thinned
+from litsweep.figures.curve_points import smoothed
+from litsweep.figures.figure import Figure, around_constant, escaped, figure, rounded, thinned
+from litsweep.figures.series import series_look
 from litsweep.figures.theme import role
 
 MAX_POINTS = 400
 """The number of points of a line. A chart of a run is about this many pixels wide."""
-COLOURS = ("accent", "second", "good", "warn", "bad", "running", "soft")
-_DASHES = ("solid", "dash", "dot", "dashdot")
 _HISTOGRAM_ROWS, _HISTOGRAM_COLUMNS = 48, 120
 _TIME_UNITS = ((7200.0, 3600.0, "h"), (120.0, 60.0, "min"), (0.0, 1.0, "s"))
 
@@ -47,12 +47,6 @@ class Look:
     is_log: bool = False
 
 
-def styled(i: int) -> dict[str, Any]:
-    """Return the colour and the dash of the line number `i` of a chart."""
-    dash = _DASHES[i // len(COLOURS) % len(_DASHES)]
-    return {"color": role(COLOURS[i % len(COLOURS)]), "width": 2, "dash": dash}
-
-
 def metric_chart(name: str, lines: Sequence[LoggedLine], axis: Axis, look: Look = Look()) -> Figure:
     """Return the chart of a metric. Long lines are thinned, but keep their extremes."""
     traces = [trace for i, line in enumerate(lines) for trace in _traces(line, i, axis, look)]
@@ -76,7 +70,7 @@ def _traces(line: LoggedLine, i: int, axis: Axis, look: Look) -> list[dict[str, 
 
 
 def _trace(line: LoggedLine, values: Sequence[float], x: list[Any], i: int, opacity: float) -> dict[str, Any]:
-    look = styled(i)
+    look = series_look(i)
     prefix = f"{escaped(line.name)}: " if line.name else ""
     return {
         "type": "scatter",
@@ -101,33 +95,10 @@ def _note(lines: Sequence[LoggedLine], values: Sequence[float], look: Look) -> s
     return "; ".join(notes)
 
 
-def smoothed(values: Sequence[float], weight: float) -> list[float]:
-    """Return the exponential moving average without the bias of its start (Kingma and Ba, 2014, section 3).
-
-    A value that is not finite stays, and changes no later one.
-    """
-    mean, share, result = 0.0, 0.0, []
-    for value in values:
-        if math.isfinite(value):
-            mean = weight * mean + (1 - weight) * value
-            share = weight * share + (1 - weight)
-        result.append(mean / share if math.isfinite(value) else value)
-    return result
-
-
 def y_axis(values: Sequence[float], is_log: bool = False) -> dict[str, Any]:
-    """Return the y axis of finite values. Values that differ only by rounding are drawn at their value."""
-    shown = [value for value in values if value > 0] if is_log else values
-    axis: dict[str, Any] = {"type": "log" if is_log else "linear"}
-    if not shown:
-        return axis
-    low, high = min(shown), max(shown)
-    size = max(abs(low), abs(high))
-    if high - low > 1e-9 * size:
-        return axis
-    middle = math.log10(high) if is_log else high
-    pad = 0.5 if is_log else 0.5 * size or 1.0
-    return {**axis, "range": [middle - pad, middle + pad]}
+    """Return the y axis of finite values, with outliers. A constant is in its middle."""
+    constant = around_constant(values, is_log)
+    return {"type": "log" if is_log else "linear", **({"range": constant} if constant else {})}
 
 
 def _unit(axis: Axis) -> tuple[float, str]:

@@ -6,13 +6,9 @@ from typing import Any, TypedDict
 
 from litsweep.figures.sweep_data import Curve
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.logged import flat, number
 from litsweep.sweep.objective import last_value, objective_value
 from litsweep.sweep.summary import Summary, find
-from litsweep.sweep.values import is_number
-
-_NAMES = ("NaN", "Infinity", "-Infinity")
-"""Numbers that JSON lacks, as W&B writes them."""
-
 
 ALONG = ("epoch",)
 """Metrics of the same rows over which a curve can be drawn."""
@@ -52,33 +48,12 @@ def _column(points: Sequence[tuple[int, Mapping[str, Any], float]], name: str) -
     return [math.nan if value is None else value for value in values]
 
 
-def number(value: object) -> float | None:
-    """Return a logged value as a number, also NaN and the infinities; None if it is not a number."""
-    if value in _NAMES:
-        return float(str(value))
-    if not is_number(value):
-        return None
-    try:
-        return float(value)
-    except OverflowError:  # an integer of more than 308 digits
-        return math.copysign(math.inf, value)
-
-
 def numbers(summary: Mapping[str, object]) -> dict[str, float]:
     """Return the numbers of a summary by dotted name, without those that the client adds itself."""
-    found = ((name, number(value)) for name, value in flat(summary))
+    found = ((name, number(value)) for name, value in own_values(summary))
     return {name: value for name, value in found if value is not None}
 
 
-def flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Yield values by dotted name, without those that the client adds itself, such as `_step`.
-
-    A media object (`{"_type": …}`) is one value.
-    """
-    for key, value in values.items():
-        if not prefix and str(key).startswith("_"):
-            continue
-        if isinstance(value, Mapping) and "_type" not in value:
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+def own_values(values: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Yield values by dotted name, without those that the client adds itself, such as `_step`."""
+    return ((name, value) for name, value in flat(values) if not name.startswith("_"))

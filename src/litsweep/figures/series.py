@@ -7,14 +7,24 @@ from litsweep.figures.figure import brief
 from litsweep.figures.theme import SERIES, role
 
 DASHES = ("solid", "dash", "dot", "dashdot")
-LEGEND = {"showlegend": True, "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}}
+LEGEND: dict[str, Any] = {
+    "showlegend": True,
+    "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+    "margin": {"l": 56, "r": 12, "t": 32, "b": 40},
+}
+"""The layout of a chart with a legend above it."""
 
 
 def series_line(index: int, name: str, x: Sequence[Any], y: Sequence[Any], **more: Any) -> dict[str, Any]:
     """Return the line of one of several sweeps or groups. No two of the first 32 look alike."""
-    look = {"color": series_colour(index), "width": 2, "dash": DASHES[index // len(SERIES) % len(DASHES)]}
-    line = {**look, **more.pop("line", {})}
+    line = {**series_look(index), **more.pop("line", {})}
     return {"type": "scatter", "mode": "lines", "name": brief(name), "x": x, "y": y, "line": line, **more}
+
+
+def series_look(index: int) -> dict[str, Any]:
+    """Return the colour, width and dash of one of several lines."""
+    dash = DASHES[index // len(SERIES) % len(DASHES)]
+    return {"color": series_colour(index), "width": 2, "dash": dash}
 
 
 def series_colour(index: int) -> str:

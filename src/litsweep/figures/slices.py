@@ -8,18 +8,16 @@ from litsweep.figures.figure import (
     MAX_MARKERS,
     Figure,
     axis,
-    escaped,
     figure,
     inner_range,
     rounded,
-    thinned,
 )
+from litsweep.figures.markers import run_markers, some_runs
 from litsweep.figures.parameter_axis import ParameterAxis
 from litsweep.figures.posterior import (
     belief_of,
     changed,
     config_text,
-    free_parameters,
     metric_of,
     runs_behind,
     values_of,
@@ -65,7 +63,7 @@ def slices(sweep: SweepData, *, metric: str = "", parameter: Sequence[str] = ())
     """
     chosen = metric_of(sweep, metric)
     belief = belief_of(sweep, chosen)
-    wanted = [each for each in free_parameters(sweep) if not parameter or each.name in parameter]
+    wanted = [each for each in sweep.config.space.free if not parameter or each.name in parameter]
     made = [found for each in wanted if (found := _slice(sweep, belief, each)) is not None]
     shown = sorted(made, key=lambda each: -each.spread)[:_MOST_SLICES]
     values = values_of(sweep, chosen)
@@ -76,7 +74,7 @@ def slices(sweep: SweepData, *, metric: str = "", parameter: Sequence[str] = ())
     ]
     limits = inner_range(values)
     layout = _layout(shown, chosen.name, {} if limits is None else {"range": limits})
-    best = config_text(belief.optimum, free_parameters(sweep))
+    best = config_text(belief.optimum, sweep.config.space.free)
     predicted = belief.at([belief.optimum])
     interval = f"{rounded(predicted.low[0])} to {rounded(predicted.high[0])}"
     label = (
@@ -86,10 +84,12 @@ def slices(sweep: SweepData, *, metric: str = "", parameter: Sequence[str] = ())
     is_elsewhere = any(each.base is not belief.optimum for each in shown)
     inactive = " Where this optimum lacks a parameter, they stay at the best run's config that has it."
     hidden = f" {len(shown)} of {len(wanted)} parameters are shown." if len(shown) < len(wanted) else ""
+    most = _most_points(len(shown))
+    few = f" Each panel has at most {most} of them, including the best." if len(sweep.runs) > most else ""
     note = (
         f"{runs_behind(belief, sweep)} Lines: its mean with an 80 % band, without the noise of single runs, "
         f"while the other parameters stay where it expects the optimum (★): {best}. Points: runs, "
-        f"whose other parameters differ.{inactive if is_elsewhere else ''}{hidden}"
+        f"whose other parameters differ.{inactive if is_elsewhere else ''}{hidden}{few}"
     )
     return figure(traces, x="", y="", label=label, note=note, **layout)
 
@@ -165,39 +165,35 @@ def optimum_marker(x: Sequence[float], y: Sequence[float]) -> dict[str, Any]:
 def _points(sweep: SweepData, each: _Slice, values: Sequence[float | None], panels: int) -> dict[str, Any]:
     """Return the trace of the runs with a value that have the parameter."""
     name = each.parameter.name
-    found = [
-        (i, place, value)
+    found = {
+        i: (place, value)
         for i, value in enumerate(values)
         if value is not None and name in sweep.runs[i].parameters
         if (place := each.axis.position(sweep.runs[i].parameters[name])) is not None
-    ]
-    kept = thinned([value for _, _, value in found], max(100, MAX_MARKERS // panels))
-    return run_markers(
-        sweep, [found[k][0] for k in kept], [found[k][1] for k in kept], [found[k][2] for k in kept], "y"
-    )
+    }
+    kept = some_runs(sweep, sweep.by(), [*found], _most_points(panels))
+    return model_markers(sweep, kept, [found[i][0] for i in kept], [found[i][1] for i in kept], "y")
 
 
-def run_markers(
+def _most_points(panels: int) -> int:
+    return max(100, MAX_MARKERS // max(1, panels))
+
+
+def model_markers(
     sweep: SweepData, runs: Sequence[int], x: Sequence[float], y: Sequence[float], shown: str
 ) -> dict[str, Any]:
     """Return a trace of runs as points. Failed runs are crosses. `shown` is the hover text's value."""
     found = [sweep.runs[i] for i in runs]
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": list(map(rounded, x)),
-        "y": list(map(rounded, y)),
-        "customdata": [run.name for run in found],
-        "text": [escaped(run.title) for run in found],
-        "cliponaxis": False,
-        "hovertemplate": f"%{{text}}: %{{{shown}:.5g}}<extra></extra>",
-        "marker": {
-            "color": [role("second" if sweep.matches(run) else "line") for run in found],
-            "symbol": ["x" if run.is_broken else "circle" for run in found],
-            "size": 6,
-            "line": {"width": 1, "color": role("raised")},
-        },
-    }
+    trace = run_markers(
+        found,
+        list(map(rounded, x)),
+        list(map(rounded, y)),
+        "run",
+        color=[role("second" if sweep.matches(run) else "line") for run in found],
+        symbol=["x" if run.is_broken else "circle" for run in found],
+        line={"width": 1, "color": role("raised")},
+    )
+    return {**trace, "cliponaxis": False, "hovertemplate": f"%{{text}}: %{{{shown}:.5g}}<extra></extra>"}
 
 
 def _axes(panel: int) -> dict[str, str]:

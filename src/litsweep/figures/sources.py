@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Union, cast
 
-from litsweep.figures.run_results import flat, learning_curve, numbers, results
+from litsweep.figures.run_results import learning_curve, numbers, own_values, results
 from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.reason import words
@@ -55,7 +55,7 @@ def _of_run(run: Run, config: SweepConfig) -> RunData:
         is_broken=run.is_broken,
         parameters=run.parameters,
         **results(curves, run.summary, config),
-        config=dict(flat(config.nest(run.parameters))),
+        config=dict(own_values(config.nest(run.parameters))),
         summary=numbers(run.summary),
         failure=words(run.failure) if run.failure else None,
     )

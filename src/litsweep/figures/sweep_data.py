@@ -67,6 +67,11 @@ class RunData:
         """The best value of the first metric."""
         return self.bests[0] if self.bests else None
 
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the start to the end; None for a run that has not ended."""
+        return None if self.started is None or self.ended is None else self.ended - self.started
+
 
 @dataclass(frozen=True)
 class Ranking:

@@ -11,7 +11,7 @@ import wandb
 from wandb.apis.public import Run, Runs, Sweep
 
 from litsweep.errors import LitsweepError
-from litsweep.figures.run_results import ALONG, flat, learning_curve, numbers, results
+from litsweep.figures.run_results import ALONG, learning_curve, numbers, own_values, results
 from litsweep.figures.sweep_data import Curve, RunData, SweepData
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.contract import FAILURE, FAILURE_MESSAGE, RunState
@@ -107,7 +107,7 @@ def _run_data(run: Run, curves: Sequence[Curve], more: RunDetails, config: Sweep
         is_broken=state.is_broken_by(summary.get(FAILURE)),
         parameters=known,
         **results(curves, summary, config),
-        config=dict(flat(run.config)),
+        config=dict(own_values(run.config)),
         summary=numbers(summary),
         created=more.created or created or 0.0,
         started=more.started if more.created else created,

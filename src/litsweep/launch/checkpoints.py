@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from litsweep.errors import LitsweepError
-from litsweep.launch.watch import SweepStatus, SweepWatch
+from litsweep.launch.status import SweepStatus
+from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.contract import RunState
 
 

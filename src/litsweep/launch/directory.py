@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from litsweep.errors import ConfigError, LitsweepError
-from litsweep.launch.protocol import GraphqlApi, SweepPath, credentials, no_sweep
+from litsweep.launch.protocol import GraphqlApi, SweepPath, UnreachableError, credentials, no_sweep
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.contract import RunState
-from litsweep.sweep.run import count_words, state_word
+from litsweep.sweep.run import count_words, in_order, state_word
 
 _ENTITIES = "query Entities { viewer { entity teams { edges { node { name } } } } }"
 _PROJECTS = """query Projects($entity: String, $after: String) {
@@ -26,9 +26,11 @@ _FIND_IN_PROJECT = """query FindInProject($entity: String, $project: String, $sw
 _SWEEPS = """query Sweeps($entity: String, $project: String, $after: String) {
   project(name: $project, entityName: $entity) {
     sweeps(first: 100, after: $after) {
-      edges { node { name displayName state config bestLoss createdAt
-        runs { edges { node { state stopped failed } } } } }
+      edges { node { name displayName state config bestLoss createdAt %s } }
       pageInfo { hasNextPage endCursor } } } }"""
+
+_ON_THE_EMBEDDED_BACKEND = "runStates"
+_ON_ANY_SERVER = "runs { edges { node { state stopped failed } } }"
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,22 @@ class Directory(GraphqlApi):
 
     def sweeps(self) -> list[SweepEntry]:
         """Return the sweeps of all projects, the newest first."""
-        found = [
+        try:
+            found = self._sweeps(_ON_THE_EMBEDDED_BACKEND)
+        except UnreachableError as error:
+            if not error.is_answer:
+                raise
+            found = self._sweeps(_ON_ANY_SERVER)
+        return sorted(found, key=lambda sweep: sweep.created_at, reverse=True)
+
+    def _sweeps(self, fields: str) -> list[SweepEntry]:
+        query = _SWEEPS % fields
+        return [
             _entry(entity, project["name"], node)
             for entity in self.entities()
             for project in self._pages(_PROJECTS, ("models",), entity=entity)
-            for node in self._pages(_SWEEPS, ("project", "sweeps"), entity=entity, project=project["name"])
+            for node in self._pages(query, ("project", "sweeps"), entity=entity, project=project["name"])
         ]
-        return sorted(found, key=lambda sweep: sweep.created_at, reverse=True)
 
     def find(self, path: SweepPath) -> list[str]:
         """Return the full paths of all sweeps that match `path`, which may lack entity and project."""
@@ -136,9 +147,15 @@ def _entry(entity: str, project: str, node: Mapping[str, Any]) -> SweepEntry:
         method=str(config.method) if config else None,
         metric=metric.name if metric else None,
         best=node["bestLoss"],
-        runs=count_words(_word(edge["node"]) for edge in node["runs"]["edges"]),
+        runs=_counts(node),
         created_at=datetime.fromisoformat(node["createdAt"]).replace(tzinfo=UTC).timestamp(),
     )
+
+
+def _counts(node: Mapping[str, Any]) -> Counter[str]:
+    if "runStates" in node:
+        return in_order(node["runStates"])
+    return count_words(_word(edge["node"]) for edge in node["runs"]["edges"])
 
 
 def _word(run: Mapping[str, Any]) -> str:

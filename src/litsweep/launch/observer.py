@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from litsweep.launch.watch import SweepStatus
+from litsweep.launch.status import SweepStatus
 from litsweep.sweep.events import BestValue, Silence, SweepEvent
 
 _WANTS_RUNS = ("PENDING", "RUNNING")

@@ -1,15 +1,13 @@
 """The result of a sweep: the best run, its parameters and checkpoint, and how to repeat it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from litsweep.launch.repeat import command_line
-from litsweep.launch.watch import RunStatus, SweepStatus
+from litsweep.launch.status import RunStatus, SweepStatus
 from litsweep.sweep.config import SweepConfig
-from litsweep.sweep.contract import ATTEMPTS, CHECKPOINT, MODEL_ARTIFACT, RunState
-from litsweep.sweep.summary import entries, find, is_aggregated
-
-NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as W&B's API writes them
+from litsweep.sweep.contract import CHECKPOINT, MODEL_ARTIFACT, RunState
+from litsweep.sweep.summary import find, last_entry, metric_names
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class SweepResult:
 
 def result_of(status: SweepStatus) -> SweepResult:
     """Return the result of a sweep from its status."""
-    best = status.best()
+    best, summaries = status.best(), [run.summary for run in status.runs]
     return SweepResult(
         sweep=status.path,
         url=status.url,
@@ -71,17 +69,18 @@ def result_of(status: SweepStatus) -> SweepResult:
         metric=status.metric.name if status.metric else None,
         goal=status.metric.goal if status.metric else None,
         runs=dict(status.count()),
-        best=_best_run(best, status.config) if best else None,
-        logged=tuple(sorted({name for run in status.runs for name in _logged(run)})),
+        best=best_run(best, status.config) if best else None,
+        logged=tuple(sorted({name for summary in summaries for name in metric_names(summary)})),
         is_over=status.is_over,
         goals={metric.name: metric.goal.value for metric in status.config.metrics},
-        front=tuple(_best_run(run, status.config) for run in status.front()),
-        unusable=None if best or status.metric is None else _last_unusable(status.runs, status.metric.name),
+        front=tuple(best_run(run, status.config) for run in status.front()),
+        unusable=None if best or status.metric is None else last_entry(summaries, status.metric.name),
         unreported=status.unreported,
     )
 
 
-def _best_run(run: RunStatus, config: SweepConfig) -> BestRun:
+def best_run(run: RunStatus, config: SweepConfig) -> BestRun:
+    """Return what the result shows of a run with a value of the metric."""
     assert run.best is not None and run.last is not None, "only runs with a value are ranked"
     return BestRun(
         id=run.id,
@@ -113,18 +112,6 @@ def missing_metrics(status: SweepStatus) -> dict[str, str]:
 def _missing_metric_text(run: RunStatus, metric: str) -> str:
     if find(run.summary, metric) is not None:
         return f"run {run.id} finished without a finite {metric}"
-    logged = ", ".join(sorted(_logged(run))) or "nothing"
+    logged = ", ".join(sorted(metric_names(run.summary))) or "nothing"
     fix = f"correct metric.name in the sweep's YAML, or log {metric}"
     return f"run {run.id} finished without logging {metric}; it logged: {logged}; {fix}"
-
-
-def _logged(run: RunStatus) -> Iterator[str]:
-    for name, value in entries(run.summary):
-        is_metric = isinstance(value, (int, float)) or value in NOT_FINITE or is_aggregated(value)
-        if is_metric and name != ATTEMPTS:
-            yield name
-
-
-def _last_unusable(runs: Sequence[RunStatus], metric: str) -> object:
-    found = [find(run.summary, metric) for run in runs]
-    return next((value for value in reversed(found) if value is not None), None)

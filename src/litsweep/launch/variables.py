@@ -104,6 +104,10 @@ class Http:
         """Post a JSON body. Return the answer."""
         return self.session.post(url, json=body, timeout=self.timeout, verify=self.verify)
 
+    def get(self, url: str) -> requests.Response:
+        """Return the answer to a GET request."""
+        return self.session.get(url, timeout=self.timeout, verify=self.verify)
+
     def head(self, url: str, timeout: float) -> requests.Response:
         """Return the answer to a HEAD request."""
         return self.session.head(url, timeout=timeout, verify=self.verify)

@@ -1,7 +1,6 @@
 """The status of a sweep, read with the stock `wandb` client from W&B cloud or the embedded backend."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,130 +9,17 @@ import wandb
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.protocol import AgentApi, SweepPath, credentials, no_sweep
+from litsweep.launch.status import RunStatus, SweepStatus
 from litsweep.sweep.config import SweepConfig, parse_sweep
-from litsweep.sweep.contract import ATTEMPTS, FAILURE, RETRIED_AS, Failure, RunState
+from litsweep.sweep.contract import RunState
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value, metric_values, objective_value
-from litsweep.sweep.pareto import front_of_sweep, ranked_by
-from litsweep.sweep.run import Run, count_words, state_word
+from litsweep.sweep.run import Run
 
 PAGE = 500
 
 Curves = Sequence[Sequence[float]]
 """The logged values of each metric of the sweep."""
-
-
-@dataclass(frozen=True)
-class RunStatus:
-    """One run of a sweep: `best` and `last` are its values of the metric, None without one.
-
-    `objectives` has the best value of each metric of the sweep, from history or summary. `stopped_early` is
-    True if the search ended the run. `created_at` and `heartbeat_at` are seconds since 1970.
-    """
-
-    id: str
-    name: str
-    url: str
-    state: RunState
-    parameters: Mapping[str, object]
-    summary: Mapping[str, Any]
-    best: float | None
-    last: float | None
-    objectives: Mapping[str, float]
-    stopped_early: bool = False
-    created_at: float | None = None
-    heartbeat_at: float | None = None
-
-    @property
-    def word(self) -> str:
-        """The word for the run's state."""
-        return state_word(self.state, self.stopped_early, self.summary.get(FAILURE))
-
-    @property
-    def is_first_attempt(self) -> bool:
-        """True if agents started the run once only. Its times do not tell its duration otherwise."""
-        return bool(self.summary.get(ATTEMPTS, 1) == 1)
-
-    @property
-    def failure(self) -> Failure | None:
-        """The failure in the run's summary; None if there is none, or another text under that name."""
-        named = self.summary.get(FAILURE)
-        return Failure(named) if named in tuple(Failure) else None
-
-    @property
-    def is_broken(self) -> bool:
-        """True if the run ended with an error, as `Run.is_broken`."""
-        return self.state.is_broken_by(self.summary.get(FAILURE))
-
-
-@dataclass(frozen=True)
-class SweepStatus:
-    """A sweep and its runs at one moment, in order of creation."""
-
-    path: str
-    url: str
-    state: str
-    config: SweepConfig
-    runs: tuple[RunStatus, ...]
-
-    @property
-    def metric(self) -> Metric | None:
-        """The metric that the sweep optimizes, or None."""
-        return self.config.metric
-
-    @property
-    def gets_no_more_runs(self) -> bool:
-        """True if the sweep starts no further run."""
-        return self.state in ("FINISHED", "CANCELED", "CRASHED", "FAILED")
-
-    @property
-    def is_over(self) -> bool:
-        """True if no run is alive and none will start."""
-        return self.gets_no_more_runs and not self.alive
-
-    @property
-    def alive(self) -> tuple[RunStatus, ...]:
-        """The runs that have not ended."""
-        return tuple(run for run in self.runs if run.state.is_alive)
-
-    @property
-    def _broken(self) -> list[bool]:
-        return [run.is_broken for run in self.runs]
-
-    @property
-    def unreported(self) -> int:
-        """The number of runs that ended without starting a W&B run, and were not retried."""
-        latest = [run for run in self.runs if RETRIED_AS not in run.summary]
-        return sum(run.summary.get(FAILURE) == Failure.UNREPORTED for run in latest)
-
-    @property
-    def retried(self) -> int:
-        """The number of runs that `litsweep retry` has put back as other runs."""
-        return sum(RETRIED_AS in run.summary for run in self.runs)
-
-    def count(self) -> Counter[str]:
-        """Return the number of runs by the word for their state."""
-        return count_words(run.word for run in self.runs)
-
-    def best(self) -> RunStatus | None:
-        """Return the run with the best value of the metric, or None. Failed runs rank last."""
-        return next(iter(self.ranked()), None)
-
-    def ranked(self) -> tuple[RunStatus, ...]:
-        """Return the runs with a value of the metric, the best first."""
-        if self.metric is None:
-            return ()
-        order = ranked_by([run.best for run in self.runs], self._broken, self.metric)
-        return tuple(self.runs[i] for i in order)
-
-    def front(self) -> tuple[RunStatus, ...]:
-        """Return the runs of the Pareto front; empty for a sweep with one metric."""
-        metrics = self.config.metrics
-        if len(metrics) < 2:
-            return ()
-        values = [[run.objectives.get(metric.name) for metric in metrics] for run in self.runs]
-        front = front_of_sweep(values, self._broken, metrics)
-        return tuple(self.runs[i] for i in front)
 
 
 @dataclass

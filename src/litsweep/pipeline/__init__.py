@@ -35,13 +35,14 @@ __all__ = [
 def main(argv: Sequence[str] | None = None) -> int:
     """Train and test once with the flags of agent.py. Return the exit code (docs/pipeline.md lists them)."""
     from litsweep.pipeline.arguments import parse
-    from litsweep.pipeline.experiment import run
 
     try:
         arguments = parse(sys.argv[1:] if argv is None else argv)
     except LitsweepError as error:
         print(f"agent.py: {error}", file=sys.stderr)
         return ExitCode.CONFIG
+    from litsweep.pipeline.experiment import run  # not for --help: it needs the client
+
     return run(arguments)
 
 

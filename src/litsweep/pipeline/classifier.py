@@ -117,11 +117,11 @@ class ImageClassifier(LightningModule):
         scheduler = self._schedule(optimizer, _total_steps(self))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
-    def _can_fuse(self) -> bool | None:
+    def _can_fuse(self) -> Literal[True] | None:
         """Return True where one kernel can update all weights. None lets PyTorch choose."""
-        if self.device.type != "cuda":
-            return None
-        return self.trainer.precision != "16-mixed" or None  # Lightning then could not clip the gradients
+        if self.device.type != "cuda" or self.trainer.precision == "16-mixed":
+            return None  # in 16-mixed, Lightning cannot clip the gradients of a fused optimizer
+        return True
 
     def _schedule(self, optimizer: Optimizer, steps: int) -> LRScheduler:
         warmup = self.hparams["warmup"]
@@ -139,7 +139,12 @@ class ImageClassifier(LightningModule):
         return {"loss": loss, "logits": logits.detach()}
 
     def _log(self, stage: str, metrics: "EpochMetrics") -> None:
-        """Log once an epoch. A call of `log` takes as long as the forward pass of a small network."""
+        """Log once an epoch, because a call of `log` takes as long as the forward pass of a small network.
+
+        A subclass whose own step does not update the metrics logs its own.
+        """
+        if not metrics.loss.update_called:
+            return
         self.log(f"{stage}_loss", metrics.loss.compute())
         self.log(f"{stage}_acc", metrics.acc.compute(), prog_bar=True)
         metrics.loss.reset()

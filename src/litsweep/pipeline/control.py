@@ -23,7 +23,7 @@ from litsweep.pipeline.finite import FiniteCheck
 # An epoch may end within this time after SIGTERM: only a run resumed between epochs logs equal metrics.
 # Slurm kills 30 s after SIGTERM by default (KillWait); half of that is for saving and reporting.
 FINISH_SECONDS = 15.0
-CHECK_EVERY = 10  # batches, if a check waits for other ranks
+CHECK_EVERY = 10  # batches, if a check waits for the device or for other ranks
 
 
 class Request(IntEnum):
@@ -136,7 +136,8 @@ class RunControl(Callback):
 
     def _is_check_due(self, trainer: Trainer) -> bool:
         self._batches += 1
-        return trainer.world_size == 1 or self._batches % CHECK_EVERY == 0
+        check_waits = trainer.world_size > 1 or trainer.strategy.root_device.type not in ("cpu", "cuda")
+        return not check_waits or self._batches % CHECK_EVERY == 0
 
     def _obey(self, trainer: Trainer, *, save: bool = False) -> None:
         request = self._agreed_request(trainer, waits=not save)

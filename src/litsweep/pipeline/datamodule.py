@@ -122,7 +122,8 @@ class ImageDataModule(LightningDataModule):
         drop_last = shuffle and n >= self.batch_size
         device = self._device()
         if device is not None and (images := resident_images(part, device)):
-            return ResidentBatches(images, self.batch_size, device, order, drop_last)
+            permutation = None if order is None else order.permutation
+            return ResidentBatches(images, self.batch_size, device, permutation, drop_last)
         return DataLoader(
             part,
             batch_size=self.batch_size,
@@ -175,9 +176,13 @@ class EpochOrder(Sampler[int]):
         return self._n
 
     def __iter__(self) -> Iterator[int]:
+        return iter(self.permutation().tolist())
+
+    def permutation(self) -> Tensor:
+        """Return the positions of the examples in this epoch, n, int64."""
         state = np.random.SeedSequence([self._seed, self._epoch()]).generate_state(1)
         generator = torch.Generator().manual_seed(int(state[0]))
-        return iter(torch.randperm(self._n, generator=generator).tolist())
+        return torch.randperm(self._n, generator=generator)
 
 
 def _dtype(trainer: Trainer | None) -> torch.dtype:

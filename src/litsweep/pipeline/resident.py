@@ -1,10 +1,10 @@
 """Batches of images that stay in the memory of a GPU, where they fit. No step then waits for the host."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler, Subset
+from torch.utils.data import Dataset, Subset
 
 from litsweep.pipeline.images import ImageTensors
 
@@ -15,7 +15,7 @@ LARGEST_SHARE = 0.25
 class ResidentBatches:
     """A loader of batches of `(pixels, labels)` on one device. It copies the images there once.
 
-    `order` gives the positions of the images in each epoch; None keeps the order of `images`.
+    `order` returns the positions of the images in the next epoch, n. None keeps the order of `images`.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class ResidentBatches:
         images: tuple[Tensor, Tensor],
         batch_size: int,
         device: torch.device,
-        order: Sampler[int] | None = None,
+        order: Callable[[], Tensor] | None = None,
         drop_last: bool = False,
     ) -> None:
         self._pixels, self._labels = (each.to(device, non_blocking=True) for each in images)
@@ -36,9 +36,7 @@ class ResidentBatches:
         return n // self.batch_size if self._drop_last else -(-n // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        places = None
-        if self._order is not None:
-            places = torch.tensor(list(self._order)).to(self._labels.device, non_blocking=True)
+        places = None if self._order is None else self._order().to(self._labels.device, non_blocking=True)
         for batch in range(len(self)):
             part = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
             chosen: slice | Tensor = part if places is None else places[part]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from litsweep.errors import LitsweepError
-from litsweep.server.auth import Keyring, api_key
+from litsweep.server.api_key import api_key
+from litsweep.server.auth import Keyring
 from litsweep.server.blobs import BlobStore
 from litsweep.server.data_dir import API_KEY, DATABASE, database_kind, database_kind_file
 from litsweep.server.database import Database

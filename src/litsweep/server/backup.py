@@ -16,7 +16,7 @@ from pathlib import Path
 
 from litsweep.errors import LitsweepError
 from litsweep.server import sqlite_file
-from litsweep.server.auth import api_key
+from litsweep.server.api_key import api_key
 from litsweep.server.blobs import BlobStore, in_base64, location
 from litsweep.server.data_dir import API_KEY, BLOBS, DATABASE, database_kind
 from litsweep.server.settings import Settings

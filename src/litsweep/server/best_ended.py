@@ -2,12 +2,11 @@
 
 from sqlalchemy import Connection
 
-from litsweep.server.store import curves, listed_runs, runs
-from litsweep.server.store.curves import Series
+from litsweep.server.run_results import results
+from litsweep.server.store import listed_runs, runs
 from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.events import BestValue
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.objective import objective_value
 
 
 class BestEnded:
@@ -36,8 +35,6 @@ class BestEnded:
     def _add(self, connection: Connection, run: RunRecord | None) -> None:
         if run is None or run.is_alive or run.is_broken:
             return
-        curve, name = Series(), self._metric.name
-        curves.extend(connection, run.id, {name: curve}, only=name)
-        value = objective_value(curve.finite, run.summary_values, self._metric)
+        (value,), _ = results(connection, run, [self._metric])
         if value is not None and (self.best is None or self._metric.is_better(value, self.best.value)):
-            self.best = BestValue(name, value, run.name)
+            self.best = BestValue(self._metric.name, value, run.name)

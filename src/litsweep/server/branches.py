@@ -13,11 +13,11 @@ from sqlalchemy import Connection
 from litsweep.errors import LitsweepError
 from litsweep.server import clock, history_keys, run_states
 from litsweep.server.errors import NotFoundError
-from litsweep.server.history_keys import flat
 from litsweep.server.store import lines, runs
 from litsweep.server.store.lines import HISTORY, Line
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.wire_json import dumps, number
+from litsweep.server.wire_json import dumps
+from litsweep.sweep.logged import flat, number
 
 Values = Mapping[str, Any]
 

@@ -19,8 +19,9 @@ from litsweep.server.store import lines, runs, streams
 from litsweep.server.store.lines import EVENTS, HISTORY, Line
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.streams import COUNTS, StreamStatus
-from litsweep.server.wire_json import dumps, number
+from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import RunState
+from litsweep.sweep.logged import number
 
 Path = tuple[str, str, str]
 """The entity, project and name of a run."""

@@ -37,8 +37,9 @@ _FLIPPED = {"$lt": "$gt", "$lte": "$gte", "$gt": "$lt", "$gte": "$lte"}
 _POSITIVE = {"$ne": "$eq", "$nin": "$in"}
 _PATTERNS = {"contains": "{}", "startswith": "^{}", "endswith": "{}$"}
 _WORDS = re.compile(r"(?<![\w.])(?:and|or|not|in|is)(?![\w.])")
-_SIGNS = re.compile(r"[<>=]|!=|\b\w+\.(?:contains|startswith|endswith|matches)\s*\(")
+_SIGNS = re.compile(r"[<>=]|!=|\bin\s*[\[(]|\b\w+\.(?:contains|startswith|endswith|matches)\s*\(")
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""")
+_UNPAIRED = ("never closed", "unterminated", "unmatched", "does not match")  # in a SyntaxError
 _ASSIGNMENT = re.compile(r"(?<![<>=!:])=(?!=)")
 _EXAMPLE = 'write for example lr > 0.01 and optimizer == "sgd"'
 
@@ -109,7 +110,7 @@ class _Source:
         position = self._position((error.offset or 1) - 1)
         if "too many nested" in error.msg:
             return FilterError("the expression is nested too deeply", position)
-        if "never closed" in error.msg or "unterminated" in error.msg or "unmatched" in error.msg:
+        if any(words in error.msg for words in _UNPAIRED):
             return FilterError("a bracket or a quote has no partner", position)
         return FilterError(f'this is not an expression; {_EXAMPLE}, or config["a b"] for any name', position)
 

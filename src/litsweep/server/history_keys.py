@@ -1,10 +1,11 @@
 """The metrics that a run has logged, with the types of their values. Each new row updates them."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from litsweep.server.wire_json import NAMES, dumps
+from litsweep.server.wire_json import dumps
+from litsweep.sweep.logged import NAMES, flat
 from litsweep.sweep.values import is_finite
 
 Keys = dict[str, dict[str, Any]]
@@ -45,15 +46,6 @@ def _add_extremes(known: dict[str, Any], value: float) -> None:
         known["low"] = known["high"] = value
     elif "low" in known:
         known["low"], known["high"] = min(known["low"], value), max(known["high"], value)
-
-
-def flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Return the values of a row by dotted name. A media object (`{"_type": …}`) is one value."""
-    for key, value in row.items():
-        if isinstance(value, Mapping) and "_type" not in value:
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
 
 
 def _type(value: Any) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import run_filters
-from litsweep.server.history_keys import Keys, flat
+from litsweep.server.history_keys import Keys
 from litsweep.server.search_protocol import ReadySuggestion, Status, Stop
 from litsweep.server.store import lines, marks, runs
 from litsweep.server.store.lines import HISTORY
@@ -24,8 +24,9 @@ from litsweep.server.store.marks import RunMark
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
-from litsweep.server.wire_json import dumps, number, with_numbers
+from litsweep.server.wire_json import dumps, with_numbers
 from litsweep.sweep.contract import RETRIED_AS, Failure, RunState
+from litsweep.sweep.logged import flat, number
 from litsweep.sweep.reasons import stored_reason
 from litsweep.sweep.run import Suggestion
 from litsweep.sweep.summary import find

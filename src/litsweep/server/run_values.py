@@ -8,11 +8,12 @@ from typing import Any
 from litsweep.server.errors import RequestError
 from litsweep.server.settings import USERNAME
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.wire_json import NAMES
+from litsweep.sweep.logged import NAMES
 from litsweep.sweep.summary import is_aggregated
 from litsweep.sweep.values import is_finite, show
 
 MISSING = object()
+"""Stands for no value, because None is one."""
 MOST_PARTS = 100
 """The largest number of parts of a key such as `config.net.depth`."""
 
@@ -33,6 +34,11 @@ def checked_key(key: str, name: str) -> str:
     if key.count(".") >= MOST_PARTS:
         raise RequestError(f"{name}: a key has at most {MOST_PARTS} parts, got {show(key)}")
     return key
+
+
+def or_none(value: Any) -> Any:
+    """Return the value, or None in place of MISSING."""
+    return None if value is MISSING else value
 
 
 def value_of(run: RunRecord, key: str) -> Any:

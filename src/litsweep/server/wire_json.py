@@ -5,9 +5,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+from litsweep.sweep.logged import NAMES
 
-NAMES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def strict(value: Any) -> Any:
@@ -36,15 +36,3 @@ def with_numbers(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: with_numbers(inner) for key, inner in value.items()}
     return value
-
-
-def number(value: Any) -> float | None:
-    """Return a JSON value as a number, or None if it is not a number."""
-    if isinstance(value, str):
-        return NAMES.get(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value)
-    except OverflowError:  # an integer of more than 308 digits
-        return math.inf if value > 0 else -math.inf

@@ -48,10 +48,14 @@ def has_result(state: RunState, stopped_early: bool, failure: object = None) -> 
 
 
 def count_words(words: Iterable[str]) -> Counter[str]:
-    """Count runs by the word for their state, in the order of `STATE_WORDS`; other words come last."""
-    counted = Counter(words)
+    """Count runs by the word for their state, in the order of `in_order`."""
+    return in_order(Counter(words))
+
+
+def in_order(counted: Mapping[str, int]) -> Counter[str]:
+    """Return the numbers of runs by word, in the order of `STATE_WORDS`; other words come last."""
     order = dict.fromkeys((*map(str, STATE_WORDS), *counted))
-    return Counter({word: counted[word] for word in order if counted[word]})
+    return Counter({word: counted[word] for word in order if counted.get(word)})
 
 
 def unreported_warning(runs: int) -> str:

@@ -63,6 +63,11 @@ class SearchSpace:
         return {parameter.name: parameter for parameter in self.parameters}
 
     @cached_property
+    def free(self) -> tuple[Parameter, ...]:
+        """The parameters that are not constant."""
+        return tuple(parameter for parameter in self.parameters if parameter.distribution.size > 1)
+
+    @cached_property
     def parents_first(self) -> tuple[Parameter, ...]:
         """The parameters in order, but each after the parent of its condition."""
         ordered: dict[str, Parameter] = {}

@@ -1,12 +1,17 @@
 """A metric in a run's summary: a number, nested, or aggregates of `define_metric("acc", summary="max")`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeGuard
 
+from litsweep.sweep.contract import ATTEMPTS, FAILURE, RETRIED_AS, Failure
+from litsweep.sweep.logged import NAMES
 from litsweep.sweep.values import is_finite
 
 AGGREGATES = ("min", "max", "mean", "best", "first", "last")
 """The keys that `define_metric(…, summary=…)` writes under a metric's name."""
+
+NOT_FINITE = tuple(NAMES)
+"""Numbers that JSON lacks, as W&B's API writes them."""
 
 Summary = Mapping[str, object]
 
@@ -48,3 +53,27 @@ def summary_values(summary: Summary, metric: str) -> list[float]:
     found = find(summary, metric)
     values = [found.get(key) for key in AGGREGATES] if is_aggregated(found) else [found]
     return [float(value) for value in values if is_finite(value)]
+
+
+def metric_names(summary: Summary) -> Iterator[str]:
+    """Yield the names of the metrics in a summary."""
+    for name, value in entries(summary):
+        is_metric = isinstance(value, (int, float)) or value in NOT_FINITE or is_aggregated(value)
+        if is_metric and name != ATTEMPTS:
+            yield name
+
+
+def last_entry(summaries: Iterable[Summary], name: str) -> object:
+    """Return the entry `name` of the last summary that has one, or None."""
+    found = [entry for summary in summaries if (entry := find(summary, name)) is not None]
+    return found[-1] if found else None
+
+
+def is_unreported(summary: Summary) -> bool:
+    """Return True for a run that ended without starting a W&B run, and that was not retried."""
+    return summary.get(FAILURE) == Failure.UNREPORTED and not is_retried(summary)
+
+
+def is_retried(summary: Summary) -> bool:
+    """Return True for a run that `litsweep retry` has put back as another run."""
+    return RETRIED_AS in summary

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
 from litsweep.server.auth import Keyring
 from litsweep.server.backend import Backend
@@ -92,6 +92,24 @@ def test_a_sweep_shows_its_result(page: Page, live: tuple[LiveServer, str]) -> N
         "good"
     )
     assert page.title() != "owned"
+
+
+def test_the_page_is_useful_before_plotly_is_loaded(page: Page, live: tuple[LiveServer, str]) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/plotly.min.js", hold)
+    with page.expect_request("**/plotly.min.js"):
+        page.goto(live[1], wait_until="commit")
+    expect(page.locator("#tiles .figure")).to_have_text("0.9")
+    expect(page.get_by_role("table", name="Runs of the sweep")).to_contain_text("good")
+    expect(page.locator("svg.main-svg")).to_have_count(0)
+    assert len(held) == 1  # for all charts
+    held[0].continue_()
+    expect(drawn(page, "Best so far")).to_be_visible()
+    expect(drawn(page, "Learning curves")).to_be_visible()
 
 
 def test_a_sweep_of_two_metrics_shows_its_front(page: Page) -> None:

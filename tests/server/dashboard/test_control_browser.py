@@ -83,7 +83,7 @@ def button(page: Page, name: str) -> Any:
 
 
 def said(page: Page) -> Any:
-    return page.locator(".controls").first.locator("p[role=status]")
+    return page.locator("#controls p[role=status]")
 
 
 def test_a_sweep_is_controlled_with_the_keyboard(context: BrowserContext, sweep: str) -> None:
@@ -188,19 +188,15 @@ def test_a_run_is_edited_stopped_and_deleted(context: BrowserContext, sweep: str
 def test_several_runs_are_controlled(context: BrowserContext, sweep: str) -> None:
     page = context.new_page()
     page.goto("/local/p")
-    page.evaluate(
-        """async () => {
-          const { controls } = await import("/-/static/control.js");
-          document.getElementById("runs").before(controls({ runs: () => ["good", "going", "cut"] }));
-        }"""
-    )
+    for name in ("good", "going", "cut"):
+        page.get_by_role("checkbox", name=f"Choose run {name}", exact=True).check()
     button(page, "Edit").click()
     page.get_by_label("Tags to add").fill("chosen")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator(".controls").first.locator("p[role=status]")).to_have_text("Saved.")
+    expect(page.locator(".controls p[role=status]")).to_have_text("Saved.")
     button(page, "Stop…").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop run").click()
-    status = page.locator(".controls").first.locator("p[role=status]")
+    status = page.locator(".controls p[role=status]")
     expect(status).to_contain_text("1 run asked to stop.")
     expect(status).to_contain_text("Run cut was not asked to stop: it has ended; it is stopped early.")
     button(page, "Delete…").click()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from starlette.testclient import TestClient
 
 from litsweep.figures.charts import CHARTS
 from litsweep.figures.sweep_data import SweepData
-from litsweep.server.dashboard import figure_process, figures_view
+from litsweep.server.dashboard import figure_job, figure_process, figures_view
 from litsweep.server.dashboard.figure_job import FigureJob
 from litsweep.server.dashboard.figure_process import FigureProcess
 from litsweep.server.store import projects, sweeps
@@ -176,6 +177,21 @@ def test_the_job_of_a_large_sweep_is_small() -> None:
     sweep = sweep_data(*runs)
     made = job(sweep)
     assert len(made.data) < 1_500_000 and job(sweep).data is made.data
+
+
+def test_the_worker_gets_few_curves_of_a_large_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figure_job, "MOST_CURVES", 8)
+    runs = [run_data(f"r{i}", [0.1, i / 100]) for i in range(100)]
+    stopped = run_data("stopped", [0.1, 0.2], state="stopped early")
+    found = pickle.loads(job(sweep_data(*runs, stopped)).data).data
+    long = {run.name for run in found.runs if len(run.curves[0].values) > 1}
+    assert {"stopped", "r99", "r98", "r97", "r96", "r0"} <= long and len(long) < 12
+    assert [run.bests for run in found.runs] == [run.bests for run in (*runs, stopped)]
+    assert all(max(run.curves[0].values) == run.best for run in found.runs)  # each one has a value
+    more = pickle.loads(job(sweep_data(*runs, stopped, run_data("new", [0.0]))).data).data
+    assert long <= {run.name for run in more.runs if len(run.curves[0].values) > 1}
+    few = pickle.loads(job(sweep_data(*runs[:8])).data).data
+    assert all(len(run.curves[0].values) == 2 for run in few.runs)
 
 
 # --- The page's address ---

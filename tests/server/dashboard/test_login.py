@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from litsweep.server.api_key import api_key
 from litsweep.server.app import create_app
-from litsweep.server.auth import Keyring, api_key
+from litsweep.server.auth import Keyring
 from litsweep.server.dashboard.login import login_link
 from litsweep.server.settings import Settings
 from tests.server.dashboard.conftest import backend_of

@@ -368,7 +368,8 @@ def test_a_project(http: TestClient, sweep: str) -> None:
     "path", ["/local/none", "/local/p/sweeps/none", "/local/p/runs/none", "/no/p/runs/good"]
 )
 def test_what_is_not_there(http: TestClient, sweep: str, path: str) -> None:
-    assert http.get(f"/-/data{path}").status_code == 404
+    answer = http.get(f"/-/data{path}")
+    assert answer.status_code == 404 and "deleted" in answer.json()["errors"][0]["message"]
     response = http.get(path)
     assert response.status_code == 404 and "Not on this server" in response.text
 
@@ -400,3 +401,20 @@ def test_charts_need_no_other_server(http: TestClient) -> None:
     response = http.get("/-/plotly.min.js")
     assert response.headers["content-type"].startswith("text/javascript")
     assert "plotly.js" in response.text[:2000]
+
+
+def test_a_browser_keeps_the_files_of_this_version(http: TestClient, sweep: str) -> None:
+    found = http.get(sweep).text
+    assert "plotly" not in found  # a script loads it after the page is drawn
+    sources = re.findall(r'(?:src|href)="(/-/[^"]+)"', found)
+    assert len(sources) > 4
+    scripts = [f"/-/v/{rendering.VERSION}/{name}" for name in ("plotly.min.js", "datatables.js")]
+    for address in (*sources, *scripts):
+        response = http.get(address)
+        assert response.status_code == 200, address
+        assert "immutable" in response.headers["cache-control"], address
+        old = http.get(address.replace(rendering.VERSION, "other"))  # by a page from before an update
+        assert (old.status_code, old.headers["cache-control"]) == (200, "no-cache"), address
+    assert http.get(f"/-/v/{rendering.VERSION}/static/none.js").status_code == 404
+    http.cookies.clear()
+    assert http.get(scripts[0], follow_redirects=False).status_code in (303, 401)

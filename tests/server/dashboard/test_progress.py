@@ -51,6 +51,17 @@ def test_rate_time_left_and_agents_are_the_same_on_each_page(http: TestClient, m
     assert (left["low"], left["high"]) == (240, 270)  # 50 s and two runs of 101.5 s
 
 
+def test_agents_that_ended_while_no_server_ran_are_not_at_work(http: TestClient) -> None:
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "p")
+        found = sweeps.add(connection, project.id, config=SWEEP)
+        agent = sweeps.add_agent(connection, found.id, "host")
+        sweeps.change_agent(connection, agent.id, heartbeat_at=time.time() - 100)
+    page = data(http, f"/local/p/sweeps/{found.name}")["sweep"]
+    assert (page["agents"], page["agents_alive"]) == (1, 0)
+    assert data(http, "/projects")["sweeps"] == []
+
+
 def test_words_for_a_sweep_without_an_estimate(http: TestClient, made: SweepRecord) -> None:
     def left(state: str) -> Any:
         with backend_of(http).database.write() as connection:

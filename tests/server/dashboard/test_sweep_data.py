@@ -203,12 +203,12 @@ def test_the_best_value_needs_the_history_of_old_data_only(
         runs.change(connection, old, history_keys=json.dumps(keys))
     reads: list[int] = []
 
-    def extend(connection: Connection, run: int, *more: Any, **options: Any) -> None:
+    def read_history(connection: Connection, run: int, metric: str) -> curves.Series:
         reads.append(run)
-        unpatched(connection, run, *more, **options)
+        return unpatched(connection, run, metric)
 
-    unpatched = curves.extend
-    monkeypatch.setattr(curves, "extend", extend)
+    unpatched = curves.read
+    monkeypatch.setattr(curves, "read", read_history)
     assert [(run.best, run.last) for run in read().data.runs] == [(0.9, 0.8), (0.2, 0.15)]
     assert set(reads) == {old}
 

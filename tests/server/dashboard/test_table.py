@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from litsweep.server.backend import Backend
 from litsweep.server.dashboard import run_cells
+from litsweep.server.dashboard.run_cells import CellCache, KnownRuns
 from litsweep.server.store import projects, runs, sweeps
 from tests.server.dashboard.conftest import EVIL, SWEEP, add_run, backend_of, fill_two_metrics
 
@@ -132,7 +134,9 @@ def test_groups_have_a_mean_an_interval_and_the_best(http: TestClient, seeds: st
     assert found["shown"] == ["config.lr", "n", "best.val_acc"] and found["count"] == 2
     (high, low) = found["rows"]
     assert high["cells"][:2] == [0.2, 3] and low["cells"][:2] == [0.1, 3]
-    assert low["cells"][2] == pytest.approx({"mean": 0.6, "half": 4.303 * 0.1 / 3**0.5, "n": 3, "best": 0.7})
+    assert low["cells"][2] == pytest.approx(
+        {"mean": 0.6, "half": 4.302653 * 0.1 / 3**0.5, "n": 3, "best": 0.7}
+    )
     assert high["cells"][2] | {"half": 0} == pytest.approx({"mean": 0.85, "half": 0, "n": 2, "best": 0.9})
     with backend_of(http).database.write() as connection:  # without the failed run, and without one that runs
         project = projects.find(connection, "local", "seeds")
@@ -161,6 +165,29 @@ def test_groups_by_all_but_the_seed(http: TestClient, seeds: str) -> None:
     for row in one["rows"]:
         assert len(names(http, seeds, filter=row["filter"])) == row["cells"][1]
     assert "is a time" in refused(http, seeds, group="created")
+
+
+def test_groups_are_those_of_the_chart(http: TestClient) -> None:
+    """A run that the search stopped and that then failed counts nowhere; 2 and 2.0 are one value."""
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "alike")
+        made = sweeps.add(connection, project.id, config=SWEEP)
+        early = {"state": "failed", "stopped_by": "search"}
+        done = {"state": "finished"}
+        rows = [(2, done), (2.0, done), (2, early), (2, {"state": "running"}), (True, done)]
+        for i, (value, state) in enumerate(rows):
+            config = json.dumps({"lambda": {"value": value}, "seed": {"value": i}})
+            add_run(connection, project.id, made.id, f"r{i}", [0.1 * i], {**state, "config": config})
+    path = f"/local/alike/sweeps/{made.name}"
+    found = table(http, path, group="config.lambda", columns="best.val_acc")["rows"]
+    assert [row["cells"][:2] for row in found] == [[2, 4], [True, 1]]
+    assert [len(names(http, path, filter=row["filter"])) for row in found] == [4, 1]
+    both = found[0]["cells"][2]
+    assert (both["n"], both["mean"], both["best"]) == (2, pytest.approx(0.05), pytest.approx(0.3))
+    best, means = http.get(f"/-/data{path}/charts/groups", params={"by": "config.lambda"}).json()["data"]
+    place = means["x"].index(pytest.approx(both["mean"]))
+    assert means["error_x"]["array"][place] == pytest.approx(both["half"], rel=1e-3)
+    assert best["x"][place] == pytest.approx(both["best"])
 
 
 def test_a_chart_keeps_the_runs_of_a_filter(http: TestClient, seeds: str) -> None:
@@ -284,6 +311,73 @@ def test_many_runs_of_a_project_are_all_there(http: TestClient, monkeypatch: pyt
     assert names(http, "/local/many", start=2_450, length=50) == [f"m{i}" for i in range(49, -1, -1)]
     assert table(http, "/local/many", filter="i < 1000")["matching"] == 1_000
     assert len(http.get("/-/data/local/many/table.csv").text.splitlines()) == 2_501
+
+
+def test_the_first_page_of_a_large_sweep_is_that_of_its_whole_table(
+    http: TestClient, seeds: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = table(http, seeds, length=4)
+    monkeypatch.setattr(run_cells, "FEW_RUNS", 2)
+    http.app.state.cells = cells = CellCache()  # type: ignore[attr-defined]
+    monkeypatch.setattr(cells, "warm", lambda *_: None)
+    first = table(http, seeds, length=4)
+    for key in ("rows", "total", "matching", "count", "sort", "shown"):
+        assert first[key] == whole[key], key
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "seeds")
+        made = sweeps.find(connection, seeds.rpartition("/")[2])
+        assert made is not None
+        more = {"state": "pending", "retry_of": "r4"}
+        add_run(connection, project.id, made.id, "again", [{}], more)
+    assert column(http, seeds, "retries")["r4"] == 1  # it needs all runs
+    assert http.get("/-/data/local/seeds/sweeps/missing/table").status_code == 404
+
+
+def test_a_project_that_is_read_ahead_misses_no_change(backend: Backend) -> None:
+    with backend.database.write() as connection:
+        project = projects.ensure(connection, "local", "ahead")
+        row = {"project_id": project.id, "state": "finished", "heartbeat_at": 1.0, "created_at": 1.0}
+        old = [{**row, "name": f"r{i}", "display_name": "old"} for i in range(500)]
+        connection.execute(runs.runs.insert(), old)
+    known = KnownRuns((project.id, None))
+    with backend.database.read() as older:
+        assert known.read_some(older)
+    with backend.database.write() as connection:
+        found = {run.name: run.id for run in runs.of_project(connection, project.id)}
+        for name in ("r0", "r499"):  # of the first piece, and of a later one
+            runs.change(connection, found[name], display_name="new")
+        for name in ("r1", "r498"):
+            runs.delete(connection, found[name])
+        runs.add(connection, project.id, "added", {"state": "finished", "display_name": "new"})
+    assert not known.is_read
+    with backend.database.read() as newer:
+        while known.read_some(newer):
+            pass
+        known.update(newer)
+    titles = {run.get("id"): run.get("title") for run in known.cells}
+    assert len(titles) == 499
+    assert {name for name, title in titles.items() if title == "new"} == {"r0", "r499", "added"}
+
+
+def test_no_request_waits_until_another_project_is_read(http: TestClient, sweep: str, seeds: str) -> None:
+    with backend_of(http).database.read() as connection:
+        project = projects.find(connection, "local", "seeds")
+        assert project is not None
+    cells: CellCache = http.app.state.cells  # type: ignore[attr-defined]
+    names(http, "/local/seeds", sort="name")
+    with cells._of((project.id, None)).lock:  # as while it is read
+        assert names(http, sweep, sort="name") and names(http, "/local/p", sort="name")
+
+
+def test_a_page_has_six_digits_and_an_export_all(http: TestClient, seeds: str) -> None:
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "seeds")
+        more = {"state": "finished"}
+        add_run(connection, project.id, None, "exact", [{"x": 0.123456789}], more)
+    shown = table(http, "/local/seeds", filter="name == 'exact'", columns="summary.x,created")
+    exact, created = shown["rows"][0]["cells"]
+    assert exact == 0.123457 and created > 1e9
+    assert "0.123456789" in http.get("/-/data/local/seeds/table.csv?columns=summary.x").text
 
 
 def test_names_are_data(http: TestClient, sweep: str) -> None:

@@ -75,8 +75,7 @@ class Encoding:
     @cached_property
     def dimensions(self) -> tuple[Dimension, ...]:
         """The free parameters."""
-        free = (p for p in self.space.parameters if p.distribution.size > 1)
-        return tuple(_dimension(parameter) for parameter in free)
+        return tuple(_dimension(parameter) for parameter in self.space.free)
 
     @property
     def d(self) -> int:

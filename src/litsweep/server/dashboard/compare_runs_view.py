@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,17 +14,17 @@ from litsweep.figures.sweep_data import Curve
 from litsweep.server.artifacts import contents, versions
 from litsweep.server.blobs import BlobStore
 from litsweep.server.dashboard import rows
+from litsweep.server.dashboard.run_view import first_metric
+from litsweep.server.dashboard.stored_files import IMAGE_FILE
 from litsweep.server.errors import RequestError
-from litsweep.server.store import curves, files, runs, sweeps
-from litsweep.server.store.curves import Series
+from litsweep.server.store import curves, files, runs
 from litsweep.server.store.projects import Project
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.sweep_configs import parsed
+from litsweep.sweep.values import identity
 
 MAX_COMPARED = 20
 MAX_FILES = 300
 MAX_DIFF_LINES, MAX_DIFF_BYTES = 400, 200_000
-_IMAGE = re.compile(r"media/images/(.*)_(\d+)_[0-9a-f]+\.\w+")  # KEY_STEP_HASH.png
 _CODE = ("requirements.txt", "conda-environment.yaml", "diff.patch", "code/%")
 
 
@@ -57,6 +56,7 @@ def runs_view(connection: Connection, chosen: Sequence[RunRecord]) -> dict[str, 
     """Return the heads of the runs, and tables with a row for each fact and a column for each run."""
     code = [code_files(connection, run) for run in chosen]
     digests = [{name: file.digest for name, file in own.items()} for own in code]
+    first = next(filter(None, (first_metric(connection, run) for run in chosen)), None)
     return {
         "runs": [{**rows.head(run), "sweep": run.sweep_name} for run in chosen],
         "tables": [
@@ -65,8 +65,7 @@ def runs_view(connection: Connection, chosen: Sequence[RunRecord]) -> dict[str, 
         ],
         "code": [{**row, "values": _groups(row["values"])} for row in compared(digests)],
         "charts": [
-            {"name": name, "title": name, "missing": None, "options": []}
-            for name in _metrics(chosen, _metric_of(connection, chosen))
+            {"name": name, "title": name, "missing": None, "options": []} for name in _metrics(chosen, first)
         ],
         "images": _images(connection, chosen),
     }
@@ -80,8 +79,7 @@ def compared(values: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _row(name: str, values: Sequence[Any]) -> dict[str, Any]:
-    differs = len({json.dumps(value, default=str) for value in values}) > 1
-    return {"name": name, "values": values, "differs": differs}
+    return {"name": name, "values": values, "differs": len(set(map(identity, values))) > 1}
 
 
 def _groups(digests: Sequence[str | None]) -> list[str | None]:
@@ -99,14 +97,6 @@ def _metrics(chosen: Sequence[RunRecord], metric: str | None) -> list[str]:
     return rows.by_interest(found, metric)
 
 
-def _metric_of(connection: Connection, chosen: Sequence[RunRecord]) -> str | None:
-    """Return the name of the first metric of the sweep of the first run that has one."""
-    sweep_id = next((run.sweep_id for run in chosen if run.sweep_id), None)
-    sweep = sweeps.get(connection, sweep_id) if sweep_id else None
-    metric = parsed(sweep.config).metric if sweep else None
-    return metric.name if metric else None
-
-
 def _images(connection: Connection, chosen: Sequence[RunRecord]) -> list[dict[str, Any]]:
     """Return the newest image of each run by key."""
     own = [_newest_images(connection, run) for run in chosen]
@@ -116,7 +106,7 @@ def _images(connection: Connection, chosen: Sequence[RunRecord]) -> list[dict[st
 
 def _newest_images(connection: Connection, run: RunRecord) -> dict[str, dict[str, Any]]:
     stored = files.page(connection, run.id, pattern="media/images/%", limit=MAX_FILES)
-    logged = [(found, file) for file in stored if (found := _IMAGE.fullmatch(file.name))]
+    logged = [(found, file) for file in stored if (found := IMAGE_FILE.fullmatch(file.name))]
     by_step = sorted(logged, key=lambda pair: int(pair[0][2]))
     return {found[1]: {"name": file.name, "step": int(found[2])} for found, file in by_step}
 
@@ -161,7 +151,6 @@ def curves_figure(connection: Connection, chosen: Sequence[RunRecord], metric: s
     """Return the curves of a metric of the runs in one chart."""
     found = []
     for run in chosen:
-        series = {metric: Series()}
-        curves.extend(connection, run.id, series, only=metric)
-        found.append((run.name, run.display_name, Curve(series[metric].steps, series[metric].values)))
+        series = curves.read(connection, run.id, metric)
+        found.append((run.name, run.display_name, Curve(series.steps, series.values)))
     return compared_curves(metric, found)

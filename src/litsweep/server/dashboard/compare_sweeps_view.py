@@ -50,8 +50,8 @@ def _comparisons(metrics: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _importances(sweeps: Named) -> list[dict[str, Any]]:
-    """Return the chart of parameter importance of each sweep that has one."""
-    chart = CHARTS.get("importance")
+    """Return the chart of parameter importance of each sweep that has one. `source` is its address."""
+    chart = CHARTS["importance"]
     return [
         {
             "name": f"importance-{name}",
@@ -61,7 +61,7 @@ def _importances(sweeps: Named) -> list[dict[str, Any]]:
             "source": f"sweeps/{name}/charts/{chart.name}",
         }
         for name, sweep in sweeps.items()
-        if chart is not None and chart.applies(sweep)
+        if chart.applies(sweep)
     ]
 
 

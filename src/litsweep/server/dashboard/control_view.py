@@ -88,7 +88,7 @@ def project_changes_view(connection: Connection, project: Project) -> dict[str, 
     return _changes(actions.deletions(connection, project.id))
 
 
-_VERBS = {name: name for name in (*SweepControl, *RunControl)}
+_CONTROLS = (*SweepControl, *RunControl)
 
 
 def _changes(found: Sequence[ActionRecord]) -> dict[str, Any]:
@@ -96,10 +96,15 @@ def _changes(found: Sequence[ActionRecord]) -> dict[str, Any]:
         {
             "when": each.created_at,
             "who": each.actor,
-            "what": f"{_VERBS.get(each.action, f'edit the {each.action} of')} {each.subject}",
+            "what": f"{_verb(each.action)} {each.subject}",
             "before": each.before,
             "after": each.after,
         }
         for each in found
     ]
     return {"changes": changes, "html": fragment("changes.html", changes=changes)}
+
+
+def _verb(action: str) -> str:
+    """Return a recorded action in words: a control, or else the edit of a field."""
+    return action if action in _CONTROLS else f"edit the {action} of"

@@ -4,18 +4,28 @@ import hashlib
 import pickle
 import weakref
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
 
 from litsweep.figures.charts import Chart
 from litsweep.figures.sweep_data import Curve, RunData, SweepData
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.contract import RunState
 
 Options = Mapping[str, object]
+
+MOST_CURVES = 500
+"""The finished runs whose learning curves the worker gets: half the best, half a sample of all.
+
+The model needs a curve only to compare a shorter one with it. To read 10,000 takes ten seconds.
+"""
 
 
 @dataclass(frozen=True)
 class FigureJob:
-    """A chart to compute. `data` is the pickled sweep, and `digest` its hash."""
+    """A chart to compute. `data` is a pickled `BriefSweep`, and `digest` its hash."""
 
     path: str
     digest: str
@@ -52,28 +62,52 @@ def _pickled(sweep: SweepData) -> tuple[str, bytes]:
     for known, pickled in tuple(_last):
         if known() is sweep:
             return pickled
-    data = pickle.dumps(_brief(sweep), protocol=pickle.HIGHEST_PROTOCOL)
+    data = pickle.dumps(BriefSweep.of(sweep), protocol=pickle.HIGHEST_PROTOCOL)
     found = hashlib.blake2b(data, digest_size=16).hexdigest(), data
     _last[:] = [(weakref.ref(sweep), found)]
     return found
 
 
-def _brief(sweep: SweepData) -> SweepData:
-    """Return what charts with a model read of a sweep. Times and texts would change its digest."""
-    runs = [_brief_run(run) for run in sweep.runs]
-    return SweepData(title=sweep.title, config=sweep.config, runs=runs)
+_BRIEF = ("name", "title", "state", "is_alive", "is_broken", "parameters", "bests", "summary", "failure")
+_fields = attrgetter(*_BRIEF)
 
 
-def _brief_run(run: RunData) -> RunData:
-    return RunData(
-        name=run.name,
-        title=run.title,
-        state=run.state,
-        is_alive=run.is_alive,
-        is_broken=run.is_broken,
-        parameters=run.parameters,
-        bests=run.bests,
-        curves=[Curve((), array("d", curve.values)) for curve in run.curves],
-        summary=run.summary,
-        failure=run.failure,
-    )
+@dataclass(frozen=True)
+class BriefSweep:
+    """What charts with a model read of a sweep. Times and texts would change its digest.
+
+    A run is a tuple of the fields in `_BRIEF`. `curves` has the values of its curves, or None.
+    """
+
+    title: str
+    config: SweepConfig
+    runs: Sequence[tuple[Any, ...]]
+    curves: Sequence[Sequence[Sequence[float]] | None]
+
+    @classmethod
+    def of(cls, sweep: SweepData) -> "BriefSweep":
+        """Return the part of a sweep that the worker needs."""
+        finished = [i for i in sweep.ranked if sweep.runs[i].state == RunState.FINISHED]
+        step = (
+            1 << (2 * len(finished) // MOST_CURVES).bit_length()
+        )  # so that a new run does not change the sample
+        without = {i for i in finished[MOST_CURVES // 2 :] if i % step} if len(finished) > MOST_CURVES else ()
+        curves = [None if i in without else _values(run) for i, run in enumerate(sweep.runs)]
+        return cls(sweep.title, sweep.config, list(map(_fields, sweep.runs)), curves)
+
+    @property
+    def data(self) -> SweepData:
+        """The sweep. A curve that was left out has the best value only."""
+        runs = [_run(fields, curves) for fields, curves in zip(self.runs, self.curves, strict=True)]
+        return SweepData(title=self.title, config=self.config, runs=runs)
+
+
+def _values(run: RunData) -> Sequence[Sequence[float]]:
+    return [array("d", curve.values) for curve in run.curves]
+
+
+def _run(fields: tuple[Any, ...], curves: Sequence[Sequence[float]] | None) -> RunData:
+    found = dict(zip(_BRIEF, fields, strict=True))
+    if curves is None:
+        curves = [() if best is None else (best,) for best in found["bests"]]
+    return RunData(**found, curves=[Curve((), values) for values in curves])

@@ -3,12 +3,12 @@
 import logging
 import math
 import threading
-from collections import OrderedDict
 from concurrent.futures import Future
 from time import monotonic
 
 from litsweep.figures.notice import notice
 from litsweep.server.dashboard.figure_job import FigureJob
+from litsweep.server.recently_used import RecentlyUsed
 from litsweep.server.wire_json import dumps
 from litsweep.server.worker_process import WorkerProcess
 
@@ -35,7 +35,7 @@ class FigureProcess:
         self._changed = threading.Condition()
         self._waiting: dict[tuple[str, str], tuple[FigureJob, Answer]] = {}
         self._running: tuple[FigureJob, Answer] | None = None
-        self._cached: OrderedDict[tuple[object, ...], tuple[float, bytes]] = OrderedDict()
+        self._cached: RecentlyUsed[tuple[object, ...], tuple[float, bytes]] = RecentlyUsed()
         self._process: WorkerProcess | None = None
         self._thread: threading.Thread | None = None
         self._has_stopped = False
@@ -150,8 +150,7 @@ class FigureProcess:
             self._running = None
             self._cached[job.key] = until, figure
             self._cached.move_to_end(job.key)
-            while len(self._cached) > _MOST_CACHED:
-                self._cached.popitem(last=False)
+            self._cached.limit(_MOST_CACHED)
         answer.set_result(None if self._has_stopped else figure)
 
 

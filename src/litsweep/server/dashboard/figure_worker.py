@@ -7,7 +7,6 @@ NumPy, SciPy and PyTorch.
 import os
 import pickle
 import sys
-from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection as Pipe
@@ -18,7 +17,8 @@ from litsweep.figures.charts import CHARTS
 from litsweep.figures.notice import notice
 from litsweep.figures.sweep_data import SweepData
 from litsweep.lifetime import die_with_parent
-from litsweep.server.dashboard.figure_job import FigureJob
+from litsweep.server.dashboard.figure_job import BriefSweep, FigureJob
+from litsweep.server.recently_used import RecentlyUsed
 from litsweep.server.wire_json import dumps
 
 _MOST_SWEEPS = 2  # the last sweeps stay in memory, with their fitted models
@@ -29,7 +29,7 @@ class FigureWorker:
     """Computes figures."""
 
     def __init__(self) -> None:
-        self._sweeps: OrderedDict[str, SweepData] = OrderedDict()
+        self._sweeps: RecentlyUsed[str, SweepData] = RecentlyUsed()
 
     def figure(self, job: FigureJob) -> bytes:
         """Return a figure as JSON. An error becomes a figure with a message."""
@@ -44,12 +44,14 @@ class FigureWorker:
         return dumps(found).encode(errors="replace")
 
     def _sweep(self, job: FigureJob) -> SweepData:
-        if job.digest not in self._sweeps:
-            self._sweeps[job.digest] = pickle.loads(job.data)
-        self._sweeps.move_to_end(job.digest)
-        while len(self._sweeps) > _MOST_SWEEPS:
-            self._sweeps.popitem(last=False)
-        return self._sweeps[job.digest]
+        found = self._sweeps.use(job.digest, lambda: _unpacked(job))
+        self._sweeps.limit(_MOST_SWEEPS)
+        return found
+
+
+def _unpacked(job: FigureJob) -> SweepData:
+    brief: BriefSweep = pickle.loads(job.data)
+    return brief.data
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from litsweep.errors import shortened
 from litsweep.server.artifacts.tables import ArtifactRecord
 from litsweep.server.blobs import BlobStore
 from litsweep.server.dashboard import stored_files
+from litsweep.server.dashboard.table_query import sorted_by
 from litsweep.server.errors import RequestError
 from litsweep.server.store.runs import RunRecord
 
@@ -53,11 +54,9 @@ class LoggedTable:
         if column not in self.columns:
             return self
         place = self.columns.index(column)
-        cells = [_sort_key(row[place] if place < len(row) else None) for row in self.rows]
-        order = sorted(range(len(cells)), key=cells.__getitem__, reverse=descending)
-        if descending:  # cells without a value stay at the end
-            order = [i for i in order if cells[i][0] < 2] + [i for i in order if cells[i][0] == 2]
-        return LoggedTable(self.columns, [self.rows[i] for i in order], self.artifact, self.file)
+        cells = [_sorted_as(row[place] if place < len(row) else None) for row in self.rows]
+        rows = sorted_by(self.rows, cells, descending)
+        return LoggedTable(self.columns, rows, self.artifact, self.file)
 
 
 def _parsed(content: bytes) -> tuple[Sequence[str], Sequence[Row]]:
@@ -72,16 +71,15 @@ def _parsed(content: bytes) -> tuple[Sequence[str], Sequence[Row]]:
     return [str(column) for column in columns], rows
 
 
-def _sort_key(cell: object) -> tuple[int, float, str]:
+def _sorted_as(cell: object) -> object:
+    """Return the number or text by which a cell is sorted. Media have their captions."""
     match cell:
-        case None:
-            return 2, 0.0, ""
-        case bool() | int() | float():
-            return (0, cell, "") if cell == cell else (2, 0.0, "")  # a NaN
-        case {"caption": str(text)} | str(text):
-            return 1, 0.0, text.casefold()
+        case {"caption": str(text)}:
+            return text
+        case list() | dict():
+            return json.dumps(cell, default=str)
         case _:
-            return 1, 0.0, json.dumps(cell, default=str)
+            return cell
 
 
 def table_view(

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from litsweep.server.backend import backend_of
-from litsweep.server.dashboard import compare_view, login, rendering, run_routes, run_table
+from litsweep.server.dashboard import compare_view, login, rendering, run_cells, run_routes, run_table
 from litsweep.server.dashboard.brush_view import brush_view
 from litsweep.server.dashboard.control_view import (
     project_changes_view,
@@ -25,20 +26,21 @@ from litsweep.server.dashboard.figures_view import charts_view, figure_answer, w
 from litsweep.server.dashboard.parts import with_parts
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import Tagged, json_content, page
-from litsweep.server.dashboard.run_cells import CellCache
+from litsweep.server.dashboard.run_cells import CellCache, cells_of, newest_ids
 from litsweep.server.dashboard.run_routes import find_run
 from litsweep.server.dashboard.run_table import RunTable
+from litsweep.server.dashboard.sums_view import sums_view
 from litsweep.server.dashboard.sweep_data import Snapshot, SweepCache
 from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.dashboard.table_export import Rows, as_csv, as_json, exported
-from litsweep.server.dashboard.table_query import TableQuery, matching
+from litsweep.server.dashboard.table_query import TableQuery, first_ids, matching
 from litsweep.server.dashboard.table_view import table_view
 from litsweep.server.store import projects, sweeps
 from litsweep.server.store.projects import Project
 from litsweep.server.store.sweeps import SweepRecord
 
 _PRIVATE = {"Cache-Control": "private, no-cache"}
-_NOT_FOUND = '{"error":"not found"}'
+_NOT_FOUND = '{"errors":[{"message":"It is not on this server any more: it was deleted."}]}'
 
 Record = TypeVar("Record")
 Endpoint = Callable[[Request], Response]
@@ -85,6 +87,10 @@ def _names(request: Request) -> dict[str, str]:
     return {name: request.path_params[name] for name in ("entity", "project")}
 
 
+def _sums_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
+    return sums_view(connection, sweep, _snapshot(connection, sweep, request))
+
+
 def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
     snapshot = _snapshot(connection, sweep, request)
     return snapshot.once("charts", lambda: charts_view(snapshot))
@@ -117,15 +123,34 @@ def _table(connection: Connection, request: Request) -> RunTable | None:
 
 
 def _page_table(connection: Connection, request: Request) -> RunTable | None:
-    """As `_table`. The first page of a large project comes at once, before all its runs are read."""
-    project, query = _project(connection, request), TableQuery.of(request.query_params)
-    if project and "sweep" not in request.path_params and query.is_plain:
-        cells: CellCache = request.app.state.cells
-        if found := cells.newest(connection, project.id, query.length):
-            own, known, total = found
-            cells.warm(backend_of(request).database, project.id)
-            return replace(run_table.of_project(own, known), unread=total - len(own))
+    """As `_table`. The first page of a large table comes at once, before all its runs are read."""
+    if TableQuery.of(request.query_params).is_plain and (found := _first_page(connection, request)):
+        return found
     return _table(connection, request)
+
+
+def _first_page(connection: Connection, request: Request) -> RunTable | None:
+    """Return the table with the runs of its first page, and start to read the others.
+
+    Return None if all are in memory, or if they are few.
+    """
+    has_sweep = "sweep" in request.path_params
+    project, sweep = _project(connection, request), _sweep(connection, request) if has_sweep else None
+    if project is None or (has_sweep and sweep is None):
+        return None
+    cells: CellCache = request.app.state.cells
+    scope = project.id, sweep.id if sweep else None
+    if cells.has_read(*scope):
+        return None
+    length = TableQuery.of(request.query_params).length
+    data = _snapshot(connection, sweep, request).data if sweep else None
+    ids, total = first_ids(data, length) if data else newest_ids(connection, project.id, length)
+    if total <= run_cells.FEW_RUNS:
+        return None
+    cells.warm(backend_of(request).database, scope)
+    own, known = cells_of(connection, ids)
+    table = run_table.of_sweep(own, known, data) if data else run_table.of_project(own, known)
+    return replace(table, unread=total - len(own))
 
 
 def _sweep_table(connection: Connection, sweep: SweepRecord, request: Request) -> RunTable:
@@ -211,6 +236,20 @@ def _html(template: str, find: Callable[[Connection, Request], object] | None = 
     return endpoint
 
 
+def _sweep_page(request: Request) -> Response:
+    """Return the page of a sweep. Its data is read while the browser loads the scripts."""
+    response = _html("sweep.html", _sweep)(request)
+    if response.status_code == 200:
+        response.background = BackgroundTask(_read_ahead, request)
+    return response
+
+
+def _read_ahead(request: Request) -> None:
+    with backend_of(request).database.read() as connection:
+        if sweep := _sweep(connection, request):
+            sweep_view(connection, sweep, _snapshot(connection, sweep, request))
+
+
 async def _to_project(request: Request) -> Response:
     return RedirectResponse("/{entity}/{project}".format(**request.path_params))
 
@@ -221,6 +260,7 @@ _DATA: dict[str, View] = {
     "/projects": _projects_data,
     _PROJECT: _of(_project, _project_data),
     _SWEEP: _of(_sweep, _sweep_data),
+    _SWEEP + "/sums": _of(_sweep, _sums_data),
     _PROJECT + "/table": _of(_page_table, _table_data),
     _SWEEP + "/table": _of(_page_table, _table_data),
     _PROJECT + "/controls": _of(_project, lambda *_: runs_controls_view()),
@@ -250,7 +290,7 @@ routes: list[BaseRoute] = [
     Route("/", _html("projects.html")),
     Route(_PROJECT, _html("project.html", _project)),
     Route(_PROJECT + "/compare", _html("compare.html", _project)),
-    Route(_SWEEP, _html("sweep.html", _sweep)),
+    Route(_SWEEP, _sweep_page),
     Route(run_routes.RUN, _html("run.html", find_run)),
     Route(_PROJECT + "/{rest:path}", _to_project),
 ]

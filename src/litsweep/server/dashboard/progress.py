@@ -1,7 +1,7 @@
 """The progress of the sweeps of a project: runs by state, rate, time left. It is kept in memory."""
 
 import threading
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, select
 
 from litsweep.server import clock
+from litsweep.server.recently_used import RecentlyUsed
 from litsweep.server.store.changed_runs import ChangedRuns
 from litsweep.server.store.runs import StoppedBy, runs
 from litsweep.server.store.sweeps import SweepRecord, SweepState
@@ -135,24 +136,21 @@ class ProgressCache:
     """The progress of the projects whose pages were open last. Any thread may use it."""
 
     def __init__(self) -> None:
-        self._projects: OrderedDict[int, _Project] = OrderedDict()
+        self._projects: RecentlyUsed[int, _Project] = RecentlyUsed()
         self._lock = threading.Lock()
 
     def of_project(self, connection: Connection, project_id: int) -> Mapping[int | None, Progress]:
         """Return the progress of each sweep of a project that has runs, by its id."""
         with self._lock:
-            found = self._projects.get(project_id)
-            if found is None:
-                own = ChangedRuns(
-                    _COLUMNS, project_id, [runs.c.project_id == project_id], lambda _, row: run_times(row)
-                )
-                found = self._projects[project_id] = _Project(own, {})
-            self._projects.move_to_end(project_id)
-            progress = found.refresh(connection)
-            while sum(each.size for each in self._projects.values()) > MOST_RUNS and len(self._projects) > 1:
-                self._projects.popitem(last=False)
+            progress = self._projects.use(project_id, lambda: _project(project_id)).refresh(connection)
+            self._projects.limit(MOST_RUNS, lambda project: project.size)
             return progress
 
     def of_sweep(self, connection: Connection, sweep: SweepRecord) -> Progress:
         """Return the progress of one sweep."""
         return self.of_project(connection, sweep.project_id).get(sweep.id, Progress())
+
+
+def _project(project_id: int) -> _Project:
+    own = ChangedRuns(_COLUMNS, project_id, [runs.c.project_id == project_id], lambda _, row: run_times(row))
+    return _Project(own, {})

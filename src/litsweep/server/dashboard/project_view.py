@@ -7,10 +7,9 @@ from sqlalchemy import Connection
 
 from litsweep.server.dashboard.progress import Progress, ProgressCache
 from litsweep.server.dashboard.rows import head
-from litsweep.server.dashboard.sweep_row import sweep_row
+from litsweep.server.dashboard.sweep_row import agents_of, silence_limit, sweep_row
 from litsweep.server.store import activity, listed_runs, projects, sweeps
 from litsweep.server.store.projects import Project
-from litsweep.server.store.sweeps import AgentCount
 
 MAX_RUNS = 50
 
@@ -35,11 +34,11 @@ def projects_view(connection: Connection, cache: ProgressCache) -> dict[str, Any
 
 def _active_sweeps(connection: Connection, cache: ProgressCache) -> list[dict[str, Any]]:
     found = []
-    active = activity.active_sweeps(connection)
-    agents = sweeps.count_agents(connection, [sweep.id for sweep in active])
+    active = activity.active_sweeps(connection, silence_limit())
+    agents = agents_of(connection, active)
     for sweep in active:
         project = projects.one(connection, sweep.project_id)
-        row = sweep_row(sweep, cache.of_sweep(connection, sweep), agents.get(sweep.id, AgentCount()))
+        row = sweep_row(sweep, cache.of_sweep(connection, sweep), agents[sweep.id])
         found.append({**row, "entity": project.entity, "project": project.name})
     return found
 
@@ -47,10 +46,7 @@ def _active_sweeps(connection: Connection, cache: ProgressCache) -> list[dict[st
 def project_view(connection: Connection, project: Project, cache: ProgressCache) -> dict[str, Any]:
     """Return the sweeps of a project, each as `sweep_row`, the newest first."""
     found, progress = sweeps.of_project(connection, project.id), cache.of_project(connection, project.id)
-    agents = sweeps.count_agents(connection, [sweep.id for sweep in found])
+    agents = agents_of(connection, found)
     return {
-        "sweeps": [
-            sweep_row(sweep, progress.get(sweep.id, Progress()), agents.get(sweep.id, AgentCount()))
-            for sweep in found
-        ],
+        "sweeps": [sweep_row(sweep, progress.get(sweep.id, Progress()), agents[sweep.id]) for sweep in found],
     }

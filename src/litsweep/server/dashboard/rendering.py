@@ -181,20 +181,39 @@ def page(request: Request, template: str, status: int = 200, **context: object) 
     return HTMLResponse(text, status_code=status, headers=HEADERS)
 
 
+def _version() -> str:
+    """Return a text that differs if any file that pages load differs."""
+    contents = [*(file.content for file in _STATIC.values()), *(f.read_bytes() for f in _PACKAGED.values())]
+    return hashlib.sha256(b"".join(contents)).hexdigest()[:12]
+
+
+VERSION = _version()
+_templates.globals["static"] = f"/-/v/{VERSION}/static"
+
+
+def _cached(request: Request) -> Mapping[str, str]:
+    """Return headers that keep a file in the browser for good, if its address has the present version."""
+    is_present = request.path_params.get("version") == VERSION
+    return {"Cache-Control": "private, max-age=31536000, immutable" if is_present else "no-cache"}
+
+
 async def static(request: Request) -> Response:
     """Return a static file. It is in memory, because a stranger may ask for many and keeps no thread busy."""
     file = _STATIC.get(request.path_params["name"])
     if file is None:
         raise HTTPException(404)
-    return file.response(request)
+    return file.response(request, _cached(request))
 
 
 async def packaged(request: Request) -> Response:
     """Serve a script from an installed package."""
     path = _PACKAGED[request.url.path.rpartition("/")[2]]
-    return FileResponse(path, media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
+    return FileResponse(path, media_type="text/javascript", headers=_cached(request))
 
 
-public: list[BaseRoute] = [Route("/-/static/{name}", static)]
+# Scripts import others by relative addresses, so those of a versioned script are versioned too.
+public: list[BaseRoute] = [Route(f"/-{prefix}/static/{{name}}", static) for prefix in ("", "/v/{version}")]
 # They need a session, because a stranger who reads a large file slowly would keep it open.
-routes: list[BaseRoute] = [Route(f"/-/{name}", packaged) for name in _PACKAGED]
+routes: list[BaseRoute] = [
+    Route(f"/-{prefix}/{name}", packaged) for prefix in ("", "/v/{version}") for name in _PACKAGED
+]

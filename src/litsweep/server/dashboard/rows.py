@@ -7,9 +7,8 @@ from typing import Any
 
 from litsweep.errors import shortened
 from litsweep.figures.figure import rounded
-from litsweep.server.history_keys import flat
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.wire_json import number
+from litsweep.sweep.logged import flat, number
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.reason import words
 from litsweep.sweep.reasons import stored_reason

@@ -6,10 +6,10 @@ A cache remembers the runs of a few projects. A request reads only what has chan
 import json
 import sys
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
@@ -17,18 +17,18 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from litsweep.server.dashboard import rows
 from litsweep.server.database import Database
 from litsweep.server.filter_names import LIST, NUMBER, STATE, TEXT, TIME
-from litsweep.server.history_keys import flat
+from litsweep.server.recently_used import RecentlyUsed
 from litsweep.server.run_values import MISSING
 from litsweep.server.store.changed_runs import changed_records
 from litsweep.server.store.runs import RunRecord, runs, with_ids
 from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, sweeps
-from litsweep.server.wire_json import NAMES
+from litsweep.sweep.logged import NAMES, flat
 from litsweep.sweep.summary import entries, is_aggregated
 
 MAX_CELLS = 4_000_000
 """The largest number of cells of all cached projects but the one in use: about 150 MB."""
-FEW_RUNS = 3_000
-"""The number of runs that are read in a fraction of a second."""
+FEW_RUNS = 1_000
+"""The number of runs whose cells are read in a tenth of a second."""
 MAX_KEYS = 2_000
 """The largest number of columns that the config of one run adds, and that its summary adds."""
 AGGREGATES = "aggregates"
@@ -67,7 +67,16 @@ class Cells:
     sweep_id: int | None
     places: Mapping[str, int]
     values: Sequence[Any]
-    text: str
+    is_alive: bool
+    is_broken: bool
+    _text: str | None = field(default=None, compare=False)
+
+    @property
+    def text(self) -> str:
+        """The text that a search looks into."""
+        if self._text is None:
+            self._text = _text(dict(zip(self.places, self.values, strict=True)))
+        return self._text
 
     def get(self, key: str) -> Any:
         """Return the cell of a column, or MISSING."""
@@ -113,7 +122,24 @@ class KnownRuns:
         self._runs = changed_records(scope[0], _in(scope), self.add)
         self.known: dict[int | None, dict[str, Known]] = {}
         self.size = 0
+        self.lock = threading.Lock()
         self._shapes: dict[tuple[str, ...], Mapping[str, int]] = {}
+        self._is_warming = False
+
+    @property
+    def is_read(self) -> bool:
+        """True once all runs have been read."""
+        return self._runs.number >= 0
+
+    def starts_warming(self) -> bool:
+        """Return True for the first call before all runs have been read."""
+        with self.lock:
+            has_started, self._is_warming = self._is_warming, True
+            return not has_started and not self.is_read
+
+    def read_some(self, connection: Connection) -> bool:
+        """Read some runs for the first time. Return False if all have been read."""
+        return self._runs.read_some(connection)
 
     def update(self, connection: Connection) -> None:
         """Read the runs that have changed since the last call."""
@@ -140,7 +166,7 @@ class KnownRuns:
             else:
                 own.add(_kind(name, value), value, name not in old)
         self.size += len(pairs) - len(old)
-        return Cells(run.sweep_id, places, list(pairs.values()), _text(pairs))
+        return Cells(run.sweep_id, places, tuple(pairs.values()), run.is_alive, run.is_broken)
 
 
 def _in(scope: Scope) -> Sequence[ColumnElement[bool]]:
@@ -161,67 +187,84 @@ def _joined(found: KnownRuns) -> Catalogue:
 
 
 class CellCache:
-    """The cells of the projects and sweeps that were last looked at."""
+    """The cells of the projects and sweeps that were last looked at. Any thread may use it."""
 
     def __init__(self) -> None:
-        self._scopes: OrderedDict[Scope, KnownRuns] = OrderedDict()
+        self._scopes: RecentlyUsed[Scope, KnownRuns] = RecentlyUsed()
         self._lock = threading.Lock()
-        self._warming = set[int]()
 
     def of_project(self, connection: Connection, project_id: int) -> tuple[Sequence[Cells], Catalogue]:
         """Return the cells of all runs of a project, oldest first, and the columns."""
-        with self._lock:
-            found = self._updated(connection, (project_id, None))
-            return found.cells, _joined(found)
-
-    def newest(
-        self, connection: Connection, project_id: int, length: int
-    ) -> tuple[Sequence[Cells], Catalogue, int] | None:
-        """Return the newest runs, their columns and the number of all runs, if reading all takes seconds.
-
-        Return None if the cache has the project, or if the project is small.
-        """
-        if (project_id, None) in self._scopes:
-            return None
-        total = connection.scalar(select(func.count()).where(*_in((project_id, None)))) or 0
-        if total <= FEW_RUNS:
-            return None
-        found = KnownRuns((project_id, None))
-        ids = select(_c.id).where(*_in((project_id, None))).order_by(_c.id.desc()).limit(length)
-        own = [found.add(run) for run in with_ids(connection, list(connection.scalars(ids)))]
-        return own, _joined(found), total
+        found = self._of((project_id, None))
+        with found.lock:
+            found.update(connection)
+            cells, columns = found.cells, _joined(found)
+        self._drop()
+        return cells, columns
 
     def of_sweep(
         self, connection: Connection, project_id: int, sweep_id: int
     ) -> tuple[Sequence[Cells], Catalogue]:
         """Return the cells of all runs of a sweep, oldest first, and the columns."""
         whole: Scope = (project_id, None)
-        with self._lock:
-            found = self._updated(connection, whole if whole in self._scopes else (project_id, sweep_id))
+        found = self._of(whole if self._has_read(whole) else (project_id, sweep_id))
+        with found.lock:
+            found.update(connection)
             own = [cells for cells in found.cells if cells.sweep_id == sweep_id]
-            return own, dict(found.known.get(sweep_id, {}))
+            columns = dict(found.known.get(sweep_id, {}))
+        self._drop()
+        return own, columns
 
-    def warm(self, database: Database, project_id: int) -> None:
-        """Start to read a project, so that later requests need not wait for it."""
+    def has_read(self, project_id: int, sweep_id: int | None) -> bool:
+        """Return True if the runs of a project or a sweep are in memory."""
+        return self._has_read((project_id, sweep_id)) or self._has_read((project_id, None))
 
-        def read() -> None:
-            with database.read() as connection:
-                self.of_project(connection, project_id)
+    def warm(self, database: Database, scope: Scope) -> None:
+        """Start to read the runs of a scope, so that later requests need not wait for it."""
+        found = self._of(scope)
+        if found.starts_warming():
+            threading.Thread(target=self._warm, args=(database, found), name="table", daemon=True).start()
 
-        if project_id not in self._warming:
-            self._warming.add(project_id)
-            threading.Thread(target=read, name="table", daemon=True).start()
+    def _warm(self, database: Database, found: KnownRuns) -> None:
+        """Read the runs in small pieces. Between two of them, requests have the processor."""
+        has_more = True
+        while has_more:
+            started = monotonic()
+            with found.lock, database.read() as connection:
+                has_more = found.read_some(connection)
+            sleep(monotonic() - started)
+        self._drop()
 
-    def _updated(self, connection: Connection, scope: Scope) -> KnownRuns:
-        found = self._scopes.get(scope) or KnownRuns(scope)
-        found.update(connection)
-        self._scopes[scope] = found
-        self._scopes.move_to_end(scope)
-        if scope[1] is None:
-            self._warming.discard(scope[0])
-        while len(self._scopes) > 1 and sum(each.size for each in self._scopes.values()) > MAX_CELLS:
-            self._scopes.popitem(last=False)
-        return found
+    def _of(self, scope: Scope) -> KnownRuns:
+        with self._lock:
+            return self._scopes.use(scope, lambda: KnownRuns(scope))
+
+    def _has_read(self, scope: Scope) -> bool:
+        found = self._scopes.get(scope)
+        return found is not None and found.is_read
+
+    def _drop(self) -> None:
+        """Forget the sweeps of projects in memory, and what was not used for the longest time."""
+        with self._lock:
+            for scope in list(self._scopes):
+                if scope[1] is not None and self._has_read((scope[0], None)):
+                    del self._scopes[scope]
+            self._scopes.limit(MAX_CELLS, lambda known: known.size)
+
+
+def cells_of(connection: Connection, ids: Collection[int]) -> tuple[Sequence[Cells], Catalogue]:
+    """Return the cells of the runs with these ids, oldest first, and their columns."""
+    found = KnownRuns((0, None))
+    cells = [found.add(run) for run in with_ids(connection, ids)]
+    return cells, _joined(found)
+
+
+def newest_ids(connection: Connection, project_id: int, length: int) -> tuple[Sequence[int], int]:
+    """Return the ids of the newest runs in the table of a project, and the number of all its runs."""
+    conditions = _in((project_id, None))
+    total = connection.scalar(select(func.count()).where(*conditions)) or 0
+    newest = select(_c.id).where(*conditions).order_by(_c.id.desc()).limit(length)
+    return list(connection.scalars(newest)), total
 
 
 def _cells(run: RunRecord) -> dict[str, Any]:

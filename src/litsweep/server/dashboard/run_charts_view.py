@@ -10,6 +10,7 @@ from litsweep.figures.figure import Figure
 from litsweep.figures.run_charts import Axis, LoggedLine, Look, metric_chart
 from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.run_history import Logged
+from litsweep.server.dashboard.step_metrics import step_metric_of, step_metrics
 from litsweep.server.errors import RequestError
 from litsweep.server.store.runs import RunRecord
 
@@ -42,31 +43,12 @@ class Choice:
         return cls(query.get("x") or OWN, Look(smoothing, query.get("log") == "y"))
 
 
-def step_metrics(run: RunRecord) -> dict[str, str]:
-    """Return the step metric of each metric or pattern such as `*`, by `define_metric`.
-
-    W&B numbers the fields of a definition: 1 is the name, 2 a pattern, 5 the place of the step metric.
-    """
-    match run.config_values.get("_wandb"):
-        case {"m": [*definitions]}:
-            pass
-        case _:
-            return {}
-    names = [each.get("1") or each.get("2") for each in definitions if isinstance(each, dict)]
-    found: dict[str, str] = {}
-    for name, definition in zip(names, definitions, strict=False):
-        place = definition.get("5") if isinstance(definition, dict) else None
-        if isinstance(name, str) and isinstance(place, int) and 0 < place <= len(names):
-            step = names[place - 1]
-            found |= {name: step} if isinstance(step, str) and step != name else {}
-    return found
-
-
 def charts_list(run: RunRecord, logged: Logged, first: str | None) -> dict[str, Any]:
     """Return the names of the charts, those with one value only, and the choices of the x axis."""
     shown = [name for name in logged.numbers if rows.is_metric(name)]
     drawn = [name for name in shown if len(logged.numbers[name].values) > 1]
-    axes = dict.fromkeys([*step_metrics(run).values(), *(name for name in drawn if name == "epoch")])
+    own = step_metrics(run.config_values).values()
+    axes = dict.fromkeys([*own, *(name for name in drawn if name == "epoch")])
     return {
         "charts": rows.by_interest(drawn, first),
         "x": [OWN, STEP, TIME, WALL, *(name for name in axes if name in logged.numbers)],
@@ -81,7 +63,7 @@ def metric_figures(
 
     `end` is the end of the time axis, which the system metrics share.
     """
-    steps = step_metrics(run)
+    steps = step_metrics(run.config_values)
     known = {name: logged.numbers[name] for name in names if name in logged.numbers}
     return {
         "lines": logged.lines,
@@ -93,15 +75,8 @@ def metric_figures(
     }
 
 
-def _own_axis(name: str, steps: Mapping[str, str]) -> str | None:
-    if name in steps:
-        return steps[name]
-    patterns = [pattern for pattern in steps if pattern.endswith("*") and name.startswith(pattern[:-1])]
-    return steps[max(patterns, key=len)] if patterns else None
-
-
 def _figure(logged: Logged, name: str, choice: Choice, steps: Mapping[str, str], end: float) -> Figure:
-    wanted = (_own_axis(name, steps) or STEP) if choice.x == OWN else choice.x
+    wanted = (step_metric_of(name, steps) or STEP) if choice.x == OWN else choice.x
     column = _COLUMNS.get(wanted, wanted)
     if column not in logged.numbers or column == name:
         wanted, column = STEP, "_step"
@@ -110,8 +85,9 @@ def _figure(logged: Logged, name: str, choice: Choice, steps: Mapping[str, str],
 
 
 def _line(label: str, logged: Logged, name: str, column: str) -> LoggedLine:
-    points, across = logged.numbers[name], logged.numbers[column]
-    places = [across.at(line) for line in points.lines]
+    """Return a metric over a column. Lines without the column have no place on the axis."""
+    points, across = logged.numbers[name], logged.numbers.get(column)
+    places = [None if across is None else across.at(line) for line in points.lines]
     kept = [i for i, place in enumerate(places) if place is not None]
     return LoggedLine(label, [places[i] or 0.0 for i in kept], [points.values[i] for i in kept])
 

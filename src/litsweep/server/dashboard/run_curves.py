@@ -12,13 +12,12 @@ from sqlalchemy import Connection, or_, select
 
 from litsweep.figures.figure import thinned
 from litsweep.figures.sweep_data import Curve
-from litsweep.server.dashboard.step_metrics import step_metrics
+from litsweep.server.dashboard.step_metrics import step_metric_of, step_metrics
 from litsweep.server.dashboard.stored_run import StoredRun
 from litsweep.server.database import Database
-from litsweep.server.history_keys import flat
 from litsweep.server.store.lines import HISTORY, stream_lines
 from litsweep.server.store.runs import runs
-from litsweep.server.wire_json import number
+from litsweep.sweep.logged import flat, number
 
 MOST_POINTS = 2_000
 """The points of a curve that are kept, with the extremes. A chart draws fewer."""
@@ -98,8 +97,9 @@ class RunCurves:
     def _extended(self, connection: Connection, run: StoredRun, known: _Read) -> _Read:
         """Return the curves with the new lines. A chart may draw the known ones, so they stay."""
         config = connection.scalar(select(runs.c.config).where(runs.c.id == run.id)) or "{}"
-        steps = step_metrics(config, self.metrics)
-        added = [_Points(name, [*dict.fromkeys((EPOCH, *steps.get(name, ())))]) for name in self.metrics]
+        steps = step_metrics(json.loads(config)) if '"m"' in config else {}
+        along = {name: dict.fromkeys((EPOCH, step_metric_of(name, steps) or EPOCH)) for name in self.metrics}
+        added = [_Points(name, list(others)) for name, others in along.items()]
         for step, row in self._rows(connection, run, known.lines):
             for points in added:
                 points.add(step, row)

@@ -5,18 +5,17 @@ import math
 import threading
 from array import array
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
 
-from litsweep.server.history_keys import flat
+from litsweep.server.recently_used import RecentlyUsed
 from litsweep.server.store import lines
 from litsweep.server.store.lines import Line
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.wire_json import number
+from litsweep.sweep.logged import flat, number
 
 MAX_CACHED_POINTS = 3_000_000
 """The number of points of all cached runs. One takes 16 bytes."""
@@ -80,26 +79,20 @@ class RunLines:
 
     def __init__(self, stream: str) -> None:
         self._stream = stream
-        self._runs: OrderedDict[int, Logged] = OrderedDict()
+        self._runs: RecentlyUsed[int, Logged] = RecentlyUsed()
         self._lock = threading.Lock()
 
     def get(self, connection: Connection, run: RunRecord) -> Logged:
         """Return what a run has logged so far."""
         with self._lock:
-            found = self._runs.get(run.id)
-            if found is None or found.started_at != run.started_at:  # new or restarted
+            found = self._runs.use(run.id, lambda: Logged(run.started_at))
+            if found.started_at != run.started_at:  # restarted
                 found = self._runs[run.id] = Logged(run.started_at)
-            self._runs.move_to_end(run.id)
-            self._drop_old()
+            self._runs.limit(MAX_CACHED_POINTS, lambda logged: logged.size)
         with found.lock:
             for line in _new_lines(connection, run, self._stream, found.lines):
                 found.add(line)
         return found
-
-    def _drop_old(self) -> None:
-        sizes = {key: logged.size for key, logged in self._runs.items()}
-        while len(self._runs) > 1 and sum(sizes.values()) > MAX_CACHED_POINTS:
-            del sizes[self._runs.popitem(last=False)[0]]
 
 
 def _new_lines(connection: Connection, run: RunRecord, stream: str, start: int) -> Iterator[Line]:

@@ -1,7 +1,6 @@
 """The media of a run: a panel for each key, with the steps at which it was logged, and one step's content."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +17,9 @@ from litsweep.server.dashboard.rendering import fragment
 from litsweep.server.dashboard.run_history import Logged, media_value
 from litsweep.server.errors import RequestError
 from litsweep.server.files import media_type
-from litsweep.server.history_keys import flat
 from litsweep.server.store.files import FileRecord
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.wire_json import number
+from litsweep.sweep.logged import flat, number
 
 MAX_STEPS = 1_000
 MAX_ITEMS = 108
@@ -36,7 +34,6 @@ _NOTHING: Mapping[str, Any] = {
     "is_folded": False,
     "is_open": False,
 }
-_IMAGE_FILE = re.compile(r"media/images/(.*)_(\d+)_[0-9a-f]+\.\w+")  # KEY_STEP_HASH.png
 _INTERNAL = ("media/images/mask/", "media/table/", "media/metadata/")
 
 
@@ -104,7 +101,7 @@ def _loose_images(stored: Sequence[FileRecord], known: set[str]) -> list[Panel]:
     for file in stored:
         if not media_type(file.name).startswith("image/") or file.name.startswith(_INTERNAL):
             continue
-        logged = _IMAGE_FILE.fullmatch(file.name)
+        logged = stored_files.IMAGE_FILE.fullmatch(file.name)
         if logged is None or not {logged[1], logged[1].replace("/", ".")} & known:
             loose.append(Panel(file.name, file.name, file=file.name))
     return loose

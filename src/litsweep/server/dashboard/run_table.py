@@ -93,8 +93,7 @@ def of_project(runs: Sequence[Cells], known: Catalogue) -> RunTable:
 def of_sweep(runs: Sequence[Cells], known: Catalogue, sweep: SweepData) -> RunTable:
     """Return the table of a sweep: with its parameters, and the best and the last value of each metric."""
     metrics = [metric.name for metric in sweep.config.metrics]
-    space = [parameter for parameter in sweep.config.space.parameters if parameter.distribution.size > 1]
-    parameters = [f"config.{parameter.name}" for parameter in space]
+    parameters = [f"config.{parameter.name}" for parameter in sweep.config.space.free]
     bests, lasts = [f"best.{name}" for name in metrics], [f"last.{name}" for name in metrics]
     added = {**_retries(runs), **_results(runs, sweep, bests, lasts)}
     front = ["front"] if len(metrics) > 1 else []

@@ -19,8 +19,9 @@ from litsweep.server.dashboard.stored_files import run_address
 from litsweep.server.store import files, sweeps
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.sweep_configs import parsed
-from litsweep.server.wire_json import number, strict
+from litsweep.server.wire_json import strict
 from litsweep.sweep.contract import UNREPORTED_WHY, Failure
+from litsweep.sweep.logged import number
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_value, last_value
 from litsweep.sweep.reasons import stored_reason
@@ -102,8 +103,7 @@ def summary_view(connection: Connection, run: RunRecord, logged: Logged) -> dict
     The values of the sweep's metrics include those in the summary, as in the search.
     """
     found = logged.numbers
-    sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
-    metrics = {metric.name: metric for metric in parsed(sweep.config).metrics} if sweep else {}
+    metrics = {metric.name: metric for metric in sweep_metrics(connection, run)}
     first = next(iter(metrics), None)
     names = [name for name in found if rows.is_metric(name)]
     summarized = [name for name in metrics if summary_values(run.summary_values, name)]
@@ -127,11 +127,15 @@ def _swept(run: RunRecord) -> list[str]:
     return sorted(rows.config(run).keys() & json.loads(run.parameters)) if run.parameters else []
 
 
+def sweep_metrics(connection: Connection, run: RunRecord) -> Sequence[Metric]:
+    """Return the metrics of the run's sweep; none for a run without a sweep."""
+    sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
+    return parsed(sweep.config).metrics if sweep else ()
+
+
 def first_metric(connection: Connection, run: RunRecord) -> str | None:
     """Return the name of the first metric of the run's sweep."""
-    sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
-    metric = parsed(sweep.config).metric if sweep else None
-    return metric.name if metric else None
+    return next((metric.name for metric in sweep_metrics(connection, run)), None)
 
 
 def _summary(

@@ -1,31 +1,33 @@
 """The step metrics that a run defines: `define_metric("val_acc", step_metric="epoch")`."""
 
-import json
-from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Mapping
 from typing import Any
 
 
-def step_metrics(config: str, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    """Return the step metrics of each metric that has one. `config` is the JSON text of a run's config.
+def step_metrics(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the step metric of each metric or pattern such as `*` that has one.
 
-    The client writes its definitions into the config: a name (key 1) or a pattern (key 2), and the place of
-    the step metric (key 5, counted from 1) among the definitions.
+    The client writes its definitions into the config and numbers their fields: 1 is the name of a metric, 2 a
+    pattern, and 5 the place of the step metric among the definitions, counted from 1.
     """
-    if '"m"' not in config:
-        return {}
-    match json.loads(config).get("_wandb"):
-        case {"value": {"m": list(definitions)}} | {"m": list(definitions)}:
-            found = [pair for name in names for pair in _steps_of(name, definitions)]
-            return {name: [step for owner, step in found if owner == name] for name, _ in found}
-    return {}
+    match config.get("_wandb"):
+        case {"m": [*listed]} | {"value": {"m": [*listed]}}:
+            definitions = [each if isinstance(each, dict) else {} for each in listed]
+        case _:
+            return {}
+    names = [each.get("1") or each.get("2") for each in definitions]
+    found: dict[str, str] = {}
+    for name, definition in zip(names, definitions, strict=True):
+        place = definition.get("5")
+        if isinstance(name, str) and isinstance(place, int) and 0 < place <= len(names):
+            step = names[place - 1]
+            found |= {name: step} if isinstance(step, str) and step != name else {}
+    return found
 
 
-def _steps_of(name: str, definitions: Sequence[Any]) -> Sequence[tuple[str, str]]:
-    found: list[Any] = []
-    for definition in definitions:
-        match definition:
-            case {"1": str(pattern), "5": int(place)} | {"2": str(pattern), "5": int(place)}:
-                if fnmatchcase(name, pattern) and 1 <= place <= len(definitions):
-                    found.append(definitions[place - 1])
-    return [(name, str(step["1"])) for step in found if isinstance(step, dict) and "1" in step]
+def step_metric_of(name: str, steps: Mapping[str, str]) -> str | None:
+    """Return the step metric of a metric: by its name, or by the longest pattern, which ends with `*`."""
+    if name in steps:
+        return steps[name]
+    patterns = [pattern for pattern in steps if pattern.endswith("*") and name.startswith(pattern[:-1])]
+    return steps[max(patterns, key=len)] if patterns else None

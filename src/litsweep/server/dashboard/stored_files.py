@@ -1,5 +1,6 @@
 """The stored files of a run and of artifacts: their addresses on pages, and their content."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ KINDS = {
     "plotly-file": "plotly",
 }
 """How a page shows media of W&B's types. Others are links to files."""
+IMAGE_FILE = re.compile(r"media/images/(.*)_(\d+)_[0-9a-f]+\.\w+")
+"""The name of the file of a logged image: its key, its step and a hash."""
 MAX_HOPS = 3
 """The number of references from artifact to artifact that are followed."""
 _SMALL_IMAGE = 200

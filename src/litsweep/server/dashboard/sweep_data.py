@@ -2,7 +2,6 @@
 
 import copy
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -15,6 +14,7 @@ from litsweep.server.dashboard.progress import Progress
 from litsweep.server.dashboard.run_curves import RunCurves
 from litsweep.server.dashboard.stored_run import COLUMNS, Source, StoredRun
 from litsweep.server.database import Database
+from litsweep.server.recently_used import RecentlyUsed
 from litsweep.server.store import projects
 from litsweep.server.store.changed_runs import ChangedRuns
 from litsweep.server.store.runs import runs
@@ -36,15 +36,14 @@ class Snapshot:
     data: SweepData
     tag: str
     progress: Progress
-    _kept: OrderedDict[object, Any] = field(default_factory=OrderedDict)
+    _kept: RecentlyUsed[object, Any] = field(default_factory=RecentlyUsed)
 
     def once(self, key: object, make: Callable[[], T]) -> T:
         """Return what `make` returns. It is kept, and known by `key`."""
         found: T | None = self._kept.get(key)
         if found is None:
             found = self._kept[key] = make()
-            if len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
+            self._kept.limit(MOST_KEPT)
         return found
 
     def filtered(self, names: frozenset[str]) -> SweepData:
@@ -104,18 +103,16 @@ class SweepCache:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._sweeps: OrderedDict[int, _Sweep] = OrderedDict()
+        self._sweeps: RecentlyUsed[int, _Sweep] = RecentlyUsed()
         self._lock = threading.Lock()
 
     def get(self, connection: Connection, sweep: SweepRecord) -> Snapshot:
         """Return the present data of a sweep."""
         with self._lock:
-            found = self._sweeps.get(sweep.id)
-            if found is None or not found.is_of(sweep):
+            found = self._sweeps.use(sweep.id, lambda: _Sweep(connection, sweep, self._database))
+            if not found.is_of(sweep):
                 found = self._sweeps[sweep.id] = _Sweep(connection, sweep, self._database)
-            self._sweeps.move_to_end(sweep.id)
         snapshot = found.snapshot(connection, sweep)
         with self._lock:
-            while sum(each.size for each in self._sweeps.values()) > MOST_RUNS and len(self._sweeps) > 1:
-                self._sweeps.popitem(last=False)
+            self._sweeps.limit(MOST_RUNS, lambda known: known.size)
         return snapshot

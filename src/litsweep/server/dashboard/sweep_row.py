@@ -1,13 +1,15 @@
 """A sweep in a list: on its page, the page of its project and the page of all projects."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 from litsweep.figures.figure import rounded
-from litsweep.server import sweep_states
+from litsweep.server import clock, sweep_states
 from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.progress import Progress
+from litsweep.server.dispatch import AGENT_GONE_AFTER
 from litsweep.server.store import sweeps
 from litsweep.server.store.sweeps import AgentCount, SweepRecord
 from litsweep.server.sweep_configs import parsed
@@ -39,6 +41,16 @@ def sweep_row(sweep: SweepRecord, progress: Progress, agents: AgentCount) -> dic
     }
 
 
-def agents_of(connection: Connection, sweep: SweepRecord) -> AgentCount:
-    """Return how many agents a sweep has and had."""
-    return sweeps.count_agents(connection, [sweep.id]).get(sweep.id, AgentCount())
+def silence_limit() -> float:
+    """Return the time after which an agent that is at work has sent a heartbeat.
+
+    The monitor finds silent agents only while others are not silent, so a restarted server may have agents
+    that ended unseen.
+    """
+    return clock.now() - AGENT_GONE_AFTER
+
+
+def agents_of(connection: Connection, found: Sequence[SweepRecord]) -> Mapping[int, AgentCount]:
+    """Return how many agents each sweep has and had, by its id."""
+    ids = [sweep.id for sweep in found]
+    return {**dict.fromkeys(ids, AgentCount()), **sweeps.count_agents(connection, ids, silence_limit())}

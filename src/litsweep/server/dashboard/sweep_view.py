@@ -35,7 +35,7 @@ def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -
     * `charts`: name, title, `missing` (None if the chart can be drawn), and a `tag`. A figure with the
       same tag has not changed.
     """
-    row = sweep_row(sweep, snapshot.progress, agents_of(connection, sweep))
+    row = sweep_row(sweep, snapshot.progress, agents_of(connection, [sweep])[sweep.id])
     shown: dict[str, Any] = snapshot.once("page", lambda: _of_runs(snapshot))
     return {"sweep": {**row, **_head(connection, sweep, snapshot.data)}, **shown}
 
@@ -56,8 +56,7 @@ def _head(connection: Connection, sweep: SweepRecord, data: SweepData) -> dict[s
 def _of_runs(snapshot: Snapshot) -> dict[str, Any]:
     """Return what depends on the config and the runs only."""
     data = snapshot.data
-    config, best_runs = data.config, data.best_runs
-    axes = [parameter for parameter in config.space.parameters if parameter.distribution.size > 1]
+    config, best_runs, axes = data.config, data.best_runs, data.config.space.free
     return {
         "metric": rows.metric_row(config.metric) if config.metric else None,
         "metrics": [rows.metric_row(metric) for metric in config.metrics],
@@ -100,7 +99,7 @@ def _best_run(run: RunData, axes: Sequence[Parameter]) -> dict[str, Any]:
 
 def _grid(data: SweepData, axes: Sequence[Parameter]) -> dict[str, Any] | None:
     """Return the ledger of a grid search in words, and its points if they are few."""
-    ledger = grid_ledger(data.config, map(_search_run, data.runs))
+    ledger = grid_ledger(data.config, map(search_run, data.runs))
     if ledger is None:
         return None
     titles = {run.name: run.title for run in data.runs}
@@ -116,7 +115,8 @@ def _grid(data: SweepData, axes: Sequence[Parameter]) -> dict[str, Any] | None:
     return {"text": str(ledger), "points": points}
 
 
-def _search_run(run: RunData) -> Run:
+def search_run(run: RunData) -> Run:
+    """Return a run as the ledger of a grid needs it."""
     is_early = run.state == STOPPED_EARLY
     state = RunState.FINISHED if is_early else RunState(run.state)
     return Run(run.name, run.parameters, state, stopped_early=is_early)

@@ -12,7 +12,7 @@ from litsweep.server.dashboard import table_groups
 from litsweep.server.dashboard.run_table import RunTable
 from litsweep.server.dashboard.table_query import TableQuery, matching, ordered, shown
 from litsweep.server.filter_names import TIME
-from litsweep.server.run_values import MISSING
+from litsweep.server.run_values import MISSING, or_none
 from litsweep.server.wire_json import dumps
 
 Rows = tuple[Sequence[str], Iterator[Sequence[Any]]]
@@ -28,7 +28,7 @@ def exported(table: RunTable, query: TableQuery) -> Rows:
         return _groups(table_groups.groups(table, found, query.group, columns), query)
     reads = [_timed(table.read(c.key)) if c.kind == TIME else table.read(c.key) for c in columns]
     runs = ordered(table, found, query.sort)
-    return [column.key for column in columns], ([_plain(read(run)) for read in reads] for run in runs)
+    return [column.key for column in columns], ([or_none(read(run)) for read in reads] for run in runs)
 
 
 def _groups(groups: table_groups.Groups, query: TableQuery) -> Rows:
@@ -84,7 +84,3 @@ def _timed(read: Any) -> Any:
         return found if found is MISSING else datetime.fromtimestamp(found, UTC).isoformat()
 
     return time
-
-
-def _plain(cell: Any) -> Any:
-    return None if cell is MISSING else cell

@@ -1,28 +1,21 @@
 """Groups of runs with equal cells: their number, and the mean, its interval and the best of numbers."""
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, stdev
 from typing import Any
 
+from litsweep.figures import filters
+from litsweep.figures.groups import ALL_BUT_SEED, alike, is_seed
+from litsweep.figures.interval import interval
 from litsweep.server.dashboard.run_cells import Cells
 from litsweep.server.dashboard.run_table import Column, RunTable
 from litsweep.server.dashboard.table_query import checked, sorted_by
 from litsweep.server.errors import RequestError
 from litsweep.server.filter_names import NUMBER, TIME
-from litsweep.server.run_values import MISSING
-from litsweep.sweep.contract import RunState
+from litsweep.server.run_values import or_none
 from litsweep.sweep.values import is_finite
 
 COUNT = "n"
-ALL_BUT_SEED = "all but seed"
-SEEDS = frozenset({"seed", "seed_everything", "random_seed", "random_state"})
-_NO_RESULT = (RunState.FAILED, RunState.CRASHED, *(state for state in RunState if state.is_alive))
-"""The states of runs whose numbers are not final: they count for no mean, and are not the best."""
-# Quantiles 0.975 of Student's t distribution with 1 to 10 degrees of freedom.
-_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 
 @dataclass(frozen=True)
@@ -52,7 +45,7 @@ class Groups:
 
     def filter(self, group: Group) -> str:
         """Return the filter expression for the runs of a group."""
-        return " and ".join(map(_equals, self.keys, group.values))
+        return " and ".join(map(filters.equal, self.keys, group.values))
 
 
 def groups(
@@ -62,10 +55,8 @@ def groups(
     keys = _keys(table, runs, wanted)
     numbers = [c.key for c in columns if c.kind == NUMBER and c.key not in keys]
     reads = [table.read(key) for key in keys]
-    members: dict[str, list[Cells]] = {}
-    for run in runs:
-        members.setdefault(json.dumps([_plain(read(run)) for read in reads], default=str), []).append(run)
-    rows = [_group(table, keys, numbers, own) for own in members.values()]
+    members = alike([or_none(read(run)) for read in reads] for run in runs)
+    rows = [_group(table, values, numbers, [runs[i] for i in places]) for values, places in members]
     return Groups(keys, [*keys, COUNT, *numbers], rows)
 
 
@@ -80,60 +71,35 @@ def _keys(table: RunTable, runs: Sequence[Cells], wanted: Sequence[str]) -> Sequ
     return keys
 
 
-def is_seed(key: str) -> bool:
-    """Return True for the column of a seed, such as `config.seed`."""
-    return key.rpartition(".")[2] in SEEDS
-
-
 def _differs(table: RunTable, runs: Sequence[Cells], key: str) -> bool:
     read = table.read(key)
-    first = read(runs[0]) if runs else None
-    return any(read(run) != first for run in runs)
+    return len(alike([or_none(read(run))] for run in runs)) > 1
 
 
-def _group(table: RunTable, keys: Sequence[str], numbers: Sequence[str], own: Sequence[Cells]) -> Group:
-    values = [_plain(table.read(key)(own[0])) for key in keys]
-    ended = [run for run in own if run.get("state") not in _NO_RESULT]
-    return Group(values, [*values, len(own), *(_summary(table, key, ended) for key in numbers)])
+def _group(table: RunTable, values: Sequence[Any], numbers: Sequence[str], runs: Sequence[Cells]) -> Group:
+    return Group(values, [*values, len(runs), *(_summary(table, key, runs) for key in numbers)])
 
 
 def _summary(table: RunTable, key: str, runs: Sequence[Cells]) -> Mapping[str, Any] | None:
-    """Return the mean of a group's numbers, half the width of its 95 % interval, and the best value."""
+    """Return the mean of a group's numbers, half the width of its 95 % interval, and the best value.
+
+    The mean is over the runs that have ended and are not broken, as in the chart of groups. A running run can
+    be the best.
+    """
     read = table.read(key)
-    values = [float(value) for run in runs if is_finite(value := read(run))]
-    if not values:
+    valued = [(run, float(value)) for run in runs if not run.is_broken and is_finite(value := read(run))]
+    found = interval(value for run, value in valued if not run.is_alive)
+    if found is None:
         return None
-    goal = table.goals.get(key)
-    best = None if goal is None else max(values) if goal == "maximize" else min(values)
-    return {"mean": fmean(values), "half": _half_width(values), "n": len(values), "best": best}
+    return {"mean": found.mean, "half": found.half, "n": found.n, "best": _best(table.goals.get(key), valued)}
 
 
-def _half_width(values: Sequence[float]) -> float | None:
-    if len(values) < 2:
+def _best(goal: str | None, valued: Sequence[tuple[Cells, float]]) -> float | None:
+    """Return the best of the values; None if the column has no goal."""
+    if goal is None:
         return None
-    return quantile(len(values) - 1) * stdev(values) / math.sqrt(len(values))
-
-
-def quantile(degrees: int) -> float:
-    """Return the 0.975 quantile of Student's t distribution, to three digits."""
-    if degrees <= len(_STUDENT):
-        return _STUDENT[degrees - 1]
-    z = NormalDist().inv_cdf(0.975)
-    return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
+    return (max if goal == "maximize" else min)(value for _, value in valued)
 
 
 def _mean(cell: Any) -> Any:
     return cell["mean"] if isinstance(cell, dict) and "mean" in cell else cell
-
-
-def _plain(cell: Any) -> Any:
-    return None if cell is MISSING else cell
-
-
-def _equals(key: str, value: Any) -> str:
-    root, dot, rest = key.partition(".")
-    name = f"{root}[{json.dumps(rest, ensure_ascii=False)}]" if dot and not rest.isidentifier() else key
-    if value is None:
-        return f"{name} is None"
-    text = json.dumps(value, ensure_ascii=False)
-    return f"{name} == {text}"

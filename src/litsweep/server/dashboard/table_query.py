@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from litsweep.figures.sweep_data import SweepData
 from litsweep.server import filter_expression, run_filters
 from litsweep.server.arguments import whole_number
 from litsweep.server.dashboard.run_cells import Cells
 from litsweep.server.dashboard.run_table import Column, RunTable
+from litsweep.server.dashboard.stored_run import StoredRun
 from litsweep.server.errors import RequestError
 from litsweep.server.filter_names import TEXT
 from litsweep.server.run_values import MISSING
-from litsweep.server.wire_json import NAMES
+from litsweep.sweep.logged import NAMES
 from litsweep.sweep.summary import is_aggregated
 from litsweep.sweep.values import is_finite
 
@@ -50,8 +52,9 @@ class TableQuery:
 
     @property
     def is_plain(self) -> bool:
-        """True for the first page of a table without a filter, an order or groups."""
-        return not (self.filter.strip() or self.sort or self.group or self.start)
+        """True for the first page of a table whose rows need no other runs to be read."""
+        needs_all = self.filter.strip() or self.sort or self.group or self.start
+        return not (needs_all or "retries" in self.columns)
 
 
 def _keys(parameters: Mapping[str, str], name: str) -> Sequence[str]:
@@ -98,6 +101,16 @@ def ordered(table: RunTable, runs: Sequence[Cells], sort: Sequence[str]) -> Sequ
         read = table.read(column.key)
         found = sorted_by(found, [read(run) for run in found], order.startswith("-"))
     return found
+
+
+def first_ids(sweep: SweepData, length: int) -> tuple[Sequence[int], int]:
+    """Return the ids of the runs on the first page of a sweep's table, and the number of all its runs."""
+    runs = [run for run in sweep.runs if isinstance(run, StoredRun)]
+    if sweep.config.metrics:
+        ordered = sorted_by(runs, [run.best for run in runs], sweep.metric.is_maximized)
+    else:
+        ordered = sorted_by(runs, [run.created for run in runs], True)
+    return [run.id for run in ordered[:length]], len(runs)
 
 
 def sorted_by(items: Sequence[Any], cells: Sequence[Any], descending: bool) -> list[Any]:

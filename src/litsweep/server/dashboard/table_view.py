@@ -4,11 +4,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from litsweep.figures.figure import rounded
 from litsweep.server.dashboard import table_groups
 from litsweep.server.dashboard.run_cells import Cells
 from litsweep.server.dashboard.run_table import Column, RunTable
 from litsweep.server.dashboard.table_query import TableQuery, matching, ordered, shown
+from litsweep.server.filter_names import NUMBER
 from litsweep.server.run_values import MISSING
+from litsweep.sweep.values import is_finite
 
 LONGEST_TEXT = 300
 """The number of characters of a cell that a page shows. An export has the whole cell."""
@@ -26,8 +29,8 @@ def table_view(table: RunTable, query: TableQuery) -> dict[str, Any]:
     if query.group:
         return head | _groups(table, found, query, columns)
     page = ordered(table, found, query.sort)[query.start : query.start + query.length]
-    reads = [table.read(column.key) for column in columns]
-    rows = [{**_head(table, run), "cells": [_shown(read(run)) for read in reads]} for run in page]
+    reads = [(table.read(column.key), column.kind) for column in columns]
+    rows = [{**_head(table, run), "cells": [_cell(read(run), kind) for read, kind in reads]} for run in page]
     return head | {"shown": [column.key for column in columns], "count": head["matching"], "rows": rows}
 
 
@@ -63,6 +66,12 @@ def _head(table: RunTable, run: Cells) -> dict[str, Any]:
         "is_best": name in table.best,
         "why": next((reason for reason in why if reason is not MISSING), None),
     }
+
+
+def _cell(cell: Any, kind: str) -> Any:
+    """Return a cell of a run, a number with six digits. An export has all of them."""
+    is_long = kind == NUMBER and isinstance(cell, float) and is_finite(cell)
+    return rounded(cell) if is_long else _shown(cell)
 
 
 def _shown(cell: Any) -> Any:

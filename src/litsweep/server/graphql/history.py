@@ -13,10 +13,10 @@ from litsweep.server.chunk import LARGEST_LINE, LARGEST_STEP
 from litsweep.server.errors import RequestError
 from litsweep.server.graphql.context import Info
 from litsweep.server.graphql.resolvers import constant, page
-from litsweep.server.history_keys import flat
 from litsweep.server.store import lines
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG, Line
 from litsweep.server.store.runs import RunRecord
+from litsweep.sweep.logged import flat
 from litsweep.sweep.values import is_number, show
 
 DEFAULT_SAMPLES = 500

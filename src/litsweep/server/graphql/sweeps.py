@@ -22,7 +22,7 @@ from litsweep.server.graphql.resolvers import (
     select_runs,
     whole,
 )
-from litsweep.server.store import projects, runs, sweeps
+from litsweep.server.store import listed_runs, projects, runs, sweeps
 from litsweep.server.store.projects import Project
 from litsweep.server.store.sweeps import AgentRecord, SweepRecord, short_id
 from litsweep.server.sweep_configs import parsed
@@ -169,6 +169,11 @@ def _run_count_expected(parent: SweepRecord, _: Info) -> int | None:
     if parent.expected_runs != sweeps.MAX_EXPECTED_RUNS:
         return parent.expected_runs
     return sweep_states.expected_runs(parsed(parent.config))
+
+
+@sweep.field("runStates")
+def _run_states(parent: SweepRecord, info: Info) -> dict[str, int]:
+    return dict(info.context.read(listed_runs.words, parent.id))
 
 
 @sweep.field("runs")

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 from litsweep.server.store.listed_runs import WORKING
 from litsweep.server.store.projects import projects
 from litsweep.server.store.runs import runs
-from litsweep.server.store.sweeps import AgentState, SweepRecord, agents, sweeps
+from litsweep.server.store.sweeps import SweepRecord, agents, at_work, sweeps
 from litsweep.server.store.tables import read_all
 from litsweep.sweep.contract import RunState
 
@@ -47,9 +47,9 @@ def activities(connection: Connection) -> Sequence[Activity]:
     ]
 
 
-def active_sweeps(connection: Connection) -> Sequence[SweepRecord]:
-    """Return the sweeps with a working agent or a run that works now, the newest first."""
-    with_agent = select(agents.c.sweep_id).where(agents.c.exited == AgentState.WORKING)
+def active_sweeps(connection: Connection, limit: float) -> Sequence[SweepRecord]:
+    """Return the sweeps with a run that works, or an agent `at_work(limit)`, the newest first."""
+    with_agent = select(agents.c.sweep_id).where(at_work(limit))
     with_run = select(runs.c.sweep_id).where(runs.c.state.in_(WORKING), runs.c.sweep_id.is_not(None))
     is_active = sweeps.c.id.in_(with_agent) | sweeps.c.id.in_(with_run)
     return read_all(

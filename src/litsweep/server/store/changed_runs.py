@@ -1,5 +1,6 @@
 """Reads runs again and again, each time only those that have changed since the last time."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -12,6 +13,8 @@ from litsweep.server.store.tables import batches, record_of
 T = TypeVar("T")
 
 _AT_ONCE = 1_000
+_PIECE = 200
+"""The number of runs of `read_some`: a few hundredths of a second."""
 
 
 def continue_numbers(connection: Connection) -> None:
@@ -40,9 +43,30 @@ class ChangedRuns(Generic[T]):
         self._make = make
         self._by_id: dict[int, T] = {}
         self.number = -1  # of the last change of a run of the project, at the last call
+        self._unread: list[int] | None = None  # the ids that `read_some` has not reached
+        self._least: float = math.inf  # the last number when the oldest piece was read
+
+    def read_some(self, connection: Connection) -> bool:
+        """Read some runs for the first time. Return False once `refresh` has only changes to read.
+
+        Each call may have a connection of its own.
+        """
+        if self.number >= 0:
+            return False
+        if self._unread is None:
+            self._unread = sorted(connection.scalars(self._ids), reverse=True)
+        self._least = min(self._least, connection.scalar(self._last_number) or 0)
+        piece = self._unread[-_PIECE:]
+        del self._unread[-_PIECE:]
+        self._read(connection, runs.c.id.in_(piece))
+        if not self._unread:
+            self.number = int(self._least)
+        return self.number < 0
 
     def refresh(self, connection: Connection) -> bool:
         """Read the runs that have changed since the last call. Return True if any differs."""
+        while self._unread and self.read_some(connection):
+            pass
         is_new = self._in_project & (runs.c.changed > self.number) if self.number >= 0 else true()
         has_changes = self._read(connection, is_new)
         self.number = max(self.number, connection.scalar(self._last_number) or 0)

@@ -1,17 +1,14 @@
-"""The values of a run's metrics over its steps, read from its history lines."""
+"""The values of a metric of a run over its steps, read from its history lines."""
 
 import json
 import math
 from array import array
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, select
 
-from litsweep.server.history_keys import flat
-from litsweep.server.store.lines import EVENTS, HISTORY, stream_lines
-from litsweep.server.wire_json import number
+from litsweep.server.store.lines import HISTORY, stream_lines
+from litsweep.sweep.logged import flat, number
 
 
 @dataclass
@@ -27,42 +24,18 @@ class Series:
         return [value for value in self.values if math.isfinite(value)]
 
 
-def extend(
-    connection: Connection,
-    run_id: int,
-    series: dict[str, Series],
-    start: int = 0,
-    only: str | None = None,
-) -> None:
-    """Add the numbers in the history from line `start` on to `series`, for all metrics or for `only`."""
-    wanted = _lines(run_id, HISTORY).where(stream_lines.c.line >= start)
-    if only is not None:
+def read(connection: Connection, run_id: int, metric: str) -> Series:
+    """Return the numbers that a run has logged of a metric."""
+    body, series = stream_lines.c.body, Series()
+    wanted = select(stream_lines.c.step, body).where(
+        stream_lines.c.run_id == run_id,
+        stream_lines.c.stream == HISTORY,
         # Most lines of a long run lack the metric of its sweep. SQL finds them without parsing.
-        wanted = wanted.where(stream_lines.c.body.contains(only.split(".")[-1], autoescape=True))
-    for step, body in connection.execute(wanted.order_by(stream_lines.c.line)):
-        _add_row(series, step or 0, json.loads(body), only)
-
-
-def system_curves(connection: Connection, run_id: int) -> dict[str, Series]:
-    """Return the system metrics of a run, over the seconds since its start."""
-    series: dict[str, Series] = {}
-    for _, body in connection.execute(_lines(run_id, EVENTS).order_by(stream_lines.c.line)):
-        row = json.loads(body)
-        _add_row(series, round(number(row.get("_runtime")) or 0), row, None)
-    return series
-
-
-def _lines(run_id: int, stream: str) -> Select[Any]:
-    wanted = (stream_lines.c.run_id == run_id, stream_lines.c.stream == stream)
-    return select(stream_lines.c.step, stream_lines.c.body).where(*wanted)
-
-
-def _add_row(series: dict[str, Series], step: int, row: Mapping[str, object], only: str | None) -> None:
-    for name, logged in flat(row):
-        if only is not None and name != only:
-            continue
-        value = number(logged)
+        body.contains(metric.split(".")[-1], autoescape=True),
+    )
+    for step, text in connection.execute(wanted.order_by(stream_lines.c.line)):
+        value = number(dict(flat(json.loads(text))).get(metric))
         if value is not None:
-            found = series.setdefault(name, Series())
-            found.steps.append(step)
-            found.values.append(value)
+            series.steps.append(step or 0)
+            series.values.append(value)
+    return series

@@ -1,12 +1,14 @@
-"""Lists of runs without their columns: those that work now, and those that ended."""
+"""Lists of runs without most of their columns: by state, those that work now, those that ended, summaries."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from litsweep.server.store import runs as store
-from litsweep.server.store.runs import RunRecord, runs
+from litsweep.server.store.runs import RunRecord, StoppedBy, runs
 from litsweep.sweep.contract import RunState
+from litsweep.sweep.run import state_word
 
 WORKING = tuple(state for state in RunState if state.is_running)
 
@@ -29,6 +31,22 @@ def ends(connection: Connection, sweep_id: int) -> Mapping[int, float]:
     """Return the time of its end for each ended run of a sweep, by id."""
     found = select(runs.c.id, runs.c.ended_at).where(*_has_ended(sweep_id))
     return {row.id: row.ended_at for row in connection.execute(found)}
+
+
+def summaries(connection: Connection, sweep_id: int) -> Iterator[str]:
+    """Yield the summary of each run of a sweep as JSON text, oldest first."""
+    wanted = select(runs.c.summary).where(runs.c.sweep_id == sweep_id).order_by(runs.c.id)
+    yield from connection.execution_options(yield_per=1_000).scalars(wanted)
+
+
+def words(connection: Connection, sweep_id: int) -> Counter[str]:
+    """Count the runs of a sweep by the word for their state."""
+    columns = runs.c.state, runs.c.stopped_by, runs.c.failure
+    query = select(*columns, func.count().label("runs")).where(runs.c.sweep_id == sweep_id).group_by(*columns)
+    found = Counter[str]()
+    for row in connection.execute(query):
+        found[state_word(row.state, row.stopped_by is StoppedBy.SEARCH, row.failure)] += row.runs
+    return found
 
 
 def _has_ended(sweep_id: int) -> Sequence[ColumnElement[bool]]:

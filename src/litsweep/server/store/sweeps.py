@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Annotated, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, ForeignKey, String, bindparam, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, ForeignKey, String, bindparam, func, select
 
 from litsweep.server import clock
 from litsweep.server.store.projects import projects
@@ -93,7 +93,7 @@ agents = table("agents", AgentRecord)
 
 
 class AgentCount(NamedTuple):
-    """The number of agents of a sweep: all so far, and those that work now, as far as the database knows."""
+    """The number of agents of a sweep: all so far, and those that are at work now."""
 
     total: int = 0
     alive: int = 0
@@ -198,9 +198,14 @@ def agents_of(connection: Connection, sweep_id: int) -> Sequence[AgentRecord]:
     return read_all(connection, wanted, AgentRecord)
 
 
-def count_agents(connection: Connection, sweep_ids: Sequence[int]) -> Mapping[int, AgentCount]:
-    """Return the number of agents of each of these sweeps that has agents."""
-    alive = func.count().filter(agents.c.exited == AgentState.WORKING)
+def at_work(limit: float) -> ColumnElement[bool]:
+    """Return the condition of agents that have sent a heartbeat after `limit` and were not told to exit."""
+    return (agents.c.heartbeat_at > limit) & (agents.c.exited == AgentState.WORKING)
+
+
+def count_agents(connection: Connection, sweep_ids: Sequence[int], limit: float) -> Mapping[int, AgentCount]:
+    """Return the number of agents of each of these sweeps that has agents. `limit` is that of `at_work`."""
+    alive = func.count().filter(at_work(limit))
     counted = select(agents.c.sweep_id, func.count(), alive).group_by(agents.c.sweep_id)
     return {
         sweep_id: AgentCount(total, working)
@@ -210,13 +215,9 @@ def count_agents(connection: Connection, sweep_ids: Sequence[int]) -> Mapping[in
 
 
 def has_live_agent(connection: Connection, sweep_id: int, limit: float) -> bool:
-    """Return True if an agent of a sweep has sent a heartbeat after `limit` and was not told to exit."""
-    live = (
-        agents.c.sweep_id == sweep_id,
-        agents.c.heartbeat_at > limit,
-        agents.c.exited == AgentState.WORKING,
-    )
-    return connection.scalar(select(agents.c.id).where(*live).limit(1)) is not None
+    """Return True if a sweep has an agent at work. `limit` is that of `at_work`."""
+    live = select(agents.c.id).where(agents.c.sweep_id == sweep_id, at_work(limit))
+    return connection.scalar(live.limit(1)) is not None
 
 
 def change_agent(connection: Connection, agent_id: int, **values: object) -> None:

@@ -94,7 +94,7 @@ export function chartCards({ address, place, drawn = () => {}, chosen = () => []
   }
 
   async function redraw(card) {
-    await drawFigure(card.box, card.figure, { chosen: chosen(), revision: queryOf(card) });
+    await drawFigure(card.box, card.figure, { chosen: chosen(), revision: queryOf(card), opens: true });
     drawn(card.chart, card.box);
   }
 

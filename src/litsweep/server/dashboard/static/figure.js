@@ -112,6 +112,21 @@ function dataTable(figure) {
   );
 }
 
+let plotly = null;
+
+/** Load Plotly, once a figure needs it. To compile it takes so long that the rest of the page comes first. */
+function loadPlotly() {
+  plotly ??= new Promise((resolve, reject) => {
+    const onerror = () => {
+      plotly = null;
+      reject(new Error("The script that draws charts could not be loaded."));
+    };
+    const src = new URL("../plotly.min.js", import.meta.url).href;
+    document.head.append(el("script", { src, onload: resolve, onerror }));
+  });
+  return plotly;
+}
+
 let opening = null;
 
 /** Open the run of a point, unless a second click follows: a double click resets a chart. */
@@ -142,7 +157,7 @@ function fillTable({ table, figure }) {
   if (table.open) table.append(dataTable(figure));
 }
 
-async function paint({ chart, figure, chosen, revision }) {
+async function paint({ chart, figure, chosen, revision, opens }) {
   const { data, layout } = painted({
     ...figure,
     data: [...figure.data, ...highlights(figure.data, chosen)],
@@ -152,17 +167,18 @@ async function paint({ chart, figure, chosen, revision }) {
   if (height) chart.style.height = `${height}px`;
   if (layout.meta?.min_width) chart.parentElement.tabIndex = 0; // the arrow keys scroll it
   chart.style.minWidth = layout.meta?.min_width ? `${layout.meta.min_width}px` : "";
+  await loadPlotly();
   const isNew = !chart.data;
   await Plotly.react(chart, data, { ...rest, font, uirevision: revision }, { displayModeBar: false });
-  if (isNew) chart.on("plotly_click", open);
+  if (isNew && opens) chart.on("plotly_click", open);
 }
 
 /**
  * Draw a figure into `element`. `chosen` has the names of the runs to highlight. The zoom is kept while
- * `revision` is the same. A click on a point opens its run.
+ * `revision` is the same. With `opens`, a click on a point opens the run that its `customdata` names.
  */
-export async function drawFigure(element, figure, { chosen = [], revision = "" } = {}) {
-  const parts = Object.assign(partsOf(element), { figure, chosen, revision });
+export async function drawFigure(element, figure, { chosen = [], revision = "", opens = false } = {}) {
+  const parts = Object.assign(partsOf(element), { figure, chosen, revision, opens });
   const { label = "", note = "" } = figure.layout.meta ?? {};
   parts.chart.setAttribute("aria-label", plain(label));
   parts.note.textContent = plain(note);

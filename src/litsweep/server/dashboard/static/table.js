@@ -1,6 +1,6 @@
 // Tables by DataTables. The server sorts, filters, groups and pages the runs; `state` keeps what is chosen.
 
-import DataTable from "/-/datatables.js";
+import DataTable from "../datatables.js";
 import { projectOf, data as source } from "./address.js";
 import { controls } from "./control.js";
 import { badge, button, el } from "./dom.js";

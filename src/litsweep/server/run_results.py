@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row
 
 from litsweep.server.history_keys import MOST_NAMES, Keys
 from litsweep.server.store import curves
-from litsweep.server.store.curves import Series
+from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value, objective_value
 
@@ -16,8 +16,8 @@ Results = tuple[tuple[float | None, ...], float | None]
 """The best value of each metric, and the last value of the first one."""
 
 
-def results(connection: Connection, row: Row[Any], metrics: Sequence[Metric]) -> Results:
-    """Return the results of a run. The row has its `id`, `history_keys`, `history_lines` and `summary`."""
+def results(connection: Connection, row: Row[Any] | RunRecord, metrics: Sequence[Metric]) -> Results:
+    """Return the results of a run. A row must have its `id`, `history_keys` and `summary`."""
     if not metrics:
         return (), None
     keys, summary = json.loads(row.history_keys), json.loads(row.summary)
@@ -27,15 +27,13 @@ def results(connection: Connection, row: Row[Any], metrics: Sequence[Metric]) ->
     return bests, last_value(logged[0], summary, metrics[0].name)
 
 
-def _logged(connection: Connection, row: Row[Any], keys: Keys, name: str) -> Sequence[float]:
+def _logged(connection: Connection, row: Row[Any] | RunRecord, keys: Keys, name: str) -> Sequence[float]:
     """Return the lowest, the highest and the last logged value of a metric; nothing if there is none."""
     known = keys.get(name)
     if known is None and len(keys) < MOST_NAMES:
         return ()
     if known is None or (known["last"] is not None and "low" not in known):
-        found = Series()
-        curves.extend(connection, row.id, {name: found}, only=name)
-        return found.finite
+        return curves.read(connection, row.id, name).finite
     if known["last"] is None:
         return ()
     return float(known["low"]), float(known["high"]), float(known["last"])
