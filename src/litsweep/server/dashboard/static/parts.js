@@ -63,9 +63,9 @@ document.addEventListener(
   ({ target }) => target.open && target.dataset.load && loadDetails(target),
   true,
 );
-document.addEventListener("changed", () =>
-  document.querySelectorAll("details[open][data-load]").forEach(loadDetails),
-);
+const loadOpen = () => document.querySelectorAll("details[open][data-load]").forEach(loadDetails);
+document.addEventListener("changed", loadOpen);
+loadOpen(); // a reader may open one before this script runs
 document.addEventListener("click", ({ target }) => {
   if (target.dataset.into) load(target, document.getElementById(target.dataset.into));
 });
