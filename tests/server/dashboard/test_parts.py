@@ -9,9 +9,7 @@ from starlette.testclient import TestClient
 
 from litsweep.server.dashboard import rendering
 from litsweep.server.store import projects, runs, sweeps
-from tests.server.dashboard.conftest import EVIL, SWEEP, backend_of, fill_grid, fill_two_metrics
-
-EVIL_ESCAPED = "&lt;img src=x onerror="
+from tests.server.dashboard.conftest import EVIL, EVIL_ESCAPED, SWEEP, backend_of, fill_grid, fill_two_metrics
 
 
 def parts(http: TestClient, path: str) -> Any:

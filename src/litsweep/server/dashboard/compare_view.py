@@ -15,7 +15,7 @@ from litsweep.server.dashboard.compare_runs_view import (
     runs_view,
 )
 from litsweep.server.dashboard.compare_sweeps_view import Named, sweeps_figure, sweeps_view
-from litsweep.server.dashboard.parts import with_parts
+from litsweep.server.dashboard.parts import with_card, with_parts
 from litsweep.server.dashboard.rendering import fragment
 from litsweep.server.dashboard.sweep_data import SweepCache
 from litsweep.server.errors import RequestError
@@ -31,7 +31,7 @@ def compare_data(connection: Connection, project: Project, request: Request) -> 
         view = sweeps_view(_chosen_sweeps(connection, project, request))
     else:
         view = runs_view(connection, chosen_runs(connection, project, query))
-    shown = {"code": [], "images": [], **view}
+    shown = {"code": [], "images": [], **view, "charts": list(map(with_card, view["charts"]))}
     context = {"kind": kind, "found": view[kind], "shows_equal": query.get("all") == "1"}
     return with_parts("compare", shown, entity=project.entity, project=project.name, **context)
 

@@ -22,7 +22,7 @@ from litsweep.figures.options import option_values
 from litsweep.figures.sweep_data import SweepData
 from litsweep.server.dashboard.figure_job import FigureJob
 from litsweep.server.dashboard.figure_process import Answer, FigureProcess
-from litsweep.server.dashboard.parts import with_parts
+from litsweep.server.dashboard.parts import with_card, with_parts
 from litsweep.server.dashboard.rendering import Tagged, json_content
 from litsweep.server.dashboard.sweep_data import Snapshot
 from litsweep.server.errors import RequestError
@@ -60,9 +60,10 @@ def chart_list(snapshot: Snapshot) -> list[dict[str, Any]]:
 
 
 def charts_view(snapshot: Snapshot) -> dict[str, Any]:
-    """Return the charts of `chart_list` with their options, and the HTML that says what the others lack."""
+    """Return the charts of `chart_list` with their options and cards, and what the others lack."""
     charts = [
-        {**shown, "options": _options(CHARTS[shown["name"]], snapshot.data)} for shown in chart_list(snapshot)
+        with_card({**shown, "options": _options(CHARTS[shown["name"]], snapshot.data)})
+        for shown in chart_list(snapshot)
     ]
     return with_parts("charts", {"charts": charts})
 

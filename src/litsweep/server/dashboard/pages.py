@@ -13,7 +13,15 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import BaseRoute, Route
 
 from litsweep.server.backend import backend_of
-from litsweep.server.dashboard import compare_view, login, rendering, run_cells, run_routes, run_table
+from litsweep.server.dashboard import (
+    compare_view,
+    figure_table,
+    login,
+    rendering,
+    run_cells,
+    run_routes,
+    run_table,
+)
 from litsweep.server.dashboard.brush_view import brush_view
 from litsweep.server.dashboard.control_view import (
     project_changes_view,
@@ -189,9 +197,16 @@ def _json(view: View) -> Endpoint:
             found = view(connection, request)
         if found is None:
             return Response(_NOT_FOUND, 404, media_type="application/json")
-        return json_content(found).response(request, _PRIVATE)
+        return _answer(json_content(found), request)
 
     return endpoint
+
+
+def _answer(content: Tagged, request: Request) -> Response:
+    """Return the data of a view, or the table of a figure in it."""
+    path = request.query_params.getlist(figure_table.PARAMETER)
+    shown = figure_table.as_table(content, path) if path else content
+    return shown.response(request, _PRIVATE)
 
 
 async def _figure(request: Request) -> Response:
@@ -200,11 +215,11 @@ async def _figure(request: Request) -> Response:
     if found is None:
         return Response(_NOT_FOUND, 404, media_type="application/json")
     if isinstance(found, Tagged):
-        return found.response(request, _PRIVATE)
+        return _answer(found, request)
     content = await within_wait(found)
     if content is None:
         return JSONResponse({"pending": True}, 202, {"Retry-After": "1", "Cache-Control": "no-store"})
-    return Tagged.of(content, "application/json").response(request, _PRIVATE)
+    return _answer(Tagged.of(content, "application/json"), request)
 
 
 def _figure_answer(request: Request) -> Tagged | Answer | None:

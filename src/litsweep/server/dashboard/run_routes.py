@@ -92,7 +92,8 @@ def _summary(connection: Connection, run: RunRecord, request: Request) -> dict[s
 
 def _charts(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
     logged = _logged(connection, run, request)
-    return run_charts_view.charts_list(run, logged, first_metric(connection, run))
+    shown = run_charts_view.charts_list(run, logged, first_metric(connection, run))
+    return with_parts("run_charts", shown)
 
 
 def _figures(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
@@ -104,7 +105,7 @@ def _figures(connection: Connection, run: RunRecord, request: Request) -> dict[s
 
 def _system(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
     events = _cache(request, lines.EVENTS).get(connection, run)
-    return run_charts_view.system_figures(events, _end(connection, run, request))
+    return with_parts("system", run_charts_view.system_figures(events, _end(connection, run, request)))
 
 
 def _end(connection: Connection, run: RunRecord, request: Request) -> float:

@@ -1,61 +1,30 @@
 // Cards of charts. A card loads its figure when it is visible, and again when its data or options change.
 
-import { button, el } from "./dom.js";
 import { drawFigure } from "./figure.js";
-import { update } from "./parts.js";
+import { nodesOf, showPart } from "./parts.js";
 import { get } from "./poll.js";
-import { listIn, state } from "./state.js";
+import { state } from "./state.js";
 import { whenVisible } from "./visible.js";
 
 const PENDING_MS = 1000;
 
-/** Return the control of an option of a chart. The state is bound to it. */
-function controlOf(chart, { name: option, title, choices, is_list: isList }) {
-  const name = `${chart.name}.${option}`;
-  const data = { "data-state": name };
-  if (!isList) {
-    const options = choices.map((choice) => el("option", { value: choice }, choice));
-    return el("label", {}, `${title} `, el("select", data, options));
-  }
-  const box = (value) => el("label", {}, el("input", { type: "checkbox", value, ...data }), ` ${value}`);
-  const count = listIn(name).length;
-  const summary = el("summary", {}, count ? `${title}: ${count}` : title);
-  return el("details", { class: "choices", id: name }, summary, el("fieldset", {}, choices.map(box)));
-}
-
-function showControls({ chart, controls }) {
-  const shown = chart.options.filter((option) => option.choices.length > 1);
-  const counts = shown.map(({ name }) => listIn(`${chart.name}.${name}`).length);
-  const text = JSON.stringify([shown, counts]);
-  if (text === controls.dataset.shown) return;
-  controls.dataset.shown = text;
-  update(
-    controls,
-    shown.map((option) => controlOf(chart, option)),
-  );
-}
-
+/** Return a new card. Its element is the server's. */
 function makeCard(chart) {
-  const id = `chart-${encodeURIComponent(chart.name)}`;
-  const box = el("div", { class: "figure-box skeleton" });
-  const message = el("p", { class: "notice bad", role: "alert", hidden: true });
-  const busy = el("span", { class: "hint", role: "status" });
-  const controls = el("div", { class: "options" });
-  const wide = `${chart.name}.wide`;
-  const enlarge = button("Enlarge", () => {
-    const isWide = element.classList.contains("wide");
-    state.set({ [wide]: isWide === Boolean(chart.is_wide) ? Number(!isWide) : null });
-  });
-  const head = el("h3", { id }, chart.title);
-  const caption = el("figcaption", {}, head, busy, controls, enlarge);
-  const element = el("figure", { class: "card chart-card", "aria-labelledby": id }, caption, message, box);
-  const showWidth = () => {
-    const isWide = Number(state.get(wide) ?? chart.is_wide ?? 0) === 1;
-    element.classList.toggle("wide", isWide);
-    enlarge.textContent = isWide ? "Shrink" : "Enlarge";
-    enlarge.setAttribute("aria-label", `${enlarge.textContent} ${chart.title}`);
-  };
-  return { chart, element, box, message, busy, controls, showWidth, isVisible: () => false };
+  const [element] = nodesOf(chart.card);
+  const part = (selector) => element.querySelector(selector);
+  const own = { box: part(".figure-box"), message: part(".notice"), busy: part(".hint") };
+  return { chart, element, ...own, controls: part(".options"), isVisible: () => false };
+}
+
+/** Show whether a card has a row of its own, and let its button change that. */
+function showWidth({ chart, element }) {
+  const name = `${chart.name}.wide`;
+  const isWide = Number(state.get(name) ?? chart.is_wide ?? 0) === 1;
+  const button = element.querySelector("figcaption > button");
+  element.classList.toggle("wide", isWide);
+  button.textContent = isWide ? "Shrink" : "Enlarge";
+  button.ariaLabel = `${button.textContent} ${chart.title}`;
+  button.dataset.set = JSON.stringify({ [name]: isWide === Boolean(chart.is_wide) ? Number(!isWide) : null });
 }
 
 /** Return the query of a card's figure: the options in the URL that it has, and the filter. */
@@ -79,7 +48,7 @@ export function chartCards({ address, place, drawn = () => {}, chosen = () => []
     try {
       const figure = await get(url);
       if (card.wanted !== wanted) return;
-      if (!figure.pending) await redraw(Object.assign(card, { figure }));
+      if (!figure.pending) await redraw(Object.assign(card, { figure, url }));
       else setTimeout(() => card.wanted === wanted && load(card, url, wanted), PENDING_MS);
       card.busy.textContent = figure.pending ? "Computing…" : "";
       card.message.hidden = true;
@@ -94,7 +63,8 @@ export function chartCards({ address, place, drawn = () => {}, chosen = () => []
   }
 
   async function redraw(card) {
-    await drawFigure(card.box, card.figure, { chosen: chosen(), revision: queryOf(card), opens: true });
+    const look = { chosen: chosen(), revision: queryOf(card), opens: true };
+    await drawFigure(card.box, card.figure, `${card.url}&table=`, look);
     drawn(card.chart, card.box);
   }
 
@@ -108,8 +78,8 @@ export function chartCards({ address, place, drawn = () => {}, chosen = () => []
   }
 
   function sync(card) {
-    showControls(card);
-    card.showWidth();
+    showPart(card.controls, card.chart.controls);
+    showWidth(card);
     refresh(card);
   }
 

@@ -6,7 +6,7 @@ import { ago, duration, time } from "./format.js";
 import { get } from "./poll.js";
 import { showState } from "./state.js";
 
-const shown = new Map();
+const shown = new WeakMap();
 
 /** Return what is the same for an element before and after an update. */
 const keyOf = ({ id, dataset, name, href, value, ariaLabel, textContent }) =>
@@ -23,7 +23,7 @@ function showTimes(root) {
 }
 
 /** Replace the content of an element. What was open or had the focus stays so. */
-export function update(element, content) {
+function update(element, content) {
   const isFocused = element.contains(document.activeElement);
   const focused = isFocused && keyOf(document.activeElement);
   const open = [...element.querySelectorAll("details[open]")].map(keyOf);
@@ -36,16 +36,21 @@ export function update(element, content) {
   showTimes(element);
 }
 
+/** Return the nodes of HTML from the server. */
+export const nodesOf = (html) => new DOMParser().parseFromString(html, "text/html").body.childNodes;
+
 /** Fill an element with HTML from the server. */
-export const fillPart = (element, html) =>
-  update(element, new DOMParser().parseFromString(html, "text/html").body.childNodes);
+export const fillPart = (element, html) => update(element, nodesOf(html));
+
+/** As `fillPart`, if the HTML differs from what the element shows. */
+export function showPart(element, html) {
+  if (shown.get(element) !== html) fillPart(element, html);
+  shown.set(element, html);
+}
 
 /** Show the parts that differ from what is shown. They are HTML by the id of their element. */
 export function showParts(parts) {
-  for (const [id, html] of Object.entries(parts)) {
-    if (shown.get(id) !== html) fillPart(document.getElementById(id), html);
-    shown.set(id, html);
-  }
+  for (const [id, html] of Object.entries(parts)) showPart(document.getElementById(id), html);
   document.title = `${document.querySelector("h1").textContent} · litsweep`;
   showTimes(document);
 }

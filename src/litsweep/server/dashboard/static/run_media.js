@@ -1,5 +1,6 @@
 // What a run logs besides numbers. Each key has a panel, whose content the server renders.
 
+import { data } from "./address.js";
 import { button, el } from "./dom.js";
 import { drawFigure } from "./figure.js";
 import { fillPart } from "./parts.js";
@@ -70,14 +71,16 @@ class Panel {
     Object.assign(this.query, more);
     const wanted = JSON.stringify([this.query, this.slider.value]);
     const place = this.isNewest ? {} : { place: this.slider.value };
-    const { title, step, figures, html } = await getData("/media", { ...this.query, ...place });
+    const query = new URLSearchParams({ ...this.query, ...place });
+    const { title, step, figures, html } = await getData("/media", query);
     if (wanted !== JSON.stringify([this.query, this.slider.value])) return; // a newer choice is on its way
     this.title.textContent = title;
     this.label.textContent = step === null ? "" : `step ${step}`;
     fillPart(this.body, html);
     while (this.figures.childElementCount > figures.length) this.figures.lastElementChild.remove();
     while (this.figures.childElementCount < figures.length) this.figures.append(el("div"));
-    await Promise.all(figures.map((figure, i) => drawFigure(this.figures.children[i], figure)));
+    const source = (i) => `${data}/media?${query}&table=figures&table=${i}`;
+    await Promise.all(figures.map((figure, i) => drawFigure(this.figures.children[i], figure, source(i))));
   }
 }
 

@@ -36,7 +36,7 @@ export const listIn = (name) => (state.get(name) ?? "").split(",").filter(Boolea
 /** Return the value of an input that the URL leaves out. */
 const standard = ({ dataset, options }) => dataset.standard ?? options?.[0].value ?? "";
 
-/** Show the state in the inputs that name a value of it. A box is an item of a list. */
+/** Show the state in the inputs that name a value of it. A box is an item of a list, whose length can be shown. */
 export function showState(root) {
   for (const input of root.querySelectorAll("[data-state]")) {
     const name = input.dataset.state;
@@ -45,6 +45,8 @@ export function showState(root) {
     else if (input.value !== value) input.value = value;
     if (input.selectedIndex < 0) input.selectedIndex = 0;
   }
+  for (const each of root.querySelectorAll("[data-count]"))
+    each.textContent = `: ${listIn(each.dataset.count).length}`.replace(": 0", "");
 }
 
 function setInput({ target: input, type }) {
