@@ -1,7 +1,7 @@
 """The points of a figure as a table, for those who do not see the chart.
 
-The address of any data that has figures answers with the table of one of them if it has the parameter `table`,
-repeated: the keys and places that lead to the figure in the data, or an empty one if the data is the figure.
+The address of data with figures answers with the table of one of them if it has the parameter `table`. Its values
+are the keys and places that lead to the figure in the data. An empty one means the data itself.
 """
 
 import html
@@ -36,7 +36,7 @@ def as_table(answer: Tagged, path: Sequence[str]) -> Tagged:
 
 
 def table_of(figure: Figure) -> tuple[Row, Sequence[Row]]:
-    """Return the heads and the rows. Lines over several axes have one row each. Columns without cells are left out."""
+    """Return the heads and the rows, without empty columns. A line over several axes is one row."""
     traces = [trace for trace in figure["data"] if trace.get("hoverinfo") != "skip"]
     if axes := figure["layout"].get("meta", {}).get("axes"):
         return ["run", *(axis["title"] for axis in axes)], [[t.get("name"), *t["text"]] for t in traces]
@@ -58,7 +58,7 @@ def _title(figure: Figure, trace: Mapping[str, Any], axis: str) -> str:
 
 
 def _points(trace: Mapping[str, Any]) -> Points:
-    """Yield x, y, z and the text of each point. A point without x has its place; other missing cells are empty."""
+    """Yield x, y, z and the text of each point. A point without x has its place."""
     x, y, z, text = (trace.get(name) or [] for name in ("x", "y", "z", "text"))
     if z and isinstance(z[0], list):
         for j, row in enumerate(z):

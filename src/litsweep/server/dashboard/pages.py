@@ -21,6 +21,7 @@ from litsweep.server.dashboard import (
     run_cells,
     run_routes,
     run_table,
+    table_html,
 )
 from litsweep.server.dashboard.brush_view import brush_view
 from litsweep.server.dashboard.control_view import (
@@ -168,7 +169,8 @@ def _sweep_table(connection: Connection, sweep: SweepRecord, request: Request) -
 
 
 def _table_data(connection: Connection, table: RunTable, request: Request) -> dict[str, Any]:
-    return table_view(table, TableQuery.of(request.query_params))
+    query, kind = TableQuery.of(request.query_params), request.query_params.get(table_html.PARAMETER)
+    return table_html.shown_as(kind, table, query, request.path_params) if kind else table_view(table, query)
 
 
 def _export(write: Callable[[Rows], Iterator[bytes]], media_type: str) -> Endpoint:

@@ -25,6 +25,6 @@ def with_parts(page: str, view: dict[str, Any], **context: object) -> dict[str, 
 
 
 def with_card(chart: dict[str, Any]) -> dict[str, Any]:
-    """Return a chart with the HTML of its card, and that of its `controls`, which may change while it is shown."""
+    """Return a chart with the HTML of its card, and that of its `controls`, which may change."""
     shown = {"card": "charts/card.html", "controls": "charts/options.html"}
     return {**chart, **{name: fragment(template, chart=chart) for name, template in shown.items()}}

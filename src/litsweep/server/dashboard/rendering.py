@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -108,16 +108,16 @@ def _shown(value: object) -> str:
             return value
         case bool() | list() | dict():
             return json.dumps(value, ensure_ascii=False)
-        case int():
-            return shortened(value) if abs(value) < 10**6 else _with_exponent(f"{Decimal(value):.2e}")
-        case float():
-            return _number(value)
+        case int() | float():
+            return number_text(value)
         case _:
             return str(value)
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
     """Return a number with four significant digits, an integer in full, and extremes with an exponent."""
+    if isinstance(value, int):
+        return shortened(value) if abs(value) < 10**6 else _with_exponent(f"{Decimal(value):.2e}")
     size = abs(value)
     if size and not 1e-3 <= size < 1e6:
         return _with_exponent(f"{value:.2e}")
@@ -130,7 +130,7 @@ def _with_exponent(text: str) -> str:
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}" if exponent else text
 
 
-def _count_of(count: int, noun: str) -> str:
+def count_of(count: int, noun: str) -> str:
     """Return a count in words: 1 run, 2 runs."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
@@ -151,13 +151,19 @@ def _address(*parts: str) -> str:
 
 
 _templates.filters |= {"size": _size, "utc": _utc, "shown": _shown}
-_templates.filters |= {"count_of": _count_of, "extreme": _extreme, "goals": _goals}
+_templates.filters |= {"count_of": count_of, "extreme": _extreme, "goals": _goals}
 _templates.globals["address"] = _address
 
 
 def fragment(template: str, **context: object) -> str:
     """Return a part of a page as HTML. Logged texts in it are escaped."""
     return _templates.get_template(template).render(**context).strip()
+
+
+def macros(template: str, name: str) -> Callable[..., str]:
+    """Return a macro of a template."""
+    found: Callable[..., str] = getattr(_templates.get_template(template).module, name)
+    return found
 
 
 def _file_of(name: str, path: str) -> Path:

@@ -3,7 +3,7 @@
 
 import { projectOf } from "./address.js";
 import { el } from "./dom.js";
-import { fillPart } from "./parts.js";
+import { showPart } from "./parts.js";
 import { get, refresh } from "./poll.js";
 
 const token = document.querySelector('meta[name="litsweep-token"]')?.content ?? "";
@@ -38,15 +38,11 @@ function confirms({ title, text, label }) {
 }
 
 /**
- * Fill `element` with a toolbar and return a function that shows the server's HTML in it.
- * `pathOf(action)` is the URL of a change, and `more` is sent with each.
+ * Return a function that shows the server's controls in a toolbar. `pathOf(action)` is the URL of a change, and
+ * `more` is sent with each.
  */
 function toolbar(element, pathOf, more = () => ({})) {
-  const bar = el("div", { class: "toolbar" });
-  const place = el("div");
-  const message = el("p", { role: "status" });
-  element.replaceChildren(bar, place, message);
-  let shown = "";
+  const [bar, place, message] = element.children;
   let isBusy = false;
   const say = (look, text) => Object.assign(message, { className: look, textContent: text });
 
@@ -113,9 +109,7 @@ function toolbar(element, pathOf, more = () => ({})) {
     else if (target.name === "edit") place.hasChildNodes() ? close() : edit();
   });
   return (html) => {
-    if (html === shown) return;
-    shown = html;
-    fillPart(bar, html);
+    showPart(bar, html);
     markOpen();
   };
 }
@@ -129,12 +123,10 @@ export function control({ controls: { html } }) {
   show(html);
 }
 
-/** Return an element with the controls of several runs. `runs` returns their names. */
-export function controls({ runs }) {
+/** Show the controls of several runs in a toolbar. `runs` returns their names. */
+export async function runControls(element, runs) {
   const { home } = projectOf(location.pathname);
-  const element = el("div", { class: "controls" });
   const chosen = (action) => ({ action, runs: runs() });
   const show = toolbar(element, () => `/-/control${home}/runs`, chosen);
-  get(`/-/data${home}/controls`).then(({ html }) => show(html));
-  return element;
+  show((await get(`/-/data${home}/controls`)).html);
 }

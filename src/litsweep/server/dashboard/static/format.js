@@ -1,22 +1,6 @@
-// Numbers, times and counts as text.
+// Times and counts as text.
 
 const DASH = "–";
-
-/** Format a number: four significant digits, integers in full, an exponent if very large or very small. */
-export function number(value) {
-  if (value === null || value === undefined) return DASH;
-  if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
-  const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2).replace(/\.?0*e\+?/, "e");
-  return String(Number(value.toPrecision(4)));
-}
-
-/** Format a config value of any type. */
-export function value(any) {
-  if (typeof any === "number") return number(any);
-  if (any === null || any === undefined) return DASH;
-  return typeof any === "string" ? any : JSON.stringify(any);
-}
 
 /** Format a duration in its two largest units: 42 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
 export function duration(seconds) {

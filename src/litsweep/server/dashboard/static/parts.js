@@ -13,7 +13,7 @@ const keyOf = ({ id, dataset, name, href, value, ariaLabel, textContent }) =>
   id || dataset.key || (dataset.state && dataset.state + value) || name || href || ariaLabel || textContent;
 
 /** Show the time that has passed since a point in time, and between two of them. */
-function showTimes(root) {
+export function showTimes(root) {
   for (const each of root.querySelectorAll("[data-at]")) {
     each.title = time(each.dataset.at);
     each.textContent = ago(each.dataset.at);

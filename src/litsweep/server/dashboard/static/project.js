@@ -8,4 +8,4 @@ import { runTable } from "./table.js";
 
 poll(data, ({ html }) => showParts(html));
 showSelection();
-runTable(document.getElementById("runs"), { caption: "Runs of the project", empty: "No runs yet." });
+runTable();

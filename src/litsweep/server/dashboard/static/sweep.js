@@ -18,10 +18,7 @@ const cards = chartCards({
 });
 
 showSelection();
-runTable(document.getElementById("runs"), {
-  caption: "Runs of the sweep",
-  empty: "No runs yet. Start an agent with wandb agent or litsweep launch.",
-});
+runTable();
 
 let shownTags = null;
 
