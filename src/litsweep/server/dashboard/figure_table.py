@@ -1,7 +1,7 @@
 """The points of a figure as a table, for those who do not see the chart.
 
-The address of data with figures answers with the table of one of them if it has the parameter `table`. Its values
-are the keys and places that lead to the figure in the data. An empty one means the data itself.
+The address of data with figures answers with the table of one of them if it has the parameter `table`. Its
+values are the keys and places that lead to the figure in the data. An empty one means the data itself.
 """
 
 import html

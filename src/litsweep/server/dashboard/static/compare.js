@@ -2,7 +2,6 @@
 
 import { data } from "./address.js";
 import { chartCards } from "./cards.js";
-import { empty, fill } from "./dom.js";
 import { showParts } from "./parts.js";
 import { poll, refresh } from "./poll.js";
 import { listIn, state } from "./state.js";
@@ -18,7 +17,6 @@ const cards = chartCards({
 });
 
 function show({ html, charts, [kind]: heads }) {
-  fill("message");
   showParts(html);
   const tag = JSON.stringify(heads);
   cards.update(charts.map((chart) => ({ ...chart, tag })));
@@ -28,5 +26,5 @@ if (listIn(kind).length) {
   poll(() => url("", { all: state.get("all") ?? "" }), show);
   state.onChange(refresh);
 } else {
-  fill("message", empty("Choose runs in a table, or sweeps on the page of their project, and then Compare."));
+  document.getElementById("message").hidden = false;
 }

@@ -2,7 +2,6 @@
 // of them need a confirmation, and what their dialogs say.
 
 import { projectOf } from "./address.js";
-import { el } from "./dom.js";
 import { showPart } from "./parts.js";
 import { get, refresh } from "./poll.js";
 
@@ -20,21 +19,17 @@ async function post(path, body) {
   }
 }
 
-/** Ask in a dialog. Return true if the person confirms. */
+/** Ask in the page's dialog. Return true if the person confirms. */
 function confirms({ title, text, label }) {
-  const keep = el("button", { value: "", autofocus: true }, "Keep");
-  const buttons = el("div", { class: "row" }, keep, el("button", { class: "danger", value: "yes" }, label));
-  const texts = [el("h2", { id: "confirm-title" }, title), el("p", { id: "confirm-text" }, text)];
-  const names = { "aria-labelledby": "confirm-title", "aria-describedby": "confirm-text" };
-  const dialog = el("dialog", names, el("form", { method: "dialog" }, texts, buttons));
-  document.body.append(dialog);
+  const dialog = document.getElementById("confirm");
+  dialog.querySelector("h2").textContent = title;
+  dialog.querySelector("p").textContent = text;
+  dialog.querySelector(".danger").textContent = label;
+  dialog.returnValue = "";
   dialog.showModal();
-  return new Promise((resolve) =>
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(dialog.returnValue === "yes");
-    }),
-  );
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
 }
 
 /**

@@ -8,8 +8,8 @@ import { getData } from "./poll.js";
 import { whenVisible } from "./visible.js";
 
 const panels = new Map();
-const viewer = el("dialog", { class: "viewer", "aria-label": "Image", onclick: () => viewer.close() });
-document.body.append(viewer);
+const viewer = document.querySelector(".viewer");
+viewer.addEventListener("click", () => viewer.close());
 
 /** Show an image as large as the window. */
 function enlarge({ target }) {
@@ -29,15 +29,14 @@ class Panel {
   constructor(name) {
     this.query = { name };
     this.steps = [];
-    this.figures = el("div", { class: "figures" });
-    this.body = el("div", { class: "panel-body", "aria-busy": "true", onclick: (event) => this.ask(event) });
-    this.label = el("output");
-    this.slider = el("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": `Step of ${name}` });
-    this.slider.addEventListener("input", () => this.load({ start: 0 }));
-    this.choice = el("div", { class: "steps", hidden: true }, this.slider, this.label);
-    this.title = el("p", { class: "soft" });
-    const parts = [el("h3", {}, name), this.title, this.choice, this.figures, this.body];
-    const card = el("section", { class: "card panel" }, parts);
+    const card = document.getElementById("panel").content.firstElementChild.cloneNode(true);
+    const [heading, title, choice, figures, body] = card.children;
+    const [slider, label] = choice.children;
+    Object.assign(this, { title, choice, figures, body, slider, label });
+    heading.textContent = name;
+    slider.ariaLabel = `Step of ${name}`;
+    slider.addEventListener("input", () => this.load({ start: 0 }));
+    body.addEventListener("click", (event) => this.ask(event));
     document.getElementById("media").append(card);
     this.isStale = true;
     this.isVisible = whenVisible(card, () => this.isStale && this.load());

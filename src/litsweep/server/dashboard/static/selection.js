@@ -1,7 +1,7 @@
 // The filter, and the chosen runs and sweeps, which the whole page follows.
 
 import { projectOf } from "./address.js";
-import { button, el, fill } from "./dom.js";
+import { button, el } from "./dom.js";
 import { plural } from "./format.js";
 import { listIn, state } from "./state.js";
 
@@ -19,8 +19,9 @@ function chosen(kind) {
 export function showSelection() {
   const show = () => {
     const filter = state.get("filter");
-    const shown = filter ? el("p", {}, "Filter ", el("code", {}, filter), " ", clear("filter")) : null;
-    fill("selection", shown, chosen("runs"), chosen("sweeps"));
+    const shown = filter && el("p", {}, "Filter ", el("code", {}, filter), " ", clear("filter"));
+    const parts = [shown, chosen("runs"), chosen("sweeps")].filter(Boolean);
+    document.getElementById("selection").replaceChildren(...parts);
   };
   state.onChange(show);
   show();
