@@ -110,8 +110,8 @@ def test_a_brush_changes_the_filter_and_the_brushes(http: TestClient, sweep: str
     path, lr, acc = f"{sweep}/charts/parallel/brush", "config.lr >= 0.00316228", "best.val_acc >= 0.4"
 
     def brushed(filter: str, brushes: Any, axis: str, low: float = 0, high: float = 1) -> tuple[str, Any]:
-        query = {"filter": filter, "brushes": json.dumps(brushes), "axis": axis, "low": low, "high": high}
-        found = get(http, path, **query)
+        kept = json.dumps(brushes)
+        found = get(http, path, filter=filter, brushes=kept, axis=axis, low=low, high=high)
         return found["filter"], json.loads(found["brushes"] or "{}")
 
     own = {"config.lr": [0.5, 1, lr]}
@@ -125,5 +125,5 @@ def test_a_brush_changes_the_filter_and_the_brushes(http: TestClient, sweep: str
     assert brushed(f"x == 1 and {lr} and {acc}", both, "") == ("x == 1", {})
     assert brushed("x == 1", both, "config.lr") == ("x == 1", {})  # the clauses have left the filter
     for wrong in ("[]", "{", '{"config.lr": 1}', '{"config.lr": [1]}'):
-        query = {"axis": "config.lr", "low": 0, "high": 1, "brushes": wrong}
-        assert message(http, path, 400, **query).startswith("brushes: must be JSON such as")
+        said = message(http, path, 400, axis="config.lr", low=0, high=1, brushes=wrong)
+        assert said.startswith("brushes: must be JSON such as")

@@ -90,8 +90,8 @@ def _row(first: str, cells: Sequence[str]) -> Row:
 
 
 def _cell(column: Mapping[str, Any], cell: object) -> str:
-    is_plain = isinstance(cell, int | float) and not isinstance(cell, bool)
-    if is_plain and column["key"] != "duration" and column["kind"] != "time":
+    is_plain = column["key"] != "duration" and column["kind"] != "time"
+    if is_plain and isinstance(cell, int | float) and not isinstance(cell, bool):
         return number_text(cell)
     return "" if cell is None else _macro("cell")(column["key"], column["kind"], cell)
 

@@ -128,7 +128,8 @@ export function runTable() {
     for (const each of actions) each.hidden = length === 0;
     const count = window.innerWidth < 640 ? 0 : Number(state.get("pinned") ?? 1) + 1;
     const left = [0];
-    for (const { offsetWidth } of frame.querySelectorAll("thead th")) left.push(left.at(-1) + offsetWidth);
+    for (const head of frame.querySelectorAll("thead th"))
+      left.push(left.at(-1) + head.getBoundingClientRect().width);
     for (const { cells } of frame.querySelectorAll("tr")) {
       [...cells].forEach((cell, i) => {
         cell.classList.toggle("pinned", i < count && cells.length > 1);
