@@ -3,7 +3,6 @@
 The address of a table answers with it if it has the parameter `as`: `html`, or the name of a menu.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -35,20 +34,21 @@ def _page(view: dict[str, Any], query: TableQuery, path: Mapping[str, str]) -> d
     known = {each["key"]: each for each in view.pop("columns")}
     columns = [known.get(key) or _unlisted(key) for key in view["shown"]]
     caption = "Runs of the sweep" if "sweep" in path else "Runs of the project"
-    head = {"columns": columns, "order": _order(view), "is_grouped": bool(query.group), "caption": caption}
+    head = {"columns": columns, "is_grouped": bool(query.group), "caption": caption}
     make = _group_row if query.group else _run_row
     rows = [make(row, columns, query, path) for row in view["rows"]]
-    return {**view, "rows": rows, "text": _text(view), "html": fragment("table/table.html", **head)}
+    shown = {"order": _order(view), "text": _text(view), "html": fragment("table/table.html", **head)}
+    return {**view, "rows": rows, **shown}
 
 
 def _unlisted(key: str) -> dict[str, Any]:
     return {"key": key, "title": "Runs" if key == "n" else Column(key, TEXT).title, "kind": NUMBER}
 
 
-def _order(view: Mapping[str, Any]) -> str:
+def _order(view: Mapping[str, Any]) -> list[tuple[int, str]]:
     """Return the places of the sorted columns and their directions. The first column has no key."""
     keys = [(key.lstrip("+-"), "desc" if key.startswith("-") else "asc") for key in view["sort"]]
-    return json.dumps([[view["shown"].index(key) + 1, way] for key, way in keys if key in view["shown"]])
+    return [(view["shown"].index(key) + 1, way) for key, way in keys if key in view["shown"]]
 
 
 def _text(view: Mapping[str, Any]) -> str:

@@ -77,6 +77,8 @@ export function runTable() {
       ...LOOK,
       serverSide: true,
       ajax: answer,
+      order: data.order,
+      columnDefs: [{ targets: "descending", orderSequence: ["desc", "asc"] }],
       colReorder: { columns: ":not(:first-child)" },
       language: { ...WORDS, emptyTable: frame.dataset.empty, infoEmpty: "", infoFiltered: "" },
       drawCallback: finish,
