@@ -7,7 +7,7 @@ from ariadne import ObjectType
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
-from litsweep.server import changes, deletion, run_filters, run_states, sweep_states
+from litsweep.server import changes, config_edits, deletion, run_filters, run_states, sweep_states
 from litsweep.server.arguments import json_object, json_value, row_id
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context, Info
@@ -102,9 +102,11 @@ def _from_config(input: Input, config: SweepConfig) -> dict[str, Any]:
 
 
 def _change(connection: Connection, known: SweepRecord, input: Input, config: SweepConfig | None) -> None:
-    if config is not None:
-        changes.change_sweep_config(connection, known, changes.BY_KEY, **_from_config(input, config))
+    config_edits.require_version(known, input.get("version"))
     values = {key: input[key] for key in ("display_name", "description") if input.get(key) is not None}
+    if config is not None:
+        values = config_edits.texts(known, config, values)
+        config_edits.edit_config(connection, known, config, changes.BY_KEY, _from_config(input, config))
     changes.edit_sweep(connection, known, values, changes.BY_KEY)
 
 
