@@ -5,12 +5,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.errors import ConfigError, LitsweepError
+from litsweep.search.earlier_runs import EarlierRuns
 from litsweep.server import sweep_states
+from litsweep.server.run_parameters import parameters_of
 from litsweep.server.store import actions, projects, runs, sweep_versions
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
-from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.config import Method, SweepConfig
 from litsweep.sweep.config_change import Home, changes_search, check_change, differences
 from litsweep.sweep.contract import RunState
 
@@ -35,6 +37,16 @@ def edit_config(
     actions.add_to_sweep(connection, sweep, "config", actor, sweep.config, values["config"])
     if may_get_runs and not sweep.scheduler:
         _withdraw(connection, sweep, actor)
+
+
+def warnings_of_earlier_runs(connection: Connection, sweep: SweepRecord, config: SweepConfig) -> list[str]:
+    """Return which runs of a sweep its search does not use, or uses in part, with this config."""
+    if config.method is not Method.BAYES:
+        return []
+    earlier = EarlierRuns(config.space)
+    for run in runs.of_sweep(connection, sweep.id):
+        earlier.add(run.name, parameters_of(config, run))
+    return list(earlier.warnings())
 
 
 def stored_config(sweep: SweepRecord) -> SweepConfig | None:

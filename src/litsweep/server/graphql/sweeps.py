@@ -57,8 +57,10 @@ def _upsert_sweep(_: object, info: Info, *, input: Input) -> Payload:
         if input.get("state"):
             changes.set_sweep_state(connection, known, input["state"].upper(), changes.BY_KEY)
         fresh = sweeps.get(connection, known.id)
+        earlier = config_edits.warnings_of_earlier_runs(connection, known, config) if config else []
     info.context.backend.searches.mark_changed(known.id)
-    return {"sweep": fresh, "config_validation_warnings": list(config.local_warnings) if config else []}
+    warnings = list(config.local_warnings) if config else []
+    return {"sweep": fresh, "config_validation_warnings": warnings, "earlier_run_warnings": earlier}
 
 
 def _create(connection: Connection, context: Context, input: Input, config: SweepConfig) -> SweepRecord:
