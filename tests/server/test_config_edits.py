@@ -2,7 +2,9 @@
 
 import copy
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +12,18 @@ import yaml
 
 from litsweep.server import dispatch
 from litsweep.server.backend import Backend
+from litsweep.server.dashboard.versions_view import version_of_run, versions_text
+from litsweep.server.graphql.context import Context
+from litsweep.server.graphql.endpoint import answer
 from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.monitor import Monitor
+from litsweep.server.settings import Settings
 from litsweep.server.store import runs, sweep_versions, sweeps
 from tests.server.conftest import GraphQL, Stream
+from tests.server.make_old_data import unpack
 from tests.server.operations import ENQUEUE_RUN, UPSERT_SWEEP
 from tests.server.test_dispatch import Sweep
+from tests.server.test_schema import OLD
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -63,13 +71,13 @@ class Edited:
         return {name: entry["value"] for name, entry in args.items()}
 
     def edit(self, config: dict[str, Any], **more: Any) -> dict[str, Any]:
-        answer = self.graphql(UPSERT_SWEEP, id=self.sweep.id, config=yaml.dump(config), **more)
-        if "errors" in answer:
-            return {"status": answer["status"], "message": answer["errors"][0]["message"]}
+        reply = self.graphql(UPSERT_SWEEP, id=self.sweep.id, config=yaml.dump(config), **more)
+        if "errors" in reply:
+            return {"status": reply["status"], "message": reply["errors"][0]["message"]}
         Monitor(self.backend).run_once()
         return {
-            "status": answer["status"],
-            "warnings": answer["data"]["upsertSweep"]["configValidationWarnings"],
+            "status": reply["status"],
+            "warnings": reply["data"]["upsertSweep"]["configValidationWarnings"],
         }
 
     @property
@@ -415,3 +423,44 @@ def test_a_name_that_a_person_gave_stays_if_the_config_keeps_its_own(
     assert (edited.record.display_name, edited.record.description) == ("mine", "my text")
     edited.edit({**BAYES, "name": "two", "description": "new"})
     assert (edited.record.display_name, edited.record.description) == ("two", "new")
+
+
+def test_the_pages_show_the_versions(edited: Edited) -> None:
+    edited.advance(2)
+    with edited.backend.database.read() as connection:
+        assert versions_text(connection, edited.record) == ""
+        assert version_of_run(connection, edited.runs[0]) == []
+    edited.edit(changed(START, widen))
+    edited.advance()
+    with edited.backend.database.read() as connection:
+        newest, oldest = versions_text(connection, edited.record).split("\n\n")
+        shown = [version_of_run(connection, run) for run in edited.runs]
+    assert re.fullmatch(
+        r"Version 2, \d{4}-\d\d-\d\d \d\d:\d\d UTC, by API key: 1 run\n"
+        r"  parameters.lr.max: 0.2 -> 1.0\n  parameters.lr.min: 0.1 -> 0.01",
+        newest,
+    )
+    assert re.fullmatch(r"Version 1, \S+ \S+ UTC: 2 runs", oldest)
+    assert shown == [[("sweep config", f"version {n} of 2")] for n in (1, 1, 2)]
+
+
+def test_a_database_of_an_older_litsweep_gets_versions(tmp_path: Path) -> None:
+    """It has no versions and no numbers of them; its sweep and its runs are of version 1."""
+    folder = tmp_path / "old"
+    unpack(OLD / "v1", folder)
+    opened = Backend.open(Settings(folder))
+    try:
+        with opened.database.read() as connection:
+            (sweep,) = sweeps.of_project(connection, 1)
+            config = yaml.safe_load(sweep.config)
+        text = yaml.dump({**config, "run_cap": 50})
+        edited = answer(
+            {"query": VERSIONED, "variables": {"id": sweep.name, "config": text, "version": 1}},
+            Context(opened, "http://test"),
+        )
+        assert edited.status_code == 200
+        with opened.database.read() as connection:
+            assert [each.number for each in sweep_versions.of_sweep(connection, sweep.id)] == [1, 2]
+            assert sweep_versions.count_runs(connection, sweep.id) == {1: runs.count(connection, sweep.id)}
+    finally:
+        opened.close()

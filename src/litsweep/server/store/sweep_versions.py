@@ -1,13 +1,14 @@
 """The versions of a sweep's config, kept once the config was changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from sqlalchemy import Connection, ForeignKey, String, select
+from sqlalchemy import Connection, ForeignKey, String, func, select
 from sqlalchemy.schema import UniqueConstraint
 
 from litsweep.server import clock
+from litsweep.server.store.runs import runs
 from litsweep.server.store.sweeps import SweepRecord, sweeps
 from litsweep.server.store.tables import Id, read_all, table
 
@@ -49,3 +50,10 @@ def of_sweep(connection: Connection, sweep_id: int) -> Sequence[VersionRecord]:
     """Return the versions of a sweep, oldest first; none for a sweep whose config never changed."""
     wanted = select(sweep_versions).where(sweep_versions.c.sweep_id == sweep_id)
     return read_all(connection, wanted.order_by(sweep_versions.c.number), VersionRecord)
+
+
+def count_runs(connection: Connection, sweep_id: int) -> Mapping[int, int]:
+    """Return the number of runs of each version that has runs."""
+    number = func.coalesce(runs.c.sweep_version, 1)
+    counted = select(number, func.count()).where(runs.c.sweep_id == sweep_id).group_by(number)
+    return {int(version): runs_of_it for version, runs_of_it in connection.execute(counted)}
