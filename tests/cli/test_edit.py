@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from litsweep.cli import main
+from tests.cli.test_best import TWO, add_run
 from tests.live_server import LiveServer
 from tests.server.operations import CREATE_AGENT, HEARTBEAT, UPSERT_SWEEP
 
@@ -123,3 +125,18 @@ def test_what_is_wrong_is_one_message(edit: Edit, sweep: str, tmp_path: Path) ->
     code, _, err = edit(sweep, "--file", str(file), "--yes")
     assert code == 1 and f"{file} has 1 fault:\n  parameters.lr" in err
     assert "there is no sweep nosuch" in edit("nosuch", "--file", str(file), "--yes")[2]
+
+
+def test_a_run_of_an_earlier_version_is_repeated_with_its_former_parameters(
+    module_server: LiveServer, edit: Edit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {key: value for key, value in TWO.items() if key != "metrics"} | {"program": "t.py"}
+    name = module_server.graphql(UPSERT_SWEEP, config=yaml.dump(config))["upsertSweep"]["sweep"]["name"]
+    add_run(module_server, name, "early", 1, 0.5, 9.0, y=7)
+    file = tmp_path / "new.yaml"
+    file.write_text(
+        yaml.dump({**config, "metric": {"name": "loss"}, "parameters": {"x": {"values": [1, 2]}}})
+    )
+    assert edit(name, "--file", str(file), "--yes")[0] == 0
+    assert main(["best", name, "--data-dir", str(module_server.data_dir)]) == 0
+    assert " t.py --x=1 --y=7\n" in capsys.readouterr().out

@@ -305,7 +305,7 @@ def test_every_method_may_follow_another(edited: Edited) -> None:
 def test_a_larger_grid_continues_with_its_new_points(
     backend: Backend, graphql: GraphQL, stream: Stream
 ) -> None:
-    parameters = {"lr": {"values": [1, 2]}, "kind": {"values": ["a"]}}
+    parameters: dict[str, Any] = {"lr": {"values": [1, 2]}, "kind": {"values": ["a"]}}
     edited = Edited(backend, graphql, stream, {**START, "method": "grid", "parameters": parameters})
     assert [edited.advance()["lr"], edited.advance()["lr"]] == [1, 2]
     assert edited.sweep.beat(edited.agent) == [dispatch.EXIT] and edited.record.state == "FINISHED"
