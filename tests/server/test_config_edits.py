@@ -2,9 +2,7 @@
 
 import copy
 import json
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,18 +10,12 @@ import yaml
 
 from litsweep.server import dispatch
 from litsweep.server.backend import Backend
-from litsweep.server.dashboard.versions_view import version_of_run, versions_text
-from litsweep.server.graphql.context import Context
-from litsweep.server.graphql.endpoint import answer
 from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.monitor import Monitor
-from litsweep.server.settings import Settings
-from litsweep.server.store import runs, sweep_versions, sweeps
+from litsweep.server.store import runs, sweeps
 from tests.server.conftest import GraphQL, Stream
-from tests.server.make_old_data import unpack
 from tests.server.operations import ENQUEUE_RUN, UPSERT_SWEEP
 from tests.server.test_dispatch import Sweep
-from tests.server.test_schema import OLD
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -360,47 +352,6 @@ def test_running_runs_are_judged_by_the_new_rule(edited: Edited) -> None:
     assert {run.state for run in edited.runs} == {"running"}
 
 
-def test_suggestions_of_the_old_config_are_withdrawn(edited: Edited) -> None:
-    """One is ready, one is a run that no agent has had, and one is a run that its agent has."""
-    first = edited.sweep.beat(edited.agent)[0]["run_id"]
-    with edited.backend.database.write() as connection:
-        named = {"sweep_id": edited.record.id, "parameters": "{}", "args": "{}", "config": "{}"}
-        runs.add(connection, edited.record.project_id, "unused", named)
-    edited.edit(changed(START, lambda config: config["parameters"].update(lr={"value": 7.0})))
-    assert [run.name for run in edited.runs] == [first]
-    assert edited.sweep.beat(edited.agent)[0]["run_id"] == first
-    edited.agent = edited.sweep.agent()
-    assert edited.advance()["lr"] == 7.0
-    assert [run.sweep_version for run in edited.runs] == [1, 2]
-
-
-def test_versions_are_kept_and_the_same_config_is_none(edited: Edited) -> None:
-    edited.advance()
-    edited.edit(changed(START, widen))
-    again = changed(START, widen)
-    again["parameters"]["lr"]["distribution"] = "uniform"  # as the stock client writes it
-    edited.edit(again)
-    edited.edit(START)
-    with edited.backend.database.read() as connection:
-        found = sweep_versions.of_sweep(connection, edited.record.id)
-    assert [(each.number, each.actor) for each in found] == [(1, None), (2, "API key"), (3, "API key")]
-    assert found[0].created_at == edited.record.created_at < found[1].created_at
-    assert edited.record.config == found[-1].config and edited.record.version == 3
-
-
-VERSIONED = UPSERT_SWEEP.replace("$state: String", "$version: Int").replace(
-    "state: $state", "version: $version"
-)
-
-
-def test_the_second_of_two_edits_of_one_version_is_refused(edited: Edited, graphql: GraphQL) -> None:
-    texts = [yaml.dump({**START, "run_cap": cap}) for cap in (5, 6)]
-    answers = [graphql(VERSIONED, id=edited.sweep.id, config=text, version=1) for text in texts]
-    assert [answer["status"] for answer in answers] == [200, 400]
-    assert "has changed meanwhile, from version 1 to 2: make" in answers[1]["errors"][0]["message"]
-    assert yaml.safe_load(edited.record.config)["run_cap"] == 5
-
-
 def test_a_scheduler_s_sweep_changes_its_run_cap_only(
     backend: Backend, graphql: GraphQL, stream: Stream
 ) -> None:
@@ -423,44 +374,3 @@ def test_a_name_that_a_person_gave_stays_if_the_config_keeps_its_own(
     assert (edited.record.display_name, edited.record.description) == ("mine", "my text")
     edited.edit({**BAYES, "name": "two", "description": "new"})
     assert (edited.record.display_name, edited.record.description) == ("two", "new")
-
-
-def test_the_pages_show_the_versions(edited: Edited) -> None:
-    edited.advance(2)
-    with edited.backend.database.read() as connection:
-        assert versions_text(connection, edited.record) == ""
-        assert version_of_run(connection, edited.runs[0]) == []
-    edited.edit(changed(START, widen))
-    edited.advance()
-    with edited.backend.database.read() as connection:
-        newest, oldest = versions_text(connection, edited.record).split("\n\n")
-        shown = [version_of_run(connection, run) for run in edited.runs]
-    assert re.fullmatch(
-        r"Version 2, \d{4}-\d\d-\d\d \d\d:\d\d UTC, by API key: 1 run\n"
-        r"  parameters.lr.max: 0.2 -> 1.0\n  parameters.lr.min: 0.1 -> 0.01",
-        newest,
-    )
-    assert re.fullmatch(r"Version 1, \S+ \S+ UTC: 2 runs", oldest)
-    assert shown == [[("sweep config", f"version {n} of 2")] for n in (1, 1, 2)]
-
-
-def test_a_database_of_an_older_litsweep_gets_versions(tmp_path: Path) -> None:
-    """It has no versions and no numbers of them; its sweep and its runs are of version 1."""
-    folder = tmp_path / "old"
-    unpack(OLD / "v1", folder)
-    opened = Backend.open(Settings(folder))
-    try:
-        with opened.database.read() as connection:
-            (sweep,) = sweeps.of_project(connection, 1)
-            config = yaml.safe_load(sweep.config)
-        text = yaml.dump({**config, "run_cap": 50})
-        edited = answer(
-            {"query": VERSIONED, "variables": {"id": sweep.name, "config": text, "version": 1}},
-            Context(opened, "http://test"),
-        )
-        assert edited.status_code == 200
-        with opened.database.read() as connection:
-            assert [each.number for each in sweep_versions.of_sweep(connection, sweep.id)] == [1, 2]
-            assert sweep_versions.count_runs(connection, sweep.id) == {1: runs.count(connection, sweep.id)}
-    finally:
-        opened.close()

@@ -57,9 +57,8 @@ def _of_answer(answer: Mapping[str, Any], base_url: str) -> SweepSums:
     home = f"{base_url}/{quote(entity)}/{quote(project)}"
 
     def shown(run: Mapping[str, Any]) -> BestRun:
-        own = replace(
-            parse_sweep(run["config"]), metrics=config.metrics
-        )  # the version that the run came from
+        version = parse_sweep(run["config"])  # that the run came from
+        own = replace(version, metrics=config.metrics)
         return best_run(_run_status(run, f"{home}/runs/{quote(run['name'])}", own), own)
 
     result = SweepResult(
