@@ -14,7 +14,7 @@ from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.monitor import Monitor
 from litsweep.server.store import runs, sweeps
 from tests.server.conftest import GraphQL, Stream
-from tests.server.operations import ENQUEUE_RUN, UPSERT_SWEEP
+from tests.server.operations import ENQUEUE_RUN, UPSERT_RUN, UPSERT_SWEEP
 from tests.server.test_dispatch import Sweep
 
 Change = Callable[[dict[str, Any]], object]
@@ -374,3 +374,12 @@ def test_a_name_that_a_person_gave_stays_if_the_config_keeps_its_own(
     assert (edited.record.display_name, edited.record.description) == ("mine", "my text")
     edited.edit({**BAYES, "name": "two", "description": "new"})
     assert (edited.record.display_name, edited.record.description) == ("two", "new")
+
+
+def test_an_update_may_name_prior_runs(edited: Edited, graphql: GraphQL) -> None:
+    values = {"lr": {"value": 0.15}, "kind": {"value": "a"}, "depth": {"value": 3}}
+    graphql(UPSERT_RUN, name="old", project="p", entity="local", config=json.dumps(values))
+    refused = edited.edit(BAYES, priorRunsFilters=json.dumps({"$or": [{"name": "nosuch"}]}))
+    assert "--prior_run nosuch: no such run" in refused["message"] and edited.record.version == 1
+    edited.edit(BAYES, priorRunsFilters=json.dumps({"$or": [{"name": "old"}]}))
+    assert [run["lr"] for run in searched(edited)] == [0.15]

@@ -30,17 +30,17 @@ VERSIONED = UPSERT_SWEEP.replace("$state: String", "$version: Int").replace(
 
 
 def test_suggestions_of_the_old_config_are_withdrawn(edited: Edited) -> None:
-    """One is ready, one is a run that no agent has had, and one is a run that its agent has."""
+    """One is ready, and three are runs: of an agent, of no agent yet, and of an agent that is gone."""
     first = edited.sweep.beat(edited.agent)[0]["run_id"]
     with edited.backend.database.write() as connection:
         named = {"sweep_id": edited.record.id, "parameters": "{}", "args": "{}", "config": "{}"}
         runs.add(connection, edited.record.project_id, "unused", named)
+        runs.add(connection, edited.record.project_id, "released", {**named, "handouts": 1})
     edited.edit(changed(START, lambda config: config["parameters"].update(lr={"value": 7.0})))
-    assert [run.name for run in edited.runs] == [first]
-    assert edited.sweep.beat(edited.agent)[0]["run_id"] == first
+    assert {run.name: run.state for run in edited.runs} == {first: "pending", "released": "killed"}
     edited.agent = edited.sweep.agent()
     assert edited.advance()["lr"] == 7.0
-    assert [run.sweep_version for run in edited.runs] == [1, 2]
+    assert [run.sweep_version for run in edited.runs] == [1, 1, 2]
 
 
 def test_versions_are_kept_and_the_same_config_is_none(edited: Edited) -> None:

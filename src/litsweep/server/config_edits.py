@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from litsweep.errors import ConfigError, LitsweepError
 from litsweep.search.earlier_runs import EarlierRuns
-from litsweep.server import sweep_states
+from litsweep.server import run_states, sweep_states
 from litsweep.server.run_parameters import parameters_of
 from litsweep.server.store import actions, projects, runs, sweep_versions
 from litsweep.server.store.runs import RunRecord
@@ -80,12 +80,19 @@ def texts(sweep: SweepRecord, config: SweepConfig, given: dict[str, Any]) -> dic
 
 
 def _withdraw(connection: Connection, sweep: SweepRecord, actor: str) -> None:
-    """Delete the runs that wait for their first start: suggestions of the old config that nobody runs."""
+    """Withdraw the runs that wait for their first start: suggestions of the old config that nobody runs.
+
+    A run that an agent has had, which is gone, keeps its name: the agent may return. So it is only dropped.
+    """
     for run in runs.alive_in_sweep(connection, sweep.id):
-        if _is_unused(run):
-            what = f"{run.display_name}, a suggestion of version {sweep.version} that no agent had started"
-            actions.add_deletion(connection, run, actor, what)
-            runs.delete(connection, run.id)
+        if not _is_unused(run):
+            continue
+        if run.handouts:
+            run_states.drop(connection, run)
+            continue
+        what = f"{run.display_name}, a suggestion of version {sweep.version} that no agent has had"
+        actions.add_deletion(connection, run, actor, what)
+        runs.delete(connection, run.id)
 
 
 def _is_unused(run: RunRecord) -> bool:

@@ -1,5 +1,6 @@
 """A change of a sweep's config: what differs, and what a sweep that has runs refuses."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ _TEXT_KEYS = frozenset({"name", "description", "program", "command", "project", 
 """Keys that neither the search nor the end of a sweep depends on."""
 _KEYS_BESIDE_SCHEDULER = _TEXT_KEYS | {"run_cap"}
 """Keys that a sweep with its own scheduler can change."""
+
+_LONGEST = 200
+"""Characters of a value in a difference."""
 
 _NEW_SWEEP = "or create a new sweep, with `wandb sweep --prior_run RUN` for each run to learn from"
 
@@ -36,11 +40,21 @@ def _differences(path: str, old: Mapping[str, object], new: Mapping[str, object]
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             yield from _differences(place, before, after)
         elif key not in old:
-            yield f"{place}: added {write_yaml(after)}"
+            yield f"{place}: added {_short(after)}"
         elif key not in new:
-            yield f"{place}: removed {write_yaml(before)}"
-        elif write_yaml(before) != write_yaml(after):
-            yield f"{place}: {write_yaml(before)} -> {write_yaml(after)}"
+            yield f"{place}: removed {_short(before)}"
+        elif _as_sent(before) != _as_sent(after):
+            yield f"{place}: {_short(before)} -> {_short(after)}"
+
+
+def _as_sent(value: object) -> str:
+    """Return a text by which 1, 1.0 and true differ, and the order of keys does not count."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _short(value: object) -> str:
+    text = write_yaml(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _with_distributions(raw: Mapping[str, object]) -> Mapping[str, object]:
@@ -66,7 +80,7 @@ def changes_search(old: SweepConfig, new: SweepConfig) -> bool:
 
 def _differs(old: SweepConfig, new: SweepConfig, key: str) -> bool:
     before, after = (_with_distributions(config.raw) for config in (old, new))
-    return (key in before) != (key in after) or write_yaml(before.get(key)) != write_yaml(after.get(key))
+    return (key in before) != (key in after) or _as_sent(before.get(key)) != _as_sent(after.get(key))
 
 
 def check_change(old: SweepConfig, new: SweepConfig, home: Home) -> None:

@@ -14,15 +14,18 @@ from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
 from litsweep.sweep.config_change import differences
 
+MOST_SHOWN = 100
+
 
 def versions_text(connection: Connection, sweep: SweepRecord) -> str:
-    """Return the versions of a sweep's config, newest first; empty if the config never changed."""
+    """Return the newest versions of a sweep's config, newest first; empty if the config never changed."""
     if sweep.version == 1:
         return ""
     found = sweep_versions.of_sweep(connection, sweep.id)
     numbers = sweep_versions.count_runs(connection, sweep.id)
-    parts = [_part(new, numbers, _changes(old, new)) for old, new in pairwise(found)]
-    return "\n\n".join([_part(found[0], numbers, ()), *parts][::-1])
+    first = [_part(found[0], numbers, ())] if len(found) < MOST_SHOWN else []
+    later = [_part(new, numbers, _changes(old, new)) for old, new in pairwise(found[-MOST_SHOWN:])]
+    return "\n\n".join([*first, *later][::-1])
 
 
 def _part(version: VersionRecord, numbers: Mapping[int, int], changes: Iterable[str]) -> str:

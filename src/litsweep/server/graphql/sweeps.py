@@ -109,6 +109,9 @@ def _change(connection: Connection, known: SweepRecord, input: Input, config: Sw
     if config is not None:
         values = config_edits.texts(known, config, values)
         config_edits.edit_config(connection, known, config, changes.BY_KEY, _from_config(input, config))
+    if filters := input.get("prior_runs_filters"):
+        _check_prior_runs(connection, projects.one(connection, known.project_id), filters)
+        sweeps.change(connection, known.id, prior_runs=filters)
     changes.edit_sweep(connection, known, values, changes.BY_KEY)
 
 
