@@ -1,5 +1,6 @@
 """The versions of a sweep's config, kept once the config was changed."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -54,6 +55,9 @@ def of_sweep(connection: Connection, sweep_id: int) -> Sequence[VersionRecord]:
 
 def count_runs(connection: Connection, sweep_id: int) -> Mapping[int, int]:
     """Return the number of runs of each version that has runs."""
-    number = func.coalesce(runs.c.sweep_version, 1)
-    counted = select(number, func.count()).where(runs.c.sweep_id == sweep_id).group_by(number)
-    return {int(version): runs_of_it for version, runs_of_it in connection.execute(counted)}
+    version = runs.c.sweep_version
+    counted = select(version, func.count()).where(runs.c.sweep_id == sweep_id).group_by(version)
+    numbers = Counter[int]()
+    for number, n in connection.execute(counted):
+        numbers[number or 1] += n
+    return numbers
