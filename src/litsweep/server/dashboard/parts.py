@@ -8,7 +8,7 @@ from litsweep.server.dashboard.rendering import fragment
 _PARTS: Mapping[str, Sequence[str]] = {
     "projects": ("active", "projects"),
     "project": ("sweeps",),
-    "sweep": ("head", "notices", "tiles", "grid", "config"),
+    "sweep": ("head", "notices", "tiles", "grid", "config", "versions"),
     "charts": ("missing-charts",),
     "compare": ("title", "tables", "images", "code"),
     "run": ("head", "sweep-crumb", "notices", "reason"),
