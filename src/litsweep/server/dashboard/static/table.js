@@ -157,11 +157,13 @@ export function runTable() {
     build();
   }
 
-  /** Load the shown page again, and show it if it has changed. */
+  /** Load the shown page again, and show it if it has changed and is still the one that is asked for. */
   async function refresh() {
+    const page = () => `${look()} ${shownLook} ${table.page.info().start}`;
     if (!document.hidden && table && shownLook === look()) {
+      const wanted = page();
       const found = await load(asked(), table.page.info().start).catch(() => null);
-      if (found && found.tag !== data.tag && shownLook === look()) {
+      if (found && found.tag !== data.tag && page() === wanted) {
         const isSame = found.html === data.html;
         data = prepared = found;
         if (isSame) table.ajax.reload(null, false);
