@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from litsweep.figures.sweep_data import Curve
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.constraints import constrained_values
 from litsweep.sweep.logged import flat, number
 from litsweep.sweep.objective import last_value, objective_value
 from litsweep.sweep.summary import Summary, find
@@ -20,6 +21,7 @@ class Results(TypedDict):
     bests: Sequence[float | None]
     last: float | None
     curves: Sequence[Curve]
+    constrained: Mapping[str, float | None]
 
 
 def results(curves: Sequence[Curve], summary: Summary, config: SweepConfig) -> Results:
@@ -27,7 +29,9 @@ def results(curves: Sequence[Curve], summary: Summary, config: SweepConfig) -> R
     pairs = zip(curves, config.metrics, strict=True)
     bests = [objective_value(curve.finite, summary, metric) for curve, metric in pairs]
     last = last_value(curves[0].finite, summary, config.metrics[0].name) if curves else None
-    return {"bests": bests, "last": last, "curves": curves}
+    known = dict(zip((metric.name for metric in config.metrics), bests, strict=True))
+    constrained = constrained_values(config.constraints, summary, known)
+    return {"bests": bests, "last": last, "curves": curves, "constrained": constrained}
 
 
 def learning_curve(rows: Iterable[Mapping[str, Any]], metric: str) -> Curve:

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, Row
 from litsweep.server.history_keys import MOST_NAMES, Keys
 from litsweep.server.store import curves
 from litsweep.server.store.runs import RunRecord
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.constraints import constrained_values
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value, objective_value
 
@@ -25,6 +27,16 @@ def results(connection: Connection, row: Row[Any] | RunRecord, metrics: Sequence
     pairs = zip(logged, metrics, strict=True)
     bests = tuple(objective_value(own, summary, metric) for own, metric in pairs)
     return bests, last_value(logged[0], summary, metrics[0].name)
+
+
+def constrained(
+    row: Row[Any] | RunRecord, config: SweepConfig, bests: Sequence[float | None]
+) -> dict[str, float | None]:
+    """Return the values of a run that the sweep's constraints apply to. `bests` are as in its `results`."""
+    if not config.constraints:
+        return {}
+    known = dict(zip((metric.name for metric in config.metrics), bests, strict=True))
+    return constrained_values(config.constraints, json.loads(row.summary), known)
 
 
 def _logged(connection: Connection, row: Row[Any] | RunRecord, keys: Keys, name: str) -> Sequence[float]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, select
 from litsweep.figures.sweep_data import Curve, RunData
 from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.progress import RunTimes, run_times
-from litsweep.server.run_results import results
+from litsweep.server.run_results import constrained, results
 from litsweep.server.store.runs import plain_config, runs
 from litsweep.server.store.sweeps import agents
 from litsweep.sweep.config import SweepConfig
@@ -168,6 +168,7 @@ class StoredRun(RunData):
             is_broken=times.state.is_broken_by(row.failure),
             bests=bests,
             last=last,
+            constrained=constrained(row, source.config, bests),
             created=times.created_at,
             started=row.started_at,
             ended=None if times.state.is_alive else row.ended_at or times.heartbeat_at,
@@ -212,7 +213,7 @@ class Source:
 
 _ON_DEMAND = ("parameters", "config", "summary", "reason", "stop_reason")
 _COMPARED = (
-    *("name", "title", "state", "is_alive", "is_broken", "bests", "last", "created", "started", "ended"),
+    *("name", "title", "state", "is_alive", "is_broken", "bests", "last", "created", "started", "ended", "constrained"),
     *("agent", "host", "failure", "history_lines", "times"),
 )
 _texts, _compared = attrgetter(*_ON_DEMAND), itemgetter(*_COMPARED)
