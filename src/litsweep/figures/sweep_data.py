@@ -189,8 +189,12 @@ class SweepData:
 
     @property
     def unmet(self) -> str:
-        """That no run meets the sweep's constraints, and which comes nearest; "" if a run meets them."""
-        return unmet_text(self.config.constraints, {run.name: run.constrained for run in self.runs})
+        """That no run meets the sweep's constraints, and which comes nearest; "" if a run meets them.
+
+        Runs without a value of the metric are left out.
+        """
+        valued = {run.name: run.constrained for run in self.runs if run.best is not None}
+        return unmet_text(self.config.constraints, valued)
 
     @cached_property
     def varied(self) -> Sequence[str]:

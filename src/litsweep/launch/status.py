@@ -104,8 +104,12 @@ class SweepStatus:
 
     @property
     def unmet(self) -> str:
-        """That no run meets the constraints, and which comes nearest; "" if a run meets them."""
-        return unmet_text(self.config.constraints, {run.id: self._constrained(run) for run in self.runs})
+        """That no run meets the constraints, and which comes nearest; "" if a run meets them.
+
+        Runs without a value of the metric are left out.
+        """
+        valued = {run.id: self._constrained(run) for run in self.runs if run.best is not None}
+        return unmet_text(self.config.constraints, valued)
 
     @property
     def unreported(self) -> int:

@@ -44,6 +44,7 @@ class Constraint:
 
 
 Constraints = Sequence[Constraint]
+"""The constraints of a sweep. All of them must hold."""
 
 
 def are_met(constraints: Constraints, values: Values) -> bool:
@@ -77,12 +78,24 @@ def values_of_run(run: Run, constraints: Constraints, metrics: Sequence[Metric])
     return values | {name: last_value(metric_values(run, name), {}, name) for name in unknown}
 
 
+def meets_constraints(run: Run, constraints: Constraints, metrics: Sequence[Metric]) -> bool:
+    """Return True if a run meets all constraints of a sweep with these metrics."""
+    return are_met(constraints, values_of_run(run, constraints, metrics))
+
+
+def misses_constraint(run: Run, constraints: Constraints, metrics: Sequence[Metric]) -> bool:
+    """Return True if a run has a value that misses a constraint. It may still lack others."""
+    values = values_of_run(run, constraints, metrics) if constraints else {}
+    return any(values[c.metric] is not None and not c.is_met(values[c.metric]) for c in constraints)
+
+
 def unmet_text(constraints: Constraints, runs: Mapping[str, Values]) -> str:
     """Return that none of the runs meets the constraints, and which comes nearest; "" if one meets them.
 
-    `runs` has the values by run. The nearest run has the smallest sum of `Constraint.excess`.
+    `runs` has the values by run; without runs the text is empty too. The nearest run has the smallest sum of
+    `Constraint.excess`.
     """
-    if any(are_met(constraints, values) for values in runs.values()):
+    if not runs or any(are_met(constraints, values) for values in runs.values()):
         return ""
     known = {name: values for name, values in runs.items() if _is_known(constraints, values)}
     what = f"no run meets the constraints ({', '.join(map(str, constraints))})"

@@ -8,7 +8,7 @@ from litsweep.sweep.cost import Cost
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.parse.method import Method
 from litsweep.sweep.parse.section import Section, yaml_number
-from litsweep.sweep.values import is_finite, is_number, show
+from litsweep.sweep.values import is_finite, is_number
 
 _OPERATORS = {"<": "<=", ">": ">=", "=<": "<=", "=>": ">=", "≤": "<=", "≥": ">="}
 _FIX = 'write for example "<= 20", or ">= 0.9"'
@@ -79,4 +79,4 @@ def _fix(value: object, operator: str, number: str) -> str:
     if _number(number) is not None:
         bounds = [f'"{known} {number}"'] if known else [f'"<= {number}"', f'">= {number}"']
         return f"write {' or '.join(bounds)}"
-    return _FIX if not known or not isinstance(value, str) else f"{_FIX}, without a unit: {show(number)}"
+    return f"{_FIX}, without a unit" if known and number else _FIX
