@@ -33,7 +33,7 @@ from litsweep import Controller, parse_sweep
 OPTIMA = {
     "ConstrainedGramacy": 0.599788,
     "ConstrainedHartmann": -3.322368,
-    "PressureVessel": 5799.9411,
+    "PressureVessel": 5634.1125,
     "TensionCompressionString": 0.01266523,
     "WeldedBeamSO": 1.5870775,
     "SpeedReducer": 2996.348165,

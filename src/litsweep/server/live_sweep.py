@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import run_filters
 from litsweep.server.history_keys import Keys
+from litsweep.server.run_results import constrained, training_seconds
 from litsweep.server.search_protocol import ReadySuggestion, Status, Stop
 from litsweep.server.store import lines, marks, runs
 from litsweep.server.store.lines import HISTORY
@@ -38,7 +39,8 @@ Row = dict[str, float]
 class RunStatus(NamedTuple):
     """The status of a run, as the search knows it. If the current status differs, the search needs an update.
 
-    `summary` has only the sweep's metrics, each under its name.
+    `summary` has only the sweep's metrics and those with a constraint, each under its name. `duration` is None in
+    a sweep without a cost.
     """
 
     state: RunState
@@ -47,6 +49,7 @@ class RunStatus(NamedTuple):
     failure: Failure | None = None
     started_at: float | None = None
     summary: Mapping[str, object] = MappingProxyType({})
+    duration: float | None = None
 
     @property
     def result(self) -> tuple[object, ...]:
@@ -54,7 +57,8 @@ class RunStatus(NamedTuple):
         state = "alive" if self.state.is_alive else str(self.state)
         started_at = self.started_at if self.history_lines else None
         failure = self.failure and str(self.failure)
-        return state, self.history_lines, self.is_stopped_early, failure, started_at, dict(self.summary)
+        rest = () if self.duration is None else (self.duration,)
+        return state, self.history_lines, self.is_stopped_early, failure, started_at, dict(self.summary), *rest
 
 
 PENDING = RunStatus(RunState.PENDING)
@@ -286,10 +290,11 @@ class LiveSweep:
 
     def _status(self, run: RunRecord) -> RunStatus:
         found = {name: find(run.summary_values, name) for name in sorted(self._metrics)}
-        summary = {name: value for name, value in found.items() if value is not None}
-        return RunStatus(
-            run.state, run.history_lines, run.is_stopped_early, run.failure, run.started_at, summary
-        )
+        limits = constrained(run, self.config, [None] * len(self.config.metrics))
+        summary = {name: value for name, value in {**limits, **found}.items() if value is not None}
+        duration = None if self.config.cost is None else training_seconds(run)
+        outcome = run.state, run.history_lines, run.is_stopped_early, run.failure, run.started_at
+        return RunStatus(*outcome, summary, duration)
 
     def _rows(self, connection: Connection, run: RunRecord, start: int) -> list[Row]:
         """Return the sweep's metrics in the rows from history line `start` on, without empty rows."""
@@ -321,6 +326,7 @@ def _outcome(status: RunStatus) -> dict[str, Any]:
         "failure": status.failure,
         "stopped_early": status.is_stopped_early,
         "summary": with_numbers(status.summary),
+        "duration": status.duration,
     }
 
 

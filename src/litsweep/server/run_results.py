@@ -35,8 +35,21 @@ def constrained(
     """Return the values of a run that the sweep's constraints apply to. `bests` are as in its `results`."""
     if not config.constraints:
         return {}
+    summary, keys = json.loads(row.summary), json.loads(row.history_keys)
     known = dict(zip((metric.name for metric in config.metrics), bests, strict=True))
-    return constrained_values(config.constraints, json.loads(row.summary), known)
+    values = constrained_values(config.constraints, summary, known)
+    missing = [name for name, value in values.items() if value is None and name not in known]
+    return values | {name: keys[name]["last"] for name in missing if name in keys}
+
+
+def training_seconds(run: RunRecord) -> float | None:
+    """Return the seconds from the start to the end of a run; None if it runs, or was started more than once.
+
+    Between two starts a run has waited for an agent, for an unknown time.
+    """
+    if run.is_alive or run.handouts > 1 or run.duration is None:
+        return None
+    return max(0.0, run.duration)
 
 
 def _logged(connection: Connection, row: Row[Any] | RunRecord, keys: Keys, name: str) -> Sequence[float]:

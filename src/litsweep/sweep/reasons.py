@@ -123,7 +123,7 @@ class BayesReason(SuggestionReason):
         """The predictions, to go after those of the metrics; "" if there are none."""
         values = [f"{name} {each}" for name, each in (self.constraints or {}).items()]
         if self.constraints_probability is not None:
-            values.append(f"within the constraints at {self.constraints_probability:.0%}")
+            values.append(f"meets the constraints with probability {self.constraints_probability:.2f}")
         if self.predicted_duration is not None:
             values.append(f"in {format_value(self.predicted_duration)} s")
         return "".join(f", {value}" for value in values)

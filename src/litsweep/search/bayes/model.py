@@ -159,8 +159,17 @@ class Model:
         base, running = self.at_full_budget(self.base), self.at_full_budget(pending)
         with torch.no_grad():
             return LogNoisyExpectedImprovement(
-                self.surrogate.process, base, running, normals, self.strategy.margin, self._can_be_best(pending)
+                self.surrogate.process, base, running, normals, self._margin, self._can_be_best(pending)
             )
+
+    @property
+    def _margin(self) -> float:
+        """The margin of the acquisition function.
+
+        With constraints it is 0: where they hold, an improvement by a margin may be so improbable that a config
+        outside them would be chosen.
+        """
+        return 0.0 if self.outcomes.constraints is not None else self.strategy.margin
 
     def _can_be_best(self, pending: Tensor) -> Tensor | None:
         """Return which of the base and the running configs probably meet the constraints; None if all do."""
