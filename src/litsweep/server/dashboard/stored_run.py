@@ -213,7 +213,7 @@ class Source:
 
 _ON_DEMAND = ("parameters", "config", "summary", "reason", "stop_reason")
 _COMPARED = (
-    *("name", "title", "state", "is_alive", "is_broken", "bests", "last", "created", "started", "ended", "constrained"),
+    *("name", "title", "state", "is_alive", "is_broken", "bests", "last", "created", "started", "ended"),
     *("agent", "host", "failure", "history_lines", "times"),
 )
 _texts, _compared = attrgetter(*_ON_DEMAND), itemgetter(*_COMPARED)
