@@ -37,8 +37,8 @@ class Problem:
     evaluates many configs at once, shape `n` or `n x m`. It is used for the random configs that define the
     median and the best known value. `best` is the known optimum. `conditions` maps a parameter to its parent
     and the parent's values for which it is active. `first(seed)` returns the configs with which a sweep with
-    this seed starts, for every engine. `seconds`, if there are any, is the duration of a run; a sweep then has a
-    budget of time.
+    this seed starts, for every engine. `seconds`, if there are any, is the duration of a run; a sweep then
+    has a budget of time.
     """
 
     name: str

@@ -278,7 +278,10 @@ def play_stopping(engine: Engine, problem: Problem, epochs: int) -> dict[str, li
 def play_timed(
     engine: Engine, problem: Problem, seconds: Callable[[Parameters], float], n: int
 ) -> dict[str, list[Any]]:
-    """Run one config at a time, for the time that `n` random configs take. The trace has times as `epochs`."""
+    """Run one config at a time, for the time that `n` random configs take.
+
+    The trace has times as `epochs`.
+    """
     rng = np.random.default_rng(2)
     unit = float(np.mean([seconds(sample(problem.sweep["parameters"], rng)) for _ in range(200)])) / PARTS
     trace: dict[str, list[Any]] = {"logged": [], "true": [], "seconds": [], "epochs": []}

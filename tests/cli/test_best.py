@@ -93,7 +93,10 @@ def test_the_best_run_meets_the_constraints(
     """By the server's sums, and by all runs as on W&B's cloud."""
     for name in ("WANDB_BASE_URL", "WANDB_API_KEY"):
         monkeypatch.setenv(name, module_env[name])
-    for bound, best, nearest in (("<= 9", "limit-2", ""), ("<= 1", None, "the nearest is limit-3- with speed 2")):
+    for bound, best, nearest in (
+        ("<= 9", "limit-2", ""),
+        ("<= 1", None, "the nearest is limit-3- with speed 2"),
+    ):
         limits = {"litsweep": {"constraints": {"speed": bound}}}
         config = {**READS_ONLY, **limits, "name": bound}
         made = module_server.graphql(UPSERT_SWEEP, config=yaml.dump(config))["upsertSweep"]["sweep"]["name"]
@@ -102,7 +105,9 @@ def test_the_best_run_meets_the_constraints(
             chunk = {"files": {"wandb-summary.json": {"offset": 0, "content": [row]}}}
             run = name if best else f"{name}-"
             module_server.graphql(UPSERT_RUN, name=run, project="p", entity="local", sweep=made)
-            module_server.post(f"/files/local/p/{run}/file_stream", {**chunk, "complete": True, "exitcode": 0})
+            module_server.post(
+                f"/files/local/p/{run}/file_stream", {**chunk, "complete": True, "exitcode": 0}
+            )
         sums = read_sums(f"local/p/{made}").result
         status = SweepWatch(f"local/p/{made}").read()
         assert sums == result_of(status)

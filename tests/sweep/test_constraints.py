@@ -34,7 +34,12 @@ def fault(litsweep: Any, **keys: Any) -> str:
 def test_constraints_are_bounds_of_metrics() -> None:
     texts = {"latency": "<= 20", "val.f1": ">=0.9", "gap": ">= -1e-3", "params": " <= 1e6 "}
     found = parse_sweep(sweep({"constraints": texts})).constraints
-    assert [str(each) for each in found] == ["latency <= 20", "val.f1 >= 0.9", "gap >= -0.001", "params <= 1e6"]
+    assert [str(each) for each in found] == [
+        "latency <= 20",
+        "val.f1 >= 0.9",
+        "gap >= -0.001",
+        "params <= 1e6",
+    ]
     assert found[0] == LATENCY and found[1] == Constraint("val.f1", False, 0.9)
     assert parse_sweep(sweep({})).constraints == ()
 
@@ -64,7 +69,8 @@ def test_another_text_is_a_fault_with_the_text_to_write(text: Any, fix: str) -> 
 
 
 def test_an_unquoted_bound_that_yaml_cannot_read_names_the_quotes() -> None:
-    head = "method: bayes\nmetric: {name: a}\nparameters: {x: {min: 0.0, max: 1.0}}\nlitsweep:\n constraints:\n  b: "
+    head = "method: bayes\nmetric: {name: a}\nparameters: {x: {min: 0.0, max: 1.0}}\n"
+    head += "litsweep:\n constraints:\n  b: "
     with pytest.raises(ConfigError, match=r'begins with > or \| in quotes, such as ">= 0.9"'):
         parse_sweep(head + ">= 0.9\n")
     assert parse_sweep(head + "<= 0.9\n").constraints == (Constraint("b", True, 0.9),)

@@ -48,6 +48,7 @@ def _of_controller(controller: "Controller") -> SweepData:
 
 def _of_run(run: Run, config: SweepConfig) -> RunData:
     curves = [learning_curve(run.history, metric.name) for metric in config.metrics]
+    constrained = values_of_run(run, config.constraints, config.metrics)
     return RunData(
         name=run.id,
         title=run.id,
@@ -55,10 +56,7 @@ def _of_run(run: Run, config: SweepConfig) -> RunData:
         is_alive=run.state.is_alive,
         is_broken=run.is_broken,
         parameters=run.parameters,
-        **{
-            **results(curves, run.summary, config),
-            "constrained": values_of_run(run, config.constraints, config.metrics),
-        },
+        **results(curves, run.summary, config, constrained),
         config=dict(own_values(config.nest(run.parameters))),
         summary=numbers(run.summary),
         failure=words(run.failure) if run.failure else None,

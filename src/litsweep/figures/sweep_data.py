@@ -44,8 +44,8 @@ class RunData:
     """One run.
 
     `state` is the word for its state (`litsweep.sweep.run.state_word`). `bests` and `curves` have one entry
-    for each metric of the sweep. `last` is the last value of the first metric, and `constrained` has the values that the
-    sweep's constraints apply to. `config` and `summary` are
+    for each metric of the sweep. `last` is the last value of the first metric, and `constrained` has the
+    values that the sweep's constraints apply to. `config` and `summary` are
     flat, by dotted name. Times are in seconds since 1970; `ended` is None while the run is alive.
 
     A source may read `curves`, `config` and `summary` on demand. So a chart reads only the curves it draws.
@@ -87,8 +87,8 @@ class RunData:
 class Ranking:
     """The runs of a sweep by one metric. `values` has its best value in each run; None without a finite one.
 
-    Properties refer to a run by its index. Broken runs rank last, and `infeasible` ones, which do not meet the
-    sweep's constraints, behind them.
+    Properties refer to a run by its index. Broken runs rank last, and `infeasible` ones, which do not meet
+    the sweep's constraints, behind them.
     """
 
     metric: Metric

@@ -34,8 +34,8 @@ class BestRun:
 class SweepResult:
     """The result of a sweep. `runs` counts the runs by state.
 
-    `best` is None if no run has a finite value of the metric; `unusable` is then the last other value of it. It
-    is None too if no run meets the constraints; `unmet` then says so.
+    `best` is None if no run has a finite value of the metric; `unusable` is then the last other value of it.
+    It is None too if no run meets the constraints; `unmet` then says so.
     `logged` names the metrics of all runs. `is_over` is True if no run is left. With several metrics `best`
     has the best value of the first one, and `front` the runs of the Pareto front. `unreported` counts the
     runs whose program started no W&B run.

@@ -113,10 +113,10 @@ class Controller:
         """Update a run. `history` and `summary` replace what it had; an argument of None changes nothing.
 
         A metric in the summary counts too: as a number, nested, or as `{"max": 0.9}` (W&B's `define_metric`).
-        `duration` is in seconds, for `cost: duration`. A failure belongs to the state of the same call: a later
-        state without a failure removes it. Raises KeyError for an unknown id, TypeError for a history that does
-        not consist of rows or a summary that is not a mapping, ValueError for a `duration` that is not a number
-        of at least 0. After an error the controller is unchanged.
+        `duration` is in seconds, for `cost: duration`. A failure belongs to the state of the same call: a
+        later state without a failure removes it. Raises KeyError for an unknown id, TypeError for a history
+        that does not consist of rows or a summary that is not a mapping, ValueError for a wrong `duration`.
+        After an error the controller is unchanged.
         """
         run = self._runs[id]
         if state is None and failure is None:
@@ -171,8 +171,8 @@ class Controller:
     def runs_to_stop(self) -> list[StopDecision]:
         """Return the running runs that early termination stops now, each with the reason.
 
-        `tell(stopped_early=True)` removes a run from the list. In a sweep with a scheduler the list is empty. A run
-        with a value that misses a constraint is neither stopped nor compared with.
+        `tell(stopped_early=True)` removes a run from the list. In a sweep with a scheduler the list is
+        empty. A run with a value that misses a constraint is neither stopped nor compared with.
         """
         if self._stopper is None:
             return []
@@ -181,9 +181,10 @@ class Controller:
         return list(self._stopper(runs, [self._curves[run.id] for run in runs]))
 
     def best(self) -> Run | None:
-        """Return the run with the best first metric among those of this sweep that meet its constraints, or None.
+        """Return the run of this sweep with the best first metric; None if there is none.
 
-        Failed and crashed runs rank last, because their model may not exist.
+        Only runs that meet the constraints count. Failed and crashed runs rank last, because their model may
+        not exist.
         """
         if self.config.metric is None:
             return None
@@ -230,8 +231,10 @@ class Controller:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings for the user: fallbacks, runs that reported nothing or never logged the metric; constraints that no
-        run meets, unknown costs.
+        """Warnings for the user.
+
+        They are of fallbacks, runs that reported nothing or never logged the metric, constraints that no run
+        meets, and unknown costs.
         """
         counted = Counter(self._fallbacks.values())
         fallbacks = [f"{what} ({count(times, 'time')})" for what, times in counted.items()]
@@ -305,7 +308,7 @@ def _logged(run: Run, metric: Metric) -> Iterator[tuple[str, object]]:
 
 
 def reaches_targets(run: Run, config: SweepConfig) -> bool:
-    """Return True if there are targets, the run has reached each at some time, and it meets the constraints."""
+    """Return True if there are targets, the run has reached each of them, and it meets the constraints."""
     aims = [metric for metric in config.metrics if metric.target is not None]
     values = [(metric, objective(run, metric)) for metric in aims]
     reached = (value is not None and metric.reaches_target(value) for metric, value in values)

@@ -11,8 +11,10 @@ from litsweep.sweep.run import Run
 
 
 def outcome_warnings(runs: Sequence[Run], config: SweepConfig) -> Iterator[str]:
-    """Yield that runs lack a value that a constraint is about, that none meets them, or that costs are unknown."""
-    finished = [run for run in runs if run.state is RunState.FINISHED and run.failure is not Failure.UNREPORTED]
+    """Yield warnings of runs without a value for a constraint, of unmet constraints, and of unknown costs."""
+    finished = [
+        run for run in runs if run.state is RunState.FINISHED and run.failure is not Failure.UNREPORTED
+    ]
     if config.constraints and config.metric and finished:
         known = {run.id: values_of_run(run, config.constraints, config.metrics) for run in runs}
         whole = [run.id for run in finished if not run.stopped_early]

@@ -14,7 +14,8 @@ from litsweep.sweep.metric import Metric
 class BestEnded:
     """Finds the best ended run of one sweep. It reads each run once.
 
-    A run that failed or does not meet the constraints does not count. A run that is resumed counts again when it has ended again.
+    A run that failed or does not meet the constraints does not count. A run that is resumed counts again
+    when it has ended again.
     """
 
     def __init__(self, config: SweepConfig, metric: Metric) -> None:

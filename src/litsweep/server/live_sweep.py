@@ -39,8 +39,8 @@ Row = dict[str, float]
 class RunStatus(NamedTuple):
     """The status of a run, as the search knows it. If the current status differs, the search needs an update.
 
-    `summary` has only the sweep's metrics and those with a constraint, each under its name. `duration` is None in
-    a sweep without a cost.
+    `summary` has only the sweep's metrics and those with a constraint, each under its name. `duration` is
+    None in a sweep without a cost.
     """
 
     state: RunState
@@ -57,8 +57,8 @@ class RunStatus(NamedTuple):
         state = "alive" if self.state.is_alive else str(self.state)
         started_at = self.started_at if self.history_lines else None
         failure = self.failure and str(self.failure)
-        rest = () if self.duration is None else (self.duration,)
-        return state, self.history_lines, self.is_stopped_early, failure, started_at, dict(self.summary), *rest
+        known = state, self.history_lines, self.is_stopped_early, failure, started_at, dict(self.summary)
+        return known if self.duration is None else (*known, self.duration)
 
 
 PENDING = RunStatus(RunState.PENDING)

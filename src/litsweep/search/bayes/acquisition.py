@@ -39,8 +39,8 @@ class LogNoisyExpectedImprovement:
 
     `base`, shape `b x d`, are the candidates for the best config so far, and `pending`, `p x d`, the running
     configs. Both are at the full budget. `normals`, shape `s x (b + p)`, are standard normal draws. If
-    constraints keep some of these configs from being the best, `can_be_best`, shape `b + p`, is False there. If
-    no config can be, any value that is not below all of them improves.
+    constraints keep some of these configs from being the best, `can_be_best`, shape `b + p`, is False there.
+    If no config can be, any value that is not below all of them improves.
     """
 
     def __init__(

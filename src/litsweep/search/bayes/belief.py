@@ -55,8 +55,9 @@ class Belief:
 
     @cached_property
     def optimum(self) -> dict[str, object]:
-        """The config with the best posterior mean in the whole space. Configs that may fail or miss a constraint are
-        avoided.
+        """The config with the best posterior mean in the whole space.
+
+        Configs that may fail or miss a constraint are avoided.
         """
         model = self.model
 

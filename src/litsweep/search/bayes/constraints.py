@@ -1,7 +1,7 @@
 """The models of the constraints on results: the probability that a config meets them.
 
-The acquisition function is multiplied with this probability (Gardner et al. 2014), and the best value so far is
-that of a config that meets the constraints (Letham et al. 2019). Each constraint has a model of its own.
+The acquisition function is multiplied with this probability (Gardner et al. 2014), and the best value so far
+is that of a config that meets the constraints (Letham et al. 2019). Each constraint has a model of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,8 +31,8 @@ class ConstraintModel:
     """The model of the slack of one constraint, which is at least 0 where the constraint holds.
 
     `rows` are encoded configs with their `values` of the constraint's metric. The slack is measured in its
-    median size. Its targets are on a scale that is logarithmic far from the bound, as in Eriksson and Poloczek
-    (2021), so that extreme values do not hide the bound.
+    median size. Its targets are on a scale that is logarithmic far from the bound, as in Eriksson and
+    Poloczek (2021), so that extreme values do not hide the bound.
     """
 
     constraint: Constraint

@@ -14,7 +14,7 @@ from litsweep.search.bayes.encoding import Encoding, distinct
 from litsweep.search.bayes.feasibility import Feasibility
 from litsweep.search.bayes.observations import Observations, as_tensor
 from litsweep.search.bayes.optimize import first_untried, maximize
-from litsweep.search.bayes.outcomes import Outcomes
+from litsweep.search.bayes.outcomes import NO_OUTCOMES, Outcomes
 from litsweep.search.bayes.sampling import subset
 from litsweep.search.bayes.sequence import seed_for
 from litsweep.search.bayes.surrogate import OBJECTIVE, TREND, Inputs, ModelSpec, Surrogate, fit, fit_labels
@@ -60,7 +60,7 @@ class Model:
     seen: Observations
     seed: int
     strategy: Strategy = EXPLOITATION
-    outcomes: Outcomes = Outcomes()
+    outcomes: Outcomes = NO_OUTCOMES
 
     def next_config(
         self, pending: Sequence[Sequence[float]], tried: AbstractSet[tuple[float, ...]], position: int
@@ -166,8 +166,8 @@ class Model:
     def _margin(self) -> float:
         """The margin of the acquisition function.
 
-        With constraints it is 0: where they hold, an improvement by a margin may be so improbable that a config
-        outside them would be chosen.
+        With constraints it is 0: where they hold, an improvement by a margin may be so improbable that a
+        config outside them would be chosen.
         """
         return 0.0 if self.outcomes.constraints is not None else self.strategy.margin
 

@@ -56,6 +56,10 @@ class Outcomes:
         return found
 
 
+NO_OUTCOMES = Outcomes()
+"""The outcomes of a sweep without constraints and without a cost."""
+
+
 def _constraints(
     encoding: Encoding, config: SweepConfig, runs: Sequence[tuple[Run, Row]], seed: int
 ) -> Constraints:
@@ -73,7 +77,9 @@ def _constraints(
         known = [(row, v) for row, values in ended if (v := values[constraint.metric]) is not None]
         rows, values_of = [row for row, _ in known], [value for _, value in known]
         models.append(ConstraintModel(constraint, encoding, rows, values_of, seed))
-    return Constraints(tuple(models), frozenset(row for row, each in met.items() if 2 * sum(each) >= len(each)))
+    return Constraints(
+        tuple(models), frozenset(row for row, each in met.items() if 2 * sum(each) >= len(each))
+    )
 
 
 def _cost(encoding: Encoding, runs: Sequence[tuple[Run, Row]], seed: int) -> CostModel | None:
@@ -81,7 +87,9 @@ def _cost(encoding: Encoding, runs: Sequence[tuple[Run, Row]], seed: int) -> Cos
     whole = [
         (row, run.duration)
         for run, row in runs
-        if run.state is RunState.FINISHED and not (run.stopped_early or run.failure) and run.duration is not None
+        if run.state is RunState.FINISHED
+        and not (run.stopped_early or run.failure)
+        and run.duration is not None
     ]
     if len(whole) < MIN_RUNS:
         return None
