@@ -3,7 +3,7 @@
     python benchmarks/constraints.py --seeds 20 --first-seed 100
     python benchmarks/constraints.py --functions ConstrainedGramacy --engine plain
 
-A run succeeds if its best feasible value is at most 5 % of |optimum| above the optimum after `-n` evaluations.
+A run succeeds if its best feasible value is at most 5 % of |optimum| above the optimum after `-n` runs.
 The optimum is the least value of BoTorch's code, found by differential evolution and, for PressureVessel, by
 enumeration. For PressureVessel and WeldedBeamSO it is lower than the value from the literature that BoTorch
 states. Every finished run is one JSON line in `--results`, so a stopped measurement resumes.
