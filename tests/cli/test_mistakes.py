@@ -79,7 +79,9 @@ def test_a_monitor_that_no_run_logs(tmp_path: Path, capsys: pytest.CaptureFixtur
     said = refused(capsys, "check", path)
     assert "parameters.monitor: must be a metric that a run logs" in said
     assert "use val_acc" in said
-    assert "litsweep.constraints.val_los: must be a metric that a run logs, got 'val_los'; use val_loss" in said
+    assert (
+        "litsweep.constraints.val_los: must be a metric that a run logs, got 'val_los'; use val_loss" in said
+    )
     assert "litsweep.constraints.val_loss" not in said
     assert "litsweep.constraints.latency: must be a metric that a run logs" in said
     assert "if the program logs it after training, check with --no-metric" in said
