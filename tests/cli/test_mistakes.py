@@ -74,7 +74,7 @@ def test_checkpoints_that_would_be_of_the_worst_epoch(
 def test_a_monitor_that_no_run_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     entries = "monitor: {value: val_accc}\n  mode: {value: max}\n  data.cache: {value: %s}" % (tmp_path / "c")
     path = sweep_file(tmp_path, entries)
-    with open(path, "a") as file:
+    with Path(path).open("a") as file:
         file.write('litsweep: {constraints: {val_los: "<= 1", val_loss: "<= 2", latency: "<= 3"}}\n')
     said = refused(capsys, "check", path)
     assert "parameters.monitor: must be a metric that a run logs" in said

@@ -41,8 +41,8 @@ Row = dict[str, float]
 class RunStatus(NamedTuple):
     """The status of a run, as the search knows it. If the current status differs, the search needs an update.
 
-    `summary` has only the sweep's metrics and those with a constraint, each under its name. `missing` names the
-    parameters of which the run has no value. `duration` is None in a sweep without a cost.
+    `summary` has only the sweep's metrics and those with a constraint. `missing` names the parameters of
+    which the run has no value. `duration` is None in a sweep without a cost.
     """
 
     state: RunState
@@ -306,9 +306,8 @@ class LiveSweep:
         limits = constrained(run, self.config, [None] * len(self.config.metrics))
         summary = {name: value for name, value in {**limits, **found}.items() if value is not None}
         lacking = missing(self.config.space, parameters_of(self.config, run))
-        duration = None if self.config.cost is None else training_seconds(run)
         outcome = run.state, run.history_lines, run.is_stopped_early, run.failure, run.started_at
-        return RunStatus(*outcome, summary, lacking, duration)
+        return RunStatus(*outcome, summary, lacking, training_seconds(run) if self.config.cost else None)
 
     def _rows(self, connection: Connection, run: RunRecord, start: int) -> list[Row]:
         """Return the sweep's metrics in the rows from history line `start` on, without empty rows."""
