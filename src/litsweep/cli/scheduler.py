@@ -81,6 +81,10 @@ def _faults(config: SweepConfig) -> Iterator[Fault]:
     elif config.method is not Method.BAYES:
         fix = "write `method: bayes`, or create the sweep with `wandb sweep` alone"
         yield Fault("method", "must be bayes", str(config.method), fix)
+    for key in ("constraints", "cost"):
+        if getattr(config, key):
+            fix = "leave it out, or run the sweep on the embedded backend (`litsweep run`)"
+            yield Fault(f"litsweep.{key}", "needs more results than W&B's scheduler reads", "", fix)
     for parameter in config.space.parameters:
         path = f"parameters.{parameter.name}"
         if len(parameter.keys) > 1:

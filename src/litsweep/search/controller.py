@@ -7,17 +7,27 @@ from dataclasses import replace
 
 from litsweep.errors import count
 from litsweep.search.earlier_runs import EarlierRuns
+from litsweep.search.outcome_warnings import outcome_warnings
 from litsweep.search.searcher import searcher
 from litsweep.sweep.completion import completed
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.constraints import meets_constraints, misses_constraint
 from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule, Forecast, StopDecision, Stopper
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import objective, objective_value
-from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
+from litsweep.sweep.pareto import best_of_sweep, front_of_sweep, standing
 from litsweep.sweep.reason import Reason, fallback_of
-from litsweep.sweep.run import History, Run, Suggestion, parse_history, parse_summary, unreported_warning
+from litsweep.sweep.run import (
+    History,
+    Run,
+    Suggestion,
+    parse_duration,
+    parse_history,
+    parse_summary,
+    unreported_warning,
+)
 from litsweep.sweep.summary import entries, is_aggregated
 from litsweep.sweep.values import checked_seed, is_number, show
 
@@ -102,13 +112,15 @@ class Controller:
         failure: Failure | str | None = None,
         stopped_early: bool | None = None,
         summary: Mapping[str, object] | None = None,
+        duration: float | None = None,
     ) -> None:
         """Update a run. `history` and `summary` replace what it had; an argument of None changes nothing.
 
         A metric in the summary counts too: as a number, nested, or as `{"max": 0.9}` (W&B's `define_metric`).
-        A failure belongs to the state of the same call: a later state without a failure removes it. Raises
-        KeyError for an unknown id, TypeError for a history that does not consist of rows or a summary that is
-        not a mapping. After an error the controller is unchanged.
+        `duration` is in seconds, for `cost: duration`. A failure belongs to the state of the same call: a
+        later state without a failure removes it. Raises KeyError for an unknown id, TypeError for a history
+        that does not consist of rows or a summary that is not a mapping, ValueError for a wrong `duration`.
+        After an error the controller is unchanged.
         """
         run = self._runs[id]
         if state is None and failure is None:
@@ -121,6 +133,7 @@ class Controller:
                 failure=None if failure is None else Failure(failure),
                 stopped_early=run.stopped_early if stopped_early is None else stopped_early,
                 summary=run.summary if summary is None else parse_summary(summary),
+                duration=run.duration if duration is None else parse_duration(duration),
             )
         )
 
@@ -135,6 +148,7 @@ class Controller:
         is_prior: bool = False,
         reason: Reason | None = None,
         summary: Mapping[str, object] | None = None,
+        duration: float | None = None,
     ) -> str:
         """Add a run that it did not suggest, or that it suggested before a restart. Return the run's id.
 
@@ -142,15 +156,15 @@ class Controller:
 
         `is_prior` marks a run of an earlier sweep. The search learns from it, but it does not count towards
         `run_cap`, `target` or `best`. The fallback of the suggestion's `reason` is counted. Raises ValueError
-        for an id that exists. `summary` and other errors are as in `tell`.
+        for an id that exists. `summary`, `duration` and other errors are as in `tell`.
         """
         run_id = self._new_id() if id is None else id
         if run_id in self._runs:
             raise ValueError(f"there is a run {run_id!r} already; use tell")
         state, failure = RunState(state), None if failure is None else Failure(failure)
         rows, values = parse_history(history), parse_summary({} if summary is None else summary)
-        known = dict(completed(self.config, parameters))
-        run = Run(run_id, known, state, rows, failure, stopped_early, values)
+        known, seconds = dict(completed(self.config, parameters)), parse_duration(duration)
+        run = Run(run_id, known, state, rows, failure, stopped_early, values, seconds)
         fallback = fallback_of(reason)
         self._tried[self.config.space.key(run.parameters)] += 1
         if fallback is not None:
@@ -165,27 +179,36 @@ class Controller:
     def runs_to_stop(self) -> list[StopDecision]:
         """Return the running runs that early termination stops now, each with the reason.
 
-        `tell(stopped_early=True)` removes a run from the list. In a sweep with a scheduler the list is empty.
+        `tell(stopped_early=True)` removes a run from the list. In a sweep with a scheduler the list is
+        empty. A run with a value that misses a constraint is neither stopped nor compared with.
         """
-        return [] if self._stopper is None else list(self._stopper(self.runs, [*self._curves.values()]))
+        if self._stopper is None:
+            return []
+        limits = self.config.constraints, self.config.metrics
+        runs = [run for run in self.runs if not misses_constraint(run, *limits)]
+        return list(self._stopper(runs, [self._curves[run.id] for run in runs]))
 
     def best(self) -> Run | None:
         """Return the run of this sweep with the best first metric; None if there is none.
 
-        Failed and crashed runs rank last, because their model may not exist.
+        Only runs that meet the constraints count. Failed and crashed runs rank last, because their model may
+        not exist.
         """
         if self.config.metric is None:
             return None
         own = self.own_runs
         values = [self.objective(run.id) for run in own]
-        best = best_of_sweep(values, [run.is_broken for run in own], self.config.metric)
+        best = best_of_sweep(values, self._standings(own), self.config.metric)
         return None if best is None else own[best]
 
     def front(self) -> list[Run]:
-        """Return the Pareto front of this sweep's runs. Broken runs are on it only if all are broken."""
+        """Return the Pareto front of this sweep's runs that meet its constraints.
+
+        Broken runs are on it only if all are broken.
+        """
         own = self.own_runs
         values = [[objective(run, metric) for metric in self.config.metrics] for run in own]
-        front = front_of_sweep(values, [run.is_broken for run in own], self.config.metrics)
+        front = front_of_sweep(values, self._standings(own), self.config.metrics)
         return [own[i] for i in front]
 
     def objective(self, id: str) -> float | None:
@@ -194,6 +217,11 @@ class Controller:
         Raises KeyError for an unknown id.
         """
         return self._objectives[id]
+
+    def _standings(self, runs: Sequence[Run]) -> list[int]:
+        """Return the class in which each run ranks by its value."""
+        limits = self.config.constraints, self.config.metrics
+        return [standing(run.is_broken, meets_constraints(run, *limits)) for run in runs]
 
     @property
     def uses_results(self) -> bool:
@@ -211,11 +239,19 @@ class Controller:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings for the user: fallbacks, runs that reported nothing, runs that never logged the metric."""
+        """Warnings for the user.
+
+        They are of fallbacks, runs that reported nothing or never logged the metric, constraints that no run
+        meets, and unknown costs.
+        """
         counted = Counter(self._fallbacks.values())
         fallbacks = [f"{what} ({count(times, 'time')})" for what, times in counted.items()]
-        unused = (*self._earlier.warnings(), *self._warn_of_unreported_runs())
-        return (*fallbacks, *unused, *self._warn_of_missing_metric())
+        unused = (
+            *self._earlier.warnings(),
+            *self._warn_of_unreported_runs(),
+            *self._warn_of_missing_metric(),
+        )
+        return (*fallbacks, *unused, *outcome_warnings(self.own_runs, self.config))
 
     @property
     def _own_count(self) -> int:
@@ -234,7 +270,7 @@ class Controller:
             return
         self._curves[run.id] = LearningCurve.of(run, metric)
         self._objectives[run.id] = objective_value(self._curves[run.id].values, run.summary, metric)
-        if run.id not in self._priors and reaches_targets(run, self.config.metrics):
+        if run.id not in self._priors and reaches_targets(run, self.config):
             self._on_target.add(run.id)
         else:
             self._on_target.discard(run.id)
@@ -283,12 +319,12 @@ def _logged(run: Run, metric: Metric) -> Iterator[tuple[str, object]]:
             yield name, value
 
 
-def reaches_targets(run: Run, metrics: Sequence[Metric]) -> bool:
-    """Return True if there are targets and the run has reached each of them at some time."""
-    aims = [metric for metric in metrics if metric.target is not None]
+def reaches_targets(run: Run, config: SweepConfig) -> bool:
+    """Return True if there are targets, the run has reached each of them, and it meets the constraints."""
+    aims = [metric for metric in config.metrics if metric.target is not None]
     values = [(metric, objective(run, metric)) for metric in aims]
     reached = (value is not None and metric.reaches_target(value) for metric, value in values)
-    return len(aims) > 0 and all(reached)
+    return len(aims) > 0 and all(reached) and meets_constraints(run, config.constraints, config.metrics)
 
 
 def early_stopper(config: SweepConfig, rule: EarlyTerminationRule, seed: int) -> Stopper:
