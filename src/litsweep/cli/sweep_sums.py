@@ -73,6 +73,7 @@ def _of_answer(answer: Mapping[str, Any], base_url: str) -> SweepSums:
         front=tuple(map(shown, answer["front"])),
         unusable=answer["unusable"],
         unreported=answer["unreported"],
+        confirmed=answer.get("confirmed"),
     )
     return SweepSums(config, result, _ledger(answer["grid"]))
 

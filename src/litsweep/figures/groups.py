@@ -7,10 +7,10 @@ from litsweep.figures.columns import Column, columns, config_columns
 from litsweep.figures.figure import escaped, shown
 from litsweep.figures.interval import Interval, interval
 from litsweep.figures.sweep_data import Ranking, SweepData
+from litsweep.sweep.seeds import is_seed
 from litsweep.sweep.values import identity
 
 ALL_BUT_SEED = "all but seed"
-_SEEDS = frozenset({"seed", "seed_everything", "random_seed", "random_state"})
 _PLAIN = frozenset({str, int, float, type(None)})
 
 
@@ -78,11 +78,6 @@ def alike(rows: Iterable[Sequence[object]]) -> Sequence[tuple[Sequence[object], 
         key = tuple([v if v.__class__ in _PLAIN and v == v else identity(v) for v in row])
         found.setdefault(key, (row, []))[1].append(place)
     return list(found.values())
-
-
-def is_seed(name: str) -> bool:
-    """Return True for the name of a seed's column, such as `config.seed`."""
-    return _last(name) in _SEEDS
 
 
 def _columns(sweep: SweepData, keys: Sequence[str]) -> Sequence[Column]:

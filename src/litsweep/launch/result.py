@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from litsweep.launch.repeat import command_line
 from litsweep.launch.status import RunStatus, SweepStatus
@@ -37,7 +38,7 @@ class SweepResult:
     `best` is None if no run has a finite value of the metric; `unusable` is then the last other value of it.
     `logged` names the metrics of all runs. `is_over` is True if no run is left. With several metrics `best`
     has the best value of the first one, and `front` the runs of the Pareto front. `unreported` counts the
-    runs whose program started no W&B run.
+    runs whose program started no W&B run. `confirmed` is the embedded backend's comparison of repeated configs.
     """
 
     sweep: str
@@ -53,6 +54,7 @@ class SweepResult:
     front: tuple[BestRun, ...]
     unusable: object = None
     unreported: int = 0
+    confirmed: Mapping[str, Any] | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Return the content of the `--json` file."""

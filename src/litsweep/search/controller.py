@@ -15,6 +15,7 @@ from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import objective, objective_value
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
 from litsweep.sweep.reason import Reason, fallback_of
+from litsweep.sweep.reasons import RepeatReason
 from litsweep.sweep.run import History, Run, Suggestion, parse_history, parse_summary, unreported_warning
 from litsweep.sweep.summary import entries, is_aggregated
 from litsweep.sweep.values import checked_seed, is_number, show
@@ -48,6 +49,7 @@ class Controller:
         self._curves: dict[str, LearningCurve] = {}
         self._objectives: dict[str, float | None] = {}
         self._priors: set[str] = set()
+        self._repeats: set[str] = set()
         self._on_target: set[str] = set()
         self._tried: Counter[Hashable] = Counter()
         self._fallbacks: dict[str, str] = {}
@@ -135,21 +137,26 @@ class Controller:
         """Add a run that it did not suggest, or that it suggested before a restart. Return the run's id.
 
         `is_prior` marks a run of an earlier sweep. The search learns from it, but it does not count towards
-        `run_cap`, `target` or `best`. The fallback of the suggestion's `reason` is counted. Raises ValueError
-        for an id that exists. `summary` and other errors are as in `tell`.
+        `run_cap`, `target` or `best`. With a RepeatReason the run is a repeat: it is not a config of its own,
+        does not count towards `run_cap` or `target`, and is not stopped early. The fallback of the
+        suggestion's `reason` is counted. Raises ValueError for an id that exists. `summary` and other errors
+        are as in `tell`.
         """
         run_id = self._new_id() if id is None else id
         if run_id in self._runs:
             raise ValueError(f"there is a run {run_id!r} already; use tell")
         state, failure = RunState(state), None if failure is None else Failure(failure)
         rows, values = parse_history(history), parse_summary({} if summary is None else summary)
-        run = Run(run_id, dict(parameters), state, rows, failure, stopped_early, values)
+        repeat_of = str(reason.run) if isinstance(reason, RepeatReason) else None
+        run = Run(run_id, dict(parameters), state, rows, failure, stopped_early, values, repeat_of)
         fallback = fallback_of(reason)
         self._tried[self.config.space.key(run.parameters)] += 1
         if fallback is not None:
             self._fallbacks[run_id] = fallback
         if is_prior:
             self._priors.add(run_id)
+        if repeat_of is not None:
+            self._repeats.add(run_id)
         self._record(run)
         return run_id
 
@@ -158,7 +165,10 @@ class Controller:
 
         `tell(stopped_early=True)` removes a run from the list. In a sweep with a scheduler the list is empty.
         """
-        return [] if self._stopper is None else list(self._stopper(self.runs, [*self._curves.values()]))
+        if self._stopper is None:
+            return []
+        stops = self._stopper(self.runs, [*self._curves.values()])
+        return [stop for stop in stops if stop.id not in self._repeats]
 
     def best(self) -> Run | None:
         """Return the run of this sweep with the best first metric; None if there is none.
@@ -209,7 +219,7 @@ class Controller:
 
     @property
     def _own_count(self) -> int:
-        return len(self._runs) - len(self._priors)
+        return len(self._runs) - len(self._priors | self._repeats)
 
     def _start(self, suggestion: Suggestion) -> Suggestion:
         """Add the run of a suggestion and return the suggestion with the run's id."""
@@ -224,7 +234,7 @@ class Controller:
             return
         self._curves[run.id] = LearningCurve.of(run, metric)
         self._objectives[run.id] = objective_value(self._curves[run.id].values, run.summary, metric)
-        if run.id not in self._priors and reaches_targets(run, self.config.metrics):
+        if run.id not in self._priors | self._repeats and reaches_targets(run, self.config.metrics):
             self._on_target.add(run.id)
         else:
             self._on_target.discard(run.id)

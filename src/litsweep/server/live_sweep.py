@@ -23,7 +23,7 @@ from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.marks import RunMark
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
-from litsweep.server.sweep_configs import parsed
+from litsweep.server.sweep_configs import parsed, suggested_parameters
 from litsweep.server.wire_json import dumps, with_numbers
 from litsweep.sweep.contract import RETRIED_AS, Failure, RunState
 from litsweep.sweep.logged import flat, number
@@ -215,7 +215,8 @@ class LiveSweep:
         for run in run_filters.select(found, run_filters.parse(self._prior_runs)):
             if run.sweep_id != self.id and RETRIED_AS not in run.summary_values:
                 history = self._rows(connection, run, 0)
-                parameters, outcome = self._parameters(run), _outcome(self._status(run))
+                parameters = suggested_parameters(self.config, run)
+                outcome = _outcome(self._status(run))
                 self._controller.add(parameters, history, id=run.name, is_prior=True, **outcome)
         self._prior_runs = None
 
@@ -280,7 +281,8 @@ class LiveSweep:
         outcome = _outcome(status)
         if known is None:
             reason = stored_reason(run.reason)
-            self._controller.add(self._parameters(run), history, id=run.first_name, reason=reason, **outcome)
+            parameters = suggested_parameters(self.config, run)
+            self._controller.add(parameters, history, id=run.first_name, reason=reason, **outcome)
         else:
             self._controller.tell(run.first_name, history, **outcome)
 
@@ -306,13 +308,6 @@ class LiveSweep:
         last = dict(flat(run.summary_values)) | {name: key["last"] for name, key in keys.items()}
         numbers = {name: float(value) for name, value in last.items() if is_finite(value)}
         return {n: value for n, value in numbers.items() if not (n.startswith("_") or n in self._metrics)}
-
-    def _parameters(self, run: RunRecord) -> Mapping[str, object]:
-        """Return the suggested parameters. For a run without a suggestion, return those in its config."""
-        if run.parameters is not None:
-            parameters: dict[str, object] = json.loads(run.parameters)
-            return parameters
-        return self.config.flatten(run.config_values)
 
 
 def _outcome(status: RunStatus) -> dict[str, Any]:

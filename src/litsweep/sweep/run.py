@@ -70,7 +70,8 @@ class Run:
     `parameters` maps the full parameter name (nested ones dotted) to its value. `history` holds the logged
     rows in order. Each row maps metric names to numbers; it may lack any metric, and numbers may be NaN.
     `stopped_early` says that the search stopped the run. `summary` is W&B's: it may hold a metric as a
-    number, nested, or as aggregates (`{"acc": {"max": 0.9}}`).
+    number, nested, or as aggregates (`{"acc": {"max": 0.9}}`). A run that repeats a config with another seed
+    has the config's first run in `repeat_of`.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Run:
     failure: Failure | None = None
     stopped_early: bool = False
     summary: Mapping[str, object] = field(default_factory=dict)
+    repeat_of: str | None = None
 
     @property
     def is_broken(self) -> bool:
@@ -94,6 +96,11 @@ class Suggestion:
     parameters: Mapping[str, object]
     reason: SuggestionReason
     id: str = ""
+
+
+def count_configs(runs: Iterable[Run]) -> int:
+    """Return the number of runs that are not repeats of another run's config."""
+    return sum(run.repeat_of is None for run in runs)
 
 
 def parse_history(history: History) -> tuple[Mapping[str, float], ...]:

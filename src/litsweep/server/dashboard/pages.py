@@ -34,6 +34,7 @@ from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.dashboard.table_export import Rows, as_csv, as_json, exported
 from litsweep.server.dashboard.table_query import TableQuery, first_ids, matching
 from litsweep.server.dashboard.table_view import table_view
+from litsweep.server.repeats import confirmed_view
 from litsweep.server.store import projects, sweeps
 from litsweep.server.store.projects import Project
 from litsweep.server.store.sweeps import SweepRecord
@@ -225,9 +226,13 @@ def _html(template: str, find: Callable[[Connection, Request], object] | None = 
 
 def _sweep_page(request: Request) -> Response:
     """Return the page of a sweep. Its data is read while the browser loads the scripts."""
-    response = _html("sweep.html", _sweep)(request)
-    if response.status_code == 200:
-        response.background = BackgroundTask(_read_ahead, request)
+    with backend_of(request).database.read() as connection:
+        sweep = _sweep(connection, request)
+        if sweep is None:
+            return page(request, "missing.html", status=404)
+        confirmed = confirmed_view(connection, sweep)
+    response = page(request, "sweep.html", confirmed=confirmed, **request.path_params)
+    response.background = BackgroundTask(_read_ahead, request)
     return response
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from litsweep.figures import filters
-from litsweep.figures.groups import ALL_BUT_SEED, alike, is_seed
+from litsweep.figures.groups import ALL_BUT_SEED, alike
 from litsweep.figures.interval import interval
 from litsweep.server.dashboard.run_cells import Cells
 from litsweep.server.dashboard.run_table import Column, RunTable

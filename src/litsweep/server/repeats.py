@@ -1,0 +1,185 @@
+"""Repeats of a sweep's leaders: runs of the same sweep with the leader's config and another seed.
+
+The last repeat's reason holds which leaders are compared and how many repeats they may have. So the next
+repeat follows from the runs, also after a restart of the server.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Connection
+
+from litsweep.errors import count as count_of
+from litsweep.search.confirm import DECIDED, LEVEL, Candidate, Confirmed, confirmed, is_decided, next_repeat
+from litsweep.server import run_states
+from litsweep.server.run_results import results
+from litsweep.server.store import repeats, runs, sweeps
+from litsweep.server.store.runs import RunRecord, plain_config
+from litsweep.server.store.sweeps import SweepRecord
+from litsweep.server.sweep_configs import parsed
+from litsweep.server.wire_json import dumps
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.metric import Goal, Metric
+from litsweep.sweep.reason import RunId, fallback_of
+from litsweep.sweep.reasons import RepeatReason, stored_reason
+from litsweep.sweep.run import has_result
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The comparison of a sweep's leaders. `plan` is the last repeat's reason, or that of the first one.
+
+    `candidates` has the repeats of each run in `leaders`.
+    """
+
+    plan: RepeatReason
+    metric: Metric
+    leaders: Sequence[RunRecord]
+    candidates: Sequence[Candidate]
+    seeds: Mapping[str, frozenset[int]]
+
+    @property
+    def next(self) -> str | None:
+        """The name of the leader that is repeated next, or None."""
+        return next_repeat(self.candidates, self.plan.budget)
+
+
+def confirmation_of(
+    connection: Connection, sweep: SweepRecord, plan: RepeatReason | None = None
+) -> Confirmation | None:
+    """Return the comparison by a `plan`, by default that of the last repeat; None if there is no repeat."""
+    config, found = parsed(sweep.config), repeats.of_sweep(connection, sweep.id)
+    known = [(run, reason) for run in found if isinstance(reason := stored_reason(run.reason), RepeatReason)]
+    plan = plan or (known[-1][1] if known else None)
+    if plan is None or config.metric is None:
+        return None
+    leaders = runs.named(connection, sweep.project_id, plan.leaders)
+    own = {run.name: [each for each, reason in known if reason.run == run.name] for run in leaders}
+    seeds = {
+        run.name: frozenset(reason.seed for _, reason in known if reason.run == run.name) for run in leaders
+    }
+    candidates = [_candidate(connection, run.name, own[run.name], config.metric) for run in leaders]
+    return Confirmation(plan, config.metric, leaders, candidates, seeds)
+
+
+def _candidate(connection: Connection, name: str, found: Sequence[RunRecord], metric: Metric) -> Candidate:
+    ended = [run for run in found if not run.is_alive]
+    good = [run for run in ended if has_result(run.state, False, run.failure)]
+    bests = [results(connection, run, [metric])[0][0] for run in good]
+    values = tuple(metric.sign * best for best in bests if best is not None)
+    return Candidate(name, values, len(found) - len(ended), len(ended) - len(values))
+
+
+def wants_more(connection: Connection, sweep: SweepRecord) -> bool:
+    """Return True if the comparison of the sweep's leaders needs another repeat."""
+    found = confirmation_of(connection, sweep)
+    return found is not None and found.next is not None
+
+
+def queue_next(
+    connection: Connection, sweep: SweepRecord, plan: RepeatReason | None = None
+) -> RunRecord | None:
+    """Create the next repeat, which waits for an agent. Return None if no repeat is needed now."""
+    found = confirmation_of(connection, sweep, plan)
+    name = found.next if found else None
+    if found is None or name is None:
+        return None
+    first = next(run for run in found.leaders if run.name == name)
+    parameter = found.plan.parameter
+    used = found.seeds[name] | {_seed(first, parsed(sweep.config), parameter)}
+    seed = next(seed for seed in count(1) if seed not in used)
+    fallback = fallback_of(stored_reason(first.reason))
+    reason = replace(found.plan, run=RunId(name), seed=seed, fallback=fallback)
+    args = _with_seed(first, parsed(sweep.config), parameter, seed)
+    values = {
+        "sweep_id": sweep.id,
+        "display_name": f"{first.display_name} ({parameter} {seed})",
+        "config": args,
+        "args": args,
+        "parameters": first.parameters,
+        "reason": dumps(reason.to_json()),
+    }
+    return run_states.create(connection, sweep.project_id, sweeps.short_id(), values)
+
+
+def _path(config: SweepConfig, parameter: str) -> Sequence[str]:
+    known = config.space.by_name.get(parameter)
+    return known.keys if known else (parameter,)
+
+
+def _seed(run: RunRecord, config: SweepConfig, parameter: str) -> object:
+    """Return the seed in a run's config, 0 if it has none."""
+    value: Any = run.config_values
+    for key in _path(config, parameter):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, int) else 0
+
+
+def _with_seed(run: RunRecord, config: SweepConfig, parameter: str, seed: int) -> str:
+    """Return what the agent gets for a repeat: the run's values, as sent, with another seed."""
+    values = plain_config(json.loads(run.args or "{}"))
+    branch, path = values, _path(config, parameter)
+    for key in path[:-1]:
+        branch = branch.setdefault(key, {})
+    branch[path[-1]] = seed
+    return dumps({key: {"value": value} for key, value in values.items()})
+
+
+def confirmed_view(connection: Connection, sweep: SweepRecord) -> dict[str, Any] | None:
+    """Return the comparison of the sweep's leaders for people, the best mean first; None without repeats.
+
+    `selected` is the value of the leader's own run, which is not part of the mean. `is_decided` is True if
+    one config is the best with the probability `decided_at`.
+    """
+    found = confirmation_of(connection, sweep)
+    return None if found is None else _view(found)
+
+
+def _view(found: Confirmation) -> dict[str, Any]:
+    leaders = {run.name: run for run in found.leaders}
+    rows = zip(confirmed(found.candidates), found.candidates, strict=True)
+    ordered = sorted(rows, key=lambda row: -row[1].mean)
+    return {
+        "text": _text(found, ordered[0][0], leaders[ordered[0][0].id].display_name) if ordered else "",
+        "parameter": found.plan.parameter,
+        "level": LEVEL,
+        "decided_at": DECIDED,
+        "is_decided": is_decided(found.candidates),
+        "is_over": found.next is None and not any(each.running for each in found.candidates),
+        "repeats": sum(each.spent for each in found.candidates),
+        "budget": found.plan.budget,
+        "configs": [
+            {
+                **_in_units(asdict(row), found.metric),
+                "title": leaders[row.id].display_name,
+                "failed": each.failed,
+                "running": each.running,
+            }
+            for row, each in ordered
+        ],
+    }
+
+
+def _text(found: Confirmation, best: Confirmed, title: str) -> str:
+    """Return the state of the comparison as a sentence, and what the means leave out."""
+    done, chance = sum(len(each.values) + each.failed for each in found.candidates), best.probability
+    repeats_done = f"{done} of at most {count_of(found.plan.budget, 'repeat')}"
+    left_out = "A mean leaves out the config's first run: it was selected for its high value."
+    if found.metric.goal is Goal.MINIMIZE:
+        left_out = left_out.replace("high", "low")
+    if chance is None or best.n == 0:
+        return f"{repeats_done} ended; nothing can be said yet. {left_out}"
+    said = f"{title} is the best config with probability {chance:.0%} after {repeats_done}"
+    is_open = found.next is None and not is_decided(found.candidates) and len(found.candidates) > 1
+    return f"{said}{'; that is not decisive, and more --seeds may decide it' if is_open else ''}. {left_out}"
+
+
+def _in_units(row: Mapping[str, Any], metric: Metric) -> dict[str, Any]:
+    """Return a row with the metric's own sign instead of higher as better."""
+    ends = [None if row[name] is None else metric.sign * row[name] for name in ("mean", "low", "high")]
+    mean, *interval = ends
+    low, high = interval if None in interval else sorted(interval)
+    return {**row, "mean": mean, "low": low, "high": high}
