@@ -48,7 +48,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--queue",
         action="store_true",
-        help="start no agents and do not wait: your own agents run the repeats",
+        help="start no agents and do not wait: your own agents do the repeats",
     )
     parser.add_argument("--agents", type=positive, default=1, help="number of agents, ignored on GPUs")
     for flag in launchers()[_PLACE].flags:
@@ -85,7 +85,7 @@ def execute(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 def _seed_parameter(config: SweepConfig, sweep: str) -> str:
     """Return the name of the program's seed. Raises LitsweepError if the sweep does not show it."""
-    found = seed_parameter(config)
+    found = config.replicates.parameter if config.replicates else seed_parameter(config.space)
     if found is None and uses_pipeline(config):
         found = PIPELINE_SEED
     if found is None:

@@ -1,7 +1,7 @@
 """A sweep as the charts see it: its config, its runs with results and curves, and the ranking of the runs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.pareto import best_so_far, front_of_sweep, percentile_ranks, ranked_by
+from litsweep.sweep.replicates import ranked_by_config
 
 
 @dataclass(frozen=True)
@@ -77,17 +78,22 @@ class RunData:
 class Ranking:
     """The runs of a sweep by one metric. `values` has its best value in each run; None without a finite one.
 
-    Properties refer to a run by its index. Broken runs rank last.
+    Properties refer to a run by its index. Broken runs rank last. If the sweep has `replicates`, `configs`
+    tells the config of each run.
     """
 
     metric: Metric
     values: Sequence[float | None]
     broken: Sequence[bool]
+    configs: Sequence[Hashable] = ()
+    replicates: int = 1
 
     @cached_property
     def ranked(self) -> Sequence[int]:
-        """The runs with a value, the best first."""
-        return ranked_by(self.values, self.broken, self.metric)
+        """The runs with a value, the best first; with replicates, those of the config with the best mean."""
+        if self.replicates == 1:
+            return ranked_by(self.values, self.broken, self.metric)
+        return ranked_by_config(self.values, self.broken, self.metric, self.configs, self.replicates)
 
     @cached_property
     def ranks(self) -> Sequence[float | None]:
@@ -198,7 +204,11 @@ class SweepData:
     def _ranking(self, index: int) -> Ranking:
         metrics = self.config.metrics or (Metric(""),)
         values = [_finite(run.bests[index]) if index < len(run.bests) else None for run in self.runs]
-        return Ranking(metrics[index], values, [run.is_broken for run in self.runs])
+        broken, replicates = [run.is_broken for run in self.runs], self.config.replicates
+        if replicates is None:
+            return Ranking(metrics[index], values, broken)
+        keys = replicates.config_keys(self.config.space, [run.parameters for run in self.runs])
+        return Ranking(metrics[index], values, broken, keys, replicates.n)
 
 
 def _finite(value: float | None) -> float | None:

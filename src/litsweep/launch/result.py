@@ -38,7 +38,7 @@ class SweepResult:
     `best` is None if no run has a finite value of the metric; `unusable` is then the last other value of it.
     `logged` names the metrics of all runs. `is_over` is True if no run is left. With several metrics `best`
     has the best value of the first one, and `front` the runs of the Pareto front. `unreported` counts the
-    runs whose program started no W&B run. `confirmed` is the embedded backend's comparison of repeated configs.
+    runs whose program started no W&B run. `confirmed` is the comparison of repeated configs.
     """
 
     sweep: str

@@ -9,6 +9,7 @@ from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.contract import ATTEMPTS, FAILURE, Failure, RunState
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.pareto import front_of_sweep, ranked_by
+from litsweep.sweep.replicates import ranked_by_config
 from litsweep.sweep.run import count_words, state_word
 from litsweep.sweep.summary import is_retried, is_unreported
 
@@ -112,10 +113,15 @@ class SweepStatus:
         return next(iter(self.ranked()), None)
 
     def ranked(self) -> tuple[RunStatus, ...]:
-        """Return the runs with a value of the metric, the best first."""
+        """Return the runs with a value of the metric, the best first; with replicates, the best config's."""
         if self.metric is None:
             return ()
-        order = ranked_by([run.best for run in self.runs], self._broken, self.metric)
+        values, replicates = [run.best for run in self.runs], self.config.replicates
+        if replicates is None:
+            order = ranked_by(values, self._broken, self.metric)
+        else:
+            keys = replicates.config_keys(self.config.space, [run.parameters for run in self.runs])
+            order = ranked_by_config(values, self._broken, self.metric, keys, replicates.n)
         return tuple(self.runs[i] for i in order)
 
     def front(self) -> tuple[RunStatus, ...]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 DECIDED = 0.95
 """The repeats end when one config is the best with this probability."""
@@ -121,6 +120,8 @@ def confirmed(candidates: Sequence[Candidate]) -> list[Confirmed]:
 
 
 def _confirmed(each: Candidate, belief: _Belief | None, probability: float | None) -> Confirmed:
+    from scipy.special import stdtrit  # it takes a third of a second to import
+
     n, mean = len(each.values), each.mean if each.values else None
     if belief is None:
         return Confirmed(each.id, n, mean, None, None, probability)
@@ -156,6 +157,8 @@ def _probabilities(candidates: Sequence[Candidate], beliefs: Sequence[_Belief | 
     It is the integral over the quantiles u of one config's mean of the probability that all others are
     below. A config without a value can be the best too, so all are unknown until each has one.
     """
+    from scipy.special import stdtr, stdtrit
+
     known = [belief for belief in beliefs if belief is not None]
     if len(known) < len(candidates):
         return [None] * len(candidates)

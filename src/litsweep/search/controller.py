@@ -16,6 +16,7 @@ from litsweep.sweep.objective import objective, objective_value
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
 from litsweep.sweep.reason import Reason, fallback_of
 from litsweep.sweep.reasons import RepeatReason
+from litsweep.sweep.replicates import ranked_by_config
 from litsweep.sweep.run import History, Run, Suggestion, parse_history, parse_summary, unreported_warning
 from litsweep.sweep.summary import entries, is_aggregated
 from litsweep.sweep.values import checked_seed, is_number, show
@@ -173,13 +174,20 @@ class Controller:
     def best(self) -> Run | None:
         """Return the run of this sweep with the best first metric; None if there is none.
 
-        Failed and crashed runs rank last, because their model may not exist.
+        With replicates it is the best run of the config with the best mean. Failed and crashed runs rank
+        last, because their model may not exist.
         """
         if self.config.metric is None:
             return None
         own = self.own_runs
         values = [self.objective(run.id) for run in own]
-        best = best_of_sweep(values, [run.is_broken for run in own], self.config.metric)
+        broken, replicates = [run.is_broken for run in own], self.config.replicates
+        if replicates is None:
+            best = best_of_sweep(values, broken, self.config.metric)
+        else:
+            keys = replicates.config_keys(self.config.space, [run.parameters for run in own])
+            ranked = ranked_by_config(values, broken, self.config.metric, keys, replicates.n)
+            best = next(iter(ranked), None)
         return None if best is None else own[best]
 
     def front(self) -> list[Run]:

@@ -33,7 +33,7 @@ def confirm(
     config = parsed(sweep.config)
     metric = _checked_metric(sweep, config)
     _check_counts(top, seeds)
-    found = [run for run in marks.last_retries(runs.of_sweep(connection, sweep.id))]
+    found = marks.last_retries(runs.of_sweep(connection, sweep.id))
     _check_state(sweep, [run for run in found if not stored.is_repeat(run)])
     leaders = _leaders(connection, found, config, metric, parameter)[:top]
     if not leaders:

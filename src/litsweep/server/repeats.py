@@ -89,7 +89,7 @@ def queue_next(
         return None
     first = next(run for run in found.leaders if run.name == name)
     parameter = found.plan.parameter
-    used = found.seeds[name] | {_seed(first, parsed(sweep.config), parameter)}
+    used = found.seeds[name] | _searched_seeds(first, parsed(sweep.config), parameter)
     seed = next(seed for seed in count(1) if seed not in used)
     fallback = fallback_of(stored_reason(first.reason))
     reason = replace(found.plan, run=RunId(name), seed=seed, fallback=fallback)
@@ -103,6 +103,12 @@ def queue_next(
         "reason": dumps(reason.to_json()),
     }
     return run_states.create(connection, sweep.project_id, sweeps.short_id(), values)
+
+
+def _searched_seeds(run: RunRecord, config: SweepConfig, parameter: str) -> set[object]:
+    """Return the seeds that the search itself uses: repeats with them would not be independent of it."""
+    known = config.space.by_name.get(parameter)
+    return {_seed(run, config, parameter), *(known.distribution.support or () if known else ())}
 
 
 def _path(config: SweepConfig, parameter: str) -> Sequence[str]:
@@ -153,7 +159,7 @@ def _view(found: Confirmation) -> dict[str, Any]:
         "budget": found.plan.budget,
         "configs": [
             {
-                **_in_units(asdict(row), found.metric),
+                **_in_units(row, found.metric),
                 "title": leaders[row.id].display_name,
                 "failed": each.failed,
                 "running": each.running,
@@ -177,9 +183,9 @@ def _text(found: Confirmation, best: Confirmed, title: str) -> str:
     return f"{said}{'; that is not decisive, and more --seeds may decide it' if is_open else ''}. {left_out}"
 
 
-def _in_units(row: Mapping[str, Any], metric: Metric) -> dict[str, Any]:
+def _in_units(row: Confirmed, metric: Metric) -> dict[str, Any]:
     """Return a row with the metric's own sign instead of higher as better."""
-    ends = [None if row[name] is None else metric.sign * row[name] for name in ("mean", "low", "high")]
-    mean, *interval = ends
-    low, high = interval if None in interval else sorted(interval)
-    return {**row, "mean": mean, "low": low, "high": high}
+    mean = None if row.mean is None else metric.sign * row.mean
+    known = [end for end in (row.low, row.high) if end is not None]
+    low, high = sorted(metric.sign * end for end in known) or (None, None)
+    return {**asdict(row), "mean": mean, "low": low, "high": high}

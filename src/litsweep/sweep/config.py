@@ -11,6 +11,7 @@ from litsweep.sweep.events import STALLED_AFTER_MINUTES
 from litsweep.sweep.metric import Goal, Impute, Metric
 from litsweep.sweep.parse.method import Method, check_method, parse_method
 from litsweep.sweep.parse.metric import parse_metrics
+from litsweep.sweep.parse.replicates import parse_replicates, with_seeds
 from litsweep.sweep.parse.section import Report, Section
 from litsweep.sweep.parse.sendable import check_sendable
 from litsweep.sweep.parse.space import parse_space
@@ -27,6 +28,7 @@ from litsweep.sweep.parse.top import (
     parse_webhook,
 )
 from litsweep.sweep.parse.yaml_text import read_yaml
+from litsweep.sweep.replicates import Replicates
 from litsweep.sweep.space import Parameter, SearchSpace
 from litsweep.sweep.values import show
 
@@ -38,7 +40,7 @@ class SweepConfig:
     """The checked config of one sweep.
 
     The embedded backend posts events to `webhook`. A sweep has stalled after `stalled_after` minutes without
-    an agent. `raw` is the mapping as given. `warnings` includes the `cloud_warnings`, which matter on W&B's
+    an agent. With `replicates` the space has their seeds as a parameter. `raw` is the mapping as given. `warnings` includes the `cloud_warnings`, which matter on W&B's
     cloud only.
     """
 
@@ -55,6 +57,7 @@ class SweepConfig:
     entity: str | None = None
     scheduler: Mapping[str, object] | None = None
     seed: int | None = None
+    replicates: Replicates | None = None
     webhook: str | None = None
     stalled_after: float = STALLED_AFTER_MINUTES
     raw: Mapping[str, object] = field(default_factory=dict)
@@ -162,6 +165,8 @@ def _parse(top: Section) -> SweepConfig:
         stalled_after=parse_stalled_after(litsweep),
         raw={str(key): value for key, value in top.content.items()},
     )
+    replicates = parse_replicates(top, litsweep, config.space)
+    config = replace(config, space=with_seeds(config.space, replicates), replicates=replicates)
     check_rule_of_scheduler(top, litsweep)
     _check_combination(top, config)
     report = top.report

@@ -87,6 +87,20 @@ class RepeatReason(SuggestionReason):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReplicateReason(SuggestionReason):
+    """A config that the sweep runs again with another seed (`litsweep: replicates`)."""
+
+    name: ClassVar[str] = "replicate"
+    number: int
+    replicates: int
+
+    @property
+    def brief(self) -> str:
+        """The number of the replicate."""
+        return f"replicate {self.number} of {self.replicates}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prediction:
     """The prediction for a config, in the metric's units. The improvement is over the best value."""
 
@@ -168,9 +182,9 @@ class ParetoReason(SuggestionReason):
         return f"predicted {', '.join(f'{metric} {each}' for metric, each in self.predicted.items())}"
 
 
+_AGAIN = (RetryReason, RepeatReason, ReplicateReason)
 _BY_METHOD: Mapping[object, type[SuggestionReason]] = {
-    kind.name: kind
-    for kind in (GridReason, RandomReason, DesignReason, ModelReason, RetryReason, RepeatReason)
+    kind.name: kind for kind in (GridReason, RandomReason, DesignReason, ModelReason, *_AGAIN)
 }
 _BY_RULE: Mapping[object, type[Reason]] = {rule.reason.name: rule.reason for rule in RULES}
 

@@ -1,8 +1,8 @@
 """The seed among the parameters of a run."""
 
-from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.space import SearchSpace
 
+DEFAULT_SEED = "seed"
 SEED_NAMES = ("seed", "seed_everything", "random_seed", "random_state")
 """The usual names of a seed, without what comes before the last dot."""
 
@@ -12,9 +12,9 @@ def is_seed(name: str) -> bool:
     return name.rpartition(".")[2] in SEED_NAMES
 
 
-def seed_parameter(config: SweepConfig) -> str | None:
-    """Return the name of the sweep's parameter that is a seed, the first one of several; None without one."""
-    return next((parameter.name for parameter in config.space.parameters if is_seed(parameter.name)), None)
+def seed_parameter(space: SearchSpace) -> str | None:
+    """Return the name of the parameter that is a seed, the first one of several; None without one."""
+    return next((parameter.name for parameter in space.parameters if is_seed(parameter.name)), None)
 
 
 def without(space: SearchSpace, parameter: str) -> SearchSpace:

@@ -13,6 +13,7 @@ from litsweep.server.dashboard.table_query import checked, sorted_by
 from litsweep.server.errors import RequestError
 from litsweep.server.filter_names import NUMBER, TIME
 from litsweep.server.run_values import or_none
+from litsweep.sweep.seeds import is_seed
 from litsweep.sweep.values import is_finite
 
 COUNT = "n"
