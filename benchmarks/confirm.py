@@ -1,8 +1,8 @@
 """How well `litsweep confirm` finds the best of a sweep's leaders, against even spending of the repeats.
 
-A problem simulates a sweep too: 50 configs with normal true values, each with one noisy value; the five highest
-noisy values are the leaders. The gap is the true distance of the best leader to the second one, in standard
-deviations of the noise. The truth is the config's mean over all seeds.
+A problem simulates a sweep too: 50 configs with normal true values, each with one noisy value; the five
+highest noisy values are the leaders. The gap is the true distance of the best leader to the second one, in
+standard deviations of the noise. The truth is the mean over all seeds.
 
     python benchmarks/confirm.py
 """
@@ -62,8 +62,11 @@ def problem(case: Case, rng: np.random.Generator) -> Problem:
         leaders = np.argsort(-values)[:TOP]
         second, best = np.sort(means[leaders])[-2:]
         if case.gap[0] <= best - second < case.gap[1]:
-            truth, spread = means[leaders], deviations[leaders]
-            return Problem(truth, lambda i: float(truth[i] + spread[i] * noise(1)[0]))
+            return _of_leaders(means[leaders], deviations[leaders], noise)
+
+
+def _of_leaders(truth: np.ndarray, spread: np.ndarray, noise: Callable[[int], np.ndarray]) -> Problem:
+    return Problem(truth, lambda i: float(truth[i] + spread[i] * noise(1)[0]))
 
 
 def confirm(solved: Problem, budget: int) -> list[Candidate]:

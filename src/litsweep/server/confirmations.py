@@ -1,23 +1,21 @@
 """`litsweep confirm`: choose the leaders of a sweep that has ended, and start their repeats."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
 from litsweep.server import repeats, sweep_states
-from litsweep.server.run_results import results
+from litsweep.server.config_runs import configs_of
 from litsweep.server.store import marks, runs
 from litsweep.server.store import repeats as stored
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord, SweepState
-from litsweep.server.sweep_configs import parsed, suggested_parameters
+from litsweep.server.sweep_configs import parsed
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.reason import RunId
 from litsweep.sweep.reasons import RepeatReason
-from litsweep.sweep.run import has_result
-from litsweep.sweep.seeds import without
 
 MOST_TOP, MOST_SEEDS = 100, 1000
 
@@ -35,7 +33,7 @@ def confirm(
     _check_counts(top, seeds)
     found = marks.last_retries(runs.of_sweep(connection, sweep.id))
     _check_state(sweep, [run for run in found if not stored.is_repeat(run)])
-    leaders = _leaders(connection, found, config, metric, parameter)[:top]
+    leaders = [each.best for each in configs_of(connection, found, config, metric, parameter)[:top]]
     if not leaders:
         raise LitsweepError(
             f"sweep {sweep.name} has no finished run with a value of {metric.name}, so there is nothing to "
@@ -78,27 +76,3 @@ def _check_state(sweep: SweepRecord, own: Sequence[RunRecord]) -> None:
     if is_searching or sweep.state is SweepState.PAUSED or any(run.is_alive for run in own):
         fix = "confirm it when it has ended, or stop it: wandb sweep --stop ENTITY/PROJECT/SWEEP"
         raise LitsweepError(f"sweep {sweep.name} is {sweep.state.lower()}, so its leaders may change; {fix}")
-
-
-def _leaders(
-    connection: Connection,
-    found: Sequence[RunRecord],
-    config: SweepConfig,
-    metric: Metric,
-    parameter: str,
-) -> list[RunRecord]:
-    """Return the best run of each config, by the mean of the config's runs, the best first.
-
-    Configs that differ in their seed only are one config.
-    """
-    space, values = without(config.space, parameter), dict[Hashable, list[tuple[float, RunRecord]]]()
-    for run in found:
-        is_usable = has_result(run.state, run.is_stopped_early, run.failure) and not run.is_stopped_early
-        if stored.is_repeat(run) or not is_usable or run.args is None:
-            continue
-        best = results(connection, run, [metric])[0][0]
-        if best is not None:
-            key = space.key(suggested_parameters(config, run))
-            values.setdefault(key, []).append((metric.sign * best, run))
-    ordered = sorted(values.values(), key=lambda own: -sum(value for value, _ in own) / len(own))
-    return [max(own, key=lambda each: each[0])[1] for own in ordered]

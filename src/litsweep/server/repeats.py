@@ -6,14 +6,13 @@ repeat follows from the runs, also after a restart of the server.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection
 
-from litsweep.errors import count as count_of
-from litsweep.search.confirm import DECIDED, LEVEL, Candidate, Confirmed, confirmed, is_decided, next_repeat
+from litsweep.search.confirm import Candidate, next_repeat
 from litsweep.server import run_states
 from litsweep.server.run_results import results
 from litsweep.server.store import repeats, runs, sweeps
@@ -22,7 +21,7 @@ from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.config import SweepConfig
-from litsweep.sweep.metric import Goal, Metric
+from litsweep.sweep.metric import Metric
 from litsweep.sweep.reason import RunId, fallback_of
 from litsweep.sweep.reasons import RepeatReason, stored_reason
 from litsweep.sweep.run import has_result
@@ -57,6 +56,8 @@ def confirmation_of(
     if plan is None or config.metric is None:
         return None
     leaders = runs.named(connection, sweep.project_id, plan.leaders)
+    if not leaders:  # they were deleted
+        return None
     own = {run.name: [each for each, reason in known if reason.run == run.name] for run in leaders}
     seeds = {
         run.name: frozenset(reason.seed for _, reason in known if reason.run == run.name) for run in leaders
@@ -132,60 +133,3 @@ def _with_seed(run: RunRecord, config: SweepConfig, parameter: str, seed: int) -
         branch = branch.setdefault(key, {})
     branch[path[-1]] = seed
     return dumps({key: {"value": value} for key, value in values.items()})
-
-
-def confirmed_view(connection: Connection, sweep: SweepRecord) -> dict[str, Any] | None:
-    """Return the comparison of the sweep's leaders for people, the best mean first; None without repeats.
-
-    `selected` is the value of the leader's own run, which is not part of the mean. `is_decided` is True if
-    one config is the best with the probability `decided_at`.
-    """
-    found = confirmation_of(connection, sweep)
-    return None if found is None else _view(found)
-
-
-def _view(found: Confirmation) -> dict[str, Any]:
-    leaders = {run.name: run for run in found.leaders}
-    rows = zip(confirmed(found.candidates), found.candidates, strict=True)
-    ordered = sorted(rows, key=lambda row: -row[1].mean)
-    return {
-        "text": _text(found, ordered[0][0], leaders[ordered[0][0].id].display_name) if ordered else "",
-        "parameter": found.plan.parameter,
-        "level": LEVEL,
-        "decided_at": DECIDED,
-        "is_decided": is_decided(found.candidates),
-        "is_over": found.next is None and not any(each.running for each in found.candidates),
-        "repeats": sum(each.spent for each in found.candidates),
-        "budget": found.plan.budget,
-        "configs": [
-            {
-                **_in_units(row, found.metric),
-                "title": leaders[row.id].display_name,
-                "failed": each.failed,
-                "running": each.running,
-            }
-            for row, each in ordered
-        ],
-    }
-
-
-def _text(found: Confirmation, best: Confirmed, title: str) -> str:
-    """Return the state of the comparison as a sentence, and what the means leave out."""
-    done, chance = sum(len(each.values) + each.failed for each in found.candidates), best.probability
-    repeats_done = f"{done} of at most {count_of(found.plan.budget, 'repeat')}"
-    left_out = "A mean leaves out the config's first run: it was selected for its high value."
-    if found.metric.goal is Goal.MINIMIZE:
-        left_out = left_out.replace("high", "low")
-    if chance is None or best.n == 0:
-        return f"{repeats_done} ended; nothing can be said yet. {left_out}"
-    said = f"{title} is the best config with probability {chance:.0%} after {repeats_done}"
-    is_open = found.next is None and not is_decided(found.candidates) and len(found.candidates) > 1
-    return f"{said}{'; that is not decisive, and more --seeds may decide it' if is_open else ''}. {left_out}"
-
-
-def _in_units(row: Confirmed, metric: Metric) -> dict[str, Any]:
-    """Return a row with the metric's own sign instead of higher as better."""
-    mean = None if row.mean is None else metric.sign * row.mean
-    known = [end for end in (row.low, row.high) if end is not None]
-    low, high = sorted(metric.sign * end for end in known) or (None, None)
-    return {**asdict(row), "mean": mean, "low": low, "high": high}

@@ -40,8 +40,8 @@ class SweepConfig:
     """The checked config of one sweep.
 
     The embedded backend posts events to `webhook`. A sweep has stalled after `stalled_after` minutes without
-    an agent. With `replicates` the space has their seeds as a parameter. `raw` is the mapping as given. `warnings` includes the `cloud_warnings`, which matter on W&B's
-    cloud only.
+    an agent. With `replicates` the space has their seeds as a parameter. `raw` is the mapping as given.
+    `warnings` includes the `cloud_warnings`, which matter on W&B's cloud only.
     """
 
     method: Method

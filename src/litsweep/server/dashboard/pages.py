@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import BaseRoute, Route
 
 from litsweep.server.backend import backend_of
+from litsweep.server.comparison_view import comparison_view
 from litsweep.server.dashboard import compare_view, login, rendering, run_cells, run_routes, run_table
 from litsweep.server.dashboard.brush_view import brush_view
 from litsweep.server.dashboard.control_view import (
@@ -34,7 +35,6 @@ from litsweep.server.dashboard.sweep_view import sweep_view
 from litsweep.server.dashboard.table_export import Rows, as_csv, as_json, exported
 from litsweep.server.dashboard.table_query import TableQuery, first_ids, matching
 from litsweep.server.dashboard.table_view import table_view
-from litsweep.server.repeats import confirmed_view
 from litsweep.server.store import projects, sweeps
 from litsweep.server.store.projects import Project
 from litsweep.server.store.sweeps import SweepRecord
@@ -230,7 +230,7 @@ def _sweep_page(request: Request) -> Response:
         sweep = _sweep(connection, request)
         if sweep is None:
             return page(request, "missing.html", status=404)
-        confirmed = confirmed_view(connection, sweep)
+        confirmed = comparison_view(connection, sweep)
     response = page(request, "sweep.html", confirmed=confirmed, **request.path_params)
     response.background = BackgroundTask(_read_ahead, request)
     return response

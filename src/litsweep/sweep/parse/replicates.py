@@ -14,7 +14,7 @@ _KEYS = ("n", "parameter")
 
 
 def parse_replicates(top: Section, litsweep: Section | None, space: SearchSpace) -> Replicates | None:
-    """Return `litsweep: replicates`. The seeds are the numbers from the sweep's constant seed on, or from 0."""
+    """Return `litsweep: replicates`. Its seeds are whole numbers from the sweep's constant seed, or 0, on."""
     if litsweep is None or "replicates" not in litsweep:
         return None
     raw = litsweep.raw("replicates")
