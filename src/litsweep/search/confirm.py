@@ -22,7 +22,7 @@ LEAST = 2
 """Each config gets this many repeats before the choice depends on values; one repeat has no variance."""
 
 _MOST_POOLED = 8  # the other configs' variance counts as at most this many degrees of freedom
-_POINTS = 1000  # of the quadrature over quantiles
+_POINTS = 400  # of the quadrature over quantiles
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _probabilities(candidates: Sequence[Candidate], beliefs: Sequence[_Belief | 
     means = np.array([belief.mean for belief in known])
     errors = [belief.error(len(each.values)) for belief, each in zip(known, candidates, strict=True)]
     # Without noise the best is certain, and equal means share the probability.
-    scales = np.maximum(errors, 1e-12 * max(1.0, float(np.abs(means).max())))
+    scales = np.maximum(errors, 1e-9 * float(np.ptp(means)) + 1e-300)
     freedom = np.array([belief.freedom for belief in known], dtype=float)
     u = (np.arange(_POINTS) + 0.5) / _POINTS
     x = means + scales * stdtrit(freedom, u[:, None])  # points x configs

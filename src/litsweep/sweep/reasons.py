@@ -78,7 +78,7 @@ class RepeatReason(SuggestionReason):
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Return the reason with the stored fields."""
-        return cls(**{**content, "run": RunId(content["run"])})
+        return cls(**{**content, "run": RunId(content["run"]), "leaders": tuple(content["leaders"])})
 
     @property
     def brief(self) -> str:
