@@ -96,13 +96,13 @@ class Score:
     even: Sequence[float]
 
 
-def measure(case: Case, problems: int, seed: int) -> Score:
+def measure(case: Case, problems: int, seeds: int, seed: int) -> Score:
     """Return the score of a case."""
     rng, right, repeats, covered, best = np.random.default_rng(seed), [], [], [], []
     even: list[list[bool]] = [[] for _ in EVEN]
     for _ in range(problems):
         solved = problem(case, rng)
-        rows = confirmed(candidates := confirm(solved, TOP * SEEDS))
+        rows = confirmed(candidates := confirm(solved, TOP * seeds))
         means = [each.mean for each in candidates]
         hits = [
             row.low is not None and row.high is not None and bool(row.low <= truth <= row.high)
@@ -127,15 +127,16 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--problems", type=int, default=500, help="problems of each case")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="as of `litsweep confirm`")
     parser.add_argument("--first-seed", type=int, default=7000)
     args = parser.parse_args()
-    print(f"{args.problems} problems a case, top {TOP}, --seeds {SEEDS}, seeds from {args.first_seed}\n")
-    same = f"even, {TOP * SEEDS} repeats"
+    print(f"{args.problems} problems a case, top {TOP}, --seeds {args.seeds}, seeds from {args.first_seed}\n")
+    same = f"even, {TOP * args.seeds} repeats"
     print(f"| case | right | repeats | {same} | even for the same | truth in interval | of the chosen |")
     print("|---|---|---|---|---|---|---|")
     for number, case in enumerate(CASES):
-        score = measure(case, args.problems, args.first_seed + number)
-        cells = [f"{score.right:.1%}", f"{score.repeats:.1f}", f"{score.even[SEEDS - 1]:.1%}"]
+        score = measure(case, args.problems, args.seeds, args.first_seed + number)
+        cells = [f"{score.right:.1%}", f"{score.repeats:.1f}", f"{score.even[args.seeds - 1]:.1%}"]
         shares = [f"{score.covered:.1%}", f"{score.best_covered:.1%}"]
         print("|", " | ".join([case.name, *cells, even_repeats(score), *shares]), "|", flush=True)
 

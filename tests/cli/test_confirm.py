@@ -33,7 +33,9 @@ parameters: {a: {values: [1, 2, 3]}}
 """
 
 
-def finished_sweep(server: LiveServer, env: Env, folder: Path, config: str = GRID, metric: str = "loss") -> str:
+def finished_sweep(
+    server: LiveServer, env: Env, folder: Path, config: str = GRID, metric: str = "loss"
+) -> str:
     """Return a sweep whose runs have ended, as if agents had run a program that was lucky with a=2."""
     sweep = create_sweep(config, env, folder)
     name = sweep.rpartition("/")[2]
@@ -54,7 +56,18 @@ def test_the_best_configs_run_again_with_other_seeds(
 ) -> None:
     (tmp_path / "train.py").write_text(TRAIN)
     sweep = finished_sweep(module_server, connected, tmp_path)
-    words = ["confirm", sweep, "--top", "2", "--seed-parameter", "seed", "--gpus", "none", "--json", "out.json"]
+    words = [
+        "confirm",
+        sweep,
+        "--top",
+        "2",
+        "--seed-parameter",
+        "seed",
+        "--gpus",
+        "none",
+        "--json",
+        "out.json",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "litsweep", *words],
         env=dict(connected), cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
@@ -99,7 +112,9 @@ def test_a_sweep_without_a_seed(
     assert "--seed-parameter NAME" in err and "`seed: {value: 0}` under `parameters`" in err
     sweep = finished_sweep(module_server, connected, tmp_path, metric="los")
     assert main(["confirm", sweep, "--seed-parameter", "seed"]) == 1
-    assert "has no finished run with a value of loss, so there is nothing to repeat" in capsys.readouterr().err
+    assert (
+        "has no finished run with a value of loss, so there is nothing to repeat" in capsys.readouterr().err
+    )
 
 
 def test_a_sweep_that_has_not_ended_or_does_not_exist(
