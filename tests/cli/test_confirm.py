@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,12 @@ def test_the_best_configs_run_again_with_other_seeds(
     assert "Best run: run-2" in shown and "run-1 is the best config with probability" in shown
     confirmed = json.loads((tmp_path / "best.json").read_text())["confirmed"]
     assert confirmed["configs"] == result["configs"]
+    entity, project, name = sweep.split("/")
+    page = urllib.request.Request(f"{module_server.url}/{entity}/{project}/sweeps/{name}")
+    page.add_header("Authorization", module_server.authorization)
+    with urllib.request.urlopen(page, timeout=60) as response:
+        html = response.read().decode()
+    assert "Repeats of the best configs" in html and f'/runs/{best["id"]}">run-1</a>' in html
     assert main(["confirm", sweep, "--top", "2", "--seed-parameter", "seed", "--queue"]) == 0
     assert f"Sweep {sweep} needs no more repeats" in capsys.readouterr().err
 

@@ -19,7 +19,7 @@ def controller(method: str, x: dict[str, Any], **more: Any) -> Controller:
 
 def run(search: Controller, runs: int, at_once: int = 1) -> list[tuple[float, int]]:
     """Run the suggestions. Return the value of x and the seed of each."""
-    found = []
+    found = list[tuple[float, int]]()
     while len(found) < runs and (suggestions := search.ask(at_once)):
         for each in suggestions:
             x, seed = each.parameters["x"], each.parameters["seed"]

@@ -50,20 +50,24 @@ def confirmation_of(
     connection: Connection, sweep: SweepRecord, plan: RepeatReason | None = None
 ) -> Confirmation | None:
     """Return the comparison by a `plan`, by default that of the last repeat; None if there is no repeat."""
-    config, found = parsed(sweep.config), repeats.of_sweep(connection, sweep.id)
+    found = repeats.of_sweep(connection, sweep.id)
+    if plan is None and not found:
+        return None
+    metric = parsed(sweep.config).metric
     known = [(run, reason) for run in found if isinstance(reason := stored_reason(run.reason), RepeatReason)]
     plan = plan or (known[-1][1] if known else None)
-    if plan is None or config.metric is None:
+    if plan is None or metric is None:
         return None
-    leaders = runs.named(connection, sweep.project_id, plan.leaders)
+    stored = {run.name: run for run in runs.named(connection, sweep.project_id, plan.leaders)}
+    leaders = [stored[name] for name in plan.leaders if name in stored]
     if not leaders:  # they were deleted
         return None
     own = {run.name: [each for each, reason in known if reason.run == run.name] for run in leaders}
     seeds = {
         run.name: frozenset(reason.seed for _, reason in known if reason.run == run.name) for run in leaders
     }
-    candidates = [_candidate(connection, run.name, own[run.name], config.metric) for run in leaders]
-    return Confirmation(plan, config.metric, leaders, candidates, seeds)
+    candidates = [_candidate(connection, run.name, own[run.name], metric) for run in leaders]
+    return Confirmation(plan, metric, leaders, candidates, seeds)
 
 
 def _candidate(connection: Connection, name: str, found: Sequence[RunRecord], metric: Metric) -> Candidate:
