@@ -10,9 +10,9 @@ import pytest
 
 from litsweep.cli import main
 from tests.cli.test_retry import connected
-from tests.compat.stock import Env, create_sweep, wandb
+from tests.compat.stock import Env, wandb
 from tests.live_server import LiveServer
-from tests.server.operations import CREATE_AGENT, HEARTBEAT, UPSERT_RUN
+from tests.server.operations import CREATE_AGENT, HEARTBEAT, UPSERT_RUN, UPSERT_SWEEP
 
 assert connected  # the fixture
 
@@ -34,11 +34,14 @@ parameters: {a: {values: [1, 2, 3]}}
 """
 
 
-def finished_sweep(
-    server: LiveServer, env: Env, folder: Path, config: str = GRID, metric: str = "loss"
-) -> str:
+def new_sweep(server: LiveServer, config: str = GRID) -> str:
+    made = server.graphql(UPSERT_SWEEP, config=config)["upsertSweep"]["sweep"]["name"]
+    return f"local/p/{made}"
+
+
+def finished_sweep(server: LiveServer, config: str = GRID, metric: str = "loss") -> str:
     """Return a sweep whose runs have ended, as if agents had run a program that was lucky with a=2."""
-    sweep = create_sweep(config, env, folder)
+    sweep = new_sweep(server, config)
     name = sweep.rpartition("/")[2]
     agent = server.graphql(CREATE_AGENT, sweep=name)["createAgent"]["agent"]["id"]
     while command := json.loads(server.graphql(HEARTBEAT, id=agent)["agentHeartbeat"]["commands"])[0]:
@@ -56,7 +59,7 @@ def test_the_best_configs_run_again_with_other_seeds(
     connected: Env, module_server: LiveServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "train.py").write_text(TRAIN)
-    sweep = finished_sweep(module_server, connected, tmp_path)
+    sweep = finished_sweep(module_server)
     words = [
         "confirm",
         sweep,
@@ -101,7 +104,7 @@ def test_stock_agents_run_queued_repeats(
 ) -> None:
     (tmp_path / "train.py").write_text(TRAIN)
     config = GRID.replace("{a:", "{seed: {value: 0}, a:")
-    sweep = finished_sweep(module_server, connected, tmp_path, config)
+    sweep = finished_sweep(module_server, config)
     assert main(["confirm", sweep, "--top", "2", "--seeds", "2", "--queue"]) == 0
     assert f"wandb agent {sweep}" in capsys.readouterr().err
     wandb("agent", sweep, env=connected, folder=tmp_path)
@@ -109,25 +112,25 @@ def test_stock_agents_run_queued_repeats(
     assert "run-1 is the best config with probability" in capsys.readouterr().out
 
 
-def test_a_sweep_without_a_seed(
-    connected: Env, module_server: LiveServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sweep = finished_sweep(module_server, connected, tmp_path)
+@pytest.mark.usefixtures("connected")
+def test_a_sweep_without_a_seed(module_server: LiveServer, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = finished_sweep(module_server)
     assert main(["confirm", sweep]) == 1
     err = capsys.readouterr().err
     assert f"sweep {sweep} has no parameter for the seed, so its repeats would all be equal" in err
     assert "--seed-parameter NAME" in err and "`seed: {value: 0}` under `parameters`" in err
-    sweep = finished_sweep(module_server, connected, tmp_path, metric="los")
+    sweep = finished_sweep(module_server, metric="los")
     assert main(["confirm", sweep, "--seed-parameter", "seed"]) == 1
     assert (
         "has no finished run with a value of loss, so there is nothing to repeat" in capsys.readouterr().err
     )
 
 
+@pytest.mark.usefixtures("connected")
 def test_a_sweep_that_has_not_ended_or_does_not_exist(
-    connected: Env, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    module_server: LiveServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sweep = create_sweep(GRID, connected, tmp_path)
+    sweep = new_sweep(module_server)
     assert main(["confirm", sweep, "--seed-parameter", "seed"]) == 1
     assert "is pending, so its leaders may change" in capsys.readouterr().err
     assert main(["confirm", "local/p/nosweep1"]) == 1
