@@ -6,7 +6,9 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from litsweep.errors import count
+from litsweep.search.earlier_runs import EarlierRuns
 from litsweep.search.searcher import searcher
+from litsweep.sweep.completion import completed
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.early_termination.curve import LearningCurve
@@ -51,6 +53,7 @@ class Controller:
         self._objectives: dict[str, float | None] = {}
         self._priors: set[str] = set()
         self._repeats: set[str] = set()
+        self._earlier = EarlierRuns(config.space)
         self._on_target: set[str] = set()
         self._tried: Counter[Hashable] = Counter()
         self._fallbacks: dict[str, str] = {}
@@ -90,6 +93,7 @@ class Controller:
             self._objectives.pop(id)
             self._curves.pop(id, None)
             self._fallbacks.pop(id, None)
+            self._earlier.remove(id)
             self._on_target.discard(id)
             self._is_exhausted = False
 
@@ -137,6 +141,8 @@ class Controller:
     ) -> str:
         """Add a run that it did not suggest, or that it suggested before a restart. Return the run's id.
 
+        A parameter that the run lacks gets its default in `litsweep: defaults`.
+
         `is_prior` marks a run of an earlier sweep. The search learns from it, but it does not count towards
         `run_cap`, `target` or `best`. With a RepeatReason the run is a repeat: it is not a config of its own,
         does not count towards `run_cap` or `target`, and is not stopped early. The fallback of the
@@ -149,13 +155,16 @@ class Controller:
         state, failure = RunState(state), None if failure is None else Failure(failure)
         rows, values = parse_history(history), parse_summary({} if summary is None else summary)
         repeat_of = str(reason.run) if isinstance(reason, RepeatReason) else None
-        run = Run(run_id, dict(parameters), state, rows, failure, stopped_early, values, repeat_of)
+        known = dict(completed(self.config, parameters))
+        run = Run(run_id, known, state, rows, failure, stopped_early, values, repeat_of)
         fallback = fallback_of(reason)
         self._tried[self.config.space.key(run.parameters)] += 1
         if fallback is not None:
             self._fallbacks[run_id] = fallback
         if is_prior:
             self._priors.add(run_id)
+        elif self.uses_results:
+            self._earlier.add(run_id, known)
         if repeat_of is not None:
             self._repeats.add(run_id)
         self._record(run)
@@ -223,7 +232,8 @@ class Controller:
         """Warnings for the user: fallbacks, runs that reported nothing, runs that never logged the metric."""
         counted = Counter(self._fallbacks.values())
         fallbacks = [f"{what} ({count(times, 'time')})" for what, times in counted.items()]
-        return (*fallbacks, *self._warn_of_unreported_runs(), *self._warn_of_missing_metric())
+        unused = (*self._earlier.warnings(), *self._warn_of_unreported_runs())
+        return (*fallbacks, *unused, *self._warn_of_missing_metric())
 
     @property
     def _own_count(self) -> int:

@@ -6,10 +6,10 @@ from statistics import fmean
 
 from sqlalchemy import Connection
 
+from litsweep.server.run_parameters import parameters_of
 from litsweep.server.run_results import results
 from litsweep.server.store import repeats
 from litsweep.server.store.runs import RunRecord
-from litsweep.server.sweep_configs import suggested_parameters
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.run import has_result
@@ -52,7 +52,7 @@ def configs_of(
             continue
         best = results(connection, run, [metric])[0][0]
         if best is not None:
-            key = space.key(suggested_parameters(config, run))
+            key = space.key(parameters_of(config, run))
             values.setdefault(key, []).append((metric.sign * best, run))
     groups = [ConfigRuns([run for _, run in own], [value for value, _ in own]) for own in values.values()]
     n = config.replicates.n if config.replicates else 1

@@ -38,6 +38,9 @@ def new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float
     """
     if sweep.done_because is not None:
         with backend.database.write() as connection:
+            current = sweeps.get(connection, sweep.id)
+            if current is not None and current.done_because is None:  # its config has changed meanwhile
+                return NoRun.NOT_YET
             repeat = _repeat(backend, connection, agent, sweep, now)
             if repeat is not None:
                 return repeat

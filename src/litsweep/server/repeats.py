@@ -105,6 +105,7 @@ def queue_next(
         "config": args,
         "args": args,
         "parameters": first.parameters,
+        "sweep_version": first.sweep_version,
         "reason": dumps(reason.to_json()),
     }
     return run_states.create(connection, sweep.project_id, sweeps.short_id(), values)
