@@ -165,8 +165,6 @@ class Controller:
             self._priors.add(run_id)
         elif self.uses_results:
             self._earlier.add(run_id, known)
-        if repeat_of is not None:
-            self._repeats.add(run_id)
         self._record(run)
         return run_id
 
@@ -246,6 +244,8 @@ class Controller:
 
     def _record(self, run: Run) -> None:
         self._runs[run.id] = run
+        if run.repeat_of is not None:
+            self._repeats.add(run.id)
         metric = self.config.metric
         self._objectives[run.id] = None
         if metric is None:
