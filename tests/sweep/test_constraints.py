@@ -1,5 +1,6 @@
 """Constraints on results: the texts of a sweep config, the value of a run, and the nearest run."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +11,15 @@ from litsweep.sweep.constraints import Constraint, are_met, meets_constraints, u
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.cost import Cost
 from litsweep.sweep.metric import Goal, Metric
-from litsweep.sweep.pareto import BROKEN, INFEASIBLE, best_of_sweep, best_so_far, front_of_sweep, standing
+from litsweep.sweep.pareto import (
+    BROKEN,
+    INFEASIBLE,
+    best_of_ranked,
+    best_so_far,
+    front_of_sweep,
+    ranked_by,
+    standing,
+)
 from litsweep.sweep.run import Run
 
 ACC = {"name": "acc", "goal": "maximize"}
@@ -124,11 +133,11 @@ def test_an_infeasible_run_is_never_the_best() -> None:
     kinds = [standing(False, False), standing(True, True), standing(False, True), standing(True, False)]
     assert kinds == [INFEASIBLE, BROKEN, 0, INFEASIBLE]
     values = [0.9, 0.8, 0.5, 1.0]
-    assert best_of_sweep(values, kinds, metric) == 2
+    assert _best(values, kinds, metric) == 2
     assert best_so_far(values, kinds, metric) == [None, None, 0.5, 0.5]
-    assert best_of_sweep(values[:2], kinds[:2], metric) == 1
+    assert _best(values[:2], kinds[:2], metric) == 1
     assert best_so_far(values[:2], kinds[:2], metric) == [None, 0.8]
-    assert best_of_sweep([0.9], [INFEASIBLE], metric) is None
+    assert _best([0.9], [INFEASIBLE], metric) is None
     assert best_so_far([0.9], [INFEASIBLE], metric) == [None]
     rows = [(value, value) for value in values]
     assert front_of_sweep(rows, kinds, [metric, metric]) == [2]
@@ -143,3 +152,7 @@ def test_the_nearest_run_is_named() -> None:
     assert unmet_text(limits, {"c": runs["c"]}) == f"{said}: no run has a value of f1"
     assert unmet_text(limits, {**runs, "d": {"latency": 1.0, "f1": 0.9}}) == unmet_text(limits, {}) == ""
     assert not are_met(limits, runs["c"])
+
+
+def _best(values: Sequence[float | None], broken: Sequence[int], metric: Metric) -> int | None:
+    return best_of_ranked(ranked_by(values, broken, metric), broken)

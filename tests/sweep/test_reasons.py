@@ -17,6 +17,8 @@ from litsweep.sweep.reasons import (
     ParetoReason,
     Prediction,
     RandomReason,
+    RepeatReason,
+    ReplicateReason,
     Warping,
     reason_from_json,
 )
@@ -38,6 +40,11 @@ REASONS: list[tuple[Reason, str]] = [
     (GridReason(), "grid"),
     (RandomReason(fallback="all tried"), "random, fallback: all tried"),
     (DesignReason(runs_outside_the_space=2), "initial design"),
+    (
+        RepeatReason(run=RunId("abc"), parameter="rng", seed=4, leaders=("abc", "def"), budget=10),
+        "repeat of abc with rng 4",
+    ),
+    (ReplicateReason(number=2, replicates=3), "replicate 2 of 3"),
     (MODEL, "predicted 0.1235 ± 2e-5"),
     (
         ParetoReason(predicted={"a_b": PREDICTION, "c": PREDICTION}, nearest=NEAREST, runs_used=7, front=2),

@@ -76,6 +76,7 @@ def _of_answer(answer: Mapping[str, Any], base_url: str) -> SweepSums:
         unusable=answer["unusable"],
         unmet=answer.get("unmet", ""),
         unreported=answer["unreported"],
+        confirmed=answer.get("confirmed"),
     )
     return SweepSums(config, result, _ledger(answer["grid"]))
 

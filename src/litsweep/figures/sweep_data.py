@@ -9,14 +9,7 @@ from typing import Any
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.constraints import are_met, unmet_text
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.pareto import (
-    best_of_sweep,
-    best_so_far,
-    front_of_sweep,
-    percentile_ranks,
-    ranked_by,
-    standing,
-)
+from litsweep.sweep.pareto import best_of_ranked, best_so_far, front_of_sweep, percentile_ranks, standing
 
 
 @dataclass(frozen=True)
@@ -87,29 +80,20 @@ class RunData:
 class Ranking:
     """The runs of a sweep by one metric. `values` has its best value in each run; None without a finite one.
 
-    Properties refer to a run by its index. Broken runs rank last, and `infeasible` ones, which do not meet
-    the sweep's constraints, behind them.
+    Properties refer to a run by its index. `ranked` has the runs with a value, the best first. Broken runs
+    rank last, and infeasible ones, which do not meet the sweep's constraints, behind them (see `standing`).
     """
 
     metric: Metric
     values: Sequence[float | None]
     broken: Sequence[bool]
-    infeasible: Sequence[bool]
+    standings: Sequence[int]
+    ranked: Sequence[int]
 
-    @cached_property
-    def standings(self) -> Sequence[int]:
-        """The class in which each run ranks by its value."""
-        return [standing(b, not i) for b, i in zip(self.broken, self.infeasible, strict=True)]
-
-    @cached_property
+    @property
     def best(self) -> int | None:
         """The best run, or None if no feasible run has a value."""
-        return best_of_sweep(self.values, self.standings, self.metric)
-
-    @cached_property
-    def ranked(self) -> Sequence[int]:
-        """The runs with a value, the best first."""
-        return ranked_by(self.values, self.standings, self.metric)
+        return best_of_ranked(self.ranked, self.standings)
 
     @cached_property
     def ranks(self) -> Sequence[float | None]:
@@ -231,9 +215,10 @@ class SweepData:
         metrics = self.config.metrics or (Metric(""),)
         values = [_finite(run.bests[index]) if index < len(run.bests) else None for run in self.runs]
         broken = [run.is_broken for run in self.runs]
-        constraints = self.config.constraints
-        infeasible = [not are_met(constraints, run.constrained) for run in self.runs]
-        return Ranking(metrics[index], values, broken, infeasible)
+        constraints, parameters = self.config.constraints, [run.parameters for run in self.runs]
+        standings = [standing(run.is_broken, are_met(constraints, run.constrained)) for run in self.runs]
+        ranked = self.config.ranked_runs(values, standings, metrics[index], parameters)
+        return Ranking(metrics[index], values, broken, standings, ranked)
 
 
 def _finite(value: float | None) -> float | None:

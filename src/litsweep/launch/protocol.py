@@ -50,6 +50,12 @@ _RETRY = """mutation RetryRuns($input: RetryRunsInput!) {
     retried { attempt why run { name displayName } repeats { name displayName } }
     refused { name why } } }"""
 
+_CONFIRM = """mutation ConfirmRuns($input: ConfirmRunsInput!) {
+  confirmRuns(input: $input) { sweep { state } queued { name } confirmed } }"""
+
+
+_EMBEDDED = "only the embedded backend of this version can"
+
 
 class SweepGoneError(LitsweepError):
     """The sweep was deleted, or the server no longer knows the agent."""
@@ -188,19 +194,31 @@ class AgentApi(GraphqlApi):
 
         Raises LitsweepError if the server is not litsweep's own.
         """
-        path, chosen = self.path, {"runs": list(runs), "states": list(states), "limit": limit}
+        chosen = {"runs": list(runs), "states": list(states), "limit": limit}
+        fix = "on W&B's cloud, create a sweep with the configs that failed"
+        return self._of_sweep(_RETRY, "retryRuns", chosen, f"retry runs: {_EMBEDDED}; {fix}")
+
+    def confirm(self, top: int, seeds: int, parameter: str) -> dict[str, Any]:
+        """Queue repeats of the sweep's `top` configs. Return the sweep's state and the comparison so far.
+
+        Raises LitsweepError if the server is not litsweep's own.
+        """
+        chosen = {"top": top, "seeds": seeds, "parameter": parameter}
+        fix = "on W&B's cloud, create a grid sweep of the best configs and some seeds"
+        return self._of_sweep(_CONFIRM, "confirmRuns", chosen, f"repeat runs: {_EMBEDDED}; {fix}")
+
+    def _of_sweep(self, mutation: str, name: str, chosen: Mapping[str, Any], unable: str) -> dict[str, Any]:
+        """Return the answer of a mutation of the sweep that only litsweep's own server has."""
+        path = self.path
         home = {"entityName": path.entity, "projectName": path.project, "sweep": path.id}
         try:
-            answer = self._call(_RETRY, input={**home, **chosen})["retryRuns"]
+            answer = self._call(mutation, input={**home, **chosen})[name]
         except UnreachableError as error:
-            if "RetryRuns" not in str(error) and "retryRuns" not in str(error):
+            if name.lower() not in str(error).lower():
                 raise
             answer = None
         if answer is None:
-            raise LitsweepError(
-                f"{self.base_url} cannot retry runs: only the embedded backend of this version can; "
-                "on W&B's cloud, create a sweep with the configs that failed"
-            )
+            raise LitsweepError(f"{self.base_url} cannot {unable}")
         return dict(answer)
 
     def crashed(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from litsweep.launch.repeat import command_line
 from litsweep.launch.status import RunStatus, SweepStatus
@@ -38,7 +39,7 @@ class SweepResult:
     It is None too if no run meets the constraints; `unmet` then says so.
     `logged` names the metrics of all runs. `is_over` is True if no run is left. With several metrics `best`
     has the best value of the first one, and `front` the runs of the Pareto front. `unreported` counts the
-    runs whose program started no W&B run.
+    runs whose program started no W&B run. `confirmed` is the comparison of repeated configs.
     """
 
     sweep: str
@@ -55,6 +56,7 @@ class SweepResult:
     unusable: object = None
     unmet: str = ""
     unreported: int = 0
+    confirmed: Mapping[str, Any] | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Return the content of the `--json` file."""

@@ -9,7 +9,7 @@ from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.constraints import are_met, constrained_values, unmet_text
 from litsweep.sweep.contract import ATTEMPTS, FAILURE, Failure, RunState
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.pareto import best_of_sweep, front_of_sweep, ranked_by, standing
+from litsweep.sweep.pareto import best_of_ranked, front_of_sweep, standing
 from litsweep.sweep.run import count_words, state_word
 from litsweep.sweep.summary import is_retried, is_unreported
 
@@ -130,17 +130,22 @@ class SweepStatus:
 
         Failed runs rank last.
         """
-        if self.metric is None:
-            return None
-        best = best_of_sweep([run.best for run in self.runs], self._standings, self.metric)
+        best = best_of_ranked(self._ranked, self._standings)
         return None if best is None else self.runs[best]
 
     def ranked(self) -> tuple[RunStatus, ...]:
-        """Return the runs with a value of the metric, the best first, those that miss a constraint last."""
+        """Return the runs with a value of the metric, the best first; with replicates, the best config's.
+
+        Runs that miss a constraint are last.
+        """
+        return tuple(self.runs[i] for i in self._ranked)
+
+    @property
+    def _ranked(self) -> list[int]:
         if self.metric is None:
-            return ()
-        order = ranked_by([run.best for run in self.runs], self._standings, self.metric)
-        return tuple(self.runs[i] for i in order)
+            return []
+        values, parameters = [run.best for run in self.runs], [run.parameters for run in self.runs]
+        return self.config.ranked_runs(values, self._standings, self.metric, parameters)
 
     def front(self) -> tuple[RunStatus, ...]:
         """Return the runs of the Pareto front; empty for a sweep with one metric."""

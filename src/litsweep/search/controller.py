@@ -17,8 +17,9 @@ from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule, Forecast, StopDecision, Stopper
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import objective, objective_value
-from litsweep.sweep.pareto import best_of_sweep, front_of_sweep, standing
+from litsweep.sweep.pareto import best_of_ranked, front_of_sweep, standing
 from litsweep.sweep.reason import Reason, fallback_of
+from litsweep.sweep.reasons import RepeatReason
 from litsweep.sweep.run import (
     History,
     Run,
@@ -60,6 +61,7 @@ class Controller:
         self._curves: dict[str, LearningCurve] = {}
         self._objectives: dict[str, float | None] = {}
         self._priors: set[str] = set()
+        self._repeats: set[str] = set()
         self._earlier = EarlierRuns(config.space)
         self._on_target: set[str] = set()
         self._tried: Counter[Hashable] = Counter()
@@ -155,16 +157,19 @@ class Controller:
         A parameter that the run lacks gets its default in `litsweep: defaults`.
 
         `is_prior` marks a run of an earlier sweep. The search learns from it, but it does not count towards
-        `run_cap`, `target` or `best`. The fallback of the suggestion's `reason` is counted. Raises ValueError
-        for an id that exists. `summary`, `duration` and other errors are as in `tell`.
+        `run_cap`, `target` or `best`. With a RepeatReason the run is a repeat: it is not a config of its own,
+        does not count towards `run_cap` or `target`, and is not stopped early. The fallback of the
+        suggestion's `reason` is counted. Raises ValueError for an id that exists. `summary`, `duration` and
+        other errors are as in `tell`.
         """
         run_id = self._new_id() if id is None else id
         if run_id in self._runs:
             raise ValueError(f"there is a run {run_id!r} already; use tell")
         state, failure = RunState(state), None if failure is None else Failure(failure)
         rows, values = parse_history(history), parse_summary({} if summary is None else summary)
+        repeat_of = str(reason.run) if isinstance(reason, RepeatReason) else None
         known, seconds = dict(completed(self.config, parameters)), parse_duration(duration)
-        run = Run(run_id, known, state, rows, failure, stopped_early, values, seconds)
+        run = Run(run_id, known, state, rows, failure, stopped_early, values, seconds, repeat_of)
         fallback = fallback_of(reason)
         self._tried[self.config.space.key(run.parameters)] += 1
         if fallback is not None:
@@ -186,19 +191,22 @@ class Controller:
             return []
         limits = self.config.constraints, self.config.metrics
         runs = [run for run in self.runs if not misses_constraint(run, *limits)]
-        return list(self._stopper(runs, [self._curves[run.id] for run in runs]))
+        stops = self._stopper(runs, [self._curves[run.id] for run in runs])
+        return [stop for stop in stops if stop.id not in self._repeats]
 
     def best(self) -> Run | None:
         """Return the run of this sweep with the best first metric; None if there is none.
 
-        Only runs that meet the constraints count. Failed and crashed runs rank last, because their model may
-        not exist.
+        Only runs that meet the constraints count. With replicates it is the best run of the config with the
+        best mean. Failed and crashed runs rank last, because their model may not exist.
         """
         if self.config.metric is None:
             return None
         own = self.own_runs
         values = [self.objective(run.id) for run in own]
-        best = best_of_sweep(values, self._standings(own), self.config.metric)
+        standings, parameters = self._standings(own), [run.parameters for run in own]
+        ranked = self.config.ranked_runs(values, standings, self.config.metric, parameters)
+        best = best_of_ranked(ranked, standings)
         return None if best is None else own[best]
 
     def front(self) -> list[Run]:
@@ -255,7 +263,7 @@ class Controller:
 
     @property
     def _own_count(self) -> int:
-        return len(self._runs) - len(self._priors)
+        return len(self._runs) - len(self._priors | self._repeats)
 
     def _start(self, suggestion: Suggestion) -> Suggestion:
         """Add the run of a suggestion and return the suggestion with the run's id."""
@@ -264,13 +272,16 @@ class Controller:
 
     def _record(self, run: Run) -> None:
         self._runs[run.id] = run
+        if run.repeat_of is not None:
+            self._repeats.add(run.id)
         metric = self.config.metric
         self._objectives[run.id] = None
         if metric is None:
             return
         self._curves[run.id] = LearningCurve.of(run, metric)
         self._objectives[run.id] = objective_value(self._curves[run.id].values, run.summary, metric)
-        if run.id not in self._priors and reaches_targets(run, self.config):
+        is_own = run.id not in self._priors | self._repeats
+        if is_own and reaches_targets(run, self.config):
             self._on_target.add(run.id)
         else:
             self._on_target.discard(run.id)

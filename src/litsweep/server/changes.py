@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from litsweep.server import retries, run_states, sweep_states
+from litsweep.server import confirmations, retries, run_states, sweep_states
 from litsweep.server.retries import RefusedRetry, Retried
 from litsweep.server.store import actions, runs, sweeps
 from litsweep.server.store.runs import RunRecord, StoppedBy
@@ -97,3 +97,14 @@ def retry(
             new = f"run {answer.run.name}"
             actions.add_to_run(connection, answer.repeats, "retry", actor, answer.repeats.word, new)
     return answers
+
+
+def confirm(
+    connection: Connection, sweep: SweepRecord, top: int, seeds: int, parameter: str, actor: str
+) -> RunRecord | None:
+    """Queue the first repeat of a sweep's leaders (see `confirmations.confirm`)."""
+    queued = confirmations.confirm(connection, sweep, top, seeds, parameter)
+    if queued is not None:
+        what = f"the best {top}, up to {seeds} repeats each on average"
+        actions.add_to_sweep(connection, sweep, "confirm", actor, sweep.state.lower(), what)
+    return queued

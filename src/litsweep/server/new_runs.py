@@ -5,7 +5,7 @@ from enum import Enum, auto
 
 from sqlalchemy import Connection
 
-from litsweep.server import run_states, sweep_states
+from litsweep.server import repeats, run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.errors import NotFoundError
 from litsweep.server.search_protocol import ReadySuggestion
@@ -41,6 +41,9 @@ def new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float
             current = sweeps.get(connection, sweep.id)
             if current is not None and current.done_because is None:  # its config has changed meanwhile
                 return NoRun.NOT_YET
+            repeat = _repeat(backend, connection, agent, sweep, now)
+            if repeat is not None:
+                return repeat
             sweep_states.finish_if_done(connection, sweep)
             return _exit_agent(connection, agent, sweep)
     until = time.monotonic() + SEARCH_WAIT
@@ -54,6 +57,21 @@ def new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float
             return _end(backend, agent, sweep)
         if time.monotonic() > until or found is Availability.NOT_YET:
             return NoRun.NOT_YET
+
+
+def _repeat(
+    backend: Backend, connection: Connection, agent: AgentRecord, sweep: SweepRecord, now: float
+) -> RunRecord | None:
+    """Create the next repeat of the sweep's leaders and dispatch it. Return None if none is needed now."""
+    current = sweeps.get(connection, sweep.id)
+    if current is None or current.state is not SweepState.RUNNING:
+        return None
+    if not backend.liveness.is_last_heartbeat(agent.id, now):
+        return None
+    repeat = repeats.queue_next(connection, current)
+    if repeat is not None:
+        run_states.dispatch(connection, repeat, agent.id)
+    return repeat
 
 
 def _create_run(

@@ -1,7 +1,7 @@
 """A sweep config as `wandb sweep` takes it, and its parser, which reports all faults together."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
@@ -11,10 +11,12 @@ from litsweep.sweep.cost import Cost
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule
 from litsweep.sweep.events import STALLED_AFTER_MINUTES
 from litsweep.sweep.metric import Goal, Impute, Metric
+from litsweep.sweep.pareto import ranked_by
 from litsweep.sweep.parse.defaults import parse_defaults
 from litsweep.sweep.parse.method import Method, check_method, parse_method
 from litsweep.sweep.parse.metric import parse_metrics
 from litsweep.sweep.parse.outcomes import parse_constraints, parse_cost
+from litsweep.sweep.parse.replicates import parse_replicates, with_seeds
 from litsweep.sweep.parse.section import Report, Section
 from litsweep.sweep.parse.sendable import check_sendable
 from litsweep.sweep.parse.space import parse_space
@@ -31,6 +33,7 @@ from litsweep.sweep.parse.top import (
     parse_webhook,
 )
 from litsweep.sweep.parse.yaml_text import read_yaml
+from litsweep.sweep.replicates import Replicates, ranked_by_config
 from litsweep.sweep.space import Parameter, SearchSpace
 from litsweep.sweep.values import show
 
@@ -42,9 +45,9 @@ class SweepConfig:
     """The checked config of one sweep.
 
     The embedded backend posts events to `webhook`. A sweep has stalled after `stalled_after` minutes without
-    an agent. `defaults` has the values of parameters in runs that began before they were added. `raw` is the
-    mapping as given. `warnings` includes the `cloud_warnings`, which matter on W&B's
-    cloud only.
+    an agent. `defaults` has the values of parameters in runs that began before they were added. With
+    `replicates` the space has their seeds as a parameter. `raw` is the mapping as given. `warnings` includes
+    the `cloud_warnings`, which matter on W&B's cloud only.
     """
 
     method: Method
@@ -60,6 +63,7 @@ class SweepConfig:
     entity: str | None = None
     scheduler: Mapping[str, object] | None = None
     seed: int | None = None
+    replicates: Replicates | None = None
     webhook: str | None = None
     stalled_after: float = STALLED_AFTER_MINUTES
     defaults: Mapping[str, object] = field(default_factory=dict)
@@ -108,6 +112,22 @@ class SweepConfig:
         """
         found = ((parameter.name, _found(parameter, nested)) for parameter in self.space.parameters)
         return {name: value for name, values in found for value in values}
+
+    def ranked_runs(
+        self,
+        values: Sequence[float | None],
+        standings: Sequence[int],
+        metric: Metric,
+        parameters: Sequence[Mapping[str, object]],
+    ) -> list[int]:
+        """Return the positions of the runs with a value of the metric, the best first.
+
+        With replicates, the runs of the config with the best mean are first. `standings` are from `standing`.
+        """
+        if self.replicates is None:
+            return ranked_by(values, standings, metric)
+        keys = self.replicates.config_keys(self.space, parameters)
+        return ranked_by_config(values, standings, metric, keys, self.replicates.n)
 
 
 def parse_sweep(config: str | Mapping[str, object], what: str = "the sweep config") -> SweepConfig:
@@ -175,6 +195,8 @@ def _parse(top: Section) -> SweepConfig:
         cost=parse_cost(top, litsweep),
         raw={str(key): value for key, value in top.content.items()},
     )
+    replicates = parse_replicates(top, litsweep, config.space)
+    config = replace(config, space=with_seeds(config.space, replicates), replicates=replicates)
     check_rule_of_scheduler(top, litsweep)
     _check_combination(top, config)
     report = top.report

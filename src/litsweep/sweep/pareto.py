@@ -11,6 +11,14 @@ Values = Sequence[float | None]
 BROKEN, INFEASIBLE = 1, 2
 
 
+def best_of_ranked(ranked: Sequence[int], broken: Sequence[int]) -> int | None:
+    """Return the best run, the first of those that `ranked_by` returns; None without a feasible one.
+
+    The first of equal runs is the best.
+    """
+    return ranked[0] if ranked and broken[ranked[0]] != INFEASIBLE else None
+
+
 def standing(is_broken: bool, meets_constraints: bool) -> int:
     """Return the class in which a run ranks by its value: 0, BROKEN, or INFEASIBLE.
 
@@ -43,15 +51,6 @@ def front_of_sweep(values: Sequence[Values], broken: Sequence[int], metrics: Seq
     usable = [() if is_broken else row for row, is_broken in pairs]
     feasible = [() if is_broken == INFEASIBLE else row for row, is_broken in pairs]
     return non_dominated(usable, metrics) or non_dominated(feasible, metrics)
-
-
-def best_of_sweep(values: Sequence[float | None], broken: Sequence[int], metric: Metric) -> int | None:
-    """Return the position of the run with the best value of one metric; None if no feasible run has a value.
-
-    The first of equal runs wins. Broken runs rank last.
-    """
-    ranked = ranked_by(values, broken, metric)
-    return ranked[0] if ranked and broken[ranked[0]] != INFEASIBLE else None
 
 
 def ranked_by(values: Sequence[float | None], broken: Sequence[int], metric: Metric) -> list[int]:

@@ -62,6 +62,45 @@ class RetryReason(SuggestionReason):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RepeatReason(SuggestionReason):
+    """A config that runs again with another `seed`, the value of `parameter`. `run` is its first run.
+
+    The repeats compare the configs of the runs `leaders`. There are at most `budget` repeats of them.
+    """
+
+    name: ClassVar[str] = "repeat"
+    run: RunId
+    parameter: str
+    seed: int
+    leaders: Sequence[str]
+    budget: int
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the reason with the stored fields."""
+        return cls(**{**content, "run": RunId(content["run"]), "leaders": tuple(content["leaders"])})
+
+    @property
+    def brief(self) -> str:
+        """The repeated run and the seed."""
+        return f"repeat of {self.run} with {self.parameter} {self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplicateReason(SuggestionReason):
+    """A config that the sweep runs again with another seed (`litsweep: replicates`)."""
+
+    name: ClassVar[str] = "replicate"
+    number: int
+    replicates: int
+
+    @property
+    def brief(self) -> str:
+        """The number of the replicate."""
+        return f"replicate {self.number} of {self.replicates}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prediction:
     """The prediction for a config, in the metric's units. The improvement is over the best value."""
 
@@ -185,8 +224,9 @@ class ParetoReason(BayesReason):
         return f"predicted {predicted}{self._outcomes}"
 
 
+_AGAIN = (RetryReason, RepeatReason, ReplicateReason)
 _BY_METHOD: Mapping[object, type[SuggestionReason]] = {
-    kind.name: kind for kind in (GridReason, RandomReason, DesignReason, ModelReason, RetryReason)
+    kind.name: kind for kind in (GridReason, RandomReason, DesignReason, ModelReason, *_AGAIN)
 }
 _BY_RULE: Mapping[object, type[Reason]] = {rule.reason.name: rule.reason for rule in RULES}
 

@@ -71,7 +71,7 @@ class Run:
     rows in order. Each row maps metric names to numbers; it may lack any metric, and numbers may be NaN.
     `stopped_early` says that the search stopped the run. `summary` is W&B's: it may hold a metric as a
     number, nested, or as aggregates (`{"acc": {"max": 0.9}}`). `duration` is in seconds of training; None if
-    it is unknown.
+    it is unknown. A run that repeats a config with another seed has the config's first run in `repeat_of`.
     """
 
     id: str
@@ -82,6 +82,7 @@ class Run:
     stopped_early: bool = False
     summary: Mapping[str, object] = field(default_factory=dict)
     duration: float | None = None
+    repeat_of: str | None = None
 
     @property
     def is_broken(self) -> bool:
@@ -96,6 +97,11 @@ class Suggestion:
     parameters: Mapping[str, object]
     reason: SuggestionReason
     id: str = ""
+
+
+def count_configs(runs: Iterable[Run]) -> int:
+    """Return the number of runs that are not repeats of another run's config."""
+    return sum(run.repeat_of is None for run in runs)
 
 
 def parse_history(history: History) -> tuple[Mapping[str, float], ...]:

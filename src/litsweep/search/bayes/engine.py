@@ -17,7 +17,7 @@ from litsweep.search.bayes.surrogate import FitError
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.reason import SuggestionReason
 from litsweep.sweep.reasons import DesignReason
-from litsweep.sweep.run import Run, Suggestion
+from litsweep.sweep.run import Run, Suggestion, count_configs
 
 if TYPE_CHECKING:
     from litsweep.search.bayes.pareto import ParetoModel
@@ -44,7 +44,8 @@ def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list
     seen, design = observed[0][1], InitialDesign(encoding, seed)
     pending, tried = list(seen.pending), set(seen.tried)
     suggestions: list[Suggestion] = []
-    for position in range(len(runs), len(runs) + n):
+    first = count_configs(runs)
+    for position in range(first, first + n):
         with threadpool_limits(limits=1):
             strategy = _strategy(encoding.d, len(observed), position)
             x, reason = _next_config(design, models[strategy], pending, tried, position)

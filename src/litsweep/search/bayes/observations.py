@@ -37,7 +37,8 @@ class Observations:
     """The runs sorted by what they contribute. Higher values are better: `Metric.sign` is applied.
 
     `pending` and `failed` hold encoded configs, and `tried` all of them. `outside_space` counts the runs
-    whose config is not in the space, `ended` those that give an observation or a failure.
+    whose config is not in the space, `ended` those that give an observation or a failure. A repeat with
+    another seed is one more observation of its config; it is not pending, and `ended` does not count it.
     """
 
     observed: tuple[Observation, ...]
@@ -126,16 +127,17 @@ def observe(encoding: Encoding, config: SweepConfig, metric: Metric, runs: Seque
     """Sort the runs into observations, running configs and failures."""
     rows = ((run, encoding.encode(run.parameters)) for run in runs)
     encoded = [EncodedRun.of(run, row, metric) for run, row in rows if row is not None]
+    configs = [each for each in encoded if each.run.repeat_of is None]
     reader = ObjectiveReader.of(config, metric, encoded)
     observed = [observation for each in encoded for observation in reader.observations(each)]
     imputed = {observation.run for observation in observed if metric.impute_while_running}
     return Observations(
         observed=tuple(observed),
-        pending=tuple(each.row for each in encoded if each.is_alive and each.run.id not in imputed),
+        pending=tuple(each.row for each in configs if each.is_alive and each.run.id not in imputed),
         failed=tuple(each.row for each in encoded if each.is_failure and not metric.impute),
         tried=frozenset(each.row for each in encoded),
         outside_space=len(runs) - len(encoded),
-        ended=sum(each.is_failure or each.is_complete or each.is_partial for each in encoded),
+        ended=sum(each.is_failure or each.is_complete or each.is_partial for each in configs),
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, select
 from litsweep.server import clock
 from litsweep.server.recently_used import RecentlyUsed
 from litsweep.server.store.changed_runs import ChangedRuns
+from litsweep.server.store.repeats import IS_EXTRA
 from litsweep.server.store.runs import StoppedBy, runs
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.sweep.contract import RunState
@@ -32,7 +33,7 @@ NAMES = (
     "heartbeat_at",
     "handouts",
 )
-_COLUMNS = select(*(runs.c[name] for name in NAMES), runs.c.retry_of.is_not(None).label("is_retry"))
+_COLUMNS = select(*(runs.c[name] for name in NAMES), IS_EXTRA.label("is_retry"))
 
 
 class RunTimes(NamedTuple):

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.search.ledger import grid_ledger
+from litsweep.server.comparison_view import comparison_view
 from litsweep.server.dashboard.sweep_data import Snapshot
 from litsweep.server.dashboard.sweep_view import search_run
 from litsweep.server.store import listed_runs, runs, sweep_versions
@@ -27,10 +28,13 @@ def sums_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) ->
     * `best`: the best run, or None. `front`: the runs of the Pareto front in the order of their creation.
     * `logged`: the names of all metrics. `unusable`: without a best run, the last value of the metric.
     * `unmet`: that no run meets the constraints, and which comes nearest; "" if one meets them.
+    * `confirmed`: the comparison of the leaders (see `comparison_view`); None without repeats.
     * `grid`: the counts and, if they are few, the points of a grid search; None for another method.
     """
     sums: dict[str, Any] = snapshot.once("sums", lambda: _sums(connection, sweep, snapshot))
-    return {"path": snapshot.data.path, "state": sweep.state, "config": sweep.config, **sums}
+    confirmed = snapshot.once("confirmed", lambda: comparison_view(connection, sweep))
+    head = {"path": snapshot.data.path, "state": sweep.state, "config": sweep.config}
+    return {**head, **sums, "confirmed": confirmed}
 
 
 def _sums(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from litsweep.figures.figure import rounded
 from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.search.ledger import grid_ledger
+from litsweep.server.comparison_view import comparison_view
 from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.figures_view import chart_list
 from litsweep.server.dashboard.sweep_data import Snapshot
@@ -33,13 +34,15 @@ def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -
     * `best`: the name of the best run. `best_runs`: the best run, or the first ones on the Pareto front, with
       `bests`, `last` and `parameters`; `best_total` is their number. `best_by_metric`: the run of the front
       with the best value of each metric.
+    * `confirmed`: the comparison of the leaders (see `comparison_view`); None without repeats.
     * `grid`: the ledger of a grid search, as `text` and `points`, or None.
     * `charts`: name, title, `missing` (None if the chart can be drawn), and a `tag`. A figure with the
       same tag has not changed.
     """
     row = sweep_row(sweep, snapshot.progress, agents_of(connection, [sweep])[sweep.id])
     shown: dict[str, Any] = snapshot.once("page", lambda: _of_runs(snapshot))
-    return {"sweep": {**row, **_head(connection, sweep, snapshot.data)}, **shown}
+    confirmed = snapshot.once("confirmed", lambda: comparison_view(connection, sweep))
+    return {"sweep": {**row, **_head(connection, sweep, snapshot.data)}, **shown, "confirmed": confirmed}
 
 
 def _head(connection: Connection, sweep: SweepRecord, data: SweepData) -> dict[str, Any]:

@@ -16,7 +16,7 @@ _MAPPING_KEYS = ("parameters", "metric", "early_terminate", "controller", "sched
 _KEYS = ("method", "metrics", "run_cap", "command", *_MAPPING_KEYS, *TEXT_KEYS)
 _LITSWEEP_KEYS = (
     *("seed", "early_terminate", "conditions", "webhook", "stalled_after", "defaults"),
-    *("constraints", "cost"),
+    *("constraints", "cost", "replicates"),
 )
 _FREE_KEYS = ("defaults",)  # at the top level, people keep anchors for aliases under such a key
 _MOVED = {key: f"{key} under `litsweep:`" for key in _LITSWEEP_KEYS if key not in (*_KEYS, *_FREE_KEYS)}
