@@ -88,6 +88,7 @@ class Play:
         self._used, self._count = 0.0, 0
         self.trace: dict[str, list[Any]] = {"logged": [], "true": [], "seconds": [], "epochs": []}
         self.resumes = self.pauses = self.given_up = 0
+        self.gives_up = True
 
     def until(self, limit: float) -> dict[str, list[Any]]:
         """Return, for each stage of a run: logged and true objective, and the epochs used by its end."""
@@ -139,7 +140,7 @@ class Play:
         self.trace["logged"].append(float(run.logged[best]))
         self.trace["true"].append(float(run.true[best]))
         self.trace["epochs"].append(int(np.ceil((self._used + in_flight) * EPOCHS / self._training.length)))
-        for given_up in self._controller.runs_to_give_up():
+        for given_up in self._controller.runs_to_give_up() if self.gives_up else []:
             self._controller.tell(given_up, state="finished", stopped_early=True)
             self.given_up += 1
 
@@ -192,9 +193,10 @@ def thirds(curves: Curves, training: Training, seed: int, limit: float) -> dict[
 ENGINES: Mapping[str, Callable[[Training], Mapping[str, Any]] | None] = {
     "litsweep": plain_sweep,
     "litsweep-freeze-thaw": freeze_thaw_sweep,
+    "litsweep-freeze-thaw-keep": freeze_thaw_sweep,
     "litsweep-thirds": None,
 }
-"""The engines of these suites and their sweep configs."""
+"""The engines of these suites and their sweep configs. The third one never gives up a paused run."""
 
 
 def play(
@@ -207,5 +209,6 @@ def play(
     if sweep is None:
         return thirds(curves, training, seed, limit)
     game = Play(Controller(parse_sweep(sweep(training)), seed=seed), curves, training, agents, seed)
+    game.gives_up = not engine.endswith("-keep")
     trace: dict[str, Any] = game.until(limit)
     return trace | {"pauses": game.pauses, "resumes": game.resumes, "given_up": game.given_up}
