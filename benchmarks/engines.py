@@ -57,9 +57,15 @@ class _NeverStops:
 
 
 class Litsweep:
-    """This project through its public interface; `early_terminate` replaces W&B's rule."""
+    """This project through its public interface; `early_terminate` replaces W&B's rule, `cost` saves time."""
 
-    def __init__(self, problem: Problem, seed: int, early_terminate: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        seed: int,
+        early_terminate: Mapping[str, Any] | None = None,
+        cost: str | None = None,
+    ) -> None:
         from litsweep import Controller, parse_sweep
 
         sweep = dict(problem.sweep)
@@ -67,17 +73,25 @@ class Litsweep:
         if early_terminate is not None:
             sweep.pop("early_terminate")
             ours["early_terminate"] = early_terminate
+        if cost is not None:
+            ours["cost"] = cost
         if ours:
             sweep["litsweep"] = ours
         self._controller = Controller(parse_sweep(sweep), seed=seed)
+        self._seconds = problem.seconds
+        self._asked: dict[str, Parameters] = {}
 
     def ask(self) -> tuple[str, dict[str, Any]]:
         (suggestion,) = self._controller.ask()
+        self._asked[suggestion.id] = suggestion.parameters
         return suggestion.id, dict(suggestion.parameters)
 
     def tell(self, handle: str, history: Sequence[Row], failed: bool = False, stopped: bool = False) -> None:
         state = "failed" if failed else "finished"
-        self._controller.tell(handle, history=history, state=state, stopped_early=stopped or None)
+        duration = self._seconds(self._asked[handle]) if self._seconds else None
+        self._controller.tell(
+            handle, history=history, state=state, stopped_early=stopped or None, duration=duration
+        )
 
     def add(self, parameters: Parameters, history: Sequence[Row]) -> None:
         self._controller.add(parameters, history)
@@ -227,6 +241,7 @@ def _optuna_distribution(spec: Mapping[str, Any]) -> Any:
 ENGINES: dict[str, Callable[[Problem, int], Engine]] = {
     "litsweep": Litsweep,
     "litsweep-predictive": partial(Litsweep, early_terminate={"type": "predictive"}),
+    "litsweep-cost": partial(Litsweep, cost="duration"),
     "wandb": Wandb,
     "optuna-gp": partial(Optuna, sampler="gp"),
     "optuna-tpe": partial(Optuna, sampler="tpe"),

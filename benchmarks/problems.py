@@ -6,7 +6,7 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ class Problem:
     evaluates many configs at once, shape `n` or `n x m`. It is used for the random configs that define the
     median and the best known value. `best` is the known optimum. `conditions` maps a parameter to its parent
     and the parent's values for which it is active. `first(seed)` returns the configs with which a sweep with
-    this seed starts, for every engine.
+    this seed starts, for every engine. `seconds`, if there are any, is the duration of a run; a sweep then
+    has a budget of time.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Problem:
     conditions: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
     first: Callable[[int], list[Parameters]] = lambda seed: []
     box: Box | None = None
+    seconds: Callable[[Parameters], float] | None = None
 
     @property
     def signs(self) -> dict[str, float]:
@@ -176,6 +178,16 @@ def lcbench(
         sweep["early_terminate"] = {"type": "hyperband", "min_iter": 3, "eta": 3}
     name = f"lcbench-{task}" + ("-curves" if curves else "") + ("-noise" if noise else "")
     return Problem(name, sweep, run, truth, values, epochs=epochs if stopping else 1)
+
+
+def lcbench_timed(data: Path, task: str) -> Problem:
+    """LCBench's neural networks with the training time of each config."""
+    model = _lcbench(data)
+
+    def seconds(parameters: Parameters) -> float:
+        return max(float(model([{**parameters, "OpenML_task_id": task, "epoch": 52}], "time")[0]), 1.0)
+
+    return replace(lcbench(data, task), seconds=seconds)
 
 
 def lcbench_pareto(data: Path, task: str) -> Problem:

@@ -13,19 +13,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import freezing
+import numpy as np
 import problems
 from engines import ENGINES, Engine
 from fronts import signed
-from problems import CrashError, Parameters, Problem, Row
+from problems import CrashError, Parameters, Problem, Row, sample
 from rich.progress import Progress
 from scales import scale_of
 from summary import show
@@ -33,6 +35,9 @@ from warm_start import DATASETS, warm
 
 LIMIT_SHARE = 30
 """The epochs that a sweep with early stopping may use, in full trainings."""
+
+PARTS = 10
+"""In a suite with times, the unit in place of epochs is this part of a random config's mean duration."""
 
 
 def main() -> None:
@@ -100,6 +105,7 @@ SUITES = [
     "lcbench-reporting",
     "lcbench-curves",
     "lcbench-pareto",
+    "lcbench-cost",
     *freezing.SUITES,
     "xgboost",
     "crashing",
@@ -124,10 +130,10 @@ def suite(options: argparse.Namespace) -> list[Problem]:
         return [noisy(options, problems.lcbench(data, task), task) for task in chosen]
     if name == "lcbench-warm":
         return [warm(problems.lcbench(data, task), others(data, task)) for task in chosen]
-    if name == "lcbench-pareto":
-        return [problems.lcbench_pareto(data, task) for task in chosen]
-    if name in freezing.SUITES:
-        return [freezing.problem(data, task) for task in chosen]
+    special = {"lcbench-pareto": problems.lcbench_pareto, "lcbench-cost": problems.lcbench_timed}
+    special |= dict.fromkeys(freezing.SUITES, freezing.problem)
+    if name in special:
+        return [special[name](data, task) for task in chosen]
     reports, stops = name in ("lcbench-reporting", "lcbench-curves"), name == "lcbench-curves"
     return [problems.lcbench(data, task, curves=reports, stopping=stops) for task in chosen]
 
@@ -206,6 +212,8 @@ def play(engine: Engine, problem: Problem, seed: int, n: int, in_flight: int) ->
     """
     if problem.epochs > 1:
         return play_stopping(engine, problem, LIMIT_SHARE * problem.epochs)
+    if problem.seconds is not None:
+        return play_timed(engine, problem, problem.seconds, n)
     trace: dict[str, list[Any]] = {"logged": [], "true": [], "seconds": []}
     for parameters in problem.first(seed):
         engine.add(parameters, score(problem, parameters, train(problem, parameters), trace))
@@ -282,6 +290,28 @@ def play_stopping(engine: Engine, problem: Problem, epochs: int) -> dict[str, li
         trace["logged"].append(best)
         trace["true"].append(best)
         trace["epochs"].append(used)
+    return trace
+
+
+def play_timed(
+    engine: Engine, problem: Problem, seconds: Callable[[Parameters], float], n: int
+) -> dict[str, list[Any]]:
+    """Run one config at a time, for the time that `n` random configs take.
+
+    The trace has times as `epochs`.
+    """
+    rng = np.random.default_rng(2)
+    unit = float(np.mean([seconds(sample(problem.sweep["parameters"], rng)) for _ in range(200)])) / PARTS
+    trace: dict[str, list[Any]] = {"logged": [], "true": [], "seconds": [], "epochs": []}
+    used = 0.0
+    while used < n * PARTS:
+        started = time.perf_counter()
+        handle, parameters = engine.ask()
+        trace["seconds"].append(round(time.perf_counter() - started, 4))
+        history = train(problem, parameters)
+        engine.tell(handle, score(problem, parameters, history, trace), failed=not history)
+        used += seconds(parameters) / unit
+        trace["epochs"].append(math.ceil(used))
     return trace
 
 

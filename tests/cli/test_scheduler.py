@@ -114,3 +114,10 @@ def test_what_cannot_be_carried_is_refused(
 ) -> None:
     config = {key: value for key, value in {**SWEEP, **change}.items() if value is not None}
     assert said in refusal(config, capsys)
+
+
+def test_what_the_scheduler_cannot_read_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    section = {"constraints": {"latency": "<= 20"}, "cost": "duration"}
+    said = refusal({**SWEEP, "litsweep": section}, capsys)
+    for key in section:
+        assert f"litsweep.{key}: needs more results than W&B's scheduler reads" in said

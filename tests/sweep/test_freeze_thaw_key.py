@@ -92,6 +92,14 @@ def test_one_metric_decides() -> None:
         )
 
 
+@pytest.mark.parametrize("more", [{"constraints": {"latency_ms": "<= 20"}}, {"cost": "duration"}], ids=str)
+def test_the_value_of_an_iteration_knows_no_constraints_and_no_other_cost(more: dict[str, Any]) -> None:
+    config = {"method": "bayes", "metric": {"name": "loss"}, "parameters": X}
+    rule = {"early_terminate": {"type": "freeze_thaw", "max_iter": 9}}
+    with pytest.raises(ConfigError, match="cannot be combined with freeze_thaw"):
+        parse_sweep({**config, "litsweep": {**rule, **more}})
+
+
 def test_at_the_top_level_it_is_not_a_rule_of_wandb() -> None:
     config = {"method": "bayes", "metric": {"name": "loss"}, "parameters": X}
     with pytest.raises(ConfigError, match="move early_terminate under `litsweep:`"):

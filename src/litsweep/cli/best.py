@@ -64,6 +64,8 @@ def show_result(result: SweepResult) -> int:
 def _missing_reason(result: SweepResult) -> str:
     if result.metric is None:
         return "the sweep declares no metric"
+    if result.unmet:
+        return result.unmet
     if result.unusable in NOT_FINITE or is_aggregated(result.unusable):
         return f"no run logged a finite {result.metric}, only NaN or infinity"
     if result.unusable is not None:

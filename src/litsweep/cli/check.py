@@ -46,7 +46,8 @@ def execute(args: argparse.Namespace) -> int:
         steps.append(f"parameters: all are flags of {_name(config)}, values fit")
         if not args.no_metric and config.metrics:
             check_metrics(args.config, config)
-            steps.append(f"metric: {', '.join(m.name for m in config.metrics)} is logged")
+            names = [metric.name for metric in config.metrics] + _constrained(config)
+            steps.append(f"metric: {', '.join(names)} is logged")
     else:
         skipped.append(f"parameters and metric: {_name(config)} does not use {PIPELINE}")
     if config.webhook:
@@ -189,12 +190,27 @@ def check_metrics(path: Path, config: SweepConfig) -> None:
         for index, metric in enumerate(config.metrics)
         if metric.name not in logged | summarized
     ]  # fmt: skip
+    after = "if the program logs it after training, check with --no-metric"
+    faults += [
+        Fault(
+            f"litsweep.constraints.{name}", "must be a metric that a run logs", repr(name),
+            f"{_nearest(name, sorted(logged))}; {after}",
+        )
+        for name in _constrained(config)
+        if name not in logged | summarized
+    ]  # fmt: skip
     if monitor not in logged:
         rule = "must be a metric that a run logs: it picks the best checkpoint and stops early"
         near = _nearest(monitor, sorted(logged))
         faults.append(Fault(_path_of("monitor", config), rule, repr(monitor), f"{near}; give its mode too"))
     if faults:
         raise ConfigError(str(path), faults)
+
+
+def _constrained(config: SweepConfig) -> list[str]:
+    """Return the metrics with a constraint, without those of the sweep."""
+    own = {metric.name for metric in config.metrics}
+    return [constraint.metric for constraint in config.constraints if constraint.metric not in own]
 
 
 def _nearest(name: str, logged: Sequence[str]) -> str:

@@ -82,6 +82,10 @@ def _faults(config: SweepConfig) -> Iterator[Fault]:
     elif config.method is not Method.BAYES:
         fix = "write `method: bayes`, or create the sweep with `wandb sweep` alone"
         yield Fault("method", "must be bayes", str(config.method), fix)
+    for key in ("constraints", "cost"):
+        if getattr(config, key):
+            fix = "leave it out, or run the sweep on the embedded backend (`litsweep run`)"
+            yield Fault(f"litsweep.{key}", "needs more results than W&B's scheduler reads", "", fix)
     if isinstance(config.early_terminate, FreezeThaw):
         fix = "leave it out, or let litsweep's own server run the sweep"
         what = "is freeze_thaw; a scheduler does not go on with a paused run"

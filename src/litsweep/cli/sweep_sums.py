@@ -74,6 +74,7 @@ def _of_answer(answer: Mapping[str, Any], base_url: str) -> SweepSums:
         goals={metric.name: metric.goal.value for metric in config.metrics},
         front=tuple(map(shown, answer["front"])),
         unusable=answer["unusable"],
+        unmet=answer.get("unmet", ""),
         unreported=answer["unreported"],
     )
     return SweepSums(config, result, _ledger(answer["grid"]))

@@ -100,13 +100,13 @@ def _group(
     sweep: SweepData, ranking: Ranking, names: Sequence[str], row: Sequence[object], runs: Sequence[int]
 ) -> Group:
     usable = [i for i in runs if not (ranking.broken[i] or sweep.runs[i].is_alive)]
-    valued = [i for i in runs if ranking.values[i] is not None]
+    feasible = [i for i in runs if ranking.values[i] is not None and not ranking.infeasible[i]]
     return Group(
         names=names,
         values=row,
         runs=runs,
         result=interval([ranking.values[i] for i in usable]),
-        best=max(valued, key=lambda i: ranking.ranks[i] or 0.0, default=None),
+        best=max(feasible, key=lambda i: ranking.ranks[i] or 0.0, default=None),
         failed=sum(ranking.broken[i] for i in runs),
         alive=sum(sweep.runs[i].is_alive for i in runs),
     )

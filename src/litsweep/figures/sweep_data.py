@@ -7,8 +7,16 @@ from functools import cached_property
 from typing import Any
 
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.constraints import are_met, unmet_text
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.pareto import best_so_far, front_of_sweep, percentile_ranks, ranked_by
+from litsweep.sweep.pareto import (
+    best_of_sweep,
+    best_so_far,
+    front_of_sweep,
+    percentile_ranks,
+    ranked_by,
+    standing,
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,8 @@ class RunData:
     """One run.
 
     `state` is the word for its state (`litsweep.sweep.run.state_word`). `bests` and `curves` have one entry
-    for each metric of the sweep. `last` is the last value of the first metric. `config` and `summary` are
+    for each metric of the sweep. `last` is the last value of the first metric, and `constrained` has the
+    values that the sweep's constraints apply to. `config` and `summary` are
     flat, by dotted name. Times are in seconds since 1970; `ended` is None while the run is alive.
 
     A source may read `curves`, `config` and `summary` on demand. So a chart reads only the curves it draws.
@@ -61,6 +70,7 @@ class RunData:
     reason: str = ""
     stop_reason: str = ""
     failure: str | None = None
+    constrained: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def best(self) -> float | None:
@@ -77,27 +87,39 @@ class RunData:
 class Ranking:
     """The runs of a sweep by one metric. `values` has its best value in each run; None without a finite one.
 
-    Properties refer to a run by its index. Broken runs rank last.
+    Properties refer to a run by its index. Broken runs rank last, and `infeasible` ones, which do not meet
+    the sweep's constraints, behind them.
     """
 
     metric: Metric
     values: Sequence[float | None]
     broken: Sequence[bool]
+    infeasible: Sequence[bool]
+
+    @cached_property
+    def standings(self) -> Sequence[int]:
+        """The class in which each run ranks by its value."""
+        return [standing(b, not i) for b, i in zip(self.broken, self.infeasible, strict=True)]
+
+    @cached_property
+    def best(self) -> int | None:
+        """The best run, or None if no feasible run has a value."""
+        return best_of_sweep(self.values, self.standings, self.metric)
 
     @cached_property
     def ranked(self) -> Sequence[int]:
         """The runs with a value, the best first."""
-        return ranked_by(self.values, self.broken, self.metric)
+        return ranked_by(self.values, self.standings, self.metric)
 
     @cached_property
     def ranks(self) -> Sequence[float | None]:
         """The rank of each run, from 0 (worst) to 1 (best), or None without a value."""
-        return percentile_ranks(self.values, self.broken, self.metric)
+        return percentile_ranks(self.values, self.standings, self.metric)
 
     @cached_property
     def best_so_far(self) -> Sequence[float | None]:
         """The best value after each run."""
-        return best_so_far(self.values, self.broken, self.metric)
+        return best_so_far(self.values, self.standings, self.metric)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,13 +178,23 @@ class SweepData:
         metrics = self.config.metrics
         if len(metrics) < 2:
             return ()
-        front = front_of_sweep([run.bests for run in self.runs], self.by().broken, metrics)
+        front = front_of_sweep([run.bests for run in self.runs], self.by().standings, metrics)
         return sorted(front, key=lambda i: -(self.ranks[i] or 0.0))
 
     @property
     def best_runs(self) -> Sequence[int]:
         """The Pareto front, or the best run if there is a single metric."""
-        return self.front if len(self.config.metrics) > 1 else self.ranked[:1]
+        best = self.by().best
+        return self.front if len(self.config.metrics) > 1 else () if best is None else (best,)
+
+    @property
+    def unmet(self) -> str:
+        """That no run meets the sweep's constraints, and which comes nearest; "" if a run meets them.
+
+        Runs without a value of the metric are left out.
+        """
+        valued = {run.name: run.constrained for run in self.runs if run.best is not None}
+        return unmet_text(self.config.constraints, valued)
 
     @cached_property
     def varied(self) -> Sequence[str]:
@@ -198,7 +230,10 @@ class SweepData:
     def _ranking(self, index: int) -> Ranking:
         metrics = self.config.metrics or (Metric(""),)
         values = [_finite(run.bests[index]) if index < len(run.bests) else None for run in self.runs]
-        return Ranking(metrics[index], values, [run.is_broken for run in self.runs])
+        broken = [run.is_broken for run in self.runs]
+        constraints = self.config.constraints
+        infeasible = [not are_met(constraints, run.constrained) for run in self.runs]
+        return Ranking(metrics[index], values, broken, infeasible)
 
 
 def _finite(value: float | None) -> float | None:

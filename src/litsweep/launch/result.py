@@ -35,6 +35,7 @@ class SweepResult:
     """The result of a sweep. `runs` counts the runs by state.
 
     `best` is None if no run has a finite value of the metric; `unusable` is then the last other value of it.
+    It is None too if no run meets the constraints; `unmet` then says so.
     `logged` names the metrics of all runs. `is_over` is True if no run is left. With several metrics `best`
     has the best value of the first one, and `front` the runs of the Pareto front. `unreported` counts the
     runs whose program started no W&B run.
@@ -52,6 +53,7 @@ class SweepResult:
     goals: Mapping[str, str]
     front: tuple[BestRun, ...]
     unusable: object = None
+    unmet: str = ""
     unreported: int = 0
 
     def as_dict(self) -> dict[str, object]:
@@ -75,6 +77,7 @@ def result_of(status: SweepStatus) -> SweepResult:
         goals={metric.name: metric.goal.value for metric in status.config.metrics},
         front=tuple(best_run(run, status.config) for run in status.front()),
         unusable=None if best or status.metric is None else last_entry(summaries, status.metric.name),
+        unmet=status.unmet,
         unreported=status.unreported,
     )
 

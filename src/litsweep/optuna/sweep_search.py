@@ -85,7 +85,7 @@ class SweepSearch:
             )
 
     def _is_on_target(self, study: Study) -> bool:
-        return any(reaches_targets(run, self._config.metrics) for run in sweep_runs(study, self._config))
+        return any(reaches_targets(run, self._config) for run in sweep_runs(study, self._config))
 
 
 class SweepStudy(Study):

@@ -8,19 +8,27 @@ from dataclasses import replace
 from litsweep.errors import count
 from litsweep.search.earlier_runs import EarlierRuns
 from litsweep.search.freeze_thaw import FreezeThawSearch
+from litsweep.search.missing_results import missing_results
+from litsweep.search.outcome_warnings import outcome_warnings
 from litsweep.search.searcher import searcher
 from litsweep.sweep.completion import completed
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.constraints import meets_constraints, misses_constraint
 from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule, Forecast, StopDecision, Stopper
-from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import objective, objective_value
-from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
+from litsweep.sweep.pareto import best_of_sweep, front_of_sweep, standing
 from litsweep.sweep.reason import Reason, fallback_of, train_to_of, training_of
-from litsweep.sweep.run import History, Run, Suggestion, parse_history, parse_summary, unreported_warning
-from litsweep.sweep.summary import entries, is_aggregated
-from litsweep.sweep.values import checked_seed, is_number, show
+from litsweep.sweep.run import (
+    History,
+    Run,
+    Suggestion,
+    parse_duration,
+    parse_history,
+    parse_summary,
+)
+from litsweep.sweep.values import checked_seed, show
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 8
@@ -113,13 +121,15 @@ class Controller:
         failure: Failure | str | None = None,
         stopped_early: bool | None = None,
         summary: Mapping[str, object] | None = None,
+        duration: float | None = None,
     ) -> None:
         """Update a run. `history` and `summary` replace what it had; an argument of None changes nothing.
 
         A metric in the summary counts too: as a number, nested, or as `{"max": 0.9}` (W&B's `define_metric`).
-        A failure belongs to the state of the same call: a later state without a failure removes it. Raises
-        KeyError for an unknown id, TypeError for a history that does not consist of rows or a summary that is
-        not a mapping. After an error the controller is unchanged.
+        `duration` is in seconds, for `cost: duration`. A failure belongs to the state of the same call: a
+        later state without a failure removes it. Raises KeyError for an unknown id, TypeError for a history
+        that does not consist of rows or a summary that is not a mapping, ValueError for a wrong `duration`.
+        After an error the controller is unchanged.
         """
         run = self._runs[id]
         if state is None and failure is None:
@@ -132,6 +142,7 @@ class Controller:
                 failure=None if failure is None else Failure(failure),
                 stopped_early=run.stopped_early if stopped_early is None else stopped_early,
                 summary=run.summary if summary is None else parse_summary(summary),
+                duration=run.duration if duration is None else parse_duration(duration),
             )
         )
         self._paused.pop(id, None)
@@ -157,6 +168,7 @@ class Controller:
         is_prior: bool = False,
         reason: Reason | None = None,
         summary: Mapping[str, object] | None = None,
+        duration: float | None = None,
     ) -> str:
         """Add a run that it did not suggest, or that it suggested before a restart. Return the run's id.
 
@@ -164,7 +176,7 @@ class Controller:
 
         `is_prior` marks a run of an earlier sweep. The search learns from it, but it does not count towards
         `run_cap`, `target` or `best`. The fallback of the suggestion's `reason` is counted. Raises ValueError
-        for an id that exists. `summary` and other errors are as in `tell`.
+        for an id that exists. `summary`, `duration` and other errors are as in `tell`.
         """
         run_id = self._new_id() if id is None else id
         if run_id in self._runs:
@@ -172,8 +184,8 @@ class Controller:
         state, failure = RunState(state), None if failure is None else Failure(failure)
         rows, values = parse_history(history), parse_summary({} if summary is None else summary)
         pause = (None, None) if is_prior else (train_to_of(reason), training_of(reason))
-        known = dict(completed(self.config, parameters))
-        run = Run(run_id, known, state, rows, failure, stopped_early, values, *pause)
+        known, seconds = dict(completed(self.config, parameters)), parse_duration(duration)
+        run = Run(run_id, known, state, rows, failure, stopped_early, values, seconds, *pause)
         fallback = fallback_of(reason)
         self._tried[self.config.space.key(run.parameters)] += 1
         if fallback is not None:
@@ -189,9 +201,14 @@ class Controller:
         """Return the running runs that early termination stops now, each with the reason.
 
         `tell(stopped_early=True)` removes a run from the list. One that `is_pause` only stops for now:
-        `tell(state="preempted")` removes it. In a sweep with a scheduler the list is empty.
+        `tell(state="preempted")` removes it. In a sweep with a scheduler the list is empty. A run that
+        misses a constraint is neither stopped nor compared with.
         """
-        return [] if self._stopper is None else list(self._stopper(self.runs, [*self._curves.values()]))
+        if self._stopper is None:
+            return []
+        limits = self.config.constraints, self.config.metrics
+        runs = [run for run in self.runs if not misses_constraint(run, *limits)]
+        return list(self._stopper(runs, [self._curves[run.id] for run in runs]))
 
     def runs_to_give_up(self) -> list[str]:
         """Return the ids of the paused runs whose chance of becoming the best is negligible.
@@ -204,20 +221,24 @@ class Controller:
     def best(self) -> Run | None:
         """Return the run of this sweep with the best first metric; None if there is none.
 
-        Failed and crashed runs rank last, because their model may not exist.
+        Only runs that meet the constraints count. Failed and crashed runs rank last, because their model may
+        not exist.
         """
         if self.config.metric is None:
             return None
         own = self.own_runs
         values = [self.objective(run.id) for run in own]
-        best = best_of_sweep(values, [run.is_broken for run in own], self.config.metric)
+        best = best_of_sweep(values, self._standings(own), self.config.metric)
         return None if best is None else own[best]
 
     def front(self) -> list[Run]:
-        """Return the Pareto front of this sweep's runs. Broken runs are on it only if all are broken."""
+        """Return the Pareto front of this sweep's runs that meet its constraints.
+
+        Broken runs are on it only if all are broken.
+        """
         own = self.own_runs
         values = [[objective(run, metric) for metric in self.config.metrics] for run in own]
-        front = front_of_sweep(values, [run.is_broken for run in own], self.config.metrics)
+        front = front_of_sweep(values, self._standings(own), self.config.metrics)
         return [own[i] for i in front]
 
     def objective(self, id: str) -> float | None:
@@ -226,6 +247,11 @@ class Controller:
         Raises KeyError for an unknown id.
         """
         return self._objectives[id]
+
+    def _standings(self, runs: Sequence[Run]) -> list[int]:
+        """Return the class in which each run ranks by its value."""
+        limits = self.config.constraints, self.config.metrics
+        return [standing(run.is_broken, meets_constraints(run, *limits)) for run in runs]
 
     @property
     def uses_results(self) -> bool:
@@ -245,11 +271,16 @@ class Controller:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings for the user: fallbacks, runs that reported nothing, runs that never logged the metric."""
+        """Warnings for the user.
+
+        They are of fallbacks, runs that reported nothing or never logged the metric, constraints that no run
+        meets, and unknown costs.
+        """
         counted = Counter(self._fallbacks.values())
         fallbacks = [f"{what} ({count(times, 'time')})" for what, times in counted.items()]
-        unused = (*self._earlier.warnings(), *self._warn_of_unreported_runs())
-        return (*fallbacks, *unused, *self._warn_of_missing_metric())
+        missing = missing_results(self.own_runs, self.config.metric, self.objective)
+        outcomes = outcome_warnings(self.own_runs, self.config)
+        return (*fallbacks, *self._earlier.warnings(), *missing, *outcomes)
 
     @property
     def _no_new_configs_because(self) -> str | None:
@@ -279,29 +310,10 @@ class Controller:
             return
         self._curves[run.id] = LearningCurve.of(run, metric)
         self._objectives[run.id] = objective_value(self._curves[run.id].values, run.summary, metric)
-        if run.id not in self._priors and reaches_targets(run, self.config.metrics):
+        if run.id not in self._priors and reaches_targets(run, self.config):
             self._on_target.add(run.id)
         else:
             self._on_target.discard(run.id)
-
-    def _warn_of_unreported_runs(self) -> list[str]:
-        unreported = sum(run.failure is Failure.UNREPORTED for run in self.own_runs)
-        return [unreported_warning(unreported)] if unreported else []
-
-    def _warn_of_missing_metric(self) -> list[str]:
-        """Return a warning if finished runs have no value of the metric, whose name may be misspelt."""
-        metric = self.config.metric
-        if metric is None:
-            return []
-        finished = [run for run in self.own_runs if run.state is RunState.FINISHED and not run.stopped_early]
-        reported = [run for run in finished if run.failure is not Failure.UNREPORTED]
-        without = [run for run in reported if self._objectives[run.id] is None]
-        if not without:
-            return []
-        logged = {name: value for run in without for name, value in _logged(run, metric)}
-        last = f" (the last was {show(logged.pop(metric.name))})" if metric.name in logged else ""
-        others = f", but {', '.join(sorted(logged))}" if logged else ""
-        return [f"{count(len(without), 'finished run')} logged no finite {metric.name}{last}{others}"]
 
     def _new_id(self) -> str:
         """Return the next id that no run has: a hash, so that a replay gives the same ids."""
@@ -319,21 +331,12 @@ def seed_for_sweep(sweep_id: str) -> int:
     return int.from_bytes(hashlib.sha256(sweep_id.encode()).digest()[:4])
 
 
-def _logged(run: Run, metric: Metric) -> Iterator[tuple[str, object]]:
-    """Yield the logged values, the numbers in the summary, and the metric's value in the summary."""
-    for row in run.history:
-        yield from ((str(name), value) for name, value in row.items())
-    for name, value in entries(run.summary):
-        if is_number(value) or is_aggregated(value) or name == metric.name:
-            yield name, value
-
-
-def reaches_targets(run: Run, metrics: Sequence[Metric]) -> bool:
-    """Return True if there are targets and the run has reached each of them at some time."""
-    aims = [metric for metric in metrics if metric.target is not None]
+def reaches_targets(run: Run, config: SweepConfig) -> bool:
+    """Return True if there are targets, the run has reached each of them, and it meets the constraints."""
+    aims = [metric for metric in config.metrics if metric.target is not None]
     values = [(metric, objective(run, metric)) for metric in aims]
     reached = (value is not None and metric.reaches_target(value) for metric, value in values)
-    return len(aims) > 0 and all(reached)
+    return len(aims) > 0 and all(reached) and meets_constraints(run, config.constraints, config.metrics)
 
 
 def early_stopper(config: SweepConfig, rule: EarlyTerminationRule, seed: int) -> Stopper:

@@ -18,6 +18,7 @@ from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import run_filters
 from litsweep.server.history_keys import Keys
 from litsweep.server.run_parameters import parameters_of
+from litsweep.server.run_results import constrained, training_seconds
 from litsweep.server.search_protocol import ReadySuggestion, Status, Stop
 from litsweep.server.store import lines, marks, runs
 from litsweep.server.store.lines import HISTORY
@@ -40,8 +41,8 @@ Row = dict[str, float]
 class RunStatus(NamedTuple):
     """The status of a run, as the search knows it. If the current status differs, the search needs an update.
 
-    `summary` has only the sweep's metrics, each under its name. `missing` names the parameters of which the
-    run has no value.
+    `summary` has only the sweep's metrics and those with a constraint. `missing` names the parameters of
+    which the run has no value. `duration` is None in a sweep without a cost.
     """
 
     state: RunState
@@ -51,6 +52,7 @@ class RunStatus(NamedTuple):
     started_at: float | None = None
     summary: Mapping[str, object] = MappingProxyType({})
     missing: tuple[str, ...] = ()
+    duration: float | None = None
 
     @property
     def result(self) -> tuple[object, ...]:
@@ -58,7 +60,8 @@ class RunStatus(NamedTuple):
         state = "alive" if self.state.is_alive else str(self.state)
         started_at = self.started_at if self.history_lines else None
         failure = self.failure and str(self.failure)
-        return state, self.history_lines, self.is_stopped_early, failure, started_at, dict(self.summary)
+        known = state, self.history_lines, self.is_stopped_early, failure, started_at, dict(self.summary)
+        return known if self.duration is None else (*known, self.duration)
 
 
 PENDING = RunStatus(RunState.PENDING)
@@ -300,11 +303,11 @@ class LiveSweep:
 
     def _status(self, run: RunRecord) -> RunStatus:
         found = {name: find(run.summary_values, name) for name in sorted(self._metrics)}
-        summary = {name: value for name, value in found.items() if value is not None}
+        limits = constrained(run, self.config, [None] * len(self.config.metrics))
+        summary = {name: value for name, value in {**limits, **found}.items() if value is not None}
         lacking = missing(self.config.space, parameters_of(self.config, run))
-        return RunStatus(
-            run.state, run.history_lines, run.is_stopped_early, run.failure, run.started_at, summary, lacking
-        )
+        outcome = run.state, run.history_lines, run.is_stopped_early, run.failure, run.started_at
+        return RunStatus(*outcome, summary, lacking, training_seconds(run) if self.config.cost else None)
 
     def _rows(self, connection: Connection, run: RunRecord, start: int) -> list[Row]:
         """Return the sweep's metrics in the rows from history line `start` on, without empty rows."""
@@ -329,6 +332,7 @@ def _outcome(status: RunStatus) -> dict[str, Any]:
         "failure": status.failure,
         "stopped_early": status.is_stopped_early,
         "summary": with_numbers(status.summary),
+        "duration": status.duration,
     }
 
 

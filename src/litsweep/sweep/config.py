@@ -6,12 +6,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from litsweep.errors import ConfigError, Fault
+from litsweep.sweep.constraints import Constraint
+from litsweep.sweep.cost import Cost
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule
 from litsweep.sweep.events import STALLED_AFTER_MINUTES
 from litsweep.sweep.metric import Goal, Impute, Metric
 from litsweep.sweep.parse.defaults import parse_defaults
 from litsweep.sweep.parse.method import Method, check_method, parse_method
 from litsweep.sweep.parse.metric import parse_metrics
+from litsweep.sweep.parse.outcomes import parse_constraints, parse_cost
 from litsweep.sweep.parse.section import Report, Section
 from litsweep.sweep.parse.sendable import check_sendable
 from litsweep.sweep.parse.space import parse_space
@@ -60,6 +63,8 @@ class SweepConfig:
     webhook: str | None = None
     stalled_after: float = STALLED_AFTER_MINUTES
     defaults: Mapping[str, object] = field(default_factory=dict)
+    constraints: tuple[Constraint, ...] = ()
+    cost: Cost | None = None
     raw: Mapping[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     cloud_warnings: tuple[str, ...] = ()
@@ -147,12 +152,12 @@ def _parse(top: Section) -> SweepConfig:
     check_keys(top)
     litsweep = parse_litsweep(top)
     text = {key: top.text(key) for key in TEXT_KEYS if top.raw(key) is not None}
-    method = parse_method(top)
+    method, metrics = parse_method(top), parse_metrics(top)
     space = parse_space(top, litsweep) if _needs_parameters(top) else SearchSpace(())
     config = SweepConfig(
         method=method,
         space=space,
-        metrics=parse_metrics(top),
+        metrics=metrics,
         early_terminate=parse_early_terminate(top, litsweep, space),
         run_cap=top.count("run_cap", at_least=1) if "run_cap" in top else None,
         program=text.get("program"),
@@ -166,6 +171,8 @@ def _parse(top: Section) -> SweepConfig:
         webhook=parse_webhook(top, litsweep),
         stalled_after=parse_stalled_after(litsweep),
         defaults=parse_defaults(litsweep, space),
+        constraints=parse_constraints(top, litsweep, metrics),
+        cost=parse_cost(top, litsweep),
         raw={str(key): value for key, value in top.content.items()},
     )
     check_rule_of_scheduler(top, litsweep)
@@ -192,6 +199,7 @@ def _check_combination(top: Section, config: SweepConfig) -> None:
 def _check_metric_is_not_needed(report: Report, config: SweepConfig) -> None:
     needing = [f"method: {config.method}"] * config.method.needs_metric
     needing += ["early_terminate"] * (config.early_terminate is not None)
+    needing += ["litsweep.constraints"] * (len(config.constraints) > 0)
     if needing:
         fix = "add `metric: {name: val_loss, goal: minimize}` with the name that your run logs"
         report.fault("metric", f"is missing; {' and '.join(needing)} cannot work without it", "", fix)

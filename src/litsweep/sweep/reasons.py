@@ -97,10 +97,50 @@ class Warping:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelReason(Prediction, SuggestionReason):
-    """The model's choice for one metric, by the acquisition `strategy`."""
+class ConstraintPrediction:
+    """The prediction of a value with a constraint, and the `probability` that it is within the `limit`."""
+
+    predicted_mean: float
+    predicted_deviation: float
+    limit: str
+    probability: float
+
+    def __str__(self) -> str:
+        return f"{format_value(self.predicted_mean)} ± {format_value(self.predicted_deviation)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BayesReason(SuggestionReason):
+    """What the models of constraints and of the cost predict, in seconds; None without them."""
 
     name: ClassVar[str] = "bayes"
+    constraints: Mapping[str, ConstraintPrediction] | None = None
+    constraints_probability: float | None = None
+    predicted_duration: float | None = None
+
+    @property
+    def _outcomes(self) -> str:
+        """The predictions, to go after those of the metrics; "" if there are none."""
+        values = [f"{name} {each}" for name, each in (self.constraints or {}).items()]
+        if self.constraints_probability is not None:
+            values.append(f"meets the constraints with probability {self.constraints_probability:.2f}")
+        if self.predicted_duration is not None:
+            values.append(f"in {format_value(self.predicted_duration)} s")
+        return "".join(f", {value}" for value in values)
+
+
+def _outcomes_from_json(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored fields with the predictions of constraints."""
+    stored = content.get("constraints")
+    if stored is None:
+        return {**content}
+    return {**content, "constraints": {name: ConstraintPrediction(**each) for name, each in stored.items()}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelReason(Prediction, BayesReason):
+    """The model's choice for one metric, by the acquisition `strategy`."""
+
     strategy: str
     nearest: Nearest
     runs_used: int
@@ -113,19 +153,19 @@ class ModelReason(Prediction, SuggestionReason):
         """Return the reason with the stored fields. Early versions call the strategy `turn`."""
         strategy = {"strategy": content["turn"]} if "turn" in content else {}
         nested = {"nearest": Nearest.from_json(content["nearest"]), "warping": Warping(**content["warping"])}
-        return cls(**{**{k: v for k, v in content.items() if k != "turn"}, **strategy, **nested})
+        known = _outcomes_from_json({key: value for key, value in content.items() if key != "turn"})
+        return cls(**{**known, **strategy, **nested})
 
     @property
     def brief(self) -> str:
         """The prediction, and how far the run is trained."""
-        return self._with_training(f"predicted {self}")
+        return self._with_training(f"predicted {self}{self._outcomes}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParetoReason(SuggestionReason):
+class ParetoReason(BayesReason):
     """The choice for several metrics. `front` is the number of configs on the predicted Pareto front."""
 
-    name: ClassVar[str] = "bayes"
     predicted: Mapping[str, Prediction]
     nearest: Nearest
     runs_used: int
@@ -135,12 +175,14 @@ class ParetoReason(SuggestionReason):
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Return the reason with the stored fields."""
         predicted = {metric: Prediction(**values) for metric, values in content["predicted"].items()}
-        return cls(**{**content, "predicted": predicted, "nearest": Nearest.from_json(content["nearest"])})
+        known = _outcomes_from_json(content)
+        return cls(**{**known, "predicted": predicted, "nearest": Nearest.from_json(content["nearest"])})
 
     @property
     def brief(self) -> str:
         """The prediction for each metric."""
-        return f"predicted {', '.join(f'{metric} {each}' for metric, each in self.predicted.items())}"
+        predicted = ", ".join(f"{metric} {each}" for metric, each in self.predicted.items())
+        return f"predicted {predicted}{self._outcomes}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from litsweep.errors import Fault, count
 from litsweep.sweep.contract import UNREPORTED_WHY, Failure, RunState
 from litsweep.sweep.reason import SuggestionReason
-from litsweep.sweep.values import show
+from litsweep.sweep.values import is_finite, show
 
 History = Iterable[Mapping[str, Any]]
 """The rows that a run has logged, as a program passes them."""
@@ -70,8 +70,9 @@ class Run:
     `parameters` maps the full parameter name (nested ones dotted) to its value. `history` holds the logged
     rows in order. Each row maps metric names to numbers; it may lack any metric, and numbers may be NaN.
     `stopped_early` says that the search stopped the run. `summary` is W&B's: it may hold a metric as a
-    number, nested, or as aggregates (`{"acc": {"max": 0.9}}`). With freeze-thaw the run is paused at
-    iteration `train_to` (None: never), and `training` says why.
+    number, nested, or as aggregates (`{"acc": {"max": 0.9}}`). `duration` is in seconds of training; None if
+    it is unknown. With freeze-thaw the run is paused at iteration `train_to` (None: never), and `training`
+    says why.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Run:
     failure: Failure | None = None
     stopped_early: bool = False
     summary: Mapping[str, object] = field(default_factory=dict)
+    duration: float | None = None
     train_to: int | None = None
     training: str | None = None
 
@@ -121,6 +123,13 @@ def parse_summary(summary: object) -> Mapping[str, object]:
     if not _is_mapping(summary):
         raise TypeError(str(Fault("summary", "must map metrics to numbers", show(summary), _SUMMARY_FIX)))
     return {str(name): _parse_entry(summary[name]) for name in summary.keys()}  # noqa: SIM118
+
+
+def parse_duration(duration: float | None) -> float | None:
+    """Return the seconds, or None. Raises ValueError for any other value."""
+    if duration is None or (is_finite(duration) and duration >= 0):
+        return duration
+    raise ValueError(str(Fault("duration", "must be seconds", show(duration), "write for example 61.5")))
 
 
 def _parse_entry(value: object) -> object:

@@ -12,6 +12,7 @@ from litsweep.search.bayes.design import MIN_ENDED, InitialDesign
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.model import EXPLOITATION, EXPLORATION, Model, Strategy
 from litsweep.search.bayes.observations import observe
+from litsweep.search.bayes.outcomes import Outcomes
 from litsweep.search.bayes.surrogate import FitError
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.reason import SuggestionReason
@@ -35,8 +36,9 @@ def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list
         raise ValueError("Bayesian search needs a metric")
     encoding = Encoding(config.space)
     observed = [(metric, observe(encoding, config, metric, runs)) for metric in config.metrics]
+    outcomes = Outcomes.of(encoding, config, runs, seed)
     models = {
-        strategy: tuple(Model(encoding, metric, seen, seed, strategy) for metric, seen in observed)
+        strategy: tuple(Model(encoding, metric, seen, seed, strategy, outcomes) for metric, seen in observed)
         for strategy in (EXPLOITATION, EXPLORATION)
     }
     seen, design = observed[0][1], InitialDesign(encoding, seed)
@@ -79,6 +81,7 @@ def _next_config(
     is_design_complete = seen.ended + len(pending) >= _DESIGN_SIZE
     if is_design_complete and seen.ended >= MIN_ENDED and models[0].encoding.d:
         unlogged = [model.metric.name for model in models if model.seen.runs_used < 2]
+        unlogged += models[0].outcomes.unlogged
         if unlogged and seen.ended >= _DESIGN_SIZE:  # with fewer, the next run may be the second to log
             fallback = f"fewer than two runs have logged {', '.join(unlogged)}"
         elif not unlogged:

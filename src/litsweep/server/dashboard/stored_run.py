@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, select
 from litsweep.figures.sweep_data import Curve, RunData
 from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.progress import RunTimes, run_times
-from litsweep.server.run_results import results
+from litsweep.server.run_results import constrained, results
 from litsweep.server.store.runs import plain_config, runs
 from litsweep.server.store.sweeps import agents
 from litsweep.sweep.completion import completed
@@ -171,6 +171,7 @@ class StoredRun(RunData):
             is_broken=times.state.is_broken_by(row.failure),
             bests=bests,
             last=last,
+            constrained=constrained(row, source.config, bests),
             created=times.created_at,
             started=row.started_at,
             ended=None if times.state.is_alive else row.ended_at or times.heartbeat_at,

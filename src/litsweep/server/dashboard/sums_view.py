@@ -26,6 +26,7 @@ def sums_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) ->
       `unreported`: the number of those that started no W&B run.
     * `best`: the best run, or None. `front`: the runs of the Pareto front in the order of their creation.
     * `logged`: the names of all metrics. `unusable`: without a best run, the last value of the metric.
+    * `unmet`: that no run meets the constraints, and which comes nearest; "" if one meets them.
     * `grid`: the counts and, if they are few, the points of a grid search; None for another method.
     """
     sums: dict[str, Any] = snapshot.once("sums", lambda: _sums(connection, sweep, snapshot))
@@ -35,16 +36,17 @@ def sums_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) ->
 def _sums(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -> dict[str, Any]:
     data = snapshot.data
     summaries: list[Summary] = [json.loads(text) for text in listed_runs.summaries(connection, sweep.id)]
-    best, front = data.ranked[:1], sorted(data.front)
-    shown = _shown(connection, sweep, data, [*best, *front])
+    best, front = data.by().best, sorted(data.front)
+    shown = _shown(connection, sweep, data, [*([] if best is None else [best]), *front])
     return {
         "counts": snapshot.progress.counts,
         "alive": sum(run.is_alive for run in data.runs),
         "unreported": sum(map(is_unreported, summaries)),
-        "best": shown[best[0]] if best else None,
+        "best": None if best is None else shown[best],
         "front": [shown[i] for i in front],
         "logged": sorted({name for summary in summaries for name in metric_names(summary)}),
-        "unusable": None if best else last_entry(summaries, data.metric.name),
+        "unusable": None if best is not None else last_entry(summaries, data.metric.name),
+        "unmet": data.unmet,
         "grid": _grid(data),
     }
 

@@ -59,12 +59,12 @@ def _head(connection: Connection, sweep: SweepRecord, data: SweepData) -> dict[s
 def _of_runs(snapshot: Snapshot) -> dict[str, Any]:
     """Return what depends on the config and the runs only."""
     data = snapshot.data
-    config, best_runs, axes = data.config, data.best_runs, data.config.space.free
+    config, best_runs, axes, best = data.config, data.best_runs, data.config.space.free, data.by().best
     return {
         "metric": rows.metric_row(config.metric) if config.metric else None,
         "metrics": [rows.metric_row(metric) for metric in config.metrics],
         "parameters": [{"name": axis.name, "is_number": _is_number(axis)} for axis in axes],
-        "best": data.runs[data.ranked[0]].name if data.ranked else None,
+        "best": None if best is None else data.runs[best].name,
         "best_runs": [_best_run(data.runs[i], axes) for i in best_runs[:MAX_BEST_RUNS]],
         "best_total": len(best_runs),
         "best_by_metric": [_best_run(data.runs[i], axes) for i in _best_by_metric(data)],

@@ -24,10 +24,13 @@ def with_max_iter(section: Section, space: SearchSpace) -> Section:
     return Section(section.report, section.path, {**section.content, "max_iter": length})
 
 
-def check_freeze_thaw(top: Section, section: Section) -> None:
+def check_freeze_thaw(top: Section, litsweep: Section, section: Section) -> None:
     """Report a sweep in which runs cannot be paused."""
     if section.raw("type") != NAME:
         return
+    for key in ("constraints", "cost"):
+        if key in litsweep:
+            litsweep.fault(key, "cannot be combined with freeze_thaw", "leave one of the two out")
     if "scheduler" in top:
         fix = "leave it out, or let litsweep's own server run the sweep, without a scheduler"
         section.fault("type", "cannot work with a scheduler, which does not go on with a paused run", fix)

@@ -16,7 +16,10 @@ from litsweep.sweep.values import show
 TEXT_KEYS = ("program", "name", "description", "project", "entity", "job", "image_uri", "apiVersion", "kind")
 _MAPPING_KEYS = ("parameters", "metric", "early_terminate", "controller", "scheduler", "litsweep")
 _KEYS = ("method", "metrics", "run_cap", "command", *_MAPPING_KEYS, *TEXT_KEYS)
-_LITSWEEP_KEYS = ("seed", "early_terminate", "conditions", "webhook", "stalled_after", "defaults")
+_LITSWEEP_KEYS = (
+    *("seed", "early_terminate", "conditions", "webhook", "stalled_after", "defaults"),
+    *("constraints", "cost"),
+)
 _FREE_KEYS = ("defaults",)  # at the top level, people keep anchors for aliases under such a key
 _MOVED = {key: f"{key} under `litsweep:`" for key in _LITSWEEP_KEYS if key not in (*_KEYS, *_FREE_KEYS)}
 
@@ -89,9 +92,9 @@ def parse_early_terminate(
     wandb = top.section("early_terminate", fix) if "early_terminate" in top else None
     wandb_rule = parse_wandb_rule(wandb) if wandb else None
     own = litsweep.section("early_terminate", fix) if litsweep and "early_terminate" in litsweep else None
-    if own is None:
+    if own is None or litsweep is None:
         return wandb_rule
-    check_freeze_thaw(top, own)
+    check_freeze_thaw(top, litsweep, own)
     return parse_rule(with_max_iter(own, space), RULES)
 
 
