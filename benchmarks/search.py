@@ -22,6 +22,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import freezing
 import numpy as np
 import problems
 from engines import ENGINES, Engine
@@ -67,10 +68,12 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("command", choices=["run", "table"])
     parser.add_argument("--suite", choices=[*SUITES, "all"], default="sklearn", help="all: for table")
-    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=["litsweep", "optuna-gp", "random"])
+    engines = list(dict.fromkeys([*ENGINES, *freezing.ENGINES]))
+    default = ["litsweep", "optuna-gp", "random"]
+    parser.add_argument("--engines", nargs="+", choices=engines, default=default)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("-n", type=int, default=100, help="evaluations of each run")
+    parser.add_argument("-n", type=int, default=100, help="evaluations, or full trainings, of each run")
     parser.add_argument("--in-flight", type=int, default=1, help="configs evaluated at once")
     parser.add_argument("--data", type=Path, help="folder of YAHPO Gym's data, for lcbench and xgboost")
     parser.add_argument("--tasks", nargs="+", help="datasets; by default the development ones")
@@ -80,6 +83,9 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if options.command == "run" and options.suite == "all":
         parser.error("run takes one suite; `all` is for table")
+    known = freezing.ENGINES if options.suite in freezing.SUITES else ENGINES
+    if options.command == "run" and (strange := set(options.engines) - set(known)):
+        parser.error(f"{options.suite} has no engine {', '.join(sorted(strange))}")
     return options
 
 
@@ -100,6 +106,7 @@ SUITES = [
     "lcbench-curves",
     "lcbench-pareto",
     "lcbench-cost",
+    *freezing.SUITES,
     "xgboost",
     "crashing",
 ]
@@ -123,10 +130,10 @@ def suite(options: argparse.Namespace) -> list[Problem]:
         return [noisy(options, problems.lcbench(data, task), task) for task in chosen]
     if name == "lcbench-warm":
         return [warm(problems.lcbench(data, task), others(data, task)) for task in chosen]
-    if name == "lcbench-pareto":
-        return [problems.lcbench_pareto(data, task) for task in chosen]
-    if name == "lcbench-cost":
-        return [problems.lcbench_timed(data, task) for task in chosen]
+    special = {"lcbench-pareto": problems.lcbench_pareto, "lcbench-cost": problems.lcbench_timed}
+    special |= dict.fromkeys(freezing.SUITES, freezing.problem)
+    if name in special:
+        return [special[name](data, task) for task in chosen]
     reports, stops = name in ("lcbench-reporting", "lcbench-curves"), name == "lcbench-curves"
     return [problems.lcbench(data, task, curves=reports, stopping=stops) for task in chosen]
 
@@ -169,12 +176,23 @@ def measure(options: argparse.Namespace, problem: Problem, engine: str, seed: in
     if any(all(line[k] == v for k, v in key.items()) and line["n"] >= options.n for line in lines(path)):
         return
     scale = scale_of(options.results, problem)
+    if options.suite in freezing.SUITES:
+        training, task = freezing.SUITES[options.suite], problem.name.split("-")[1]
+        span = abs(scale.best - scale.median)
+        curves = freezing.Curves(options.data, task, training, span, seed)
+        trace = freezing.play(engine, curves, training, seed, options.in_flight, options.n)
+        write(path, {**key, "n": options.n, "scale": scale.as_dict(), **trace})
+        return
     opened = ENGINES[engine](problem, seed)
     try:
         trace = play(opened, problem, seed, options.n, options.in_flight)
     finally:
         opened.close()
-    record = {**key, "n": options.n, "scale": scale.as_dict(), **trace}
+    write(path, {**key, "n": options.n, "scale": scale.as_dict(), **trace})
+
+
+def write(path: Path, record: dict[str, Any]) -> None:
+    """Add a line to the results."""
     with path.open("a") as file:
         file.write(json.dumps(record) + "\n")
 

@@ -2,11 +2,14 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from litsweep.errors import count
 from litsweep.search.earlier_runs import EarlierRuns
+from litsweep.search.early_stopper import early_stopper
+from litsweep.search.freeze_thaw import FreezeThawSearch
+from litsweep.search.missing_results import missing_results
 from litsweep.search.outcome_warnings import outcome_warnings
 from litsweep.search.searcher import searcher
 from litsweep.sweep.completion import completed
@@ -14,12 +17,11 @@ from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.constraints import meets_constraints, misses_constraint
 from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.early_termination.curve import LearningCurve
-from litsweep.sweep.early_termination.rule import EarlyTerminationRule, Forecast, StopDecision, Stopper
-from litsweep.sweep.metric import Metric
+from litsweep.sweep.early_termination.rule import StopDecision
 from litsweep.sweep.objective import objective, objective_value
 from litsweep.sweep.pareto import best_of_ranked, front_of_sweep, standing
 from litsweep.sweep.reason import Reason, fallback_of
-from litsweep.sweep.reasons import RepeatReason
+from litsweep.sweep.reasons import started_because
 from litsweep.sweep.run import (
     History,
     Run,
@@ -27,10 +29,9 @@ from litsweep.sweep.run import (
     parse_duration,
     parse_history,
     parse_summary,
-    unreported_warning,
 )
-from litsweep.sweep.summary import entries, is_aggregated
-from litsweep.sweep.values import checked_seed, is_number, show
+from litsweep.sweep.targets import reaches_targets
+from litsweep.sweep.values import checked_seed, show
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 8
@@ -55,6 +56,7 @@ class Controller:
         self.seed = checked_seed(seed) if config.seed is None else config.seed
         self._namespace = namespace
         self._searcher = searcher(config, self.seed)
+        self._freezer = self._searcher if isinstance(self._searcher, FreezeThawSearch) else None
         rule = config.early_terminate
         self._stopper = None if rule is None or config.scheduler else early_stopper(config, rule, self.seed)
         self._runs: dict[str, Run] = {}
@@ -66,6 +68,7 @@ class Controller:
         self._on_target: set[str] = set()
         self._tried: Counter[Hashable] = Counter()
         self._fallbacks: dict[str, str] = {}
+        self._paused: dict[str, Run] = {}
         self._is_exhausted = False
 
     @property
@@ -79,21 +82,29 @@ class Controller:
         return [run for run in self._runs.values() if run.id not in self._priors]
 
     def ask(self, n: int = 1) -> list[Suggestion]:
-        """Return up to `n` configs and count them as running; none once the sweep is `done_because`."""
+        """Return up to `n` configs and count them as running; none once the sweep is `done_because`.
+
+        With freeze-thaw some may be paused runs that go on (`is_resumed`), and there may be none for now.
+        """
         if self.done_because is not None:
             return []
-        if self.config.run_cap is not None:
-            n = min(n, self.config.run_cap - self._own_count)
-        suggestions = self._searcher.suggest(self.runs, self._tried.keys(), n)
-        self._is_exhausted = len(suggestions) < n and self.config.scheduler is None
+        most_new = n if self.config.run_cap is None else min(n, self.config.run_cap - self._own_count)
+        if self._freezer is not None:
+            suggestions = self._freezer.choose(self.runs, n, most_new)
+        else:
+            suggestions = self._searcher.suggest(self.runs, self._tried.keys(), most_new)
+        self._is_exhausted = len(suggestions) < most_new and self.config.scheduler is None
         return [self._start(suggestion) for suggestion in suggestions]
 
     def withdraw(self, ids: Iterable[str]) -> None:
         """Withdraw suggestions that nobody runs. The controller then acts as if it had not made them.
 
-        Raises KeyError for an unknown id.
+        A paused run that was to go on is paused again. Raises KeyError for an unknown id.
         """
         for id in ids:
+            if id in self._paused:
+                self._record(self._paused.pop(id))
+                continue
             key = self.config.space.key(self._runs.pop(id).parameters)
             self._tried[key] -= 1
             if not self._tried[key]:
@@ -138,6 +149,16 @@ class Controller:
                 duration=run.duration if duration is None else parse_duration(duration),
             )
         )
+        self._paused.pop(id, None)
+
+    def resume(self, id: str, reason: Reason) -> None:
+        """Count a paused run as running again, for the `reason` of a suggestion that `is_resumed`.
+
+        `ask` does this itself. Raises KeyError for an unknown id.
+        """
+        run = self._runs[id]
+        self._record(started_because(replace(run, state=RunState.RUNNING), reason))
+        self._paused[id] = run
 
     def add(
         self,
@@ -154,38 +175,35 @@ class Controller:
     ) -> str:
         """Add a run that it did not suggest, or that it suggested before a restart. Return the run's id.
 
-        A parameter that the run lacks gets its default in `litsweep: defaults`.
-
-        `is_prior` marks a run of an earlier sweep. The search learns from it, but it does not count towards
-        `run_cap`, `target` or `best`. With a RepeatReason the run is a repeat: it is not a config of its own,
-        does not count towards `run_cap` or `target`, and is not stopped early. The fallback of the
-        suggestion's `reason` is counted. Raises ValueError for an id that exists. `summary`, `duration` and
-        other errors are as in `tell`.
+        A parameter that the run lacks gets its default in `litsweep: defaults`. `is_prior` marks a run of an
+        earlier sweep: the search learns from it, but it does not count towards `run_cap`, `target` or `best`.
+        With a RepeatReason the run is a repeat: it does not count towards `run_cap` or `target`, and is not
+        stopped early. The fallback of the suggestion's `reason` is counted. Raises ValueError for an id that
+        exists. `summary`, `duration` and other errors are as in `tell`.
         """
         run_id = self._new_id() if id is None else id
         if run_id in self._runs:
             raise ValueError(f"there is a run {run_id!r} already; use tell")
         state, failure = RunState(state), None if failure is None else Failure(failure)
         rows, values = parse_history(history), parse_summary({} if summary is None else summary)
-        repeat_of = str(reason.run) if isinstance(reason, RepeatReason) else None
         known, seconds = dict(completed(self.config, parameters)), parse_duration(duration)
-        run = Run(run_id, known, state, rows, failure, stopped_early, values, seconds, repeat_of)
-        fallback = fallback_of(reason)
-        self._tried[self.config.space.key(run.parameters)] += 1
-        if fallback is not None:
+        run = Run(run_id, known, state, rows, failure, stopped_early, values, seconds)
+        self._tried[self.config.space.key(known)] += 1
+        if (fallback := fallback_of(reason)) is not None:
             self._fallbacks[run_id] = fallback
         if is_prior:
             self._priors.add(run_id)
         elif self.uses_results:
             self._earlier.add(run_id, known)
-        self._record(run)
+        self._record(run if is_prior else started_because(run, reason))
         return run_id
 
     def runs_to_stop(self) -> list[StopDecision]:
         """Return the running runs that early termination stops now, each with the reason.
 
-        `tell(stopped_early=True)` removes a run from the list. In a sweep with a scheduler the list is
-        empty. A run with a value that misses a constraint is neither stopped nor compared with.
+        `tell(stopped_early=True)` removes a run from the list. One that `is_pause` only stops for now:
+        `tell(state="preempted")` removes it. In a sweep with a scheduler the list is empty. A run that
+        misses a constraint is neither stopped nor compared with.
         """
         if self._stopper is None:
             return []
@@ -193,6 +211,14 @@ class Controller:
         runs = [run for run in self.runs if not misses_constraint(run, *limits)]
         stops = self._stopper(runs, [self._curves[run.id] for run in runs])
         return [stop for stop in stops if stop.id not in self._repeats]
+
+    def runs_to_give_up(self) -> list[str]:
+        """Return the ids of the paused runs whose chance of becoming the best is negligible.
+
+        They need no checkpoints. `tell(state="finished", stopped_early=True)` ends such a run. The list
+        depends on the runs alone. It is empty without freeze-thaw.
+        """
+        return [] if self._freezer is None else self._freezer.runs_to_give_up(self.runs)
 
     def best(self) -> Run | None:
         """Return the run of this sweep with the best first metric; None if there is none.
@@ -238,12 +264,14 @@ class Controller:
 
     @property
     def done_because(self) -> str | None:
-        """Why there are no more suggestions: `run_cap`, `target` or `exhausted`; None if there are."""
-        if self.config.run_cap is not None and self._own_count >= self.config.run_cap:
-            return "run_cap"
-        if self._on_target:
-            return "target"
-        return "exhausted" if self._is_exhausted or self._searcher.is_exhausted(self._tried.keys()) else None
+        """Why there are no more suggestions: `run_cap`, `target` or `exhausted`; None if there are.
+
+        With freeze-thaw, a sweep without new configs goes on until no promising run is paused.
+        """
+        reason = self._no_new_configs_because
+        if reason is None or self._on_target or self._freezer is None:
+            return reason
+        return None if self._freezer.goes_on(self.runs) else reason
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -254,19 +282,27 @@ class Controller:
         """
         counted = Counter(self._fallbacks.values())
         fallbacks = [f"{what} ({count(times, 'time')})" for what, times in counted.items()]
-        unused = (
-            *self._earlier.warnings(),
-            *self._warn_of_unreported_runs(),
-            *self._warn_of_missing_metric(),
-        )
-        return (*fallbacks, *unused, *outcome_warnings(self.own_runs, self.config))
+        missing = missing_results(self.own_runs, self.config.metric, self.objective)
+        outcomes = outcome_warnings(self.own_runs, self.config)
+        return (*fallbacks, *self._earlier.warnings(), *missing, *outcomes)
+
+    @property
+    def _no_new_configs_because(self) -> str | None:
+        if self.config.run_cap is not None and self._own_count >= self.config.run_cap:
+            return "run_cap"
+        if self._on_target:
+            return "target"
+        return "exhausted" if self._is_exhausted or self._searcher.is_exhausted(self._tried.keys()) else None
 
     @property
     def _own_count(self) -> int:
         return len(self._runs) - len(self._priors | self._repeats)
 
     def _start(self, suggestion: Suggestion) -> Suggestion:
-        """Add the run of a suggestion and return the suggestion with the run's id."""
+        """Count the run of a suggestion as running and return the suggestion with the run's id."""
+        if suggestion.is_resumed:
+            self.resume(suggestion.id, suggestion.reason)
+            return suggestion
         run_id = self.add(suggestion.parameters, state=RunState.RUNNING, reason=suggestion.reason)
         return replace(suggestion, id=run_id, parameters=dict(suggestion.parameters))
 
@@ -286,25 +322,6 @@ class Controller:
         else:
             self._on_target.discard(run.id)
 
-    def _warn_of_unreported_runs(self) -> list[str]:
-        unreported = sum(run.failure is Failure.UNREPORTED for run in self.own_runs)
-        return [unreported_warning(unreported)] if unreported else []
-
-    def _warn_of_missing_metric(self) -> list[str]:
-        """Return a warning if finished runs have no value of the metric, whose name may be misspelt."""
-        metric = self.config.metric
-        if metric is None:
-            return []
-        finished = [run for run in self.own_runs if run.state is RunState.FINISHED and not run.stopped_early]
-        reported = [run for run in finished if run.failure is not Failure.UNREPORTED]
-        without = [run for run in reported if self._objectives[run.id] is None]
-        if not without:
-            return []
-        logged = {name: value for run in without for name, value in _logged(run, metric)}
-        last = f" (the last was {show(logged.pop(metric.name))})" if metric.name in logged else ""
-        others = f", but {', '.join(sorted(logged))}" if logged else ""
-        return [f"{count(len(without), 'finished run')} logged no finite {metric.name}{last}{others}"]
-
     def _new_id(self) -> str:
         """Return the next id that no run has: a hash, so that a replay gives the same ids."""
         for attempt in range(len(self._runs) + 1):
@@ -319,31 +336,3 @@ class Controller:
 def seed_for_sweep(sweep_id: str) -> int:
     """Return the seed of a sweep whose config has none. A sweep id always gives the same seed."""
     return int.from_bytes(hashlib.sha256(sweep_id.encode()).digest()[:4])
-
-
-def _logged(run: Run, metric: Metric) -> Iterator[tuple[str, object]]:
-    """Yield the logged values, the numbers in the summary, and the metric's value in the summary."""
-    for row in run.history:
-        yield from ((str(name), value) for name, value in row.items())
-    for name, value in entries(run.summary):
-        if is_number(value) or is_aggregated(value) or name == metric.name:
-            yield name, value
-
-
-def reaches_targets(run: Run, config: SweepConfig) -> bool:
-    """Return True if there are targets, the run has reached each of them, and it meets the constraints."""
-    aims = [metric for metric in config.metrics if metric.target is not None]
-    values = [(metric, objective(run, metric)) for metric in aims]
-    reached = (value is not None and metric.reaches_target(value) for metric, value in values)
-    return len(aims) > 0 and all(reached) and meets_constraints(run, config.constraints, config.metrics)
-
-
-def early_stopper(config: SweepConfig, rule: EarlyTerminationRule, seed: int) -> Stopper:
-    """Return the decision function of a sweep's early-termination rule."""
-
-    def forecast(runs: Sequence[Run], run_ids: Sequence[str]) -> Iterator[Forecast]:
-        from litsweep.search.bayes.forecast import forecasts  # torch takes seconds to import
-
-        return forecasts(config, runs, run_ids, seed)
-
-    return rule.stopper(forecast)

@@ -178,7 +178,7 @@ def _parse(top: Section) -> SweepConfig:
         method=method,
         space=space,
         metrics=metrics,
-        early_terminate=parse_early_terminate(top, litsweep),
+        early_terminate=parse_early_terminate(top, litsweep, space),
         run_cap=top.count("run_cap", at_least=1) if "run_cap" in top else None,
         program=text.get("program"),
         command=parse_command(top),

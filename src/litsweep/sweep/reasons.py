@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from litsweep.sweep.early_termination import RULES
@@ -14,8 +14,11 @@ from litsweep.sweep.reason import (
     SuggestionReason,
     UnknownReason,
     format_value,
+    train_to_of,
+    training_of,
     words,
 )
+from litsweep.sweep.run import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,8 +200,8 @@ class ModelReason(Prediction, BayesReason):
 
     @property
     def brief(self) -> str:
-        """The prediction."""
-        return f"predicted {self}{self._outcomes}"
+        """The prediction, and how far the run is trained."""
+        return self._with_training(f"predicted {self}{self._outcomes}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,11 +227,45 @@ class ParetoReason(BayesReason):
         return f"predicted {predicted}{self._outcomes}"
 
 
-_AGAIN = (RetryReason, RepeatReason, ReplicateReason)
+@dataclass(frozen=True, kw_only=True)
+class ResumeReason(SuggestionReason):
+    """The choice of a paused run that goes on, and the prediction for its full training.
+
+    `improvement_per_iteration` is the expected improvement for each iteration that it costs, in standard
+    deviations of the model's targets. `compared` counts the paused runs and new configs that it was compared
+    with.
+    """
+
+    name: ClassVar[str] = "freeze-thaw"
+    resumed_at: int
+    predicted: Prediction | None = None
+    improvement_per_iteration: float | None = None
+    compared: int = 0
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the reason with the stored fields."""
+        predicted = Prediction(**content["predicted"]) if "predicted" in content else None
+        return cls(**{**content, "predicted": predicted})
+
+    @property
+    def brief(self) -> str:
+        """Where it goes on, how far and why, and the prediction."""
+        text = self.training or f"resumed at {self.resumed_at}"
+        return text if self.predicted is None else f"{text}; predicted {self.predicted}"
+
+
+_AGAIN = (RetryReason, RepeatReason, ReplicateReason, ResumeReason)
 _BY_METHOD: Mapping[object, type[SuggestionReason]] = {
     kind.name: kind for kind in (GridReason, RandomReason, DesignReason, ModelReason, *_AGAIN)
 }
 _BY_RULE: Mapping[object, type[Reason]] = {rule.reason.name: rule.reason for rule in RULES}
+
+
+def started_because(run: Run, reason: Reason | None) -> Run:
+    """Return the run with what its reason says: whose config it repeats, and where it is paused."""
+    repeat_of = str(reason.run) if isinstance(reason, RepeatReason) else run.repeat_of
+    return replace(run, repeat_of=repeat_of, train_to=train_to_of(reason), training=training_of(reason))
 
 
 def stored_reason(text: str | None) -> Reason | None:
@@ -241,7 +278,8 @@ def reason_from_json(content: object) -> Reason:
     stored = {str(key): value for key, value in content.items()} if isinstance(content, Mapping) else {}
     rest = {key: value for key, value in stored.items() if key not in ("method", "rule")}
     method, rule = str(stored.get("method")), str(stored.get("rule"))
-    kind = ParetoReason if "predicted" in rest else _BY_METHOD.get(method) or _BY_RULE.get(rule)
+    kind = _BY_METHOD.get(method) or _BY_RULE.get(rule)
+    kind = ParetoReason if "predicted" in rest and method != ResumeReason.name else kind
     try:
         return (kind or RequestReason).from_json(rest)
     except (AttributeError, KeyError, TypeError, ValueError):

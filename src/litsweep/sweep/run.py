@@ -72,6 +72,7 @@ class Run:
     `stopped_early` says that the search stopped the run. `summary` is W&B's: it may hold a metric as a
     number, nested, or as aggregates (`{"acc": {"max": 0.9}}`). `duration` is in seconds of training; None if
     it is unknown. A run that repeats a config with another seed has the config's first run in `repeat_of`.
+    With freeze-thaw the run is paused at iteration `train_to` (None: never), and `training` says why.
     """
 
     id: str
@@ -83,6 +84,8 @@ class Run:
     summary: Mapping[str, object] = field(default_factory=dict)
     duration: float | None = None
     repeat_of: str | None = None
+    train_to: int | None = None
+    training: str | None = None
 
     @property
     def is_broken(self) -> bool:
@@ -92,11 +95,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A config to run next and the reason for it. The controller sets the `id` of the run."""
+    """A config to run next and the reason for it. The controller sets the `id` of the run.
+
+    With `is_resumed` it is a paused run that goes on, under its id, from its checkpoint.
+    """
 
     parameters: Mapping[str, object]
     reason: SuggestionReason
     id: str = ""
+    is_resumed: bool = False
 
 
 def count_configs(runs: Iterable[Run]) -> int:
