@@ -17,6 +17,7 @@ _HISTORY_FIX = 'write for example [{"val_loss": 0.5}], one row for each time tha
 _SUMMARY_FIX = 'write for example {"val_loss": 0.5}, or dict(run.summary)'
 
 STOPPED_EARLY = "stopped early"
+PAUSED = "paused"
 
 STATE_WORDS = (
     RunState.FINISHED,
@@ -24,6 +25,7 @@ STATE_WORDS = (
     RunState.FAILED,
     RunState.CRASHED,
     RunState.KILLED,
+    PAUSED,
     RunState.PREEMPTED,
     RunState.PREEMPTING,
     RunState.RUNNING,
@@ -33,12 +35,14 @@ STATE_WORDS = (
 
 
 def state_word(state: RunState, stopped_early: bool, failure: object = None) -> str:
-    """Return the word for a run's state: W&B's, or `stopped early` for a run that the search ended.
+    """Return the word for a run's state: W&B's, or `stopped early` or `paused` for a run that the search ended.
 
-    A finished run with a failure has failed.
+    `stopped_early` says that the search asked the run to end. A finished run with a failure has failed.
     """
     if stopped_early and not state.is_alive:
         return STOPPED_EARLY
+    if stopped_early and state is RunState.PREEMPTED:
+        return PAUSED
     return str(RunState.FAILED if state.is_broken_by(failure) and state is RunState.FINISHED else state)
 
 

@@ -33,7 +33,7 @@ Values = Mapping[str, Any]
 ALIVE = tuple(state for state in RunState if state.is_alive)
 STATE_COLUMNS = frozenset(
     {"state", "exitcode", "failure", "agent_id", "handouts", "handed_out_at", "ended_at"}
-    | {"stopped_by", "stop_asked_at", "stop_reason"}
+    | {"stopped_by", "stop_asked_at", "stop_reason", "earlier_starts"}
 )
 """The columns that only `change_state` writes."""
 STREAM_COLUMNS = (
@@ -48,6 +48,10 @@ class StoppedBy(StrEnum):
 
     SEARCH = "search"
     PERSON = "person"
+    PAUSE = "pause"  # the search, which may let the run go on later
+
+
+BY_SEARCH = (StoppedBy.SEARCH, StoppedBy.PAUSE)
 
 
 def plain_config(wire: Values) -> dict[str, Any]:
@@ -94,6 +98,8 @@ class RunRecord:
     stopped_by: Annotated[StoppedBy | None, String(16)]
     stop_asked_at: float | None
     stop_reason: str | None
+    # The earlier starts of a run that was paused: a JSON list of their `reason` and why each was `paused`.
+    earlier_starts: str | None
     # Streams (comma separated) that nothing was written to since the run last started.
     stale_streams: str = ""
     last_step: Annotated[int, BigInteger()] = -1
@@ -123,6 +129,11 @@ class RunRecord:
         return self.stopped_by is StoppedBy.SEARCH
 
     @property
+    def is_paused(self) -> bool:
+        """True for a run that waits until the search wants it again."""
+        return self.state is RunState.PREEMPTED and self.stopped_by is StoppedBy.PAUSE
+
+    @property
     def is_named(self) -> bool:
         """True for a pending run that its agent has named in a heartbeat: the run's program has started."""
         if self.state is not RunState.PENDING or self.handed_out_at is None:
@@ -137,7 +148,7 @@ class RunRecord:
     @property
     def word(self) -> str:
         """The word for the run's state."""
-        return state_word(self.state, self.is_stopped_early, self.failure)
+        return state_word(self.state, self.stopped_by in BY_SEARCH, self.failure)
 
     @property
     def is_broken(self) -> bool:
@@ -170,6 +181,9 @@ runs = table(
     Index("ix_runs_changed", "project_id", "changed"),
 )
 
+
+IS_PAUSED = (runs.c.state == RunState.PREEMPTED) & func.coalesce(runs.c.stopped_by == StoppedBy.PAUSE, False)
+"""The condition of `RunRecord.is_paused`."""
 
 JOINED = (
     select(
@@ -269,9 +283,9 @@ def count_dispatched(connection: Connection, sweep_id: int) -> int:
 
 
 def count_alive(connection: Connection, sweep_id: int, only_dispatched: bool) -> int:
-    """Return how many runs of a sweep have not ended. `only_dispatched` ignores those that no agent had."""
-    least = int(only_dispatched)
-    return _count(connection, runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE), runs.c.handouts >= least)
+    """Return how many runs have not ended or paused. `only_dispatched` ignores those that no agent had."""
+    is_due = (runs.c.state.in_(ALIVE), ~IS_PAUSED, runs.c.handouts >= int(only_dispatched))
+    return _count(connection, runs.c.sweep_id == sweep_id, *is_due)
 
 
 def _count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
