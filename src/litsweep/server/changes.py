@@ -75,7 +75,7 @@ def _tag_list(stored: str) -> str:
 
 def stop_run(connection: Connection, run: RunRecord, by: StoppedBy, actor: str) -> None:
     """Ask a run to stop (see `run_states.request_stop`). The search's own stops are not recorded here."""
-    if not run.is_alive or run.stopped_by is not None:
+    if not run.is_alive or run.stopped_by not in (None, StoppedBy.PAUSE):
         return
     run_states.request_stop(connection, run, by, RequestReason(by="stopRun"))
     if by is StoppedBy.PERSON:

@@ -3,10 +3,13 @@
 import threading
 from functools import partial
 
+from sqlalchemy import Connection
+
 from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.guard import Guard
 from litsweep.server.lost import end_lost
+from litsweep.server.search_protocol import Stop
 from litsweep.server.search_state import SearchReport
 from litsweep.server.store import runs, suggestions, sweeps
 from litsweep.server.store.runs import StoppedBy
@@ -82,10 +85,7 @@ class Monitor:
             if is_ready_new:
                 suggestions.put(connection, sweep_id, ready)
             for stop in stops:
-                run = runs.find(connection, record.project_id, stop.run)
-                if run is not None and run.state is RunState.RUNNING:
-                    reason = reason_from_json(stop.reason)
-                    run_states.request_stop(connection, run, StoppedBy.SEARCH, reason)
+                _stop(connection, record, stop)
             if changes:
                 sweeps.change(connection, sweep_id, **changes)
             if record.done_because is None and report.done_because is not None:
@@ -94,6 +94,18 @@ class Monitor:
                 sweep_states.finish_if_done(connection, record)
         if stops:
             self._backend.searches.mark_changed(sweep_id)
+
+
+def _stop(connection: Connection, sweep: SweepRecord, stop: Stop) -> None:
+    """Ask a run to stop, or to pause. In a sweep that is over, a run that would pause stops."""
+    run, reason = runs.find(connection, sweep.project_id, stop.run), reason_from_json(stop.reason)
+    current = sweeps.get(connection, sweep.id)
+    if run is None or current is None:
+        return
+    if stop.is_pause and not current.state.is_over:
+        run_states.request_pause(connection, run, reason)
+    elif run.state is RunState.RUNNING:
+        run_states.request_stop(connection, run, StoppedBy.SEARCH, reason)
 
 
 def _columns(record: SweepRecord, report: SearchReport) -> dict[str, object]:

@@ -87,7 +87,10 @@ def resume(connection: Connection, run: RunRecord, reason: str) -> None:
     """Let a paused run go on with the next agent. Keep the reason of its last start, and why it was paused."""
     if not run.is_paused:
         return
-    starts = [*json.loads(run.earlier_starts or "[]"), {"reason": _json(run.reason), "paused": _json(run.stop_reason)}]
+    starts = [
+        *json.loads(run.earlier_starts or "[]"),
+        {"reason": _json(run.reason), "paused": _json(run.stop_reason)},
+    ]
     kept = {"reason": reason, "earlier_starts": dumps(starts)}
     _change(connection, run, state=RunState.PENDING, handed_out_at=None, ended_at=None, **kept, **_NOT_ASKED)
 
@@ -143,7 +146,9 @@ def end(connection: Connection, run: RunRecord, exitcode: int) -> None:
     now = clock.now()
     state = _final_state(run, exitcode)
     ended: dict[str, Any] = {"exitcode": exitcode, "failure": _failure(run, state), "ended_at": now}
-    if _has_completed(run, exitcode) or (run.stopped_by is StoppedBy.PAUSE and state is not RunState.PREEMPTED):
+    if _has_completed(run, exitcode) or (
+        run.stopped_by is StoppedBy.PAUSE and state is not RunState.PREEMPTED
+    ):
         ended |= _NOT_ASKED
     _change(connection, run, state=state, heartbeat_at=now, **ended)
 

@@ -23,20 +23,25 @@ class Request:
 
 
 class ReadySuggestion(NamedTuple):
-    """A suggestion as the columns of a run. `fingerprint` is that of all that the search knew."""
+    """A suggestion as the columns of a run. `fingerprint` is that of all that the search knew.
+
+    With `is_resumed`, the paused run with this name goes on.
+    """
 
     name: str
     parameters: str
     args: str
     reason: str
     fingerprint: str
+    is_resumed: bool = False
 
 
 class Stop(NamedTuple):
-    """A run that early termination stops, with the reason as JSON values."""
+    """A run that early termination stops, or pauses, with the reason as JSON values."""
 
     run: str
     reason: Mapping[str, Any]
+    is_pause: bool = False
 
 
 @dataclass(frozen=True)

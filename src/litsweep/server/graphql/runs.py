@@ -285,5 +285,10 @@ def _should_stop(parent: RunRecord, _: Info) -> bool:
 
 @run.field("stopped")
 def _stopped(parent: RunRecord, info: Info) -> bool:
-    """Return True also for an ended run that the search stopped, because its state does not show it."""
+    """Return True also for an ended run that the search stopped, because its state does not show it.
+
+    A preempted run is paused if it is stopped.
+    """
+    if parent.state is RunState.PREEMPTED:
+        return parent.is_paused
     return _should_stop(parent, info) or parent.is_stopped_early
