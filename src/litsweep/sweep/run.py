@@ -33,6 +33,9 @@ STATE_WORDS = (
 )
 """The words for a run's state, in the order in which the command line and the pages list them."""
 
+ENDED_BY_SEARCH = (RunState.FINISHED, RunState.PREEMPTED)
+"""The states of a run that the search stopped early or paused. The server says which of them it did."""
+
 
 def state_word(state: RunState, stopped_early: bool, failure: object = None) -> str:
     """Return the word for a run's state: W&B's, or `stopped early` or `paused` for a run that the search ended.

@@ -62,7 +62,7 @@ def _shown_run(record: RunRecord, run: RunData, data: SweepData) -> dict[str, An
         "name": run.name,
         "title": run.title,
         "state": record.state,
-        "stopped_early": record.is_stopped_early and not run.is_alive,
+        "stopped_early": record.is_paused or (record.is_stopped_early and not run.is_alive),
         "parameters": data.config.flatten(record.config_values),
         "summary": record.summary_values,
         "last": run.last,
