@@ -42,12 +42,14 @@ run that the search has asked to pause. If it is preempted, it is paused: it wai
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
 from litsweep.server import clock
+from litsweep.server.own_pauses import own_pause
 from litsweep.server.store import runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG
 from litsweep.server.store.runs import RunRecord, StoppedBy
@@ -139,13 +141,20 @@ def preempt(connection: Connection, run: RunRecord) -> None:
 
 
 def end(connection: Connection, run: RunRecord, exitcode: int) -> None:
-    """Note the exit code that the client, or the launcher in its place, reports."""
+    """Note the exit code that the client, or the launcher in its place, reports.
+
+    A run of the pipeline may have paused itself (`own_pauses.py`).
+    """
     if run.state is RunState.PENDING and exitcode == 0:
         mark_unreported(connection, run, exitcode)
         return
     now = clock.now()
+    ended: dict[str, Any] = {}
+    if exitcode == 0 and run.stopped_by is None:
+        ended |= own_pause(connection, run)
+        run = replace(run, **ended)
     state = _final_state(run, exitcode)
-    ended: dict[str, Any] = {"exitcode": exitcode, "failure": _failure(run, state), "ended_at": now}
+    ended |= {"exitcode": exitcode, "failure": _failure(run, state), "ended_at": now}
     if _has_completed(run, exitcode) or (
         run.stopped_by is StoppedBy.PAUSE and state is not RunState.PREEMPTED
     ):
@@ -158,7 +167,7 @@ def _has_completed(run: RunRecord, exitcode: int) -> bool:
 
     A run of the pipeline reports why it ended. Other programs that stop on request end with another code.
     """
-    is_stopped = run.summary_values.get(STOP_REASON) == StopReason.REQUESTED
+    is_stopped = run.summary_values.get(STOP_REASON) in (StopReason.REQUESTED, StopReason.PAUSED)
     return exitcode == 0 and run.is_stopped_early and not is_stopped
 
 

@@ -38,7 +38,7 @@ ENDED_BY_SEARCH = (RunState.FINISHED, RunState.PREEMPTED)
 
 
 def state_word(state: RunState, stopped_early: bool, failure: object = None) -> str:
-    """Return the word for a run's state: W&B's, or `stopped early` or `paused` for a run that the search ended.
+    """Return the word for a run's state: W&B's, or `stopped early` or `paused`.
 
     `stopped_early` says that the search asked the run to end. A finished run with a failure has failed.
     """

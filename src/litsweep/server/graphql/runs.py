@@ -43,6 +43,8 @@ from litsweep.server.store.sweeps import short_id
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import RunState
+from litsweep.sweep.reason import train_to_of
+from litsweep.sweep.reasons import stored_reason
 
 # The input fields of the columns that the client may write. Tags, config and summary need a conversion.
 _SAME_NAME = ("display_name", "group_name", "job_type", "description", "notes", "commit", "host")
@@ -270,6 +272,11 @@ def _wandb_config(parent: RunRecord, _: Info, *, keys: list[str] | None = None) 
 def _tags(parent: RunRecord, _: Info) -> list[str]:
     tags: list[str] = json.loads(parent.tags)
     return tags
+
+
+@run.field("trainTo")
+def _train_to(parent: RunRecord, _: Info) -> int | None:
+    return train_to_of(stored_reason(parent.reason))
 
 
 @run.field("times")
