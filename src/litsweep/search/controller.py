@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from litsweep.errors import count
+from litsweep.search.freeze_thaw import FreezeThawSearch
 from litsweep.search.searcher import searcher
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.contract import Failure, RunState
@@ -14,7 +15,7 @@ from litsweep.sweep.early_termination.rule import EarlyTerminationRule, Forecast
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import objective, objective_value
 from litsweep.sweep.pareto import best_of_sweep, front_of_sweep
-from litsweep.sweep.reason import Reason, fallback_of
+from litsweep.sweep.reason import Reason, fallback_of, train_to_of, training_of
 from litsweep.sweep.run import History, Run, Suggestion, parse_history, parse_summary, unreported_warning
 from litsweep.sweep.summary import entries, is_aggregated
 from litsweep.sweep.values import checked_seed, is_number, show
@@ -42,6 +43,7 @@ class Controller:
         self.seed = checked_seed(seed) if config.seed is None else config.seed
         self._namespace = namespace
         self._searcher = searcher(config, self.seed)
+        self._freezer = self._searcher if isinstance(self._searcher, FreezeThawSearch) else None
         rule = config.early_terminate
         self._stopper = None if rule is None or config.scheduler else early_stopper(config, rule, self.seed)
         self._runs: dict[str, Run] = {}
@@ -51,6 +53,7 @@ class Controller:
         self._on_target: set[str] = set()
         self._tried: Counter[Hashable] = Counter()
         self._fallbacks: dict[str, str] = {}
+        self._paused: dict[str, Run] = {}
         self._is_exhausted = False
 
     @property
@@ -64,21 +67,29 @@ class Controller:
         return [run for run in self._runs.values() if run.id not in self._priors]
 
     def ask(self, n: int = 1) -> list[Suggestion]:
-        """Return up to `n` configs and count them as running; none once the sweep is `done_because`."""
+        """Return up to `n` configs and count them as running; none once the sweep is `done_because`.
+
+        With freeze-thaw some may be paused runs that go on (`is_resumed`), and there may be none for now.
+        """
         if self.done_because is not None:
             return []
-        if self.config.run_cap is not None:
-            n = min(n, self.config.run_cap - self._own_count)
-        suggestions = self._searcher.suggest(self.runs, self._tried.keys(), n)
-        self._is_exhausted = len(suggestions) < n and self.config.scheduler is None
+        most_new = n if self.config.run_cap is None else min(n, self.config.run_cap - self._own_count)
+        if self._freezer is not None:
+            suggestions = self._freezer.choose(self.runs, n, most_new)
+        else:
+            suggestions = self._searcher.suggest(self.runs, self._tried.keys(), most_new)
+            self._is_exhausted = len(suggestions) < most_new and self.config.scheduler is None
         return [self._start(suggestion) for suggestion in suggestions]
 
     def withdraw(self, ids: Iterable[str]) -> None:
         """Withdraw suggestions that nobody runs. The controller then acts as if it had not made them.
 
-        Raises KeyError for an unknown id.
+        A paused run that was to go on is paused again. Raises KeyError for an unknown id.
         """
         for id in ids:
+            if id in self._paused:
+                self._record(self._paused.pop(id))
+                continue
             key = self.config.space.key(self._runs.pop(id).parameters)
             self._tried[key] -= 1
             if not self._tried[key]:
@@ -119,6 +130,17 @@ class Controller:
                 summary=run.summary if summary is None else parse_summary(summary),
             )
         )
+        self._paused.pop(id, None)
+
+    def resume(self, id: str, reason: Reason) -> None:
+        """Count a paused run as running again, for the `reason` of a suggestion that `is_resumed`.
+
+        `ask` does this itself. Raises KeyError for an unknown id.
+        """
+        run = self._runs[id]
+        changes = {"train_to": train_to_of(reason), "training": training_of(reason)}
+        self._record(replace(run, state=RunState.RUNNING, **changes))
+        self._paused[id] = run
 
     def add(
         self,
@@ -143,7 +165,8 @@ class Controller:
             raise ValueError(f"there is a run {run_id!r} already; use tell")
         state, failure = RunState(state), None if failure is None else Failure(failure)
         rows, values = parse_history(history), parse_summary({} if summary is None else summary)
-        run = Run(run_id, dict(parameters), state, rows, failure, stopped_early, values)
+        pause = (None, None) if is_prior else (train_to_of(reason), training_of(reason))
+        run = Run(run_id, dict(parameters), state, rows, failure, stopped_early, values, *pause)
         fallback = fallback_of(reason)
         self._tried[self.config.space.key(run.parameters)] += 1
         if fallback is not None:
@@ -156,9 +179,18 @@ class Controller:
     def runs_to_stop(self) -> list[StopDecision]:
         """Return the running runs that early termination stops now, each with the reason.
 
-        `tell(stopped_early=True)` removes a run from the list. In a sweep with a scheduler the list is empty.
+        `tell(stopped_early=True)` removes a run from the list. One that `is_pause` only stops for now:
+        `tell(state="preempted")` removes it. In a sweep with a scheduler the list is empty.
         """
         return [] if self._stopper is None else list(self._stopper(self.runs, [*self._curves.values()]))
+
+    def runs_to_give_up(self) -> list[str]:
+        """Return the ids of the paused runs whose chance of becoming the best is negligible.
+
+        They need no checkpoints. `tell(state="finished", stopped_early=True)` ends such a run. The list
+        depends on the runs alone. It is empty without freeze-thaw.
+        """
+        return [] if self._freezer is None else self._freezer.runs_to_give_up(self.runs)
 
     def best(self) -> Run | None:
         """Return the run of this sweep with the best first metric; None if there is none.
@@ -193,12 +225,14 @@ class Controller:
 
     @property
     def done_because(self) -> str | None:
-        """Why there are no more suggestions: `run_cap`, `target` or `exhausted`; None if there are."""
-        if self.config.run_cap is not None and self._own_count >= self.config.run_cap:
-            return "run_cap"
-        if self._on_target:
-            return "target"
-        return "exhausted" if self._is_exhausted or self._searcher.is_exhausted(self._tried.keys()) else None
+        """Why there are no more suggestions: `run_cap`, `target` or `exhausted`; None if there are.
+
+        With freeze-thaw, a sweep without new configs goes on until no promising run is paused.
+        """
+        reason = self._no_new_configs_because
+        if reason is None or self._on_target or self._freezer is None:
+            return reason
+        return None if self._freezer.goes_on(self.runs) else reason
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -208,11 +242,22 @@ class Controller:
         return (*fallbacks, *self._warn_of_unreported_runs(), *self._warn_of_missing_metric())
 
     @property
+    def _no_new_configs_because(self) -> str | None:
+        if self.config.run_cap is not None and self._own_count >= self.config.run_cap:
+            return "run_cap"
+        if self._on_target:
+            return "target"
+        return "exhausted" if self._is_exhausted or self._searcher.is_exhausted(self._tried.keys()) else None
+
+    @property
     def _own_count(self) -> int:
         return len(self._runs) - len(self._priors)
 
     def _start(self, suggestion: Suggestion) -> Suggestion:
-        """Add the run of a suggestion and return the suggestion with the run's id."""
+        """Count the run of a suggestion as running and return the suggestion with the run's id."""
+        if suggestion.is_resumed:
+            self.resume(suggestion.id, suggestion.reason)
+            return suggestion
         run_id = self.add(suggestion.parameters, state=RunState.RUNNING, reason=suggestion.reason)
         return replace(suggestion, id=run_id, parameters=dict(suggestion.parameters))
 

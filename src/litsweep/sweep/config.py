@@ -144,11 +144,12 @@ def _parse(top: Section) -> SweepConfig:
     check_keys(top)
     litsweep = parse_litsweep(top)
     text = {key: top.text(key) for key in TEXT_KEYS if top.raw(key) is not None}
+    space = parse_space(top, litsweep) if _needs_parameters(top) else SearchSpace(())
     config = SweepConfig(
         method=parse_method(top),
-        space=parse_space(top, litsweep) if _needs_parameters(top) else SearchSpace(()),
+        space=space,
         metrics=parse_metrics(top),
-        early_terminate=parse_early_terminate(top, litsweep),
+        early_terminate=parse_early_terminate(top, litsweep, space),
         run_cap=top.count("run_cap", at_least=1) if "run_cap" in top else None,
         program=text.get("program"),
         command=parse_command(top),

@@ -117,8 +117,8 @@ class ModelReason(Prediction, SuggestionReason):
 
     @property
     def brief(self) -> str:
-        """The prediction."""
-        return f"predicted {self}"
+        """The prediction, and how far the run is trained."""
+        return self._with_training(f"predicted {self}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +143,37 @@ class ParetoReason(SuggestionReason):
         return f"predicted {', '.join(f'{metric} {each}' for metric, each in self.predicted.items())}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ResumeReason(SuggestionReason):
+    """The choice of a paused run that goes on, and the prediction for its full training.
+
+    `improvement_per_iteration` is the expected improvement for each iteration that it costs, in standard
+    deviations of the model's targets. `compared` counts the paused runs and new configs that it was compared
+    with.
+    """
+
+    name: ClassVar[str] = "freeze-thaw"
+    resumed_at: int
+    predicted: Prediction | None = None
+    improvement_per_iteration: float | None = None
+    compared: int = 0
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the reason with the stored fields."""
+        predicted = Prediction(**content["predicted"]) if "predicted" in content else None
+        return cls(**{**content, "predicted": predicted})
+
+    @property
+    def brief(self) -> str:
+        """Where it goes on, how far and why, and the prediction."""
+        text = self.training or f"resumed at {self.resumed_at}"
+        return text if self.predicted is None else f"{text}; predicted {self.predicted}"
+
+
 _BY_METHOD: Mapping[object, type[SuggestionReason]] = {
-    kind.name: kind for kind in (GridReason, RandomReason, DesignReason, ModelReason, RetryReason)
+    kind.name: kind
+    for kind in (GridReason, RandomReason, DesignReason, ModelReason, RetryReason, ResumeReason)
 }
 _BY_RULE: Mapping[object, type[Reason]] = {rule.reason.name: rule.reason for rule in RULES}
 
@@ -159,7 +188,8 @@ def reason_from_json(content: object) -> Reason:
     stored = {str(key): value for key, value in content.items()} if isinstance(content, Mapping) else {}
     rest = {key: value for key, value in stored.items() if key not in ("method", "rule")}
     method, rule = str(stored.get("method")), str(stored.get("rule"))
-    kind = ParetoReason if "predicted" in rest else _BY_METHOD.get(method) or _BY_RULE.get(rule)
+    kind = _BY_METHOD.get(method) or _BY_RULE.get(rule)
+    kind = ParetoReason if "predicted" in rest and method != ResumeReason.name else kind
     try:
         return (kind or RequestReason).from_json(rest)
     except (AttributeError, KeyError, TypeError, ValueError):

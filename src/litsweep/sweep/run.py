@@ -77,7 +77,8 @@ class Run:
     `parameters` maps the full parameter name (nested ones dotted) to its value. `history` holds the logged
     rows in order. Each row maps metric names to numbers; it may lack any metric, and numbers may be NaN.
     `stopped_early` says that the search stopped the run. `summary` is W&B's: it may hold a metric as a
-    number, nested, or as aggregates (`{"acc": {"max": 0.9}}`).
+    number, nested, or as aggregates (`{"acc": {"max": 0.9}}`). With freeze-thaw the run is paused at iteration
+    `train_to` (None: never), and `training` says why.
     """
 
     id: str
@@ -87,6 +88,8 @@ class Run:
     failure: Failure | None = None
     stopped_early: bool = False
     summary: Mapping[str, object] = field(default_factory=dict)
+    train_to: int | None = None
+    training: str | None = None
 
     @property
     def is_broken(self) -> bool:
@@ -96,11 +99,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A config to run next and the reason for it. The controller sets the `id` of the run."""
+    """A config to run next and the reason for it. The controller sets the `id` of the run.
+
+    With `is_resumed` it is a paused run that goes on, under its id, from its checkpoint.
+    """
 
     parameters: Mapping[str, object]
     reason: SuggestionReason
     id: str = ""
+    is_resumed: bool = False
 
 
 def parse_history(history: History) -> tuple[Mapping[str, float], ...]:

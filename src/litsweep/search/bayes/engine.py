@@ -44,7 +44,7 @@ def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list
     suggestions: list[Suggestion] = []
     for position in range(len(runs), len(runs) + n):
         with threadpool_limits(limits=1):
-            strategy = _strategy(encoding.d, len(observed), position)
+            strategy = strategy_at(encoding.d, len(observed), position)
             x, reason = _next_config(design, models[strategy], pending, tried, position)
         if x is None:
             break
@@ -55,7 +55,7 @@ def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list
     return suggestions
 
 
-def _strategy(d: int, metrics: int, position: int) -> Strategy:
+def strategy_at(d: int, metrics: int, position: int) -> Strategy:
     """Return exploration at every second position of a young sweep, later at every fourth.
 
     Exploitation alone can spend dozens of runs around a local optimum, where the expected improvement is

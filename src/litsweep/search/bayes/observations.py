@@ -10,6 +10,7 @@ from torch import Tensor
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.contract import Failure, RunState
+from litsweep.sweep.early_termination.freeze_thaw import FreezeThaw
 from litsweep.sweep.metric import Impute, Metric
 from litsweep.sweep.objective import best_value, metric_values, objective_value
 from litsweep.sweep.run import Run
@@ -158,17 +159,20 @@ class ObjectiveReader:
         """Return the reader for these runs.
 
         Running runs are read as soon as a complete run shows the full length. With early termination they are
-        always read, and only the lengths of stopped runs are compared.
+        always read, and only the lengths of stopped runs, or freeze-thaw's rungs, are compared.
         """
         complete = [len(each.values) for each in encoded if each.is_complete]
         partial = [len(each.values) for each in encoded if each.is_partial]
         running = [len(each.values) for each in encoded if each.is_alive and each.values]
+        worst = min((metric.sign * each.best for each in encoded if each.best is not None), default=0.0)
+        rule = config.early_terminate
+        if isinstance(rule, FreezeThaw):
+            return cls(metric, rule.max_iter, rule.rungs, True, worst)
         length = max(complete or partial or [1])
-        is_stopping = config.early_terminate is not None
+        is_stopping = rule is not None
         shorter = {n for n in (partial if is_stopping else partial + running) if n < length}
         most = _PARTIAL_LENGTHS_IF_STOPPING if is_stopping else _PARTIAL_LENGTHS
         chosen = _evenly_chosen(sorted(shorter), most)
-        worst = min((metric.sign * each.best for each in encoded if each.best is not None), default=0.0)
         return cls(metric, length, chosen, is_stopping or bool(complete), worst)
 
     def observations(self, encoded: EncodedRun) -> list[Observation]:
