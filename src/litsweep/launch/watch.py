@@ -53,7 +53,7 @@ class SweepWatch:
         return SweepStatus(f"{home}/{sweep.id}", sweep.url.replace("+", "%20"), sweep.state, config, runs)
 
     def _note_stopped(self, states: Mapping[str, str], sweep: Any) -> None:
-        """Ask the server which of these runs the search stopped or paused. The client's public API lacks this."""
+        """Ask the server which of these runs the search ended. The client's public API lacks this."""
         if self._stopped_early.keys() >= states.keys() and RunState.PREEMPTED not in states.values():
             return
         known = credentials()

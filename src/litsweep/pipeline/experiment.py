@@ -42,7 +42,6 @@ from litsweep.sweep.contract import (
     report_failure,
 )
 
-
 _STOP_REASONS = {Request.PAUSE: StopReason.PAUSED, Request.STOP: StopReason.REQUESTED}
 
 

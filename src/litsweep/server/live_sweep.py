@@ -65,6 +65,7 @@ class LiveSweep:
         self._metrics = frozenset(metric.name for metric in self.config.metrics)
         self._known: dict[str, KnownRun] = {}
         self._digests: dict[str, int] = {}
+        self._judged: frozenset[str] = frozenset()
         self._prior_runs = record.prior_runs
         self._project_id = record.project_id
         self._may_pause = isinstance(self.config.early_terminate, FreezeThaw)
@@ -164,12 +165,21 @@ class LiveSweep:
             best_run=None if best is None else self._last_name(best.id),
             best_loss=None if best is None else self._controller.objective(best.id),
             warnings=tuple(self.warnings),
+            given_up=tuple(map(self._last_name, self._runs_to_give_up())),
             stops=tuple(
                 Stop(self._last_name(stop.id), stop.reason.to_json(), stop.is_pause)
                 for stop in stops
                 if not self._is_asked_to_pause(stop.id)
             ),
         )
+
+    def _runs_to_give_up(self) -> Sequence[str]:
+        """Return the paused runs to give up. They are judged again when another run is paused."""
+        paused = frozenset(id for id, known in self._known.items() if known.status.is_paused)
+        if paused <= self._judged:
+            return ()
+        self._judged = paused
+        return self._controller.runs_to_give_up()
 
     def _is_asked_to_pause(self, id: str) -> bool:
         return id in self._known and self._known[id].status.is_asked_to_pause

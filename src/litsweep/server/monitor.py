@@ -9,7 +9,7 @@ from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.guard import Guard
 from litsweep.server.lost import end_lost
-from litsweep.server.search_protocol import Stop
+from litsweep.server.search_protocol import Status, Stop
 from litsweep.server.search_state import SearchReport
 from litsweep.server.store import runs, suggestions, sweeps
 from litsweep.server.store.runs import StoppedBy
@@ -74,9 +74,10 @@ class Monitor:
         changes = {
             key: value for key, value in _columns(record, report).items() if value != getattr(record, key)
         }
-        stops = report.status.stops if report.status else ()
+        status = report.status or Status()
+        has_ends = bool(status.stops or status.given_up)
         is_done = report.done_because or record.done_because or record.scheduler
-        if not (changes or stops or is_done or is_ready_new):
+        if not (changes or has_ends or is_done or is_ready_new):
             return
         with self._backend.database.write() as connection:
             is_current = self._backend.searches.is_current(sweep_id, report)
@@ -84,15 +85,17 @@ class Monitor:
                 return
             if is_ready_new:
                 suggestions.put(connection, sweep_id, ready)
-            for stop in stops:
+            for stop in status.stops:
                 _stop(connection, record, stop)
+            for name in status.given_up:
+                _give_up(connection, record, name)
             if changes:
                 sweeps.change(connection, sweep_id, **changes)
             if record.done_because is None and report.done_because is not None:
                 sweep_states.set_done(connection, record, report.done_because)
             else:
                 sweep_states.finish_if_done(connection, record)
-        if stops:
+        if has_ends:
             self._backend.searches.mark_changed(sweep_id)
 
 
@@ -106,6 +109,13 @@ def _stop(connection: Connection, sweep: SweepRecord, stop: Stop) -> None:
         run_states.request_pause(connection, run, reason)
     elif run.state is RunState.RUNNING:
         run_states.request_stop(connection, run, StoppedBy.SEARCH, reason)
+
+
+def _give_up(connection: Connection, sweep: SweepRecord, name: str) -> None:
+    """End a paused run that will not go on."""
+    run = runs.find(connection, sweep.project_id, name)
+    if run is not None and run.is_paused:
+        run_states.drop(connection, run)
 
 
 def _columns(record: SweepRecord, report: SearchReport) -> dict[str, object]:

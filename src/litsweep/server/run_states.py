@@ -86,7 +86,7 @@ def release(connection: Connection, run: RunRecord) -> None:
 
 
 def resume(connection: Connection, run: RunRecord, reason: str) -> None:
-    """Let a paused run go on with the next agent. Keep the reason of its last start, and why it was paused."""
+    """Let the next agent go on with a paused run. Keep the reason of its last start and that of the pause."""
     if not run.is_paused:
         return
     starts = [
@@ -249,7 +249,10 @@ def request_pause(connection: Connection, run: RunRecord, reason: Reason) -> Non
 
 
 def drop(connection: Connection, run: RunRecord) -> None:
-    """End a waiting run of a sweep that is over. A run that was paused, or is asked to, is stopped early."""
+    """End a waiting run of a sweep that is over. A run that was paused, or is asked to, is stopped early.
+
+    The search also drops a paused run that will not become the best.
+    """
     if run.is_paused:
         _change(connection, run, state=RunState.FINISHED, stopped_by=StoppedBy.SEARCH)
     elif run.stopped_by is StoppedBy.PAUSE and run.state.is_running:

@@ -38,7 +38,7 @@ class RunStatus(NamedTuple):
 
     @property
     def is_paused(self) -> bool:
-        """True for a run that waits until the search wants it. A run that the machine interrupted does not."""
+        """True for a run that waits until the search wants it. An interrupted run waits for any agent."""
         return self.is_asked_to_pause and self.state is RunState.PREEMPTED
 
     @property

@@ -46,12 +46,13 @@ class Stop(NamedTuple):
 
 @dataclass(frozen=True)
 class Status:
-    """The search's view of a sweep."""
+    """The search's view of a sweep. `given_up` names the paused runs that will not go on."""
 
     best_run: str | None = None
     best_loss: float | None = None
     warnings: tuple[str, ...] = ()
     stops: tuple[Stop, ...] = ()
+    given_up: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def run_view(connection: Connection, run: RunRecord, logged: Logged) -> dict[str
 def _reasons(run: RunRecord) -> list[tuple[str, Detail]]:
     """Return the reason of the run's last start, and those of the starts before it was paused."""
     why = stored_reason(run.reason)
-    earlier = [
+    earlier: list[tuple[str, Detail]] = [
         (
             f"start {number}",
             f"{reason_from_json(start['reason']).brief}; {reason_from_json(start['paused']).brief}",
