@@ -80,7 +80,14 @@ def test_each_transition(backend: Backend, event: str) -> None:
             run = made(connection, f"{event} {state}", state=state, stopped_by=stopped_by)
             ended = after(connection, event, run)
             assert ended.state == TABLE[event, state], state
-            if ended.state is state and event.split()[0] in ("dispatch", "give_up", "lose", "drop", "kill", "resume"):
+            if ended.state is state and event.split()[0] in (
+                "dispatch",
+                "give_up",
+                "lose",
+                "drop",
+                "kill",
+                "resume",
+            ):
                 assert ended == run or state is RunState.PENDING, state  # the event must not change anything
 
 
