@@ -17,7 +17,7 @@ from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import run_filters
 from litsweep.server.history_keys import Keys
 from litsweep.server.run_status import PENDING, RunStatus
-from litsweep.server.search_protocol import ReadySuggestion, Status, Stop
+from litsweep.server.search_protocol import GivenUp, ReadySuggestion, Status, Stop
 from litsweep.server.store import lines, marks, runs
 from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.marks import RunMark
@@ -165,7 +165,10 @@ class LiveSweep:
             best_run=None if best is None else self._last_name(best.id),
             best_loss=None if best is None else self._controller.objective(best.id),
             warnings=tuple(self.warnings),
-            given_up=tuple(map(self._last_name, self._runs_to_give_up())),
+            given_up=tuple(
+                GivenUp(self._last_name(id), self._known[id].status.history_lines)
+                for id in self._runs_to_give_up()
+            ),
             stops=tuple(
                 Stop(self._last_name(stop.id), stop.reason.to_json(), stop.is_pause)
                 for stop in stops

@@ -9,14 +9,16 @@ from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.guard import Guard
 from litsweep.server.lost import end_lost
-from litsweep.server.search_protocol import Status, Stop
+from litsweep.server.search_protocol import GivenUp, Status, Stop
 from litsweep.server.search_state import SearchReport
 from litsweep.server.store import runs, suggestions, sweeps
-from litsweep.server.store.runs import StoppedBy
+from litsweep.server.store.runs import RunRecord, StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import RunState
-from litsweep.sweep.reasons import reason_from_json
+from litsweep.sweep.early_termination.freeze_thaw import PauseReason
+from litsweep.sweep.reason import Reason, train_to_of
+from litsweep.sweep.reasons import reason_from_json, stored_reason
 
 MIN_PERIOD, MAX_PERIOD = 0.3, 5.0
 """Seconds between two rounds. The minimum keeps a busy sweep from taking all the time."""
@@ -87,8 +89,8 @@ class Monitor:
                 suggestions.put(connection, sweep_id, ready)
             for stop in status.stops:
                 _stop(connection, record, stop)
-            for name in status.given_up:
-                _give_up(connection, record, name)
+            for given_up in status.given_up:
+                _give_up(connection, record, given_up)
             if changes:
                 sweeps.change(connection, sweep_id, **changes)
             if record.done_because is None and report.done_because is not None:
@@ -100,10 +102,13 @@ class Monitor:
 
 
 def _stop(connection: Connection, sweep: SweepRecord, stop: Stop) -> None:
-    """Ask a run to stop, or to pause. In a sweep that is over, a run that would pause stops."""
+    """Ask a run to stop, or to pause. In a sweep that is over, a run that would pause stops.
+
+    An old pause is no pause: the run has gone on since, and trains longer now.
+    """
     run, reason = runs.find(connection, sweep.project_id, stop.run), reason_from_json(stop.reason)
     current = sweeps.get(connection, sweep.id)
-    if run is None or current is None:
+    if run is None or current is None or (stop.is_pause and not _is_due(run, reason)):
         return
     if stop.is_pause and not current.state.is_over:
         run_states.request_pause(connection, run, reason)
@@ -111,10 +116,16 @@ def _stop(connection: Connection, sweep: SweepRecord, stop: Stop) -> None:
         run_states.request_stop(connection, run, StoppedBy.SEARCH, reason)
 
 
-def _give_up(connection: Connection, sweep: SweepRecord, name: str) -> None:
-    """End a paused run that will not go on."""
-    run = runs.find(connection, sweep.project_id, name)
-    if run is not None and run.is_paused:
+def _is_due(run: RunRecord, pause: Reason) -> bool:
+    """Return True if a run was to train only as far as it was when the search decided on this pause."""
+    train_to = train_to_of(stored_reason(run.reason))
+    return isinstance(pause, PauseReason) and train_to is not None and pause.iteration >= train_to
+
+
+def _give_up(connection: Connection, sweep: SweepRecord, given_up: GivenUp) -> None:
+    """End a paused run that will not go on, unless it has gone on since this decision."""
+    run = runs.find(connection, sweep.project_id, given_up.run)
+    if run is not None and run.is_paused and run.history_lines == given_up.history_lines:
         run_states.drop(connection, run)
 
 

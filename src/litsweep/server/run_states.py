@@ -94,7 +94,8 @@ def resume(connection: Connection, run: RunRecord, reason: str) -> None:
         {"reason": _json(run.reason), "paused": _json(run.stop_reason)},
     ]
     kept = {"reason": reason, "earlier_starts": dumps(starts)}
-    _change(connection, run, state=RunState.PENDING, handed_out_at=None, ended_at=None, **kept, **_NOT_ASKED)
+    nulls = dict.fromkeys(("agent_id", "handed_out_at", "ended_at")) | _NOT_ASKED
+    _change(connection, run, state=RunState.PENDING, **kept, **nulls)
 
 
 def give_up(connection: Connection, run: RunRecord) -> None:

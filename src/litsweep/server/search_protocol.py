@@ -44,15 +44,22 @@ class Stop(NamedTuple):
     is_pause: bool = False
 
 
+class GivenUp(NamedTuple):
+    """A paused run that will not go on, with the number of its history lines at this decision."""
+
+    run: str
+    history_lines: int
+
+
 @dataclass(frozen=True)
 class Status:
-    """The search's view of a sweep. `given_up` names the paused runs that will not go on."""
+    """The search's view of a sweep. `given_up` are the paused runs that will not go on."""
 
     best_run: str | None = None
     best_loss: float | None = None
     warnings: tuple[str, ...] = ()
     stops: tuple[Stop, ...] = ()
-    given_up: tuple[str, ...] = ()
+    given_up: tuple[GivenUp, ...] = ()
 
 
 @dataclass(frozen=True)
