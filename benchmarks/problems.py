@@ -197,10 +197,20 @@ def lcbench_pareto(data: Path, task: str) -> Problem:
     return Problem(f"lcbench-{task}-pareto", sweep, run, lambda p: run(p)[0]["val_accuracy"], values, box=box)
 
 
+def lcbench_model(data: Path) -> Yahpo:
+    """Return the surrogate of LCBench."""
+    return _lcbench(data)
+
+
+def normals(parameters: Parameters, seed: int, n: int) -> np.ndarray:
+    """Return standard normal noise of `n` values that depends only on the config and the seed."""
+    text = json.dumps([sorted(parameters.items()), seed])
+    return np.random.default_rng(zlib.crc32(text.encode())).standard_normal(n)
+
+
 def _normal(parameters: Parameters, seed: int) -> float:
     """Return standard normal noise that depends only on the config and the seed: a repeated run is equal."""
-    text = json.dumps([sorted(parameters.items()), seed])
-    return float(np.random.default_rng(zlib.crc32(text.encode())).standard_normal())
+    return float(normals(parameters, seed, 1)[0])
 
 
 @cache

@@ -21,6 +21,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import freezing
 import problems
 from engines import ENGINES, Engine
 from fronts import signed
@@ -62,10 +63,10 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("command", choices=["run", "table"])
     parser.add_argument("--suite", choices=[*SUITES, "all"], default="sklearn", help="all: for table")
-    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=["litsweep", "optuna-gp", "random"])
+    parser.add_argument("--engines", nargs="+", choices=[*ENGINES, *freezing.ENGINES], default=["litsweep", "optuna-gp", "random"])
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("-n", type=int, default=100, help="evaluations of each run")
+    parser.add_argument("-n", type=int, default=100, help="evaluations, or full trainings, of each run")
     parser.add_argument("--in-flight", type=int, default=1, help="configs evaluated at once")
     parser.add_argument("--data", type=Path, help="folder of YAHPO Gym's data, for lcbench and xgboost")
     parser.add_argument("--tasks", nargs="+", help="datasets; by default the development ones")
@@ -94,6 +95,7 @@ SUITES = [
     "lcbench-reporting",
     "lcbench-curves",
     "lcbench-pareto",
+    *freezing.SUITES,
     "xgboost",
     "crashing",
 ]
@@ -119,6 +121,8 @@ def suite(options: argparse.Namespace) -> list[Problem]:
         return [warm(problems.lcbench(data, task), others(data, task)) for task in chosen]
     if name == "lcbench-pareto":
         return [problems.lcbench_pareto(data, task) for task in chosen]
+    if name in freezing.SUITES:
+        return [freezing.problem(data, task) for task in chosen]
     reports, stops = name in ("lcbench-reporting", "lcbench-curves"), name == "lcbench-curves"
     return [problems.lcbench(data, task, curves=reports, stopping=stops) for task in chosen]
 
@@ -161,12 +165,23 @@ def measure(options: argparse.Namespace, problem: Problem, engine: str, seed: in
     if any(all(line[k] == v for k, v in key.items()) and line["n"] >= options.n for line in lines(path)):
         return
     scale = scale_of(options.results, problem)
+    if options.suite in freezing.SUITES:
+        training, task = freezing.SUITES[options.suite], problem.name.split("-")[1]
+        span = abs(scale.best - scale.median)
+        curves = freezing.Curves(options.data, task, training, span, seed)
+        trace = freezing.play(engine, curves, training, seed, options.in_flight, options.n)
+        write(path, {**key, "n": options.n, "scale": scale.as_dict(), **trace})
+        return
     opened = ENGINES[engine](problem, seed)
     try:
         trace = play(opened, problem, seed, options.n, options.in_flight)
     finally:
         opened.close()
-    record = {**key, "n": options.n, "scale": scale.as_dict(), **trace}
+    write(path, {**key, "n": options.n, "scale": scale.as_dict(), **trace})
+
+
+def write(path: Path, record: dict[str, Any]) -> None:
+    """Add a line to the results."""
     with path.open("a") as file:
         file.write(json.dumps(record) + "\n")
 

@@ -77,8 +77,8 @@ class Run:
     `parameters` maps the full parameter name (nested ones dotted) to its value. `history` holds the logged
     rows in order. Each row maps metric names to numbers; it may lack any metric, and numbers may be NaN.
     `stopped_early` says that the search stopped the run. `summary` is W&B's: it may hold a metric as a
-    number, nested, or as aggregates (`{"acc": {"max": 0.9}}`). With freeze-thaw the run is paused at iteration
-    `train_to` (None: never), and `training` says why.
+    number, nested, or as aggregates (`{"acc": {"max": 0.9}}`). With freeze-thaw the run is paused at
+    iteration `train_to` (None: never), and `training` says why.
     """
 
     id: str

@@ -24,7 +24,7 @@ from litsweep.sweep.run import Run, Suggestion
 
 _DESIGN_SIZE = 12  # the configs of the initial design, which are trained to the rule's `first_length`
 _LIKELY = 0.1  # without new configs, a paused run goes on if its chance of becoming the best is at least this
-_NEGLIGIBLE = 0.002  # a paused run with a smaller chance is given up
+_NEGLIGIBLE = 0.001  # a paused run with a smaller chance is given up
 
 
 class Engine:

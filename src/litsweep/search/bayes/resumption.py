@@ -18,6 +18,7 @@ from litsweep.search.bayes.acquisition import log_h
 from litsweep.search.bayes.surrogate import GaussianProcess
 
 _NODES = 15  # of the Gauss-Hermite quadrature over the value at the rung
+_COMPARED = 128  # at most this many configs are compared
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,17 @@ class Stages:
         return chance
 
     def best(self, x: Tensor, done: Sequence[int]) -> list[Stage]:
-        """Return the best stage of each config of `x`, shape `m x d`, which is trained to `done` already."""
+        """Return the best stage of each config of `x`, shape `m x d`, which is trained to `done` already.
+
+        Of many configs only those of highest expected improvement at the end have a value above 0.
+        """
+        stages = [Stage(0.0, self._rungs[-1])] * len(x)
+        kept = self._expected(x).argsort(descending=True, stable=True)[:_COMPARED].sort().values
+        for i, stage in zip(kept.tolist(), self._best(x[kept], [done[i] for i in kept]), strict=True):
+            stages[i] = stage
+        return stages
+
+    def _best(self, x: Tensor, done: Sequence[int]) -> list[Stage]:
         trained = torch.tensor(done, dtype=x.dtype)
         values = torch.stack([self._values(x, trained, rung) for rung in self._rungs])
         values = torch.where(torch.tensor(self._rungs).unsqueeze(-1) > trained, values, -1.0)
@@ -56,16 +67,21 @@ class Stages:
         """Return the expected improvement for each expected iteration, if `x` is trained to a rung next."""
         end = self._rungs[-1]
         if rung == end:
-            mean, variance = self._process.marginals(self._at(x, end))
-            return self._improvement(mean.squeeze(-1), variance) / (end - trained).clamp(min=1)
-        mean, covariance = self._process.joint(torch.stack([self._at(x, rung), self._at(x, end)], -2))
-        told = covariance[:, 0, 1] ** 2 / (covariance[:, 0, 0].clamp(min=0) + self._process.noise)
-        left = (covariance[:, 1, 1] - told).clamp(min=1e-12)
+            return self._expected(x) / (end - trained).clamp(min=1)
+        mean, covariance = self._process.joint(torch.cat([self._at(x, rung), self._at(x, end)]))
+        m, variance = len(x), covariance.diagonal()
+        told = covariance[:m, m:].diagonal() ** 2 / (variance[:m].clamp(min=0) + self._process.noise)
+        left = (variance[m:] - told).clamp(min=1e-12)
         normals, weights = _nodes()
-        seen = mean[:, 1].unsqueeze(-1) + told.sqrt().unsqueeze(-1) * normals
+        seen = mean[m:].unsqueeze(-1) + told.sqrt().unsqueeze(-1) * normals
         improvement = (weights * self._improvement(seen, left.unsqueeze(-1))).cumsum(-1)
         iterations = (rung - trained).clamp(min=1).unsqueeze(-1) + (end - rung) * weights.cumsum(-1)
         return (improvement / iterations).max(-1).values
+
+    def _expected(self, x: Tensor) -> Tensor:
+        """Return the expected improvement at the end of the training."""
+        mean, variance = self._process.marginals(self._at(x, self._rungs[-1]))
+        return self._improvement(mean.squeeze(-1), variance)
 
     def _improvement(self, mean: Tensor, variance: Tensor) -> Tensor:
         deviation = variance.sqrt()
