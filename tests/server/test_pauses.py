@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from litsweep.server.backend import Backend
-from litsweep.server.monitor import Monitor
-from litsweep.server.store import runs
+from litsweep.server.monitor import Monitor, apply_ends
+from litsweep.server.search_protocol import GivenUp, Status, Stop
+from litsweep.server.store import runs, sweeps
 from litsweep.server.store.runs import RunRecord
 from tests.server.conftest import Clock, GraphQL, Stream
 from tests.server.test_dispatch import Sweep
@@ -154,3 +155,37 @@ def test_a_program_may_pause_by_itself(freezing: Freezing, stream: Stream) -> No
     assert freezing.record(due).word == "paused"
     reason = json.loads(freezing.record(due).stop_reason or "")
     assert (reason["iteration"], reason["max_iter"], reason["value"]) == (1, 6, 0.5)
+
+
+RESUME = """mutation($id: String, $name: String, $sweep: String) { upsertBucket(
+  input: {id: $id, name: $name, modelName: "p", entityName: "local", sweep: $sweep}) { bucket { id } } }"""
+
+
+def test_the_client_that_resumes_a_run_is_not_stopped_and_loses_no_row(
+    freezing: Freezing, graphql: GraphQL, stream: Stream
+) -> None:
+    agent = freezing.agent()
+    run = freezing.start(agent)
+    freezing.log(run, 0, 0.5)
+    freezing.stream(run, preempting=True)
+    freezing.end(run, 1)
+    (command,) = freezing.beat(freezing.agent())
+    assert command["run_id"] == run
+    assert stream(run)["stopped"] is False, "the client asks before it starts the run"
+    graphql(RESUME, id=str(freezing.record(run).id), name=run, sweep=freezing.name)
+    assert freezing.record(run).state == "running"
+    assert freezing.log(run, 1, 0.4)["stopped"] is False and freezing.record(run).history_lines == 2
+
+
+def test_old_decisions_do_not_hit_a_run_that_has_gone_on(freezing: Freezing, backend: Backend) -> None:
+    agent = freezing.agent()
+    names = [freezing.pause(agent, loss) for loss in (0.5, 0.2, 0.9)]
+    pause = json.loads(freezing.record(names[1]).stop_reason or "")
+    old = Status(stops=(Stop(names[1], pause, True),), given_up=(GivenUp(names[1], 1), GivenUp(names[0], 0)))
+    freezing.start(agent)
+    with backend.database.write() as connection:
+        sweep = sweeps.get(connection, int(freezing.id))
+        assert sweep is not None
+        apply_ends(connection, sweep, old)
+    assert freezing.record(names[1]).stopped_by is None, "it trains longer now"
+    assert freezing.record(names[0]).word == "paused", "it has another value since"

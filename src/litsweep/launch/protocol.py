@@ -33,7 +33,7 @@ _HEARTBEAT = """mutation Heartbeat($id: ID!, $metrics: JSONString, $runState: JS
   agentHeartbeat(input: {id: $id, metrics: $metrics, runState: $runState}) { agent { id } commands } }"""
 
 _RUN = """query Run($entity: String!, $project: String!, $name: String!) {
-  project(name: $project, entityName: $entity) { run(name: $name) { id name state summaryMetrics } } }"""
+  project(name: $project, entityName: $entity) { run(name: $name) { id name state stopped summaryMetrics } } }"""
 _CRASHED = """query Runs($entity: String!, $project: String!, $filters: JSONString!) {
   project(name: $project, entityName: $entity) {
     runs(filters: $filters, first: 500) { edges { node { name summaryMetrics } } } } }"""
@@ -236,13 +236,18 @@ class AgentApi(GraphqlApi):
         ]
 
     def run(self, run_id: str) -> dict[str, Any]:
-        """Return storage id, name, state and summary of a run; empty if the server does not have it."""
+        """Return storage id, name, state, `stopped` and summary of a run; empty if the server lacks it."""
         answer = self._call(_RUN, entity=self.path.entity, project=self.path.project, name=run_id)
         return dict((answer.get("project") or {}).get("run") or {})
 
     def has_started(self, run_id: str) -> bool:
         """Return True if the run's program has called `wandb.init` and reached the server."""
         return bool(self.run(run_id).get("state", RunState.PENDING) != RunState.PENDING)
+
+    def was_stopped(self, run_id: str) -> bool:
+        """Return True if the run ended because the server asked for it, or has said that it is preempted."""
+        run = self.run(run_id)
+        return bool(run.get("stopped")) or run.get("state") == RunState.PREEMPTED
 
     def summary(self, run_id: str) -> dict[str, Any]:
         """Return the run's summary metrics."""

@@ -87,10 +87,7 @@ class Monitor:
                 return
             if is_ready_new:
                 suggestions.put(connection, sweep_id, ready)
-            for stop in status.stops:
-                _stop(connection, record, stop)
-            for given_up in status.given_up:
-                _give_up(connection, record, given_up)
+            apply_ends(connection, record, status)
             if changes:
                 sweeps.change(connection, sweep_id, **changes)
             if record.done_because is None and report.done_because is not None:
@@ -99,6 +96,14 @@ class Monitor:
                 sweep_states.finish_if_done(connection, record)
         if has_ends:
             self._backend.searches.mark_changed(sweep_id)
+
+
+def apply_ends(connection: Connection, sweep: SweepRecord, status: Status) -> None:
+    """Stop, pause and give up the runs that the search names."""
+    for stop in status.stops:
+        _stop(connection, sweep, stop)
+    for given_up in status.given_up:
+        _give_up(connection, sweep, given_up)
 
 
 def _stop(connection: Connection, sweep: SweepRecord, stop: Stop) -> None:
