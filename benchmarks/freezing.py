@@ -134,9 +134,7 @@ class Play:
         self._used += end - run.done
         run.done = end
         best = int(np.argmax(run.logged[:end]))
-        in_flight = sum(
-            min(self._runs[i].at(now), e) - self._runs[i].done for _, _, i, e in self._queue
-        )
+        in_flight = sum(min(self._runs[i].at(now), e) - self._runs[i].done for _, _, i, e in self._queue)
         self.trace["logged"].append(float(run.logged[best]))
         self.trace["true"].append(float(run.true[best]))
         self.trace["epochs"].append(int(np.ceil((self._used + in_flight) * EPOCHS / self._training.length)))

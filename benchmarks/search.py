@@ -63,7 +63,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("command", choices=["run", "table"])
     parser.add_argument("--suite", choices=[*SUITES, "all"], default="sklearn", help="all: for table")
-    parser.add_argument("--engines", nargs="+", choices=[*ENGINES, *freezing.ENGINES], default=["litsweep", "optuna-gp", "random"])
+    engines = list(dict.fromkeys([*ENGINES, *freezing.ENGINES]))
+    default = ["litsweep", "optuna-gp", "random"]
+    parser.add_argument("--engines", nargs="+", choices=engines, default=default)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("-n", type=int, default=100, help="evaluations, or full trainings, of each run")
@@ -76,6 +78,9 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if options.command == "run" and options.suite == "all":
         parser.error("run takes one suite; `all` is for table")
+    known = freezing.ENGINES if options.suite in freezing.SUITES else ENGINES
+    if options.command == "run" and (strange := set(options.engines) - set(known)):
+        parser.error(f"{options.suite} has no engine {', '.join(sorted(strange))}")
     return options
 
 

@@ -158,7 +158,13 @@ def main() -> None:
     table = Table(title=f"seconds per suggestion, wall; {machine}; load {os.getloadavg()[0]:.1f}")
     for column in ("space", "known runs", "suggestions", "first", "median", "p95", "max", "limit (p95)"):
         table.add_column(column, justify="left" if column == "space" else "right")
-    for case in track([c for c in CASES if options.space in c.title], console=Console(stderr=True), auto_refresh=False, transient=True):
+    chosen = [case for case in CASES if options.space in case.title]
+    for case in track(
+        chosen,
+        console=Console(stderr=True),
+        auto_refresh=False,
+        transient=True,
+    ):
         first, later = measure(case, seed)
         seconds = (first, np.median(later), np.quantile(later, 0.95), max(later))
         numbers = [f"{second:.2f}" for second in seconds]

@@ -87,7 +87,7 @@ class Engine:
                 return self._trained_to(first, self._rule.rungs[0], "exploring")
             if not now.seen.has_partial:
                 return self._trained_to(first, self._rule.rungs[0], "no run shows a learning curve")
-            return self._most_valuable(now, first, x.tolist(), position)
+            return self._most_valuable(now, first, x.tolist())
         except FitError as error:
             return self._designed(now, position, f"the model could not be fitted: {error}")
 
@@ -100,22 +100,21 @@ class Engine:
         length = self._rule.first_length if fallback is None else self._rule.rungs[0]
         return self._trained_to(Suggestion(self._encoding.decode(x), reason), length, "initial design")
 
-    def _most_valuable(
-        self, now: Situation, new: Suggestion, row: list[float], position: int
-    ) -> Suggestion | None:
+    def _most_valuable(self, now: Situation, new: Suggestion, row: list[float]) -> Suggestion:
         """Return the new config or the paused run with the highest expected improvement per iteration."""
         model = self._model(now.seen, EXPLOITATION)
-        rows, done = [row, *(p.row for p in now.paused)], [0, *(p.iterations for p in now.paused)]
+        paused = _known(now, model)
+        rows, done = [row, *(p.row for p in paused)], [0, *(p.iterations for p in paused)]
         stages = Stages(model.surrogate.process, self._rule.rungs).best(as_tensor(rows), done)
         if model.feasibility is not None:
             success = model.feasibility.probability(as_tensor([row])).item()
             stages[0] = replace(stages[0], value=stages[0].value * success)
         best = max(range(len(stages)), key=lambda i: stages[i].value)
         if best:
-            others = f"the highest of {_counted(len(now.paused))} and a new config"
+            others = f"the highest of {count(len(paused), 'paused run')} and a new config"
             why = f"expected improvement per iteration {format_value(stages[best].value)}, {others}"
-            return self._resumed(now, now.paused[best - 1], stages[best], why)
-        others = f", higher than for {_counted(len(now.paused))}" if now.paused else ""
+            return self._resumed(now, paused[best - 1], stages[best], why)
+        others = f", higher than for {count(len(paused), 'paused run')}" if paused else ""
         why = f"expected improvement per iteration {format_value(stages[0].value)}{others}"
         return self._trained_to(new, stages[0].rung, why)
 
@@ -137,15 +136,20 @@ class Engine:
         return self._resumed(now, likely[best], stages[best], f"its chance of becoming the best is {chance}")
 
     def _chances(self, now: Situation) -> dict[str, float]:
-        """Return the chance of each paused run to become the best; none if there is no fit."""
+        """Return the chance of paused runs to become the best; none if there is no fit."""
         if not now.paused or now.seen.runs_used < 2 or not self._encoding.d or not now.seen.has_partial:
             return {}
+        model = self._model(now.seen, EXPLOITATION)
         try:
-            process = self._model(now.seen, EXPLOITATION).surrogate.process
+            _ = model.surrogate
         except FitError:
             return {}
-        chances = Stages(process, self._rule.rungs).chance(as_tensor([p.row for p in now.paused]))
-        return {p.id: chance for p, chance in zip(now.paused, chances.tolist(), strict=True)}
+        paused = _known(now, model)
+        if not paused:
+            return {}
+        stages = Stages(model.surrogate.process, self._rule.rungs)
+        chances = stages.chance(as_tensor([p.row for p in paused])).tolist()
+        return {p.id: chance for p, chance in zip(paused, chances, strict=True)}
 
     def _model(self, seen: Observations, strategy: Strategy) -> Model:
         """Return the model of these observations: the last one if they are equal."""
@@ -198,5 +202,8 @@ def _with_running(runs: Sequence[Run], suggestion: Suggestion) -> list[Run]:
     return [*runs, Run(new, suggestion.parameters, state, train_to=train_to)]
 
 
-def _counted(paused: int) -> str:
-    return count(paused, "paused run")
+def _known(now: Situation, model: Model) -> list[PausedRun]:
+    """Return the paused runs whose last value the model is conditioned on; of very many, not all."""
+    last = {observation.run: index for index, observation in enumerate(now.seen.observed)}
+    kept = set(model.kept.tolist())
+    return [p for p in now.paused if last.get(p.id) in kept]

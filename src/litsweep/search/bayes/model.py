@@ -78,8 +78,8 @@ class Model:
         """The fitted model of the objective."""
         x = torch.cat([self.seen.x, self.seen.budget.unsqueeze(-1)], -1) if self._has_budget else self.seen.x
         inputs = self._inputs.with_number() if self._has_budget else self._inputs
-        y = self.seen.y[self._kept]
-        return fit(x[self._kept], y, inputs, subset(y, _FIT_TO, self.seed), self.strategy.spec)
+        y = self.seen.y[self.kept]
+        return fit(x[self.kept], y, inputs, subset(y, _FIT_TO, self.seed), self.strategy.spec)
 
     @cached_property
     def feasibility(self) -> Feasibility | None:
@@ -100,13 +100,14 @@ class Model:
         return self.configs[mean.squeeze(-1).argsort(descending=True, stable=True)[:_BASE]]
 
     @cached_property
-    def _kept(self) -> Tensor:
+    def kept(self) -> Tensor:
+        """The indices of the observations that the objective's model is conditioned on."""
         return subset(self.seen.y, _CONDITION_ON, self.seed)
 
     @cached_property
     def configs(self) -> Tensor:
         """The distinct configs behind the predictions of the objective."""
-        return distinct(self.seen.x[self._kept])
+        return distinct(self.seen.x[self.kept])
 
     @cached_property
     def _inputs(self) -> Inputs:

@@ -54,13 +54,12 @@ class FreezeThaw(EarlyTerminationRule):
 
     @classmethod
     def parse(cls, section: Section) -> Self | None:
-        """Return the rule of a section; None if it has a fault (reported)."""
-        if "max_iter" not in section:
-            fix = "add `max_iter:` with the iterations of a full training, or a constant trainer.max_epochs"
-            section.fault("max_iter", "is missing", fix)
-            return None
-        max_iter = section.integer("max_iter", at_least=LEAST_LENGTH)
-        return None if max_iter is None else cls(max_iter)
+        """Return the rule of a section; None if it has a fault (reported).
+
+        `sweep.parse.freeze_thaw` has reported a missing `max_iter`.
+        """
+        found = section.integer("max_iter", at_least=LEAST_LENGTH) if "max_iter" in section else None
+        return None if found is None else cls(found)
 
     @cached_property
     def rungs(self) -> tuple[int, ...]:

@@ -11,14 +11,15 @@ _LENGTH = "trainer.max_epochs"
 
 def with_max_iter(section: Section, space: SearchSpace) -> Section:
     """Return a section `early_terminate`. Freeze-thaw's gets the constant `trainer.max_epochs`."""
-    parameter = space.by_name.get(_LENGTH)
-    if section.raw("type") != NAME or "max_iter" in section or parameter is None:
+    if section.raw("type") != NAME or "max_iter" in section:
         return section
-    if parameter.distribution.size > 1:
+    parameter = space.by_name.get(_LENGTH)
+    if parameter is not None and parameter.distribution.size > 1:
         section.fault("max_iter", f"is missing, and {_LENGTH} varies", "write the largest number of epochs")
         return section
-    length = parameter.distribution.ppf(0.5)
+    length = None if parameter is None else parameter.distribution.ppf(0.5)
     if not is_number(length) or length <= 0:  # Lightning's -1 means without end
+        section.fault("max_iter", "is missing", f"write a full training's length, or a constant {_LENGTH}")
         return section
     return Section(section.report, section.path, {**section.content, "max_iter": length})
 
