@@ -1,7 +1,6 @@
 """Freeze-thaw with real agents: a run is paused, and any agent goes on with it."""
 
 import json
-import os
 import subprocess
 import sys
 import time

@@ -1,4 +1,4 @@
-"""Pauses on a real server: a sweep with paused runs is a controller's, though the server is killed meanwhile."""
+"""Pauses on a real server: the runs are those of a controller, though the server is killed meanwhile."""
 
 import json
 import time

@@ -11,7 +11,7 @@ from litsweep.sweep.early_termination.freeze_thaw import FreezeThaw
 
 RULE = "litsweep.early_terminate"
 _FIX = "mend that, or take another early_terminate, such as predictive, which needs no resume"
-_OWN_FIX = 'load the last checkpoint of the run, and write wandb.init(resume="allow"); docs/pipeline.md has an example'
+_OWN_FIX = 'load the last checkpoint of the run, and write wandb.init(resume="allow"), as in docs/pipeline.md'
 
 
 def pauses(config: SweepConfig) -> bool:
@@ -28,14 +28,10 @@ def check_resume(path: Path, config: SweepConfig, flags: Sequence[str]) -> None:
     metric = config.metric.name if config.metric else ""
     faults = []
     if metric != monitor:
-        rule = (
-            f"must be the metric of the sweep ({metric}), because its values count the epochs until a pause"
-        )
+        rule = f"must be the metric of the sweep ({metric}), because its values are counted until a pause"
         faults.append(Fault("monitor", rule, monitor, f"write `monitor: {{value: {metric}}}`, and its mode"))
     elif why := pipeline.refused_resume(flags):
-        rule = (
-            f"needs a program that can go on from its checkpoint, and the second of two epochs fails ({why})"
-        )
+        rule = f"needs a program that goes on from its checkpoint; the second of two epochs fails ({why})"
         faults.append(Fault(RULE, rule, "", _FIX))
     if faults:
         raise ConfigError(str(path), faults)

@@ -33,7 +33,8 @@ _HEARTBEAT = """mutation Heartbeat($id: ID!, $metrics: JSONString, $runState: JS
   agentHeartbeat(input: {id: $id, metrics: $metrics, runState: $runState}) { agent { id } commands } }"""
 
 _RUN = """query Run($entity: String!, $project: String!, $name: String!) {
-  project(name: $project, entityName: $entity) { run(name: $name) { id name state stopped summaryMetrics } } }"""
+  project(name: $project, entityName: $entity) {
+    run(name: $name) { id name state stopped summaryMetrics } } }"""
 _CRASHED = """query Runs($entity: String!, $project: String!, $filters: JSONString!) {
   project(name: $project, entityName: $entity) {
     runs(filters: $filters, first: 500) { edges { node { name summaryMetrics } } } } }"""

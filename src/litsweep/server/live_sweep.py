@@ -7,7 +7,6 @@ same.
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from importlib.metadata import version
 from typing import Any
 
@@ -16,7 +15,7 @@ from sqlalchemy import Connection
 from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import run_filters
 from litsweep.server.history_keys import Keys
-from litsweep.server.run_status import PENDING, RunStatus
+from litsweep.server.run_status import PENDING, RunStatus, as_text, digest
 from litsweep.server.search_protocol import GivenUp, ReadySuggestion, Status, Stop
 from litsweep.server.store import lines, marks, runs
 from litsweep.server.store.lines import HISTORY
@@ -69,7 +68,7 @@ class LiveSweep:
         self._prior_runs = record.prior_runs
         self._project_id = record.project_id
         self._may_pause = isinstance(self.config.early_terminate, FreezeThaw)
-        self._knowledge = _digest(version("litsweep"), record.config, record.prior_runs)
+        self._knowledge = digest(version("litsweep"), record.config, record.prior_runs)
 
     @property
     def uses_results(self) -> bool:
@@ -119,7 +118,7 @@ class LiveSweep:
         for name, status in known.values():
             knowledge ^= self._digest(name, status)
         for suggestion in ready:
-            if suggestion.fingerprint == _text(knowledge):
+            if suggestion.fingerprint == as_text(knowledge):
                 valid.append(suggestion)
                 knowledge ^= self._digest_of_taking(suggestion, known.get(suggestion.name))
         return tuple(valid)
@@ -215,7 +214,7 @@ class LiveSweep:
         for id, suggestion in self.open.items():
             run = (id, self._known[id].status) if suggestion.is_resumed else None
             known ^= self._digest_of_taking(suggestion, run)
-        return _text(known)
+        return as_text(known)
 
     def _digest_of_taking(self, suggestion: ReadySuggestion, run: tuple[str, RunStatus] | None) -> int:
         """Return what the knowledge changes by when an agent takes a suggestion, which may resume `run`."""
@@ -286,7 +285,7 @@ class LiveSweep:
 
     def _digest(self, name: str, status: RunStatus) -> int:
         """Return a digest of a run's name and, if suggestions may depend on it, of its result."""
-        return _digest(name, *(status.result if self.uses_results else ()))
+        return digest(name, *(status.result if self.uses_results else ()))
 
     def _update(
         self, connection: Connection, run: RunRecord, status: RunStatus, rows: Sequence[Row] | None
@@ -340,12 +339,3 @@ class LiveSweep:
 def _numbers(row: Mapping[str, Any], metrics: frozenset[str]) -> Row:
     found = ((name, number(value)) for name, value in flat(row) if name in metrics)
     return {name: value for name, value in found if value is not None}
-
-
-def _text(knowledge: int) -> str:
-    return f"{knowledge:016x}"
-
-
-def _digest(*values: object) -> int:
-    """Return a digest of values that is the same in every process."""
-    return int.from_bytes(blake2b(repr(values).encode(errors="replace"), digest_size=8).digest())

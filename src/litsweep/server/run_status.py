@@ -1,6 +1,7 @@
 """The status of a run, as the search of its sweep knows it."""
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -75,3 +76,13 @@ class RunStatus(NamedTuple):
 
 
 PENDING = RunStatus(RunState.PENDING)
+
+
+def as_text(knowledge: int) -> str:
+    """Return a digest as the text that is stored."""
+    return f"{knowledge:016x}"
+
+
+def digest(*values: object) -> int:
+    """Return a digest of values that is the same in every process."""
+    return int.from_bytes(blake2b(repr(values).encode(errors="replace"), digest_size=8).digest())

@@ -71,7 +71,8 @@ run.set_field("agent", by_id(sweeps.get_agent, "agent_id"))
 def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
     """Change the run with this `id` (public API), or start or update the one with this `name`.
 
-    A client that resumes a run sends both. The line count in the answer is the number of the next history line that the client sends.
+    A client that resumes a run sends both. The line count in the answer is the number of the next history
+    line that the client sends.
     """
     config = None if input.get("config") is None else json_object(input["config"], "config")
     is_edit = bool(input.get("id")) and not input.get("name")

@@ -16,7 +16,7 @@ _IS_DISPATCHED = (_runs.c.state == RunState.PENDING, _runs.c.handed_out_at.is_no
 def next_waiting(
     connection: Connection, sweep_id: int, only_returned: bool, most: int, set_aside: bool
 ) -> int | None:
-    """Return the id of a sweep's oldest run that waits for an agent, or None. Paused ones wait for the search.
+    """Return the id of a sweep's oldest run that waits for an agent, or None. A paused run does not.
 
     A run is set aside if `most` agents or more have had it and it never started. `set_aside` selects only
     such runs; otherwise they are left out. `only_returned` limits the choice to runs that an agent has had
