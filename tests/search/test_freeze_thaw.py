@@ -285,6 +285,17 @@ def test_fewer_iterations_to_go_are_worth_more_and_a_stage_is_ahead() -> None:
     assert near.rung == 52
 
 
+def test_of_very_many_configs_the_most_promising_are_compared() -> None:
+    x = torch.linspace(0, 1, 300, dtype=torch.double).unsqueeze(-1)
+    found = stages([1.0, -1.0]).best(x, [9] * 300)
+    compared = [i for i, stage in enumerate(found) if stage.value > 0]
+    assert len(compared) == 128
+    assert max(range(300), key=lambda i: found[i].value) in compared
+    (alone,) = stages([1.0, -1.0]).best(x[compared[3:4]], [9])
+    assert alone.value == pytest.approx(found[compared[3]].value)
+    assert alone.rung == found[compared[3]].rung
+
+
 def test_a_stop_on_the_way_is_worth_as_much_as_simulation_says() -> None:
     found = stages([0.5, -0.5])
     x = torch.tensor([[0.4]]).double()

@@ -78,7 +78,7 @@ class Controller:
             suggestions = self._freezer.choose(self.runs, n, most_new)
         else:
             suggestions = self._searcher.suggest(self.runs, self._tried.keys(), most_new)
-            self._is_exhausted = len(suggestions) < most_new and self.config.scheduler is None
+        self._is_exhausted = len(suggestions) < most_new and self.config.scheduler is None
         return [self._start(suggestion) for suggestion in suggestions]
 
     def withdraw(self, ids: Iterable[str]) -> None:
@@ -138,8 +138,8 @@ class Controller:
         `ask` does this itself. Raises KeyError for an unknown id.
         """
         run = self._runs[id]
-        changes = {"train_to": train_to_of(reason), "training": training_of(reason)}
-        self._record(replace(run, state=RunState.RUNNING, **changes))
+        train_to, training = train_to_of(reason), training_of(reason)
+        self._record(replace(run, state=RunState.RUNNING, train_to=train_to, training=training))
         self._paused[id] = run
 
     def add(
