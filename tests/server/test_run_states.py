@@ -9,7 +9,8 @@ from litsweep.errors import LitsweepError
 from litsweep.server import run_states
 from litsweep.server.backend import Backend
 from litsweep.server.store import projects, runs, sweeps
-from litsweep.server.store.runs import STATE_COLUMNS, RunRecord, StoppedBy
+from litsweep.server.store.runs import STATE_COLUMNS, RunRecord
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.sweeps import SweepState
 from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.reason import RequestReason

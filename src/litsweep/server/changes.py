@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from litsweep.server import retries, run_states, sweep_states
 from litsweep.server.retries import RefusedRetry, Retried
 from litsweep.server.store import actions, runs, sweeps
-from litsweep.server.store.runs import RunRecord, StoppedBy
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.sweep.reason import RequestReason
 
@@ -36,13 +37,6 @@ def set_sweep_state(connection: Connection, sweep: SweepRecord, state: str, acto
     if sweep.state != state:
         verb = _VERBS[SweepState(state)]
         actions.add_to_sweep(connection, sweep, verb, actor, sweep.state.lower(), state.lower())
-
-
-def change_sweep_config(connection: Connection, sweep: SweepRecord, actor: str, **values: Any) -> None:
-    """Replace a sweep's config (see `sweep_states.change_config`)."""
-    sweep_states.change_config(connection, sweep, **values)
-    if values["config"] != sweep.config:
-        actions.add_to_sweep(connection, sweep, "config", actor, sweep.config, values["config"])
 
 
 def edit_sweep(connection: Connection, sweep: SweepRecord, values: Mapping[str, Any], actor: str) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import run_filters
 from litsweep.server.history_keys import Keys
+from litsweep.server.run_parameters import parameters_of
 from litsweep.server.run_status import PENDING, RunStatus, as_text, digest
 from litsweep.server.search_protocol import GivenUp, ReadySuggestion, Status, Stop
 from litsweep.server.store import lines, marks, runs
@@ -24,6 +25,7 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps
+from litsweep.sweep.completion import missing
 from litsweep.sweep.contract import RETRIED_AS, RunState
 from litsweep.sweep.early_termination.freeze_thaw import FreezeThaw
 from litsweep.sweep.logged import flat, number
@@ -52,7 +54,8 @@ class LiveSweep:
     """One sweep's search.
 
     `open` has the suggestions that are not stored as runs yet, in order. A change of a run withdraws them if
-    the search may suggest something else now.
+    the search may suggest something else now. `is_outdated` says that it must be built again: a run's own
+    config now has the value of a parameter that was added to the sweep's config after the run began.
     """
 
     def __init__(self, record: SweepRecord) -> None:
@@ -60,6 +63,7 @@ class LiveSweep:
         self.config = parsed(record.config)
         self.open: dict[str, ReadySuggestion] = {}
         self.withdrawals = 0
+        self.is_outdated = False
         self._controller = Controller(self.config, seed=seed_for_sweep(record.name), namespace=record.name)
         self._metrics = frozenset(metric.name for metric in self.config.metrics)
         self._known: dict[str, KnownRun] = {}
@@ -88,6 +92,9 @@ class LiveSweep:
         for run in found:
             self._close(run)
         changes = [(run, status) for run in found if (status := self._status(run)) != self._known_status(run)]
+        if any(self._has_new_parameters(run, status) for run, status in changes):
+            self.is_outdated = True
+            return True
         if any(self._makes_stale(run, status) for run, status in changes):
             self.withdraw()
         histories = lines.histories(connection, self.id) if is_first and changes else None
@@ -231,7 +238,7 @@ class LiveSweep:
         for run in run_filters.select(found, run_filters.parse(self._prior_runs)):
             if run.sweep_id != self.id and RETRIED_AS not in run.summary_values:
                 history = self._rows(connection, run, 0)
-                parameters, outcome = self._parameters(run), self._status(run).outcome
+                parameters, outcome = parameters_of(self.config, run), self._status(run).outcome
                 self._controller.add(parameters, history, id=run.name, is_prior=True, **outcome)
         self._prior_runs = None
 
@@ -276,6 +283,10 @@ class LiveSweep:
         known = self._known_status(run)
         return known is None or (self.uses_results and known.result != status.result)
 
+    def _has_new_parameters(self, run: RunRecord, status: RunStatus) -> bool:
+        known = self._known_status(run)
+        return known is not None and known.missing != status.missing
+
     def _learn(self, name: str, current: KnownRun) -> None:
         if name in self._known:
             self._knowledge ^= self._digests.pop(name)
@@ -285,7 +296,7 @@ class LiveSweep:
 
     def _digest(self, name: str, status: RunStatus) -> int:
         """Return a digest of a run's name and, if suggestions may depend on it, of its result."""
-        return digest(name, *(status.result if self.uses_results else ()))
+        return digest(name, *status.missing, *(status.result if self.uses_results else ()))
 
     def _update(
         self, connection: Connection, run: RunRecord, status: RunStatus, rows: Sequence[Row] | None
@@ -301,7 +312,8 @@ class LiveSweep:
         history = current.history or [self._other_values(run)]
         outcome, reason = status.outcome, stored_reason(run.reason)
         if known is None:
-            self._controller.add(self._parameters(run), history, id=run.first_name, reason=reason, **outcome)
+            parameters = parameters_of(self.config, run)
+            self._controller.add(parameters, history, id=run.first_name, reason=reason, **outcome)
         else:
             if is_resumed and reason is not None:
                 self._controller.resume(run.first_name, reason)
@@ -310,7 +322,8 @@ class LiveSweep:
     def _status(self, run: RunRecord) -> RunStatus:
         found = {name: find(run.summary_values, name) for name in sorted(self._metrics)}
         summary = {name: value for name, value in found.items() if value is not None}
-        return RunStatus.of(run, summary, self._may_pause)
+        lacking = missing(self.config.space, parameters_of(self.config, run))
+        return RunStatus.of(run, summary, lacking, self._may_pause)
 
     def _rows(self, connection: Connection, run: RunRecord, start: int) -> list[Row]:
         """Return the sweep's metrics in the rows from history line `start` on, without empty rows."""
@@ -327,13 +340,6 @@ class LiveSweep:
         last = dict(flat(run.summary_values)) | {name: key["last"] for name, key in keys.items()}
         numbers = {name: float(value) for name, value in last.items() if is_finite(value)}
         return {n: value for n, value in numbers.items() if not (n.startswith("_") or n in self._metrics)}
-
-    def _parameters(self, run: RunRecord) -> Mapping[str, object]:
-        """Return the suggested parameters. For a run without a suggestion, return those in its config."""
-        if run.parameters is not None:
-            parameters: dict[str, object] = json.loads(run.parameters)
-            return parameters
-        return self.config.flatten(run.config_values)
 
 
 def _numbers(row: Mapping[str, Any], metrics: frozenset[str]) -> Row:

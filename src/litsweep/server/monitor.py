@@ -12,7 +12,8 @@ from litsweep.server.lost import end_lost
 from litsweep.server.search_protocol import GivenUp, Status, Stop
 from litsweep.server.search_state import SearchReport
 from litsweep.server.store import runs, suggestions, sweeps
-from litsweep.server.store.runs import RunRecord, StoppedBy
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import RunState

@@ -20,7 +20,7 @@ from litsweep.server.guard import Guard
 from litsweep.server.server_info import server_info
 from litsweep.server.store import marks, notices, projects, sweeps
 from litsweep.server.store.notices import NoticeRecord
-from litsweep.server.store.runs import BY_SEARCH
+from litsweep.server.store.stopped_by import BY_SEARCH
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.sweep_observer import SweepObserver

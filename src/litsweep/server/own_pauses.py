@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.server.store import sweeps
-from litsweep.server.store.runs import RunRecord, StoppedBy
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.config import SweepConfig

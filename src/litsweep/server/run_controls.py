@@ -13,7 +13,8 @@ from litsweep.server import changes, deletion
 from litsweep.server.backend import Backend
 from litsweep.server.retries import Retried
 from litsweep.server.store import runs, sweeps
-from litsweep.server.store.runs import RunRecord, StoppedBy
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.sweep.contract import RETRY_LIMIT
 from litsweep.sweep.run import has_result
 

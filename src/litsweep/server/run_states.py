@@ -52,7 +52,8 @@ from litsweep.server import clock
 from litsweep.server.own_pauses import own_pause
 from litsweep.server.store import runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG
-from litsweep.server.store.runs import RunRecord, StoppedBy
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import FAILURE, INTERRUPTED_CODES, STOP_REASON, Failure, RunState, StopReason
 from litsweep.sweep.reason import Reason

@@ -5,7 +5,8 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from litsweep.server.store.runs import RunRecord, StoppedBy
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.wire_json import with_numbers
 from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.reason import train_to_of
@@ -15,7 +16,8 @@ from litsweep.sweep.reasons import stored_reason
 class RunStatus(NamedTuple):
     """The status of a run, as the search knows it. If the current status differs, the search needs an update.
 
-    `summary` has only the sweep's metrics, each under its name. `is_asked_to_pause` says that the search has
+    `summary` has only the sweep's metrics, each under its name. `missing` names the parameters of which the
+    run has no value. `is_asked_to_pause` says that the search has
     asked for the pause. `train_to` is the number of values after which the run pauses; None if it does not.
     """
 
@@ -25,14 +27,25 @@ class RunStatus(NamedTuple):
     failure: Failure | None = None
     started_at: float | None = None
     summary: Mapping[str, object] = MappingProxyType({})
+    missing: tuple[str, ...] = ()
     is_asked_to_pause: bool = False
     train_to: int | None = None
 
     @classmethod
-    def of(cls, run: RunRecord, summary: Mapping[str, object], may_pause: bool) -> "RunStatus":
+    def of(
+        cls, run: RunRecord, summary: Mapping[str, object], missing: tuple[str, ...], may_pause: bool
+    ) -> "RunStatus":
         """Return the status of a run. `may_pause` says that the sweep's early termination pauses runs."""
         return cls(
-            *(run.state, run.history_lines, run.is_stopped_early, run.failure, run.started_at, summary),
+            *(
+                run.state,
+                run.history_lines,
+                run.is_stopped_early,
+                run.failure,
+                run.started_at,
+                summary,
+                missing,
+            ),
             is_asked_to_pause=run.stopped_by is StoppedBy.PAUSE,
             train_to=train_to_of(stored_reason(run.reason)) if may_pause else None,
         )

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Row, select
 from litsweep.server import clock
 from litsweep.server.recently_used import RecentlyUsed
 from litsweep.server.store.changed_runs import ChangedRuns
-from litsweep.server.store.runs import BY_SEARCH, runs
+from litsweep.server.store.runs import runs
+from litsweep.server.store.stopped_by import BY_SEARCH
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.run import count_words, state_word

@@ -38,7 +38,8 @@ from litsweep.server.graphql.resolvers import (
 from litsweep.server.store import lines, projects, runs, streams, sweeps
 from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.projects import Project
-from litsweep.server.store.runs import RunRecord, StoppedBy, plain_config
+from litsweep.server.store.runs import RunRecord, plain_config
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.sweeps import short_id
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from litsweep.server.store import runs as store
-from litsweep.server.store.runs import BY_SEARCH, RunRecord, runs
+from litsweep.server.store.runs import RunRecord, runs
+from litsweep.server.store.stopped_by import BY_SEARCH
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.run import state_word
 

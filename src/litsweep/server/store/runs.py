@@ -3,7 +3,6 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -24,6 +23,7 @@ from sqlalchemy.schema import UniqueConstraint
 
 from litsweep.server import change_numbers, clock
 from litsweep.server.store.projects import projects
+from litsweep.server.store.stopped_by import BY_SEARCH, StoppedBy
 from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, agents, sweeps
 from litsweep.server.store.tables import INDEX, Id, Joined, batches, read_all, read_one, table
 from litsweep.sweep.contract import Failure, RunState
@@ -41,17 +41,6 @@ STREAM_COLUMNS = (
     *("history_keys", "last_step", "history_lines", "event_lines", "log_lines"),
 )
 """The columns that `change_streams` writes."""
-
-
-class StoppedBy(StrEnum):
-    """Who asked a run to stop."""
-
-    SEARCH = "search"
-    PERSON = "person"
-    PAUSE = "pause"  # the search, which may let the run go on later
-
-
-BY_SEARCH = (StoppedBy.SEARCH, StoppedBy.PAUSE)
 
 
 def plain_config(wire: Values) -> dict[str, Any]:
@@ -88,6 +77,8 @@ class RunRecord:
     parameters: str | None
     args: str | None
     reason: str | None
+    # The version of the sweep's config that the run came from. An older litsweep stored none: it had only 1.
+    sweep_version: int | None
     # The name of the first run with this config, if this run is a retry of it.
     retry_of: Annotated[str | None, String(128)]
     failure: Annotated[Failure | None, String(32)]
@@ -298,8 +289,10 @@ def add(connection: Connection, project_id: int, name: str, values: Values) -> R
     Only `run_states` calls this.
     """
     now = clock.now()
-    label = values.get("display_name") or _label(connection, project_id, values.get("sweep_id"))
-    named = {"project_id": project_id, "name": name, "state": RunState.PENDING}
+    sweep_id = values.get("sweep_id")
+    label = values.get("display_name") or _label(connection, project_id, sweep_id)
+    version = select(sweeps.c.version).where(sweeps.c.id == sweep_id).scalar_subquery()
+    named = {"project_id": project_id, "name": name, "state": RunState.PENDING, "sweep_version": version}
     dated = {"created_at": now, "heartbeat_at": now, "changed": change_numbers.next_number()}
     connection.execute(runs.insert().values({**named, **dated, **values, "display_name": label}))
     made = find(connection, project_id, name)
