@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from litsweep import pipeline
+from litsweep.cli.check_resume import check_own_program, check_resume, pauses
 from litsweep.cli.options import add_json, write_json
 from litsweep.cli.program import program_faults, program_warnings, target_of
 from litsweep.errors import ConfigError, Fault, LitsweepError, count
@@ -48,8 +49,14 @@ def execute(args: argparse.Namespace) -> int:
             check_metrics(args.config, config)
             names = [metric.name for metric in config.metrics] + _constrained(config)
             steps.append(f"metric: {', '.join(names)} is logged")
+            if pauses(config):
+                check_resume(args.config, config, _first_flags(config))
+                steps.append("pauses: a second epoch goes on from the checkpoint of the first")
     else:
         skipped.append(f"parameters and metric: {_name(config)} does not use {PIPELINE}")
+        if pauses(config):
+            check_own_program(args.config, target)
+            skipped.append(f"pauses: {_name(config)} has to go on from a checkpoint of its own")
     if config.webhook:
         skipped.append(f"webhook: the embedded backend posts events to {urlsplit(config.webhook).hostname}")
     show_warnings(config.local_warnings)

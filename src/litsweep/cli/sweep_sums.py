@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import requests
 
-from litsweep.launch.protocol import GraphqlApi, credentials
+from litsweep.launch.credentials import credentials
+from litsweep.launch.protocol import GraphqlApi
 from litsweep.launch.result import BestRun, SweepResult, best_run, result_of
 from litsweep.launch.status import OVER, RunStatus, SweepStatus
 from litsweep.launch.variables import client_settings

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from litsweep.server import confirmations, retries, run_states, sweep_states
 from litsweep.server.retries import RefusedRetry, Retried
 from litsweep.server.store import actions, runs, sweeps
-from litsweep.server.store.runs import RunRecord, StoppedBy
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.sweep.reason import RequestReason
 
@@ -68,7 +69,7 @@ def _tag_list(stored: str) -> str:
 
 def stop_run(connection: Connection, run: RunRecord, by: StoppedBy, actor: str) -> None:
     """Ask a run to stop (see `run_states.request_stop`). The search's own stops are not recorded here."""
-    if not run.is_alive or run.stopped_by is not None:
+    if not run.is_alive or run.stopped_by not in (None, StoppedBy.PAUSE):
         return
     run_states.request_stop(connection, run, by, RequestReason(by="stopRun"))
     if by is StoppedBy.PERSON:

@@ -29,7 +29,7 @@ from sqlalchemy import Connection
 from litsweep.errors import LitsweepError
 from litsweep.server import repeats, run_states
 from litsweep.server.store import runs, sweeps
-from litsweep.server.store.runs import StoppedBy
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.reason import RequestReason
@@ -116,8 +116,8 @@ def is_capped(connection: Connection, sweep: SweepRecord) -> bool:
 def finish_if_done(connection: Connection, sweep: SweepRecord) -> None:
     """Finish a sweep that gets no more runs, once the last of its dispatched runs has ended.
 
-    Runs that its own scheduler has queued beyond `run_cap` stay pending until then. If they were dropped
-    earlier, the scheduler would take them for failed and replace them.
+    Paused runs do not go on after that. Runs that its own scheduler has queued beyond `run_cap` stay pending
+    until then. If they were dropped earlier, the scheduler would take them for failed and replace them.
     """
     current = sweeps.get(connection, sweep.id)
     if current is None:

@@ -17,6 +17,7 @@ _HISTORY_FIX = 'write for example [{"val_loss": 0.5}], one row for each time tha
 _SUMMARY_FIX = 'write for example {"val_loss": 0.5}, or dict(run.summary)'
 
 STOPPED_EARLY = "stopped early"
+PAUSED = "paused"
 
 STATE_WORDS = (
     RunState.FINISHED,
@@ -24,6 +25,7 @@ STATE_WORDS = (
     RunState.FAILED,
     RunState.CRASHED,
     RunState.KILLED,
+    PAUSED,
     RunState.PREEMPTED,
     RunState.PREEMPTING,
     RunState.RUNNING,
@@ -31,14 +33,19 @@ STATE_WORDS = (
 )
 """The words for a run's state, in the order in which the command line and the pages list them."""
 
+ENDED_BY_SEARCH = (RunState.FINISHED, RunState.PREEMPTED)
+"""The states of a run that the search stopped early or paused. The server says which of them it did."""
+
 
 def state_word(state: RunState, stopped_early: bool, failure: object = None) -> str:
-    """Return the word for a run's state: W&B's, or `stopped early` for a run that the search ended.
+    """Return the word for a run's state: W&B's, or `stopped early` or `paused`.
 
-    A finished run with a failure has failed.
+    `stopped_early` says that the search asked the run to end. A finished run with a failure has failed.
     """
     if stopped_early and not state.is_alive:
         return STOPPED_EARLY
+    if stopped_early and state is RunState.PREEMPTED:
+        return PAUSED
     return str(RunState.FAILED if state.is_broken_by(failure) and state is RunState.FINISHED else state)
 
 

@@ -77,7 +77,7 @@ def _shown_run(record: RunRecord, run: RunData, config: SweepConfig, own_config:
         "name": run.name,
         "title": run.title,
         "state": record.state,
-        "stopped_early": record.is_stopped_early and not run.is_alive,
+        "stopped_early": record.is_paused or (record.is_stopped_early and not run.is_alive),
         "config": own_config,
         "parameters": parsed(own_config).flatten(record.config_values),
         "summary": record.summary_values,

@@ -18,7 +18,7 @@ from litsweep.server.dashboard.versions_view import versions_text
 from litsweep.server.store import notices
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.contract import RunState
-from litsweep.sweep.run import STOPPED_EARLY, Run
+from litsweep.sweep.run import PAUSED, STOPPED_EARLY, Run
 from litsweep.sweep.space import Parameter
 
 MAX_BEST_RUNS = 20
@@ -124,5 +124,6 @@ def _grid(data: SweepData, axes: Sequence[Parameter]) -> dict[str, Any] | None:
 def search_run(run: RunData) -> Run:
     """Return a run as the ledger of a grid needs it."""
     is_early = run.state == STOPPED_EARLY
-    state = RunState.FINISHED if is_early else RunState(run.state)
+    states = {STOPPED_EARLY: RunState.FINISHED, PAUSED: RunState.PREEMPTED}
+    state = states.get(run.state) or RunState(run.state)
     return Run(run.name, run.parameters, state, stopped_early=is_early)

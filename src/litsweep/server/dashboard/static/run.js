@@ -31,6 +31,8 @@ function showHead({ run }) {
   fill("sweep-crumb", linkTo(project.sweep(run.sweep.name), run.sweep.title)).hidden = false;
 }
 
+const STOPPED = { search: "Stopped early by the search", pause: "Paused by the search" };
+
 function showNotices({ run, stop }) {
   const notices = [];
   if (run.failure && run.is_broken) {
@@ -39,7 +41,7 @@ function showNotices({ run, stop }) {
     notices.push(el("p", { class: "notice bad" }, text));
   }
   if (stop) {
-    const by = stop.by === "search" ? "Stopped early by the search" : "Stopped by a user";
+    const by = STOPPED[stop.by] ?? "Stopped by a user";
     notices.push(el("p", { class: "notice" }, stop.reason ? `${by}: ${stop.reason}.` : `${by}.`));
   }
   fill("notices", notices);
