@@ -90,7 +90,7 @@ class Litsweep:
 
 
 class Wandb:
-    """W&B's own engine, the package `sweeps`, in its own interpreter, because it needs an older NumPy."""
+    """W&B's own engine, the package `sweeps`, which needs an older NumPy."""
 
     def __init__(self, problem: Problem, seed: int) -> None:
         self._config, self._seed = json.loads(json.dumps(problem.sweep)), seed

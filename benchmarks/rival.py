@@ -24,7 +24,10 @@ class Rival:
         self._problem = problem
         self._axes = [_Axis(f"p{i}", *item) for i, item in enumerate(problem.sweep["parameters"].items())]
         self._process = ChildProcess(name, f"rivals/{name.replace('-', '_')}_engine.py")
-        self._process.question("open", parameters=[axis.neutral for axis in self._axes], seed=seed)
+        try:
+            self._process.question("open", parameters=[axis.neutral for axis in self._axes], seed=seed)
+        except RuntimeError as error:
+            raise SystemExit(f"the engine could not be started: {error}") from error
 
     def ask(self) -> tuple[str, dict[str, Any]]:
         """Return a handle and a config."""
