@@ -26,7 +26,7 @@ class ChildProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **threads},
+            env={**os.environ, **threads, "PYTHONHASHSEED": "0"},  # SMAC iterates over sets
         )
 
     def question(self, ask: str, **rest: Any) -> Any:
