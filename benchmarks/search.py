@@ -27,6 +27,7 @@ import numpy as np
 import problems
 from engines import ENGINES, Engine
 from fronts import signed
+from interpreters import DEFAULT_FOLDER, keep_in
 from problems import CrashError, Parameters, Problem, Row, sample
 from rich.progress import Progress
 from scales import scale_of
@@ -44,6 +45,7 @@ def main() -> None:
     """Run the command line."""
     options = arguments()
     options.results.mkdir(parents=True, exist_ok=True)
+    keep_in(options.environments)
     if options.command == "table":
         show(options.results, options.suite, options.plot)
         return
@@ -79,6 +81,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tasks", nargs="+", help="datasets; by default the development ones")
     parser.add_argument("--final", action="store_true", help="the datasets kept for the final check")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument(
+        "--environments", type=Path, default=DEFAULT_FOLDER, help="folder of the engines' own environments"
+    )
     parser.add_argument("--plot", type=Path, help="write the regret curves as an HTML page")
     options = parser.parse_args()
     if options.command == "run" and options.suite == "all":
