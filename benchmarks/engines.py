@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from child_process import ChildProcess
 from plain_botorch import PlainBotorch
 from problems import Parameters, Problem, sample
+from rival import Rival
+from stopping import ASHA, Stopped
 
 Row = Mapping[str, float]
-
-SWEEPS_REQUIREMENTS = ("sweeps==0.3.0", "numpy<2")
-SWEEPS_ENVIRONMENT = Path(__file__).parent.parent / ".venv-sweeps"
 
 
 class Engine(Protocol):
@@ -57,9 +53,15 @@ class _NeverStops:
 
 
 class Litsweep:
-    """This project through its public interface; `early_terminate` replaces W&B's rule."""
+    """This project through its public interface; `early_terminate` replaces W&B's rule, `cost` saves time."""
 
-    def __init__(self, problem: Problem, seed: int, early_terminate: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        seed: int,
+        early_terminate: Mapping[str, Any] | None = None,
+        cost: str | None = None,
+    ) -> None:
         from litsweep import Controller, parse_sweep
 
         sweep = dict(problem.sweep)
@@ -67,17 +69,25 @@ class Litsweep:
         if early_terminate is not None:
             sweep.pop("early_terminate")
             ours["early_terminate"] = early_terminate
+        if cost is not None:
+            ours["cost"] = cost
         if ours:
             sweep["litsweep"] = ours
         self._controller = Controller(parse_sweep(sweep), seed=seed)
+        self._seconds = problem.seconds
+        self._asked: dict[str, Parameters] = {}
 
     def ask(self) -> tuple[str, dict[str, Any]]:
         (suggestion,) = self._controller.ask()
+        self._asked[suggestion.id] = suggestion.parameters
         return suggestion.id, dict(suggestion.parameters)
 
     def tell(self, handle: str, history: Sequence[Row], failed: bool = False, stopped: bool = False) -> None:
         state = "failed" if failed else "finished"
-        self._controller.tell(handle, history=history, state=state, stopped_early=stopped or None)
+        duration = self._seconds(self._asked[handle]) if self._seconds else None
+        self._controller.tell(
+            handle, history=history, state=state, stopped_early=stopped or None, duration=duration
+        )
 
     def add(self, parameters: Parameters, history: Sequence[Row]) -> None:
         self._controller.add(parameters, history)
@@ -94,19 +104,12 @@ class Litsweep:
 
 
 class Wandb:
-    """W&B's own engine, the package `sweeps`, in its own interpreter, because it needs an older NumPy."""
+    """W&B's own engine, the package `sweeps`, which needs an older NumPy."""
 
     def __init__(self, problem: Problem, seed: int) -> None:
         self._config, self._seed = json.loads(json.dumps(problem.sweep)), seed
         self._runs: list[dict[str, Any]] = []
-        script = str(Path(__file__).parent / "wandb_engine.py")
-        self._process = subprocess.Popen(
-            [str(sweeps_python()), "-W", "ignore", script],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        )
+        self._process = ChildProcess("wandb", "wandb_engine.py")
 
     def ask(self) -> tuple[str, dict[str, Any]]:
         parameters = self._question("suggest", self._runs, seed=1000 * self._seed + len(self._runs))
@@ -127,8 +130,7 @@ class Wandb:
         return handle in self._question("stop", self._runs)["stopped"]
 
     def close(self) -> None:
-        self._process.terminate()
-        self._process.wait()
+        self._process.close()
 
     def _append(self, state: str, parameters: Parameters, history: Sequence[Row]) -> str:
         name = str(len(self._runs))
@@ -137,23 +139,7 @@ class Wandb:
         return name
 
     def _question(self, ask: str, runs: list[dict[str, Any]], **rest: Any) -> Any:
-        assert self._process.stdin and self._process.stdout
-        question = {"ask": ask, "config": self._config, "runs": runs, **rest}
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        reply = json.loads(self._process.stdout.readline())
-        if "error" in reply:
-            raise RuntimeError(f"sweeps: {reply['error']}")
-        return reply["answer"]
-
-
-def sweeps_python() -> Path:
-    """Return the interpreter that has `sweeps`; its environment is created on first use."""
-    python = SWEEPS_ENVIRONMENT / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", SWEEPS_ENVIRONMENT], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *SWEEPS_REQUIREMENTS], check=True)
-    return python
+        return self._process.question(ask, config=self._config, runs=runs, **rest)
 
 
 class RandomSearch(_NeverStops):
@@ -224,13 +210,24 @@ def _optuna_distribution(spec: Mapping[str, Any]) -> Any:
             return d.FloatDistribution(spec["min"], spec["max"])
 
 
-ENGINES: dict[str, Callable[[Problem, int], Engine]] = {
-    "litsweep": Litsweep,
-    "litsweep-predictive": partial(Litsweep, early_terminate={"type": "predictive"}),
-    "wandb": Wandb,
+_RIVALS = ("optuna-auto", "hebo", "smac", "ax")
+
+_NEVER_STOPPING: dict[str, Callable[[Problem, int], Engine]] = {
     "optuna-gp": partial(Optuna, sampler="gp"),
     "optuna-tpe": partial(Optuna, sampler="tpe"),
+    **{name: partial(Rival, name=name) for name in _RIVALS},
     "botorch": partial(PlainBotorch, is_warped=False),
     "botorch-warped": partial(PlainBotorch, is_warped=True),
     "random": RandomSearch,
+}
+
+ENGINES: dict[str, Callable[[Problem, int], Engine]] = {
+    "litsweep": Litsweep,
+    "litsweep-predictive": partial(Litsweep, early_terminate={"type": "predictive"}),
+    "litsweep-cost": partial(Litsweep, cost="duration"),
+    "litsweep-asha": partial(Litsweep, early_terminate=ASHA),
+    "wandb": Wandb,
+    **_NEVER_STOPPING,
+    **{f"{name}-asha": partial(Stopped, make=make, rule=ASHA) for name, make in _NEVER_STOPPING.items()},
+    **{f"{name}-hyperband": partial(Stopped, make=make) for name, make in _NEVER_STOPPING.items()},
 }

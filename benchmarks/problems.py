@@ -6,7 +6,7 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ class Problem:
     evaluates many configs at once, shape `n` or `n x m`. It is used for the random configs that define the
     median and the best known value. `best` is the known optimum. `conditions` maps a parameter to its parent
     and the parent's values for which it is active. `first(seed)` returns the configs with which a sweep with
-    this seed starts, for every engine.
+    this seed starts, for every engine. `seconds`, if there are any, is the duration of a run; a sweep then
+    has a budget of time.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Problem:
     conditions: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
     first: Callable[[int], list[Parameters]] = lambda seed: []
     box: Box | None = None
+    seconds: Callable[[Parameters], float] | None = None
 
     @property
     def signs(self) -> dict[str, float]:
@@ -178,6 +180,16 @@ def lcbench(
     return Problem(name, sweep, run, truth, values, epochs=epochs if stopping else 1)
 
 
+def lcbench_timed(data: Path, task: str) -> Problem:
+    """LCBench's neural networks with the training time of each config."""
+    model = _lcbench(data)
+
+    def seconds(parameters: Parameters) -> float:
+        return max(float(model([{**parameters, "OpenML_task_id": task, "epoch": 52}], "time")[0]), 1.0)
+
+    return replace(lcbench(data, task), seconds=seconds)
+
+
 def lcbench_pareto(data: Path, task: str) -> Problem:
     """Accuracy and training time of LCBench's neural networks together."""
     metrics = [{"name": "val_accuracy", "goal": "maximize"}, {"name": "time", "goal": "minimize"}]
@@ -197,10 +209,20 @@ def lcbench_pareto(data: Path, task: str) -> Problem:
     return Problem(f"lcbench-{task}-pareto", sweep, run, lambda p: run(p)[0]["val_accuracy"], values, box=box)
 
 
+def lcbench_model(data: Path) -> Yahpo:
+    """Return the surrogate of LCBench."""
+    return _lcbench(data)
+
+
+def normals(parameters: Parameters, seed: int, n: int) -> np.ndarray:
+    """Return standard normal noise of `n` values that depends only on the config and the seed."""
+    text = json.dumps([sorted(parameters.items()), seed])
+    return np.random.default_rng(zlib.crc32(text.encode())).standard_normal(n)
+
+
 def _normal(parameters: Parameters, seed: int) -> float:
     """Return standard normal noise that depends only on the config and the seed: a repeated run is equal."""
-    text = json.dumps([sorted(parameters.items()), seed])
-    return float(np.random.default_rng(zlib.crc32(text.encode())).standard_normal())
+    return float(normals(parameters, seed, 1)[0])
 
 
 @cache

@@ -13,18 +13,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import freezing
+import numpy as np
 import problems
 from engines import ENGINES, Engine
 from fronts import signed
-from problems import CrashError, Parameters, Problem, Row
+from interpreters import DEFAULT_FOLDER, keep_in
+from problems import CrashError, Parameters, Problem, Row, sample
 from rich.progress import Progress
 from scales import scale_of
 from summary import show
@@ -33,11 +37,15 @@ from warm_start import DATASETS, warm
 LIMIT_SHARE = 30
 """The epochs that a sweep with early stopping may use, in full trainings."""
 
+PARTS = 10
+"""In a suite with times, the unit in place of epochs is this part of a random config's mean duration."""
+
 
 def main() -> None:
     """Run the command line."""
     options = arguments()
     options.results.mkdir(parents=True, exist_ok=True)
+    keep_in(options.environments)
     if options.command == "table":
         show(options.results, options.suite, options.plot)
         return
@@ -62,19 +70,27 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("command", choices=["run", "table"])
     parser.add_argument("--suite", choices=[*SUITES, "all"], default="sklearn", help="all: for table")
-    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=["litsweep", "optuna-gp", "random"])
+    engines = list(dict.fromkeys([*ENGINES, *freezing.ENGINES]))
+    default = ["litsweep", "optuna-gp", "random"]
+    parser.add_argument("--engines", nargs="+", choices=engines, default=default)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("-n", type=int, default=100, help="evaluations of each run")
+    parser.add_argument("-n", type=int, default=100, help="evaluations, or full trainings, of each run")
     parser.add_argument("--in-flight", type=int, default=1, help="configs evaluated at once")
     parser.add_argument("--data", type=Path, help="folder of YAHPO Gym's data, for lcbench and xgboost")
     parser.add_argument("--tasks", nargs="+", help="datasets; by default the development ones")
     parser.add_argument("--final", action="store_true", help="the datasets kept for the final check")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument(
+        "--environments", type=Path, default=DEFAULT_FOLDER, help="folder of the engines' own environments"
+    )
     parser.add_argument("--plot", type=Path, help="write the regret curves as an HTML page")
     options = parser.parse_args()
     if options.command == "run" and options.suite == "all":
         parser.error("run takes one suite; `all` is for table")
+    known = freezing.ENGINES if options.suite in freezing.SUITES else ENGINES
+    if options.command == "run" and (strange := set(options.engines) - set(known)):
+        parser.error(f"{options.suite} has no engine {', '.join(sorted(strange))}")
     return options
 
 
@@ -94,6 +110,8 @@ SUITES = [
     "lcbench-reporting",
     "lcbench-curves",
     "lcbench-pareto",
+    "lcbench-cost",
+    *freezing.SUITES,
     "xgboost",
     "crashing",
 ]
@@ -117,8 +135,10 @@ def suite(options: argparse.Namespace) -> list[Problem]:
         return [noisy(options, problems.lcbench(data, task), task) for task in chosen]
     if name == "lcbench-warm":
         return [warm(problems.lcbench(data, task), others(data, task)) for task in chosen]
-    if name == "lcbench-pareto":
-        return [problems.lcbench_pareto(data, task) for task in chosen]
+    special = {"lcbench-pareto": problems.lcbench_pareto, "lcbench-cost": problems.lcbench_timed}
+    special |= dict.fromkeys(freezing.SUITES, freezing.problem)
+    if name in special:
+        return [special[name](data, task) for task in chosen]
     reports, stops = name in ("lcbench-reporting", "lcbench-curves"), name == "lcbench-curves"
     return [problems.lcbench(data, task, curves=reports, stopping=stops) for task in chosen]
 
@@ -161,12 +181,23 @@ def measure(options: argparse.Namespace, problem: Problem, engine: str, seed: in
     if any(all(line[k] == v for k, v in key.items()) and line["n"] >= options.n for line in lines(path)):
         return
     scale = scale_of(options.results, problem)
+    if options.suite in freezing.SUITES:
+        training, task = freezing.SUITES[options.suite], problem.name.split("-")[1]
+        span = abs(scale.best - scale.median)
+        curves = freezing.Curves(options.data, task, training, span, seed)
+        trace = freezing.play(engine, curves, training, seed, options.in_flight, options.n)
+        write(path, {**key, "n": options.n, "scale": scale.as_dict(), **trace})
+        return
     opened = ENGINES[engine](problem, seed)
     try:
         trace = play(opened, problem, seed, options.n, options.in_flight)
     finally:
         opened.close()
-    record = {**key, "n": options.n, "scale": scale.as_dict(), **trace}
+    write(path, {**key, "n": options.n, "scale": scale.as_dict(), **trace})
+
+
+def write(path: Path, record: dict[str, Any]) -> None:
+    """Add a line to the results."""
     with path.open("a") as file:
         file.write(json.dumps(record) + "\n")
 
@@ -186,6 +217,8 @@ def play(engine: Engine, problem: Problem, seed: int, n: int, in_flight: int) ->
     """
     if problem.epochs > 1:
         return play_stopping(engine, problem, LIMIT_SHARE * problem.epochs)
+    if problem.seconds is not None:
+        return play_timed(engine, problem, problem.seconds, n)
     trace: dict[str, list[Any]] = {"logged": [], "true": [], "seconds": []}
     for parameters in problem.first(seed):
         engine.add(parameters, score(problem, parameters, train(problem, parameters), trace))
@@ -262,6 +295,28 @@ def play_stopping(engine: Engine, problem: Problem, epochs: int) -> dict[str, li
         trace["logged"].append(best)
         trace["true"].append(best)
         trace["epochs"].append(used)
+    return trace
+
+
+def play_timed(
+    engine: Engine, problem: Problem, seconds: Callable[[Parameters], float], n: int
+) -> dict[str, list[Any]]:
+    """Run one config at a time, for the time that `n` random configs take.
+
+    The trace has times as `epochs`.
+    """
+    rng = np.random.default_rng(2)
+    unit = float(np.mean([seconds(sample(problem.sweep["parameters"], rng)) for _ in range(200)])) / PARTS
+    trace: dict[str, list[Any]] = {"logged": [], "true": [], "seconds": [], "epochs": []}
+    used = 0.0
+    while used < n * PARTS:
+        started = time.perf_counter()
+        handle, parameters = engine.ask()
+        trace["seconds"].append(round(time.perf_counter() - started, 4))
+        history = train(problem, parameters)
+        engine.tell(handle, score(problem, parameters, history, trace), failed=not history)
+        used += seconds(parameters) / unit
+        trace["epochs"].append(math.ceil(used))
     return trace
 
 

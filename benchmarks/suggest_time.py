@@ -29,6 +29,7 @@ from rich.progress import track
 from rich.table import Table
 
 from litsweep import Controller, parse_sweep
+from litsweep.sweep.reasons import RandomReason
 
 MIXED = {
     **{f"rate{i}": {"distribution": "log_uniform_values", "min": 1e-5, "max": 1.0} for i in range(4)},
@@ -43,15 +44,23 @@ MIXED = {
 """Twenty parameters of all kinds."""
 
 
+_LENGTHS, _SHARES = (3, 9, 26, 52), (0.04, 0.6, 0.2, 0.16)
+"""The iterations of runs with freeze-thaw, and their shares of the runs."""
+
+
 @dataclass(frozen=True)
 class Case:
-    """A sweep with `runs` runs, and the limit in seconds for 95 % of its suggestions."""
+    """A sweep with `runs` runs, and the limit in seconds for 95 % of its suggestions.
+
+    With freeze-thaw (`is_freezing`) most runs are paused.
+    """
 
     title: str
     parameters: Mapping[str, Any]
     runs: int
     limit: float
     asks: int = 20
+    is_freezing: bool = False
 
 
 CASES = (
@@ -60,6 +69,8 @@ CASES = (
     Case("20d (mixed)", MIXED, 300, 1.5),
     Case("20d (mixed)", MIXED, 1_000, 4.0),
     Case("7d (LCBench's)", LCBENCH, 10_000, 5.0, asks=6),
+    Case("7d, freeze-thaw", LCBENCH, 300, 0.5, is_freezing=True),
+    Case("7d, freeze-thaw", LCBENCH, 1_000, 1.0, is_freezing=True),
 )
 
 
@@ -100,21 +111,35 @@ def known_runs(
     return runs
 
 
+def curve(loss: float, length: int, case: Case) -> list[dict[str, float]]:
+    """Return the history of a run: its loss alone, or with freeze-thaw a falling learning curve."""
+    if not case.is_freezing:
+        return [{"loss": loss}]
+    return [{"loss": loss + 1 / (1 + i)} for i in range(length)]
+
+
 def measure(case: Case, seed: int) -> tuple[float, list[float]]:
     """Return the seconds of a new controller's first suggestion, and of each later one."""
     rng = np.random.default_rng(seed)
     objective = Objective(case.parameters, rng)
     runs = known_runs(case, objective, rng)
     sweep = {"method": "bayes", "metric": {"name": "loss"}, "parameters": case.parameters}
+    if case.is_freezing:
+        sweep["litsweep"] = {"early_terminate": {"type": "freeze_thaw", "max_iter": _LENGTHS[-1]}}
     started = time.perf_counter()
     controller = Controller(parse_sweep(sweep), seed=seed)
     for config, loss in runs:
-        controller.add(config, history=[{"loss": loss}])
+        length = int(rng.choice(_LENGTHS, p=_SHARES)) if case.is_freezing else 1
+        reason = RandomReason(train_to=length if length < _LENGTHS[-1] else None)
+        state = "preempted" if case.is_freezing and reason.train_to else "finished"
+        controller.add(config, curve(loss, length, case), state, reason=reason)
     (suggestion,) = controller.ask()
     first, later = time.perf_counter() - started, []
     for _ in range(case.asks):
         loss = objective(suggestion.parameters) + 0.05 * rng.standard_normal()
-        controller.tell(suggestion.id, history=[{"loss": loss}], state="finished")
+        length = suggestion.reason.train_to or _LENGTHS[-1]
+        state = "preempted" if suggestion.reason.train_to else "finished"
+        controller.tell(suggestion.id, history=curve(loss, length, case), state=state)
         started = time.perf_counter()
         (suggestion,) = controller.ask()
         later.append(time.perf_counter() - started)
@@ -125,13 +150,21 @@ def main() -> None:
     """Measure all cases and print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
-    seed = parser.parse_args().seed
+    parser.add_argument("--space", default="", help="only the spaces whose name contains this")
+    options = parser.parse_args()
+    seed = options.seed
     measure(replace(CASES[0], runs=20, asks=1), seed)  # imports torch
     machine = f"{platform.machine()}, torch {version('torch')}, one thread"
     table = Table(title=f"seconds per suggestion, wall; {machine}; load {os.getloadavg()[0]:.1f}")
     for column in ("space", "known runs", "suggestions", "first", "median", "p95", "max", "limit (p95)"):
         table.add_column(column, justify="left" if column == "space" else "right")
-    for case in track(CASES, console=Console(stderr=True), auto_refresh=False, transient=True):
+    chosen = [case for case in CASES if options.space in case.title]
+    for case in track(
+        chosen,
+        console=Console(stderr=True),
+        auto_refresh=False,
+        transient=True,
+    ):
         first, later = measure(case, seed)
         seconds = (first, np.median(later), np.quantile(later, 0.95), max(later))
         numbers = [f"{second:.2f}" for second in seconds]

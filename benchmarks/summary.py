@@ -23,7 +23,7 @@ _LEVEL_AT = 100
 """The level to reach is W&B's mean regret after this many full trainings."""
 
 _MILESTONES = (10, 25, 50, 100)
-_EPOCH_MILESTONES = (520, 1040, 1560)
+_EPOCH_MILESTONES = (260, 520, 780, 1040, 1560)
 
 
 def show(folder: Path, suite: str, plot: Path | None) -> None:
@@ -51,8 +51,9 @@ def _groups(records: Sequence[Record]) -> dict[Group, list[Record]]:
 
 def _levels(folder: Path, suite: str, groups: Mapping[Group, list[Record]]) -> dict[int, list[Record]]:
     """Return W&B's full trainings by number in flight; with early stopping, of the suite without it."""
-    if suite.endswith("-curves"):
-        groups = _groups(load(folder / f"{suite.removesuffix('-curves')}.jsonl"))
+    without, is_stopping, _ = suite.partition("-freeze-thaw" if "-freeze-thaw" in suite else "-curves")
+    if is_stopping:
+        groups = _groups(load(folder / f"{without}.jsonl"))
     return {in_flight: records for (engine, in_flight), records in groups.items() if engine == _WANDB}
 
 

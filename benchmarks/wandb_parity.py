@@ -1,6 +1,6 @@
 """Compare litsweep's interpretation of sweep configs with W&B's own engine, over generated cases.
 
-    python benchmarks/wandb_parity.py --env /tmp/sweeps-env --cases 2000
+    python benchmarks/wandb_parity.py --env /tmp/environments --cases 2000
 
 `--env` is a folder for the engine's environment (`sweeps` 0.3.0 needs numpy below 2), created on first use.
 It compares grid points and their order, also with part of the grid tried; hyperband's bands, thresholds and
@@ -15,12 +15,12 @@ import math
 import random
 import subprocess
 import sys
-import venv
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from interpreters import interpreter, keep_in
 from rich.console import Console
 from rich.progress import track
 from scipy import stats
@@ -47,11 +47,8 @@ class Engine:
     """W&B's engine in a separate process."""
 
     def __init__(self, env: Path) -> None:
-        python = env / "bin" / "python"
-        if not python.exists():
-            venv.create(env, with_pip=True)
-            packages = ["sweeps==0.3.0", "numpy<2"]
-            subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+        keep_in(env)
+        python = interpreter("wandb")
         script = Path(__file__).with_name("wandb_engine.py")
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self._process = subprocess.Popen([python, "-W", "ignore", script], text=True, **pipes)

@@ -1,6 +1,6 @@
 """Record what W&B's own engine makes of the sweep files in tests/compat/sweep_files.
 
-    python benchmarks/wandb_sweep_files.py --env /tmp/sweeps-env
+    python benchmarks/wandb_sweep_files.py --env /tmp/environments
 
 Writes `wandb.json` beside the files: the schema's objections to each file and the engine's first three
 configs. The engine lists a grid in memory, so the script skips configs of a grid that does not fit there.

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from litsweep.cli.best import show_result
+from litsweep.cli.sweep_sums import read_sums
+from litsweep.launch.checkpoints import kept_runs
+from litsweep.launch.observer import StatusObserver
 from litsweep.launch.repeat import command_line
+from litsweep.launch.result import result_of
+from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.config import parse_sweep
 from tests.live_server import LiveServer
 from tests.server.operations import UPSERT_RUN, UPSERT_SWEEP
@@ -79,6 +85,39 @@ def test_the_front_of_two_metrics(server: LiveServer, client_env: dict[str, str]
     assert result["goals"] == {"loss": "minimize", "speed": "maximize"} and result["best"]["id"] == "large"
     front = {run["id"]: (run["objectives"], run["parameters"]["x"]) for run in result["front"]}
     assert front == {"small": ({"loss": 0.5, "speed": 9.0}, 1), "large": ({"loss": 0.1, "speed": 2.0}, 2)}
+
+
+def test_the_best_run_meets_the_constraints(
+    module_server: LiveServer, module_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the server's sums, and by all runs as on W&B's cloud."""
+    for name in ("WANDB_BASE_URL", "WANDB_API_KEY"):
+        monkeypatch.setenv(name, module_env[name])
+    for bound, best, nearest in (
+        ("<= 9", "limit-2", ""),
+        ("<= 1", None, "the nearest is limit-3- with speed 2"),
+    ):
+        limits = {"litsweep": {"constraints": {"speed": bound}}}
+        config = {**READS_ONLY, **limits, "name": bound}
+        made = module_server.graphql(UPSERT_SWEEP, config=yaml.dump(config))["upsertSweep"]["sweep"]["name"]
+        for name, loss, speed in (("limit-1", 0.1, 10.0), ("limit-2", 0.2, 9.0), ("limit-3", 0.3, 2.0)):
+            row = json.dumps({"loss": loss, "speed": speed})
+            chunk = {"files": {"wandb-summary.json": {"offset": 0, "content": [row]}}}
+            run = name if best else f"{name}-"
+            module_server.graphql(UPSERT_RUN, name=run, project="p", entity="local", sweep=made)
+            module_server.post(
+                f"/files/local/p/{run}/file_stream", {**chunk, "complete": True, "exitcode": 0}
+            )
+        sums = read_sums(f"local/p/{made}").result
+        status = SweepWatch(f"local/p/{made}").read()
+        assert sums == result_of(status)
+        assert (sums.best.id if sums.best else None) == best
+        assert sums.unmet == ("" if best else f"no run meets the constraints (speed {bound}); {nearest}")
+        assert kept_runs(status, 3) == {run.id for run in status.runs}
+        observer = StatusObserver()
+        list(observer.events(status))
+        assert (observer.best.run if observer.best else None) == best
+        assert show_result(sums) == (0 if best else 1)
 
 
 READS_ONLY: dict[str, object] = {

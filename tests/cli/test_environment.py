@@ -9,7 +9,7 @@ import pytest
 
 from litsweep.cli import main
 from litsweep.cli.commands import build_parser
-from litsweep.launch.protocol import require_online
+from litsweep.launch.credentials import require_online
 from litsweep.launch.runner import RunProcess
 from litsweep.launch.variables import Http, failures_allowed
 from tests.compat.stock import create_sweep

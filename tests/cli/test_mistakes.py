@@ -73,9 +73,18 @@ def test_checkpoints_that_would_be_of_the_worst_epoch(
 
 def test_a_monitor_that_no_run_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     entries = "monitor: {value: val_accc}\n  mode: {value: max}\n  data.cache: {value: %s}" % (tmp_path / "c")
-    said = refused(capsys, "check", sweep_file(tmp_path, entries))
+    path = sweep_file(tmp_path, entries)
+    with Path(path).open("a") as file:
+        file.write('litsweep: {constraints: {val_los: "<= 1", val_loss: "<= 2", latency: "<= 3"}}\n')
+    said = refused(capsys, "check", path)
     assert "parameters.monitor: must be a metric that a run logs" in said
     assert "use val_acc" in said
+    assert (
+        "litsweep.constraints.val_los: must be a metric that a run logs, got 'val_los'; use val_loss" in said
+    )
+    assert "litsweep.constraints.val_loss" not in said
+    assert "litsweep.constraints.latency: must be a metric that a run logs" in said
+    assert "if the program logs it after training, check with --no-metric" in said
 
 
 def test_wrong_type(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

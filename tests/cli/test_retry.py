@@ -129,6 +129,9 @@ def test_a_canceled_sweep_is_not_reopened(
     assert "is canceled and starts no run; resume it first: wandb sweep --resume" in capsys.readouterr().err
 
 
+CONFIG = "{method: grid, parameters: {a: {value: 1}}}"
+
+
 class OtherServer(BaseHTTPRequestHandler):
     """A W&B server that has the sweep but no retries: it refuses an unknown mutation, as W&B's cloud does."""
 
@@ -137,11 +140,12 @@ class OtherServer(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        if "retryRuns" in body:
-            said = 'Cannot query field "retryRuns" on type "Mutation".'
+        asked = next((name for name in ("retryRuns", "confirmRuns") if name in body), None)
+        if asked:
+            said = f'Cannot query field "{asked}" on type "Mutation".'
             self._answer(400, {"errors": [{"message": said}]})
         else:
-            sweep = {"id": "1", "name": "abc", "state": "FINISHED", "config": "{}"}
+            sweep = {"id": "1", "name": "abc", "state": "FINISHED", "config": CONFIG}
             project = {"name": "p", "entityName": "local", "sweep": sweep}
             self._answer(200, {"data": {"project": project}})
 
@@ -157,8 +161,19 @@ class OtherServer(BaseHTTPRequestHandler):
         pass
 
 
-def test_another_server_cannot_retry(
-    connected: Env, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["retry", "local/p/abc", "--failed"], "cannot retry runs"),
+        (["confirm", "local/p/abc", "--seed-parameter", "seed"], "cannot repeat runs"),
+    ],
+)
+def test_another_server_cannot_retry_or_confirm(
+    command: list[str],
+    said: str,
+    connected: Env,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     server = HTTPServer(("127.0.0.1", 0), OtherServer)
     thread = Thread(target=server.serve_forever)
@@ -166,9 +181,9 @@ def test_another_server_cannot_retry(
     url = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setenv("WANDB_BASE_URL", url)
     try:
-        assert main(["retry", "local/p/abc", "--failed"]) == 1
+        assert main(command) == 1
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
-    assert f"litsweep: {url} cannot retry runs: only the embedded backend" in capsys.readouterr().err
+    assert f"litsweep: {url} {said}: only the embedded backend" in capsys.readouterr().err

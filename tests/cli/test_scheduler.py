@@ -88,6 +88,10 @@ def test_it_writes_its_own_files_anew_and_no_others(capsys: pytest.CaptureFixtur
     [
         ({"method": "random", "early_terminate": None}, "method: must be bayes, got random"),
         (
+            {"litsweep": {"early_terminate": {"type": "freeze_thaw", "max_iter": 9}}},
+            "litsweep.early_terminate.type: is freeze_thaw; a scheduler does not go on with a paused run",
+        ),
+        (
             {"method": "custom", "early_terminate": None, "scheduler": {"engine": "optuna"}},
             "scheduler: is present already",
         ),
@@ -110,3 +114,10 @@ def test_what_cannot_be_carried_is_refused(
 ) -> None:
     config = {key: value for key, value in {**SWEEP, **change}.items() if value is not None}
     assert said in refusal(config, capsys)
+
+
+def test_what_the_scheduler_cannot_read_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    section = {"constraints": {"latency": "<= 20"}, "cost": "duration"}
+    said = refusal({**SWEEP, "litsweep": section}, capsys)
+    for key in section:
+        assert f"litsweep.{key}: needs more results than W&B's scheduler reads" in said

@@ -34,6 +34,7 @@ STATES: dict[str, dict[str, Any]] = {
     "failed": {"state": "failed", "failure": "error"},
     "crashed": {"state": "crashed", "failure": "lost"},
     "killed": {"state": "killed", "failure": "signal"},
+    "paused": {"state": "preempted", "stopped_by": "pause"},
     "preempted": {"state": "preempted"},
     "preempting": {"state": "preempting"},
     "running": {"state": "running"},

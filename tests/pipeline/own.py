@@ -92,6 +92,13 @@ class OutOfMemory(Regression):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
 
+class Forgetful(Regression):
+    """Cannot go on from its checkpoint."""
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["state_dict"] = {}
+
+
 class Broken(Regression):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         raise KeyError("a mistake in somebody's model")

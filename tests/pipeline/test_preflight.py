@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from litsweep.errors import ConfigError, LitsweepError
-from litsweep.pipeline import logged_metrics, refused_values
+from litsweep.pipeline import logged_metrics, refused_resume, refused_values
 
 
 def test_the_metrics_of_the_own_model(cache: Path) -> None:
@@ -69,3 +69,10 @@ def test_values_that_the_trainer_refuses() -> None:
         "trainer.max_epochs: fails in the trainer (`max_epochs` must be"
     )
     assert found["trainer.limit_train_batches"].got == "'1.5'"
+
+
+def test_a_model_that_cannot_go_on_from_its_checkpoint_is_told_so() -> None:
+    own, data = "--model=tests.pipeline.own", "--data=tests.pipeline.own.Line"
+    assert refused_resume([f"{own}.Regression", data]) is None
+    refused = refused_resume([f"{own}.Forgetful", data])
+    assert refused is not None and refused.startswith("RuntimeError: ") and "Missing key" in refused

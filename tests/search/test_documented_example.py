@@ -10,14 +10,16 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_search_in_python() -> None:
     section = (ROOT / "docs/search.md").read_text().partition("\n## In Python\n")[2]
-    program = re.search(r"```python\n(.*?)```", section, re.DOTALL)
-    assert program is not None
+    programs = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    assert len(programs) == 2
     done = subprocess.run(
-        [sys.executable, "-c", program[1]], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", "\n".join(programs)], capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
+    stopping, freezing = done.stdout.splitlines(keepends=True)
     found = re.fullmatch(
-        r"run_cap \w{8} \{'learning_rate': (.+), 'optimizer': 'adam'\} (.+) \(\)\n", done.stdout
+        r"run_cap \w{8} \{'learning_rate': (.+), 'optimizer': 'adam'\} (.+) \(\)\n", stopping
     )
     assert found is not None, done.stdout
     assert abs(float(found[1]) - 0.01) < 0.1 and float(found[2]) < 0.2
+    assert re.fullmatch(r"run_cap finished \{.*\} 9\n", freezing), done.stdout

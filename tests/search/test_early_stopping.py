@@ -12,6 +12,7 @@ from litsweep.sweep.early_termination.median import MedianStopping
 from litsweep.sweep.early_termination.rule import CurveRule, StopDecision
 from litsweep.sweep.early_termination.successive_halving import SuccessiveHalving, rungs
 from litsweep.sweep.metric import Goal, Metric
+from litsweep.sweep.reason import StopReason
 from litsweep.sweep.run import Run
 
 LOSS = Metric("loss")
@@ -26,6 +27,12 @@ def run(
 
 def stopped(rule: CurveRule, *runs: Run, metric: Metric = LOSS) -> list[StopDecision]:
     return list(rule.decide([LearningCurve.of(each, metric) for each in runs]))
+
+
+def why(decision: StopDecision) -> StopReason:
+    assert isinstance(decision.reason, StopReason)
+    assert not decision.is_pause
+    return decision.reason
 
 
 @pytest.mark.parametrize(
@@ -98,7 +105,7 @@ def test_maximizing_turns_the_comparison_around() -> None:
     best, worst = run("best", [1, 2, 30]), run("worst", [1, 2, 3])
     (decision,) = stopped(Hyperband(min_iter=3), *PEERS, best, worst, run("low", [9, 9, 0]), metric=metric)
     assert decision == "low"
-    assert (decision.reason.threshold, decision.reason.value) == (3, 0)
+    assert (why(decision).threshold, why(decision).value) == (3, 0)
 
 
 def test_rows_without_a_finite_value_are_no_iterations() -> None:
@@ -124,7 +131,7 @@ def test_successive_halving_compares_bests_up_to_the_rung() -> None:
     (decision,) = stopped(rule, run("a", [1, 5], FINISHED), run("b", [4, 3]))
     assert decision == "b"
     assert decision.reason.name == "successive_halving"
-    assert (decision.reason.bracket, decision.reason.threshold, decision.reason.value) == (2, 1, 3)
+    assert (why(decision).bracket, why(decision).threshold, why(decision).value) == (2, 1, 3)
 
 
 def test_median_stopping_compares_the_best_with_the_median_running_average() -> None:
@@ -134,7 +141,7 @@ def test_median_stopping_compares_the_best_with_the_median_running_average() -> 
     assert stopped(rule, *finished[:2], run("me", [9, 9])) == [], "too few finished runs"
     assert stopped(rule, *finished, run("me", [9, 5])) == [], "5 is the median of the averages 3, 5, 7"
     (decision,) = stopped(rule, *finished, run("me", [9, 5.5]))
-    assert (decision.reason.threshold, decision.reason.value, decision.reason.to_json()["compared_runs"]) == (
+    assert (why(decision).threshold, why(decision).value, decision.reason.to_json()["compared_runs"]) == (
         5,
         5.5,
         3,

@@ -84,7 +84,7 @@ def test_the_keys_of_a_rule_are_its_fields(with_limit: None) -> None:
     ):
         parse_sweep(with_rule(limt=0.5))
     with pytest.raises(
-        ConfigError, match="must be one of hyperband, successive_halving, median, predictive, li"
+        ConfigError, match="must be one of hyperband, successive_halving, median, predictive, freeze_thaw, li"
     ):
         parse_sweep({**SWEEP, "litsweep": {"early_terminate": {"type": "limits"}}})
 

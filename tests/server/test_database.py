@@ -14,7 +14,8 @@ from litsweep.server.database import Database
 from litsweep.server.store import projects
 from litsweep.server.store.projects import Project
 from litsweep.server.store.projects import projects as table
-from litsweep.server.store.runs import RunRecord, StoppedBy, find, runs
+from litsweep.server.store.runs import RunRecord, find, runs
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.tables import read_all, read_one
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.reason import RequestReason

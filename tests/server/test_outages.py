@@ -11,7 +11,7 @@ from litsweep.server.backend import Backend
 from litsweep.server.liveness import RECONNECT, Liveness
 from litsweep.server.lost import end_lost
 from litsweep.server.store import runs
-from litsweep.server.store.runs import StoppedBy
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.sweep.reason import RequestReason
 from tests.server.conftest import Clock, GraphQL, Stream
 from tests.server.operations import RUN, UPSERT_RUN

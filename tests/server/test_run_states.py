@@ -9,7 +9,8 @@ from litsweep.errors import LitsweepError
 from litsweep.server import run_states
 from litsweep.server.backend import Backend
 from litsweep.server.store import projects, runs, sweeps
-from litsweep.server.store.runs import STATE_COLUMNS, RunRecord, StoppedBy
+from litsweep.server.store.runs import STATE_COLUMNS, RunRecord
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.sweeps import SweepState
 from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.reason import RequestReason
@@ -17,7 +18,7 @@ from tests.server import transitions
 
 TABLE = transitions.table(run_states)
 REASON = RequestReason(by="stopRun")
-STOPS = {"search": StoppedBy.SEARCH, "person": StoppedBy.PERSON}
+STOPS = {"search": StoppedBy.SEARCH, "person": StoppedBy.PERSON, "pause": StoppedBy.PAUSE}
 
 EVENTS: dict[str, Callable[[Connection, RunRecord], None]] = {
     "dispatch": lambda connection, run: run_states.dispatch(connection, run, agent(connection)),
@@ -27,6 +28,8 @@ EVENTS: dict[str, Callable[[Connection, RunRecord], None]] = {
     "request_stop": lambda connection, run: run_states.request_stop(
         connection, run, StoppedBy.PERSON, REASON
     ),
+    "request_pause": lambda connection, run: run_states.request_pause(connection, run, REASON),
+    "resume": lambda connection, run: run_states.resume(connection, run, '{"method":"bayes"}'),
     "set_state pending": lambda connection, run: run_states.set_state(connection, run, "pending"),
     "set_state failed": lambda connection, run: run_states.set_state(connection, run, "failed"),
 }
@@ -67,7 +70,7 @@ def test_the_table_has_every_state_and_every_event() -> None:
     assert {event.partition(",")[0].split()[0] for event in events} == transitions.functions(run_states) - {
         "create"
     }
-    assert len(TABLE) == len(events) * len(RunState) and len(events) == 21
+    assert len(TABLE) == len(events) * len(RunState) and len(events) == 29
 
 
 @pytest.mark.parametrize("event", sorted({event for event, _ in TABLE}))
@@ -78,7 +81,14 @@ def test_each_transition(backend: Backend, event: str) -> None:
             run = made(connection, f"{event} {state}", state=state, stopped_by=stopped_by)
             ended = after(connection, event, run)
             assert ended.state == TABLE[event, state], state
-            if ended.state is state and event.split()[0] in ("dispatch", "give_up", "lose", "drop", "kill"):
+            if ended.state is state and event.split()[0] in (
+                "dispatch",
+                "give_up",
+                "lose",
+                "drop",
+                "kill",
+                "resume",
+            ):
                 assert ended == run or state is RunState.PENDING, state  # the event must not change anything
 
 

@@ -1,12 +1,21 @@
 """The best runs of a sweep, and the Pareto front against its definition."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.metric import Goal, Metric
-from litsweep.sweep.pareto import best_of_sweep, best_so_far, front_of_sweep, non_dominated, percentile_ranks
+from litsweep.sweep.pareto import (
+    best_of_ranked,
+    best_so_far,
+    front_of_sweep,
+    non_dominated,
+    percentile_ranks,
+    ranked_by,
+)
 from litsweep.sweep.run import Run
 
 METRICS = (Metric("acc", Goal.MAXIMIZE), Metric("ms", Goal.MINIMIZE))
@@ -44,14 +53,14 @@ def test_equal_runs_are_on_it_together() -> None:
     [([False, True, False, False], 3), ([False, False, True, True], 1), ([True] * 4, 1)],
 )
 def test_the_best_run_is_one_that_is_not_broken(broken: list[bool], best: int) -> None:
-    assert best_of_sweep([0.5, 0.9, None, 0.8], broken, METRICS[0]) == best
-    assert best_of_sweep([0.5, 0.1, None, 0.2], broken, METRICS[1]) == best
+    assert _best([0.5, 0.9, None, 0.8], broken, METRICS[0]) == best
+    assert _best([0.5, 0.1, None, 0.2], broken, METRICS[1]) == best
 
 
 def test_the_first_of_equal_runs_is_the_best_and_no_run_of_none() -> None:
-    assert best_of_sweep([0.1, 0.9, 0.9], [False] * 3, METRICS[0]) == 1
-    assert best_of_sweep([None], [False], METRICS[0]) is None
-    assert best_of_sweep([], [], METRICS[0]) is None
+    assert _best([0.1, 0.9, 0.9], [False] * 3, METRICS[0]) == 1
+    assert _best([None], [False], METRICS[0]) is None
+    assert _best([], [], METRICS[0]) is None
 
 
 @pytest.mark.parametrize(
@@ -96,3 +105,7 @@ def test_ranks_reach_from_the_worst_run_to_the_best() -> None:
 )
 def test_a_run_is_broken_by_its_state_or_its_failure(run: Run, is_broken: bool) -> None:
     assert run.is_broken is is_broken
+
+
+def _best(values: Sequence[float | None], broken: Sequence[int], metric: Metric) -> int | None:
+    return best_of_ranked(ranked_by(values, broken, metric), broken)

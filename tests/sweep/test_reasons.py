@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from litsweep.sweep.early_termination.freeze_thaw import PauseReason
 from litsweep.sweep.early_termination.hyperband import BracketReason
 from litsweep.sweep.early_termination.median import MedianReason
 from litsweep.sweep.early_termination.predictive import ForecastReason
@@ -17,6 +18,9 @@ from litsweep.sweep.reasons import (
     ParetoReason,
     Prediction,
     RandomReason,
+    RepeatReason,
+    ReplicateReason,
+    ResumeReason,
     Warping,
     reason_from_json,
 )
@@ -38,6 +42,25 @@ REASONS: list[tuple[Reason, str]] = [
     (GridReason(), "grid"),
     (RandomReason(fallback="all tried"), "random, fallback: all tried"),
     (DesignReason(runs_outside_the_space=2), "initial design"),
+    (
+        RepeatReason(run=RunId("abc"), parameter="rng", seed=4, leaders=("abc", "def"), budget=10),
+        "repeat of abc with rng 4",
+    ),
+    (ReplicateReason(number=2, replicates=3), "replicate 2 of 3"),
+    (
+        DesignReason(train_to=3, training="trained to 3 of 52: initial design"),
+        "initial design; trained to 3 of 52: initial design",
+    ),
+    (ResumeReason(resumed_at=9, train_to=26), "resumed at 9"),
+    (
+        ResumeReason(resumed_at=9, training="resumed at 9 of 52", predicted=PREDICTION, compared=3),
+        "resumed at 9 of 52; predicted 0.1235 ± 2e-5",
+    ),
+    (PauseReason(iteration=9, max_iter=52, value=0.5), "paused at 9 of 52 with 0.5"),
+    (
+        PauseReason(iteration=9, max_iter=52, value=0.5, training="trained to 9 of 52: exploring"),
+        "paused at 9 of 52 with 0.5 (trained to 9 of 52: exploring)",
+    ),
     (MODEL, "predicted 0.1235 ± 2e-5"),
     (
         ParetoReason(predicted={"a_b": PREDICTION, "c": PREDICTION}, nearest=NEAREST, runs_used=7, front=2),

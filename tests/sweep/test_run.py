@@ -4,11 +4,13 @@ import pytest
 
 from litsweep import Controller, parse_sweep
 from litsweep.sweep.contract import RunState
-from litsweep.sweep.run import STATE_WORDS, STOPPED_EARLY, count_words, state_word
+from litsweep.sweep.run import PAUSED, STATE_WORDS, STOPPED_EARLY, count_words, state_word
 
 
 def test_every_state_has_its_word() -> None:
-    assert set(STATE_WORDS) == {*RunState, STOPPED_EARLY}
+    assert set(STATE_WORDS) == {*RunState, STOPPED_EARLY, PAUSED}
+    assert state_word(RunState.PREEMPTED, stopped_early=True) == "paused"
+    assert state_word(RunState.PREEMPTED, stopped_early=False) == "preempted"
     assert state_word(RunState.FINISHED, stopped_early=True) == "stopped early"
     assert state_word(RunState.RUNNING, stopped_early=True) == "running"  # it has not ended yet
     assert state_word(RunState.KILLED, stopped_early=False, failure="signal") == "killed"

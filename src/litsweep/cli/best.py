@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from litsweep.cli.confirmed_table import show_confirmed
 from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.cli.server_address import find_sweep
 from litsweep.cli.sweep_sums import read_sums
@@ -57,6 +58,8 @@ def show_result(result: SweepResult) -> int:
         values = dict(result.best.parameters)
         call = f"The sweep names no program: to repeat the run, call your function with {values}"
         console.print(f"Repeat it: {result.best.command}" if result.best.command else call)
+    if result.confirmed:
+        show_confirmed(console, result.confirmed)
     console.print(f"Sweep page: {result.url}")
     return 0 if result.best else 1
 
@@ -64,6 +67,8 @@ def show_result(result: SweepResult) -> int:
 def _missing_reason(result: SweepResult) -> str:
     if result.metric is None:
         return "the sweep declares no metric"
+    if result.unmet:
+        return result.unmet
     if result.unusable in NOT_FINITE or is_aggregated(result.unusable):
         return f"no run logged a finite {result.metric}, only NaN or infinity"
     if result.unusable is not None:

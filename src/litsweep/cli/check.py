@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from litsweep import pipeline
+from litsweep.cli.check_resume import check_own_program, check_resume, pauses
 from litsweep.cli.options import add_json, write_json
 from litsweep.cli.program import program_faults, program_warnings, target_of
 from litsweep.errors import ConfigError, Fault, LitsweepError, count
@@ -46,9 +47,16 @@ def execute(args: argparse.Namespace) -> int:
         steps.append(f"parameters: all are flags of {_name(config)}, values fit")
         if not args.no_metric and config.metrics:
             check_metrics(args.config, config)
-            steps.append(f"metric: {', '.join(m.name for m in config.metrics)} is logged")
+            names = [metric.name for metric in config.metrics] + _constrained(config)
+            steps.append(f"metric: {', '.join(names)} is logged")
+            if pauses(config):
+                check_resume(args.config, config, _first_flags(config))
+                steps.append("pauses: a second epoch goes on from the checkpoint of the first")
     else:
         skipped.append(f"parameters and metric: {_name(config)} does not use {PIPELINE}")
+        if pauses(config):
+            check_own_program(args.config, target)
+            skipped.append(f"pauses: {_name(config)} has to go on from a checkpoint of its own")
     if config.webhook:
         skipped.append(f"webhook: the embedded backend posts events to {urlsplit(config.webhook).hostname}")
     show_warnings(config.local_warnings)
@@ -189,12 +197,27 @@ def check_metrics(path: Path, config: SweepConfig) -> None:
         for index, metric in enumerate(config.metrics)
         if metric.name not in logged | summarized
     ]  # fmt: skip
+    after = "if the program logs it after training, check with --no-metric"
+    faults += [
+        Fault(
+            f"litsweep.constraints.{name}", "must be a metric that a run logs", repr(name),
+            f"{_nearest(name, sorted(logged))}; {after}",
+        )
+        for name in _constrained(config)
+        if name not in logged | summarized
+    ]  # fmt: skip
     if monitor not in logged:
         rule = "must be a metric that a run logs: it picks the best checkpoint and stops early"
         near = _nearest(monitor, sorted(logged))
         faults.append(Fault(_path_of("monitor", config), rule, repr(monitor), f"{near}; give its mode too"))
     if faults:
         raise ConfigError(str(path), faults)
+
+
+def _constrained(config: SweepConfig) -> list[str]:
+    """Return the metrics with a constraint, without those of the sweep."""
+    own = {metric.name for metric in config.metrics}
+    return [constraint.metric for constraint in config.constraints if constraint.metric not in own]
 
 
 def _nearest(name: str, logged: Sequence[str]) -> str:

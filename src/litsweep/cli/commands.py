@@ -26,6 +26,10 @@ COMMANDS = {
         "print a sweep's events (new best, stalled, finished, canceled) until it ends or stalls",
     ),
     "best": ("best", "show a sweep's best run or Pareto front, and how to repeat it"),
+    "confirm": (
+        "confirm",
+        "repeat a sweep's best configs with other seeds and say which one is the best, with what probability",
+    ),
     "report": (
         "report",
         "write a sweep's charts and tables into one HTML file that needs no server and no network",

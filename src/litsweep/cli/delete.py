@@ -9,8 +9,9 @@ from typing import Any
 from litsweep.cli.options import add_data_dir
 from litsweep.cli.server_address import is_embedded, use_server
 from litsweep.errors import LitsweepError, count
+from litsweep.launch.credentials import credentials
 from litsweep.launch.directory import Directory, full_path
-from litsweep.launch.protocol import NoSweepError, SweepGoneError, SweepPath, credentials
+from litsweep.launch.protocol import NoSweepError, SweepGoneError, SweepPath
 
 DELETE_SECONDS = 3600
 """Seconds in which the server must have deleted everything."""

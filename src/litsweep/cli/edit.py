@@ -14,7 +14,8 @@ from typing import Any
 from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.cli.server_address import find_sweep, is_embedded
 from litsweep.errors import ConfigError, LitsweepError
-from litsweep.launch.protocol import GraphqlApi, SweepPath, credentials, no_sweep
+from litsweep.launch.credentials import credentials
+from litsweep.launch.protocol import GraphqlApi, SweepPath, no_sweep
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.config_change import Home, check_change, differences
 

@@ -13,8 +13,8 @@ from litsweep.cli.local_server import ServerAddress, running_server
 from litsweep.cli.options import add_data_dir
 from litsweep.cli.server_address import is_embedded, use_server
 from litsweep.errors import LitsweepError
+from litsweep.launch.credentials import credentials
 from litsweep.launch.directory import Directory
-from litsweep.launch.protocol import credentials
 
 _FIND = """query Find($entity: String, $project: String, $id: String!) {
   project(name: $project, entityName: $entity) {

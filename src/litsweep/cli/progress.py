@@ -180,7 +180,8 @@ class SummaryLine:
         self._ended_before = ended if self._ended_before is None else self._ended_before
         counted = None if self._count is None else self._ended_before + self._count
         most = status.config.max_runs
-        bounds = [n for n in (None if most is None else most + status.retried, counted) if n is not None]
+        limit = None if most is None else max(most + status.retried, len(status.runs))  # repeats come on top
+        bounds = [n for n in (limit, counted) if n is not None]
         return min(bounds) if bounds else None
 
     def _tail(self, status: SweepStatus, total: int | None) -> str:

@@ -14,9 +14,9 @@ from litsweep.cli.options import add_data_dir, add_json, add_port
 from litsweep.cli.server_keeper import kept_alive
 from litsweep.cli.shared_server import shared_server
 from litsweep.errors import LitsweepError
+from litsweep.launch.credentials import require_online
 from litsweep.launch.launcher import positive
 from litsweep.launch.options import LaunchOptions
-from litsweep.launch.protocol import require_online
 from litsweep.sweep.config import SweepConfig
 
 

@@ -13,6 +13,7 @@ from litsweep.cli.check import check_config
 from litsweep.errors import ConfigError, Fault, LitsweepError
 from litsweep.sweep.config import Method, SweepConfig, parse_sweep
 from litsweep.sweep.distributions import Categorical
+from litsweep.sweep.early_termination.freeze_thaw import FreezeThaw
 
 _MARK = "Written by `litsweep scheduler`"
 
@@ -81,6 +82,14 @@ def _faults(config: SweepConfig) -> Iterator[Fault]:
     elif config.method is not Method.BAYES:
         fix = "write `method: bayes`, or create the sweep with `wandb sweep` alone"
         yield Fault("method", "must be bayes", str(config.method), fix)
+    for key in ("constraints", "cost"):
+        if getattr(config, key):
+            fix = "leave it out, or run the sweep on the embedded backend (`litsweep run`)"
+            yield Fault(f"litsweep.{key}", "needs more results than W&B's scheduler reads", "", fix)
+    if isinstance(config.early_terminate, FreezeThaw):
+        fix = "leave it out, or let litsweep's own server run the sweep"
+        what = "is freeze_thaw; a scheduler does not go on with a paused run"
+        yield Fault("litsweep.early_terminate.type", what, "", fix)
     for parameter in config.space.parameters:
         path = f"parameters.{parameter.name}"
         if len(parameter.keys) > 1:

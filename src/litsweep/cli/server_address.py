@@ -8,8 +8,8 @@ import requests
 
 from litsweep.cli.local_server import running_server
 from litsweep.errors import LitsweepError
+from litsweep.launch.credentials import credentials
 from litsweep.launch.directory import full_path
-from litsweep.launch.protocol import credentials
 from litsweep.launch.variables import Http, check_key, check_values
 
 ANSWER_TIMEOUT_SECONDS = 10.0

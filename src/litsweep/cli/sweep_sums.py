@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import requests
 
-from litsweep.launch.protocol import GraphqlApi, credentials
+from litsweep.launch.credentials import credentials
+from litsweep.launch.protocol import GraphqlApi
 from litsweep.launch.result import BestRun, SweepResult, best_run, result_of
 from litsweep.launch.status import OVER, RunStatus, SweepStatus
 from litsweep.launch.variables import client_settings
@@ -74,7 +75,9 @@ def _of_answer(answer: Mapping[str, Any], base_url: str) -> SweepSums:
         goals={metric.name: metric.goal.value for metric in config.metrics},
         front=tuple(map(shown, answer["front"])),
         unusable=answer["unusable"],
+        unmet=answer.get("unmet", ""),
         unreported=answer["unreported"],
+        confirmed=answer.get("confirmed"),
     )
     return SweepSums(config, result, _ledger(answer["grid"]))
 

@@ -47,7 +47,7 @@ def _history(
 ) -> Figure:
     """Return the values of the runs and the best value so far. `places[i]` is the place of run `order[i]`."""
     values = [ranking.values[i] for i in order]
-    best = best_after_each(values, [ranking.broken[i] for i in order], ranking.metric)
+    best = best_after_each(values, [ranking.standings[i] for i in order], ranking.metric)
     with_value = [i for i, value in enumerate(values) if value is not None]
     place_of = dict(zip(order, places, strict=True))
     valued = [order[i] for i in with_value]

@@ -58,7 +58,7 @@ def best_over_time(sweeps: Sweeps, metric: str | None = None) -> Figure:
         start = min(starts, default=min(ended.values(), default=0.0))
         values = [ranking.values[i] for i in order]
         hours = [(ended[i] - start) / 3600 for i in order]
-        return hours, best_so_far(values, [ranking.broken[i] for i in order], ranking.metric)
+        return hours, best_so_far(values, [ranking.standings[i] for i in order], ranking.metric)
 
     return _lines(sweeps, metric, line, x="hours", label="Best {} so far over hours", shape="hv")
 
@@ -83,10 +83,12 @@ def distribution_function(sweep: SweepData, ranking: Ranking) -> tuple[list[floa
 
 
 def best_configs(sweeps: Sweeps, metric: str | None = None) -> Sequence[BestConfig]:
-    """Return the best run of each sweep that has a value of the metric."""
+    """Return the best run of each sweep that has one by the metric."""
     found = []
     for sweep, ranking in _with_metric(sweeps, _metric(sweeps, metric)):
-        best = ranking.ranked[0]
+        best = ranking.best
+        if best is None:
+            continue
         run = sweep.runs[best]
         own = {key: run.parameters[key] for key in sweep.config.space.by_name if key in run.parameters}
         found.append(BestConfig(run.name, ranking.values[best] or 0.0, own))

@@ -106,7 +106,7 @@ def _traces(
     sweep: SweepData, ranking: Ranking, curves: Mapping[int, curve_points.Points], log: str
 ) -> list[dict[str, Any]]:
     """Return a line for each run. The first ones of `curves` are on top, and the best run above all."""
-    best = ranking.ranked[0] if ranking.ranked else None
+    best = ranking.best
     drawn = list(curves)
     order = [*(i for i in drawn[::-1] if i != best), *(i for i in drawn if i == best)]
     sizes = [len(curves[i][0]) for i in order]

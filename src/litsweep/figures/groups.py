@@ -7,10 +7,11 @@ from litsweep.figures.columns import Column, columns, config_columns
 from litsweep.figures.figure import escaped, shown
 from litsweep.figures.interval import Interval, interval
 from litsweep.figures.sweep_data import Ranking, SweepData
+from litsweep.sweep.pareto import INFEASIBLE
+from litsweep.sweep.seeds import is_seed
 from litsweep.sweep.values import identity
 
 ALL_BUT_SEED = "all but seed"
-_SEEDS = frozenset({"seed", "seed_everything", "random_seed", "random_state"})
 _PLAIN = frozenset({str, int, float, type(None)})
 
 
@@ -80,11 +81,6 @@ def alike(rows: Iterable[Sequence[object]]) -> Sequence[tuple[Sequence[object], 
     return list(found.values())
 
 
-def is_seed(name: str) -> bool:
-    """Return True for the name of a seed's column, such as `config.seed`."""
-    return _last(name) in _SEEDS
-
-
 def _columns(sweep: SweepData, keys: Sequence[str]) -> Sequence[Column]:
     if ALL_BUT_SEED in keys:
         return [column for column in config_columns(sweep).values() if not is_seed(column.name)]
@@ -100,13 +96,13 @@ def _group(
     sweep: SweepData, ranking: Ranking, names: Sequence[str], row: Sequence[object], runs: Sequence[int]
 ) -> Group:
     usable = [i for i in runs if not (ranking.broken[i] or sweep.runs[i].is_alive)]
-    valued = [i for i in runs if ranking.values[i] is not None]
+    feasible = [i for i in runs if ranking.values[i] is not None and ranking.standings[i] != INFEASIBLE]
     return Group(
         names=names,
         values=row,
         runs=runs,
         result=interval([ranking.values[i] for i in usable]),
-        best=max(valued, key=lambda i: ranking.ranks[i] or 0.0, default=None),
+        best=max(feasible, key=lambda i: ranking.ranks[i] or 0.0, default=None),
         failed=sum(ranking.broken[i] for i in runs),
         alive=sum(sweep.runs[i].is_alive for i in runs),
     )

@@ -95,7 +95,7 @@ class RankAxis:
     def ticks(self) -> Ticks:
         """The values of the best run, of the worst one that is not broken, and of the quarters between."""
         ranking = self.ranking
-        usable = [i for i in ranking.ranked if not ranking.broken[i]] or ranking.ranked
+        usable = [i for i in ranking.ranked if not ranking.standings[i]] or ranking.ranked
         places = sorted({round(u * (len(usable) - 1)) for u in QUANTILES})
         return [(ranking.ranks[i] or 0.0, ranking.values[i]) for i in (usable[place] for place in places)]
 
@@ -108,7 +108,7 @@ class RankAxis:
         """Return the filter for the runs that rank from `low` to `high`."""
         ranking = self.ranking
         inside = [i for i in ranking.ranked if low <= (ranking.ranks[i] or 0.0) <= high]
-        usable = [i for i in inside if not ranking.broken[i]]
+        usable = [i for i in inside if not ranking.standings[i]]
         kept = [ranking.values[i] for i in usable or inside]
         if not kept:
             return one_of(self.name, [])

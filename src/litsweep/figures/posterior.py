@@ -105,8 +105,13 @@ def _engine_run(run: RunData, metric: str, value: float | None, place: int | Non
         history=_Rows(metric, run.curves[place].finite if place is not None and has_curve else ()),
         failure=_failure(run),
         stopped_early=run.state == STOPPED_EARLY,
-        summary={} if value is None else {metric: value},
+        summary=_known(run) | ({} if value is None else {metric: value}),
     )
+
+
+def _known(run: RunData) -> dict[str, float]:
+    """Return the values that the sweep's constraints apply to."""
+    return {name: value for name, value in run.constrained.items() if value is not None}
 
 
 def _state(run: RunData) -> RunState:

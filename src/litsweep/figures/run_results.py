@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from litsweep.figures.sweep_data import Curve
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.constraints import constrained_values
 from litsweep.sweep.logged import flat, number
 from litsweep.sweep.objective import last_value, objective_value
 from litsweep.sweep.summary import Summary, find
@@ -20,14 +21,25 @@ class Results(TypedDict):
     bests: Sequence[float | None]
     last: float | None
     curves: Sequence[Curve]
+    constrained: Mapping[str, float | None]
 
 
-def results(curves: Sequence[Curve], summary: Summary, config: SweepConfig) -> Results:
-    """Return the results of a run with one curve for each metric of the sweep."""
+def results(
+    curves: Sequence[Curve],
+    summary: Summary,
+    config: SweepConfig,
+    constrained: Mapping[str, float | None] | None = None,
+) -> Results:
+    """Return the results of a run with one curve for each metric of the sweep.
+
+    `constrained` has the values that the constraints apply to; by default those in the summary.
+    """
     pairs = zip(curves, config.metrics, strict=True)
-    bests = [objective_value(curve.finite, summary, metric) for curve, metric in pairs]
+    bests = {metric.name: objective_value(curve.finite, summary, metric) for curve, metric in pairs}
     last = last_value(curves[0].finite, summary, config.metrics[0].name) if curves else None
-    return {"bests": bests, "last": last, "curves": curves}
+    if constrained is None:
+        constrained = constrained_values(config.constraints, summary, bests)
+    return {"bests": [*bests.values()], "last": last, "curves": curves, "constrained": constrained}
 
 
 def learning_curve(rows: Iterable[Mapping[str, Any]], metric: str) -> Curve:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Union, cast
 from litsweep.figures.run_results import learning_curve, numbers, own_values, results
 from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.constraints import values_of_run
 from litsweep.sweep.reason import words
 from litsweep.sweep.run import Run, state_word
 from litsweep.sweep.values import show
@@ -47,6 +48,7 @@ def _of_controller(controller: "Controller") -> SweepData:
 
 def _of_run(run: Run, config: SweepConfig) -> RunData:
     curves = [learning_curve(run.history, metric.name) for metric in config.metrics]
+    constrained = values_of_run(run, config.constraints, config.metrics)
     return RunData(
         name=run.id,
         title=run.id,
@@ -54,7 +56,7 @@ def _of_run(run: Run, config: SweepConfig) -> RunData:
         is_alive=run.state.is_alive,
         is_broken=run.is_broken,
         parameters=run.parameters,
-        **results(curves, run.summary, config),
+        **results(curves, run.summary, config, constrained),
         config=dict(own_values(config.nest(run.parameters))),
         summary=numbers(run.summary),
         failure=words(run.failure) if run.failure else None,

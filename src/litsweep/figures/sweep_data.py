@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.constraints import are_met, unmet_text
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.pareto import best_so_far, front_of_sweep, percentile_ranks, ranked_by
+from litsweep.sweep.pareto import best_of_ranked, best_so_far, front_of_sweep, percentile_ranks, standing
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class RunData:
     """One run.
 
     `state` is the word for its state (`litsweep.sweep.run.state_word`). `bests` and `curves` have one entry
-    for each metric of the sweep. `last` is the last value of the first metric. `config` and `summary` are
+    for each metric of the sweep. `last` is the last value of the first metric, and `constrained` has the
+    values that the sweep's constraints apply to. `config` and `summary` are
     flat, by dotted name. Times are in seconds since 1970; `ended` is None while the run is alive.
 
     A source may read `curves`, `config` and `summary` on demand. So a chart reads only the curves it draws.
@@ -61,6 +63,7 @@ class RunData:
     reason: str = ""
     stop_reason: str = ""
     failure: str | None = None
+    constrained: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def best(self) -> float | None:
@@ -77,27 +80,30 @@ class RunData:
 class Ranking:
     """The runs of a sweep by one metric. `values` has its best value in each run; None without a finite one.
 
-    Properties refer to a run by its index. Broken runs rank last.
+    Properties refer to a run by its index. `ranked` has the runs with a value, the best first. Broken runs
+    rank last, and infeasible ones, which do not meet the sweep's constraints, behind them (see `standing`).
     """
 
     metric: Metric
     values: Sequence[float | None]
     broken: Sequence[bool]
+    standings: Sequence[int]
+    ranked: Sequence[int]
 
-    @cached_property
-    def ranked(self) -> Sequence[int]:
-        """The runs with a value, the best first."""
-        return ranked_by(self.values, self.broken, self.metric)
+    @property
+    def best(self) -> int | None:
+        """The best run, or None if no feasible run has a value."""
+        return best_of_ranked(self.ranked, self.standings)
 
     @cached_property
     def ranks(self) -> Sequence[float | None]:
         """The rank of each run, from 0 (worst) to 1 (best), or None without a value."""
-        return percentile_ranks(self.values, self.broken, self.metric)
+        return percentile_ranks(self.values, self.standings, self.metric)
 
     @cached_property
     def best_so_far(self) -> Sequence[float | None]:
         """The best value after each run."""
-        return best_so_far(self.values, self.broken, self.metric)
+        return best_so_far(self.values, self.standings, self.metric)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,13 +162,23 @@ class SweepData:
         metrics = self.config.metrics
         if len(metrics) < 2:
             return ()
-        front = front_of_sweep([run.bests for run in self.runs], self.by().broken, metrics)
+        front = front_of_sweep([run.bests for run in self.runs], self.by().standings, metrics)
         return sorted(front, key=lambda i: -(self.ranks[i] or 0.0))
 
     @property
     def best_runs(self) -> Sequence[int]:
         """The Pareto front, or the best run if there is a single metric."""
-        return self.front if len(self.config.metrics) > 1 else self.ranked[:1]
+        best = self.by().best
+        return self.front if len(self.config.metrics) > 1 else () if best is None else (best,)
+
+    @property
+    def unmet(self) -> str:
+        """That no run meets the sweep's constraints, and which comes nearest; "" if a run meets them.
+
+        Runs without a value of the metric are left out.
+        """
+        valued = {run.name: run.constrained for run in self.runs if run.best is not None}
+        return unmet_text(self.config.constraints, valued)
 
     @cached_property
     def varied(self) -> Sequence[str]:
@@ -198,7 +214,11 @@ class SweepData:
     def _ranking(self, index: int) -> Ranking:
         metrics = self.config.metrics or (Metric(""),)
         values = [_finite(run.bests[index]) if index < len(run.bests) else None for run in self.runs]
-        return Ranking(metrics[index], values, [run.is_broken for run in self.runs])
+        broken = [run.is_broken for run in self.runs]
+        constraints, parameters = self.config.constraints, [run.parameters for run in self.runs]
+        standings = [standing(run.is_broken, are_met(constraints, run.constrained)) for run in self.runs]
+        ranked = self.config.ranked_runs(values, standings, metrics[index], parameters)
+        return Ranking(metrics[index], values, broken, standings, ranked)
 
 
 def _finite(value: float | None) -> float | None:

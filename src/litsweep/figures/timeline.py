@@ -12,7 +12,7 @@ from litsweep.figures.scatter import LEGEND
 from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.figures.theme import role
 from litsweep.sweep.contract import RunState
-from litsweep.sweep.run import STATE_WORDS, STOPPED_EARLY
+from litsweep.sweep.run import PAUSED, STATE_WORDS, STOPPED_EARLY
 
 MAX_BARS = 300
 LANE_HEIGHT, SMALLEST, LARGEST = 22, 180, 640  # pixels
@@ -22,6 +22,7 @@ STATE_ROLES: Mapping[str, str] = {
     RunState.FAILED: "bad",
     RunState.CRASHED: "bad",
     RunState.KILLED: "warn",
+    PAUSED: "second",
     RunState.PREEMPTED: "warn",
     RunState.PREEMPTING: "warn",
     RunState.RUNNING: "running",

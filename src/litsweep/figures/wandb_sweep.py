@@ -18,7 +18,7 @@ from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.contract import FAILURE, FAILURE_MESSAGE, RunState
 from litsweep.sweep.reason import words
 from litsweep.sweep.reasons import stored_reason
-from litsweep.sweep.run import state_word
+from litsweep.sweep.run import ENDED_BY_SEARCH, state_word
 
 PAGE = 500
 """The number of runs of one request."""
@@ -97,7 +97,7 @@ def _read(sweep: Sweep) -> SweepData:
 
 def _run_data(run: Run, curves: Sequence[Curve], more: RunDetails, config: SweepConfig) -> RunData:
     state, summary = RunState(run.state), run.summary_metrics
-    stopped_early = more.stopped and state is RunState.FINISHED
+    stopped_early = more.stopped and state in ENDED_BY_SEARCH
     created, beat = _seconds(run.created_at), _seconds(run.heartbeat_at)
     known = completed(config, config.flatten(run.config))
     return RunData(

@@ -24,6 +24,7 @@ from types import FrameType
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.disk import cleaner_for
+from litsweep.launch.failure import OF_A_STOP
 from litsweep.launch.link import FailureStreak, LineSocket, Link, Message, Unsupervised
 from litsweep.launch.options import LaunchOptions
 from litsweep.launch.outage import repeat_until_answered
@@ -146,6 +147,8 @@ class Agent:
         self._run = None
         if end.exit_code == 0 and is_wanted and not self._has_reported(end.run_id):
             end = replace(end, failure=Failure.UNREPORTED)
+        elif end.failure in OF_A_STOP and not end.is_preempted and self._was_stopped(end.run_id):
+            end = replace(end, failure=None)
         why = f" ({end.failure})" if end.failure else ""
         log.info("run %s ended with %d%s", end.run_id, end.exit_code, why)
         self._link.send(event="ended", run=end.run_id, exit=end.exit_code, failure=end.failure, tail=end.tail)
@@ -159,6 +162,13 @@ class Agent:
         except LitsweepError as error:
             log.warning("cannot find out whether run %s has started a W&B run: %s", run_id, error)
             return True
+
+    def _was_stopped(self, run_id: str) -> bool:
+        """Return True if the server had asked the run to end; False if nobody can say."""
+        try:
+            return repeat_until_answered(lambda: self._api.was_stopped(run_id), self._is_leaving)
+        except LitsweepError:
+            return False
 
     def _take_next(self) -> None:
         if not self._may_take and not self._has_asked:

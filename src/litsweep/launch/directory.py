@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from litsweep.errors import ConfigError, LitsweepError
-from litsweep.launch.protocol import GraphqlApi, SweepPath, UnreachableError, credentials, no_sweep
+from litsweep.launch.credentials import credentials
+from litsweep.launch.protocol import GraphqlApi, SweepPath, UnreachableError, no_sweep
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.contract import RunState
-from litsweep.sweep.run import count_words, in_order, state_word
+from litsweep.sweep.run import ENDED_BY_SEARCH, count_words, in_order, state_word
 
 _ENTITIES = "query Entities { viewer { entity teams { edges { node { name } } } } }"
 _PROJECTS = """query Projects($entity: String, $after: String) {
@@ -161,5 +162,5 @@ def _counts(node: Mapping[str, Any]) -> Counter[str]:
 def _word(run: Mapping[str, Any]) -> str:
     if run["state"] not in tuple(RunState):
         return str(run["state"])
-    stopped_early = run["state"] == RunState.FINISHED and bool(run["stopped"])
+    stopped_early = run["state"] in ENDED_BY_SEARCH and bool(run["stopped"])
     return state_word(RunState(run["state"]), stopped_early, run["failed"])

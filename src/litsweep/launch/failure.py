@@ -9,6 +9,7 @@ from litsweep.sweep.contract import ExitCode, Failure
 TAIL_LINES = 15
 TAIL_BYTES = 16384
 LAST_SIGNAL = 64  # an exit code above 128 + 64 is a program's own: `sys.exit(-1)` is 255
+OF_A_STOP = (Failure.ERROR, Failure.SIGNAL)  # how a program ends that the client interrupts for the server
 TRACEBACK = "Traceback (most recent call last):"
 
 # For programs that report no failure: the first class whose pattern matches the last traceback.

@@ -17,13 +17,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
+from litsweep.launch.credentials import client_environment
 from litsweep.launch.devices import chosen_gpus, listed_by_driver, slots_for
 from litsweep.launch.disk import cleaner_for, disk_shortage
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.launcher import Display, Flag, Launcher, View, positive
 from litsweep.launch.link import Message, end_of
 from litsweep.launch.options import LaunchOptions, LaunchOutcome, SlotState, log_folder
-from litsweep.launch.protocol import AgentApi, UnreachableError, client_environment, connect
+from litsweep.launch.protocol import AgentApi, UnreachableError, connect
 from litsweep.launch.retry import Retries, warn_of_unrecorded
 from litsweep.launch.slot import SlotAgent
 from litsweep.launch.variables import kill_delay

@@ -34,7 +34,7 @@ class StatusObserver:
     def _has_new_best(self, status: SweepStatus) -> bool:
         metric = status.metric
         ended = (run for run in status.ranked() if not (run.state.is_alive or run.is_broken))
-        run = next(ended, None)
+        run = next((run for run in ended if status.meets_constraints(run)), None)
         if metric is None or run is None or run.best is None:
             return False
         if self.best is not None and not metric.is_better(run.best, self.best.value):

@@ -6,21 +6,18 @@ must not have. Servers keep the wire format stable.
 
 import base64
 import json
-import netrc
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 import yaml
 
 from litsweep.errors import LitsweepError
-from litsweep.launch.variables import Http, check_folder, check_values, client_settings
+from litsweep.launch.credentials import credentials
+from litsweep.launch.variables import Http
 from litsweep.sweep.contract import AGENT_NAME, RETRIED_AS, RunState
-
-CREDENTIALS = ("WANDB_BASE_URL", "WANDB_API_KEY")
 
 _SWEEP = """query Sweep($entity: String, $project: String, $sweep: String!) {
   project(name: $project, entityName: $entity) {
@@ -33,7 +30,8 @@ _HEARTBEAT = """mutation Heartbeat($id: ID!, $metrics: JSONString, $runState: JS
   agentHeartbeat(input: {id: $id, metrics: $metrics, runState: $runState}) { agent { id } commands } }"""
 
 _RUN = """query Run($entity: String!, $project: String!, $name: String!) {
-  project(name: $project, entityName: $entity) { run(name: $name) { id name state summaryMetrics } } }"""
+  project(name: $project, entityName: $entity) {
+    run(name: $name) { id name state stopped summaryMetrics } } }"""
 _CRASHED = """query Runs($entity: String!, $project: String!, $filters: JSONString!) {
   project(name: $project, entityName: $entity) {
     runs(filters: $filters, first: 500) { edges { node { name summaryMetrics } } } } }"""
@@ -49,6 +47,12 @@ _RETRY = """mutation RetryRuns($input: RetryRunsInput!) {
     sweep { state }
     retried { attempt why run { name displayName } repeats { name displayName } }
     refused { name why } } }"""
+
+_CONFIRM = """mutation ConfirmRuns($input: ConfirmRunsInput!) {
+  confirmRuns(input: $input) { sweep { state } queued { name } confirmed } }"""
+
+
+_EMBEDDED = "only the embedded backend of this version can"
 
 
 class SweepGoneError(LitsweepError):
@@ -188,19 +192,31 @@ class AgentApi(GraphqlApi):
 
         Raises LitsweepError if the server is not litsweep's own.
         """
-        path, chosen = self.path, {"runs": list(runs), "states": list(states), "limit": limit}
+        chosen = {"runs": list(runs), "states": list(states), "limit": limit}
+        fix = "on W&B's cloud, create a sweep with the configs that failed"
+        return self._of_sweep(_RETRY, "retryRuns", chosen, f"retry runs: {_EMBEDDED}; {fix}")
+
+    def confirm(self, top: int, seeds: int, parameter: str) -> dict[str, Any]:
+        """Queue repeats of the sweep's `top` configs. Return the sweep's state and the comparison so far.
+
+        Raises LitsweepError if the server is not litsweep's own.
+        """
+        chosen = {"top": top, "seeds": seeds, "parameter": parameter}
+        fix = "on W&B's cloud, create a grid sweep of the best configs and some seeds"
+        return self._of_sweep(_CONFIRM, "confirmRuns", chosen, f"repeat runs: {_EMBEDDED}; {fix}")
+
+    def _of_sweep(self, mutation: str, name: str, chosen: Mapping[str, Any], unable: str) -> dict[str, Any]:
+        """Return the answer of a mutation of the sweep that only litsweep's own server has."""
+        path = self.path
         home = {"entityName": path.entity, "projectName": path.project, "sweep": path.id}
         try:
-            answer = self._call(_RETRY, input={**home, **chosen})["retryRuns"]
+            answer = self._call(mutation, input={**home, **chosen})[name]
         except UnreachableError as error:
-            if "RetryRuns" not in str(error) and "retryRuns" not in str(error):
+            if name.lower() not in str(error).lower():
                 raise
             answer = None
         if answer is None:
-            raise LitsweepError(
-                f"{self.base_url} cannot retry runs: only the embedded backend of this version can; "
-                "on W&B's cloud, create a sweep with the configs that failed"
-            )
+            raise LitsweepError(f"{self.base_url} cannot {unable}")
         return dict(answer)
 
     def crashed(self) -> list[str]:
@@ -236,13 +252,18 @@ class AgentApi(GraphqlApi):
         ]
 
     def run(self, run_id: str) -> dict[str, Any]:
-        """Return storage id, name, state and summary of a run; empty if the server does not have it."""
+        """Return storage id, name, state, `stopped` and summary of a run; empty if the server lacks it."""
         answer = self._call(_RUN, entity=self.path.entity, project=self.path.project, name=run_id)
         return dict((answer.get("project") or {}).get("run") or {})
 
     def has_started(self, run_id: str) -> bool:
         """Return True if the run's program has called `wandb.init` and reached the server."""
         return bool(self.run(run_id).get("state", RunState.PENDING) != RunState.PENDING)
+
+    def was_stopped(self, run_id: str) -> bool:
+        """Return True if the run ended because the server asked for it, or has said that it is preempted."""
+        run = self.run(run_id)
+        return bool(run.get("stopped")) or run.get("state") == RunState.PREEMPTED
 
     def summary(self, run_id: str) -> dict[str, Any]:
         """Return the run's summary metrics."""
@@ -283,47 +304,3 @@ def connect(sweep: str, environ: Mapping[str, str] = os.environ) -> AgentApi:
     api = AgentApi(found["WANDB_BASE_URL"], found["WANDB_API_KEY"], SweepPath.parse(sweep, environ), environ)
     api.sweep()
     return api
-
-
-def client_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return `environ` with the address and the API key of the server for agents and runs.
-
-    Raises LitsweepError if there is no key, or if a variable keeps runs from starting (`require_online`).
-    """
-    require_online(environ)
-    return {**environ, **credentials(environ)}
-
-
-def require_online(environ: Mapping[str, str] = os.environ) -> None:
-    """Raise LitsweepError if W&B's variables keep runs from starting or from reaching the server.
-
-    A run that does not reach the server would count as failed.
-    """
-    mode = environ.get("WANDB_MODE", "")
-    if mode not in ("", "online", "run", "shared"):
-        raise LitsweepError(f"WANDB_MODE: must be online for the runs of a sweep, got {mode}; unset it")
-    check_values(environ)
-    check_folder(environ)
-
-
-def credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return WANDB_BASE_URL and WANDB_API_KEY from the environment, the client's settings, or netrc.
-
-    Starts a thread of the client unless both are in `environ`. Raises LitsweepError if there is no key.
-    """
-    if all(environ.get(name) for name in CREDENTIALS):
-        return {name: environ[name] for name in CREDENTIALS}
-    settings = client_settings()
-    base_url = environ.get("WANDB_BASE_URL") or settings.base_url
-    key = environ.get("WANDB_API_KEY") or settings.api_key or _key_in_netrc(base_url)
-    if not key:
-        raise LitsweepError(f"no API key for {base_url}: set WANDB_API_KEY, or run `wandb login`")
-    return {"WANDB_BASE_URL": base_url, "WANDB_API_KEY": key}
-
-
-def _key_in_netrc(base_url: str) -> str | None:
-    try:
-        found = netrc.netrc().authenticators(urlsplit(base_url).netloc)
-    except (OSError, netrc.NetrcParseError):
-        return None
-    return found[2] if found else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from litsweep.launch.repeat import command_line
 from litsweep.launch.status import RunStatus, SweepStatus
@@ -35,9 +36,10 @@ class SweepResult:
     """The result of a sweep. `runs` counts the runs by state.
 
     `best` is None if no run has a finite value of the metric; `unusable` is then the last other value of it.
+    It is None too if no run meets the constraints; `unmet` then says so.
     `logged` names the metrics of all runs. `is_over` is True if no run is left. With several metrics `best`
     has the best value of the first one, and `front` the runs of the Pareto front. `unreported` counts the
-    runs whose program started no W&B run.
+    runs whose program started no W&B run. `confirmed` is the comparison of repeated configs.
     """
 
     sweep: str
@@ -52,7 +54,9 @@ class SweepResult:
     goals: Mapping[str, str]
     front: tuple[BestRun, ...]
     unusable: object = None
+    unmet: str = ""
     unreported: int = 0
+    confirmed: Mapping[str, Any] | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Return the content of the `--json` file."""
@@ -75,6 +79,7 @@ def result_of(status: SweepStatus) -> SweepResult:
         goals={metric.name: metric.goal.value for metric in status.config.metrics},
         front=tuple(best_run(run, status.config) for run in status.front()),
         unusable=None if best or status.metric is None else last_entry(summaries, status.metric.name),
+        unmet=status.unmet,
         unreported=status.unreported,
     )
 

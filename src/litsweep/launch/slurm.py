@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from litsweep.errors import LitsweepError
+from litsweep.launch.credentials import client_environment, credentials
 from litsweep.launch.launcher import CPUS_PER_AGENT, GPUS_PER_AGENT, Flag, Launcher, View
 from litsweep.launch.options import AgentOptions, log_folder
-from litsweep.launch.protocol import SweepPath, client_environment, connect, credentials
+from litsweep.launch.protocol import SweepPath, connect
 from litsweep.launch.retry import Retries
 from litsweep.sweep.contract import Variable
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.constraints import are_met, constrained_values, unmet_text
 from litsweep.sweep.contract import ATTEMPTS, FAILURE, Failure, RunState
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.pareto import front_of_sweep, ranked_by
+from litsweep.sweep.pareto import best_of_ranked, front_of_sweep, standing
 from litsweep.sweep.run import count_words, state_word
 from litsweep.sweep.summary import is_retried, is_unreported
 
@@ -90,8 +91,25 @@ class SweepStatus:
         return tuple(run for run in self.runs if run.state.is_alive)
 
     @property
-    def _broken(self) -> list[bool]:
-        return [run.is_broken for run in self.runs]
+    def _standings(self) -> list[int]:
+        return [standing(run.is_broken, self.meets_constraints(run)) for run in self.runs]
+
+    def meets_constraints(self, run: RunStatus) -> bool:
+        """Return True if the run meets all constraints of the sweep."""
+        return are_met(self.config.constraints, self._constrained(run))
+
+    def _constrained(self, run: RunStatus) -> dict[str, float | None]:
+        bests = {metric.name: run.objectives.get(metric.name) for metric in self.config.metrics}
+        return constrained_values(self.config.constraints, run.summary, bests)
+
+    @property
+    def unmet(self) -> str:
+        """That no run meets the constraints, and which comes nearest; "" if a run meets them.
+
+        Runs without a value of the metric are left out.
+        """
+        valued = {run.id: self._constrained(run) for run in self.runs if run.best is not None}
+        return unmet_text(self.config.constraints, valued)
 
     @property
     def unreported(self) -> int:
@@ -108,15 +126,26 @@ class SweepStatus:
         return count_words(run.word for run in self.runs)
 
     def best(self) -> RunStatus | None:
-        """Return the run with the best value of the metric, or None. Failed runs rank last."""
-        return next(iter(self.ranked()), None)
+        """Return the run with the best value of the metric among those that meet the constraints, or None.
+
+        Failed runs rank last.
+        """
+        best = best_of_ranked(self._ranked, self._standings)
+        return None if best is None else self.runs[best]
 
     def ranked(self) -> tuple[RunStatus, ...]:
-        """Return the runs with a value of the metric, the best first."""
+        """Return the runs with a value of the metric, the best first; with replicates, the best config's.
+
+        Runs that miss a constraint are last.
+        """
+        return tuple(self.runs[i] for i in self._ranked)
+
+    @property
+    def _ranked(self) -> list[int]:
         if self.metric is None:
-            return ()
-        order = ranked_by([run.best for run in self.runs], self._broken, self.metric)
-        return tuple(self.runs[i] for i in order)
+            return []
+        values, parameters = [run.best for run in self.runs], [run.parameters for run in self.runs]
+        return self.config.ranked_runs(values, self._standings, self.metric, parameters)
 
     def front(self) -> tuple[RunStatus, ...]:
         """Return the runs of the Pareto front; empty for a sweep with one metric."""
@@ -124,5 +153,5 @@ class SweepStatus:
         if len(metrics) < 2:
             return ()
         values = [[run.objectives.get(metric.name) for metric in metrics] for run in self.runs]
-        front = front_of_sweep(values, self._broken, metrics)
+        front = front_of_sweep(values, self._standings, metrics)
         return tuple(self.runs[i] for i in front)

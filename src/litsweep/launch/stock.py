@@ -171,7 +171,10 @@ class StockAgent:
             announce_preemption(self._api, run_id)
             ended = RunEnd(run_id, ExitCode.PREEMPTED, Failure.SIGNAL, tail)
         else:
-            failure = self._failure(state, tail)
+            was_stopped = repeat_until_answered(
+                lambda: self._api.was_stopped(run_id), lambda: bool(self._leaving)
+            )
+            failure = self._failure(state, was_stopped, tail)
             if failure is Failure.LOST:
                 process.kill_marked(*self._marks, f"{Variable.RUN_ID}={run_id}")
             ended = RunEnd(run_id, int(failure is not None), failure, tail)
@@ -195,9 +198,9 @@ class StockAgent:
                 return state
             time.sleep(POLL_SECONDS)
 
-    def _failure(self, state: str, tail: str) -> Failure | None:
+    def _failure(self, state: str, was_stopped: bool, tail: str) -> Failure | None:
         """Return why the run failed. A program that never started its run may have printed the reason."""
-        if state == RunState.FINISHED:
+        if state == RunState.FINISHED or (was_stopped and state not in _UNREPORTED):
             return None
         if self._is_terminated:
             return Failure.SIGNAL

@@ -1,6 +1,6 @@
 """The status of a sweep, read with the stock `wandb` client from W&B cloud or the embedded backend."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -8,13 +8,14 @@ from typing import Any
 import wandb
 
 from litsweep.errors import LitsweepError
-from litsweep.launch.protocol import AgentApi, SweepPath, credentials, no_sweep
+from litsweep.launch.credentials import credentials
+from litsweep.launch.protocol import AgentApi, SweepPath, no_sweep
 from litsweep.launch.status import RunStatus, SweepStatus
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value, metric_values, objective_value
-from litsweep.sweep.run import Run
+from litsweep.sweep.run import ENDED_BY_SEARCH, Run
 
 PAGE = 500
 
@@ -47,19 +48,19 @@ class SweepWatch:
         config = parse_sweep(sweep.config)
         home = f"{sweep.entity}/{sweep.project}"
         found = list(api.runs(home, filters={"sweep": sweep.id}, per_page=PAGE, lazy=False))
-        self._note_stopped([run.id for run in found if run.state == RunState.FINISHED], sweep)
+        self._note_stopped({run.id: run.state for run in found if run.state in ENDED_BY_SEARCH}, sweep)
         runs = tuple(self._status(run, config) for run in found)
         # `sweep.path` is quoted, and `sweep.url` has "+" for a space, which means a plus in a URL's path.
         return SweepStatus(f"{home}/{sweep.id}", sweep.url.replace("+", "%20"), sweep.state, config, runs)
 
-    def _note_stopped(self, finished: Sequence[str], sweep: Any) -> None:
-        """Ask the server which finished runs the search stopped. The client's public API lacks this."""
-        if self._stopped_early.keys() >= set(finished):
+    def _note_stopped(self, states: Mapping[str, str], sweep: Any) -> None:
+        """Ask the server which of these runs the search ended. The client's public API lacks this."""
+        if self._stopped_early.keys() >= states.keys() and RunState.PREEMPTED not in states.values():
             return
         known = credentials()
         path = SweepPath(sweep.entity, sweep.project, sweep.id)
         stopped = AgentApi(known["WANDB_BASE_URL"], known["WANDB_API_KEY"], path).stopped()
-        self._stopped_early = {run: run in stopped for run in finished}
+        self._stopped_early = {run: run in stopped for run in states}
 
     def _status(self, run: Any, config: SweepConfig) -> RunStatus:
         state = RunState(run.state)
@@ -78,7 +79,7 @@ class SweepWatch:
             best=objectives.get(config.metric.name) if config.metric else None,
             last=last_value(logged[0][0], summary, logged[0][1].name) if logged else None,
             objectives=objectives,
-            stopped_early=state is RunState.FINISHED and self._stopped_early[run.id],
+            stopped_early=state in ENDED_BY_SEARCH and self._stopped_early[run.id],
             created_at=_seconds(run.created_at),
             heartbeat_at=_seconds(run.heartbeat_at),
         )

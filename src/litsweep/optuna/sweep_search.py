@@ -16,7 +16,8 @@ from optuna.trial import FrozenTrial, TrialState
 from litsweep.optuna.distributions import to_optuna
 from litsweep.optuna.sampler import LitsweepSampler
 from litsweep.optuna.trials import STOPPED, runs
-from litsweep.search.controller import early_stopper, reaches_targets, seed_for_sweep
+from litsweep.search.controller import seed_for_sweep
+from litsweep.search.early_stopper import early_stopper
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule
@@ -24,6 +25,7 @@ from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import objective_value
 from litsweep.sweep.run import Run
 from litsweep.sweep.summary import is_aggregated
+from litsweep.sweep.targets import reaches_targets
 
 _logger = logging.getLogger("optuna.litsweep")
 
@@ -85,7 +87,7 @@ class SweepSearch:
             )
 
     def _is_on_target(self, study: Study) -> bool:
-        return any(reaches_targets(run, self._config.metrics) for run in sweep_runs(study, self._config))
+        return any(reaches_targets(run, self._config) for run in sweep_runs(study, self._config))
 
 
 class SweepStudy(Study):

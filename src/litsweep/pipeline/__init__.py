@@ -13,12 +13,20 @@ from litsweep.sweep.contract import ExitCode
 if TYPE_CHECKING:
     from litsweep.pipeline.classifier import ImageClassifier
     from litsweep.pipeline.datamodule import ImageDataModule
-    from litsweep.pipeline.preflight import check_parameters, logged_metrics, monitored, refused_values
+    from litsweep.pipeline.preflight import (
+        check_parameters,
+        logged_metrics,
+        monitored,
+        refused_resume,
+        refused_values,
+    )
 
 _HOMES = {
     "ImageClassifier": "classifier",
     "ImageDataModule": "datamodule",
-    **dict.fromkeys(("check_parameters", "logged_metrics", "monitored", "refused_values"), "preflight"),
+    **dict.fromkeys(
+        ("check_parameters", "logged_metrics", "monitored", "refused_resume", "refused_values"), "preflight"
+    ),
 }
 
 __all__ = [
@@ -28,6 +36,7 @@ __all__ = [
     "logged_metrics",
     "main",
     "monitored",
+    "refused_resume",
     "refused_values",
 ]
 

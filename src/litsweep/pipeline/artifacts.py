@@ -55,6 +55,15 @@ class Artifacts:
         if self._checkpoints.last_path.is_file():
             self._try("only machines that see this folder can resume the run", self._log_state)
 
+    def paused(self) -> dict[str, object]:
+        """Upload both checkpoints, and the best one as the sweep's if it is the best so far.
+
+        Returns the new entries of the run's summary.
+        """
+        self.preempted()
+        name = self._try("the best checkpoint is only in its folder", self._log_model)
+        return {MODEL_ARTIFACT: name} if name else {}
+
     def ended(self) -> dict[str, object]:
         """Upload the best checkpoint if it is the sweep's best so far, and delete the preempted state.
 

@@ -30,9 +30,17 @@ class Request(IntEnum):
     """Why training should end. The highest request of all ranks counts."""
 
     NONE = 0
-    STOP = 1
-    PREEMPT = 2
-    DIVERGED = 3
+    PAUSE = 1
+    STOP = 2
+    PREEMPT = 3
+    DIVERGED = 4
+
+
+_MESSAGES = {
+    Request.PAUSE: "paused: the search has not asked for more epochs yet",
+    Request.STOP: "stopped early: the server asked for it",
+    Request.PREEMPT: "stopped early: SIGTERM",
+}
 
 
 class Interrupted(BaseException):
@@ -44,7 +52,12 @@ class Interrupted(BaseException):
 
 
 class RunControl(Callback):
-    """Ends training on request. Saves the state to `last_checkpoint` for a later resumption."""
+    """Ends training on request. Saves the state to `last_checkpoint` for a later resumption.
+
+    With `train_to`, training pauses after the epoch in which the monitored metric has that many values.
+    """
+
+    train_to: int | None = None
 
     def __init__(self, last_checkpoint: Path, monitor: str, seed: int) -> None:
         self._last_checkpoint = last_checkpoint
@@ -56,10 +69,24 @@ class RunControl(Callback):
         self._request = Request.NONE
         self._finite = FiniteCheck()
         self._batches = 0
+        self._values = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs: the number of values of the monitored metric."""
+        return {"values": self._values}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue to count where the interrupted run was."""
+        self._values = state_dict["values"]
 
     def stop(self) -> None:
         """Request a graceful stop. Safe to call from any thread."""
         self._request = max(self._request, Request.STOP)
+
+    @property
+    def may_pause(self) -> bool:
+        """True if the search may let the run go on after a stop."""
+        return self.train_to is not None
 
     def is_preempted(self) -> bool:
         """Return True once SIGTERM has come, even if training has not ended yet."""
@@ -78,7 +105,9 @@ class RunControl(Callback):
         self._take_sigterm()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """End training on request, else seed the epoch."""
+        """End training on request, or after `train_to` values, else seed the epoch."""
+        if self.train_to is not None and self._values >= self.train_to:
+            self._request = max(self._request, Request.PAUSE)
         self._obey(trainer)  # last.ckpt has just been saved
         # Each epoch has its own seed, so a resumed run draws the same numbers as an unbroken one.
         state = np.random.SeedSequence([self._seed, trainer.current_epoch]).generate_state(1)
@@ -107,6 +136,7 @@ class RunControl(Callback):
         self._validation_seconds = time.monotonic() - self._validation_began
         monitored = trainer.callback_metrics.get(self._monitor)
         if monitored is not None and not trainer.sanity_checking:
+            self._values += 1
             self._finite.record(monitored)
         self._raise_if_diverged(trainer)
 
@@ -147,8 +177,7 @@ class RunControl(Callback):
             raise Interrupted(request, "the loss or the monitored metric is not a finite number")
         if save:
             trainer.save_checkpoint(self._last_checkpoint)
-        reason = "the server asked for it" if request is Request.STOP else "SIGTERM"
-        raise Interrupted(request, f"stopped early: {reason}")
+        raise Interrupted(request, _MESSAGES[request])
 
     def _raise_if_diverged(self, trainer: Trainer) -> None:
         if self._agreed_request(trainer) is Request.DIVERGED:

@@ -42,6 +42,8 @@ from litsweep.sweep.contract import (
     report_failure,
 )
 
+_STOP_REASONS = {Request.PAUSE: StopReason.PAUSED, Request.STOP: StopReason.REQUESTED}
+
 
 @dataclass
 class Outcome:
@@ -99,6 +101,7 @@ def _run_rank_zero(arguments: Arguments) -> Outcome:
         mode = tracking.mode_of(arguments.options.wandb)
         wandb_run = tracking.start(mode, run_id, arguments.parameters, experiment.control.stop)
         tracking.check_config(dict(wandb_run.config), arguments)
+        experiment.control.train_to = tracking.train_to(wandb_run) if mode == "online" else None
         if arguments.options.log_model:
             artifacts = _artifacts(mode, wandb_run, experiment.checkpoints)
         logger = RunLogger(wandb_run, experiment.control.is_preempted)
@@ -108,7 +111,7 @@ def _run_rank_zero(arguments: Arguments) -> Outcome:
     with processes.ignoring_sigterm():
         try:
             if wandb_run is not None:
-                _finish(wandb_run, artifacts, outcome)
+                _finish(wandb_run, artifacts, outcome, experiment.control.may_pause)
         except SERVICE_GONE:
             if outcome.exit_code != ExitCode.PREEMPTED or logger is None:
                 raise
@@ -136,12 +139,14 @@ def _artifacts(mode: tracking.Mode, run: wandb.Run, checkpoints: Checkpoints) ->
     return artifacts
 
 
-def _finish(run: wandb.Run, artifacts: Artifacts | None, outcome: Outcome) -> None:
-    """End the W&B run. A preempted or interrupted run stays resumable."""
+def _finish(run: wandb.Run, artifacts: Artifacts | None, outcome: Outcome, may_pause: bool = False) -> None:
+    """End the W&B run. A preempted, interrupted or paused run stays resumable."""
     if outcome.exit_code == ExitCode.PREEMPTED:
         run.mark_preempting()
         if artifacts:
             artifacts.preempted()
+    elif artifacts and may_pause and outcome.summary.get(STOP_REASON) in _STOP_REASONS.values():
+        outcome.summary |= artifacts.paused()
     elif artifacts and outcome.exit_code != ExitCode.INTERRUPTED:
         outcome.summary |= artifacts.ended()
     tracking.finish(run, outcome.summary, outcome.exit_code)
@@ -226,8 +231,8 @@ class Experiment:
 
 def _record_error(error: BaseException, outcome: Outcome) -> None:
     """Record the end of a run that raised an exception, and explain it on stderr."""
-    if isinstance(error, Interrupted) and error.request is Request.STOP:
-        outcome.summary[STOP_REASON] = StopReason.REQUESTED.value
+    if isinstance(error, Interrupted) and error.request in _STOP_REASONS:
+        outcome.summary[STOP_REASON] = _STOP_REASONS[error.request].value
     elif isinstance(error, Interrupted) and error.request is Request.DIVERGED:
         outcome.fail(Failure.DIVERGED, error)
     elif isinstance(error, Interrupted | SIGTERMException):

@@ -8,8 +8,9 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
+from pathlib import Path
 
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 
 from litsweep.errors import ConfigError, Fault, LitsweepError
 from litsweep.pipeline import flags
@@ -70,6 +71,35 @@ def logged_metrics(argv: Sequence[str] = ()) -> set[str]:
         except Exception as error:
             raise LitsweepError(f"one batch of training fails: {type(error).__name__}: {error}") from error
     return {"epoch", *trainer.callback_metrics}
+
+
+def refused_resume(argv: Sequence[str] = ()) -> str | None:
+    """Return why a run with these flags cannot go on from its checkpoint, or None if it can.
+
+    Trains and validates one batch in each of two epochs on the CPU, the second one in a new trainer from the
+    checkpoint of the first. Raises LitsweepError if the flags are wrong.
+    """
+    arguments = parse([*argv, "--wandb=disabled"])
+    with _quiet(), tempfile.TemporaryDirectory() as scratch:
+        checkpoint = Path(scratch, "last.ckpt")
+        try:
+            for callbacks in ([_StopAfterOneEpoch()], []):
+                seed_everything(arguments.options.seed, verbose=False)
+                trainer = _trainer_of_one_batch(scratch, max_epochs=2, callbacks=callbacks)
+                model, data, _ = instantiate(arguments)
+                last = checkpoint if checkpoint.is_file() else None
+                trainer.fit(model, data, ckpt_path=last, weights_only=False)
+                trainer.save_checkpoint(checkpoint)
+        except LitsweepError:
+            raise
+        except Exception as error:
+            return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return None
+
+
+class _StopAfterOneEpoch(Callback):
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        trainer.should_stop = True
 
 
 def refused_values(columns: Mapping[str, Sequence[object]], argv: Sequence[str] = ()) -> list[Fault]:
@@ -158,11 +188,12 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _trainer_of_one_batch(folder: str) -> Trainer:
+def _trainer_of_one_batch(folder: str, max_epochs: int = 1, callbacks: Sequence[Callback] = ()) -> Trainer:
     return Trainer(
         accelerator="cpu",
         devices=1,
-        max_epochs=1,
+        max_epochs=max_epochs,
+        callbacks=list(callbacks),
         limit_train_batches=1,
         limit_val_batches=1,
         num_sanity_val_steps=0,

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
+import requests
 import wandb
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers import WandbLogger
@@ -17,6 +18,10 @@ from litsweep.pipeline.arguments import Arguments
 from litsweep.sweep.contract import FAILURE, FAILURE_MESSAGE, Variable
 
 MAX_ROWS = 1000
+CLOUD = "https://api.wandb.ai"
+ANSWER_SECONDS = 10.0
+_TRAIN_TO = """query TrainTo($entity: String!, $project: String!, $run: String!) {
+  project(name: $project, entityName: $entity) { run(name: $run) { trainTo } } }"""
 SERVICE_GONE = (ConnectionError, MailboxClosedError)
 
 Mode = Literal["online", "offline", "disabled"]
@@ -114,6 +119,29 @@ def check_config(config: Mapping[str, object], arguments: Arguments) -> None:
     faults = arguments.differences(config)
     if faults:
         raise ConfigError("the run's config", faults)
+
+
+def train_to(run: wandb.Run) -> int | None:
+    """Return the number of values after which an online run of a sweep pauses, or None.
+
+    Only the embedded backend says so. Without an answer the run trains until the server asks it to stop.
+    """
+    settings = run.settings
+    if not run.sweep_id or settings.base_url == CLOUD:
+        return None
+    names = {"entity": run.entity, "project": run.project, "run": run.id}
+    key = os.environ.get("WANDB_API_KEY") or settings.api_key
+    try:
+        answer = requests.post(
+            f"{settings.base_url}/graphql",
+            json={"query": _TRAIN_TO, "variables": names},
+            auth=("api", key) if key else None,  # without a key, requests reads netrc as the client does
+            timeout=ANSWER_SECONDS,
+        )
+        found = answer.json()["data"]["project"]["run"]["trainTo"]
+    except (requests.RequestException, LookupError, TypeError, ValueError):
+        return None
+    return found if isinstance(found, int) else None
 
 
 def finish(run: wandb.Run, summary: Mapping[str, object], exit_code: int) -> None:

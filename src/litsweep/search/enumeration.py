@@ -6,7 +6,6 @@ from collections.abc import Callable, Container, Hashable, Iterable, Iterator, M
 from collections.abc import Set as AbstractSet
 from itertools import islice
 from operator import itemgetter
-from typing import ClassVar
 
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.distribution import Distribution
@@ -91,7 +90,7 @@ class Enumerator:
 class Searcher(ABC):
     """Suggests configs. Equal arguments give equal suggestions; state between calls only saves time."""
 
-    uses_results: ClassVar[bool] = True
+    uses_results: bool = True
     """True if the results of runs may change the suggestions. The number and configs of runs always may."""
 
     def __init__(self, config: SweepConfig, seed: int) -> None:

@@ -79,7 +79,7 @@ def grid_ledger(config: SweepConfig, runs: Iterable[Run]) -> GridLedger | None:
 
 
 def _reached(space: SearchSpace, runs: Iterable[Run]) -> dict[Hashable, GridPoint]:
-    """Return the point of each run, by the key of its config."""
+    """Return the point of each run, by the key of its config. The first run that did it stays its run."""
     rank = {state: place for place, state in enumerate(PointState)}
     found: dict[Hashable, GridPoint] = {}
     for run in runs:
@@ -88,7 +88,8 @@ def _reached(space: SearchSpace, runs: Iterable[Run]) -> dict[Hashable, GridPoin
             continue
         parameters = {name: run.parameters[name] for name in active}
         point, key = GridPoint(parameters, _state(run), run.id), space.key(parameters)
-        if key not in found or rank[point.state] >= rank[found[key].state]:
+        known = found.get(key)
+        if known is None or (known.state is not PointState.DONE and rank[point.state] >= rank[known.state]):
             found[key] = point
     return found
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from litsweep.search.enumeration import Searcher, configs, support
 from litsweep.sweep.reasons import RandomReason
-from litsweep.sweep.run import Run, Suggestion
+from litsweep.sweep.run import Run, Suggestion, count_configs
 from litsweep.sweep.space import Parameter, SearchSpace
 from litsweep.sweep.values import identity
 
@@ -31,7 +31,8 @@ class RandomSearch(Searcher):
             return self._enumerator.suggest(tried, n, reason)
         drawn: set[Hashable] = set()
         suggestions = []
-        for index in range(len(runs), len(runs) + n):
+        first = count_configs(runs)
+        for index in range(first, first + n):
             config = self._draw(index, lambda key: key in tried or key in drawn)
             if config is not None:
                 drawn.add(space.key(config))

@@ -3,8 +3,10 @@
 from litsweep.search.bayes import BayesSearch
 from litsweep.search.custom import SchedulerSearch
 from litsweep.search.enumeration import Searcher
+from litsweep.search.freeze_thaw import FreezeThawSearch, has_freeze_thaw
 from litsweep.search.grid import GridSearch
 from litsweep.search.random import RandomSearch
+from litsweep.search.replicates import ReplicatedSearch
 from litsweep.sweep.config import Method, SweepConfig
 
 SEARCHERS: dict[Method, type[Searcher]] = {
@@ -17,4 +19,9 @@ SEARCHERS: dict[Method, type[Searcher]] = {
 
 def searcher(config: SweepConfig, seed: int) -> Searcher:
     """Return the searcher of a sweep."""
-    return SEARCHERS[Method.CUSTOM if config.scheduler is not None else config.method](config, seed)
+    if has_freeze_thaw(config):
+        return FreezeThawSearch(config, seed)
+    method = SEARCHERS[Method.CUSTOM if config.scheduler is not None else config.method]
+    if config.replicates is None:
+        return method(config, seed)
+    return ReplicatedSearch(config, config.replicates, seed, method)

@@ -2,9 +2,11 @@
 
 from sqlalchemy import Connection
 
-from litsweep.server.run_results import results
+from litsweep.server.run_results import constrained, results
 from litsweep.server.store import listed_runs, runs
 from litsweep.server.store.runs import RunRecord
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.constraints import are_met
 from litsweep.sweep.events import BestValue
 from litsweep.sweep.metric import Metric
 
@@ -12,10 +14,12 @@ from litsweep.sweep.metric import Metric
 class BestEnded:
     """Finds the best ended run of one sweep. It reads each run once.
 
-    A run that failed does not count. A run that is resumed counts again when it has ended again.
+    A run that failed or does not meet the constraints does not count. A run that is resumed counts again
+    when it has ended again.
     """
 
-    def __init__(self, metric: Metric) -> None:
+    def __init__(self, config: SweepConfig, metric: Metric) -> None:
+        self._config = config
         self.best: BestValue | None = None
         self._metric = metric
         self._read: dict[int, float] = {}
@@ -35,6 +39,10 @@ class BestEnded:
     def _add(self, connection: Connection, run: RunRecord | None) -> None:
         if run is None or run.is_alive or run.is_broken:
             return
-        (value,), _ = results(connection, run, [self._metric])
+        metrics = self._config.metrics
+        bests, _ = results(connection, run, metrics)
+        value = bests[metrics.index(self._metric)]
+        if not are_met(self._config.constraints, constrained(run, self._config, bests)):
+            return
         if value is not None and (self.best is None or self._metric.is_better(value, self.best.value)):
             self.best = BestValue(self._metric.name, value, run.name)

@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from litsweep.server import retries, run_states, sweep_states
+from litsweep.server import confirmations, retries, run_states, sweep_states
 from litsweep.server.retries import RefusedRetry, Retried
 from litsweep.server.store import actions, runs, sweeps
-from litsweep.server.store.runs import RunRecord, StoppedBy
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.sweep.reason import RequestReason
 
@@ -68,7 +69,7 @@ def _tag_list(stored: str) -> str:
 
 def stop_run(connection: Connection, run: RunRecord, by: StoppedBy, actor: str) -> None:
     """Ask a run to stop (see `run_states.request_stop`). The search's own stops are not recorded here."""
-    if not run.is_alive or run.stopped_by is not None:
+    if not run.is_alive or run.stopped_by not in (None, StoppedBy.PAUSE):
         return
     run_states.request_stop(connection, run, by, RequestReason(by="stopRun"))
     if by is StoppedBy.PERSON:
@@ -97,3 +98,14 @@ def retry(
             new = f"run {answer.run.name}"
             actions.add_to_run(connection, answer.repeats, "retry", actor, answer.repeats.word, new)
     return answers
+
+
+def confirm(
+    connection: Connection, sweep: SweepRecord, top: int, seeds: int, parameter: str, actor: str
+) -> RunRecord | None:
+    """Queue the first repeat of a sweep's leaders (see `confirmations.confirm`)."""
+    queued = confirmations.confirm(connection, sweep, top, seeds, parameter)
+    if queued is not None:
+        what = f"the best {top}, up to {seeds} repeats each on average"
+        actions.add_to_sweep(connection, sweep, "confirm", actor, sweep.state.lower(), what)
+    return queued

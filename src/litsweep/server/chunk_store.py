@@ -56,15 +56,23 @@ class _Writing:
 
 @dataclass(frozen=True)
 class Stored:
-    """A run as it was before its chunk. Nothing was stored if `is_foreign`: another process owns the run."""
+    """A run as it was before its chunk. Nothing was stored if `is_foreign`: another process owns the run.
+
+    `has_rows` says that the chunk has rows of the history.
+    """
 
     run: StreamStatus
     is_foreign: bool
+    has_rows: bool
 
     @property
     def should_stop(self) -> bool:
-        """True if the process that sent the chunk should stop."""
-        return self.is_foreign or self.run.stopped_by is not None or ownership.waits_for_restart(self.run)
+        """True if the process that sent the chunk should stop.
+
+        A client that resumes a run sends a chunk without rows before it starts the run.
+        """
+        is_late = self.has_rows and ownership.waits_for_restart(self.run)
+        return self.is_foreign or self.run.stopped_by is not None or is_late
 
 
 def store_chunks(connection: Connection, sent: Sequence[SentChunk]) -> list[Stored | None]:
@@ -77,7 +85,10 @@ def store_chunks(connection: Connection, sent: Sequence[SentChunk]) -> list[Stor
         found = _statuses(connection, [one.path for one in distinct])
         known = [_open(connection, one, found[one.path]) for one in distinct if one.path in found]
         foreign = {id(one.sent) for one in known if _is_foreign(connection, one)}
-        stored |= {id(one.sent): Stored(one.run, id(one.sent) in foreign) for one in known}
+        stored |= {
+            id(one.sent): Stored(one.run, id(one.sent) in foreign, HISTORY in one.sent.chunk.parts)
+            for one in known
+        }
         _store(connection, [one for one in known if id(one.sent) not in foreign])
     return [stored.get(id(one)) for one in sent]
 

@@ -6,11 +6,9 @@ same.
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -18,50 +16,26 @@ from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import run_filters
 from litsweep.server.history_keys import Keys
 from litsweep.server.run_parameters import parameters_of
-from litsweep.server.search_protocol import ReadySuggestion, Status, Stop
+from litsweep.server.run_results import constrained, training_seconds
+from litsweep.server.run_status import PENDING, RunStatus, as_text, digest
+from litsweep.server.search_protocol import GivenUp, ReadySuggestion, Status, Stop
 from litsweep.server.store import lines, marks, runs
 from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.marks import RunMark
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
-from litsweep.server.wire_json import dumps, with_numbers
+from litsweep.server.wire_json import dumps
 from litsweep.sweep.completion import missing
-from litsweep.sweep.contract import RETRIED_AS, Failure, RunState
+from litsweep.sweep.contract import RETRIED_AS, RunState
+from litsweep.sweep.early_termination.freeze_thaw import FreezeThaw
 from litsweep.sweep.logged import flat, number
-from litsweep.sweep.reasons import stored_reason
+from litsweep.sweep.reasons import reason_from_json, stored_reason
 from litsweep.sweep.run import Suggestion
 from litsweep.sweep.summary import find
 from litsweep.sweep.values import is_finite
 
 Row = dict[str, float]
-
-
-class RunStatus(NamedTuple):
-    """The status of a run, as the search knows it. If the current status differs, the search needs an update.
-
-    `summary` has only the sweep's metrics, each under its name. `missing` names the parameters of which the
-    run has no value.
-    """
-
-    state: RunState
-    history_lines: int = 0
-    is_stopped_early: bool = False
-    failure: Failure | None = None
-    started_at: float | None = None
-    summary: Mapping[str, object] = MappingProxyType({})
-    missing: tuple[str, ...] = ()
-
-    @property
-    def result(self) -> tuple[object, ...]:
-        """What suggestions may depend on: the same for a pending run and one that has just started."""
-        state = "alive" if self.state.is_alive else str(self.state)
-        started_at = self.started_at if self.history_lines else None
-        failure = self.failure and str(self.failure)
-        return state, self.history_lines, self.is_stopped_early, failure, started_at, dict(self.summary)
-
-
-PENDING = RunStatus(RunState.PENDING)
 
 
 @dataclass
@@ -95,9 +69,11 @@ class LiveSweep:
         self._metrics = frozenset(metric.name for metric in self.config.metrics)
         self._known: dict[str, KnownRun] = {}
         self._digests: dict[str, int] = {}
+        self._judged: frozenset[str] = frozenset()
         self._prior_runs = record.prior_runs
         self._project_id = record.project_id
-        self._knowledge = _digest(version("litsweep"), record.config, record.prior_runs)
+        self._may_pause = isinstance(self.config.early_terminate, FreezeThaw)
+        self._knowledge = digest(version("litsweep"), record.config, record.prior_runs)
 
     @property
     def uses_results(self) -> bool:
@@ -145,20 +121,27 @@ class LiveSweep:
         if not ready:
             return ()
         knowledge, valid = self._knowledge, list[ReadySuggestion]()
-        for run in marks.last_retries(runs.of_sweep(connection, self.id)):
-            knowledge ^= self._digest(run.first_name, self._status(run))
+        found = marks.last_retries(runs.of_sweep(connection, self.id))
+        known = {run.name: (run.first_name, self._status(run)) for run in found}
+        for name, status in known.values():
+            knowledge ^= self._digest(name, status)
         for suggestion in ready:
-            if suggestion.fingerprint == _text(knowledge):
+            if suggestion.fingerprint == as_text(knowledge):
                 valid.append(suggestion)
-                knowledge ^= self._digest(suggestion.name, PENDING)
+                knowledge ^= self._digest_of_taking(suggestion, known.get(suggestion.name))
         return tuple(valid)
 
     def restore(self, ready: Sequence[ReadySuggestion]) -> None:
         """Open suggestions of an earlier search that are still valid."""
         for suggestion in ready:
-            parameters, reason = json.loads(suggestion.parameters), stored_reason(suggestion.reason)
-            self._controller.add(parameters, (), RunState.RUNNING, suggestion.name, reason=reason)
-            self.open[suggestion.name] = suggestion
+            parameters = json.loads(suggestion.parameters)
+            reason = reason_from_json(json.loads(suggestion.reason))
+            if suggestion.is_resumed:
+                id = self._id_of(suggestion.name)
+                self._controller.resume(id, reason)
+            else:
+                id = self._controller.add(parameters, (), RunState.RUNNING, suggestion.name, reason=reason)
+            self.open[id] = suggestion
 
     def withdraw(self) -> None:
         """Withdraw all open suggestions."""
@@ -189,8 +172,31 @@ class LiveSweep:
             best_run=None if best is None else self._last_name(best.id),
             best_loss=None if best is None else self._controller.objective(best.id),
             warnings=tuple(self.warnings),
-            stops=tuple(Stop(self._last_name(stop.id), stop.reason.to_json()) for stop in stops),
+            given_up=tuple(
+                GivenUp(self._last_name(id), self._known[id].status.history_lines)
+                for id in self._runs_to_give_up()
+            ),
+            stops=tuple(
+                Stop(self._last_name(stop.id), stop.reason.to_json(), stop.is_pause)
+                for stop in stops
+                if not self._is_asked_to_pause(stop.id)
+            ),
         )
+
+    def _runs_to_give_up(self) -> Sequence[str]:
+        """Return the paused runs to give up. They are judged again when another run is paused."""
+        paused = frozenset(id for id, known in self._known.items() if known.status.is_paused)
+        if paused <= self._judged:
+            return ()
+        self._judged = paused
+        return self._controller.runs_to_give_up()
+
+    def _is_asked_to_pause(self, id: str) -> bool:
+        return id in self._known and self._known[id].status.is_asked_to_pause
+
+    def _id_of(self, name: str) -> str:
+        """Return the id by which the search knows a stored run."""
+        return next(id for id, known in self._known.items() if known.mark and known.mark.name == name)
 
     def _last_name(self, id: str) -> str:
         """Return the name of a run's last retry, or its own."""
@@ -200,21 +206,30 @@ class LiveSweep:
     def _open(self, suggestion: Suggestion) -> ReadySuggestion:
         nested = self.config.nest(suggestion.parameters)
         ready = ReadySuggestion(
-            name=suggestion.id,
+            name=self._last_name(suggestion.id),
             parameters=dumps(suggestion.parameters),
             args=dumps({key: {"value": value} for key, value in nested.items()}),
             reason=dumps(suggestion.reason.to_json()),
             fingerprint=self._fingerprint(),
+            is_resumed=suggestion.is_resumed,
         )
-        self.open[ready.name] = ready
+        self.open[suggestion.id] = ready
         return ready
 
     def _fingerprint(self) -> str:
         """Return a fingerprint of all that the search knows, open suggestions included."""
         known = self._knowledge
-        for name in self.open:
-            known ^= self._digest(name, PENDING)
-        return _text(known)
+        for id, suggestion in self.open.items():
+            run = (id, self._known[id].status) if suggestion.is_resumed else None
+            known ^= self._digest_of_taking(suggestion, run)
+        return as_text(known)
+
+    def _digest_of_taking(self, suggestion: ReadySuggestion, run: tuple[str, RunStatus] | None) -> int:
+        """Return what the knowledge changes by when an agent takes a suggestion, which may resume `run`."""
+        if run is None:
+            return self._digest(suggestion.name, PENDING)
+        name, status = run
+        return self._digest(name, status) ^ self._digest(name, status.resumed(suggestion.reason))
 
     def _add_prior_runs(self, connection: Connection) -> None:
         """Tell the search once about the runs that `wandb sweep --prior_run` names."""
@@ -224,7 +239,7 @@ class LiveSweep:
         for run in run_filters.select(found, run_filters.parse(self._prior_runs)):
             if run.sweep_id != self.id and RETRIED_AS not in run.summary_values:
                 history = self._rows(connection, run, 0)
-                parameters, outcome = parameters_of(self.config, run), _outcome(self._status(run))
+                parameters, outcome = parameters_of(self.config, run), self._status(run).outcome
                 self._controller.add(parameters, history, id=run.name, is_prior=True, **outcome)
         self._prior_runs = None
 
@@ -249,13 +264,18 @@ class LiveSweep:
         return self._known[run.first_name].status if run.first_name in self._known else None
 
     def _close(self, run: RunRecord) -> None:
-        """Note that a suggestion is stored as a run."""
-        suggestion = self.open.get(run.name)
-        if suggestion is None:
+        """Note that a suggestion is stored as a run, or that the run that it resumes goes on."""
+        id = run.first_name
+        suggestion = self.open.get(id)
+        if suggestion is None or (suggestion.is_resumed and run.is_paused):
             return
-        if suggestion.parameters == run.parameters:
-            self._learn(run.name, KnownRun(PENDING))
-            del self.open[run.name]
+        if suggestion.is_resumed and suggestion.reason == run.reason:
+            known = self._known[id]
+            self._learn(id, replace(known, status=known.status.resumed(suggestion.reason)))
+            del self.open[id]
+        elif not suggestion.is_resumed and suggestion.parameters == run.parameters:
+            self._learn(id, KnownRun(PENDING))
+            del self.open[id]
         else:
             self.withdraw()
 
@@ -277,7 +297,7 @@ class LiveSweep:
 
     def _digest(self, name: str, status: RunStatus) -> int:
         """Return a digest of a run's name and, if suggestions may depend on it, of its result."""
-        return _digest(name, *status.missing, *(status.result if self.uses_results else ()))
+        return digest(name, *status.missing, *(status.result if self.uses_results else ()))
 
     def _update(
         self, connection: Connection, run: RunRecord, status: RunStatus, rows: Sequence[Row] | None
@@ -285,26 +305,28 @@ class LiveSweep:
         """Pass a run to the search. `rows` is its whole history if it was read already."""
         known = self._known.get(run.first_name)
         has_restarted = known is not None and status.started_at != known.status.started_at
+        is_resumed = known is not None and status.train_to != known.status.train_to
         current = KnownRun(status) if known is None or has_restarted else known
         current.history.extend(self._rows(connection, run, current.lines) if rows is None else rows)
         current.status, current.lines = status, status.history_lines
         self._learn(run.first_name, current)
         history = current.history or [self._other_values(run)]
-        outcome = _outcome(status)
+        outcome, reason = status.outcome, stored_reason(run.reason)
         if known is None:
-            reason = stored_reason(run.reason)
             parameters = parameters_of(self.config, run)
             self._controller.add(parameters, history, id=run.first_name, reason=reason, **outcome)
         else:
+            if is_resumed and reason is not None:
+                self._controller.resume(run.first_name, reason)
             self._controller.tell(run.first_name, history, **outcome)
 
     def _status(self, run: RunRecord) -> RunStatus:
         found = {name: find(run.summary_values, name) for name in sorted(self._metrics)}
-        summary = {name: value for name, value in found.items() if value is not None}
+        limits = constrained(run, self.config, [None] * len(self.config.metrics))
+        summary = {name: value for name, value in {**limits, **found}.items() if value is not None}
         lacking = missing(self.config.space, parameters_of(self.config, run))
-        return RunStatus(
-            run.state, run.history_lines, run.is_stopped_early, run.failure, run.started_at, summary, lacking
-        )
+        duration = training_seconds(run) if self.config.cost else None
+        return RunStatus.of(run, summary, lacking, duration, self._may_pause)
 
     def _rows(self, connection: Connection, run: RunRecord, start: int) -> list[Row]:
         """Return the sweep's metrics in the rows from history line `start` on, without empty rows."""
@@ -323,24 +345,6 @@ class LiveSweep:
         return {n: value for n, value in numbers.items() if not (n.startswith("_") or n in self._metrics)}
 
 
-def _outcome(status: RunStatus) -> dict[str, Any]:
-    return {
-        "state": status.state,
-        "failure": status.failure,
-        "stopped_early": status.is_stopped_early,
-        "summary": with_numbers(status.summary),
-    }
-
-
 def _numbers(row: Mapping[str, Any], metrics: frozenset[str]) -> Row:
     found = ((name, number(value)) for name, value in flat(row) if name in metrics)
     return {name: value for name, value in found if value is not None}
-
-
-def _text(knowledge: int) -> str:
-    return f"{knowledge:016x}"
-
-
-def _digest(*values: object) -> int:
-    """Return a digest of values that is the same in every process."""
-    return int.from_bytes(blake2b(repr(values).encode(errors="replace"), digest_size=8).digest())

@@ -3,17 +3,23 @@
 import threading
 from functools import partial
 
+from sqlalchemy import Connection
+
 from litsweep.server import run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.guard import Guard
 from litsweep.server.lost import end_lost
+from litsweep.server.search_protocol import GivenUp, Status, Stop
 from litsweep.server.search_state import SearchReport
 from litsweep.server.store import runs, suggestions, sweeps
-from litsweep.server.store.runs import StoppedBy
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import RunState
-from litsweep.sweep.reasons import reason_from_json
+from litsweep.sweep.early_termination.freeze_thaw import PauseReason
+from litsweep.sweep.reason import Reason, train_to_of
+from litsweep.sweep.reasons import reason_from_json, stored_reason
 
 MIN_PERIOD, MAX_PERIOD = 0.3, 5.0
 """Seconds between two rounds. The minimum keeps a busy sweep from taking all the time."""
@@ -71,9 +77,10 @@ class Monitor:
         changes = {
             key: value for key, value in _columns(record, report).items() if value != getattr(record, key)
         }
-        stops = report.status.stops if report.status else ()
+        status = report.status or Status()
+        has_ends = bool(status.stops or status.given_up)
         is_done = report.done_because or record.done_because or record.scheduler
-        if not (changes or stops or is_done or is_ready_new):
+        if not (changes or has_ends or is_done or is_ready_new):
             return
         with self._backend.database.write() as connection:
             is_current = self._backend.searches.is_current(sweep_id, report)
@@ -81,19 +88,51 @@ class Monitor:
                 return
             if is_ready_new:
                 suggestions.put(connection, sweep_id, ready)
-            for stop in stops:
-                run = runs.find(connection, record.project_id, stop.run)
-                if run is not None and run.state is RunState.RUNNING:
-                    reason = reason_from_json(stop.reason)
-                    run_states.request_stop(connection, run, StoppedBy.SEARCH, reason)
+            apply_ends(connection, record, status)
             if changes:
                 sweeps.change(connection, sweep_id, **changes)
             if record.done_because is None and report.done_because is not None:
                 sweep_states.set_done(connection, record, report.done_because)
             else:
                 sweep_states.finish_if_done(connection, record)
-        if stops:
+        if has_ends:
             self._backend.searches.mark_changed(sweep_id)
+
+
+def apply_ends(connection: Connection, sweep: SweepRecord, status: Status) -> None:
+    """Stop, pause and give up the runs that the search names."""
+    for stop in status.stops:
+        _stop(connection, sweep, stop)
+    for given_up in status.given_up:
+        _give_up(connection, sweep, given_up)
+
+
+def _stop(connection: Connection, sweep: SweepRecord, stop: Stop) -> None:
+    """Ask a run to stop, or to pause. In a sweep that is over, a run that would pause stops.
+
+    An old pause is no pause: the run has gone on since, and trains longer now.
+    """
+    run, reason = runs.find(connection, sweep.project_id, stop.run), reason_from_json(stop.reason)
+    current = sweeps.get(connection, sweep.id)
+    if run is None or current is None or (stop.is_pause and not _is_due(run, reason)):
+        return
+    if stop.is_pause and not current.state.is_over:
+        run_states.request_pause(connection, run, reason)
+    elif run.state is RunState.RUNNING:
+        run_states.request_stop(connection, run, StoppedBy.SEARCH, reason)
+
+
+def _is_due(run: RunRecord, pause: Reason) -> bool:
+    """Return True if a run was to train only as far as it was when the search decided on this pause."""
+    train_to = train_to_of(stored_reason(run.reason))
+    return isinstance(pause, PauseReason) and train_to is not None and pause.iteration >= train_to
+
+
+def _give_up(connection: Connection, sweep: SweepRecord, given_up: GivenUp) -> None:
+    """End a paused run that will not go on, unless it has gone on since this decision."""
+    run = runs.find(connection, sweep.project_id, given_up.run)
+    if run is not None and run.is_paused and run.history_lines == given_up.history_lines:
+        run_states.drop(connection, run)
 
 
 def _columns(record: SweepRecord, report: SearchReport) -> dict[str, object]:

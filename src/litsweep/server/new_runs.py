@@ -5,7 +5,7 @@ from enum import Enum, auto
 
 from sqlalchemy import Connection
 
-from litsweep.server import run_states, sweep_states
+from litsweep.server import repeats, run_states, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.errors import NotFoundError
 from litsweep.server.search_protocol import ReadySuggestion
@@ -41,6 +41,9 @@ def new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float
             current = sweeps.get(connection, sweep.id)
             if current is not None and current.done_because is None:  # its config has changed meanwhile
                 return NoRun.NOT_YET
+            repeat = _repeat(backend, connection, agent, sweep, now)
+            if repeat is not None:
+                return repeat
             sweep_states.finish_if_done(connection, sweep)
             return _exit_agent(connection, agent, sweep)
     until = time.monotonic() + SEARCH_WAIT
@@ -56,6 +59,21 @@ def new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float
             return NoRun.NOT_YET
 
 
+def _repeat(
+    backend: Backend, connection: Connection, agent: AgentRecord, sweep: SweepRecord, now: float
+) -> RunRecord | None:
+    """Create the next repeat of the sweep's leaders and dispatch it. Return None if none is needed now."""
+    current = sweeps.get(connection, sweep.id)
+    if current is None or current.state is not SweepState.RUNNING:
+        return None
+    if not backend.liveness.is_last_heartbeat(agent.id, now):
+        return None
+    repeat = repeats.queue_next(connection, current)
+    if repeat is not None:
+        run_states.dispatch(connection, repeat, agent.id)
+    return repeat
+
+
 def _create_run(
     backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float
 ) -> RunRecord | NoRun | None:
@@ -66,19 +84,27 @@ def _create_run(
         suggestion = creation.take(agent.id)
         if suggestion is None:
             return None
+        creation.run = _resume(connection, sweep, suggestion) or _store(connection, sweep, suggestion)
+        if creation.run is None:
+            return NoRun.NOT_YET
         still_asks = backend.liveness.is_last_heartbeat(agent.id, now)
-        creation.run, is_dispatched = _store(connection, agent if still_asks else None, sweep, suggestion)
+        is_dispatched = _dispatch(connection, agent if still_asks else None, sweep, creation.run)
     return creation.run if is_dispatched else NoRun.NOT_YET
 
 
-def _store(
-    connection: Connection, agent: AgentRecord | None, sweep: SweepRecord, suggestion: ReadySuggestion
-) -> tuple[RunRecord, bool]:
-    """Store a suggestion as a run, and dispatch it to `agent`. Return the run, and whether it was dispatched.
+def _resume(connection: Connection, sweep: SweepRecord, suggestion: ReadySuggestion) -> RunRecord | None:
+    """Let the paused run of a suggestion go on. Return None if the suggestion is not that of a paused run."""
+    run = runs.find(connection, sweep.project_id, suggestion.name) if suggestion.is_resumed else None
+    if run is None or not run.is_paused:
+        return None
+    run_states.resume(connection, run, suggestion.reason)
+    return runs.get(connection, run.id)
 
-    Without an agent, or if the sweep was paused meanwhile, the run waits. If the sweep is over, the run is
-    dropped.
-    """
+
+def _store(connection: Connection, sweep: SweepRecord, suggestion: ReadySuggestion) -> RunRecord | None:
+    """Store a suggestion as a run. Return None if it is for a paused run, which has ended meanwhile."""
+    if suggestion.is_resumed:
+        return None
     values = {
         "sweep_id": sweep.id,
         "config": suggestion.args,
@@ -88,14 +114,22 @@ def _store(
     }
     is_taken = runs.find(connection, sweep.project_id, suggestion.name) is not None
     name = sweeps.short_id() if is_taken else suggestion.name  # a deleted run may have reported again
-    run = run_states.create(connection, sweep.project_id, name, values)
+    return run_states.create(connection, sweep.project_id, name, values)
+
+
+def _dispatch(connection: Connection, agent: AgentRecord | None, sweep: SweepRecord, run: RunRecord) -> bool:
+    """Dispatch a pending run to `agent`. Return True if it was dispatched.
+
+    Without an agent, or if the sweep was paused meanwhile, the run waits. If the sweep is over, the run is
+    dropped.
+    """
     current = sweeps.get(connection, sweep.id)
     if current is None or current.state.is_over:
         run_states.drop(connection, run)
     elif agent is not None and current.state is SweepState.RUNNING:
         run_states.dispatch(connection, run, agent.id)
-        return run, True
-    return run, False
+        return True
+    return False
 
 
 def _end(backend: Backend, agent: AgentRecord, sweep: SweepRecord) -> NoRun:
@@ -111,7 +145,7 @@ def _end(backend: Backend, agent: AgentRecord, sweep: SweepRecord) -> NoRun:
 def _exit_agent(connection: Connection, agent: AgentRecord, sweep: SweepRecord) -> NoRun:
     """Tell the agent to exit, unless it may still get a run that another agent returns."""
     alive = runs.alive_in_sweep(connection, sweep.id)
-    if any(run.state is not RunState.RUNNING for run in alive):
+    if any(not (run.state is RunState.RUNNING or run.is_paused) for run in alive):
         return NoRun.NOT_YET
     sweeps.change_agent(connection, agent.id, exited=AgentState.EXITED)
     return NoRun.SWEEP_IS_DONE

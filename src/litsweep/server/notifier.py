@@ -20,7 +20,7 @@ from litsweep.server.guard import Guard
 from litsweep.server.server_info import server_info
 from litsweep.server.store import marks, notices, projects, sweeps
 from litsweep.server.store.notices import NoticeRecord
-from litsweep.server.store.runs import StoppedBy
+from litsweep.server.store.stopped_by import BY_SEARCH
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.sweep_observer import SweepObserver
@@ -106,7 +106,7 @@ class Notifier:
         project = projects.one(connection, sweep.project_id)
         path = f"{project.entity}/{project.name}/{sweep.name}"
         counted = count_words(
-            state_word(mark.state, mark.stopped_by is StoppedBy.SEARCH, mark.failure)
+            state_word(mark.state, mark.stopped_by in BY_SEARCH, mark.failure)
             for mark in marks.of_sweep(connection, sweep.id)
         )
         return dumps(

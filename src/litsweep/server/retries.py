@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
 from litsweep.server import run_states, sweep_states
-from litsweep.server.store import runs, sweeps
+from litsweep.server.store import repeats, runs, sweeps
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.server.wire_json import dumps
@@ -82,6 +82,8 @@ def _refusal(attempts: Sequence[RunRecord], name: str, limit: int) -> str | None
         return f"{subject} has not ended; it is {last.word}"
     if has_result(last.state, last.is_stopped_early, last.failure):
         return f"{subject} has a result; it is {last.word}"
+    if repeats.is_repeat(last):
+        return "it repeats another run's config; `litsweep confirm` decides which config is repeated next"
     if last.args is None:
         return "the sweep did not suggest its config; start it again yourself"
     if len(attempts) >= limit:

@@ -13,7 +13,8 @@ from litsweep.server import changes, deletion
 from litsweep.server.backend import Backend
 from litsweep.server.retries import Retried
 from litsweep.server.store import runs, sweeps
-from litsweep.server.store.runs import RunRecord, StoppedBy
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.sweep.contract import RETRY_LIMIT
 from litsweep.sweep.run import has_result
 
@@ -59,7 +60,7 @@ def refusal(run: RunRecord, control: RunControl) -> str | None:
     match control:
         case RunControl.STOP if not run.is_alive:
             return f"it has ended; it is {run.word}"
-        case RunControl.STOP if run.stopped_by is not None:
+        case RunControl.STOP if run.stopped_by not in (None, StoppedBy.PAUSE):
             return "it was already asked to stop"
         case RunControl.RETRY if run.sweep_id is None:
             return "it is not part of a sweep; start it again yourself"
@@ -76,7 +77,8 @@ def question(found: Sequence[RunRecord], control: RunControl) -> Mapping[str, st
     running = sum(run.state.is_running for run in found)
     if control is RunControl.STOP:
         text = (
-            "A running run ends at its next report; its metrics and files stay. A waiting run never starts."
+            "A running run ends at its next report; its metrics and files stay. A waiting run never starts. "
+            "A paused run does not go on."
         )
     else:
         text = "Metrics, console output and files are lost for good. Artifacts stay."

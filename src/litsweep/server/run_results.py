@@ -9,6 +9,8 @@ from sqlalchemy import Connection, Row
 from litsweep.server.history_keys import MOST_NAMES, Keys
 from litsweep.server.store import curves
 from litsweep.server.store.runs import RunRecord
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.constraints import constrained_values
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value, objective_value
 
@@ -25,6 +27,29 @@ def results(connection: Connection, row: Row[Any] | RunRecord, metrics: Sequence
     pairs = zip(logged, metrics, strict=True)
     bests = tuple(objective_value(own, summary, metric) for own, metric in pairs)
     return bests, last_value(logged[0], summary, metrics[0].name)
+
+
+def constrained(
+    row: Row[Any] | RunRecord, config: SweepConfig, bests: Sequence[float | None]
+) -> dict[str, float | None]:
+    """Return the values of a run that the sweep's constraints apply to. `bests` are as in its `results`."""
+    if not config.constraints:
+        return {}
+    summary, keys = json.loads(row.summary), json.loads(row.history_keys)
+    known = dict(zip((metric.name for metric in config.metrics), bests, strict=True))
+    values = constrained_values(config.constraints, summary, known)
+    missing = [name for name, value in values.items() if value is None and name not in known]
+    return values | {name: keys[name]["last"] for name in missing if name in keys}
+
+
+def training_seconds(run: RunRecord) -> float | None:
+    """Return the seconds from the start to the end of a run; None if it runs, or was started more than once.
+
+    Between two starts a run has waited for an agent, for an unknown time.
+    """
+    if run.is_alive or run.handouts > 1 or run.duration is None:
+        return None
+    return max(0.0, run.duration)
 
 
 def _logged(connection: Connection, row: Row[Any] | RunRecord, keys: Keys, name: str) -> Sequence[float]:

@@ -2,11 +2,14 @@
 
 Each event is a function of this module. The columns are the states before the event, and the cells the states
 after it; `-` stands for no change. `end 1` is an exit with code 1, and `end 143` an exit after SIGTERM
-(likewise SIGINT and SIGKILL). `search` and `person` say who had asked the run to stop.
+(likewise SIGINT and SIGKILL). `search` and `person` say who had asked the run to stop. `pause` stands for a
+run that the search has asked to pause. If it is preempted, it is paused: it waits until the search wants it.
 
     event             pending    running    preempting preempted  finished   failed     crashed    killed
     dispatch          pending    -          -          pending    -          -          -          -
     release           pending    -          -          -          -          -          -          -
+    resume            -          -          -          -          -          -          -          -
+    resume, pause     -          -          -          pending    -          -          -          -
     give_up           failed     -          -          failed     -          -          -          -
     start             running    -          -          running    running    running    running    running
     rewind            running    running    running    running    running    running    running    running
@@ -17,12 +20,18 @@ after it; `-` stands for no change. `end 1` is an exit with code 1, and `end 143
     end 143           killed     killed     preempted  preempted  killed     killed     killed     killed
     end 1, search     finished   finished   finished   finished   finished   finished   finished   finished
     end 1, person     killed     killed     preempted  preempted  killed     killed     killed     killed
+    end 0, pause      finished   preempted  preempted  preempted  preempted  preempted  preempted  preempted
+    end 1, pause      preempted  preempted  preempted  preempted  preempted  preempted  preempted  preempted
     lose              -          crashed    preempted  -          -          -          -          -
-    lose, search      -          finished   preempted  -          -          -          -          -
+    lose, search      -          finished   finished   -          -          -          -          -
     lose, person      -          killed     preempted  -          -          -          -          -
+    lose, pause       -          preempted  preempted  -          -          -          -          -
     mark_unreported   finished   -          -          -          -          -          -          -
     request_stop      killed     -          -          killed     -          -          -          -
+    request_stop, pause killed   -          -          killed     -          -          -          -
+    request_pause     -          -          -          -          -          -          -          -
     drop              killed     -          -          killed     -          -          -          -
+    drop, pause       killed     -          -          finished   -          -          -          -
     kill              killed     killed     killed     killed     -          -          -          -
     set_state pending pending    pending    pending    pending    pending    pending    pending    pending
     set_state failed  failed     failed     failed     failed     failed     failed     failed     failed
@@ -31,21 +40,28 @@ after it; `-` stands for no change. `end 1` is an exit with code 1, and `end 143
 `RunRecord.is_named`).
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
 from litsweep.server import clock
+from litsweep.server.own_pauses import own_pause
 from litsweep.server.store import runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG
-from litsweep.server.store.runs import RunRecord, StoppedBy
+from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import FAILURE, INTERRUPTED_CODES, STOP_REASON, Failure, RunState, StopReason
 from litsweep.sweep.reason import Reason
 
 _WAITING = (RunState.PENDING, RunState.PREEMPTED)
+_NOT_ASKED = dict.fromkeys(("stopped_by", "stop_asked_at", "stop_reason"))
+_BY_ITSELF = (StopReason.COMPLETED, StopReason.EARLY_STOPPING)
+_OF_THE_CONFIG = (Failure.DIVERGED, Failure.OUT_OF_MEMORY, Failure.CONFIG)
 
 
 def create(connection: Connection, project_id: int, name: str, values: Mapping[str, Any]) -> RunRecord:
@@ -68,6 +84,19 @@ def release(connection: Connection, run: RunRecord) -> None:
     """Let another agent have a pending run, because its agent is gone. The agent may still claim it first."""
     if run.state is RunState.PENDING:
         _change(connection, run, handed_out_at=None)
+
+
+def resume(connection: Connection, run: RunRecord, reason: str) -> None:
+    """Let the next agent go on with a paused run. Keep the reason of its last start and that of the pause."""
+    if not run.is_paused:
+        return
+    starts = [
+        *json.loads(run.earlier_starts or "[]"),
+        {"reason": _json(run.reason), "paused": _json(run.stop_reason)},
+    ]
+    kept = {"reason": reason, "earlier_starts": dumps(starts)}
+    nulls = dict.fromkeys(("agent_id", "handed_out_at", "ended_at")) | _NOT_ASKED
+    _change(connection, run, state=RunState.PENDING, **kept, **nulls)
 
 
 def give_up(connection: Connection, run: RunRecord) -> None:
@@ -98,8 +127,7 @@ def _begin(connection: Connection, run: RunRecord, started_at: float, stale: Seq
     summary = run.summary_values
     if summary.get(FAILURE) == Failure.UNREPORTED:  # the run reports now
         values["summary"] = dumps({key: value for key, value in summary.items() if key != FAILURE})
-    nulls = ("ended_at", "exitcode", "failure", "stopped_by", "stop_asked_at", "stop_reason")
-    values |= dict.fromkeys(nulls)
+    values |= dict.fromkeys(("ended_at", "exitcode", "failure")) | _NOT_ASKED
     _change(connection, run, state=RunState.RUNNING, heartbeat_at=clock.now(), **values)
 
 
@@ -115,15 +143,24 @@ def preempt(connection: Connection, run: RunRecord) -> None:
 
 
 def end(connection: Connection, run: RunRecord, exitcode: int) -> None:
-    """Note the exit code that the client, or the launcher in its place, reports."""
+    """Note the exit code that the client, or the launcher in its place, reports.
+
+    A run of the pipeline may have paused itself (`own_pauses.py`).
+    """
     if run.state is RunState.PENDING and exitcode == 0:
         mark_unreported(connection, run, exitcode)
         return
     now = clock.now()
+    ended: dict[str, Any] = {}
+    if exitcode == 0 and run.stopped_by is None:
+        ended |= own_pause(connection, run)
+        run = replace(run, **ended)
     state = _final_state(run, exitcode)
-    ended: dict[str, Any] = {"exitcode": exitcode, "failure": _failure(run, state), "ended_at": now}
-    if _has_completed(run, exitcode):
-        ended |= dict.fromkeys(("stopped_by", "stop_asked_at", "stop_reason"))
+    ended |= {"exitcode": exitcode, "failure": _failure(run, state), "ended_at": now}
+    if _has_completed(run, exitcode) or (
+        run.stopped_by is StoppedBy.PAUSE and state is not RunState.PREEMPTED
+    ):
+        ended |= _NOT_ASKED
     _change(connection, run, state=state, heartbeat_at=now, **ended)
 
 
@@ -132,12 +169,14 @@ def _has_completed(run: RunRecord, exitcode: int) -> bool:
 
     A run of the pipeline reports why it ended. Other programs that stop on request end with another code.
     """
-    is_stopped = run.summary_values.get(STOP_REASON) == StopReason.REQUESTED
+    is_stopped = run.summary_values.get(STOP_REASON) in (StopReason.REQUESTED, StopReason.PAUSED)
     return exitcode == 0 and run.is_stopped_early and not is_stopped
 
 
 def _final_state(run: RunRecord, exitcode: int) -> RunState:
     """Return the state after an exit. A run that the search stopped is finished, whatever its exit code."""
+    if run.stopped_by is StoppedBy.PAUSE and not _has_ended_by_itself(run, exitcode):
+        return RunState.PREEMPTED
     if exitcode == 0 or run.is_stopped_early:
         return RunState.FINISHED
     if run.state in (RunState.PREEMPTING, RunState.PREEMPTED):
@@ -145,6 +184,14 @@ def _final_state(run: RunRecord, exitcode: int) -> RunState:
     if run.stopped_by is StoppedBy.PERSON or run.state is RunState.KILLED or exitcode in INTERRUPTED_CODES:
         return RunState.KILLED
     return RunState.FAILED
+
+
+def _has_ended_by_itself(run: RunRecord, exitcode: int) -> bool:
+    """Return True if a run that was asked to pause says that it has completed, or that it cannot go on."""
+    summary = run.summary_values
+    if exitcode == 0:
+        return summary.get(STOP_REASON) in _BY_ITSELF
+    return summary.get(FAILURE) in _OF_THE_CONFIG
 
 
 def _failure(run: RunRecord, state: RunState) -> Failure | None:
@@ -162,10 +209,10 @@ def lose(connection: Connection, run: RunRecord) -> None:
     if not run.state.is_running:
         return
     failure = run.failure
-    if run.state is RunState.PREEMPTING:
-        state = RunState.PREEMPTED
-    elif run.stopped_by is StoppedBy.SEARCH:
+    if run.stopped_by is StoppedBy.SEARCH:
         state = RunState.FINISHED
+    elif run.state is RunState.PREEMPTING or run.stopped_by is StoppedBy.PAUSE:
+        state = RunState.PREEMPTED
     elif run.stopped_by is StoppedBy.PERSON:
         state, failure = RunState.KILLED, Failure.SIGNAL
     else:
@@ -187,7 +234,7 @@ def mark_unreported(connection: Connection, run: RunRecord, exitcode: int | None
 
 def request_stop(connection: Connection, run: RunRecord, by: StoppedBy, reason: Reason) -> None:
     """Ask a run to stop. The next answer on its file stream says so. A waiting run ends at once."""
-    if not run.is_alive or run.stopped_by is not None:
+    if not run.is_alive or run.stopped_by not in (None, StoppedBy.PAUSE):
         return
     asked: dict[str, Any] = {"stopped_by": by, "stop_reason": dumps(reason.to_json())}
     if run.state in _WAITING:
@@ -196,9 +243,23 @@ def request_stop(connection: Connection, run: RunRecord, by: StoppedBy, reason: 
         _change(connection, run, stop_asked_at=clock.now(), **asked)
 
 
+def request_pause(connection: Connection, run: RunRecord, reason: Reason) -> None:
+    """Ask a running run to pause, as `request_stop` does. A run that was preempted anyway is then paused."""
+    if run.stopped_by is None and run.state in (RunState.RUNNING, RunState.PREEMPTED):
+        asked = {"stopped_by": StoppedBy.PAUSE, "stop_reason": dumps(reason.to_json())}
+        _change(connection, run, stop_asked_at=clock.now(), **asked)
+
+
 def drop(connection: Connection, run: RunRecord) -> None:
-    """End a waiting run of a sweep that is over."""
-    if run.state in _WAITING:
+    """End a waiting run of a sweep that is over. A run that was paused, or is asked to, is stopped early.
+
+    The search also drops a paused run that will not become the best.
+    """
+    if run.is_paused:
+        _change(connection, run, state=RunState.FINISHED, stopped_by=StoppedBy.SEARCH)
+    elif run.stopped_by is StoppedBy.PAUSE and run.state.is_running:
+        _change(connection, run, stopped_by=StoppedBy.SEARCH)
+    elif run.state in _WAITING:
         _change(connection, run, state=RunState.KILLED, ended_at=clock.now(), stopped_by=StoppedBy.PERSON)
 
 
@@ -213,8 +274,12 @@ def set_state(connection: Connection, run: RunRecord, state: str) -> None:
     """Put a run in `state`, as a person asks. Raise LitsweepError unless `state` is pending or failed."""
     if state not in (RunState.PENDING, RunState.FAILED):
         raise LitsweepError(f"state: a run can be set to pending or failed, not to {state}")
-    nulls = dict.fromkeys(("agent_id", "handed_out_at", "stopped_by", "stop_asked_at"))
+    nulls = dict.fromkeys(("agent_id", "handed_out_at", *_NOT_ASKED))
     _change(connection, run, state=RunState(state), **nulls)
+
+
+def _json(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
 
 
 def _change(connection: Connection, run: RunRecord, **values: Any) -> None:

@@ -23,30 +23,43 @@ class Request:
 
 
 class ReadySuggestion(NamedTuple):
-    """A suggestion as the columns of a run. `fingerprint` is that of all that the search knew."""
+    """A suggestion as the columns of a run. `fingerprint` is that of all that the search knew.
+
+    With `is_resumed`, the paused run with this name goes on.
+    """
 
     name: str
     parameters: str
     args: str
     reason: str
     fingerprint: str
+    is_resumed: bool = False
 
 
 class Stop(NamedTuple):
-    """A run that early termination stops, with the reason as JSON values."""
+    """A run that early termination stops, or pauses, with the reason as JSON values."""
 
     run: str
     reason: Mapping[str, Any]
+    is_pause: bool = False
+
+
+class GivenUp(NamedTuple):
+    """A paused run that will not go on, with the number of its history lines at this decision."""
+
+    run: str
+    history_lines: int
 
 
 @dataclass(frozen=True)
 class Status:
-    """The search's view of a sweep."""
+    """The search's view of a sweep. `given_up` are the paused runs that will not go on."""
 
     best_run: str | None = None
     best_loss: float | None = None
     warnings: tuple[str, ...] = ()
     stops: tuple[Stop, ...] = ()
+    given_up: tuple[GivenUp, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -79,9 +79,11 @@ def _alive(connection: Connection, sweep: SweepRecord) -> int:
 def question(connection: Connection, sweep: SweepRecord, control: SweepControl) -> Mapping[str, str]:
     """Return the title, the text (what is lost) and the button of the confirmation."""
     alive = runs.alive_in_sweep(connection, sweep.id)
-    waiting = sum(run.state in (RunState.PENDING, RunState.PREEMPTED) for run in alive)
-    running, total = len(alive) - waiting, runs.count(connection, sweep.id)
+    paused = sum(run.is_paused for run in alive)
+    waiting = sum(run.state in (RunState.PENDING, RunState.PREEMPTED) for run in alive) - paused
+    running, total = len(alive) - waiting - paused, runs.count(connection, sweep.id)
     never = f" {count(waiting, 'waiting run')} will never start." if waiting else ""
+    never += f" {count(paused, 'paused run')} will not go on." if paused else ""
     still = f" {running} of them {'is' if running == 1 else 'are'} still running." if running else ""
     text = {
         SweepControl.STOP: f"No new run starts. {count(running, 'running run')} may finish.{never}",

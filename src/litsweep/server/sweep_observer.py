@@ -20,7 +20,7 @@ class SweepObserver:
     def __init__(self, config: SweepConfig) -> None:
         self.config = config
         self._silence = Silence()
-        self._best = BestEnded(config.metric) if config.metric else None
+        self._best = BestEnded(config, config.metric) if config.metric else None
 
     @property
     def best(self) -> BestValue | None:

@@ -17,7 +17,8 @@ the states before the event, and the cells the states after it; `-` stands for n
     set_done              -         FINISHED  -         -         -
 
 `create` makes a PENDING sweep. A sweep is `done` if `done_because` has a reason: its search has no more
-suggestions, or its own scheduler has had its `run_cap`. The sweep finishes once its last run has ended.
+suggestions, or its own scheduler has had its `run_cap`. The sweep finishes once its last run has ended and
+its leaders need no more repeats.
 """
 
 import sys
@@ -26,9 +27,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
-from litsweep.server import run_states
+from litsweep.server import repeats, run_states
 from litsweep.server.store import runs, sweeps
-from litsweep.server.store.runs import StoppedBy
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.reason import RequestReason
@@ -115,8 +116,8 @@ def is_capped(connection: Connection, sweep: SweepRecord) -> bool:
 def finish_if_done(connection: Connection, sweep: SweepRecord) -> None:
     """Finish a sweep that gets no more runs, once the last of its dispatched runs has ended.
 
-    Runs that its own scheduler has queued beyond `run_cap` stay pending until then. If they were dropped
-    earlier, the scheduler would take them for failed and replace them.
+    Paused runs do not go on after that. Runs that its own scheduler has queued beyond `run_cap` stay pending
+    until then. If they were dropped earlier, the scheduler would take them for failed and replace them.
     """
     current = sweeps.get(connection, sweep.id)
     if current is None:
@@ -127,7 +128,9 @@ def finish_if_done(connection: Connection, sweep: SweepRecord) -> None:
         sweeps.change_state(connection, sweep.id, done_because=done_because)
     if current.state is not SweepState.RUNNING or done_because is None:
         return
-    if runs.count_alive(connection, sweep.id, only_dispatched=current.scheduler is not None) == 0:
+    if runs.count_alive(connection, sweep.id, only_dispatched=current.scheduler is not None) > 0:
+        return
+    if not repeats.wants_more(connection, current):
         sweeps.change_state(connection, sweep.id, state=SweepState.FINISHED)
         _drop_waiting(connection, sweep)
 

@@ -1,17 +1,22 @@
 """A sweep config as `wandb sweep` takes it, and its parser, which reports all faults together."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from litsweep.errors import ConfigError, Fault
+from litsweep.sweep.constraints import Constraint
+from litsweep.sweep.cost import Cost
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule
 from litsweep.sweep.events import STALLED_AFTER_MINUTES
 from litsweep.sweep.metric import Goal, Impute, Metric
+from litsweep.sweep.pareto import ranked_by
 from litsweep.sweep.parse.defaults import parse_defaults
 from litsweep.sweep.parse.method import Method, check_method, parse_method
 from litsweep.sweep.parse.metric import parse_metrics
+from litsweep.sweep.parse.outcomes import parse_constraints, parse_cost
+from litsweep.sweep.parse.replicates import parse_replicates, with_seeds
 from litsweep.sweep.parse.section import Report, Section
 from litsweep.sweep.parse.sendable import check_sendable
 from litsweep.sweep.parse.space import parse_space
@@ -28,6 +33,7 @@ from litsweep.sweep.parse.top import (
     parse_webhook,
 )
 from litsweep.sweep.parse.yaml_text import read_yaml
+from litsweep.sweep.replicates import Replicates, ranked_by_config
 from litsweep.sweep.space import Parameter, SearchSpace
 from litsweep.sweep.values import show
 
@@ -39,9 +45,9 @@ class SweepConfig:
     """The checked config of one sweep.
 
     The embedded backend posts events to `webhook`. A sweep has stalled after `stalled_after` minutes without
-    an agent. `defaults` has the values of parameters in runs that began before they were added. `raw` is the
-    mapping as given. `warnings` includes the `cloud_warnings`, which matter on W&B's
-    cloud only.
+    an agent. `defaults` has the values of parameters in runs that began before they were added. With
+    `replicates` the space has their seeds as a parameter. `raw` is the mapping as given. `warnings` includes
+    the `cloud_warnings`, which matter on W&B's cloud only.
     """
 
     method: Method
@@ -57,9 +63,12 @@ class SweepConfig:
     entity: str | None = None
     scheduler: Mapping[str, object] | None = None
     seed: int | None = None
+    replicates: Replicates | None = None
     webhook: str | None = None
     stalled_after: float = STALLED_AFTER_MINUTES
     defaults: Mapping[str, object] = field(default_factory=dict)
+    constraints: tuple[Constraint, ...] = ()
+    cost: Cost | None = None
     raw: Mapping[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     cloud_warnings: tuple[str, ...] = ()
@@ -104,6 +113,22 @@ class SweepConfig:
         found = ((parameter.name, _found(parameter, nested)) for parameter in self.space.parameters)
         return {name: value for name, values in found for value in values}
 
+    def ranked_runs(
+        self,
+        values: Sequence[float | None],
+        standings: Sequence[int],
+        metric: Metric,
+        parameters: Sequence[Mapping[str, object]],
+    ) -> list[int]:
+        """Return the positions of the runs with a value of the metric, the best first.
+
+        With replicates, the runs of the config with the best mean are first. `standings` are from `standing`.
+        """
+        if self.replicates is None:
+            return ranked_by(values, standings, metric)
+        keys = self.replicates.config_keys(self.space, parameters)
+        return ranked_by_config(values, standings, metric, keys, self.replicates.n)
+
 
 def parse_sweep(config: str | Mapping[str, object], what: str = "the sweep config") -> SweepConfig:
     """Parse a sweep config, given as YAML text or as a mapping. Raises ConfigError with all faults.
@@ -147,13 +172,13 @@ def _parse(top: Section) -> SweepConfig:
     check_keys(top)
     litsweep = parse_litsweep(top)
     text = {key: top.text(key) for key in TEXT_KEYS if top.raw(key) is not None}
-    method = parse_method(top)
+    method, metrics = parse_method(top), parse_metrics(top)
     space = parse_space(top, litsweep) if _needs_parameters(top) else SearchSpace(())
     config = SweepConfig(
         method=method,
         space=space,
-        metrics=parse_metrics(top),
-        early_terminate=parse_early_terminate(top, litsweep),
+        metrics=metrics,
+        early_terminate=parse_early_terminate(top, litsweep, space),
         run_cap=top.count("run_cap", at_least=1) if "run_cap" in top else None,
         program=text.get("program"),
         command=parse_command(top),
@@ -166,8 +191,12 @@ def _parse(top: Section) -> SweepConfig:
         webhook=parse_webhook(top, litsweep),
         stalled_after=parse_stalled_after(litsweep),
         defaults=parse_defaults(litsweep, space),
+        constraints=parse_constraints(top, litsweep, metrics),
+        cost=parse_cost(top, litsweep),
         raw={str(key): value for key, value in top.content.items()},
     )
+    replicates = parse_replicates(top, litsweep, config.space)
+    config = replace(config, space=with_seeds(config.space, replicates), replicates=replicates)
     check_rule_of_scheduler(top, litsweep)
     _check_combination(top, config)
     report = top.report
@@ -192,6 +221,7 @@ def _check_combination(top: Section, config: SweepConfig) -> None:
 def _check_metric_is_not_needed(report: Report, config: SweepConfig) -> None:
     needing = [f"method: {config.method}"] * config.method.needs_metric
     needing += ["early_terminate"] * (config.early_terminate is not None)
+    needing += ["litsweep.constraints"] * (len(config.constraints) > 0)
     if needing:
         fix = "add `metric: {name: val_loss, goal: minimize}` with the name that your run logs"
         report.fault("metric", f"is missing; {' and '.join(needing)} cannot work without it", "", fix)

@@ -8,6 +8,24 @@ from litsweep.sweep.metric import Metric
 Values = Sequence[float | None]
 """The best value of each metric in a run; None for one that it did not log."""
 
+BROKEN, INFEASIBLE = 1, 2
+
+
+def best_of_ranked(ranked: Sequence[int], broken: Sequence[int]) -> int | None:
+    """Return the best run, the first of those that `ranked_by` returns; None without a feasible one.
+
+    The first of equal runs is the best.
+    """
+    return ranked[0] if ranked and broken[ranked[0]] != INFEASIBLE else None
+
+
+def standing(is_broken: bool, meets_constraints: bool) -> int:
+    """Return the class in which a run ranks by its value: 0, BROKEN, or INFEASIBLE.
+
+    A run that does not meet the constraints is infeasible. The functions here take the classes as `broken`.
+    """
+    return (BROKEN if is_broken else 0) if meets_constraints else INFEASIBLE
+
 
 def non_dominated(values: Sequence[Values], metrics: Sequence[Metric]) -> list[int]:
     """Return the positions, ascending, of the runs that no other run dominates.
@@ -24,29 +42,28 @@ def non_dominated(values: Sequence[Values], metrics: Sequence[Metric]) -> list[i
     return sorted(front)
 
 
-def front_of_sweep(values: Sequence[Values], broken: Sequence[bool], metrics: Sequence[Metric]) -> list[int]:
-    """Return the Pareto front of the runs that are not `broken`, or of all runs if all are broken."""
-    usable = [() if is_broken else row for row, is_broken in zip(values, broken, strict=True)]
-    return non_dominated(usable, metrics) or non_dominated(values, metrics)
+def front_of_sweep(values: Sequence[Values], broken: Sequence[int], metrics: Sequence[Metric]) -> list[int]:
+    """Return the Pareto front of the runs that are not `broken`, or of all runs if all are broken.
 
-
-def best_of_sweep(values: Sequence[float | None], broken: Sequence[bool], metric: Metric) -> int | None:
-    """Return the position of the run with the best value of one metric; None if no run has a value.
-
-    The first of equal runs wins. Broken runs rank last.
+    An infeasible run is never on it.
     """
-    ranked = ranked_by(values, broken, metric)
-    return ranked[0] if ranked else None
+    pairs = list(zip(values, broken, strict=True))
+    usable = [() if is_broken else row for row, is_broken in pairs]
+    feasible = [() if is_broken == INFEASIBLE else row for row, is_broken in pairs]
+    return non_dominated(usable, metrics) or non_dominated(feasible, metrics)
 
 
-def ranked_by(values: Sequence[float | None], broken: Sequence[bool], metric: Metric) -> list[int]:
-    """Return the positions of the runs that have a value, the best first. Broken runs rank last."""
+def ranked_by(values: Sequence[float | None], broken: Sequence[int], metric: Metric) -> list[int]:
+    """Return the positions of the runs that have a value, the best first.
+
+    Broken runs rank last, and infeasible ones behind them.
+    """
     keys = {i: (broken[i], -metric.sign * value) for i, value in enumerate(values) if value is not None}
     return sorted(keys, key=keys.__getitem__)
 
 
 def percentile_ranks(
-    values: Sequence[float | None], broken: Sequence[bool], metric: Metric
+    values: Sequence[float | None], broken: Sequence[int], metric: Metric
 ) -> list[float | None]:
     """Return each run's rank from 0 (worst) to 1 (best), as `ranked_by` orders them; None without a value.
 
@@ -58,10 +75,10 @@ def percentile_ranks(
     return [ranks.get(key) for key in zip(broken, values, strict=True)]
 
 
-def best_so_far(values: Sequence[float | None], broken: Sequence[bool], metric: Metric) -> list[float | None]:
+def best_so_far(values: Sequence[float | None], broken: Sequence[int], metric: Metric) -> list[float | None]:
     """Return the best value after each run, in the order given; None before the first value.
 
-    Broken runs count only if no other run has a value.
+    Broken runs count only if no other run has a value, infeasible ones never.
     """
 
     def better(best: float | None, value: float | None) -> float | None:
@@ -69,8 +86,10 @@ def best_so_far(values: Sequence[float | None], broken: Sequence[bool], metric: 
             return value if best is None else best
         return value if metric.is_better(value, best) else best
 
-    usable = [None if is_broken else value for value, is_broken in zip(values, broken, strict=True)]
-    return list(accumulate(values if all(value is None for value in usable) else usable, better))
+    pairs = list(zip(values, broken, strict=True))
+    usable = [None if is_broken else value for value, is_broken in pairs]
+    feasible = [None if is_broken == INFEASIBLE else value for value, is_broken in pairs]
+    return list(accumulate(feasible if all(value is None for value in usable) else usable, better))
 
 
 def _losses(row: Values, metrics: Sequence[Metric]) -> tuple[float, ...]:

@@ -52,16 +52,26 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class SuggestionReason(Reason):
-    """Why a config was suggested. `fallback` says why the sweep's own method could not choose it."""
+    """Why a config was suggested. `fallback` says why the sweep's own method could not choose it.
+
+    With freeze-thaw the run is paused at iteration `train_to`, and never if it is None. `training` says in
+    words how far it is trained, and why.
+    """
 
     key: ClassVar[str] = "method"
     fallback: str | None = None
     runs_outside_the_space: int | None = None
+    train_to: int | None = None
+    training: str | None = None
 
     @property
     def brief(self) -> str:
-        """The method, and the fallback if there was one."""
-        return self.name if self.fallback is None else f"{self.name}, fallback: {self.fallback}"
+        """The method, the fallback if there was one, and how far the run is trained."""
+        text = self.name if self.fallback is None else f"{self.name}, fallback: {self.fallback}"
+        return self._with_training(text)
+
+    def _with_training(self, text: str) -> str:
+        return text if self.training is None else f"{text}; {self.training}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +126,22 @@ class UnknownReason(Reason):
     def details(self) -> list[tuple[str, Detail]]:
         """Return the stored content, as pairs of label and value."""
         return [(words(key), _detail(value)) for key, value in self.content.items()]
+
+
+def train_to_of(reason: Reason | None) -> int | None:
+    """Return the iteration at which a run with this reason is paused; None for never."""
+    if isinstance(reason, SuggestionReason):
+        return reason.train_to
+    found = reason.content.get("train_to") if isinstance(reason, UnknownReason) else None
+    return found if isinstance(found, int) else None
+
+
+def training_of(reason: Reason | None) -> str | None:
+    """Return how far a run with this reason is trained, and why; None without freeze-thaw."""
+    if isinstance(reason, SuggestionReason):
+        return reason.training
+    found = reason.content.get("training") if isinstance(reason, UnknownReason) else None
+    return found if isinstance(found, str) else None
 
 
 def fallback_of(reason: Reason | None) -> str | None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from litsweep.sweep.early_termination import RULES
@@ -14,8 +14,11 @@ from litsweep.sweep.reason import (
     SuggestionReason,
     UnknownReason,
     format_value,
+    train_to_of,
+    training_of,
     words,
 )
+from litsweep.sweep.run import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,45 @@ class RetryReason(SuggestionReason):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RepeatReason(SuggestionReason):
+    """A config that runs again with another `seed`, the value of `parameter`. `run` is its first run.
+
+    The repeats compare the configs of the runs `leaders`. There are at most `budget` repeats of them.
+    """
+
+    name: ClassVar[str] = "repeat"
+    run: RunId
+    parameter: str
+    seed: int
+    leaders: Sequence[str]
+    budget: int
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the reason with the stored fields."""
+        return cls(**{**content, "run": RunId(content["run"]), "leaders": tuple(content["leaders"])})
+
+    @property
+    def brief(self) -> str:
+        """The repeated run and the seed."""
+        return f"repeat of {self.run} with {self.parameter} {self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplicateReason(SuggestionReason):
+    """A config that the sweep runs again with another seed (`litsweep: replicates`)."""
+
+    name: ClassVar[str] = "replicate"
+    number: int
+    replicates: int
+
+    @property
+    def brief(self) -> str:
+        """The number of the replicate."""
+        return f"replicate {self.number} of {self.replicates}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prediction:
     """The prediction for a config, in the metric's units. The improvement is over the best value."""
 
@@ -97,10 +139,50 @@ class Warping:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelReason(Prediction, SuggestionReason):
-    """The model's choice for one metric, by the acquisition `strategy`."""
+class ConstraintPrediction:
+    """The prediction of a value with a constraint, and the `probability` that it is within the `limit`."""
+
+    predicted_mean: float
+    predicted_deviation: float
+    limit: str
+    probability: float
+
+    def __str__(self) -> str:
+        return f"{format_value(self.predicted_mean)} ± {format_value(self.predicted_deviation)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BayesReason(SuggestionReason):
+    """What the models of constraints and of the cost predict, in seconds; None without them."""
 
     name: ClassVar[str] = "bayes"
+    constraints: Mapping[str, ConstraintPrediction] | None = None
+    constraints_probability: float | None = None
+    predicted_duration: float | None = None
+
+    @property
+    def _outcomes(self) -> str:
+        """The predictions, to go after those of the metrics; "" if there are none."""
+        values = [f"{name} {each}" for name, each in (self.constraints or {}).items()]
+        if self.constraints_probability is not None:
+            values.append(f"meets the constraints with probability {self.constraints_probability:.2f}")
+        if self.predicted_duration is not None:
+            values.append(f"in {format_value(self.predicted_duration)} s")
+        return "".join(f", {value}" for value in values)
+
+
+def _outcomes_from_json(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored fields with the predictions of constraints."""
+    stored = content.get("constraints")
+    if stored is None:
+        return {**content}
+    return {**content, "constraints": {name: ConstraintPrediction(**each) for name, each in stored.items()}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelReason(Prediction, BayesReason):
+    """The model's choice for one metric, by the acquisition `strategy`."""
+
     strategy: str
     nearest: Nearest
     runs_used: int
@@ -113,19 +195,19 @@ class ModelReason(Prediction, SuggestionReason):
         """Return the reason with the stored fields. Early versions call the strategy `turn`."""
         strategy = {"strategy": content["turn"]} if "turn" in content else {}
         nested = {"nearest": Nearest.from_json(content["nearest"]), "warping": Warping(**content["warping"])}
-        return cls(**{**{k: v for k, v in content.items() if k != "turn"}, **strategy, **nested})
+        known = _outcomes_from_json({key: value for key, value in content.items() if key != "turn"})
+        return cls(**{**known, **strategy, **nested})
 
     @property
     def brief(self) -> str:
-        """The prediction."""
-        return f"predicted {self}"
+        """The prediction, and how far the run is trained."""
+        return self._with_training(f"predicted {self}{self._outcomes}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParetoReason(SuggestionReason):
+class ParetoReason(BayesReason):
     """The choice for several metrics. `front` is the number of configs on the predicted Pareto front."""
 
-    name: ClassVar[str] = "bayes"
     predicted: Mapping[str, Prediction]
     nearest: Nearest
     runs_used: int
@@ -135,18 +217,55 @@ class ParetoReason(SuggestionReason):
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Return the reason with the stored fields."""
         predicted = {metric: Prediction(**values) for metric, values in content["predicted"].items()}
-        return cls(**{**content, "predicted": predicted, "nearest": Nearest.from_json(content["nearest"])})
+        known = _outcomes_from_json(content)
+        return cls(**{**known, "predicted": predicted, "nearest": Nearest.from_json(content["nearest"])})
 
     @property
     def brief(self) -> str:
         """The prediction for each metric."""
-        return f"predicted {', '.join(f'{metric} {each}' for metric, each in self.predicted.items())}"
+        predicted = ", ".join(f"{metric} {each}" for metric, each in self.predicted.items())
+        return f"predicted {predicted}{self._outcomes}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ResumeReason(SuggestionReason):
+    """The choice of a paused run that goes on, and the prediction for its full training.
+
+    `improvement_per_iteration` is the expected improvement for each iteration that it costs, in standard
+    deviations of the model's targets. `compared` counts the paused runs and new configs that it was compared
+    with.
+    """
+
+    name: ClassVar[str] = "freeze-thaw"
+    resumed_at: int
+    predicted: Prediction | None = None
+    improvement_per_iteration: float | None = None
+    compared: int = 0
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the reason with the stored fields."""
+        predicted = Prediction(**content["predicted"]) if "predicted" in content else None
+        return cls(**{**content, "predicted": predicted})
+
+    @property
+    def brief(self) -> str:
+        """Where it goes on, how far and why, and the prediction."""
+        text = self.training or f"resumed at {self.resumed_at}"
+        return text if self.predicted is None else f"{text}; predicted {self.predicted}"
+
+
+_AGAIN = (RetryReason, RepeatReason, ReplicateReason, ResumeReason)
 _BY_METHOD: Mapping[object, type[SuggestionReason]] = {
-    kind.name: kind for kind in (GridReason, RandomReason, DesignReason, ModelReason, RetryReason)
+    kind.name: kind for kind in (GridReason, RandomReason, DesignReason, ModelReason, *_AGAIN)
 }
 _BY_RULE: Mapping[object, type[Reason]] = {rule.reason.name: rule.reason for rule in RULES}
+
+
+def started_because(run: Run, reason: Reason | None) -> Run:
+    """Return the run with what its reason says: whose config it repeats, and where it is paused."""
+    repeat_of = str(reason.run) if isinstance(reason, RepeatReason) else run.repeat_of
+    return replace(run, repeat_of=repeat_of, train_to=train_to_of(reason), training=training_of(reason))
 
 
 def stored_reason(text: str | None) -> Reason | None:
@@ -159,7 +278,8 @@ def reason_from_json(content: object) -> Reason:
     stored = {str(key): value for key, value in content.items()} if isinstance(content, Mapping) else {}
     rest = {key: value for key, value in stored.items() if key not in ("method", "rule")}
     method, rule = str(stored.get("method")), str(stored.get("rule"))
-    kind = ParetoReason if "predicted" in rest else _BY_METHOD.get(method) or _BY_RULE.get(rule)
+    kind = _BY_METHOD.get(method) or _BY_RULE.get(rule)
+    kind = ParetoReason if "predicted" in rest and method != ResumeReason.name else kind
     try:
         return (kind or RequestReason).from_json(rest)
     except (AttributeError, KeyError, TypeError, ValueError):

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from litsweep.errors import Fault, count
 from litsweep.sweep.contract import UNREPORTED_WHY, Failure, RunState
 from litsweep.sweep.reason import SuggestionReason
-from litsweep.sweep.values import show
+from litsweep.sweep.values import is_finite, show
 
 History = Iterable[Mapping[str, Any]]
 """The rows that a run has logged, as a program passes them."""
@@ -17,6 +17,7 @@ _HISTORY_FIX = 'write for example [{"val_loss": 0.5}], one row for each time tha
 _SUMMARY_FIX = 'write for example {"val_loss": 0.5}, or dict(run.summary)'
 
 STOPPED_EARLY = "stopped early"
+PAUSED = "paused"
 
 STATE_WORDS = (
     RunState.FINISHED,
@@ -24,6 +25,7 @@ STATE_WORDS = (
     RunState.FAILED,
     RunState.CRASHED,
     RunState.KILLED,
+    PAUSED,
     RunState.PREEMPTED,
     RunState.PREEMPTING,
     RunState.RUNNING,
@@ -31,14 +33,19 @@ STATE_WORDS = (
 )
 """The words for a run's state, in the order in which the command line and the pages list them."""
 
+ENDED_BY_SEARCH = (RunState.FINISHED, RunState.PREEMPTED)
+"""The states of a run that the search stopped early or paused. The server says which of them it did."""
+
 
 def state_word(state: RunState, stopped_early: bool, failure: object = None) -> str:
-    """Return the word for a run's state: W&B's, or `stopped early` for a run that the search ended.
+    """Return the word for a run's state: W&B's, or `stopped early` or `paused`.
 
-    A finished run with a failure has failed.
+    `stopped_early` says that the search asked the run to end. A finished run with a failure has failed.
     """
     if stopped_early and not state.is_alive:
         return STOPPED_EARLY
+    if stopped_early and state is RunState.PREEMPTED:
+        return PAUSED
     return str(RunState.FAILED if state.is_broken_by(failure) and state is RunState.FINISHED else state)
 
 
@@ -70,7 +77,9 @@ class Run:
     `parameters` maps the full parameter name (nested ones dotted) to its value. `history` holds the logged
     rows in order. Each row maps metric names to numbers; it may lack any metric, and numbers may be NaN.
     `stopped_early` says that the search stopped the run. `summary` is W&B's: it may hold a metric as a
-    number, nested, or as aggregates (`{"acc": {"max": 0.9}}`).
+    number, nested, or as aggregates (`{"acc": {"max": 0.9}}`). `duration` is in seconds of training; None if
+    it is unknown. A run that repeats a config with another seed has the config's first run in `repeat_of`.
+    With freeze-thaw the run is paused at iteration `train_to` (None: never), and `training` says why.
     """
 
     id: str
@@ -80,6 +89,10 @@ class Run:
     failure: Failure | None = None
     stopped_early: bool = False
     summary: Mapping[str, object] = field(default_factory=dict)
+    duration: float | None = None
+    repeat_of: str | None = None
+    train_to: int | None = None
+    training: str | None = None
 
     @property
     def is_broken(self) -> bool:
@@ -89,11 +102,20 @@ class Run:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A config to run next and the reason for it. The controller sets the `id` of the run."""
+    """A config to run next and the reason for it. The controller sets the `id` of the run.
+
+    With `is_resumed` it is a paused run that goes on, under its id, from its checkpoint.
+    """
 
     parameters: Mapping[str, object]
     reason: SuggestionReason
     id: str = ""
+    is_resumed: bool = False
+
+
+def count_configs(runs: Iterable[Run]) -> int:
+    """Return the number of runs that are not repeats of another run's config."""
+    return sum(run.repeat_of is None for run in runs)
 
 
 def parse_history(history: History) -> tuple[Mapping[str, float], ...]:
@@ -114,6 +136,13 @@ def parse_summary(summary: object) -> Mapping[str, object]:
     if not _is_mapping(summary):
         raise TypeError(str(Fault("summary", "must map metrics to numbers", show(summary), _SUMMARY_FIX)))
     return {str(name): _parse_entry(summary[name]) for name in summary.keys()}  # noqa: SIM118
+
+
+def parse_duration(duration: float | None) -> float | None:
+    """Return the seconds, or None. Raises ValueError for any other value."""
+    if duration is None or (is_finite(duration) and duration >= 0):
+        return duration
+    raise ValueError(str(Fault("duration", "must be seconds", show(duration), "write for example 61.5")))
 
 
 def _parse_entry(value: object) -> object:

@@ -1,7 +1,7 @@
 """What the fitted model of one metric predicts, in the metric's units, and where it expects the optimum."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -9,9 +9,11 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from litsweep.search.bayes.encoding import Encoding
-from litsweep.search.bayes.model import Model, subset
+from litsweep.search.bayes.model import Model, weighted
 from litsweep.search.bayes.observations import as_tensor, observe
 from litsweep.search.bayes.optimize import maximize
+from litsweep.search.bayes.outcomes import Outcomes
+from litsweep.search.bayes.sampling import subset
 from litsweep.search.bayes.surrogate import FitError
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Metric
@@ -21,7 +23,6 @@ LEVEL = 0.8
 """The probability of the intervals."""
 
 _QUANTILES = 41  # the mean in the metric's units is that of this many quantiles
-_PARENTS = 5  # the optimum is searched near this many of the best configs
 
 
 @dataclass(frozen=True)
@@ -54,16 +55,18 @@ class Belief:
 
     @cached_property
     def optimum(self) -> dict[str, object]:
-        """The config with the best posterior mean in the whole space. Configs that may fail are avoided."""
+        """The config with the best posterior mean in the whole space.
+
+        Configs that may fail or miss a constraint are avoided.
+        """
         model = self.model
 
         def value(x: Tensor) -> Tensor:
             mean, _ = model.surrogate.process.marginals(model.at_full_budget(x))
-            feasibility = model.feasibility
-            return mean.squeeze(-1) + (0.0 if feasibility is None else feasibility.log_weight(x, 0))
+            return weighted(mean.squeeze(-1), model.weights, x, 0)
 
         with threadpool_limits(limits=1):
-            ranked = maximize(value, model.encoding, model.base[:_PARENTS], model.seed)
+            ranked = maximize(value, model.encoding, model.parents, model.seed)
         return model.encoding.decode(ranked[0])
 
     def best_with(self, *parameters: str) -> dict[str, object] | None:
@@ -100,10 +103,13 @@ def believe(config: SweepConfig, metric: Metric, runs: Sequence[Run], seed: int 
     seen = observe(encoding, config, metric, runs)
     if encoding.d == 0 or seen.runs_used < 2:
         raise FitError("it needs a parameter that varies, and two runs with a value of the metric")
-    model = Model(encoding, metric, seen, seed)
+    outcomes = Outcomes.of(encoding, replace(config, cost=None), runs, seed)
+    if outcomes.unlogged:
+        outcomes = Outcomes()
+    model = Model(encoding, metric, seen, seed, outcomes=outcomes)
     with threadpool_limits(limits=1):
         observations = len(model.surrogate.process.x)
-        _ = model.feasibility
+        _ = model.feasibility, model.outcomes.constraints and model.parents
     kept = subset(seen.y, observations, seed).tolist()
     return Belief(model, len({seen.observed[i].run for i in kept}))
 

@@ -12,11 +12,12 @@ from litsweep.search.bayes.design import MIN_ENDED, InitialDesign
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.model import EXPLOITATION, EXPLORATION, Model, Strategy
 from litsweep.search.bayes.observations import observe
+from litsweep.search.bayes.outcomes import Outcomes
 from litsweep.search.bayes.surrogate import FitError
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.reason import SuggestionReason
 from litsweep.sweep.reasons import DesignReason
-from litsweep.sweep.run import Run, Suggestion
+from litsweep.sweep.run import Run, Suggestion, count_configs
 
 if TYPE_CHECKING:
     from litsweep.search.bayes.pareto import ParetoModel
@@ -35,16 +36,18 @@ def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list
         raise ValueError("Bayesian search needs a metric")
     encoding = Encoding(config.space)
     observed = [(metric, observe(encoding, config, metric, runs)) for metric in config.metrics]
+    outcomes = Outcomes.of(encoding, config, runs, seed)
     models = {
-        strategy: tuple(Model(encoding, metric, seen, seed, strategy) for metric, seen in observed)
+        strategy: tuple(Model(encoding, metric, seen, seed, strategy, outcomes) for metric, seen in observed)
         for strategy in (EXPLOITATION, EXPLORATION)
     }
     seen, design = observed[0][1], InitialDesign(encoding, seed)
     pending, tried = list(seen.pending), set(seen.tried)
     suggestions: list[Suggestion] = []
-    for position in range(len(runs), len(runs) + n):
+    first = count_configs(runs)
+    for position in range(first, first + n):
         with threadpool_limits(limits=1):
-            strategy = _strategy(encoding.d, len(observed), position)
+            strategy = strategy_at(encoding.d, len(observed), position)
             x, reason = _next_config(design, models[strategy], pending, tried, position)
         if x is None:
             break
@@ -55,7 +58,7 @@ def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list
     return suggestions
 
 
-def _strategy(d: int, metrics: int, position: int) -> Strategy:
+def strategy_at(d: int, metrics: int, position: int) -> Strategy:
     """Return exploration at every second position of a young sweep, later at every fourth.
 
     Exploitation alone can spend dozens of runs around a local optimum, where the expected improvement is
@@ -79,6 +82,7 @@ def _next_config(
     is_design_complete = seen.ended + len(pending) >= _DESIGN_SIZE
     if is_design_complete and seen.ended >= MIN_ENDED and models[0].encoding.d:
         unlogged = [model.metric.name for model in models if model.seen.runs_used < 2]
+        unlogged += models[0].outcomes.unlogged
         if unlogged and seen.ended >= _DESIGN_SIZE:  # with fewer, the next run may be the second to log
             fallback = f"fewer than two runs have logged {', '.join(unlogged)}"
         elif not unlogged:

@@ -14,8 +14,11 @@ from litsweep.search.bayes.encoding import Encoding, distinct
 from litsweep.search.bayes.feasibility import Feasibility
 from litsweep.search.bayes.observations import Observations, as_tensor
 from litsweep.search.bayes.optimize import first_untried, maximize
+from litsweep.search.bayes.outcomes import NO_OUTCOMES, Outcomes
+from litsweep.search.bayes.sampling import subset
 from litsweep.search.bayes.sequence import seed_for
 from litsweep.search.bayes.surrogate import OBJECTIVE, TREND, Inputs, ModelSpec, Surrogate, fit, fit_labels
+from litsweep.search.bayes.weights import Weight
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.reasons import ModelReason
 
@@ -48,7 +51,8 @@ class Model:
     """The models of the objective and, if runs have failed, of success, as functions of an encoded config.
 
     They are fitted on first use. If partial runs are observed, the objective's model has the budget as one
-    more input, as in BOCA (Kandasamy et al. 2017). Only improvement at the full budget counts.
+    more input, as in BOCA (Kandasamy et al. 2017). Only improvement at the full budget counts. `outcomes` has
+    the models of constraints and of the cost.
     """
 
     encoding: Encoding
@@ -56,6 +60,7 @@ class Model:
     seen: Observations
     seed: int
     strategy: Strategy = EXPLOITATION
+    outcomes: Outcomes = NO_OUTCOMES
 
     def next_config(
         self, pending: Sequence[Sequence[float]], tried: AbstractSet[tuple[float, ...]], position: int
@@ -66,10 +71,9 @@ class Model:
         improvement = self._improvement(running, seed)
 
         def acquisition(x: Tensor) -> Tensor:
-            value = improvement(self.at_full_budget(x))
-            return value if self.feasibility is None else value + self.feasibility.log_weight(x, position)
+            return weighted(improvement(self.at_full_budget(x)), self.weights, x, position)
 
-        ranked = maximize(acquisition, self.encoding, self.base[:_PARENTS], seed)
+        ranked = maximize(acquisition, self.encoding, self.parents, seed)
         x = first_untried(ranked, self.encoding, tried, running)
         return None if x is None else (x, self._reason(x))
 
@@ -78,8 +82,8 @@ class Model:
         """The fitted model of the objective."""
         x = torch.cat([self.seen.x, self.seen.budget.unsqueeze(-1)], -1) if self._has_budget else self.seen.x
         inputs = self._inputs.with_number() if self._has_budget else self._inputs
-        y = self.seen.y[self._kept]
-        return fit(x[self._kept], y, inputs, subset(y, _FIT_TO, self.seed), self.strategy.spec)
+        y = self.seen.y[self.kept]
+        return fit(x[self.kept], y, inputs, subset(y, _FIT_TO, self.seed), self.strategy.spec)
 
     @cached_property
     def feasibility(self) -> Feasibility | None:
@@ -93,20 +97,42 @@ class Model:
         for_fit = subset(torch.zeros(len(kept)), _FIT_TO, self.seed)
         return Feasibility(fit_labels(x[kept], labels[kept], self._inputs, for_fit), succeeded)
 
-    @cached_property
-    def base(self) -> Tensor:
-        """The candidates for the best config so far, by descending posterior mean at the full budget."""
-        mean, _ = self.predict(self.configs)
-        return self.configs[mean.squeeze(-1).argsort(descending=True, stable=True)[:_BASE]]
+    @property
+    def weights(self) -> tuple[Weight, ...]:
+        """The weights of the acquisition function."""
+        return (*([] if self.feasibility is None else [self.feasibility]), *self.outcomes.weights)
 
     @cached_property
-    def _kept(self) -> Tensor:
+    def base(self) -> Tensor:
+        """The candidates for the best config so far, by descending posterior mean at the full budget.
+
+        They meet the constraints, unless no config does.
+        """
+        constraints, configs = self.outcomes.constraints, self.configs
+        if constraints is not None and (met := constraints.is_met(configs)).any():
+            configs = configs[met]
+        mean, _ = self.predict(configs)
+        return configs[mean.squeeze(-1).argsort(descending=True, stable=True)[:_BASE]]
+
+    @cached_property
+    def parents(self) -> Tensor:
+        """The tried configs near which the next one is searched: the best, or the most probably feasible."""
+        constraints = self.outcomes.constraints
+        if constraints is None or constraints.is_met(self.base).any():
+            return self.base[:_PARENTS]
+        with torch.no_grad():
+            weight = constraints.log_weight(self.configs, 0)
+        return self.configs[weight.argsort(descending=True, stable=True)[:_PARENTS]]
+
+    @cached_property
+    def kept(self) -> Tensor:
+        """The indices of the observations that the objective's model is conditioned on."""
         return subset(self.seen.y, _CONDITION_ON, self.seed)
 
     @cached_property
     def configs(self) -> Tensor:
         """The distinct configs behind the predictions of the objective."""
-        return distinct(self.seen.x[self._kept])
+        return distinct(self.seen.x[self.kept])
 
     @cached_property
     def _inputs(self) -> Inputs:
@@ -134,12 +160,35 @@ class Model:
         base, running = self.at_full_budget(self.base), self.at_full_budget(pending)
         with torch.no_grad():
             return LogNoisyExpectedImprovement(
-                self.surrogate.process, base, running, normals, self.strategy.margin
+                self.surrogate.process, base, running, normals, self._margin, self._can_be_best(pending)
             )
+
+    @property
+    def _margin(self) -> float:
+        """The margin of the acquisition function.
+
+        With constraints it is 0: where they hold, an improvement by a margin may be so improbable that a
+        config outside them would be chosen.
+        """
+        return 0.0 if self.outcomes.constraints is not None else self.strategy.margin
+
+    def _can_be_best(self, pending: Tensor) -> Tensor | None:
+        """Return which of the base and the running configs probably meet the constraints; None if all do."""
+        constraints = self.outcomes.constraints
+        if constraints is None:
+            return None
+        return torch.cat([constraints.is_met(self.base), constraints.probability(pending) > 0.5])
+
+    @property
+    def best_value(self) -> float:
+        """The best objective of a config that meets the constraints; the best of all if none does."""
+        constraints, observed = self.outcomes.constraints, self.seen.observed
+        met = observed if constraints is None else [each for each in observed if each.row in constraints.met]
+        return max(observation.value for observation in met or observed)
 
     def _reason(self, x: Tensor) -> ModelReason:
         at = self.at_full_budget(x.unsqueeze(0))
-        best = max(observation.value for observation in self.seen.observed)
+        best = self.best_value
         feasibility = self.feasibility
         probability = None if feasibility is None else feasibility.probability(x.unsqueeze(0)).item()
         return ModelReason(
@@ -150,15 +199,12 @@ class Model:
             warping=explain.warping(self.encoding, self.surrogate),
             success_probability=probability,
             failures_look_random=None if feasibility is None else feasibility.looks_random,
+            **self.outcomes.reason(x),
         )
 
 
-def subset(y: Tensor, size: int, seed: int) -> Tensor:
-    """Return the indices of at most `size` observations: half the best, half a sample of the rest."""
-    if len(y) <= size:
-        return torch.arange(len(y))
-    order = y.argsort(descending=True, stable=True)
-    best, rest = order[: size // 2], order[size // 2 :]
-    generator = torch.Generator().manual_seed(seed_for(seed, len(y)))
-    sample = rest[torch.randperm(len(rest), generator=generator)[: size - len(best)]]
-    return torch.cat([best, sample]).sort().values
+def weighted(value: Tensor, weights: Sequence[Weight], x: Tensor, position: int) -> Tensor:
+    """Return the log acquisition `value` at `x`, shape `m x d`, with the weights."""
+    for weight in weights:
+        value = value + weight.log_weight(x, position)
+    return value

@@ -10,6 +10,7 @@ from torch import Tensor
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.contract import Failure, RunState
+from litsweep.sweep.early_termination.freeze_thaw import FreezeThaw
 from litsweep.sweep.metric import Impute, Metric
 from litsweep.sweep.objective import best_value, metric_values, objective_value
 from litsweep.sweep.run import Run
@@ -37,7 +38,8 @@ class Observations:
     """The runs sorted by what they contribute. Higher values are better: `Metric.sign` is applied.
 
     `pending` and `failed` hold encoded configs, and `tried` all of them. `outside_space` counts the runs
-    whose config is not in the space, `ended` those that give an observation or a failure.
+    whose config is not in the space, `ended` those that give an observation or a failure. A repeat with
+    another seed is one more observation of its config; it is not pending, and `ended` does not count it.
     """
 
     observed: tuple[Observation, ...]
@@ -126,16 +128,17 @@ def observe(encoding: Encoding, config: SweepConfig, metric: Metric, runs: Seque
     """Sort the runs into observations, running configs and failures."""
     rows = ((run, encoding.encode(run.parameters)) for run in runs)
     encoded = [EncodedRun.of(run, row, metric) for run, row in rows if row is not None]
+    configs = [each for each in encoded if each.run.repeat_of is None]
     reader = ObjectiveReader.of(config, metric, encoded)
     observed = [observation for each in encoded for observation in reader.observations(each)]
     imputed = {observation.run for observation in observed if metric.impute_while_running}
     return Observations(
         observed=tuple(observed),
-        pending=tuple(each.row for each in encoded if each.is_alive and each.run.id not in imputed),
+        pending=tuple(each.row for each in configs if each.is_alive and each.run.id not in imputed),
         failed=tuple(each.row for each in encoded if each.is_failure and not metric.impute),
         tried=frozenset(each.row for each in encoded),
         outside_space=len(runs) - len(encoded),
-        ended=sum(each.is_failure or each.is_complete or each.is_partial for each in encoded),
+        ended=sum(each.is_failure or each.is_complete or each.is_partial for each in configs),
     )
 
 
@@ -158,17 +161,20 @@ class ObjectiveReader:
         """Return the reader for these runs.
 
         Running runs are read as soon as a complete run shows the full length. With early termination they are
-        always read, and only the lengths of stopped runs are compared.
+        always read, and only the lengths of stopped runs, or freeze-thaw's rungs, are compared.
         """
         complete = [len(each.values) for each in encoded if each.is_complete]
         partial = [len(each.values) for each in encoded if each.is_partial]
         running = [len(each.values) for each in encoded if each.is_alive and each.values]
+        worst = min((metric.sign * each.best for each in encoded if each.best is not None), default=0.0)
+        rule = config.early_terminate
+        if isinstance(rule, FreezeThaw):
+            return cls(metric, rule.max_iter, rule.rungs, True, worst)
         length = max(complete or partial or [1])
-        is_stopping = config.early_terminate is not None
+        is_stopping = rule is not None
         shorter = {n for n in (partial if is_stopping else partial + running) if n < length}
         most = _PARTIAL_LENGTHS_IF_STOPPING if is_stopping else _PARTIAL_LENGTHS
         chosen = _evenly_chosen(sorted(shorter), most)
-        worst = min((metric.sign * each.best for each in encoded if each.best is not None), default=0.0)
         return cls(metric, length, chosen, is_stopping or bool(complete), worst)
 
     def observations(self, encoded: EncodedRun) -> list[Observation]:

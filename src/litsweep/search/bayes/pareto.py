@@ -21,7 +21,7 @@ from torch import Tensor
 
 from litsweep.search.bayes import explain
 from litsweep.search.bayes.encoding import Encoding
-from litsweep.search.bayes.model import Model
+from litsweep.search.bayes.model import Model, weighted
 from litsweep.search.bayes.observations import as_tensor
 from litsweep.search.bayes.optimize import first_untried, maximize
 from litsweep.search.bayes.sequence import seed_for
@@ -54,11 +54,10 @@ class ParetoModel:
         seed = seed_for(self.models[0].seed, position)
         running = as_tensor(pending).reshape(-1, self.encoding.d)
         improvement = self._improvement(running, seed)
-        feasibility = self.models[0].feasibility
 
         def acquisition(x: Tensor) -> Tensor:
             value = torch.cat([improvement(part.unsqueeze(-2)) for part in torch.split(x, _BATCH)])
-            return value if feasibility is None else value + feasibility.log_weight(x, position)
+            return weighted(value, self.models[0].weights, x, position)
 
         ranked = maximize(acquisition, self.encoding, self.front, seed)
         x = first_untried(ranked, self.encoding, tried, running)
@@ -67,8 +66,17 @@ class ParetoModel:
     @cached_property
     def front(self) -> Tensor:
         """The configs whose predictions no other dominates, shape `f x d`."""
-        x = self.models[0].configs
+        x = self._candidates
         return x[is_non_dominated(self._means(x))][:_FRONT]
+
+    @property
+    def _candidates(self) -> Tensor:
+        """The tried configs that meet the constraints; without any, the one that most probably does."""
+        configs, constraints = self.models[0].configs, self.models[0].outcomes.constraints
+        if constraints is None:
+            return configs
+        met = constraints.is_met(configs)
+        return configs[met] if met.any() else self.models[0].parents[:1]
 
     def _means(self, x: Tensor) -> Tensor:
         return torch.cat([model.predict(x)[0] for model in self.models], -1)
@@ -95,12 +103,13 @@ class ParetoModel:
             nearest=explain.nearest(self.encoding, first.seen, first.surrogate, at),
             runs_used=first.seen.runs_used,
             front=len(self.front),
+            **first.outcomes.reason(x),
         )
 
 
 def _prediction(model: Model, x: Tensor) -> Prediction:
-    best = max(observation.value for observation in model.seen.observed)
-    return explain.prediction(model.surrogate, model.at_full_budget(x.unsqueeze(0)), best, model.metric)
+    at = model.at_full_budget(x.unsqueeze(0))
+    return explain.prediction(model.surrogate, at, model.best_value, model.metric)
 
 
 class _Joint(BotorchModel):

@@ -68,7 +68,18 @@ def _pickled(sweep: SweepData) -> tuple[str, bytes]:
     return found
 
 
-_BRIEF = ("name", "title", "state", "is_alive", "is_broken", "parameters", "bests", "summary", "failure")
+_BRIEF = (
+    "name",
+    "title",
+    "state",
+    "is_alive",
+    "is_broken",
+    "parameters",
+    "bests",
+    "constrained",
+    "summary",
+    "failure",
+)
 _fields = attrgetter(*_BRIEF)
 
 

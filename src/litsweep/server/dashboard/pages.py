@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import BaseRoute, Route
 
 from litsweep.server.backend import backend_of
+from litsweep.server.comparison_view import comparison_view
 from litsweep.server.dashboard import (
     compare_view,
     figure_table,
@@ -255,9 +256,13 @@ def _html(template: str, find: Callable[[Connection, Request], object] | None = 
 
 def _sweep_page(request: Request) -> Response:
     """Return the page of a sweep. Its data is read while the browser loads the scripts."""
-    response = _html("sweep.html", _sweep)(request)
-    if response.status_code == 200:
-        response.background = BackgroundTask(_read_ahead, request)
+    with backend_of(request).database.read() as connection:
+        sweep = _sweep(connection, request)
+        if sweep is None:
+            return page(request, "missing.html", status=404)
+        confirmed = comparison_view(connection, sweep)
+    response = page(request, "sweep.html", confirmed=confirmed, **request.path_params)
+    response.background = BackgroundTask(_read_ahead, request)
     return response
 
 

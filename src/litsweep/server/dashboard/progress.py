@@ -12,7 +12,9 @@ from sqlalchemy import Connection, Row, select
 from litsweep.server import clock
 from litsweep.server.recently_used import RecentlyUsed
 from litsweep.server.store.changed_runs import ChangedRuns
-from litsweep.server.store.runs import StoppedBy, runs
+from litsweep.server.store.repeats import IS_EXTRA
+from litsweep.server.store.runs import runs
+from litsweep.server.store.stopped_by import BY_SEARCH
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.run import count_words, state_word
@@ -32,7 +34,7 @@ NAMES = (
     "heartbeat_at",
     "handouts",
 )
-_COLUMNS = select(*(runs.c[name] for name in NAMES), runs.c.retry_of.is_not(None).label("is_retry"))
+_COLUMNS = select(*(runs.c[name] for name in NAMES), IS_EXTRA.label("is_retry"))
 
 
 class RunTimes(NamedTuple):
@@ -52,7 +54,7 @@ def run_times(row: Row[Any]) -> RunTimes:
     return RunTimes(
         row.sweep_id,
         row.state,
-        state_word(row.state, row.stopped_by is StoppedBy.SEARCH, row.failure),
+        state_word(row.state, row.stopped_by in BY_SEARCH, row.failure),
         row.created_at,
         # The heartbeats of a run that works are no news.
         row.created_at if row.state.is_alive else row.heartbeat_at,

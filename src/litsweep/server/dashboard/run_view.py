@@ -25,7 +25,8 @@ from litsweep.sweep.contract import UNREPORTED_WHY, Failure
 from litsweep.sweep.logged import number
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_value, last_value
-from litsweep.sweep.reasons import stored_reason
+from litsweep.sweep.reason import Detail
+from litsweep.sweep.reasons import reason_from_json, stored_reason
 from litsweep.sweep.summary import Summary, entries, summary_values
 
 MAX_FILES = 1_000
@@ -38,7 +39,7 @@ def run_view(connection: Connection, run: RunRecord, logged: Logged) -> dict[str
     """
     sweep = sweeps.get(connection, run.sweep_id) if run.sweep_id else None
     metric = parsed(sweep.config).metric if sweep else None
-    why, config, swept = stored_reason(run.reason), rows.config(run), _swept(run)
+    config, swept = rows.config(run), _swept(run)
     stored = files.page(connection, run.id, limit=MAX_FILES)
     return {
         "run": {
@@ -55,7 +56,7 @@ def run_view(connection: Connection, run: RunRecord, logged: Logged) -> dict[str
             "lines": [run.history_lines, run.log_lines, run.event_lines],
         },
         "metric": metric.name if metric else None,
-        "reason": [*(why.details() if why else ()), *version_of_run(connection, run)],
+        "reason": [*_reasons(run), *version_of_run(connection, run)],
         "stop": {"by": run.stopped_by, "reason": rows.brief(run.stop_reason)} if run.stopped_by else None,
         "swept": swept,
         "config": {name: config[name] for name in dict.fromkeys([*swept, *sorted(config)])},
@@ -63,6 +64,19 @@ def run_view(connection: Connection, run: RunRecord, logged: Logged) -> dict[str
         "texts": _texts(run),
         "media": media_list(connection, run, logged, stored),
     }
+
+
+def _reasons(run: RunRecord) -> list[tuple[str, Detail]]:
+    """Return the reason of the run's last start, and those of the starts before it was paused."""
+    why = stored_reason(run.reason)
+    earlier: list[tuple[str, Detail]] = [
+        (
+            f"start {number}",
+            f"{reason_from_json(start['reason']).brief}; {reason_from_json(start['paused']).brief}",
+        )
+        for number, start in enumerate(json.loads(run.earlier_starts or "[]"), start=1)
+    ]
+    return [*(why.details() if why else []), *([("before", earlier)] if earlier else [])]
 
 
 def _texts(run: RunRecord) -> dict[str, Any]:

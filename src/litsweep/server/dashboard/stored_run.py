@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Row, select
 from litsweep.figures.sweep_data import Curve, RunData
 from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.progress import RunTimes, run_times
-from litsweep.server.run_results import results
+from litsweep.server.run_results import constrained, results
+from litsweep.server.store.repeats import IS_EXTRA
 from litsweep.server.store.runs import plain_config, runs
 from litsweep.server.store.sweeps import agents
 from litsweep.sweep.completion import completed
@@ -26,7 +27,7 @@ _LARGE = ("config", "summary", "history_keys", "parameters", "reason", "stop_rea
 COLUMNS = select(
     *(runs.c[name] for name in (*_PLAIN, *_LARGE)),
     *(runs.c[name] for name in ("sweep_id", "ended_at", "heartbeat_at", "history_lines", "handouts")),
-    runs.c.retry_of.is_not(None).label("is_retry"),
+    IS_EXTRA.label("is_retry"),
     agents.c.name.label("agent"),
 ).outerjoin(agents, runs.c.agent_id == agents.c.id)
 """The columns of a stored run."""
@@ -171,6 +172,7 @@ class StoredRun(RunData):
             is_broken=times.state.is_broken_by(row.failure),
             bests=bests,
             last=last,
+            constrained=constrained(row, source.config, bests),
             created=times.created_at,
             started=row.started_at,
             ended=None if times.state.is_alive else row.ended_at or times.heartbeat_at,

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.search.ledger import grid_ledger
+from litsweep.server.comparison_view import comparison_view
 from litsweep.server.dashboard.sweep_data import Snapshot
 from litsweep.server.dashboard.sweep_view import search_run
 from litsweep.server.store import listed_runs, runs, sweep_versions
@@ -26,25 +27,30 @@ def sums_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) ->
       `unreported`: the number of those that started no W&B run.
     * `best`: the best run, or None. `front`: the runs of the Pareto front in the order of their creation.
     * `logged`: the names of all metrics. `unusable`: without a best run, the last value of the metric.
+    * `unmet`: that no run meets the constraints, and which comes nearest; "" if one meets them.
+    * `confirmed`: the comparison of the leaders (see `comparison_view`); None without repeats.
     * `grid`: the counts and, if they are few, the points of a grid search; None for another method.
     """
     sums: dict[str, Any] = snapshot.once("sums", lambda: _sums(connection, sweep, snapshot))
-    return {"path": snapshot.data.path, "state": sweep.state, "config": sweep.config, **sums}
+    confirmed = snapshot.once("confirmed", lambda: comparison_view(connection, sweep))
+    head = {"path": snapshot.data.path, "state": sweep.state, "config": sweep.config}
+    return {**head, **sums, "confirmed": confirmed}
 
 
 def _sums(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -> dict[str, Any]:
     data = snapshot.data
     summaries: list[Summary] = [json.loads(text) for text in listed_runs.summaries(connection, sweep.id)]
-    best, front = data.ranked[:1], sorted(data.front)
-    shown = _shown(connection, sweep, data, [*best, *front])
+    best, front = data.by().best, sorted(data.front)
+    shown = _shown(connection, sweep, data, [*([] if best is None else [best]), *front])
     return {
         "counts": snapshot.progress.counts,
         "alive": sum(run.is_alive for run in data.runs),
         "unreported": sum(map(is_unreported, summaries)),
-        "best": shown[best[0]] if best else None,
+        "best": None if best is None else shown[best],
         "front": [shown[i] for i in front],
         "logged": sorted({name for summary in summaries for name in metric_names(summary)}),
-        "unusable": None if best else last_entry(summaries, data.metric.name),
+        "unusable": None if best is not None else last_entry(summaries, data.metric.name),
+        "unmet": data.unmet,
         "grid": _grid(data),
     }
 
@@ -71,7 +77,7 @@ def _shown_run(record: RunRecord, run: RunData, config: SweepConfig, own_config:
         "name": run.name,
         "title": run.title,
         "state": record.state,
-        "stopped_early": record.is_stopped_early and not run.is_alive,
+        "stopped_early": record.is_paused or (record.is_stopped_early and not run.is_alive),
         "config": own_config,
         "parameters": parsed(own_config).flatten(record.config_values),
         "summary": record.summary_values,

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from litsweep.figures.figure import rounded
 from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.search.ledger import grid_ledger
+from litsweep.server.comparison_view import comparison_view
 from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.figures_view import chart_list
 from litsweep.server.dashboard.sweep_data import Snapshot
@@ -17,7 +18,7 @@ from litsweep.server.dashboard.versions_view import versions_text
 from litsweep.server.store import notices
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.contract import RunState
-from litsweep.sweep.run import STOPPED_EARLY, Run
+from litsweep.sweep.run import PAUSED, STOPPED_EARLY, Run
 from litsweep.sweep.space import Parameter
 
 MAX_BEST_RUNS = 20
@@ -33,13 +34,15 @@ def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -
     * `best`: the name of the best run. `best_runs`: the best run, or the first ones on the Pareto front, with
       `bests`, `last` and `parameters`; `best_total` is their number. `best_by_metric`: the run of the front
       with the best value of each metric.
+    * `confirmed`: the comparison of the leaders (see `comparison_view`); None without repeats.
     * `grid`: the ledger of a grid search, as `text` and `points`, or None.
     * `charts`: name, title, `missing` (None if the chart can be drawn), and a `tag`. A figure with the
       same tag has not changed.
     """
     row = sweep_row(sweep, snapshot.progress, agents_of(connection, [sweep])[sweep.id])
     shown: dict[str, Any] = snapshot.once("page", lambda: _of_runs(snapshot))
-    return {"sweep": {**row, **_head(connection, sweep, snapshot.data)}, **shown}
+    confirmed = snapshot.once("confirmed", lambda: comparison_view(connection, sweep))
+    return {"sweep": {**row, **_head(connection, sweep, snapshot.data)}, **shown, "confirmed": confirmed}
 
 
 def _head(connection: Connection, sweep: SweepRecord, data: SweepData) -> dict[str, Any]:
@@ -59,12 +62,12 @@ def _head(connection: Connection, sweep: SweepRecord, data: SweepData) -> dict[s
 def _of_runs(snapshot: Snapshot) -> dict[str, Any]:
     """Return what depends on the config and the runs only."""
     data = snapshot.data
-    config, best_runs, axes = data.config, data.best_runs, data.config.space.free
+    config, best_runs, axes, best = data.config, data.best_runs, data.config.space.free, data.by().best
     return {
         "metric": rows.metric_row(config.metric) if config.metric else None,
         "metrics": [rows.metric_row(metric) for metric in config.metrics],
         "parameters": [{"name": axis.name, "is_number": _is_number(axis)} for axis in axes],
-        "best": data.runs[data.ranked[0]].name if data.ranked else None,
+        "best": None if best is None else data.runs[best].name,
         "best_runs": [_best_run(data.runs[i], axes) for i in best_runs[:MAX_BEST_RUNS]],
         "best_total": len(best_runs),
         "best_by_metric": [_best_run(data.runs[i], axes) for i in _best_by_metric(data)],
@@ -121,5 +124,6 @@ def _grid(data: SweepData, axes: Sequence[Parameter]) -> dict[str, Any] | None:
 def search_run(run: RunData) -> Run:
     """Return a run as the ledger of a grid needs it."""
     is_early = run.state == STOPPED_EARLY
-    state = RunState.FINISHED if is_early else RunState(run.state)
+    states = {STOPPED_EARLY: RunState.FINISHED, PAUSED: RunState.PREEMPTED}
+    state = states.get(run.state) or RunState(run.state)
     return Run(run.name, run.parameters, state, stopped_early=is_early)

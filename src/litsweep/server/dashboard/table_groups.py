@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from litsweep.figures import filters
-from litsweep.figures.groups import ALL_BUT_SEED, alike, is_seed
+from litsweep.figures.groups import ALL_BUT_SEED, alike
 from litsweep.figures.interval import interval
 from litsweep.server.dashboard.run_cells import Cells
 from litsweep.server.dashboard.run_table import Column, RunTable
@@ -13,6 +13,7 @@ from litsweep.server.dashboard.table_query import checked, sorted_by
 from litsweep.server.errors import RequestError
 from litsweep.server.filter_names import NUMBER, TIME
 from litsweep.server.run_values import or_none
+from litsweep.sweep.seeds import is_seed
 from litsweep.sweep.values import is_finite
 
 COUNT = "n"

@@ -38,11 +38,14 @@ from litsweep.server.graphql.resolvers import (
 from litsweep.server.store import lines, projects, runs, streams, sweeps
 from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.projects import Project
-from litsweep.server.store.runs import RunRecord, StoppedBy, plain_config
+from litsweep.server.store.runs import RunRecord, plain_config
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.sweeps import short_id
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import RunState
+from litsweep.sweep.reason import train_to_of
+from litsweep.sweep.reasons import stored_reason
 
 # The input fields of the columns that the client may write. Tags, config and summary need a conversion.
 _SAME_NAME = ("display_name", "group_name", "job_type", "description", "notes", "commit", "host")
@@ -67,13 +70,15 @@ run.set_field("agent", by_id(sweeps.get_agent, "agent_id"))
 
 @mutation.field("upsertBucket")
 def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
-    """Change the run with this `id` (public API, resumed run), or start or update the one with this `name`.
+    """Change the run with this `id` (public API), or start or update the one with this `name`.
 
-    The line count in the answer is the number of the next history line that the client sends.
+    A client that resumes a run sends both. The line count in the answer is the number of the next history
+    line that the client sends.
     """
     config = None if input.get("config") is None else json_object(input["config"], "config")
+    is_edit = bool(input.get("id")) and not input.get("name")
     with info.context.write() as connection:
-        if input.get("id"):
+        if is_edit:
             known, inserted = _existing(connection, input["id"]), False
         else:
             known, inserted = _start(connection, info.context, input)
@@ -81,12 +86,12 @@ def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
                 branches.fork(connection, known, point)
                 # The client of a fork does not know what the fork inherits.
                 config = json.loads(_required(connection, known.id).config) | config
-        if input.get("id"):
+        if is_edit:
             changes.edit_run(connection, known, _edits(input, config), changes.BY_KEY)
         else:
             runs.change(connection, known.id, **_edits(input, config))
         bucket = _required(connection, known.id)
-        if not input.get("id"):
+        if not is_edit:
             bucket = replace(bucket, history_lines=_first_line(connection, bucket))
         info.context.mark_changed(bucket)
     _note_sign(info, bucket)
@@ -272,6 +277,11 @@ def _tags(parent: RunRecord, _: Info) -> list[str]:
     return tags
 
 
+@run.field("trainTo")
+def _train_to(parent: RunRecord, _: Info) -> int | None:
+    return train_to_of(stored_reason(parent.reason))
+
+
 @run.field("times")
 def _times(parent: RunRecord, _: Info) -> Payload:
     ended = None if parent.is_alive else parent.ended_at or parent.heartbeat_at
@@ -285,5 +295,13 @@ def _should_stop(parent: RunRecord, _: Info) -> bool:
 
 @run.field("stopped")
 def _stopped(parent: RunRecord, info: Info) -> bool:
-    """Return True also for an ended run that the search stopped, because its state does not show it."""
+    """Return True also for an ended run that ended because it was asked to.
+
+    So a finished run is stopped if the search stopped it early, and a preempted run if it is paused.
+    """
+    match parent.state:
+        case RunState.PREEMPTED:
+            return parent.is_paused
+        case RunState.KILLED:
+            return parent.stopped_by is not None
     return _should_stop(parent, info) or parent.is_stopped_early

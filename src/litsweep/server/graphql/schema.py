@@ -5,7 +5,18 @@ from pathlib import Path
 from ariadne import SchemaBindable, load_schema_from_path, make_executable_schema
 
 from litsweep.server.artifacts import collection_mutations, mutations, queries
-from litsweep.server.graphql import agents, files, history, projects, retries, runs, scalars, sweeps, viewer
+from litsweep.server.graphql import (
+    agents,
+    confirmations,
+    files,
+    history,
+    projects,
+    retries,
+    runs,
+    scalars,
+    sweeps,
+    viewer,
+)
 from litsweep.server.graphql.lenient import LenientSchema
 
 MODULES = (
@@ -16,6 +27,7 @@ MODULES = (
     agents,
     runs,
     retries,
+    confirmations,
     history,
     files,
     queries,

@@ -16,7 +16,7 @@ _IS_DISPATCHED = (_runs.c.state == RunState.PENDING, _runs.c.handed_out_at.is_no
 def next_waiting(
     connection: Connection, sweep_id: int, only_returned: bool, most: int, set_aside: bool
 ) -> int | None:
-    """Return the id of a sweep's oldest run that waits for an agent, or None.
+    """Return the id of a sweep's oldest run that waits for an agent, or None. A paused run does not.
 
     A run is set aside if `most` agents or more have had it and it never started. `set_aside` selects only
     such runs; otherwise they are left out. `only_returned` limits the choice to runs that an agent has had
@@ -28,7 +28,7 @@ def next_waiting(
     # Each of the two has an index; a condition with "or" has none.
     found = union_all(
         of_sweep.where(_runs.c.state == RunState.PENDING, _runs.c.handed_out_at.is_(None)),
-        of_sweep.where(_runs.c.state == RunState.PREEMPTED),
+        of_sweep.where(_runs.c.state == RunState.PREEMPTED, ~runs.IS_PAUSED),
     ).subquery()
     oldest: int | None = connection.scalar(select(func.min(found.c.id)))
     return oldest

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from litsweep.server.store import runs as store
-from litsweep.server.store.runs import RunRecord, StoppedBy, runs
+from litsweep.server.store.runs import RunRecord, runs
+from litsweep.server.store.stopped_by import BY_SEARCH
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.run import state_word
 
@@ -45,7 +46,7 @@ def words(connection: Connection, sweep_id: int) -> Counter[str]:
     query = select(*columns, func.count().label("runs")).where(runs.c.sweep_id == sweep_id).group_by(*columns)
     found = Counter[str]()
     for row in connection.execute(query):
-        found[state_word(row.state, row.stopped_by is StoppedBy.SEARCH, row.failure)] += row.runs
+        found[state_word(row.state, row.stopped_by in BY_SEARCH, row.failure)] += row.runs
     return found
 
 

@@ -5,7 +5,8 @@ from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection, select
 
-from litsweep.server.store.runs import RunRecord, StoppedBy, runs
+from litsweep.server.store.runs import RunRecord, runs
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.sweep.contract import Failure, RunState
 
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -24,6 +23,7 @@ from sqlalchemy.schema import UniqueConstraint
 
 from litsweep.server import change_numbers, clock
 from litsweep.server.store.projects import projects
+from litsweep.server.store.stopped_by import BY_SEARCH, StoppedBy
 from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, agents, sweeps
 from litsweep.server.store.tables import INDEX, Id, Joined, batches, read_all, read_one, table
 from litsweep.sweep.contract import Failure, RunState
@@ -33,7 +33,7 @@ Values = Mapping[str, Any]
 ALIVE = tuple(state for state in RunState if state.is_alive)
 STATE_COLUMNS = frozenset(
     {"state", "exitcode", "failure", "agent_id", "handouts", "handed_out_at", "ended_at"}
-    | {"stopped_by", "stop_asked_at", "stop_reason"}
+    | {"stopped_by", "stop_asked_at", "stop_reason", "earlier_starts"}
 )
 """The columns that only `change_state` writes."""
 STREAM_COLUMNS = (
@@ -41,13 +41,6 @@ STREAM_COLUMNS = (
     *("history_keys", "last_step", "history_lines", "event_lines", "log_lines"),
 )
 """The columns that `change_streams` writes."""
-
-
-class StoppedBy(StrEnum):
-    """Who asked a run to stop."""
-
-    SEARCH = "search"
-    PERSON = "person"
 
 
 def plain_config(wire: Values) -> dict[str, Any]:
@@ -96,6 +89,8 @@ class RunRecord:
     stopped_by: Annotated[StoppedBy | None, String(16)]
     stop_asked_at: float | None
     stop_reason: str | None
+    # The earlier starts of a run that was paused: a JSON list of their `reason` and why each was `paused`.
+    earlier_starts: str | None
     # Streams (comma separated) that nothing was written to since the run last started.
     stale_streams: str = ""
     last_step: Annotated[int, BigInteger()] = -1
@@ -125,6 +120,11 @@ class RunRecord:
         return self.stopped_by is StoppedBy.SEARCH
 
     @property
+    def is_paused(self) -> bool:
+        """True for a run that waits until the search wants it again."""
+        return self.state is RunState.PREEMPTED and self.stopped_by is StoppedBy.PAUSE
+
+    @property
     def is_named(self) -> bool:
         """True for a pending run that its agent has named in a heartbeat: the run's program has started."""
         if self.state is not RunState.PENDING or self.handed_out_at is None:
@@ -139,7 +139,7 @@ class RunRecord:
     @property
     def word(self) -> str:
         """The word for the run's state."""
-        return state_word(self.state, self.is_stopped_early, self.failure)
+        return state_word(self.state, self.stopped_by in BY_SEARCH, self.failure)
 
     @property
     def is_broken(self) -> bool:
@@ -172,6 +172,9 @@ runs = table(
     Index("ix_runs_changed", "project_id", "changed"),
 )
 
+
+IS_PAUSED = (runs.c.state == RunState.PREEMPTED) & func.coalesce(runs.c.stopped_by == StoppedBy.PAUSE, False)
+"""The condition of `RunRecord.is_paused`."""
 
 JOINED = (
     select(
@@ -271,9 +274,9 @@ def count_dispatched(connection: Connection, sweep_id: int) -> int:
 
 
 def count_alive(connection: Connection, sweep_id: int, only_dispatched: bool) -> int:
-    """Return how many runs of a sweep have not ended. `only_dispatched` ignores those that no agent had."""
-    least = int(only_dispatched)
-    return _count(connection, runs.c.sweep_id == sweep_id, runs.c.state.in_(ALIVE), runs.c.handouts >= least)
+    """Return how many runs have not ended or paused. `only_dispatched` ignores those that no agent had."""
+    is_due = (runs.c.state.in_(ALIVE), ~IS_PAUSED, runs.c.handouts >= int(only_dispatched))
+    return _count(connection, runs.c.sweep_id == sweep_id, *is_due)
 
 
 def _count(connection: Connection, *conditions: ColumnElement[bool]) -> int:

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, select
 
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG
 from litsweep.server.store.projects import projects
-from litsweep.server.store.runs import RunRecord, StoppedBy, runs
+from litsweep.server.store.runs import RunRecord, runs
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.sweep.contract import RunState
 
 COUNTS = {HISTORY: "history_lines", EVENTS: "event_lines", LOG: "log_lines"}

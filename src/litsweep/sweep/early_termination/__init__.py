@@ -5,6 +5,7 @@ To add a rule, write a file with a subclass of EarlyTerminationRule or CurveRule
 
 from collections.abc import Sequence
 
+from litsweep.sweep.early_termination.freeze_thaw import FreezeThaw
 from litsweep.sweep.early_termination.hyperband import Hyperband
 from litsweep.sweep.early_termination.median import MedianStopping
 from litsweep.sweep.early_termination.predictive import PredictiveTermination
@@ -17,6 +18,7 @@ RULES: tuple[type[EarlyTerminationRule], ...] = (
     SuccessiveHalving,
     MedianStopping,
     PredictiveTermination,
+    FreezeThaw,
 )
 
 

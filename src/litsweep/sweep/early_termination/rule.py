@@ -7,19 +7,21 @@ from typing import Any, ClassVar, Self
 
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.parse.section import Section
-from litsweep.sweep.reason import StopReason
+from litsweep.sweep.reason import Reason, StopReason
 from litsweep.sweep.run import Run
 
 
 class StopDecision(str):
-    """The id of a run to stop, with the `reason`."""
+    """The id of a run to stop, with the `reason`. With `is_pause` the run is only paused."""
 
-    reason: StopReason
+    reason: Reason
+    is_pause: bool
 
-    def __new__(cls, run_id: str, reason: StopReason) -> "StopDecision":
-        """Return the decision to stop a run."""
+    def __new__(cls, run_id: str, reason: Reason) -> "StopDecision":
+        """Return the decision to stop or pause a run."""
         decision = super().__new__(cls, run_id)
         decision.reason = reason
+        decision.is_pause = not isinstance(reason, StopReason)
         return decision
 
     @property
@@ -57,7 +59,7 @@ class EarlyTerminationRule(ABC):
     """
 
     label: ClassVar[str]
-    reason: ClassVar[type[StopReason]]
+    reason: ClassVar[type[Reason]]
     is_in_wandb: ClassVar[bool] = False
 
     @classmethod
@@ -77,6 +79,8 @@ class EarlyTerminationRule(ABC):
 
 class CurveRule(EarlyTerminationRule):
     """A rule that compares learning curves and needs nothing else."""
+
+    reason: ClassVar[type[StopReason]]
 
     @abstractmethod
     def decide(self, curves: Sequence[LearningCurve]) -> Iterator[StopDecision]:

@@ -7,14 +7,19 @@ from urllib.parse import urlsplit
 from litsweep.sweep.early_termination import RULES, parse_rule, parse_wandb_rule
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule
 from litsweep.sweep.events import STALLED_AFTER_MINUTES
+from litsweep.sweep.parse.freeze_thaw import check_freeze_thaw, with_max_iter
 from litsweep.sweep.parse.method import Method
 from litsweep.sweep.parse.section import Section, did_you_mean
+from litsweep.sweep.space import SearchSpace
 from litsweep.sweep.values import show
 
 TEXT_KEYS = ("program", "name", "description", "project", "entity", "job", "image_uri", "apiVersion", "kind")
 _MAPPING_KEYS = ("parameters", "metric", "early_terminate", "controller", "scheduler", "litsweep")
 _KEYS = ("method", "metrics", "run_cap", "command", *_MAPPING_KEYS, *TEXT_KEYS)
-_LITSWEEP_KEYS = ("seed", "early_terminate", "conditions", "webhook", "stalled_after", "defaults")
+_LITSWEEP_KEYS = (
+    *("seed", "early_terminate", "conditions", "webhook", "stalled_after", "defaults"),
+    *("constraints", "cost", "replicates"),
+)
 _FREE_KEYS = ("defaults",)  # at the top level, people keep anchors for aliases under such a key
 _MOVED = {key: f"{key} under `litsweep:`" for key in _LITSWEEP_KEYS if key not in (*_KEYS, *_FREE_KEYS)}
 
@@ -75,7 +80,9 @@ def parse_stalled_after(litsweep: Section | None) -> float:
     return litsweep.number_above("stalled_after", 0, fix=fix) or STALLED_AFTER_MINUTES
 
 
-def parse_early_terminate(top: Section, litsweep: Section | None) -> EarlyTerminationRule | None:
+def parse_early_terminate(
+    top: Section, litsweep: Section | None, space: SearchSpace
+) -> EarlyTerminationRule | None:
     """Return the early-termination rule. The one under `litsweep:` wins; W&B cloud uses the other."""
     for section in (top, litsweep):
         if section and "early_terminate" in section and "metrics" in top:
@@ -85,7 +92,10 @@ def parse_early_terminate(top: Section, litsweep: Section | None) -> EarlyTermin
     wandb = top.section("early_terminate", fix) if "early_terminate" in top else None
     wandb_rule = parse_wandb_rule(wandb) if wandb else None
     own = litsweep.section("early_terminate", fix) if litsweep and "early_terminate" in litsweep else None
-    return parse_rule(own, RULES) if own else wandb_rule
+    if own is None or litsweep is None:
+        return wandb_rule
+    check_freeze_thaw(top, litsweep, own)
+    return parse_rule(with_max_iter(own, space), RULES)
 
 
 def parse_command(top: Section) -> tuple[str, ...] | None:

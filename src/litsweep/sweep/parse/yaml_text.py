@@ -154,6 +154,8 @@ def _fault(error: yaml.YAMLError) -> Fault:
     where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "YAML"
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     fix = "check the indentation, colons and quotes there; use spaces, not tabs"
+    if "expected comment or line break" in problem or "expected chomping" in problem:
+        fix = 'put a text that begins with > or | in quotes, such as ">= 0.9"'
     return Fault(where, f"is not YAML ({problem})", "", fix)
 
 

@@ -1,0 +1,140 @@
+"""Repeats of a sweep's leaders: runs of the same sweep with the leader's config and another seed.
+
+The last repeat's reason holds which leaders are compared and how many repeats they may have. So the next
+repeat follows from the runs, also after a restart of the server.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Connection
+
+from litsweep.search.confirm import Candidate, next_repeat
+from litsweep.server import run_states
+from litsweep.server.run_results import results
+from litsweep.server.store import repeats, runs, sweeps
+from litsweep.server.store.runs import RunRecord, plain_config
+from litsweep.server.store.sweeps import SweepRecord
+from litsweep.server.sweep_configs import parsed
+from litsweep.server.wire_json import dumps
+from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.metric import Metric
+from litsweep.sweep.reason import RunId, fallback_of
+from litsweep.sweep.reasons import RepeatReason, stored_reason
+from litsweep.sweep.run import has_result
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The comparison of a sweep's leaders. `plan` is the last repeat's reason, or that of the first one.
+
+    `candidates` has the repeats of each run in `leaders`.
+    """
+
+    plan: RepeatReason
+    metric: Metric
+    leaders: Sequence[RunRecord]
+    candidates: Sequence[Candidate]
+    seeds: Mapping[str, frozenset[int]]
+
+    @property
+    def next(self) -> str | None:
+        """The name of the leader that is repeated next, or None."""
+        return next_repeat(self.candidates, self.plan.budget)
+
+
+def confirmation_of(
+    connection: Connection, sweep: SweepRecord, plan: RepeatReason | None = None
+) -> Confirmation | None:
+    """Return the comparison by a `plan`, by default that of the last repeat; None if there is no repeat."""
+    found = repeats.of_sweep(connection, sweep.id)
+    if plan is None and not found:
+        return None
+    metric = parsed(sweep.config).metric
+    known = [(run, reason) for run in found if isinstance(reason := stored_reason(run.reason), RepeatReason)]
+    plan = plan or (known[-1][1] if known else None)
+    if plan is None or metric is None:
+        return None
+    stored = {run.name: run for run in runs.named(connection, sweep.project_id, plan.leaders)}
+    leaders = [stored[name] for name in plan.leaders if name in stored]
+    if not leaders:  # they were deleted
+        return None
+    own = {run.name: [each for each, reason in known if reason.run == run.name] for run in leaders}
+    seeds = {
+        run.name: frozenset(reason.seed for _, reason in known if reason.run == run.name) for run in leaders
+    }
+    candidates = [_candidate(connection, run.name, own[run.name], metric) for run in leaders]
+    return Confirmation(plan, metric, leaders, candidates, seeds)
+
+
+def _candidate(connection: Connection, name: str, found: Sequence[RunRecord], metric: Metric) -> Candidate:
+    ended = [run for run in found if not run.is_alive]
+    good = [run for run in ended if has_result(run.state, False, run.failure)]
+    bests = [results(connection, run, [metric])[0][0] for run in good]
+    values = tuple(metric.sign * best for best in bests if best is not None)
+    return Candidate(name, values, len(found) - len(ended), len(ended) - len(values))
+
+
+def wants_more(connection: Connection, sweep: SweepRecord) -> bool:
+    """Return True if the comparison of the sweep's leaders needs another repeat."""
+    found = confirmation_of(connection, sweep)
+    return found is not None and found.next is not None
+
+
+def queue_next(
+    connection: Connection, sweep: SweepRecord, plan: RepeatReason | None = None
+) -> RunRecord | None:
+    """Create the next repeat, which waits for an agent. Return None if no repeat is needed now."""
+    found = confirmation_of(connection, sweep, plan)
+    name = found.next if found else None
+    if found is None or name is None:
+        return None
+    first = next(run for run in found.leaders if run.name == name)
+    parameter = found.plan.parameter
+    used = found.seeds[name] | _searched_seeds(first, parsed(sweep.config), parameter)
+    seed = next(seed for seed in count(1) if seed not in used)
+    fallback = fallback_of(stored_reason(first.reason))
+    reason = replace(found.plan, run=RunId(name), seed=seed, fallback=fallback)
+    args = _with_seed(first, parsed(sweep.config), parameter, seed)
+    values = {
+        "sweep_id": sweep.id,
+        "display_name": f"{first.display_name} ({parameter} {seed})",
+        "config": args,
+        "args": args,
+        "parameters": first.parameters,
+        "sweep_version": first.sweep_version,
+        "reason": dumps(reason.to_json()),
+    }
+    return run_states.create(connection, sweep.project_id, sweeps.short_id(), values)
+
+
+def _searched_seeds(run: RunRecord, config: SweepConfig, parameter: str) -> set[object]:
+    """Return the seeds that the search itself uses: repeats with them would not be independent of it."""
+    known = config.space.by_name.get(parameter)
+    return {_seed(run, config, parameter), *(known.distribution.support or () if known else ())}
+
+
+def _path(config: SweepConfig, parameter: str) -> Sequence[str]:
+    known = config.space.by_name.get(parameter)
+    return known.keys if known else (parameter,)
+
+
+def _seed(run: RunRecord, config: SweepConfig, parameter: str) -> object:
+    """Return the seed in a run's config, 0 if it has none."""
+    value: Any = run.config_values
+    for key in _path(config, parameter):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, int) else 0
+
+
+def _with_seed(run: RunRecord, config: SweepConfig, parameter: str, seed: int) -> str:
+    """Return what the agent gets for a repeat: the run's values, as sent, with another seed."""
+    values = plain_config(json.loads(run.args or "{}"))
+    branch, path = values, _path(config, parameter)
+    for key in path[:-1]:
+        branch = branch.setdefault(key, {})
+    branch[path[-1]] = seed
+    return dumps({key: {"value": value} for key, value in values.items()})

@@ -1,0 +1,22 @@
+"""The seed among the parameters of a run."""
+
+from litsweep.sweep.space import SearchSpace
+
+DEFAULT_SEED = "seed"
+SEED_NAMES = ("seed", "seed_everything", "random_seed", "random_state")
+"""The usual names of a seed, without what comes before the last dot."""
+
+
+def is_seed(name: str) -> bool:
+    """Return True for the name of a seed, such as `seed` or `trainer.seed`."""
+    return name.rpartition(".")[2] in SEED_NAMES
+
+
+def seed_parameter(space: SearchSpace) -> str | None:
+    """Return the name of the parameter that is a seed, the first one of several; None without one."""
+    return next((parameter.name for parameter in space.parameters if is_seed(parameter.name)), None)
+
+
+def without(space: SearchSpace, parameter: str) -> SearchSpace:
+    """Return the space without one parameter: configs that differ in it only have the same key."""
+    return SearchSpace(tuple(each for each in space.parameters if each.name != parameter))
