@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from earlier import earlier_sweep
 from plain_botorch import PlainBotorch
 from problems import Parameters, Problem, sample
 
@@ -57,9 +58,18 @@ class _NeverStops:
 
 
 class Litsweep:
-    """This project through its public interface; `early_terminate` replaces W&B's rule."""
+    """This project through its public interface; `early_terminate` replaces W&B's rule.
 
-    def __init__(self, problem: Problem, seed: int, early_terminate: Mapping[str, Any] | None = None) -> None:
+    With `knows_earlier` it learns from the problem's earlier sweeps.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        seed: int,
+        early_terminate: Mapping[str, Any] | None = None,
+        knows_earlier: bool = True,
+    ) -> None:
         from litsweep import Controller, parse_sweep
 
         sweep = dict(problem.sweep)
@@ -69,7 +79,8 @@ class Litsweep:
             ours["early_terminate"] = early_terminate
         if ours:
             sweep["litsweep"] = ours
-        self._controller = Controller(parse_sweep(sweep), seed=seed)
+        earlier = map(earlier_sweep, problem.earlier(seed) if knows_earlier else [])
+        self._controller = Controller(parse_sweep(sweep), seed=seed, earlier=earlier)
 
     def ask(self) -> tuple[str, dict[str, Any]]:
         (suggestion,) = self._controller.ask()
@@ -226,6 +237,7 @@ def _optuna_distribution(spec: Mapping[str, Any]) -> Any:
 
 ENGINES: dict[str, Callable[[Problem, int], Engine]] = {
     "litsweep": Litsweep,
+    "litsweep-alone": partial(Litsweep, knows_earlier=False),
     "litsweep-predictive": partial(Litsweep, early_terminate={"type": "predictive"}),
     "wandb": Wandb,
     "optuna-gp": partial(Optuna, sampler="gp"),

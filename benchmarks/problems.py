@@ -37,7 +37,8 @@ class Problem:
     evaluates many configs at once, shape `n` or `n x m`. It is used for the random configs that define the
     median and the best known value. `best` is the known optimum. `conditions` maps a parameter to its parent
     and the parent's values for which it is active. `first(seed)` returns the configs with which a sweep with
-    this seed starts, for every engine.
+    this seed starts, for every engine. `earlier(seed)` returns earlier sweeps, for engines that learn from
+    them.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Problem:
     best: float | None = None
     conditions: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
     first: Callable[[int], list[Parameters]] = lambda seed: []
+    earlier: Callable[[int], list[Any]] = lambda seed: []
     box: Box | None = None
 
     @property

@@ -1,11 +1,14 @@
 """The registry of search methods."""
 
+from collections.abc import Sequence
+
 from litsweep.search.bayes import BayesSearch
 from litsweep.search.custom import SchedulerSearch
 from litsweep.search.enumeration import Searcher
 from litsweep.search.grid import GridSearch
 from litsweep.search.random import RandomSearch
 from litsweep.sweep.config import Method, SweepConfig
+from litsweep.sweep.earlier import EarlierSweep
 
 SEARCHERS: dict[Method, type[Searcher]] = {
     Method.GRID: GridSearch,
@@ -15,6 +18,7 @@ SEARCHERS: dict[Method, type[Searcher]] = {
 }
 
 
-def searcher(config: SweepConfig, seed: int) -> Searcher:
-    """Return the searcher of a sweep."""
-    return SEARCHERS[Method.CUSTOM if config.scheduler is not None else config.method](config, seed)
+def searcher(config: SweepConfig, seed: int, earlier: Sequence[EarlierSweep] = ()) -> Searcher:
+    """Return the searcher of a sweep, which may learn from earlier ones."""
+    method = Method.CUSTOM if config.scheduler is not None else config.method
+    return SEARCHERS[method](config, seed, earlier)

@@ -40,6 +40,14 @@ class DesignReason(SuggestionReason):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EarlierReason(SuggestionReason):
+    """A config that the earlier sweeps with the names `sweeps` predict to be good."""
+
+    name: ClassVar[str] = "earlier sweeps"
+    sweeps: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RetryReason(SuggestionReason):
     """A config that runs again. `run` is its last run, which ended in `state`; this is attempt `attempt`."""
 
@@ -98,7 +106,10 @@ class Warping:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelReason(Prediction, SuggestionReason):
-    """The model's choice for one metric, by the acquisition `strategy`."""
+    """The model's choice for one metric, by the acquisition `strategy`.
+
+    `earlier` has the weight of each earlier sweep's predictions in the model; 0 means that it has no effect.
+    """
 
     name: ClassVar[str] = "bayes"
     strategy: str
@@ -107,6 +118,7 @@ class ModelReason(Prediction, SuggestionReason):
     warping: Warping
     success_probability: float | None = None
     failures_look_random: bool | None = None
+    earlier: Mapping[str, float] | None = None
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
@@ -144,7 +156,8 @@ class ParetoReason(SuggestionReason):
 
 
 _BY_METHOD: Mapping[object, type[SuggestionReason]] = {
-    kind.name: kind for kind in (GridReason, RandomReason, DesignReason, ModelReason, RetryReason)
+    kind.name: kind
+    for kind in (GridReason, RandomReason, DesignReason, EarlierReason, ModelReason, RetryReason)
 }
 _BY_RULE: Mapping[object, type[Reason]] = {rule.reason.name: rule.reason for rule in RULES}
 

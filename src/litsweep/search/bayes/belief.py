@@ -10,9 +10,9 @@ from torch import Tensor
 
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.model import Model, subset
+from litsweep.search.bayes.numerics import FitError
 from litsweep.search.bayes.observations import as_tensor, observe
 from litsweep.search.bayes.optimize import maximize
-from litsweep.search.bayes.surrogate import FitError
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.run import Run

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from litsweep.search.bayes.design import MIN_ENDED, InitialDesign
 from litsweep.search.bayes.encoding import Encoding
+from litsweep.search.bayes.memory import MIN_RESULTS, Memory
 from litsweep.search.bayes.model import EXPLOITATION, EXPLORATION, Model, Strategy
+from litsweep.search.bayes.numerics import FitError
 from litsweep.search.bayes.observations import observe
-from litsweep.search.bayes.surrogate import FitError
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.reason import SuggestionReason
-from litsweep.sweep.reasons import DesignReason
+from litsweep.sweep.reasons import DesignReason, EarlierReason
 from litsweep.sweep.run import Run, Suggestion
 
 if TYPE_CHECKING:
@@ -25,18 +26,23 @@ _DESIGN_SIZE = 5  # the model is used once this many runs have ended or are runn
 _YOUNG_RUNS_PER_PARAMETER = 4  # with fewer runs for each parameter, a sweep is young and explores more
 
 
-def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list[Suggestion]:
+def suggest(
+    config: SweepConfig, runs: Sequence[Run], n: int, seed: int, memory: Memory | None = None
+) -> list[Suggestion]:
     """Return up to `n` configs to run next; fewer if the space has no more.
 
-    The function is pure: equal arguments give equal results. It uses one thread; with several, on processors
-    that are busy with training, it takes six times as long. Raises ValueError for a sweep without a metric.
+    `memory` has the earlier sweeps. The function is pure: equal arguments give equal results. It uses one
+    thread; with several, on processors that are busy with training, it takes six times as long. Raises
+    ValueError for a sweep without a metric.
     """
     if config.metric is None:
         raise ValueError("Bayesian search needs a metric")
     encoding = Encoding(config.space)
     observed = [(metric, observe(encoding, config, metric, runs)) for metric in config.metrics]
+    memory = memory if memory is not None and memory.sources else None
+    trend = None if memory is None else memory.trend(observed[0][1])
     models = {
-        strategy: tuple(Model(encoding, metric, seen, seed, strategy) for metric, seen in observed)
+        strategy: tuple(Model(encoding, metric, seen, seed, strategy, trend) for metric, seen in observed)
         for strategy in (EXPLOITATION, EXPLORATION)
     }
     seen, design = observed[0][1], InitialDesign(encoding, seed)
@@ -45,7 +51,7 @@ def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list
     for position in range(len(runs), len(runs) + n):
         with threadpool_limits(limits=1):
             strategy = _strategy(encoding.d, len(observed), position)
-            x, reason = _next_config(design, models[strategy], pending, tried, position)
+            x, reason = _next_config(design, models[strategy], pending, tried, position, memory)
         if x is None:
             break
         row = encoding.identity(x)
@@ -72,12 +78,16 @@ def _next_config(
     pending: Sequence[Sequence[float]],
     tried: AbstractSet[tuple[float, ...]],
     position: int,
+    memory: Memory | None,
 ) -> tuple[Tensor | None, SuggestionReason]:
     """Return one config and its reason. The design replaces the model when the model cannot give a config."""
     seen, fallback = models[0].seen, None
     outside = seen.outside_space or None
-    is_design_complete = seen.ended + len(pending) >= _DESIGN_SIZE
-    if is_design_complete and seen.ended >= MIN_ENDED and models[0].encoding.d:
+    if memory is None:
+        is_start = seen.ended + len(pending) < _DESIGN_SIZE
+    else:
+        is_start = seen.runs_used < MIN_RESULTS and seen.ended < _DESIGN_SIZE
+    if not is_start and seen.ended >= MIN_ENDED and models[0].encoding.d:
         unlogged = [model.metric.name for model in models if model.seen.runs_used < 2]
         if unlogged and seen.ended >= _DESIGN_SIZE:  # with fewer, the next run may be the second to log
             fallback = f"fewer than two runs have logged {', '.join(unlogged)}"
@@ -90,6 +100,10 @@ def _next_config(
                 if suggested is not None:
                     return suggested[0], replace(suggested[1], runs_outside_the_space=outside)
                 fallback = "the model proposed only configs that were tried"
+    if memory is not None and seen.ended < _DESIGN_SIZE:
+        x = memory.first_config(pending, tried, position)
+        if x is not None:
+            return x, EarlierReason(sweeps=memory.names, fallback=fallback, runs_outside_the_space=outside)
     reason = DesignReason(fallback=fallback, runs_outside_the_space=outside)
     return design.next_config(position, tried, seen.ended), reason
 

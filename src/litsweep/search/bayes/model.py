@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -16,6 +16,7 @@ from litsweep.search.bayes.observations import Observations, as_tensor
 from litsweep.search.bayes.optimize import first_untried, maximize
 from litsweep.search.bayes.sequence import seed_for
 from litsweep.search.bayes.surrogate import OBJECTIVE, TREND, Inputs, ModelSpec, Surrogate, fit, fit_labels
+from litsweep.search.bayes.trend import Trend
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.reasons import ModelReason
 
@@ -48,7 +49,8 @@ class Model:
     """The models of the objective and, if runs have failed, of success, as functions of an encoded config.
 
     They are fitted on first use. If partial runs are observed, the objective's model has the budget as one
-    more input, as in BOCA (Kandasamy et al. 2017). Only improvement at the full budget counts.
+    more input, as in BOCA (Kandasamy et al. 2017). Only improvement at the full budget counts. The `trend`
+    comes from earlier sweeps.
     """
 
     encoding: Encoding
@@ -56,6 +58,7 @@ class Model:
     seen: Observations
     seed: int
     strategy: Strategy = EXPLOITATION
+    trend: Trend | None = None
 
     def next_config(
         self, pending: Sequence[Sequence[float]], tried: AbstractSet[tuple[float, ...]], position: int
@@ -78,6 +81,7 @@ class Model:
         """The fitted model of the objective."""
         x = torch.cat([self.seen.x, self.seen.budget.unsqueeze(-1)], -1) if self._has_budget else self.seen.x
         inputs = self._inputs.with_number() if self._has_budget else self._inputs
+        inputs = replace(inputs, trend=self.trend)
         y = self.seen.y[self._kept]
         return fit(x[self._kept], y, inputs, subset(y, _FIT_TO, self.seed), self.strategy.spec)
 
@@ -149,6 +153,7 @@ class Model:
             runs_used=self.seen.runs_used,
             warping=explain.warping(self.encoding, self.surrogate),
             success_probability=probability,
+            earlier=None if self.trend is None else self.trend.weights(self.surrogate.process.theta.slopes),
             failures_look_random=None if feasibility is None else feasibility.looks_random,
         )
 
