@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import run_filters
 from litsweep.server.history_keys import Keys
+from litsweep.server.metric_rows import Row, metric_rows
 from litsweep.server.search_protocol import ReadySuggestion, Status, Stop
 from litsweep.server.store import lines, marks, runs
 from litsweep.server.store.lines import HISTORY
@@ -26,13 +27,12 @@ from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps, with_numbers
 from litsweep.sweep.contract import RETRIED_AS, Failure, RunState
-from litsweep.sweep.logged import flat, number
+from litsweep.sweep.earlier import EarlierSweep
+from litsweep.sweep.logged import flat
 from litsweep.sweep.reasons import stored_reason
 from litsweep.sweep.run import Suggestion
 from litsweep.sweep.summary import find
 from litsweep.sweep.values import is_finite
-
-Row = dict[str, float]
 
 
 class RunStatus(NamedTuple):
@@ -77,21 +77,23 @@ class LiveSweep:
     """One sweep's search.
 
     `open` has the suggestions that are not stored as runs yet, in order. A change of a run withdraws them if
-    the search may suggest something else now.
+    the search may suggest something else now. The search learns from `earlier` sweeps.
     """
 
-    def __init__(self, record: SweepRecord) -> None:
+    def __init__(self, record: SweepRecord, earlier: Sequence[EarlierSweep] = ()) -> None:
         self.id = record.id
         self.config = parsed(record.config)
         self.open: dict[str, ReadySuggestion] = {}
         self.withdrawals = 0
-        self._controller = Controller(self.config, seed=seed_for_sweep(record.name), namespace=record.name)
+        seed = seed_for_sweep(record.name)
+        self._controller = Controller(self.config, seed, namespace=record.name, earlier=earlier)
         self._metrics = frozenset(metric.name for metric in self.config.metrics)
         self._known: dict[str, KnownRun] = {}
         self._digests: dict[str, int] = {}
         self._prior_runs = record.prior_runs
         self._project_id = record.project_id
-        self._knowledge = _digest(version("litsweep"), record.config, record.prior_runs)
+        known = [(sweep.name, len(sweep.runs)) for sweep in earlier]
+        self._knowledge = _digest(version("litsweep"), record.config, record.prior_runs, *known)
 
     @property
     def uses_results(self) -> bool:
@@ -297,8 +299,7 @@ class LiveSweep:
         return self._with_metrics(line.body for line in found)
 
     def _with_metrics(self, bodies: Iterable[str]) -> list[Row]:
-        rows = (_numbers(json.loads(body), self._metrics) for body in bodies)
-        return [row for row in rows if row]
+        return metric_rows(bodies, self._metrics)
 
     def _other_values(self, run: RunRecord) -> Row:
         """Return the other numbers of a run that logged no metric of the sweep. A warning names them."""
@@ -322,11 +323,6 @@ def _outcome(status: RunStatus) -> dict[str, Any]:
         "stopped_early": status.is_stopped_early,
         "summary": with_numbers(status.summary),
     }
-
-
-def _numbers(row: Mapping[str, Any], metrics: frozenset[str]) -> Row:
-    found = ((name, number(value)) for name, value in flat(row) if name in metrics)
-    return {name: value for name, value in found if value is not None}
 
 
 def _text(knowledge: int) -> str:

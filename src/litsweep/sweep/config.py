@@ -26,7 +26,9 @@ from litsweep.sweep.parse.top import (
     parse_stalled_after,
     parse_webhook,
 )
+from litsweep.sweep.parse.transfer import parse_prior, parse_transfer
 from litsweep.sweep.parse.yaml_text import read_yaml
+from litsweep.sweep.prior import StatedPrior
 from litsweep.sweep.space import Parameter, SearchSpace
 from litsweep.sweep.values import show
 
@@ -38,8 +40,8 @@ class SweepConfig:
     """The checked config of one sweep.
 
     The embedded backend posts events to `webhook`. A sweep has stalled after `stalled_after` minutes without
-    an agent. `raw` is the mapping as given. `warnings` includes the `cloud_warnings`, which matter on W&B's
-    cloud only.
+    an agent. `transfer` names the earlier sweeps to learn from; None leaves the choice to the backend. `raw`
+    is the mapping as given. `warnings` includes the `cloud_warnings`, which matter on W&B's cloud only.
     """
 
     method: Method
@@ -57,6 +59,8 @@ class SweepConfig:
     seed: int | None = None
     webhook: str | None = None
     stalled_after: float = STALLED_AFTER_MINUTES
+    transfer: tuple[str, ...] | None = None
+    prior: Mapping[str, StatedPrior] = field(default_factory=dict)
     raw: Mapping[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     cloud_warnings: tuple[str, ...] = ()
@@ -160,8 +164,10 @@ def _parse(top: Section) -> SweepConfig:
         seed=litsweep.integer("seed", at_least=0) if litsweep and "seed" in litsweep else None,
         webhook=parse_webhook(top, litsweep),
         stalled_after=parse_stalled_after(litsweep),
+        transfer=parse_transfer(top, litsweep),
         raw={str(key): value for key, value in top.content.items()},
     )
+    config = replace(config, prior=parse_prior(top, litsweep, config.space))
     check_rule_of_scheduler(top, litsweep)
     _check_combination(top, config)
     report = top.report

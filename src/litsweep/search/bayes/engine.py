@@ -14,6 +14,7 @@ from litsweep.search.bayes.memory import MIN_RESULTS, Memory
 from litsweep.search.bayes.model import EXPLOITATION, EXPLORATION, Model, Strategy
 from litsweep.search.bayes.numerics import FitError
 from litsweep.search.bayes.observations import observe
+from litsweep.search.bayes.stated import stated_belief
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.reason import SuggestionReason
 from litsweep.sweep.reasons import DesignReason, EarlierReason
@@ -41,11 +42,14 @@ def suggest(
     observed = [(metric, observe(encoding, config, metric, runs)) for metric in config.metrics]
     memory = memory if memory is not None and memory.sources else None
     trend = None if memory is None else memory.trend(observed[0][1])
+    belief = stated_belief(encoding, config.prior)
     models = {
-        strategy: tuple(Model(encoding, metric, seen, seed, strategy, trend) for metric, seen in observed)
+        strategy: tuple(
+            Model(encoding, metric, seen, seed, strategy, trend, belief) for metric, seen in observed
+        )
         for strategy in (EXPLOITATION, EXPLORATION)
     }
-    seen, design = observed[0][1], InitialDesign(encoding, seed)
+    seen, design = observed[0][1], InitialDesign(encoding, seed, belief)
     pending, tried = list(seen.pending), set(seen.tried)
     suggestions: list[Suggestion] = []
     for position in range(len(runs), len(runs) + n):

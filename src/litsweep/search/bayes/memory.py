@@ -25,6 +25,7 @@ from litsweep.search.bayes.observations import Observations, as_tensor, observe
 from litsweep.search.bayes.optimize import Acquisition, first_untried, maximize
 from litsweep.search.bayes.ranking import ranking_shares
 from litsweep.search.bayes.sequence import seed_for, sobol
+from litsweep.search.bayes.stated import stated_belief
 from litsweep.search.bayes.surrogate import OBJECTIVE, Inputs, prior_process
 from litsweep.search.bayes.translation import Translation
 from litsweep.sweep.config import SweepConfig
@@ -131,6 +132,7 @@ class Memory:
     def __init__(self, config: SweepConfig, earlier: Sequence[EarlierSweep], seed: int) -> None:
         self._config, self._earlier, self._seed = config, earlier, seed
         self._encoding = Encoding(config.space)
+        self._belief = stated_belief(self._encoding, config.prior)
 
     @cached_property
     def sources(self) -> Sequence[Source]:
@@ -167,7 +169,12 @@ class Memory:
         encoding, seed = self._encoding, seed_for(self._seed, position)
         start = encoding.from_quantiles(torch.full((1, encoding.d), 0.5, dtype=torch.double))
         taken = as_tensor(sorted(tried)).reshape(-1, encoding.d)
-        acquisition = self._improvement(taken) if len(taken) else self._mean
+        expected = self._improvement(taken) if len(taken) else self._mean
+
+        def acquisition(x: Tensor) -> Tensor:
+            value = expected(x)
+            return value if self._belief is None else value + self._belief.log_weight(x, len(tried))
+
         ranked = maximize(acquisition, encoding, taken if len(taken) else start, seed)
         return first_untried(ranked, encoding, tried, as_tensor(pending).reshape(-1, encoding.d))
 

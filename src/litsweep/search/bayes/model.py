@@ -15,6 +15,7 @@ from litsweep.search.bayes.feasibility import Feasibility
 from litsweep.search.bayes.observations import Observations, as_tensor
 from litsweep.search.bayes.optimize import first_untried, maximize
 from litsweep.search.bayes.sequence import seed_for
+from litsweep.search.bayes.stated import StatedBelief
 from litsweep.search.bayes.surrogate import OBJECTIVE, TREND, Inputs, ModelSpec, Surrogate, fit, fit_labels
 from litsweep.search.bayes.trend import Trend
 from litsweep.sweep.metric import Metric
@@ -50,7 +51,7 @@ class Model:
 
     They are fitted on first use. If partial runs are observed, the objective's model has the budget as one
     more input, as in BOCA (Kandasamy et al. 2017). Only improvement at the full budget counts. The `trend`
-    comes from earlier sweeps.
+    comes from earlier sweeps, and the `belief` from a person.
     """
 
     encoding: Encoding
@@ -59,6 +60,7 @@ class Model:
     seed: int
     strategy: Strategy = EXPLOITATION
     trend: Trend | None = None
+    belief: StatedBelief | None = None
 
     def next_config(
         self, pending: Sequence[Sequence[float]], tried: AbstractSet[tuple[float, ...]], position: int
@@ -70,6 +72,8 @@ class Model:
 
         def acquisition(x: Tensor) -> Tensor:
             value = improvement(self.at_full_budget(x))
+            if self.belief is not None:
+                value = value + self.belief.log_weight(x, self.seen.ended)
             return value if self.feasibility is None else value + self.feasibility.log_weight(x, position)
 
         ranked = maximize(acquisition, self.encoding, self.base[:_PARENTS], seed)

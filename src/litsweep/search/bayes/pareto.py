@@ -54,10 +54,12 @@ class ParetoModel:
         seed = seed_for(self.models[0].seed, position)
         running = as_tensor(pending).reshape(-1, self.encoding.d)
         improvement = self._improvement(running, seed)
-        feasibility = self.models[0].feasibility
+        feasibility, belief = self.models[0].feasibility, self.models[0].belief
 
         def acquisition(x: Tensor) -> Tensor:
             value = torch.cat([improvement(part.unsqueeze(-2)) for part in torch.split(x, _BATCH)])
+            if belief is not None:
+                value = value + belief.log_weight(x, self.models[0].seen.ended)
             return value if feasibility is None else value + feasibility.log_weight(x, position)
 
         ranked = maximize(acquisition, self.encoding, self.front, seed)

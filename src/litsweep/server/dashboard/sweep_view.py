@@ -13,6 +13,7 @@ from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.figures_view import chart_list
 from litsweep.server.dashboard.sweep_data import Snapshot
 from litsweep.server.dashboard.sweep_row import agents_of, sweep_row
+from litsweep.server.earlier_sweeps import earlier_records
 from litsweep.server.store import notices
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.contract import RunState
@@ -26,6 +27,7 @@ def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -
     """Return what the page of a sweep shows besides its charts and its table.
 
     * `sweep`: `sweep_row`, with `description`, `done_because`, `early_terminate`, `warnings` and `config`.
+      `earlier`: the names of the sweeps that it learns from.
     * `metric`, `metrics`: name, goal and target.
     * `parameters`: the names of those that vary, and whether they are numbers.
     * `best`: the name of the best run. `best_runs`: the best run, or the first ones on the Pareto front, with
@@ -37,7 +39,8 @@ def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -
     """
     row = sweep_row(sweep, snapshot.progress, agents_of(connection, [sweep])[sweep.id])
     shown: dict[str, Any] = snapshot.once("page", lambda: _of_runs(snapshot))
-    return {"sweep": {**row, **_head(connection, sweep, snapshot.data)}, **shown}
+    earlier = snapshot.once("earlier", lambda: [other.name for other in earlier_records(connection, sweep)])
+    return {"sweep": {**row, **_head(connection, sweep, snapshot.data), "earlier": earlier}, **shown}
 
 
 def _head(connection: Connection, sweep: SweepRecord, data: SweepData) -> dict[str, Any]:

@@ -268,6 +268,16 @@ def count_dispatched(connection: Connection, sweep_id: int) -> int:
     return _count(connection, runs.c.sweep_id == sweep_id, runs.c.handouts > 0)
 
 
+def count_ended(connection: Connection, sweep_ids: Sequence[int], before: float) -> Mapping[int, int]:
+    """Return the number of runs of each of these sweeps that ended before a time, if there are any."""
+    counted = select(runs.c.sweep_id, func.count()).where(runs.c.ended_at < before).group_by(runs.c.sweep_id)
+    return {
+        sweep_id: ended
+        for batch in batches(sweep_ids)
+        for sweep_id, ended in connection.execute(counted.where(runs.c.sweep_id.in_(batch)))
+    }
+
+
 def count_alive(connection: Connection, sweep_id: int, only_dispatched: bool) -> int:
     """Return how many runs of a sweep have not ended. `only_dispatched` ignores those that no agent had."""
     least = int(only_dispatched)

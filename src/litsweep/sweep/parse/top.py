@@ -14,7 +14,7 @@ from litsweep.sweep.values import show
 TEXT_KEYS = ("program", "name", "description", "project", "entity", "job", "image_uri", "apiVersion", "kind")
 _MAPPING_KEYS = ("parameters", "metric", "early_terminate", "controller", "scheduler", "litsweep")
 _KEYS = ("method", "metrics", "run_cap", "command", *_MAPPING_KEYS, *TEXT_KEYS)
-_LITSWEEP_KEYS = ("seed", "early_terminate", "conditions", "webhook", "stalled_after")
+_LITSWEEP_KEYS = ("seed", "early_terminate", "conditions", "webhook", "stalled_after", "transfer", "prior")
 _MOVED = {key: f"{key} under `litsweep:`" for key in _LITSWEEP_KEYS if key not in _KEYS}
 
 _CLIENT_KEYS = ("settings", "launch")  # the wandb client adds these keys, or removes them before upload
