@@ -128,3 +128,17 @@ def test_sweep_with_few_or_equal_results_is_ignored(first: EarlierSweep) -> None
 def test_wrong_argument() -> None:
     with pytest.raises(TypeError, match=r"earlier\[0\]: must be an EarlierSweep"):
         Controller(parse_sweep(SWEEP), earlier=[parse_sweep(SWEEP)])  # type: ignore[list-item]
+
+
+def test_parameter_that_was_constant_keeps_its_value_at_first() -> None:
+    before = {"x": {"min": 0.0, "max": 1.0}, "decay": {"value": 0.01}}
+    after = {**before, "decay": {"min": 0.0, "max": 0.1}, "new": {"min": 0.0, "max": 1.0}}
+    search = Controller(parse_sweep({**SWEEP, "parameters": before}))
+    for suggestion in search.ask(6):
+        x = suggestion.parameters["x"]
+        assert isinstance(x, float)
+        search.tell(suggestion.id, [{"loss": (x - 0.3) ** 2}], "finished")
+    sweep = EarlierSweep(search.config, search.runs)
+    for suggestion in Controller(parse_sweep({**SWEEP, "parameters": after}), earlier=[sweep]).ask(2):
+        assert suggestion.parameters["decay"] == pytest.approx(0.01)
+        assert suggestion.parameters["new"] == pytest.approx(0.5)
