@@ -9,7 +9,7 @@ import yaml
 
 from litsweep.server.backend import Backend
 from litsweep.server.earlier_sweeps import earlier_records, earlier_sweeps
-from litsweep.server.search_worker import LiveSweep
+from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.store import sweeps
 from tests.server.conftest import GraphQL, Stream
 from tests.server.operations import RUN, UPSERT_SWEEP

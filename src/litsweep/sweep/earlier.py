@@ -17,11 +17,12 @@ class EarlierSweep:
     name: str = ""
 
 
-def checked_earlier(earlier: Iterable[EarlierSweep]) -> tuple[EarlierSweep, ...]:
+def checked_earlier(earlier: Iterable[object]) -> tuple[EarlierSweep, ...]:
     """Return the earlier sweeps. Raises TypeError for anything else."""
-    sweeps = tuple(earlier)
-    for index, sweep in enumerate(sweeps):
+    sweeps = list[EarlierSweep]()
+    for index, sweep in enumerate(earlier):
         if not isinstance(sweep, EarlierSweep):
             fix = "write EarlierSweep(parse_sweep(…), controller.runs)"
             raise TypeError(f"earlier[{index}]: must be an EarlierSweep, got {show(sweep)}; {fix}")
-    return sweeps
+        sweeps.append(sweep)
+    return tuple(sweeps)

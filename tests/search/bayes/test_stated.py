@@ -48,7 +48,9 @@ def test_parsed() -> None:
 
 
 def test_first_runs_are_near_the_guess() -> None:
-    found = [dict(each.parameters) for each in Controller(parse_sweep(sweep(PRIOR)), seed=1).ask(20)]
+    found: list[dict[str, Any]] = [
+        dict(each.parameters) for each in Controller(parse_sweep(sweep(PRIOR)), seed=1).ask(20)
+    ]
     assert found[0]["lr"] == pytest.approx(1e-4)
     assert found[0]["optimizer"] == "lion"
     assert all(1e-5 < each["lr"] < 1e-3 for each in found[:4])

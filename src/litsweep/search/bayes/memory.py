@@ -76,7 +76,8 @@ class Source:
 
     def merit(self, x: Tensor) -> Tensor:
         """Return the predictions in the metric's units: 0 is a median config, 1 the best run."""
-        return (self._model.surrogate.to_units(self._means(x)) - self._median) / self._gain
+        merit: Tensor = (self._model.surrogate.to_units(self._means(x)) - self._median) / self._gain
+        return merit
 
     def constant(self, dim: Dimension) -> float | None:
         """Return the code of a constant of the earlier sweep; None if the parameter cannot have it."""

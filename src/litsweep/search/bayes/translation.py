@@ -114,4 +114,5 @@ def _numeric_codes(dim: Dimension, numbers: np.ndarray) -> np.ndarray:
     if dim.codes is None:
         return np.array([distribution.cdf(number) for number in numbers.tolist()])
     support = np.array([dim.decode(code) for code in dim.codes.tolist()], dtype=float)
-    return np.interp(numbers, support, dim.codes.numpy())
+    codes: np.ndarray = np.interp(numbers, support, dim.codes.numpy())
+    return codes
