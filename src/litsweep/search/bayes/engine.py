@@ -54,7 +54,7 @@ def suggest(
     suggestions: list[Suggestion] = []
     for position in range(len(runs), len(runs) + n):
         with threadpool_limits(limits=1):
-            strategy = _strategy(encoding.d, len(observed), position)
+            strategy = _strategy(encoding.d, len(observed), position, has_trend=trend is not None)
             x, reason = _next_config(design, models[strategy], pending, tried, position, memory)
         if x is None:
             break
@@ -65,13 +65,14 @@ def suggest(
     return suggestions
 
 
-def _strategy(d: int, metrics: int, position: int) -> Strategy:
+def _strategy(d: int, metrics: int, position: int, has_trend: bool) -> Strategy:
     """Return exploration at every second position of a young sweep, later at every fourth.
 
     Exploitation alone can spend dozens of runs around a local optimum, where the expected improvement is
-    small but certain. With several metrics there is no exploration.
+    small but certain. A sweep whose model has the trend of earlier ones is not young. With several metrics
+    there is no exploration.
     """
-    is_young = position < _YOUNG_RUNS_PER_PARAMETER * d
+    is_young = position < _YOUNG_RUNS_PER_PARAMETER * d and not has_trend
     explores = metrics == 1 and position % (2 if is_young else 4) == 1
     return EXPLORATION if explores else EXPLOITATION
 
