@@ -31,6 +31,10 @@ COMMANDS = {
         "write a sweep's charts and tables into one HTML file that needs no server and no network",
     ),
     "retry": ("retry", "run configs of failed runs again in the same sweep; the ended runs stay as they are"),
+    "edit": (
+        "edit",
+        "change a sweep's config while it runs: its parameters, target, run cap, early termination",
+    ),
     "backup": ("backup", "write the embedded backend's data to one file, also while the server works"),
     "restore": ("restore", "restore a backup into a data folder without data"),
     "delete": (

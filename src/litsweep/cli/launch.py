@@ -10,10 +10,11 @@ from rich.console import Console
 from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.cli.progress import Progress, slot_table
 from litsweep.cli.server_address import find_sweep
+from litsweep.cli.sweep_sums import read_sums
 from litsweep.errors import count
 from litsweep.launch.launcher import Flag, Launcher, launchers, positive
 from litsweep.launch.options import AgentOptions, LaunchOutcome
-from litsweep.launch.result import SweepResult, result_of
+from litsweep.launch.result import SweepResult
 from litsweep.launch.variables import client_settings, failures_allowed
 from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.contract import ExitCode, RunState
@@ -80,7 +81,7 @@ def _report(outcome: LaunchOutcome, sweep: str, json: Path | None) -> int:
     """Show the slots and write the sweep's result. Return the exit code."""
     Console(stderr=True).print(slot_table(outcome.slots, None))
     show_failures(outcome)
-    result = result_of(SweepWatch(sweep).read())
+    result = read_sums(sweep).result
     show_preempted(result)
     write_json(json, result.as_dict())
     return outcome.exit_code

@@ -19,11 +19,12 @@ from litsweep.cli.local_server import ServerAddress
 from litsweep.cli.options import DEFAULT_PORT, default_data_dir, write_json
 from litsweep.cli.progress import Progress
 from litsweep.cli.server_keeper import ServerKeeper
+from litsweep.cli.sweep_sums import read_sums
 from litsweep.errors import LitsweepError, count
 from litsweep.launch.local import launch
 from litsweep.launch.options import LaunchOptions
 from litsweep.launch.protocol import connect
-from litsweep.launch.result import SweepResult, result_of
+from litsweep.launch.result import SweepResult
 from litsweep.launch.variables import client_settings, failures_allowed
 from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.config import SweepConfig
@@ -73,7 +74,7 @@ def run_sweep(sweep: str, server: ServerAddress, keeper: ServerKeeper, args: arg
     if keeper.failure:
         raise LitsweepError(keeper.failure)
     show_failures(outcome)
-    result = result_of(watch.read())
+    result = read_sums(sweep).result
     shown = show_result(result)
     _show_next_commands(result, server, args)
     write_json(args.json, result.as_dict())

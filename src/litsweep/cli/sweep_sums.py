@@ -1,7 +1,7 @@
 """What the commands show of a sweep: the embedded backend's sums, or those of all runs on another server."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -57,7 +57,9 @@ def _of_answer(answer: Mapping[str, Any], base_url: str) -> SweepSums:
     home = f"{base_url}/{quote(entity)}/{quote(project)}"
 
     def shown(run: Mapping[str, Any]) -> BestRun:
-        return best_run(_run_status(run, f"{home}/runs/{quote(run['name'])}", config), config)
+        version = parse_sweep(run["config"])  # that the run came from
+        own = replace(version, metrics=config.metrics)
+        return best_run(_run_status(run, f"{home}/runs/{quote(run['name'])}", own), own)
 
     result = SweepResult(
         sweep=answer["path"],

@@ -13,6 +13,7 @@ from wandb.apis.public import Run, Runs, Sweep
 from litsweep.errors import LitsweepError
 from litsweep.figures.run_results import ALONG, learning_curve, numbers, own_values, results
 from litsweep.figures.sweep_data import Curve, RunData, SweepData
+from litsweep.sweep.completion import completed
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.contract import FAILURE, FAILURE_MESSAGE, RunState
 from litsweep.sweep.reason import words
@@ -98,7 +99,7 @@ def _run_data(run: Run, curves: Sequence[Curve], more: RunDetails, config: Sweep
     state, summary = RunState(run.state), run.summary_metrics
     stopped_early = more.stopped and state is RunState.FINISHED
     created, beat = _seconds(run.created_at), _seconds(run.heartbeat_at)
-    known = config.flatten(run.config)
+    known = completed(config, config.flatten(run.config))
     return RunData(
         name=run.id,
         title=run.name or run.id,

@@ -6,7 +6,9 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from litsweep.errors import count
+from litsweep.search.earlier_runs import EarlierRuns
 from litsweep.search.searcher import searcher
+from litsweep.sweep.completion import completed
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.earlier import EarlierSweep, checked_earlier
@@ -56,6 +58,7 @@ class Controller:
         self._curves: dict[str, LearningCurve] = {}
         self._objectives: dict[str, float | None] = {}
         self._priors: set[str] = set()
+        self._earlier = EarlierRuns(config.space)
         self._on_target: set[str] = set()
         self._tried: Counter[Hashable] = Counter()
         self._fallbacks: dict[str, str] = {}
@@ -95,6 +98,7 @@ class Controller:
             self._objectives.pop(id)
             self._curves.pop(id, None)
             self._fallbacks.pop(id, None)
+            self._earlier.remove(id)
             self._on_target.discard(id)
             self._is_exhausted = False
 
@@ -142,6 +146,8 @@ class Controller:
     ) -> str:
         """Add a run that it did not suggest, or that it suggested before a restart. Return the run's id.
 
+        A parameter that the run lacks gets its default in `litsweep: defaults`.
+
         `is_prior` marks a run of an earlier sweep. The search learns from it, but it does not count towards
         `run_cap`, `target` or `best`. The fallback of the suggestion's `reason` is counted. Raises ValueError
         for an id that exists. `summary` and other errors are as in `tell`.
@@ -151,13 +157,16 @@ class Controller:
             raise ValueError(f"there is a run {run_id!r} already; use tell")
         state, failure = RunState(state), None if failure is None else Failure(failure)
         rows, values = parse_history(history), parse_summary({} if summary is None else summary)
-        run = Run(run_id, dict(parameters), state, rows, failure, stopped_early, values)
+        known = dict(completed(self.config, parameters))
+        run = Run(run_id, known, state, rows, failure, stopped_early, values)
         fallback = fallback_of(reason)
         self._tried[self.config.space.key(run.parameters)] += 1
         if fallback is not None:
             self._fallbacks[run_id] = fallback
         if is_prior:
             self._priors.add(run_id)
+        elif self.uses_results:
+            self._earlier.add(run_id, known)
         self._record(run)
         return run_id
 
@@ -213,7 +222,8 @@ class Controller:
         """Warnings for the user: fallbacks, runs that reported nothing, runs that never logged the metric."""
         counted = Counter(self._fallbacks.values())
         fallbacks = [f"{what} ({count(times, 'time')})" for what, times in counted.items()]
-        return (*fallbacks, *self._warn_of_unreported_runs(), *self._warn_of_missing_metric())
+        unused = (*self._earlier.warnings(), *self._warn_of_unreported_runs())
+        return (*fallbacks, *unused, *self._warn_of_missing_metric())
 
     @property
     def _own_count(self) -> int:

@@ -38,13 +38,6 @@ def set_sweep_state(connection: Connection, sweep: SweepRecord, state: str, acto
         actions.add_to_sweep(connection, sweep, verb, actor, sweep.state.lower(), state.lower())
 
 
-def change_sweep_config(connection: Connection, sweep: SweepRecord, actor: str, **values: Any) -> None:
-    """Replace a sweep's config (see `sweep_states.change_config`)."""
-    sweep_states.change_config(connection, sweep, **values)
-    if values["config"] != sweep.config:
-        actions.add_to_sweep(connection, sweep, "config", actor, sweep.config, values["config"])
-
-
 def edit_sweep(connection: Connection, sweep: SweepRecord, values: Mapping[str, Any], actor: str) -> None:
     """Write the `display_name` and `description` of a sweep."""
     sweeps.change(connection, sweep.id, **values)

@@ -18,6 +18,7 @@ from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import run_filters
 from litsweep.server.history_keys import Keys
 from litsweep.server.metric_rows import Row, metric_rows
+from litsweep.server.run_parameters import parameters_of
 from litsweep.server.search_protocol import ReadySuggestion, Status, Stop
 from litsweep.server.store import lines, marks, runs
 from litsweep.server.store.lines import HISTORY
@@ -26,6 +27,7 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps, with_numbers
+from litsweep.sweep.completion import missing
 from litsweep.sweep.contract import RETRIED_AS, Failure, RunState
 from litsweep.sweep.earlier import EarlierSweep
 from litsweep.sweep.logged import flat
@@ -38,7 +40,8 @@ from litsweep.sweep.values import is_finite
 class RunStatus(NamedTuple):
     """The status of a run, as the search knows it. If the current status differs, the search needs an update.
 
-    `summary` has only the sweep's metrics, each under its name.
+    `summary` has only the sweep's metrics, each under its name. `missing` names the parameters of which the
+    run has no value.
     """
 
     state: RunState
@@ -47,6 +50,7 @@ class RunStatus(NamedTuple):
     failure: Failure | None = None
     started_at: float | None = None
     summary: Mapping[str, object] = MappingProxyType({})
+    missing: tuple[str, ...] = ()
 
     @property
     def result(self) -> tuple[object, ...]:
@@ -77,7 +81,9 @@ class LiveSweep:
     """One sweep's search.
 
     `open` has the suggestions that are not stored as runs yet, in order. A change of a run withdraws them if
-    the search may suggest something else now. The search learns from `earlier` sweeps.
+    the search may suggest something else now. `is_outdated` says that it must be built again: a run's own
+    config now has the value of a parameter that was added to the sweep's config after the run began. The
+    search learns from `earlier` sweeps.
     """
 
     def __init__(self, record: SweepRecord, earlier: Sequence[EarlierSweep] = ()) -> None:
@@ -85,6 +91,7 @@ class LiveSweep:
         self.config = parsed(record.config)
         self.open: dict[str, ReadySuggestion] = {}
         self.withdrawals = 0
+        self.is_outdated = False
         seed = seed_for_sweep(record.name)
         self._controller = Controller(self.config, seed, namespace=record.name, earlier=earlier)
         self._metrics = frozenset(metric.name for metric in self.config.metrics)
@@ -113,6 +120,9 @@ class LiveSweep:
         for run in found:
             self._close(run)
         changes = [(run, status) for run in found if (status := self._status(run)) != self._known_status(run)]
+        if any(self._has_new_parameters(run, status) for run, status in changes):
+            self.is_outdated = True
+            return True
         if any(self._makes_stale(run, status) for run, status in changes):
             self.withdraw()
         histories = lines.histories(connection, self.id) if is_first and changes else None
@@ -217,7 +227,7 @@ class LiveSweep:
         for run in run_filters.select(found, run_filters.parse(self._prior_runs)):
             if run.sweep_id != self.id and RETRIED_AS not in run.summary_values:
                 history = self._rows(connection, run, 0)
-                parameters, outcome = self._parameters(run), _outcome(self._status(run))
+                parameters, outcome = parameters_of(self.config, run), _outcome(self._status(run))
                 self._controller.add(parameters, history, id=run.name, is_prior=True, **outcome)
         self._prior_runs = None
 
@@ -257,6 +267,10 @@ class LiveSweep:
         known = self._known_status(run)
         return known is None or (self.uses_results and known.result != status.result)
 
+    def _has_new_parameters(self, run: RunRecord, status: RunStatus) -> bool:
+        known = self._known_status(run)
+        return known is not None and known.missing != status.missing
+
     def _learn(self, name: str, current: KnownRun) -> None:
         if name in self._known:
             self._knowledge ^= self._digests.pop(name)
@@ -266,7 +280,7 @@ class LiveSweep:
 
     def _digest(self, name: str, status: RunStatus) -> int:
         """Return a digest of a run's name and, if suggestions may depend on it, of its result."""
-        return _digest(name, *(status.result if self.uses_results else ()))
+        return _digest(name, *status.missing, *(status.result if self.uses_results else ()))
 
     def _update(
         self, connection: Connection, run: RunRecord, status: RunStatus, rows: Sequence[Row] | None
@@ -282,15 +296,17 @@ class LiveSweep:
         outcome = _outcome(status)
         if known is None:
             reason = stored_reason(run.reason)
-            self._controller.add(self._parameters(run), history, id=run.first_name, reason=reason, **outcome)
+            parameters = parameters_of(self.config, run)
+            self._controller.add(parameters, history, id=run.first_name, reason=reason, **outcome)
         else:
             self._controller.tell(run.first_name, history, **outcome)
 
     def _status(self, run: RunRecord) -> RunStatus:
         found = {name: find(run.summary_values, name) for name in sorted(self._metrics)}
         summary = {name: value for name, value in found.items() if value is not None}
+        lacking = missing(self.config.space, parameters_of(self.config, run))
         return RunStatus(
-            run.state, run.history_lines, run.is_stopped_early, run.failure, run.started_at, summary
+            run.state, run.history_lines, run.is_stopped_early, run.failure, run.started_at, summary, lacking
         )
 
     def _rows(self, connection: Connection, run: RunRecord, start: int) -> list[Row]:
@@ -307,13 +323,6 @@ class LiveSweep:
         last = dict(flat(run.summary_values)) | {name: key["last"] for name, key in keys.items()}
         numbers = {name: float(value) for name, value in last.items() if is_finite(value)}
         return {n: value for n, value in numbers.items() if not (n.startswith("_") or n in self._metrics)}
-
-    def _parameters(self, run: RunRecord) -> Mapping[str, object]:
-        """Return the suggested parameters. For a run without a suggestion, return those in its config."""
-        if run.parameters is not None:
-            parameters: dict[str, object] = json.loads(run.parameters)
-            return parameters
-        return self.config.flatten(run.config_values)
 
 
 def _outcome(status: RunStatus) -> dict[str, Any]:

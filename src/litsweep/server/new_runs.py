@@ -38,6 +38,9 @@ def new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float
     """
     if sweep.done_because is not None:
         with backend.database.write() as connection:
+            current = sweeps.get(connection, sweep.id)
+            if current is not None and current.done_because is None:  # its config has changed meanwhile
+                return NoRun.NOT_YET
             sweep_states.finish_if_done(connection, sweep)
             return _exit_agent(connection, agent, sweep)
     until = time.monotonic() + SEARCH_WAIT

@@ -105,6 +105,7 @@ def _retry(connection: Connection, sweep: SweepRecord, attempts: Sequence[RunRec
         "args": last.args,
         "parameters": last.parameters,
         "reason": dumps(reason.to_json()),
+        "sweep_version": last.sweep_version,
         "retry_of": last.first_name,
     }
     made = run_states.create(connection, sweep.project_id, sweeps.short_id(), values)

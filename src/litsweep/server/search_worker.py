@@ -159,6 +159,9 @@ class SearchWorker:
         before = sweep.live.withdrawals
         is_whole = request.changed is None or time.monotonic() > sweep.read_at + READ_ALL_AFTER
         is_new = sweep.live.refresh(connection, None if is_whole else request.changed)
+        if sweep.live.is_outdated:
+            self._build(connection, sweep, record)
+            return True
         sweep.read_at = time.monotonic() if is_whole else sweep.read_at
         if sweep.live.withdrawals != before:
             sweep.generation, sweep.made = request.number, 0

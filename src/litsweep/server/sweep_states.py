@@ -87,11 +87,16 @@ def reopen(connection: Connection, sweep: SweepRecord) -> None:
         sweeps.change_state(connection, sweep.id, state=SweepState.RUNNING, done_because=reason)
 
 
-def change_config(connection: Connection, sweep: SweepRecord, **values: Any) -> None:
-    """Replace a sweep's config. The search decides again whether the sweep is done."""
-    if sweep.state is SweepState.FINISHED and sweep.done_because is not None:
-        values["state"] = SweepState.RUNNING
-    sweeps.change_state(connection, sweep.id, done_because=None, **values)
+def change_config(connection: Connection, sweep: SweepRecord, *, reopens: bool = True, **values: Any) -> None:
+    """Replace a sweep's config. With `reopens` the search decides again whether the sweep is done.
+
+    A sweep that a person stopped stays stopped.
+    """
+    if reopens and sweep.done_because not in (None, STOPPED):
+        values["done_because"] = None
+        if sweep.state is SweepState.FINISHED:
+            values["state"] = SweepState.RUNNING
+    sweeps.change_state(connection, sweep.id, **values)
 
 
 def set_done(connection: Connection, sweep: SweepRecord, reason: str) -> None:

@@ -9,6 +9,7 @@ from litsweep.errors import ConfigError, Fault
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule
 from litsweep.sweep.events import STALLED_AFTER_MINUTES
 from litsweep.sweep.metric import Goal, Impute, Metric
+from litsweep.sweep.parse.defaults import parse_defaults
 from litsweep.sweep.parse.method import Method, check_method, parse_method
 from litsweep.sweep.parse.metric import parse_metrics
 from litsweep.sweep.parse.section import Report, Section
@@ -40,8 +41,9 @@ class SweepConfig:
     """The checked config of one sweep.
 
     The embedded backend posts events to `webhook`. A sweep has stalled after `stalled_after` minutes without
-    an agent. `transfer` names the earlier sweeps to learn from; None leaves the choice to the backend. `raw`
-    is the mapping as given. `warnings` includes the `cloud_warnings`, which matter on W&B's cloud only.
+    an agent. `defaults` has the values of parameters in runs that began before they were added. `transfer`
+    names the earlier sweeps to learn from; None leaves the choice to the backend. `raw` is the mapping as
+    given. `warnings` includes the `cloud_warnings`, which matter on W&B's cloud only.
     """
 
     method: Method
@@ -61,6 +63,7 @@ class SweepConfig:
     stalled_after: float = STALLED_AFTER_MINUTES
     transfer: tuple[str, ...] | None = None
     prior: Mapping[str, StatedPrior] = field(default_factory=dict)
+    defaults: Mapping[str, object] = field(default_factory=dict)
     raw: Mapping[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     cloud_warnings: tuple[str, ...] = ()
@@ -148,9 +151,11 @@ def _parse(top: Section) -> SweepConfig:
     check_keys(top)
     litsweep = parse_litsweep(top)
     text = {key: top.text(key) for key in TEXT_KEYS if top.raw(key) is not None}
+    method = parse_method(top)
+    space = parse_space(top, litsweep) if _needs_parameters(top) else SearchSpace(())
     config = SweepConfig(
-        method=parse_method(top),
-        space=parse_space(top, litsweep) if _needs_parameters(top) else SearchSpace(()),
+        method=method,
+        space=space,
         metrics=parse_metrics(top),
         early_terminate=parse_early_terminate(top, litsweep),
         run_cap=top.count("run_cap", at_least=1) if "run_cap" in top else None,
@@ -165,6 +170,7 @@ def _parse(top: Section) -> SweepConfig:
         webhook=parse_webhook(top, litsweep),
         stalled_after=parse_stalled_after(litsweep),
         transfer=parse_transfer(top, litsweep),
+        defaults=parse_defaults(litsweep, space),
         raw={str(key): value for key, value in top.content.items()},
     )
     config = replace(config, prior=parse_prior(top, litsweep, config.space))

@@ -14,6 +14,7 @@ from litsweep.server.dashboard.login import login_link
 from litsweep.server.settings import Settings
 from tests.live_server import LiveServer
 from tests.server.dashboard.conftest import fill, fill_grid, fill_two_metrics
+from tests.server.operations import UPSERT_RUN, UPSERT_SWEEP
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -203,3 +204,21 @@ def test_a_grid_shows_its_points(page: Page, live: tuple[LiveServer, str]) -> No
         expect(points.get_by_role("row").filter(has_text=row)).to_be_visible()
     points.get_by_role("link", name="lost").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("lost")
+
+
+def test_versions_of_the_config_are_shown_once_it_has_changed(
+    page: Page, live: tuple[LiveServer, str]
+) -> None:
+    config = "{method: random, run_cap: %s, parameters: {x: {min: 0.0, max: 1.0}}}"
+    made = live[0].graphql(UPSERT_SWEEP, config=config % 5)["upsertSweep"]["sweep"]
+    live[0].graphql(UPSERT_RUN, name="first", project="p", entity="local", config="{}", sweep=made["name"])
+    page.goto(f"/local/p/sweeps/{made['name']}")
+    expect(page.locator("#config")).to_contain_text("run_cap: 5")
+    expect(page.locator("#versions-section")).to_be_hidden()
+    live[0].graphql(UPSERT_SWEEP, id=made["id"], config=config % 9)
+    page.reload()
+    page.get_by_text("Versions of the config").click()
+    expect(page.locator("#versions")).to_contain_text("run_cap: 5 -> 9")
+    expect(page.locator("#versions")).to_contain_text(re.compile(r"Version 1, .* UTC: 1 run"))
+    page.goto("/local/p/runs/first")
+    expect(page.locator("#reason")).to_contain_text("version 1 of 2")

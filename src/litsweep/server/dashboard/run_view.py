@@ -16,6 +16,7 @@ from litsweep.server.dashboard.run_code import code_files, facts
 from litsweep.server.dashboard.run_history import Logged, Points
 from litsweep.server.dashboard.run_media import media_list
 from litsweep.server.dashboard.stored_files import run_address
+from litsweep.server.dashboard.versions_view import version_of_run
 from litsweep.server.store import files, sweeps
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.sweep_configs import parsed
@@ -54,7 +55,7 @@ def run_view(connection: Connection, run: RunRecord, logged: Logged) -> dict[str
             "lines": [run.history_lines, run.log_lines, run.event_lines],
         },
         "metric": metric.name if metric else None,
-        "reason": why.details() if why else [],
+        "reason": [*(why.details() if why else ()), *version_of_run(connection, run)],
         "stop": {"by": run.stopped_by, "reason": rows.brief(run.stop_reason)} if run.stopped_by else None,
         "swept": swept,
         "config": {name: config[name] for name in dict.fromkeys([*swept, *sorted(config)])},

@@ -16,6 +16,7 @@ from litsweep.server.dashboard.progress import RunTimes, run_times
 from litsweep.server.run_results import results
 from litsweep.server.store.runs import plain_config, runs
 from litsweep.server.store.sweeps import agents
+from litsweep.sweep.completion import completed
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.logged import flat, number
 from litsweep.sweep.reason import words
@@ -128,7 +129,9 @@ def _summary_numbers(run: "StoredRun", text: str | None) -> object:
 
 
 def _parameters(run: "StoredRun", text: str | None) -> object:
-    return run.source.layouts.mapping(json.loads(text or "{}").items())
+    """Return the parameters as the search reads them, also those of an earlier version of the config."""
+    suggested = json.loads(text or "{}")
+    return run.source.layouts.mapping(completed(run.source.config, suggested, lambda: run.config).items())
 
 
 def _brief(run: "StoredRun", text: str | None) -> object:

@@ -11,9 +11,11 @@ from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.search.ledger import grid_ledger
 from litsweep.server.dashboard.sweep_data import Snapshot
 from litsweep.server.dashboard.sweep_view import search_run
-from litsweep.server.store import listed_runs, runs
+from litsweep.server.store import listed_runs, runs, sweep_versions
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
+from litsweep.server.sweep_configs import parsed
+from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.summary import Summary, is_unreported, last_entry, metric_names
 
 
@@ -53,17 +55,25 @@ def _shown(
     """Return what the commands show of some runs, by their index."""
     places = {data.runs[i].name: i for i in wanted}
     found = runs.named(connection, sweep.project_id, places.keys())
-    return {places[run.name]: _shown_run(run, data.runs[places[run.name]], data) for run in found}
+    texts = {version.number: version.config for version in sweep_versions.of_sweep(connection, sweep.id)}
+    return {
+        places[run.name]: _shown_run(
+            run, data.runs[places[run.name]], data.config, texts.get(run.sweep_version or 1, sweep.config)
+        )
+        for run in found
+    }
 
 
-def _shown_run(record: RunRecord, run: RunData, data: SweepData) -> dict[str, Any]:
-    bests = zip(data.config.metrics, run.bests, strict=True)
+def _shown_run(record: RunRecord, run: RunData, config: SweepConfig, own_config: str) -> dict[str, Any]:
+    """Return a run with the version of the config that it came from, which says how to repeat it."""
+    bests = zip(config.metrics, run.bests, strict=True)
     return {
         "name": run.name,
         "title": run.title,
         "state": record.state,
         "stopped_early": record.is_stopped_early and not run.is_alive,
-        "parameters": data.config.flatten(record.config_values),
+        "config": own_config,
+        "parameters": parsed(own_config).flatten(record.config_values),
         "summary": record.summary_values,
         "last": run.last,
         "objectives": {metric.name: best for metric, best in bests if best is not None},

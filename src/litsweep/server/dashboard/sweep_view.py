@@ -13,6 +13,7 @@ from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.figures_view import chart_list
 from litsweep.server.dashboard.sweep_data import Snapshot
 from litsweep.server.dashboard.sweep_row import agents_of, sweep_row
+from litsweep.server.dashboard.versions_view import versions_text
 from litsweep.server.earlier_sweeps import earlier_records
 from litsweep.server.store import notices
 from litsweep.server.store.sweeps import SweepRecord
@@ -26,8 +27,8 @@ MAX_BEST_RUNS = 20
 def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -> dict[str, Any]:
     """Return what the page of a sweep shows besides its charts and its table.
 
-    * `sweep`: `sweep_row`, with `description`, `done_because`, `early_terminate`, `warnings` and `config`.
-      `earlier`: the names of the sweeps that it learns from.
+    * `sweep`: `sweep_row`, with `description`, `done_because`, `early_terminate`, `warnings`, `config` and
+      `versions` (a text, empty if the config never changed). `earlier`: the names of the sweeps that it learns from.
     * `metric`, `metrics`: name, goal and target.
     * `parameters`: the names of those that vary, and whether they are numbers.
     * `best`: the name of the best run. `best_runs`: the best run, or the first ones on the Pareto front, with
@@ -53,6 +54,7 @@ def _head(connection: Connection, sweep: SweepRecord, data: SweepData) -> dict[s
         "early_terminate": config.early_terminate.label if config.early_terminate else None,
         "warnings": warnings,
         "config": sweep.config,
+        "versions": versions_text(connection, sweep),
     }
 
 

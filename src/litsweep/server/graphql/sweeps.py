@@ -7,7 +7,7 @@ from ariadne import ObjectType
 from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
-from litsweep.server import changes, deletion, run_filters, run_states, sweep_states
+from litsweep.server import changes, config_edits, deletion, run_filters, run_states, sweep_states
 from litsweep.server.arguments import json_object, json_value, row_id
 from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context, Info
@@ -57,8 +57,10 @@ def _upsert_sweep(_: object, info: Info, *, input: Input) -> Payload:
         if input.get("state"):
             changes.set_sweep_state(connection, known, input["state"].upper(), changes.BY_KEY)
         fresh = sweeps.get(connection, known.id)
+        earlier = config_edits.warnings_of_earlier_runs(connection, known, config) if config else []
     info.context.backend.searches.mark_changed(known.id)
-    return {"sweep": fresh, "config_validation_warnings": list(config.local_warnings) if config else []}
+    warnings = list(config.local_warnings) if config else []
+    return {"sweep": fresh, "config_validation_warnings": warnings, "earlier_run_warnings": earlier}
 
 
 def _create(connection: Connection, context: Context, input: Input, config: SweepConfig) -> SweepRecord:
@@ -113,9 +115,14 @@ def _from_config(input: Input, config: SweepConfig) -> dict[str, Any]:
 
 
 def _change(connection: Connection, known: SweepRecord, input: Input, config: SweepConfig | None) -> None:
-    if config is not None:
-        changes.change_sweep_config(connection, known, changes.BY_KEY, **_from_config(input, config))
+    config_edits.require_version(known, input.get("version"))
     values = {key: input[key] for key in ("display_name", "description") if input.get(key) is not None}
+    if config is not None:
+        values = config_edits.texts(known, config, values)
+        config_edits.edit_config(connection, known, config, changes.BY_KEY, _from_config(input, config))
+    if filters := input.get("prior_runs_filters"):
+        _check_prior_runs(connection, projects.one(connection, known.project_id), filters)
+        sweeps.change(connection, known.id, prior_runs=filters)
     changes.edit_sweep(connection, known, values, changes.BY_KEY)
 
 

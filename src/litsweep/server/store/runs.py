@@ -84,6 +84,8 @@ class RunRecord:
     parameters: str | None
     args: str | None
     reason: str | None
+    # The version of the sweep's config that the run came from. An older litsweep stored none: it had only 1.
+    sweep_version: int | None
     # The name of the first run with this config, if this run is a retry of it.
     retry_of: Annotated[str | None, String(128)]
     failure: Annotated[Failure | None, String(32)]
@@ -294,8 +296,10 @@ def add(connection: Connection, project_id: int, name: str, values: Values) -> R
     Only `run_states` calls this.
     """
     now = clock.now()
-    label = values.get("display_name") or _label(connection, project_id, values.get("sweep_id"))
-    named = {"project_id": project_id, "name": name, "state": RunState.PENDING}
+    sweep_id = values.get("sweep_id")
+    label = values.get("display_name") or _label(connection, project_id, sweep_id)
+    version = select(sweeps.c.version).where(sweeps.c.id == sweep_id).scalar_subquery()
+    named = {"project_id": project_id, "name": name, "state": RunState.PENDING, "sweep_version": version}
     dated = {"created_at": now, "heartbeat_at": now, "changed": change_numbers.next_number()}
     connection.execute(runs.insert().values({**named, **dated, **values, "display_name": label}))
     made = find(connection, project_id, name)

@@ -61,6 +61,8 @@ class SweepRecord:
     best_loss: float | None
     warnings: str = "[]"
     expected_runs: Annotated[int | None, BigInteger()]
+    # The number of the config's present version (`sweep_versions`).
+    version: int = 1
     created_at: float
     updated_at: float
 

@@ -51,6 +51,8 @@ function showHead({ sweep, metrics }) {
   }
   fill("notices", notices);
   fill("config", sweep.config);
+  fill("versions", sweep.versions);
+  document.getElementById("versions-section").hidden = !sweep.versions;
 }
 
 const tile = (title, ...content) => el("div", { class: "card tile" }, el("h2", {}, title), ...content);
