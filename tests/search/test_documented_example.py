@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 def test_the_search_in_python() -> None:
     section = (ROOT / "docs/search.md").read_text().partition("\n## In Python\n")[2]
     programs = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
-    assert len(programs) == 2
+    assert len(programs) == 3
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(programs)], capture_output=True, text=True, check=False, timeout=120
     )

@@ -31,6 +31,7 @@ function showHead({ sweep, metrics }) {
     sweep.method,
     goals(metrics),
     sweep.early_terminate && `early termination: ${sweep.early_terminate}`,
+    sweep.earlier.length > 0 && `learns from ${sweep.earlier.join(", ")}`,
   ];
   fill(
     "head",
