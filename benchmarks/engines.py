@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from child_process import ChildProcess
+from earlier import earlier_sweep
 from plain_botorch import PlainBotorch
 from problems import Parameters, Problem, sample
 from rival import Rival
@@ -53,7 +54,10 @@ class _NeverStops:
 
 
 class Litsweep:
-    """This project through its public interface; `early_terminate` replaces W&B's rule, `cost` saves time."""
+    """This project through its public interface; `early_terminate` replaces W&B's rule, `cost` saves time.
+
+    With `knows_earlier` it learns from the problem's earlier sweeps.
+    """
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class Litsweep:
         seed: int,
         early_terminate: Mapping[str, Any] | None = None,
         cost: str | None = None,
+        knows_earlier: bool = True,
     ) -> None:
         from litsweep import Controller, parse_sweep
 
@@ -73,7 +78,8 @@ class Litsweep:
             ours["cost"] = cost
         if ours:
             sweep["litsweep"] = ours
-        self._controller = Controller(parse_sweep(sweep), seed=seed)
+        earlier = map(earlier_sweep, problem.earlier(seed) if knows_earlier else [])
+        self._controller = Controller(parse_sweep(sweep), seed=seed, earlier=earlier)
         self._seconds = problem.seconds
         self._asked: dict[str, Parameters] = {}
 
@@ -223,6 +229,7 @@ _NEVER_STOPPING: dict[str, Callable[[Problem, int], Engine]] = {
 
 ENGINES: dict[str, Callable[[Problem, int], Engine]] = {
     "litsweep": Litsweep,
+    "litsweep-alone": partial(Litsweep, knows_earlier=False),
     "litsweep-predictive": partial(Litsweep, early_terminate={"type": "predictive"}),
     "litsweep-cost": partial(Litsweep, cost="duration"),
     "litsweep-asha": partial(Litsweep, early_terminate=ASHA),

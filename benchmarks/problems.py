@@ -37,8 +37,8 @@ class Problem:
     evaluates many configs at once, shape `n` or `n x m`. It is used for the random configs that define the
     median and the best known value. `best` is the known optimum. `conditions` maps a parameter to its parent
     and the parent's values for which it is active. `first(seed)` returns the configs with which a sweep with
-    this seed starts, for every engine. `seconds`, if there are any, is the duration of a run; a sweep then
-    has a budget of time.
+    this seed starts, for every engine. `earlier(seed)` returns earlier sweeps, for engines that learn from
+    them. `seconds`, if there are any, is the duration of a run; a sweep then has a budget of time.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Problem:
     best: float | None = None
     conditions: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
     first: Callable[[int], list[Parameters]] = lambda seed: []
+    earlier: Callable[[int], list[Any]] = lambda seed: []
     box: Box | None = None
     seconds: Callable[[Parameters], float] | None = None
 

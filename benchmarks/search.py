@@ -25,6 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import freezing
 import numpy as np
 import problems
+from earlier import KINDS, with_earlier
 from engines import ENGINES, Engine
 from fronts import signed
 from interpreters import DEFAULT_FOLDER, keep_in
@@ -101,12 +102,21 @@ def single_thread() -> None:
     torch.set_num_threads(1)
 
 
+EARLIER_SUITES = {
+    f"lcbench-earlier-{kind}-{n}": (kind, n)
+    for kind in KINDS
+    for n in (3, 7)
+    if kind in ("same", "changed") or n == 3
+}
+"""The suites with earlier sweeps: their kind and number."""
+
 SUITES = [
     "sklearn",
     "synthetic",
     "lcbench",
     "lcbench-noise",
     "lcbench-warm",
+    *EARLIER_SUITES,
     "lcbench-reporting",
     "lcbench-curves",
     "lcbench-pareto",
@@ -139,6 +149,12 @@ def suite(options: argparse.Namespace) -> list[Problem]:
     special |= dict.fromkeys(freezing.SUITES, freezing.problem)
     if name in special:
         return [special[name](data, task) for task in chosen]
+    if name in EARLIER_SUITES:
+        kind, n = EARLIER_SUITES[name]
+        return [
+            with_earlier(problems.lcbench(data, task), others(data, task, n), kind, options.results)
+            for task in chosen
+        ]
     reports, stops = name in ("lcbench-reporting", "lcbench-curves"), name == "lcbench-curves"
     return [problems.lcbench(data, task, curves=reports, stopping=stops) for task in chosen]
 
@@ -160,11 +176,11 @@ def noisy(options: argparse.Namespace, problem: Problem, task: str) -> Problem:
     return problems.lcbench(options.data, task, noise=0.05 * abs(scale.best - scale.median))
 
 
-def others(data: Path, task: str) -> list[Problem]:
+def others(data: Path, task: str, n: int = DATASETS) -> list[Problem]:
     """Return other development datasets: those after `task` in their list, then those from its start."""
     known = problems.LCBENCH_DEVELOPMENT
     start = known.index(task) + 1 if task in known else 0
-    return [problems.lcbench(data, known[(start + i) % len(known)]) for i in range(DATASETS)]
+    return [problems.lcbench(data, known[(start + i) % len(known)]) for i in range(n)]
 
 
 def measure(options: argparse.Namespace, problem: Problem, engine: str, seed: int) -> None:

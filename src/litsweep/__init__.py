@@ -1,6 +1,7 @@
 """Hyperparameter optimization for PyTorch Lightning with W&B Sweeps.
 
-The Python API of the search: `parse_sweep` reads a sweep config, `Controller` suggests runs and stops them.
+The Python API of the search: `parse_sweep` reads a sweep config, `Controller` suggests runs and stops them,
+and an `EarlierSweep` is one from which it learns.
 """
 
 from typing import TYPE_CHECKING
@@ -8,10 +9,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from litsweep.search.controller import Controller
     from litsweep.sweep.config import parse_sweep
+    from litsweep.sweep.earlier import EarlierSweep
 
-__all__ = ["Controller", "parse_sweep"]
+__all__ = ["Controller", "EarlierSweep", "parse_sweep"]
 
-_MODULES = {"Controller": "litsweep.search.controller", "parse_sweep": "litsweep.sweep.config"}
+_MODULES = {
+    "Controller": "litsweep.search.controller",
+    "EarlierSweep": "litsweep.sweep.earlier",
+    "parse_sweep": "litsweep.sweep.config",
+}
 
 
 def __getattr__(name: str) -> object:

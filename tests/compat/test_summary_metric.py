@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from tests.compat.stock import python
+from tests.live_server import LiveServer
 
 AGENT = """
-import base64, io, json, os, urllib.request
+import base64, io, json, os, sqlite3, urllib.request
 from contextlib import redirect_stdout
 import wandb
 from litsweep.cli import main
@@ -53,8 +54,13 @@ def config(name, goal):
 
 def look(name, goal="maximize"):
     "The same runs under a sweep of another metric: what each reader finds."
+    sent = config(name, goal)
+    with sqlite3.connect(DATABASE) as database:  # the server refuses another metric once there are runs
+        database.execute("UPDATE sweeps SET config = ? WHERE name = ?", (json.dumps(sent), sweep))
+    database.close()
     query = "mutation($i: ID!, $c: String!) { upsertSweep(input: {id: $i, config: $c}) { sweep { id } } }"
-    request("/graphql", {"query": query, "variables": {"i": sweep, "c": json.dumps(config(name, goal))}})
+    variables = {"i": sweep, "c": json.dumps({**sent, "run_cap": 50 + len(name)})}
+    request("/graphql", {"query": query, "variables": variables})
     page = request(f"/-/data/local/p/sweeps/{sweep}")
     curves = request(f"/-/data/local/p/sweeps/{sweep}/charts/curves")["data"]
     row = next(iter(page["best_runs"]), None)
@@ -88,9 +94,13 @@ SUMMARIZED = ("alone", "val.acc", "by_max.max", "odd")
 
 
 @pytest.fixture(scope="module")
-def found(module_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def found(
+    module_server: LiveServer, module_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """What all readers found of one set of runs, of x = 1, 3 and 2."""
-    names = f"NAMES = {(*LOGGED, *SUMMARIZED, 'text')}"
+    names = (
+        f"NAMES, DATABASE = {(*LOGGED, *SUMMARIZED, 'text')}, {str(module_server.data_dir / 'litsweep.db')!r}"
+    )
     folder = tmp_path_factory.mktemp("summaries")
     done = python("\n".join((names, AGENT, SWEEP)), module_env, folder)
     assert done.returncode == 0, done.stderr

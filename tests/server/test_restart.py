@@ -18,7 +18,7 @@ SWEEP = {
         "bias": {"values": [True, False]},
         "pad": {"values": [0, "", None]},
     },
-    "litsweep": {"seed": 3},
+    "litsweep": {"seed": 3, "transfer": "off"},
 }
 DESIGN = 5
 """The number of runs of the initial design."""

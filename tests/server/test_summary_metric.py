@@ -103,7 +103,7 @@ def test_a_restart_knows_the_same(graphql: GraphQL, stream: Stream, backend: Bac
     """After a restart the model suggests the same. The metric is only in the summaries."""
 
     def advance(restart: bool) -> list[float]:
-        config = {**RANDOM, "method": "bayes", "metric": ACC, "litsweep": {"seed": 3}}
+        config = {**RANDOM, "method": "bayes", "metric": ACC, "litsweep": {"seed": 3, "transfer": "off"}}
         sweep = Sweep(graphql, stream, config)
         agent, values = sweep.agent(), []
         for i in range(7):

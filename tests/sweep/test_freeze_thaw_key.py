@@ -92,8 +92,16 @@ def test_one_metric_decides() -> None:
         )
 
 
-@pytest.mark.parametrize("more", [{"constraints": {"latency_ms": "<= 20"}}, {"cost": "duration"}], ids=str)
-def test_the_value_of_an_iteration_knows_no_constraints_and_no_other_cost(more: dict[str, Any]) -> None:
+OTHERS: list[dict[str, Any]] = [
+    {"constraints": {"latency_ms": "<= 20"}},
+    {"cost": "duration"},
+    {"prior": {"lr": {"best_guess": 0.5}}},
+    {"transfer": ["a1b2c3d4"]},
+]
+
+
+@pytest.mark.parametrize("more", OTHERS, ids=str)
+def test_the_value_of_an_iteration_knows_no_other_models(more: dict[str, Any]) -> None:
     config = {"method": "bayes", "metric": {"name": "loss"}, "parameters": X}
     rule = {"early_terminate": {"type": "freeze_thaw", "max_iter": 9}}
     with pytest.raises(ConfigError, match="cannot be combined with freeze_thaw"):

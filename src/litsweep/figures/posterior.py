@@ -63,7 +63,7 @@ def without_fit(build: Callable[Options, Figure]) -> Callable[Options, Figure]:
 
     @wraps(build)
     def chart(*args: Options.args, **options: Options.kwargs) -> Figure:
-        from litsweep.search.bayes.surrogate import FitError
+        from litsweep.search.bayes.numerics import FitError
 
         try:
             return build(*args, **options)

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import numpy as np
-
 DECIDED = 0.95
 """The repeats end when one config is the best with this probability."""
 LEVEL = 0.90
@@ -157,6 +155,7 @@ def _probabilities(candidates: Sequence[Candidate], beliefs: Sequence[_Belief | 
     It is the integral over the quantiles u of one config's mean of the probability that all others are
     below. A config without a value can be the best too, so all are unknown until each has one.
     """
+    import numpy as np  # the server imports neither before a sweep has repeats
     from scipy.special import stdtr, stdtrit
 
     known = [belief for belief in beliefs if belief is not None]

@@ -16,6 +16,7 @@ from litsweep.sweep.completion import completed
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.constraints import meets_constraints, misses_constraint
 from litsweep.sweep.contract import Failure, RunState
+from litsweep.sweep.earlier import EarlierSweep, checked_earlier
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.early_termination.rule import StopDecision
 from litsweep.sweep.objective import objective, objective_value
@@ -46,16 +47,23 @@ class Controller:
     clock, files or threads, and is not thread-safe.
 
     A seed in the config overrides `seed`. `namespace` (for example the sweep's id) makes run ids differ
-    between sweeps. Raises ValueError for a wrong `seed`, TypeError if `config` was not parsed.
+    between sweeps. Method `bayes` learns from `earlier` sweeps of the same metric. Raises ValueError for a
+    wrong `seed`, TypeError if `config` was not parsed.
     """
 
-    def __init__(self, config: SweepConfig, seed: int = 0, namespace: str = "") -> None:
+    def __init__(
+        self,
+        config: SweepConfig,
+        seed: int = 0,
+        namespace: str = "",
+        earlier: Iterable[EarlierSweep] = (),
+    ) -> None:
         if not isinstance(config, SweepConfig):
             raise TypeError(f"config: must be what parse_sweep returns, got {show(config)}; parse it first")
         self.config = config
         self.seed = checked_seed(seed) if config.seed is None else config.seed
         self._namespace = namespace
-        self._searcher = searcher(config, self.seed)
+        self._searcher = searcher(config, self.seed, checked_earlier(earlier))
         self._freezer = self._searcher if isinstance(self._searcher, FreezeThawSearch) else None
         rule = config.early_terminate
         self._stopper = None if rule is None or config.scheduler else early_stopper(config, rule, self.seed)

@@ -9,6 +9,7 @@ from operator import itemgetter
 
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.distribution import Distribution
+from litsweep.sweep.earlier import EarlierSweep
 from litsweep.sweep.reason import SuggestionReason
 from litsweep.sweep.run import Run, Suggestion
 from litsweep.sweep.space import SearchSpace
@@ -93,8 +94,8 @@ class Searcher(ABC):
     uses_results: bool = True
     """True if the results of runs may change the suggestions. The number and configs of runs always may."""
 
-    def __init__(self, config: SweepConfig, seed: int) -> None:
-        self._config, self._seed = config, seed
+    def __init__(self, config: SweepConfig, seed: int, earlier: Sequence[EarlierSweep] = ()) -> None:
+        self._config, self._seed, self._earlier = config, seed, earlier
         order = self._order()
         self._enumerator = None if order is None else Enumerator(config.space, order)
 

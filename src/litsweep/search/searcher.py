@@ -1,5 +1,8 @@
 """The registry of search methods."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from litsweep.search.bayes import BayesSearch
 from litsweep.search.custom import SchedulerSearch
 from litsweep.search.enumeration import Searcher
@@ -8,6 +11,7 @@ from litsweep.search.grid import GridSearch
 from litsweep.search.random import RandomSearch
 from litsweep.search.replicates import ReplicatedSearch
 from litsweep.sweep.config import Method, SweepConfig
+from litsweep.sweep.earlier import EarlierSweep
 
 SEARCHERS: dict[Method, type[Searcher]] = {
     Method.GRID: GridSearch,
@@ -17,11 +21,15 @@ SEARCHERS: dict[Method, type[Searcher]] = {
 }
 
 
-def searcher(config: SweepConfig, seed: int) -> Searcher:
-    """Return the searcher of a sweep."""
+def searcher(config: SweepConfig, seed: int, earlier: Sequence[EarlierSweep] = ()) -> Searcher:
+    """Return the searcher of a sweep, which may learn from earlier ones; with freeze-thaw it does not."""
     if has_freeze_thaw(config):
         return FreezeThawSearch(config, seed)
-    method = SEARCHERS[Method.CUSTOM if config.scheduler is not None else config.method]
+    method = partial(_method(config), earlier=earlier)
     if config.replicates is None:
         return method(config, seed)
     return ReplicatedSearch(config, config.replicates, seed, method)
+
+
+def _method(config: SweepConfig) -> type[Searcher]:
+    return SEARCHERS[Method.CUSTOM if config.scheduler is not None else config.method]

@@ -5,16 +5,16 @@ same.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any
 
 from sqlalchemy import Connection
 
 from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import run_filters
 from litsweep.server.history_keys import Keys
+from litsweep.server.metric_rows import Row, metric_rows
 from litsweep.server.run_parameters import parameters_of
 from litsweep.server.run_results import constrained, training_seconds
 from litsweep.server.run_status import PENDING, RunStatus, as_text, digest
@@ -28,14 +28,13 @@ from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.completion import missing
 from litsweep.sweep.contract import RETRIED_AS, RunState
+from litsweep.sweep.earlier import EarlierSweep
 from litsweep.sweep.early_termination.freeze_thaw import FreezeThaw
-from litsweep.sweep.logged import flat, number
+from litsweep.sweep.logged import flat
 from litsweep.sweep.reasons import reason_from_json, stored_reason
 from litsweep.sweep.run import Suggestion
 from litsweep.sweep.summary import find
 from litsweep.sweep.values import is_finite
-
-Row = dict[str, float]
 
 
 @dataclass
@@ -56,16 +55,18 @@ class LiveSweep:
 
     `open` has the suggestions that are not stored as runs yet, in order. A change of a run withdraws them if
     the search may suggest something else now. `is_outdated` says that it must be built again: a run's own
-    config now has the value of a parameter that was added to the sweep's config after the run began.
+    config now has the value of a parameter that was added to the sweep's config after the run began. The
+    search learns from `earlier` sweeps.
     """
 
-    def __init__(self, record: SweepRecord) -> None:
+    def __init__(self, record: SweepRecord, earlier: Sequence[EarlierSweep] = ()) -> None:
         self.id = record.id
         self.config = parsed(record.config)
         self.open: dict[str, ReadySuggestion] = {}
         self.withdrawals = 0
         self.is_outdated = False
-        self._controller = Controller(self.config, seed=seed_for_sweep(record.name), namespace=record.name)
+        seed = seed_for_sweep(record.name)
+        self._controller = Controller(self.config, seed, namespace=record.name, earlier=earlier)
         self._metrics = frozenset(metric.name for metric in self.config.metrics)
         self._known: dict[str, KnownRun] = {}
         self._digests: dict[str, int] = {}
@@ -73,7 +74,8 @@ class LiveSweep:
         self._prior_runs = record.prior_runs
         self._project_id = record.project_id
         self._may_pause = isinstance(self.config.early_terminate, FreezeThaw)
-        self._knowledge = digest(version("litsweep"), record.config, record.prior_runs)
+        known = [(sweep.name, len(sweep.runs)) for sweep in earlier]
+        self._knowledge = digest(version("litsweep"), record.config, record.prior_runs, *known)
 
     @property
     def uses_results(self) -> bool:
@@ -334,8 +336,7 @@ class LiveSweep:
         return self._with_metrics(line.body for line in found)
 
     def _with_metrics(self, bodies: Iterable[str]) -> list[Row]:
-        rows = (_numbers(json.loads(body), self._metrics) for body in bodies)
-        return [row for row in rows if row]
+        return metric_rows(bodies, self._metrics)
 
     def _other_values(self, run: RunRecord) -> Row:
         """Return the other numbers of a run that logged no metric of the sweep. A warning names them."""
@@ -343,8 +344,3 @@ class LiveSweep:
         last = dict(flat(run.summary_values)) | {name: key["last"] for name, key in keys.items()}
         numbers = {name: float(value) for name, value in last.items() if is_finite(value)}
         return {n: value for n, value in numbers.items() if not (n.startswith("_") or n in self._metrics)}
-
-
-def _numbers(row: Mapping[str, Any], metrics: frozenset[str]) -> Row:
-    found = ((name, number(value)) for name, value in flat(row) if name in metrics)
-    return {name: value for name, value in found if value is not None}

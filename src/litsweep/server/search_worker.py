@@ -22,6 +22,7 @@ from litsweep.errors import LitsweepError
 from litsweep.lifetime import die_with_parent
 from litsweep.server import clock
 from litsweep.server.database import Database
+from litsweep.server.earlier_sweeps import earlier_sweeps
 from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.search_protocol import Answer, Failed, Message, ReadySuggestion, Request, Status, Working
 from litsweep.server.store import suggestions, sweeps
@@ -168,7 +169,7 @@ class SearchWorker:
 
     def _build(self, connection: Connection, sweep: _Sweep, record: SweepRecord) -> None:
         """Build a search. Before that, send the suggestions of an earlier search that are still valid."""
-        sweep.live = live = LiveSweep(record)
+        sweep.live = live = LiveSweep(record, earlier_sweeps(connection, record))
         stored = json.loads(suggestions.get(connection, record.id))
         ready = live.still_valid(connection, [ReadySuggestion(*row) for row in stored])
         sweep.generation, sweep.made = sweep.number, len(ready)

@@ -32,7 +32,9 @@ from litsweep.sweep.parse.top import (
     parse_stalled_after,
     parse_webhook,
 )
+from litsweep.sweep.parse.transfer import parse_prior, parse_transfer
 from litsweep.sweep.parse.yaml_text import read_yaml
+from litsweep.sweep.prior import StatedPrior
 from litsweep.sweep.replicates import Replicates, ranked_by_config
 from litsweep.sweep.space import Parameter, SearchSpace
 from litsweep.sweep.values import show
@@ -45,9 +47,10 @@ class SweepConfig:
     """The checked config of one sweep.
 
     The embedded backend posts events to `webhook`. A sweep has stalled after `stalled_after` minutes without
-    an agent. `defaults` has the values of parameters in runs that began before they were added. With
-    `replicates` the space has their seeds as a parameter. `raw` is the mapping as given. `warnings` includes
-    the `cloud_warnings`, which matter on W&B's cloud only.
+    an agent. `defaults` has the values of parameters in runs that began before they were added. `transfer`
+    names the earlier sweeps to learn from; None leaves the choice to the backend. With `replicates` the space
+    has their seeds as a parameter. `raw` is the mapping as given. `warnings` includes the `cloud_warnings`,
+    which matter on W&B's cloud only.
     """
 
     method: Method
@@ -66,6 +69,8 @@ class SweepConfig:
     replicates: Replicates | None = None
     webhook: str | None = None
     stalled_after: float = STALLED_AFTER_MINUTES
+    transfer: tuple[str, ...] | None = None
+    prior: Mapping[str, StatedPrior] = field(default_factory=dict)
     defaults: Mapping[str, object] = field(default_factory=dict)
     constraints: tuple[Constraint, ...] = ()
     cost: Cost | None = None
@@ -190,11 +195,13 @@ def _parse(top: Section) -> SweepConfig:
         seed=litsweep.integer("seed", at_least=0) if litsweep and "seed" in litsweep else None,
         webhook=parse_webhook(top, litsweep),
         stalled_after=parse_stalled_after(litsweep),
+        transfer=parse_transfer(top, litsweep),
         defaults=parse_defaults(litsweep, space),
         constraints=parse_constraints(top, litsweep, metrics),
         cost=parse_cost(top, litsweep),
         raw={str(key): value for key, value in top.content.items()},
     )
+    config = replace(config, prior=parse_prior(top, litsweep, config.space))
     replicates = parse_replicates(top, litsweep, config.space)
     config = replace(config, space=with_seeds(config.space, replicates), replicates=replicates)
     check_rule_of_scheduler(top, litsweep)

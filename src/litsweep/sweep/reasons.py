@@ -43,6 +43,14 @@ class DesignReason(SuggestionReason):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EarlierReason(SuggestionReason):
+    """A config that the earlier sweeps with the names `sweeps` predict to be good."""
+
+    name: ClassVar[str] = "earlier sweeps"
+    sweeps: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RetryReason(SuggestionReason):
     """A config that runs again. `run` is its last run, which ended in `state`; this is attempt `attempt`."""
 
@@ -181,7 +189,10 @@ def _outcomes_from_json(content: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelReason(Prediction, BayesReason):
-    """The model's choice for one metric, by the acquisition `strategy`."""
+    """The model's choice for one metric, by the acquisition `strategy`.
+
+    `earlier` has the weight of each earlier sweep's predictions in the model; 0 means that it has no effect.
+    """
 
     strategy: str
     nearest: Nearest
@@ -189,6 +200,7 @@ class ModelReason(Prediction, BayesReason):
     warping: Warping
     success_probability: float | None = None
     failures_look_random: bool | None = None
+    earlier: Mapping[str, float] | None = None
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
@@ -257,7 +269,7 @@ class ResumeReason(SuggestionReason):
 
 _AGAIN = (RetryReason, RepeatReason, ReplicateReason, ResumeReason)
 _BY_METHOD: Mapping[object, type[SuggestionReason]] = {
-    kind.name: kind for kind in (GridReason, RandomReason, DesignReason, ModelReason, *_AGAIN)
+    kind.name: kind for kind in (GridReason, RandomReason, DesignReason, EarlierReason, ModelReason, *_AGAIN)
 }
 _BY_RULE: Mapping[object, type[Reason]] = {rule.reason.name: rule.reason for rule in RULES}
 

@@ -9,8 +9,8 @@ import pytest
 
 from litsweep import Controller, parse_sweep
 from litsweep.search.bayes.belief import Belief, believe
+from litsweep.search.bayes.numerics import FitError
 from litsweep.search.bayes.sensitivity import sensitivity
-from litsweep.search.bayes.surrogate import FitError
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.reasons import ModelReason
 

@@ -11,7 +11,8 @@ import math
 import torch
 from torch import Tensor
 
-from litsweep.search.bayes.surrogate import GaussianProcess, cholesky
+from litsweep.search.bayes.numerics import cholesky
+from litsweep.search.bayes.surrogate import GaussianProcess
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 _SQRT_HALF_PI = math.sqrt(math.pi / 2)

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.model import Model, weighted
+from litsweep.search.bayes.numerics import FitError
 from litsweep.search.bayes.observations import as_tensor, observe
 from litsweep.search.bayes.optimize import maximize
 from litsweep.search.bayes.outcomes import Outcomes
 from litsweep.search.bayes.sampling import subset
-from litsweep.search.bayes.surrogate import FitError
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.run import Run

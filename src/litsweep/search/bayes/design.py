@@ -9,6 +9,7 @@ from torch import Tensor
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.optimize import maximize
 from litsweep.search.bayes.sequence import seed_for, sobol
+from litsweep.search.bayes.stated import StatedBelief
 from litsweep.search.bayes.surrogate import TREND, Inputs, prior_process
 
 MIN_ENDED = 2
@@ -26,8 +27,8 @@ class InitialDesign:
     variance of the exploring model given the configs tried, which works for any mixture of parameters.
     """
 
-    def __init__(self, encoding: Encoding, seed: int) -> None:
-        self._encoding, self._seed = encoding, seed
+    def __init__(self, encoding: Encoding, seed: int, belief: StatedBelief | None = None) -> None:
+        self._encoding, self._seed, self._belief = encoding, seed, belief
 
     def next_config(self, position: int, tried: AbstractSet[tuple[float, ...]], ended: int) -> Tensor | None:
         """Return an untried config for `position`, shape `d`; None if there is none.
@@ -45,9 +46,13 @@ class InitialDesign:
         if not encoding.d:
             yield torch.zeros(1, 0, dtype=torch.double)
             return
-        if tried and ended < MIN_ENDED and position in range(2, 2 * encoding.d, 2):
+        if self._belief is None and tried and ended < MIN_ENDED and position in range(2, 2 * encoding.d, 2):
             yield self._edge_configs(position, tried)
-        yield encoding.from_quantiles(sobol(encoding.d, _LOOK_AHEAD, seed_for(self._seed, 0), skip=position))
+        u = sobol(encoding.d, _LOOK_AHEAD, seed_for(self._seed, 0), skip=position)
+        belief = self._belief
+        yield (
+            encoding.from_quantiles(u) if belief is None else belief.from_quantiles(u, is_first=not position)
+        )
         if encoding.space.size <= _ENUMERABLE:
             yield encoding.all_configs()
         else:

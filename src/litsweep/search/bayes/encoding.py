@@ -124,7 +124,7 @@ class Encoding:
             x[:, j] = x[:, j].clamp(0.0, 1.0)
             if dim.codes is not None:
                 x[:, j] = _nearest(dim.codes, x[:, j])
-        return self._reset_inactive(x)
+        return self.reset_inactive(x)
 
     def from_quantiles(self, u: Tensor) -> Tensor:
         """Return the configs at quantiles `u` of the distributions, shape `m x d`."""
@@ -169,7 +169,7 @@ class Encoding:
         holds = [condition.holds({condition.parent: decode(code)}) for code in codes.tolist()]
         return torch.tensor(holds, dtype=torch.bool)[rows]
 
-    def _reset_inactive(self, x: Tensor) -> Tensor:
+    def reset_inactive(self, x: Tensor) -> Tensor:
         """Return `x` with the inactive code for every inactive parameter."""
         if all(parameter.condition is None for parameter in self.space.parameters):
             return x

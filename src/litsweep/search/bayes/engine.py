@@ -10,13 +10,15 @@ from torch import Tensor
 
 from litsweep.search.bayes.design import MIN_ENDED, InitialDesign
 from litsweep.search.bayes.encoding import Encoding
+from litsweep.search.bayes.memory import MIN_RESULTS, Memory
 from litsweep.search.bayes.model import EXPLOITATION, EXPLORATION, Model, Strategy
+from litsweep.search.bayes.numerics import FitError
 from litsweep.search.bayes.observations import observe
 from litsweep.search.bayes.outcomes import Outcomes
-from litsweep.search.bayes.surrogate import FitError
+from litsweep.search.bayes.stated import stated_belief
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.reason import SuggestionReason
-from litsweep.sweep.reasons import DesignReason
+from litsweep.sweep.reasons import DesignReason, EarlierReason
 from litsweep.sweep.run import Run, Suggestion, count_configs
 
 if TYPE_CHECKING:
@@ -26,29 +28,38 @@ _DESIGN_SIZE = 5  # the model is used once this many runs have ended or are runn
 _YOUNG_RUNS_PER_PARAMETER = 4  # with fewer runs for each parameter, a sweep is young and explores more
 
 
-def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list[Suggestion]:
+def suggest(
+    config: SweepConfig, runs: Sequence[Run], n: int, seed: int, memory: Memory | None = None
+) -> list[Suggestion]:
     """Return up to `n` configs to run next; fewer if the space has no more.
 
-    The function is pure: equal arguments give equal results. It uses one thread; with several, on processors
-    that are busy with training, it takes six times as long. Raises ValueError for a sweep without a metric.
+    `memory` has the earlier sweeps. The function is pure: equal arguments give equal results. It uses one
+    thread; with several, on processors that are busy with training, it takes six times as long. Raises
+    ValueError for a sweep without a metric.
     """
     if config.metric is None:
         raise ValueError("Bayesian search needs a metric")
     encoding = Encoding(config.space)
     observed = [(metric, observe(encoding, config, metric, runs)) for metric in config.metrics]
     outcomes = Outcomes.of(encoding, config, runs, seed)
+    memory = memory if memory is not None and memory.sources else None
+    trend = None if memory is None else memory.trend(observed[0][1])
+    belief = stated_belief(encoding, config.prior)
     models = {
-        strategy: tuple(Model(encoding, metric, seen, seed, strategy, outcomes) for metric, seen in observed)
+        strategy: tuple(
+            Model(encoding, metric, seen, seed, strategy, outcomes, trend, belief)
+            for metric, seen in observed
+        )
         for strategy in (EXPLOITATION, EXPLORATION)
     }
-    seen, design = observed[0][1], InitialDesign(encoding, seed)
+    seen, design = observed[0][1], InitialDesign(encoding, seed, belief)
     pending, tried = list(seen.pending), set(seen.tried)
     suggestions: list[Suggestion] = []
     first = count_configs(runs)
     for position in range(first, first + n):
         with threadpool_limits(limits=1):
-            strategy = strategy_at(encoding.d, len(observed), position)
-            x, reason = _next_config(design, models[strategy], pending, tried, position)
+            strategy = strategy_at(encoding.d, len(observed), position, has_trend=trend is not None)
+            x, reason = _next_config(design, models[strategy], pending, tried, position, memory)
         if x is None:
             break
         row = encoding.identity(x)
@@ -58,13 +69,14 @@ def suggest(config: SweepConfig, runs: Sequence[Run], n: int, seed: int) -> list
     return suggestions
 
 
-def strategy_at(d: int, metrics: int, position: int) -> Strategy:
+def strategy_at(d: int, metrics: int, position: int, has_trend: bool = False) -> Strategy:
     """Return exploration at every second position of a young sweep, later at every fourth.
 
     Exploitation alone can spend dozens of runs around a local optimum, where the expected improvement is
-    small but certain. With several metrics there is no exploration.
+    small but certain. A sweep whose model has the trend of earlier ones is not young. With several metrics
+    there is no exploration.
     """
-    is_young = position < _YOUNG_RUNS_PER_PARAMETER * d
+    is_young = position < _YOUNG_RUNS_PER_PARAMETER * d and not has_trend
     explores = metrics == 1 and position % (2 if is_young else 4) == 1
     return EXPLORATION if explores else EXPLOITATION
 
@@ -75,12 +87,16 @@ def _next_config(
     pending: Sequence[Sequence[float]],
     tried: AbstractSet[tuple[float, ...]],
     position: int,
+    memory: Memory | None,
 ) -> tuple[Tensor | None, SuggestionReason]:
     """Return one config and its reason. The design replaces the model when the model cannot give a config."""
     seen, fallback = models[0].seen, None
     outside = seen.outside_space or None
-    is_design_complete = seen.ended + len(pending) >= _DESIGN_SIZE
-    if is_design_complete and seen.ended >= MIN_ENDED and models[0].encoding.d:
+    if memory is None:
+        is_start = seen.ended + len(pending) < _DESIGN_SIZE
+    else:
+        is_start = seen.runs_used < MIN_RESULTS and seen.ended < _DESIGN_SIZE
+    if not is_start and seen.ended >= MIN_ENDED and models[0].encoding.d:
         unlogged = [model.metric.name for model in models if model.seen.runs_used < 2]
         unlogged += models[0].outcomes.unlogged
         if unlogged and seen.ended >= _DESIGN_SIZE:  # with fewer, the next run may be the second to log
@@ -94,6 +110,10 @@ def _next_config(
                 if suggested is not None:
                     return suggested[0], replace(suggested[1], runs_outside_the_space=outside)
                 fallback = "the model proposed only configs that were tried"
+    if memory is not None and seen.ended < _DESIGN_SIZE:
+        x = memory.first_config(pending, tried, position)
+        if x is not None:
+            return x, EarlierReason(sweeps=memory.names, fallback=fallback, runs_outside_the_space=outside)
     reason = DesignReason(fallback=fallback, runs_outside_the_space=outside)
     return design.next_config(position, tried, seen.ended), reason
 

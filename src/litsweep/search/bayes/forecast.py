@@ -9,8 +9,8 @@ from torch import Tensor
 from litsweep.search.bayes import explain
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.model import Model
+from litsweep.search.bayes.numerics import FitError
 from litsweep.search.bayes.observations import as_tensor, observe
-from litsweep.search.bayes.surrogate import FitError
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.early_termination.rule import Forecast
 from litsweep.sweep.run import Run

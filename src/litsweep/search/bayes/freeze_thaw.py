@@ -11,10 +11,10 @@ from litsweep.search.bayes.design import InitialDesign
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.engine import strategy_at
 from litsweep.search.bayes.model import EXPLOITATION, EXPLORATION, Model, Strategy
+from litsweep.search.bayes.numerics import FitError
 from litsweep.search.bayes.observations import Observations, as_tensor
 from litsweep.search.bayes.paused import PausedRun, Situation
 from litsweep.search.bayes.resumption import Stage, Stages
-from litsweep.search.bayes.surrogate import FitError
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.early_termination.freeze_thaw import FreezeThaw

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -17,7 +17,9 @@ from litsweep.search.bayes.optimize import first_untried, maximize
 from litsweep.search.bayes.outcomes import NO_OUTCOMES, Outcomes
 from litsweep.search.bayes.sampling import subset
 from litsweep.search.bayes.sequence import seed_for
+from litsweep.search.bayes.stated import StatedBelief
 from litsweep.search.bayes.surrogate import OBJECTIVE, TREND, Inputs, ModelSpec, Surrogate, fit, fit_labels
+from litsweep.search.bayes.trend import Trend
 from litsweep.search.bayes.weights import Weight
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.reasons import ModelReason
@@ -52,7 +54,8 @@ class Model:
 
     They are fitted on first use. If partial runs are observed, the objective's model has the budget as one
     more input, as in BOCA (Kandasamy et al. 2017). Only improvement at the full budget counts. `outcomes` has
-    the models of constraints and of the cost.
+    the models of constraints and of the cost. The `trend` comes from earlier sweeps, and the `belief` from a
+    person.
     """
 
     encoding: Encoding
@@ -61,6 +64,8 @@ class Model:
     seed: int
     strategy: Strategy = EXPLOITATION
     outcomes: Outcomes = NO_OUTCOMES
+    trend: Trend | None = None
+    belief: StatedBelief | None = None
 
     def next_config(
         self, pending: Sequence[Sequence[float]], tried: AbstractSet[tuple[float, ...]], position: int
@@ -82,6 +87,7 @@ class Model:
         """The fitted model of the objective."""
         x = torch.cat([self.seen.x, self.seen.budget.unsqueeze(-1)], -1) if self._has_budget else self.seen.x
         inputs = self._inputs.with_number() if self._has_budget else self._inputs
+        inputs = replace(inputs, trend=self.trend)
         y = self.seen.y[self.kept]
         return fit(x[self.kept], y, inputs, subset(y, _FIT_TO, self.seed), self.strategy.spec)
 
@@ -100,7 +106,9 @@ class Model:
     @property
     def weights(self) -> tuple[Weight, ...]:
         """The weights of the acquisition function."""
-        return (*([] if self.feasibility is None else [self.feasibility]), *self.outcomes.weights)
+        belief = None if self.belief is None else self.belief.after(self.seen.ended)
+        own = (weight for weight in (belief, self.feasibility) if weight is not None)
+        return (*own, *self.outcomes.weights)
 
     @cached_property
     def base(self) -> Tensor:
@@ -198,6 +206,7 @@ class Model:
             runs_used=self.seen.runs_used,
             warping=explain.warping(self.encoding, self.surrogate),
             success_probability=probability,
+            earlier=None if self.trend is None else self.trend.weights(self.surrogate.process.theta.slopes),
             failures_look_random=None if feasibility is None else feasibility.looks_random,
             **self.outcomes.reason(x),
         )

@@ -13,8 +13,8 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from litsweep.search.bayes.encoding import Dimension, Encoding
+from litsweep.search.bayes.numerics import with_gradient
 from litsweep.search.bayes.sequence import sobol
-from litsweep.search.bayes.surrogate import with_gradient
 
 Acquisition = Callable[[Tensor], Tensor]
 

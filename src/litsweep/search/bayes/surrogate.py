@@ -9,7 +9,6 @@ matrices. It is 4 to 19 times faster than BoTorch's with such warps (1 thread, n
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +20,8 @@ from torch.autograd.function import FunctionCtx
 
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.kernels import Kernel, Matern, NeuralNetwork
+from litsweep.search.bayes.numerics import REJECTED, FitError, cholesky, with_gradient
+from litsweep.search.bayes.trend import Trend
 from litsweep.search.bayes.warping import (
     RobustScaler,
     inverse_yeo_johnson,
@@ -75,6 +76,7 @@ class Inputs:
 
     is_category: Tensor
     sizes: tuple[int, ...]
+    trend: Trend | None = None
 
     @classmethod
     def of(cls, encoding: Encoding) -> "Inputs":
@@ -92,9 +94,17 @@ class Inputs:
         """The number of inputs that are not categories."""
         return self.d - len(self.sizes)
 
+    @property
+    def slopes(self) -> int:
+        """The number of prior mean functions."""
+        return 0 if self.trend is None else self.trend.size
+
     def with_number(self) -> "Inputs":
         """Return these inputs and one more number at the end."""
-        return Inputs(torch.cat([self.is_category, torch.tensor([False])]), self.sizes)
+        return Inputs(torch.cat([self.is_category, torch.tensor([False])]), self.sizes, self.trend)
+
+
+_NO_SLOPES = torch.empty(0, dtype=torch.double)
 
 
 @dataclass(frozen=True)
@@ -107,11 +117,12 @@ class Hyperparameters:
     log_noise: Tensor
     mean: Tensor
     power: Tensor
+    slopes: Tensor = _NO_SLOPES  # of the trend
 
     @classmethod
     def unpack(cls, vector: Tensor, inputs: Inputs) -> "Hyperparameters":
         """Return the hyperparameters in one vector, which has the order of the fields."""
-        sizes = [inputs.d, inputs.numbers, inputs.numbers, 1, 1, 1]
+        sizes = [inputs.d, inputs.numbers, inputs.numbers, 1, 1, 1, inputs.slopes]
         return cls(*torch.split(vector, sizes))
 
     @staticmethod
@@ -119,14 +130,16 @@ class Hyperparameters:
         """Return the mode of the prior, as one vector."""
         mode = spec.length.mean + 0.5 * math.log(inputs.d) - spec.length.deviation**2
         lengths, warps = [mode] * inputs.d, [0.0] * (2 * inputs.numbers)
-        return np.array([*lengths, *warps, _NOISE.mean - _NOISE.deviation**2, 0.0, 1.0])
+        slopes = [] if inputs.trend is None else [inputs.trend.slope] * inputs.slopes
+        return np.array([*lengths, *warps, _NOISE.mean - _NOISE.deviation**2, 0.0, 1.0, *slopes])
 
     @staticmethod
     def bounds(inputs: Inputs, spec: ModelSpec) -> list[tuple[float, float]]:
         """Return wide bounds within which nothing overflows. Without warping they fix the identity."""
         power = (-2.0, 5.0) if spec.is_warped else (1.0, 1.0)
         warps = [(-2.0, 2.0) if spec.is_warped else (0.0, 0.0)] * (2 * inputs.numbers)
-        return [(-5.0, 8.0)] * inputs.d + warps + [(-14.0, 1.0), (-3.0, 3.0), power]
+        slopes = [(0.0, 10.0)] * inputs.slopes
+        return [*[(-5.0, 8.0)] * inputs.d, *warps, (-14.0, 1.0), (-3.0, 3.0), power, *slopes]
 
     def log_prior(self, inputs: Inputs, spec: ModelSpec) -> Tensor:
         """Return the log density of the prior, up to a constant."""
@@ -134,6 +147,9 @@ class Hyperparameters:
         warps = torch.cat([self.log_a, self.log_b]) / _WARP_DEVIATION
         rest = torch.cat([warps, self.mean, (self.power - 1) / _POWER_DEVIATION])
         normals = -0.5 * (rest**2).sum()
+        if inputs.trend is not None:
+            beyond = (self.slopes - inputs.trend.slope) / inputs.trend.slope_deviation
+            normals = normals - 0.5 * (beyond**2).sum()
         return length.log_density(self.log_length) + _NOISE.log_density(self.log_noise) + normals
 
     @property
@@ -176,7 +192,7 @@ class GaussianProcess:
         self._kernel, self._features = kernel, theta.features(x, inputs)
         covariance = kernel.covariance(self._features, self._features) + noise.expand(len(x)).diag()
         self._root = cholesky(covariance)
-        residual = (targets - theta.mean).reshape(len(x), -1)
+        residual = targets.reshape(len(x), -1) - self._prior_mean(x)
         self._weights = torch.cholesky_solve(residual, self._root)
 
     def conditioned_on(self, x: Tensor, targets: Tensor, noise: Tensor) -> "GaussianProcess":
@@ -189,7 +205,17 @@ class GaussianProcess:
         cross = self._kernel.covariance(features, self._features)
         explained = torch.linalg.solve_triangular(self._root, cross.T, upper=False)
         variance = (self._kernel.variance(features) - (explained * explained).sum(0)).clamp(min=1e-12)
-        return self.theta.mean + cross @ self._weights, variance
+        return self._prior_mean(x) + cross @ self._weights, variance
+
+    def means(self, x: Tensor) -> Tensor:
+        """Return posterior means, `... m x s`, at `x`, shape `... m x d`."""
+        cross = self._kernel.covariance(self.theta.features(x, self.inputs), self._features)
+        return self._prior_mean(x) + cross @ self._weights
+
+    def _prior_mean(self, x: Tensor) -> Tensor:
+        """Return the prior mean, `... m x 1` or one value for all."""
+        trend, mean = self.inputs.trend, self.theta.mean
+        return mean if trend is None else mean + (trend(x) @ self.theta.slopes).unsqueeze(-1)
 
     def leave_one_out(self) -> tuple[Tensor, Tensor]:
         """Return mean and variance of each target given the others (Rasmussen and Williams 2006, 5.12)."""
@@ -201,7 +227,7 @@ class GaussianProcess:
         features = self.theta.features(x, self.inputs)
         cross = self._kernel.covariance(features, self._features)
         explained = torch.linalg.solve_triangular(self._root, cross.mT, upper=False)
-        mean = self.theta.mean + (cross @ self._weights).squeeze(-1)
+        mean = (self._prior_mean(x) + cross @ self._weights).squeeze(-1)
         return mean, self._kernel.covariance(features, features) - explained.mT @ explained
 
 
@@ -259,26 +285,25 @@ def prior_process(x: Tensor, inputs: Inputs, spec: ModelSpec) -> GaussianProcess
     return GaussianProcess(x, targets, theta.noise, theta, inputs, spec.kernel)
 
 
-class FitError(Exception):
-    """The fit found no hyperparameters with a positive definite covariance."""
-
-
 def maximum_a_posteriori(x: Tensor, s: Tensor, inputs: Inputs, spec: ModelSpec) -> Hyperparameters:
     """Return the most probable hyperparameters, by L-BFGS-B from the prior mode. Raises FitError."""
+    trend = None if inputs.trend is None else inputs.trend(x)
 
     def loss(vector: Tensor) -> Tensor:
         theta = Hyperparameters.unpack(vector, inputs)
-        return -log_posterior(x, s, theta, inputs, spec) / len(s)
+        return -log_posterior(x, s, theta, inputs, spec, trend) / len(s)
 
     start, bounds = Hyperparameters.prior_mode(inputs, spec), Hyperparameters.bounds(inputs, spec)
     options = {"maxiter": _ITERATIONS, "ftol": _TOLERANCE}
     found = minimize(with_gradient(loss), start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    if not np.isfinite(found.fun) or found.fun >= _REJECTED:
+    if not np.isfinite(found.fun) or found.fun >= REJECTED:
         raise FitError(str(found.message))
     return Hyperparameters.unpack(torch.tensor(found.x), inputs)
 
 
-def log_posterior(x: Tensor, s: Tensor, theta: Hyperparameters, inputs: Inputs, spec: ModelSpec) -> Tensor:
+def log_posterior(
+    x: Tensor, s: Tensor, theta: Hyperparameters, inputs: Inputs, spec: ModelSpec, trend: Tensor | None = None
+) -> Tensor:
     """Return the log posterior of `theta`, up to a constant.
 
     Its likelihood is equation 2.30 of Rasmussen and Williams (2006), plus the slope of the output warp.
@@ -289,7 +314,8 @@ def log_posterior(x: Tensor, s: Tensor, theta: Hyperparameters, inputs: Inputs, 
         slope = log_slope(s, theta.power).sum() - len(s) * stretch.log()
     features = theta.features(x, inputs)
     covariance = spec.kernel.covariance(features, features) + theta.noise.expand(len(x)).diag()
-    likelihood: Tensor = _LogDensity.apply(z - theta.mean, covariance)
+    residual = z - theta.mean if trend is None else z - theta.mean - trend @ theta.slopes
+    likelihood: Tensor = _LogDensity.apply(residual, covariance)
     return likelihood + slope + theta.log_prior(inputs, spec)
 
 
@@ -318,33 +344,3 @@ def standardize(t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     mean, deviation = t.mean(), t.std(correction=0)
     deviation = torch.where(deviation > 1e-9, deviation, torch.ones_like(deviation))
     return (t - mean) / deviation, mean, deviation
-
-
-_REJECTED = 1e10  # the loss of a point whose covariance has no Cholesky factor
-
-
-def with_gradient(loss: Callable[[Tensor], Tensor]) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
-    """Return `loss` as a SciPy function of value and gradient. A FitError becomes the value `_REJECTED`."""
-
-    def value_and_gradient(vector: np.ndarray) -> tuple[float, np.ndarray]:
-        point = torch.tensor(vector, requires_grad=True)
-        try:
-            with torch.enable_grad():
-                value = loss(point)
-            (gradient,) = torch.autograd.grad(value, point)
-        except FitError:
-            return _REJECTED, np.zeros_like(vector)
-        return value.item(), gradient.numpy()
-
-    return value_and_gradient
-
-
-def cholesky(covariance: Tensor) -> Tensor:
-    """Return the lower Cholesky factor of a covariance, with jitter if rounding made it indefinite."""
-    eye = torch.eye(len(covariance), dtype=covariance.dtype)
-    root: Tensor
-    for jitter in (0.0, 1e-10, 1e-8, 1e-6, 1e-4):
-        root, failed = torch.linalg.cholesky_ex(covariance + jitter * eye)
-        if not failed:
-            return root
-    raise FitError("the covariance is not positive definite")

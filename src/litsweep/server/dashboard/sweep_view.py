@@ -15,6 +15,7 @@ from litsweep.server.dashboard.figures_view import chart_list
 from litsweep.server.dashboard.sweep_data import Snapshot
 from litsweep.server.dashboard.sweep_row import agents_of, sweep_row
 from litsweep.server.dashboard.versions_view import versions_text
+from litsweep.server.earlier_sweeps import earlier_records
 from litsweep.server.store import notices
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.sweep.contract import RunState
@@ -28,7 +29,8 @@ def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -
     """Return what the page of a sweep shows besides its charts and its table.
 
     * `sweep`: `sweep_row`, with `description`, `done_because`, `early_terminate`, `warnings`, `config` and
-      `versions` (a text, empty if the config never changed).
+      `versions` (a text, empty if the config never changed). `earlier`: the names of the sweeps from which it
+      learns.
     * `metric`, `metrics`: name, goal and target.
     * `parameters`: the names of those that vary, and whether they are numbers.
     * `best`: the name of the best run. `best_runs`: the best run, or the first ones on the Pareto front, with
@@ -42,7 +44,9 @@ def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -
     row = sweep_row(sweep, snapshot.progress, agents_of(connection, [sweep])[sweep.id])
     shown: dict[str, Any] = snapshot.once("page", lambda: _of_runs(snapshot))
     confirmed = snapshot.once("confirmed", lambda: comparison_view(connection, sweep))
-    return {"sweep": {**row, **_head(connection, sweep, snapshot.data)}, **shown, "confirmed": confirmed}
+    earlier = snapshot.once("earlier", lambda: [other.name for other in earlier_records(connection, sweep)])
+    head = {**_head(connection, sweep, snapshot.data), "earlier": earlier}
+    return {"sweep": {**row, **head}, **shown, "confirmed": confirmed}
 
 
 def _head(connection: Connection, sweep: SweepRecord, data: SweepData) -> dict[str, Any]:

@@ -68,6 +68,7 @@ def _create(connection: Connection, context: Context, input: Input, config: Swee
     entity, project = input.get("entity_name") or config.entity, input.get("project_name") or config.project
     home = projects.ensure(connection, *context.project_path(entity, project))
     _check_prior_runs(connection, home, input.get("prior_runs_filters"))
+    _check_earlier(connection, home, config)
     values = {
         "controller": input.get("controller"),
         "prior_runs": input.get("prior_runs_filters"),
@@ -87,6 +88,16 @@ def _check_prior_runs(connection: Connection, home: Project, filters: str | None
         raise LitsweepError(
             f"--prior_run {names}: no such run in project {home.entity}/{home.name}; "
             "give a run's id, the last part of its page's address, and --project if it is in another project"
+        )
+
+
+def _check_earlier(connection: Connection, home: Project, config: SweepConfig) -> None:
+    """Raise LitsweepError if `transfer` names a sweep that is not in the project."""
+    missing = [name for name in config.transfer or () if sweeps.find(connection, name, home.id) is None]
+    if missing:
+        raise LitsweepError(
+            f"litsweep.transfer: no such sweep in project {home.entity}/{home.name}: {', '.join(missing)}; "
+            "give a sweep's id, the last part of its page's address"
         )
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from litsweep.server.store import runs as store
 from litsweep.server.store.runs import RunRecord, runs
 from litsweep.server.store.stopped_by import BY_SEARCH
+from litsweep.server.store.tables import batches
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.run import state_word
 
@@ -52,3 +53,13 @@ def words(connection: Connection, sweep_id: int) -> Counter[str]:
 
 def _has_ended(sweep_id: int) -> Sequence[ColumnElement[bool]]:
     return runs.c.sweep_id == sweep_id, runs.c.ended_at.is_not(None)
+
+
+def count_ended_before(connection: Connection, sweep_ids: Sequence[int], before: float) -> Mapping[int, int]:
+    """Return the number of runs of each of these sweeps that ended before a time, if there are any."""
+    counted = select(runs.c.sweep_id, func.count()).where(runs.c.ended_at < before).group_by(runs.c.sweep_id)
+    return {
+        sweep_id: ended
+        for batch in batches(sweep_ids)
+        for sweep_id, ended in connection.execute(counted.where(runs.c.sweep_id.in_(batch)))
+    }

@@ -28,8 +28,8 @@ def check_freeze_thaw(top: Section, litsweep: Section, section: Section) -> None
     """Report a sweep in which runs cannot be paused."""
     if section.raw("type") != NAME:
         return
-    for key in ("constraints", "cost"):
-        if key in litsweep:
+    for key in ("constraints", "cost", "prior", "transfer"):
+        if key in litsweep and litsweep.raw(key) not in ("auto", "off", False):
             litsweep.fault(key, "cannot be combined with freeze_thaw", "leave one of the two out")
     if "scheduler" in top:
         fix = "leave it out, or let litsweep's own server run the sweep, without a scheduler"

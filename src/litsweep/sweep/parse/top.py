@@ -16,10 +16,9 @@ from litsweep.sweep.values import show
 TEXT_KEYS = ("program", "name", "description", "project", "entity", "job", "image_uri", "apiVersion", "kind")
 _MAPPING_KEYS = ("parameters", "metric", "early_terminate", "controller", "scheduler", "litsweep")
 _KEYS = ("method", "metrics", "run_cap", "command", *_MAPPING_KEYS, *TEXT_KEYS)
-_LITSWEEP_KEYS = (
-    *("seed", "early_terminate", "conditions", "webhook", "stalled_after", "defaults"),
-    *("constraints", "cost", "replicates"),
-)
+_SEARCH_KEYS = ("seed", "early_terminate", "conditions", "defaults", "transfer", "prior")
+_RESULT_KEYS = ("constraints", "cost", "replicates")
+_LITSWEEP_KEYS = (*_SEARCH_KEYS, *_RESULT_KEYS, "webhook", "stalled_after")
 _FREE_KEYS = ("defaults",)  # at the top level, people keep anchors for aliases under such a key
 _MOVED = {key: f"{key} under `litsweep:`" for key in _LITSWEEP_KEYS if key not in (*_KEYS, *_FREE_KEYS)}
 
