@@ -1,4 +1,3 @@
 // The dashboard's modules that need no browser.
 
-export * from "../../src/litsweep/server/dashboard/static/address.js";
 export * from "../../src/litsweep/server/dashboard/static/format.js";

@@ -17,6 +17,7 @@ from litsweep.server.store import blobs, files, lines, projects, runs, sweeps
 from litsweep.server.store.lines import Line
 
 EVIL = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+EVIL_ESCAPED = "&lt;img src=x onerror="
 SWEEP = """
 method: random
 metric: {name: val_acc, goal: maximize}

@@ -100,6 +100,30 @@ def test_a_brush_is_a_clause_of_the_filter(http: TestClient, sweep: str) -> None
     assert clause == "config.lr >= 0.00316228"
     names = [row["name"] for row in get(http, f"{sweep}/table", filter=clause)["rows"]]
     assert sorted(names) == ["cut", "diverged", "going", "good"]
-    assert get(http, path, axis="config.lr", low=0, high=1) == {"clause": ""}
+    whole = get(http, path, axis="config.lr", low=0, high=1)
+    assert whole == {"clause": "", "filter": "", "brushes": ""}
     assert "must be one of config.lr" in message(http, path, 400, axis="config.nope", low=0, high=0.5)
     assert message(http, path, 400, axis="config.lr", low="nan", high=1).startswith("low: must be a number")
+
+
+def test_a_brush_changes_the_filter_and_the_brushes(http: TestClient, sweep: str) -> None:
+    path, lr, acc = f"{sweep}/charts/parallel/brush", "config.lr >= 0.00316228", "best.val_acc >= 0.4"
+
+    def brushed(filter: str, brushes: Any, axis: str, low: float = 0, high: float = 1) -> tuple[str, Any]:
+        kept = json.dumps(brushes)
+        found = get(http, path, filter=filter, brushes=kept, axis=axis, low=low, high=high)
+        return found["filter"], json.loads(found["brushes"] or "{}")
+
+    own = {"config.lr": [0.5, 1, lr]}
+    assert brushed("", {}, "config.lr", 0.5) == (lr, own)
+    assert brushed("seed == 1", {}, "config.lr", 0.5) == (f"seed == 1 and {lr}", own)
+    assert brushed("a or b", {}, "config.lr", 0.5) == (f"(a or b) and {lr}", own)
+    both = {**own, "best.val_acc": [0.3, 1, acc]}
+    filter, kept = brushed(f"{lr} and {acc}", both, "config.lr", 0, 0.5)
+    assert filter == f"{acc} and {kept['config.lr'][2]}" and kept["config.lr"][:2] == [0, 0.5]
+    assert brushed(f"{lr} and {acc}", both, "config.lr") == (acc, {"best.val_acc": [0.3, 1, acc]})
+    assert brushed(f"x == 1 and {lr} and {acc}", both, "") == ("x == 1", {})
+    assert brushed("x == 1", both, "config.lr") == ("x == 1", {})  # the clauses have left the filter
+    for wrong in ("[]", "{", '{"config.lr": 1}', '{"config.lr": [1]}'):
+        said = message(http, path, 400, axis="config.lr", low=0, high=1, brushes=wrong)
+        assert said.startswith("brushes: must be JSON such as")

@@ -172,6 +172,7 @@ def test_a_run_is_edited_stopped_and_deleted(context: BrowserContext, sweep: str
     expect(other.get_by_label("Notes")).to_have_value("other")
     other.keyboard.press("Escape")
     expect(other.get_by_label("Notes")).to_be_hidden()
+    other.close()  # else it asks for the run that is deleted now
     page.bring_to_front()
     button(page, "Stop…").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop run").click()

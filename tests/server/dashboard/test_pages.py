@@ -72,9 +72,10 @@ def test_a_sweep_here_is_not_warned_about_the_cloud(http: TestClient) -> None:
 
 def test_only_a_warning_looks_like_one() -> None:
     """A neutral or good notice does not have the colour of a warning."""
-    warned = [line for script in STATIC.glob("*.js") for line in script.read_text().splitlines()
-              if "notice warn" in line]  # fmt: skip
-    assert len(warned) == 1 and "warnings.map" in warned[0]
+    templates = (STATIC.parent / "templates").rglob("*.html")
+    lines = [line for part in templates for line in part.read_text().splitlines()]
+    warned = [line for line in lines if "notice warn" in line]
+    assert len(warned) == 1 and "in sweep.warnings" in warned[0]
     tones = re.findall(
         r"^\.notice[^{]*\{[^}]*--tone: var\(--(\w+)\)", (STATIC / "style.css").read_text(), re.M
     )
@@ -352,7 +353,7 @@ def test_a_file_is_shown_by_a_signed_link(http: TestClient, sweep: str) -> None:
 def test_a_project(http: TestClient, sweep: str) -> None:
     found = data(http, "/local/p")
     assert found["sweeps"][0]["best"] == 0.9
-    assert found.keys() == {"sweeps"}  # the table of runs has its own address
+    assert found.keys() == {"sweeps", "html"}  # the table of runs has its own address
     assert data(http, "/projects")["projects"][0] | {"updated_at": 0} == {
         "entity": "local",
         "name": "p",

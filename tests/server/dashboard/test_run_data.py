@@ -223,6 +223,6 @@ def test_swept_parameters_come_first(http: TestClient) -> None:
     values = {"lr": 0.01, "optimizer": "adam", "epochs": 3, "big": 10**30, "list": [1, EVIL], "a": None}
     set_run(http, config=json.dumps({name: {"value": value} for name, value in values.items()}))
     html = data(http, "/summary")["html"]["config"]
-    assert EVIL not in html and "1.00e+30" in html
+    assert EVIL not in html and "1e30" in html
     swept, _, rest = html.partition("<summary>3 more values</summary>")
     assert "<dt>lr</dt><dd>0.01</dd>" in swept and "<dt>a</dt><dd>–</dd>" in rest

@@ -239,6 +239,6 @@ def test_a_narrow_window(page: Page) -> None:
         expect(runs(page).get_by_role("link", name="run-60")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
         page.locator("#runs summary", has_text="Columns").click()
-        expect(page.get_by_role("searchbox", name="Find in Columns")).to_be_visible()
+        expect(page.get_by_role("searchbox", name="Find in Columns")).to_be_in_viewport()
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
         expect(runs(page).locator(".pinned")).to_have_count(0)

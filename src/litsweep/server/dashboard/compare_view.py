@@ -15,6 +15,8 @@ from litsweep.server.dashboard.compare_runs_view import (
     runs_view,
 )
 from litsweep.server.dashboard.compare_sweeps_view import Named, sweeps_figure, sweeps_view
+from litsweep.server.dashboard.parts import with_card, with_parts
+from litsweep.server.dashboard.rendering import fragment
 from litsweep.server.dashboard.sweep_data import SweepCache
 from litsweep.server.errors import RequestError
 from litsweep.server.store import sweeps
@@ -22,10 +24,16 @@ from litsweep.server.store.projects import Project
 
 
 def compare_data(connection: Connection, project: Project, request: Request) -> dict[str, Any]:
-    """Return the data of the page."""
-    if "sweeps" in request.query_params:
-        return sweeps_view(_chosen_sweeps(connection, project, request))
-    return runs_view(connection, chosen_runs(connection, project, request.query_params))
+    """Return the data of the page, with its parts as HTML. With `all=1`, these show equal values too."""
+    query = request.query_params
+    kind = "sweeps" if "sweeps" in query else "runs"
+    if kind == "sweeps":
+        view = sweeps_view(_chosen_sweeps(connection, project, request))
+    else:
+        view = runs_view(connection, chosen_runs(connection, project, query))
+    shown = {"code": [], "images": [], **view, "charts": list(map(with_card, view["charts"]))}
+    context = {"kind": kind, "found": view[kind], "shows_equal": query.get("all") == "1"}
+    return with_parts("compare", shown, entity=project.entity, project=project.name, **context)
 
 
 def chart_data(connection: Connection, project: Project, request: Request) -> Figure:
@@ -40,7 +48,8 @@ def difference_data(connection: Connection, project: Project, request: Request) 
     """Return the differences of the file `file` between the chosen runs."""
     query = request.query_params
     chosen = chosen_runs(connection, project, query)
-    return differences(connection, backend_of(request).blobs, chosen, query.get("file", ""))
+    found = differences(connection, backend_of(request).blobs, chosen, query.get("file", ""))
+    return {**found, "html": fragment("compare/difference.html", **found)}
 
 
 def _chosen_sweeps(connection: Connection, project: Project, request: Request) -> Named:

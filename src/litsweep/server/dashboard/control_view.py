@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.server import run_controls, sweep_controls
+from litsweep.server.dashboard.rendering import fragment
 from litsweep.server.edits import RUN_FIELDS, SWEEP_FIELDS, Field
 from litsweep.server.run_controls import RunControl
 from litsweep.server.store import actions
@@ -19,30 +20,37 @@ from litsweep.server.sweep_controls import SweepControl
 def sweep_controls_view(connection: Connection, sweep: SweepRecord) -> dict[str, Any]:
     """Return the buttons that the sweep's state allows, and its texts."""
     allowed = [each for each in SweepControl if not sweep_controls.refusal(connection, sweep, each)]
-    return {
-        "actions": [_button(each, each.capitalize(), each.destroys) for each in allowed],
-        "fields": [_field(field, field.text(sweep)) for field in SWEEP_FIELDS],
-        "facts": "",
-    }
+    return _controls(
+        [_button(each, each.capitalize(), each.destroys) for each in allowed],
+        [_field(field, field.text(sweep)) for field in SWEEP_FIELDS],
+        "",
+    )
 
 
 def run_controls_view(run: RunRecord) -> dict[str, Any]:
     """Return the buttons that the run's state allows, and its texts."""
     allowed = [each for each in RunControl if not run_controls.refusal(run, each)]
-    return {
-        "actions": [_button(each, run_controls.LABELS[each], each.destroys) for each in allowed],
-        "fields": [_field(field, field.text(run)) for field in RUN_FIELDS if field.name != "add_tags"],
-        "facts": _facts(run),
-    }
+    return _controls(
+        [_button(each, run_controls.LABELS[each], each.destroys) for each in allowed],
+        [_field(field, field.text(run)) for field in RUN_FIELDS if field.name != "add_tags"],
+        _facts(run),
+    )
 
 
 def runs_controls_view() -> dict[str, Any]:
     """Return the buttons for several chosen runs. The answer to a change says which runs it refused."""
-    return {
-        "actions": [_button(each, run_controls.LABELS[each], each.destroys) for each in RunControl],
-        "fields": [_field(field, "") for field in RUN_FIELDS if field.of_several],
-        "facts": "",
-    }
+    return _controls(
+        [_button(each, run_controls.LABELS[each], each.destroys) for each in RunControl],
+        [_field(field, "") for field in RUN_FIELDS if field.of_several],
+        "",
+    )
+
+
+def _controls(
+    buttons: Sequence[dict[str, Any]], fields: Sequence[dict[str, Any]], facts: str
+) -> dict[str, Any]:
+    shown = {"actions": buttons, "fields": fields, "facts": facts}
+    return {**shown, "html": fragment("controls.html", **shown)}
 
 
 def _facts(run: RunRecord) -> str:
@@ -84,18 +92,17 @@ _CONTROLS = (*SweepControl, *RunControl)
 
 
 def _changes(found: Sequence[ActionRecord]) -> dict[str, Any]:
-    return {
-        "changes": [
-            {
-                "when": each.created_at,
-                "who": each.actor,
-                "what": f"{_verb(each.action)} {each.subject}",
-                "before": each.before,
-                "after": each.after,
-            }
-            for each in found
-        ]
-    }
+    changes = [
+        {
+            "when": each.created_at,
+            "who": each.actor,
+            "what": f"{_verb(each.action)} {each.subject}",
+            "before": each.before,
+            "after": each.after,
+        }
+        for each in found
+    ]
+    return {"changes": changes, "html": fragment("changes.html", changes=changes)}
 
 
 def _verb(action: str) -> str:

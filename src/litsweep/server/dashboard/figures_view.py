@@ -22,6 +22,7 @@ from litsweep.figures.options import option_values
 from litsweep.figures.sweep_data import SweepData
 from litsweep.server.dashboard.figure_job import FigureJob
 from litsweep.server.dashboard.figure_process import Answer, FigureProcess
+from litsweep.server.dashboard.parts import with_card, with_parts
 from litsweep.server.dashboard.rendering import Tagged, json_content
 from litsweep.server.dashboard.sweep_data import Snapshot
 from litsweep.server.errors import RequestError
@@ -33,30 +34,38 @@ FILTER = "filter"
 """The parameter of an address that filters the runs of a chart. Each other one is an option."""
 
 
+_FIRST = ("best", "front", "curves", "parallel", "importance", "slices")
+"""The charts before the table of runs. All others follow it."""
+_WIDE = ("parallel", "importance", "slices", "timeline")
+
+
 def chart_list(snapshot: Snapshot) -> list[dict[str, Any]]:
     """Return the name and the title of each chart, and a `tag` that is the same while its figure is the same.
 
-    `missing` is None if the chart can be drawn.
+    `missing` is None if the chart can be drawn. They are in the order of the page: those with `is_first`
+    before the table of runs. `is_wide` is True for a chart that has a row of its own.
     """
+    names = [*(name for name in _FIRST if name in CHARTS), *(name for name in CHARTS if name not in _FIRST)]
     return [
         {
             "name": chart.name,
             "title": chart.title,
             "missing": None if chart.applies(snapshot.data) else chart.missing,
             "tag": snapshot.tag,
+            "is_first": chart.name in _FIRST,
+            "is_wide": chart.name in _WIDE,
         }
-        for chart in CHARTS.values()
+        for chart in map(CHARTS.__getitem__, names)
     ]
 
 
 def charts_view(snapshot: Snapshot) -> dict[str, Any]:
-    """Return the charts of `chart_list` with their options."""
-    return {
-        "charts": [
-            {**shown, "options": _options(CHARTS[shown["name"]], snapshot.data)}
-            for shown in chart_list(snapshot)
-        ]
-    }
+    """Return the charts of `chart_list` with their options and cards, and what the others lack."""
+    charts = [
+        with_card({**shown, "options": _options(CHARTS[shown["name"]], snapshot.data)})
+        for shown in chart_list(snapshot)
+    ]
+    return with_parts("charts", {"charts": charts})
 
 
 def _options(chart: Chart, sweep: SweepData) -> list[dict[str, Any]]:

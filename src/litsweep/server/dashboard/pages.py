@@ -14,7 +14,16 @@ from starlette.routing import BaseRoute, Route
 
 from litsweep.server.backend import backend_of
 from litsweep.server.comparison_view import comparison_view
-from litsweep.server.dashboard import compare_view, login, rendering, run_cells, run_routes, run_table
+from litsweep.server.dashboard import (
+    compare_view,
+    figure_table,
+    login,
+    rendering,
+    run_cells,
+    run_routes,
+    run_table,
+    table_html,
+)
 from litsweep.server.dashboard.brush_view import brush_view
 from litsweep.server.dashboard.control_view import (
     project_changes_view,
@@ -24,6 +33,7 @@ from litsweep.server.dashboard.control_view import (
 )
 from litsweep.server.dashboard.figure_process import Answer
 from litsweep.server.dashboard.figures_view import charts_view, figure_answer, within_wait
+from litsweep.server.dashboard.parts import with_parts
 from litsweep.server.dashboard.project_view import project_view, projects_view
 from litsweep.server.dashboard.rendering import Tagged, json_content, page
 from litsweep.server.dashboard.run_cells import CellCache, cells_of, newest_ids
@@ -78,7 +88,13 @@ def _snapshot(connection: Connection, sweep: SweepRecord, request: Request) -> S
 
 def _sweep_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
     view = sweep_view(connection, sweep, _snapshot(connection, sweep, request))
-    return {**view, "controls": sweep_controls_view(connection, sweep)}
+    shown = {**view, "controls": sweep_controls_view(connection, sweep)}
+    return with_parts("sweep", shown, **_names(request))
+
+
+def _names(request: Request) -> dict[str, str]:
+    """Return the names of the project in a path."""
+    return {name: request.path_params[name] for name in ("entity", "project")}
 
 
 def _sums_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
@@ -91,7 +107,13 @@ def _charts_data(connection: Connection, sweep: SweepRecord, request: Request) -
 
 
 def _project_data(connection: Connection, project: Project, request: Request) -> dict[str, Any]:
-    return project_view(connection, project, request.app.state.progress)
+    return with_parts(
+        "project", project_view(connection, project, request.app.state.progress), **_names(request)
+    )
+
+
+def _projects_data(connection: Connection, request: Request) -> dict[str, Any]:
+    return with_parts("projects", projects_view(connection, request.app.state.progress))
 
 
 def _brush_data(connection: Connection, sweep: SweepRecord, request: Request) -> dict[str, Any]:
@@ -148,7 +170,8 @@ def _sweep_table(connection: Connection, sweep: SweepRecord, request: Request) -
 
 
 def _table_data(connection: Connection, table: RunTable, request: Request) -> dict[str, Any]:
-    return table_view(table, TableQuery.of(request.query_params))
+    query, kind = TableQuery.of(request.query_params), request.query_params.get(table_html.PARAMETER)
+    return table_html.shown_as(kind, table, query, request.path_params) if kind else table_view(table, query)
 
 
 def _export(write: Callable[[Rows], Iterator[bytes]], media_type: str) -> Endpoint:
@@ -177,9 +200,16 @@ def _json(view: View) -> Endpoint:
             found = view(connection, request)
         if found is None:
             return Response(_NOT_FOUND, 404, media_type="application/json")
-        return json_content(found).response(request, _PRIVATE)
+        return _answer(json_content(found), request)
 
     return endpoint
+
+
+def _answer(content: Tagged, request: Request) -> Response:
+    """Return the data of a view, or the table of a figure in it."""
+    path = request.query_params.getlist(figure_table.PARAMETER)
+    shown = figure_table.as_table(content, path) if path else content
+    return shown.response(request, _PRIVATE)
 
 
 async def _figure(request: Request) -> Response:
@@ -188,11 +218,11 @@ async def _figure(request: Request) -> Response:
     if found is None:
         return Response(_NOT_FOUND, 404, media_type="application/json")
     if isinstance(found, Tagged):
-        return found.response(request, _PRIVATE)
+        return _answer(found, request)
     content = await within_wait(found)
     if content is None:
         return JSONResponse({"pending": True}, 202, {"Retry-After": "1", "Cache-Control": "no-store"})
-    return Tagged.of(content, "application/json").response(request, _PRIVATE)
+    return _answer(Tagged.of(content, "application/json"), request)
 
 
 def _figure_answer(request: Request) -> Tagged | Answer | None:
@@ -249,7 +279,7 @@ async def _to_project(request: Request) -> Response:
 _PROJECT = "/{entity}/{project}"
 _SWEEP = _PROJECT + "/sweeps/{sweep}"
 _DATA: dict[str, View] = {
-    "/projects": lambda connection, request: projects_view(connection, request.app.state.progress),
+    "/projects": _projects_data,
     _PROJECT: _of(_project, _project_data),
     _SWEEP: _of(_sweep, _sweep_data),
     _SWEEP + "/sums": _of(_sweep, _sums_data),

@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from mimetypes import guess_type
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
@@ -107,18 +108,62 @@ def _shown(value: object) -> str:
             return value
         case bool() | list() | dict():
             return json.dumps(value, ensure_ascii=False)
-        case int():
-            return shortened(value) if abs(value) < 10**6 else f"{Decimal(value):.3g}"
+        case int() | float():
+            return number_text(value)
         case _:
-            return f"{value:.4g}"
+            return str(value)
+
+
+def number_text(value: float) -> str:
+    """Return a number with four significant digits, an integer in full, and extremes with an exponent."""
+    if isinstance(value, int):
+        return shortened(value) if abs(value) < 10**6 else _with_exponent(f"{Decimal(value):.2e}")
+    size = abs(value)
+    if size and not 1e-3 <= size < 1e6:
+        return _with_exponent(f"{value:.2e}")
+    return f"{value if value.is_integer() else float(f'{value:.4g}'):.6g}"
+
+
+def _with_exponent(text: str) -> str:
+    """Return a number such as 1.20e-05 as 1.2e-5."""
+    mantissa, _, exponent = text.partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}" if exponent else text
+
+
+def count_of(count: int, noun: str) -> str:
+    """Return a count in words: 1 run, 2 runs."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _extreme(metric: Mapping[str, object]) -> str:
+    """Return the word for the best value of a metric."""
+    return "highest" if metric["goal"] == "maximize" else "lowest"
+
+
+def _goals(metrics: Iterable[Mapping[str, object]]) -> str:
+    """Return the goals of a sweep in words: minimize loss, maximize accuracy."""
+    return ", ".join(f"{metric['goal']} {metric['name']}" for metric in metrics)
+
+
+def _address(*parts: str) -> str:
+    """Return the address of a page, with each part escaped."""
+    return "/" + "/".join(quote(part, safe="") for part in parts)
 
 
 _templates.filters |= {"size": _size, "utc": _utc, "shown": _shown}
+_templates.filters |= {"count_of": count_of, "extreme": _extreme, "goals": _goals}
+_templates.globals["address"] = _address
 
 
 def fragment(template: str, **context: object) -> str:
     """Return a part of a page as HTML. Logged texts in it are escaped."""
     return _templates.get_template(template).render(**context).strip()
+
+
+def macros(template: str, name: str) -> Callable[..., str]:
+    """Return a macro of a template."""
+    found: Callable[..., str] = getattr(_templates.get_template(template).module, name)
+    return found
 
 
 def _file_of(name: str, path: str) -> Path:

@@ -15,6 +15,7 @@ from litsweep.server.backend import Backend, backend_of
 from litsweep.server.chunk import LARGEST_LINE
 from litsweep.server.dashboard import run_charts_view, stored_files
 from litsweep.server.dashboard.control_view import run_changes_view, run_controls_view
+from litsweep.server.dashboard.parts import with_parts
 from litsweep.server.dashboard.rendering import fragment, page
 from litsweep.server.dashboard.run_artifacts import artifact_files
 from litsweep.server.dashboard.run_charts_view import Choice
@@ -72,7 +73,9 @@ def _number(request: Request, name: str) -> int | None:
 
 def _run(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
     shown = run_view(connection, run, _logged(connection, run, request))
-    return {**shown, "controls": run_controls_view(run)}
+    path = request.path_params
+    data = {**shown, "controls": run_controls_view(run)}
+    return with_parts("run", data, entity=path["entity"], project=path["project"])
 
 
 def _changes(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
@@ -89,7 +92,8 @@ def _summary(connection: Connection, run: RunRecord, request: Request) -> dict[s
 
 def _charts(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
     logged = _logged(connection, run, request)
-    return run_charts_view.charts_list(run, logged, first_metric(connection, run))
+    shown = run_charts_view.charts_list(run, logged, first_metric(connection, run))
+    return with_parts("run_charts", shown)
 
 
 def _figures(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
@@ -101,7 +105,7 @@ def _figures(connection: Connection, run: RunRecord, request: Request) -> dict[s
 
 def _system(connection: Connection, run: RunRecord, request: Request) -> dict[str, Any]:
     events = _cache(request, lines.EVENTS).get(connection, run)
-    return run_charts_view.system_figures(events, _end(connection, run, request))
+    return with_parts("system", run_charts_view.system_figures(events, _end(connection, run, request)))
 
 
 def _end(connection: Connection, run: RunRecord, request: Request) -> float:

@@ -1,28 +1,15 @@
-// URLs of pages, data and files.
+// URLs of pages and data.
 
-const escaped = (parts) => parts.map(encodeURIComponent).join("/");
+/** The URL of the page's data. */
+export const data = `/-/data${location.pathname}`;
 
-/** Return the URL of a page, with each part escaped. */
-export const address = (...parts) => `/${escaped(parts)}`;
-
-/**
- * Return the project of a page's path, and functions that return the URLs of its sweeps, of its runs and of
- * the page that compares `{runs: names}` or `{sweeps: names}`.
- */
+/** Return the project of a page's path, and the URLs of its runs and of the page that compares. */
 export function projectOf(path) {
-  const [, entity, name] = path.split("/").map(decodeURIComponent);
+  const [, entity, name] = path.split("/");
+  const home = `/${entity}/${name}`;
   return {
-    entity,
-    name,
-    home: address(entity, name),
-    sweep: (sweep) => address(entity, name, "sweeps", sweep),
-    run: (run) => address(entity, name, "runs", run),
-    compare: (chosen) => {
-      const lists = Object.entries(chosen).map(([kind, names]) => `${kind}=${names.map(encodeURIComponent)}`);
-      return `${address(entity, name, "compare")}?${lists.join("&")}`;
-    },
+    home,
+    run: (run) => `${home}/runs/${encodeURIComponent(run)}`,
+    compare: (kind, names) => `${home}/compare?${kind}=${names.map(encodeURIComponent)}`,
   };
 }
-
-/** Return the URL of a file of the run at `path`. */
-export const fileAddress = (path, file) => `/-/file${path}/${escaped(file.split("/"))}`;

@@ -15,50 +15,31 @@ function brushes() {
   return Object.fromEntries(found.filter(([, [, , clause]]) => filter.includes(clause)));
 }
 
-function without(filter, clause) {
-  if (filter === clause) return "";
-  return filter.replace(` and ${clause}`, "").replace(`${clause} and `, "");
+/** Set the brush of an axis, or of all of them. One over the whole axis clears it. */
+async function setBrush(address, axis, ends = [0, 1]) {
+  const [low, high] = ends.map((end) => Math.min(1, Math.max(0, end)).toFixed(3)).sort();
+  const query = { axis, low, high, filter: state.get("filter") ?? "", brushes: state.get(NAME) ?? "{}" };
+  const { filter, brushes } = await get(`${address}?${new URLSearchParams(query)}`);
+  state.set({ filter, [NAME]: brushes });
 }
 
-const joined = (filter, clause) =>
-  [/ or /.test(filter) ? `(${filter})` : filter, clause].filter(Boolean).join(" and ");
-
-function clear(axes = Object.keys(brushes())) {
-  const left = brushes();
-  let filter = state.get("filter") ?? "";
-  for (const axis of axes) {
-    if (left[axis]) filter = without(filter, left[axis][2]);
-    delete left[axis];
-  }
-  state.set({ filter, [NAME]: Object.keys(left).length ? JSON.stringify(left) : null }, { push: true });
+/** Return the mark of a brush at the place x of an axis. */
+function markOf(chart, x, ends) {
+  const { xaxis, yaxis } = chart._fullLayout;
+  const [top, bottom] = ends.map((end) => yaxis.l2p(end)).sort((one, other) => one - other);
+  const left = xaxis._offset + xaxis.l2p(x) - 8;
+  return el("div", { style: `left:${left}px;top:${yaxis._offset + top}px;height:${bottom - top}px` });
 }
 
-/** Add brushing to the drawn figure in `box`. `address` is the URL that returns the clause of a brush. */
+/** Add brushing to the drawn figure in `box`. `address` is the URL that changes the filter and the brushes. */
 export function addBrushes(box, address) {
   const chart = box.querySelector(".chart");
   const { axes } = chart.layout.meta;
   const layer = box.querySelector(".brushes") ?? connect(box, chart, address);
-  const { xaxis, yaxis } = chart._fullLayout;
   const kept = brushes();
-  const marks = axes.map(({ name, x }) => {
-    if (!kept[name]) return null;
-    const [low, high] = kept[name];
-    const [top, bottom] = [yaxis.l2p(high), yaxis.l2p(low)];
-    const left = xaxis._offset + xaxis.l2p(x) - 8;
-    return el("div", { style: `left:${left}px;top:${yaxis._offset + top}px;height:${bottom - top}px` });
-  });
-  layer.replaceChildren(...marks.filter(Boolean));
+  const brushed = axes.filter(({ name }) => kept[name]);
+  layer.replaceChildren(...brushed.map(({ name, x }) => markOf(chart, x, kept[name].slice(0, 2))));
   showRanges(box, axes, address);
-}
-
-async function setBrush(address, axis, low, high) {
-  const range = [Math.max(0, Math.min(low, high)), Math.min(1, Math.max(low, high))];
-  const [from, to] = range.map((position) => Number(position.toFixed(3)));
-  const { clause } = await get(`${address}?${new URLSearchParams({ axis, low: from, high: to })}`);
-  const { [axis]: old, ...others } = brushes();
-  const filter = old ? without(state.get("filter") ?? "", old[2]) : (state.get("filter") ?? "");
-  const kept = clause ? { ...others, [axis]: [from, to, clause] } : others;
-  state.set({ filter: joined(filter, clause), [NAME]: JSON.stringify(kept) }, { push: true });
 }
 
 /** Return the layer of the brushes' marks, after adding the listeners of pointer and keys to the chart. */
@@ -77,34 +58,29 @@ function connect(box, chart, address) {
     );
     return { axis: distance(axis) <= REACH_PX ? axis : null, y, at: event.clientY };
   };
-  const mark = el("div", {});
+  let mark = null;
   chart.addEventListener("pointerdown", (event) => {
     start = event.button === 0 ? nearest(event) : null;
   });
+  const isDrag = (from, event) => from?.axis && Math.abs(event.clientY - from.at) >= LEAST_PX;
   window.addEventListener("pointermove", (event) => {
-    if (!start?.axis || Math.abs(event.clientY - start.at) < LEAST_PX) return;
-    const { xaxis, yaxis } = chart._fullLayout;
-    const [top, bottom] = [start.y, nearest(event).y].map((y) => yaxis.l2p(y)).sort((a, b) => a - b);
-    const left = xaxis._offset + xaxis.l2p(start.axis.x) - 8;
-    mark.style.cssText = `left:${left}px;top:${yaxis._offset + top}px;height:${bottom - top}px`;
+    if (!isDrag(start, event)) return;
+    mark?.remove();
+    mark = markOf(chart, start.axis.x, [start.y, nearest(event).y]);
     layer.append(mark);
   });
   window.addEventListener("pointerup", (event) => {
     const from = start;
     start = null;
-    mark.remove();
-    if (!from?.axis || Math.abs(event.clientY - from.at) < LEAST_PX) return;
-    setBrush(address, from.axis.name, from.y, nearest(event).y);
+    mark?.remove();
+    if (isDrag(from, event)) setBrush(address, from.axis.name, [from.y, nearest(event).y]);
   });
-  const clearNearest = (event) => {
-    const { axis } = nearest(event);
-    clear(axis ? [axis.name] : undefined);
-  };
+  const clearNearest = (event) => setBrush(address, nearest(event).axis?.name ?? "");
   // Plotly covers the chart between mousedown and mouseup, so that no dblclick reaches it.
   chart.addEventListener("mousedown", (event) => event.detail === 2 && clearNearest(event), {
     capture: true,
   });
-  box.addEventListener("keydown", (event) => event.key === "Escape" && clear());
+  box.addEventListener("keydown", (event) => event.key === "Escape" && setBrush(address, ""));
   return layer;
 }
 
@@ -114,7 +90,7 @@ function showRanges(box, axes, address) {
   const ranges = box.querySelector(".ranges") ?? box.appendChild(makeRanges(axes, address));
   ranges.querySelector(".chips").replaceChildren(
     ...Object.entries(kept).map(([axis, [, , clause]]) => {
-      const remove = button(`${clause} ×`, () => clear([axis]));
+      const remove = button(`${clause} ×`, () => setBrush(address, axis));
       remove.setAttribute("aria-label", `Remove ${clause}`);
       return remove;
     }),
@@ -130,7 +106,7 @@ function makeRanges(axes, address) {
     const label = `${title}, ${end === "low" ? "from" : "to"}`;
     const onchange = (event) => {
       const [low, high] = [...event.target.closest("fieldset").querySelectorAll("input")];
-      setBrush(address, name, low.value / 100, high.value / 100);
+      setBrush(address, name, [low.value / 100, high.value / 100]);
     };
     const data = { "data-axis": name, "data-end": end, "aria-label": label };
     return el("input", { type: "range", min: 0, max: 100, step: 5, ...data, onchange });

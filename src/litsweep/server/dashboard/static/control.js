@@ -1,9 +1,8 @@
-// Controls: buttons, the form for names, notes and tags, and the history of changes. The server decides
-// which buttons there are, which of them need a confirmation, and what their dialogs say.
+// Controls: buttons, and the form for names, notes and tags. The server decides which buttons there are, which
+// of them need a confirmation, and what their dialogs say.
 
 import { projectOf } from "./address.js";
-import { button, el, empty, soft } from "./dom.js";
-import { ago, time } from "./format.js";
+import { showPart } from "./parts.js";
 import { get, refresh } from "./poll.js";
 
 const token = document.querySelector('meta[name="litsweep-token"]')?.content ?? "";
@@ -20,84 +19,43 @@ async function post(path, body) {
   }
 }
 
-/** Ask in a dialog. Return true if the person confirms. */
+/** Ask in the page's dialog. Return true if the person confirms. */
 function confirms({ title, text, label }) {
-  const dialog = el(
-    "dialog",
-    { "aria-labelledby": "confirm-title", "aria-describedby": "confirm-text" },
-    el(
-      "form",
-      { method: "dialog" },
-      el("h2", { id: "confirm-title" }, title),
-      el("p", { id: "confirm-text" }, text),
-      el(
-        "div",
-        { class: "row" },
-        el("button", { value: "", autofocus: true }, "Keep"),
-        el("button", { class: "danger", value: "yes" }, label),
-      ),
-    ),
-  );
-  document.body.append(dialog);
+  const dialog = document.getElementById("confirm");
+  dialog.querySelector("h2").textContent = title;
+  dialog.querySelector("p").textContent = text;
+  dialog.querySelector(".danger").textContent = label;
+  dialog.returnValue = "";
   dialog.showModal();
-  return new Promise((resolve) =>
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(dialog.returnValue === "yes");
-    }),
-  );
-}
-
-const change = ({ when, who, what, before, after }) =>
-  el(
-    "li",
-    {},
-    el("span", {}, what, [before, after].some(Boolean) ? `: ${before || "–"} → ${after || "–"}` : ""),
-    el("span", { class: "soft", title: time(when) }, `${who}, ${ago(when)}`),
-  );
-
-/** Return the folded history of changes at `url`, loaded when it is opened, and after each change. */
-export function history(url) {
-  const body = el("div");
-  const details = el("details", { ontoggle: () => show() }, el("summary", {}, "History of changes"), body);
-  async function show() {
-    if (!details.open) return;
-    const { changes } = await get(url);
-    body.replaceChildren(
-      changes.length ? el("ul", { class: "list" }, changes.map(change)) : empty("Nothing was changed."),
-    );
-  }
-  document.addEventListener("changed", show);
-  return details;
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
 }
 
 /**
- * Fill `element` with a toolbar and return a function that shows `{actions, fields}` in it.
- * `pathOf(action)` is the URL of a change, and `more` is sent with each.
+ * Return a function that shows the server's controls in a toolbar. `pathOf(action)` is the URL of a change, and
+ * `more` is sent with each.
  */
 function toolbar(element, pathOf, more = () => ({})) {
-  const bar = el("div", { class: "row start", role: "group", "aria-label": "Controls" });
-  const facts = soft();
-  const message = el("p", { role: "status" });
-  const form = el("form", { class: "edit card", hidden: true });
-  element.replaceChildren(bar, facts, form, message);
-  let shown = "";
+  const [bar, place, message] = element.children;
   let isBusy = false;
+  const say = (look, text) => Object.assign(message, { className: look, textContent: text });
 
-  async function send(action, content) {
+  async function send(action, content = {}) {
     const body = { ...content, ...more(action) };
-    message.textContent = "Working…";
-    message.className = "soft";
+    say("soft", "Working…");
     let answer = await post(pathOf(action), { ...body, confirmed: false });
     if (answer.confirm) {
-      message.textContent = "";
+      say("soft", "");
       if (!(await confirms(answer.confirm))) return false;
-      message.textContent = "Working…";
+      say("soft", "Working…");
       answer = await post(pathOf(action), { ...body, confirmed: true });
     }
-    const refused = answer.fault || Object.keys(answer.refused ?? {}).length;
-    message.className = refused ? "notice bad" : "notice good";
-    message.textContent = answer.fault ? `Not done: ${answer.fault}.` : answer.message;
+    const isRefused = answer.fault || Object.keys(answer.refused ?? {}).length;
+    say(
+      isRefused ? "notice bad" : "notice good",
+      answer.fault ? `Not done: ${answer.fault}.` : answer.message,
+    );
     if (answer.next) location.assign(answer.next);
     else refresh();
     return !answer.fault;
@@ -110,78 +68,60 @@ function toolbar(element, pathOf, more = () => ({})) {
     isBusy = false;
   }
 
-  function setOpen(isOpen) {
-    form.hidden = !isOpen;
-    const editor = bar.querySelector("[aria-expanded]");
-    editor.setAttribute("aria-expanded", String(isOpen));
-    (isOpen ? form.elements[0] : editor).focus();
+  const markOpen = () =>
+    bar.querySelector("[aria-expanded]").setAttribute("aria-expanded", place.hasChildNodes());
+
+  function close() {
+    place.replaceChildren();
+    markOpen();
+    bar.querySelector("[aria-expanded]").focus();
   }
 
-  function edit(fields) {
-    const inputs = fields.map(({ name, label, text, is_long: isLong, hint }) => {
-      const input = el(isLong ? "textarea" : "input", { name, rows: isLong ? 4 : null });
-      input.value = text;
-      return el("label", {}, el("span", {}, label, hint ? soft(hint) : null), input);
-    });
+  function edit() {
+    const form = bar.querySelector("template").content.firstElementChild.cloneNode(true);
+    const inputs = [...form.elements].filter((each) => each.tagName !== "BUTTON");
     let knows = true; // after a refusal the person knows what another one has written
     const save = async () => {
-      const changed = fields.filter(({ name, text }) => form.elements[name].value !== text);
-      const texts = (read) => Object.fromEntries(changed.map((field) => [field.name, read(field)]));
-      const values = texts(({ name }) => form.elements[name].value);
-      const before = knows ? texts(({ text }) => text) : {};
-      knows = !changed.length || (await send("edit", { values, before }));
-      if (knows) setOpen(false);
+      const changed = inputs.filter((each) => each.value !== each.defaultValue);
+      const texts = (name) => Object.fromEntries(changed.map((each) => [each.name, each[name]]));
+      const content = { values: texts("value"), before: knows ? texts("defaultValue") : {} };
+      knows = !changed.length || (await send("edit", content));
+      if (knows) close();
     };
-    const tools = [el("button", { class: "primary" }, "Save"), button("Cancel", () => setOpen(false))];
-    form.replaceChildren(...inputs, el("div", { class: "row start" }, tools));
     form.onsubmit = (event) => {
       event.preventDefault();
       once(save);
     };
-    form.onkeydown = (event) => event.key === "Escape" && setOpen(false);
-    setOpen(true);
+    form.onkeydown = (event) => event.key === "Escape" && close();
+    form.elements.cancel.onclick = close;
+    place.replaceChildren(form);
+    markOpen();
+    inputs[0].focus();
   }
 
-  return (data) => {
-    if (JSON.stringify(data) === shown) return;
-    shown = JSON.stringify(data);
-    const focused = bar.contains(document.activeElement) ? document.activeElement.name : null;
-    const actions = data.actions.map(({ action: name, label, needs_confirmation: asks }) => {
-      const onclick = () => once(() => send(name, {}));
-      return el("button", { type: "button", name, class: asks ? "danger" : null, onclick }, label);
-    });
-    const onclick = () => (form.hidden ? edit(data.fields) : setOpen(false));
-    const expanded = String(!form.hidden);
-    bar.replaceChildren(
-      ...actions,
-      el("button", { type: "button", name: "edit", "aria-expanded": expanded, onclick }, "Edit"),
-    );
-    facts.textContent = data.facts;
-    if (focused !== null) (bar.querySelector(`[name="${focused}"]`) ?? bar.firstChild).focus();
+  bar.addEventListener("click", ({ target }) => {
+    if (target.dataset.action) once(() => send(target.dataset.action));
+    else if (target.name === "edit") place.hasChildNodes() ? close() : edit();
+  });
+  return (html) => {
+    showPart(bar, html);
+    markOpen();
   };
 }
 
-const shows = new WeakMap();
+let show = null;
 
-/** Show the controls of the page's sweep or run in `element`. `data` is the page's data, with `controls`. */
-export function control(element, { controls: data }) {
-  if (!shows.has(element)) {
-    shows.set(
-      element,
-      toolbar(element, (action) => `/-/control${location.pathname}/${action}`),
-    );
-    element.append(history(`/-/data${location.pathname}/changes`));
-  }
-  shows.get(element)(data);
+/** Show the controls of the page's sweep or run. */
+export function control({ controls: { html } }) {
+  const element = document.querySelector("#controls .toolbar");
+  show ??= toolbar(element, (action) => `/-/control${location.pathname}/${action}`);
+  show(html);
 }
 
-/** Return an element with the controls of several runs. `runs` is a list of names, or returns it. */
-export function controls({ runs }) {
-  const { entity, name } = projectOf(location.pathname);
-  const path = [entity, name].map(encodeURIComponent).join("/");
-  const element = el("div", { class: "controls" });
-  const chosen = (action) => ({ action, runs: typeof runs === "function" ? runs() : runs });
-  const show = toolbar(element, () => `/-/control/${path}/runs`, chosen);
-  get(`/-/data/${path}/controls`).then(show);
-  return element;
+/** Show the controls of several runs in a toolbar. `runs` returns their names. */
+export async function runControls(element, runs) {
+  const { home } = projectOf(location.pathname);
+  const chosen = (action) => ({ action, runs: runs() });
+  const show = toolbar(element, () => `/-/control${home}/runs`, chosen);
+  show((await get(`/-/data${home}/controls`)).html);
 }

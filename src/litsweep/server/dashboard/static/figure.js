@@ -2,9 +2,9 @@
 
 import { projectOf } from "./address.js";
 import { el } from "./dom.js";
-import { value } from "./format.js";
+import { fillPart } from "./parts.js";
+import { get } from "./poll.js";
 
-const MAX_ROWS = 200;
 const DOUBLE_CLICK_MS = 300;
 const drawn = new Map();
 const styles = getComputedStyle(document.documentElement);
@@ -52,66 +52,6 @@ function highlights(traces, chosen) {
   });
 }
 
-function* pointsOf(trace) {
-  const { x = [], y = [], z, text } = trace;
-  if (Array.isArray(z?.[0])) {
-    for (const [j, row] of z.entries())
-      for (const [i, each] of row.entries()) yield [x[i] ?? i, y[j] ?? j, each];
-    return;
-  }
-  const words = (i) => plain(Array.isArray(text) ? text[i] : text);
-  for (let i = 0; i < Math.max(x.length, y.length); i++) yield [x[i] ?? i, y[i], z?.[i], words(i)];
-}
-
-/** Return the heads and the rows of a figure's table. Lines over several axes have one row each. */
-function tableOf({ data, layout }) {
-  const shown = data.filter((trace) => trace.hoverinfo !== "skip");
-  const axes = layout.meta?.axes;
-  if (axes)
-    return [["run", ...axes.map((axis) => axis.title)], shown.map((each) => [each.name, ...each.text])];
-  const title = (trace, axis) => {
-    const id = trace[`${axis}axis`] ?? axis; // x, or x2 in the second panel
-    return plain(layout[id.replace(axis, `${axis}axis`)]?.title?.text) || axis;
-  };
-  const heads = ["series", "x", "y", "", ""];
-  const series = (trace) => plain(trace.name) || `${title(trace, "y")} by ${title(trace, "x")}`;
-  const rows = shown.flatMap((trace) => [...pointsOf(trace)].map((point) => [series(trace), ...point]));
-  return [heads.map((head) => (head.length === 1 && shown[0] ? title(shown[0], head) : head)), rows];
-}
-
-function dataTable(figure) {
-  const [heads, rows] = tableOf(figure);
-  const cell = (each) =>
-    el("td", { class: typeof each === "number" ? "number" : null }, each === undefined ? "" : value(each));
-  const isUsed = heads.map((head, i) => head || rows.some((row) => row[i] !== undefined && row[i] !== ""));
-  const used = (row) => row.filter((_, i) => isUsed[i]);
-  const more = rows.length > MAX_ROWS ? ` The first ${MAX_ROWS} of ${rows.length} points.` : "";
-  const label = plain(figure.layout.meta?.label) + more;
-  return el(
-    "div",
-    { class: "table-frame", tabindex: "0", role: "region", "aria-label": `Data: ${label}` },
-    el(
-      "table",
-      {},
-      more ? el("caption", { class: "soft" }, more) : null,
-      el(
-        "thead",
-        {},
-        el(
-          "tr",
-          {},
-          used(heads).map((head) => el("th", { scope: "col" }, head)),
-        ),
-      ),
-      el(
-        "tbody",
-        {},
-        rows.slice(0, MAX_ROWS).map((row) => el("tr", {}, used(row).map(cell))),
-      ),
-    ),
-  );
-}
-
 let plotly = null;
 
 /** Load Plotly, once a figure needs it. To compile it takes so long that the rest of the page comes first. */
@@ -143,18 +83,19 @@ function partsOf(element) {
   if (drawn.has(element)) return drawn.get(element);
   const chart = el("div", { class: "chart", role: "img" });
   const note = el("p", { class: "hint note" });
-  const table = el("details", { class: "data" }, el("summary", {}, "Data"));
+  const points = el("div");
+  const table = el("details", { class: "data" }, el("summary", {}, "Data"), points);
   element.replaceChildren(el("div", { class: "scroll" }, chart), note, table);
-  const parts = { chart, note, table };
-  table.addEventListener("toggle", () => fillTable(parts));
+  const parts = { chart, note, table, points };
+  table.addEventListener("toggle", () => showPoints(parts));
   drawn.set(element, parts);
   resized.observe(chart);
   return parts;
 }
 
-function fillTable({ table, figure }) {
-  table.querySelector(".table-frame")?.remove();
-  if (table.open) table.append(dataTable(figure));
+/** Show the points of a figure as a table, which the server makes, while the reader has it open. */
+async function showPoints({ table, points, source }) {
+  if (table.open) fillPart(points, (await get(source)).html ?? "");
 }
 
 async function paint({ chart, figure, chosen, revision, opens }) {
@@ -174,16 +115,22 @@ async function paint({ chart, figure, chosen, revision, opens }) {
 }
 
 /**
- * Draw a figure into `element`. `chosen` has the names of the runs to highlight. The zoom is kept while
- * `revision` is the same. With `opens`, a click on a point opens the run that its `customdata` names.
+ * Draw a figure into `element`. `source` is the URL of its points as a table. `chosen` has the names of the runs
+ * to highlight. The zoom is kept while `revision` is the same. With `opens`, a click on a point opens the run that
+ * its `customdata` names.
  */
-export async function drawFigure(element, figure, { chosen = [], revision = "", opens = false } = {}) {
-  const parts = Object.assign(partsOf(element), { figure, chosen, revision, opens });
+export async function drawFigure(
+  element,
+  figure,
+  source,
+  { chosen = [], revision = "", opens = false } = {},
+) {
+  const parts = Object.assign(partsOf(element), { figure, source, chosen, revision, opens });
   const { label = "", note = "" } = figure.layout.meta ?? {};
   parts.chart.setAttribute("aria-label", plain(label));
   parts.note.textContent = plain(note);
   await paint(parts);
-  fillTable(parts);
+  await showPoints(parts);
 }
 
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {

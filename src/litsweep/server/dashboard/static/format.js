@@ -1,22 +1,6 @@
-// Numbers, times and counts as text.
+// Times and counts as text.
 
 const DASH = "–";
-
-/** Format a number: four significant digits, integers in full, an exponent if very large or very small. */
-export function number(value) {
-  if (value === null || value === undefined) return DASH;
-  if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
-  const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2).replace(/\.?0*e\+?/, "e");
-  return String(Number(value.toPrecision(4)));
-}
-
-/** Format a config value of any type. */
-export function value(any) {
-  if (typeof any === "number") return number(any);
-  if (any === null || any === undefined) return DASH;
-  return typeof any === "string" ? any : JSON.stringify(any);
-}
 
 /** Format a duration in its two largest units: 42 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
 export function duration(seconds) {
@@ -37,9 +21,6 @@ export function duration(seconds) {
   return tail ? `${head} ${tail} ${rest[0]}` : head;
 }
 
-/** Return the seconds since the start of a run, up to its end; null before its start. */
-export const elapsed = (run) => (run.started ? (run.ended ?? Date.now() / 1000) - run.started : null);
-
 /** Format a point in time as a local date and time. */
 export const time = (seconds) => new Date(seconds * 1000).toLocaleString();
 
@@ -49,18 +30,5 @@ export function ago(seconds) {
   return passed < 5 ? "just now" : `${duration(passed).split(" ").slice(0, 2).join(" ")} ago`;
 }
 
-/** Format a size in bytes. */
-export function bytes(size) {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  const power = size < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(size) / 3));
-  return `${Number((size / 1000 ** power).toPrecision(3))} ${units[power]}`;
-}
-
 /** Format a count: 1 run, 2 runs. */
 export const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
-
-/** Format the goals of a sweep: minimize loss, maximize accuracy. */
-export const goals = (metrics) => metrics.map((metric) => `${metric.goal} ${metric.name}`).join(", ");
-
-/** Return the word for the best value of a metric. */
-export const extreme = (metric) => (metric.goal === "maximize" ? "highest" : "lowest");

@@ -1,19 +1,24 @@
 // Polling: a page asks the server for new data every few seconds while it is visible.
 
+import { data } from "./address.js";
+
 const INTERVAL_MS = 3000;
 const MAX_LOAD = 0.1; // share of the time that a page may spend on requests
 
-async function fetchJson(url) {
+export async function fetchJson(url) {
   const response = await fetch(url, { headers: { Accept: "application/json" } });
   if (response.status === 401) location.reload(); // the session has expired: the server shows the login page
-  const data = await response.json().catch(() => ({}));
+  const found = await response.json().catch(() => ({}));
   if (!response.ok)
-    throw new Error(data.errors?.[0]?.message ?? `The server answered HTTP ${response.status}.`);
-  return { data, tag: response.headers.get("ETag") };
+    throw new Error(found.errors?.[0]?.message ?? `The server answered HTTP ${response.status}.`);
+  return { data: found, tag: response.headers.get("ETag") };
 }
 
 /** Return the data at `url`. */
 export const get = async (url) => (await fetchJson(url)).data;
+
+/** Return the data at an address below the page's, with a query. */
+export const getData = (path, query = {}) => get(`${data}${path}?${new URLSearchParams(query)}`);
 
 /** Make the page ask for new data now, after a change. */
 export const refresh = () => document.dispatchEvent(new Event("changed"));
@@ -32,8 +37,8 @@ export function poll(url, render) {
     const start = performance.now();
     if (!document.hidden) {
       try {
-        const { data, tag } = await fetchJson(typeof url === "function" ? url() : url);
-        if (tag === null || tag !== rendered) await render(data);
+        const { data: found, tag } = await fetchJson(typeof url === "function" ? url() : url);
+        if (tag === null || tag !== rendered) await render(found);
         rendered = tag;
         say("Live", "live");
       } catch (error) {

@@ -1,74 +1,36 @@
 // The page of a run.
 
-import { projectOf } from "./address.js";
+import { data } from "./address.js";
 import { control } from "./control.js";
-import { badge, el, empty, fill, linkTo, soft } from "./dom.js";
-import { ago, duration, elapsed, time } from "./format.js";
-import { poll } from "./poll.js";
-import { details } from "./reason.js";
+import { showParts } from "./parts.js";
+import { get, poll } from "./poll.js";
 import { showMetrics, showSystem } from "./run_charts.js";
 import { showLog } from "./run_log.js";
 import { showMedia } from "./run_media.js";
-import { copyButtons, data, fillPart, getData, ifChanged } from "./run_parts.js";
-
-const project = projectOf(location.pathname);
-
-function showHead({ run }) {
-  document.title = `${run.title} · litsweep`;
-  const facts = [run.title !== run.name && `run ${run.name}`, run.host, run.program];
-  fill(
-    "head",
-    el("div", { class: "row start" }, el("h1", {}, run.title), badge(run.state)),
-    soft(facts.filter(Boolean).join(" · ")),
-    soft(
-      el("time", { title: time(run.created) }, `created ${ago(run.created)}`),
-      ` · duration ${duration(elapsed(run))}`,
-    ),
-    run.tags.length ? soft(`tags: ${run.tags.join(", ")}`) : null,
-    run.notes ? el("p", {}, run.notes) : null,
-  );
-  if (!run.sweep) return;
-  fill("sweep-crumb", linkTo(project.sweep(run.sweep.name), run.sweep.title)).hidden = false;
-}
-
-const STOPPED = { search: "Stopped early by the search", pause: "Paused by the search" };
-
-function showNotices({ run, stop }) {
-  const notices = [];
-  if (run.failure && run.is_broken) {
-    const exit = run.exitcode === null ? "" : ` (exit code ${run.exitcode})`;
-    const text = `Ended without a result: ${run.failure}${exit}.`;
-    notices.push(el("p", { class: "notice bad" }, text));
-  }
-  if (stop) {
-    const by = STOPPED[stop.by] ?? "Stopped by a user";
-    notices.push(el("p", { class: "notice" }, stop.reason ? `${by}: ${stop.reason}.` : `${by}.`));
-  }
-  fill("notices", notices);
-}
-
-function showReason({ reason, run }) {
-  if (reason.length) return fill("reason", details(reason, project.run));
-  return fill("reason", empty(run.sweep ? "No reason is recorded." : "The run is not part of a sweep."));
-}
-
-function showParts(parts) {
-  for (const [id, html] of Object.entries(parts))
-    ifChanged(id, html, () => fillPart(document.getElementById(id), html));
-}
-
-fill("summary-tools", copyButtons("summary"));
-fill("config-tools", copyButtons("config"));
 
 poll(data, async (view) => {
-  showHead(view);
-  control(document.getElementById("controls"), view);
-  showNotices(view);
-  ifChanged("reason", { reason: view.reason, run: { sweep: view.run.sweep } }, showReason);
-  showParts((await getData("/summary")).html);
-  showParts(await getData("/parts"));
+  showParts(view.html);
+  control(view);
+  showParts((await get(`${data}/summary`)).html);
+  showParts(await get(`${data}/parts`));
   showMedia(view.media);
   await showMetrics();
   await showLog();
   await showSystem();
+});
+
+/** Copy a text. Over plain HTTP from another machine, a browser copies only what is selected. */
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = document.body.appendChild(document.createElement("textarea"));
+  area.value = text;
+  area.select();
+  document.execCommand("copy");
+  return area.remove();
+}
+
+document.addEventListener("click", async ({ target }) => {
+  if (!target.dataset.copy) return;
+  await copy((await get(data + target.dataset.copy)).text);
+  target.textContent = "Copied";
 });

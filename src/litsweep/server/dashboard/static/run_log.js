@@ -1,7 +1,7 @@
 // The console output of a run: pages of lines, search, and following a running run.
 
-import { button, el, empty, fill } from "./dom.js";
-import { getData } from "./run_parts.js";
+import { el } from "./dom.js";
+import { getData } from "./poll.js";
 
 const PAGE = 1000;
 const MOST_LINES = 5000;
@@ -13,22 +13,8 @@ let found = { count: 0, lines: [] };
 let current = -1;
 let timer = 0;
 
-const pre = el("pre", { class: "log", tabindex: "0", "aria-label": "Console output" });
-const search = el("input", {
-  type: "search",
-  placeholder: "Search",
-  "aria-label": "Search the console output",
-});
-const count = el("output", { class: "count", "aria-live": "polite" });
-const previous = button("Previous match", () => step(-1));
-const next = button("Next match", () => step(1));
-const earlier = button("Show earlier lines", () => turn(start - PAGE, start + MOST_LINES - PAGE, 0));
-const later = button("Show later lines", () => turn(start, start + lines.length + PAGE));
-const toEnd = button("Go to the end", async () => {
-  await turn(Math.max(0, total - PAGE), total);
-  pre.scrollTop = pre.scrollHeight;
-});
-const tools = el("div", { class: "table-tools" }, search, previous, next, count, earlier, later, toEnd);
+const [empty, tools, pre] = document.getElementById("log").children;
+const [search, previous, next, count, earlier, later, toEnd] = tools.children;
 
 /** Return parts of a text, with what the search finds marked. */
 function marked(text) {
@@ -53,15 +39,14 @@ function lineElement(line, i) {
 }
 
 function render() {
-  if (!lines.length) return fill("log", empty("The run has printed nothing yet."));
-  if (!pre.isConnected) fill("log", tools, pre);
+  empty.hidden = lines.length > 0;
+  tools.hidden = pre.hidden = lines.length === 0;
   pre.replaceChildren(...lines.map(lineElement));
   earlier.hidden = start === 0;
   later.hidden = toEnd.hidden = start + lines.length >= total;
   previous.disabled = next.disabled = found.count === 0;
   const place = current < 0 ? "" : `${current + 1} of `;
   count.textContent = search.value ? `${place}${found.count} lines` : "";
-  return pre;
 }
 
 /** Show the lines from `from` to `to`. If these are too many, keep those at the end, or at the start. */
@@ -87,6 +72,14 @@ async function find() {
   if (found.lines.length) await step(1);
   else render();
 }
+previous.addEventListener("click", () => step(-1));
+next.addEventListener("click", () => step(1));
+earlier.addEventListener("click", () => turn(start - PAGE, start + MOST_LINES - PAGE, 0));
+later.addEventListener("click", () => turn(start, start + lines.length + PAGE));
+toEnd.addEventListener("click", async () => {
+  await turn(Math.max(0, total - PAGE), total);
+  pre.scrollTop = pre.scrollHeight;
+});
 search.addEventListener("input", () => {
   clearTimeout(timer);
   timer = setTimeout(find, 250);

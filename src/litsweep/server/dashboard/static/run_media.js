@@ -1,12 +1,15 @@
 // What a run logs besides numbers. Each key has a panel, whose content the server renders.
 
+import { data } from "./address.js";
 import { button, el } from "./dom.js";
 import { drawFigure } from "./figure.js";
-import { fillPart, getData, whenVisible } from "./run_parts.js";
+import { fillPart } from "./parts.js";
+import { getData } from "./poll.js";
+import { whenVisible } from "./visible.js";
 
 const panels = new Map();
-const viewer = el("dialog", { class: "viewer", "aria-label": "Image", onclick: () => viewer.close() });
-document.body.append(viewer);
+const viewer = document.querySelector(".viewer");
+viewer.addEventListener("click", () => viewer.close());
 
 /** Show an image as large as the window. */
 function enlarge({ target }) {
@@ -26,15 +29,14 @@ class Panel {
   constructor(name) {
     this.query = { name };
     this.steps = [];
-    this.figures = el("div", { class: "figures" });
-    this.body = el("div", { class: "panel-body", "aria-busy": "true", onclick: (event) => this.ask(event) });
-    this.label = el("output");
-    this.slider = el("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": `Step of ${name}` });
-    this.slider.addEventListener("input", () => this.load({ start: 0 }));
-    this.choice = el("div", { class: "steps", hidden: true }, this.slider, this.label);
-    this.title = el("p", { class: "soft" });
-    const parts = [el("h3", {}, name), this.title, this.choice, this.figures, this.body];
-    const card = el("section", { class: "card panel" }, parts);
+    const card = document.getElementById("panel").content.firstElementChild.cloneNode(true);
+    const [heading, title, choice, figures, body] = card.children;
+    const [slider, label] = choice.children;
+    Object.assign(this, { title, choice, figures, body, slider, label });
+    heading.textContent = name;
+    slider.ariaLabel = `Step of ${name}`;
+    slider.addEventListener("input", () => this.load({ start: 0 }));
+    body.addEventListener("click", (event) => this.ask(event));
     document.getElementById("media").append(card);
     this.isStale = true;
     this.isVisible = whenVisible(card, () => this.isStale && this.load());
@@ -61,9 +63,6 @@ class Panel {
   async ask({ target }) {
     if (!target.dataset.query) return;
     await this.load(JSON.parse(target.dataset.query));
-    [...this.body.querySelectorAll("button")]
-      .find((each) => each.textContent === target.textContent)
-      ?.focus();
   }
 
   async load(more = {}) {
@@ -71,16 +70,16 @@ class Panel {
     Object.assign(this.query, more);
     const wanted = JSON.stringify([this.query, this.slider.value]);
     const place = this.isNewest ? {} : { place: this.slider.value };
-    const { title, step, figures, html } = await getData("/media", { ...this.query, ...place });
+    const query = new URLSearchParams({ ...this.query, ...place });
+    const { title, step, figures, html } = await getData("/media", query);
     if (wanted !== JSON.stringify([this.query, this.slider.value])) return; // a newer choice is on its way
     this.title.textContent = title;
     this.label.textContent = step === null ? "" : `step ${step}`;
-    const wasOpen = this.body.querySelector("[data-keep]")?.open;
     fillPart(this.body, html);
-    if (wasOpen) this.body.querySelector("[data-keep]")?.setAttribute("open", "");
     while (this.figures.childElementCount > figures.length) this.figures.lastElementChild.remove();
     while (this.figures.childElementCount < figures.length) this.figures.append(el("div"));
-    await Promise.all(figures.map((figure, i) => drawFigure(this.figures.children[i], figure)));
+    const source = (i) => `${data}/media?${query}&table=figures&table=${i}`;
+    await Promise.all(figures.map((figure, i) => drawFigure(this.figures.children[i], figure, source(i))));
   }
 }
 

@@ -1,97 +1,66 @@
-// A menu of columns: choose, move and pin them.
+// Menus of the table: what is checked in one, in its order, is a list in the URL.
 
-import { button, el } from "./dom.js";
+import { data } from "./address.js";
+import { fillPart } from "./parts.js";
+import { get } from "./poll.js";
+import { state } from "./state.js";
 
-const small = (text, label, onclick, isPressed) => {
-  const made = button(text, onclick);
-  made.setAttribute("aria-label", label);
-  if (isPressed !== undefined) made.setAttribute("aria-pressed", String(isPressed));
-  return made;
-};
+const menus = [...document.querySelectorAll(".menu")];
+const pinned = () => Number(state.get("pinned") ?? 1);
 
-/** Return a menu. `change` gets what `apply` of the shown choice returns for the new keys. */
-export function menu(title, change) {
-  let columns = [];
-  let choice = { chosen: [], apply: () => ({}) };
-  const items = el("ul", { class: "menu-items" });
-  const search = el("input", {
-    type: "search",
-    placeholder: "Find",
-    "aria-label": `Find in ${title}`,
-    oninput: draw,
-  });
-  const panel = el("div", { class: "menu-panel" }, search, items);
-  const element = el("details", { class: "menu", ontoggle: draw }, el("summary", {}, title), panel);
-  element.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    element.open = false;
-    element.querySelector("summary").focus();
-  });
-  document.addEventListener("click", (event) => {
-    if (!event.composedPath().includes(element)) element.open = false;
-  });
-
-  function set(keys, pins = choice.pinned) {
-    const label = document.activeElement?.getAttribute("aria-label");
-    choice = { ...choice, chosen: keys, pinned: pins };
-    draw();
-    [...items.querySelectorAll("[aria-label]")]
-      .find((each) => each.getAttribute("aria-label") === label)
-      ?.focus();
-    change(choice.apply(keys, pins));
+function find(menu) {
+  const text = menu.querySelector("[type=search]").value.toLowerCase();
+  for (const item of menu.querySelectorAll("li")) {
+    const names = `${item.querySelector("label").title} ${item.textContent}`;
+    item.hidden = !names.toLowerCase().includes(text);
   }
-
-  function move(key, to) {
-    const keys = choice.chosen.filter((other) => other !== key);
-    keys.splice(to, 0, key);
-    return keys;
-  }
-
-  function tools(column, at) {
-    const pins = choice.pinned;
-    const isPinned = at < pins;
-    return [
-      small("↑", `Move ${column.title} forward`, () => set(move(column.key, Math.max(0, at - 1)))),
-      small(
-        "⇤",
-        `Pin ${column.title}`,
-        () => set(move(column.key, isPinned ? pins - 1 : pins), pins + (isPinned ? -1 : 1)),
-        isPinned,
-      ),
-    ];
-  }
-
-  function item(column) {
-    const at = choice.chosen.indexOf(column.key);
-    const toggle = () =>
-      set(at < 0 ? [...choice.chosen, column.key] : choice.chosen.filter((key) => key !== column.key));
-    const box = el("input", {
-      type: "checkbox",
-      "aria-label": column.title,
-      checked: at >= 0,
-      onchange: toggle,
-    });
-    const label = el("label", { title: column.key }, box, ` ${column.title}`);
-    return el("li", {}, label, at >= 0 && choice.pinned !== undefined ? tools(column, at) : null);
-  }
-
-  function draw() {
-    if (!element.open) return;
-    const place = new Map(choice.chosen.map((key, i) => [key, i]));
-    const text = search.value.toLowerCase();
-    const found = columns.filter((column) => `${column.key} ${column.title}`.toLowerCase().includes(text));
-    found.sort(
-      (one, other) => (place.get(one.key) ?? columns.length) - (place.get(other.key) ?? columns.length),
-    );
-    items.replaceChildren(...found.slice(0, 200).map(item));
-  }
-
-  return {
-    element,
-    show(newColumns, newChoice) {
-      columns = newColumns;
-      choice = newChoice;
-      if (!items.contains(document.activeElement)) draw();
-    },
-  };
 }
+
+/** Load the items of an open menu. */
+async function show(menu) {
+  if (!menu.open) return;
+  const query = location.search.slice(1);
+  const { html } = await get(`${data}/table?as=${menu.dataset.list}&${query}`);
+  if (query !== location.search.slice(1)) return; // a later call shows what is chosen now
+  fillPart(menu.querySelector("ul"), html);
+  menu.querySelectorAll("[name=pin]").forEach((button, place) => {
+    button.ariaPressed = place < pinned();
+  });
+  find(menu);
+}
+
+/** Put what is checked into the URL, with the number of pinned columns. */
+function change(menu, pins = pinned()) {
+  const keys = [...menu.querySelectorAll("li :checked")].map(({ value }) => value);
+  const more = menu.dataset.list === "group" ? { sort: null } : { pinned: pins === 1 ? null : pins };
+  state.set({ [menu.dataset.list]: keys.join(","), ...more });
+}
+
+/** Move a column to the place before, or pin it: it becomes the last one of those that stay in view. */
+function move(menu, button) {
+  const item = button.closest("li");
+  const items = item.parentElement.children;
+  const isPinned = button.ariaPressed === "true";
+  if (button.name === "forward") item.previousElementSibling?.before(item);
+  else if (isPinned) items[pinned() - 1].after(item);
+  else items[pinned()].before(item);
+  button.focus();
+  change(menu, pinned() + (button.name === "pin" ? 1 - 2 * isPinned : 0));
+}
+
+function close(menu) {
+  menu.open = false;
+  menu.querySelector("summary").focus();
+}
+
+for (const menu of menus) {
+  menu.addEventListener("toggle", () => show(menu));
+  menu.addEventListener("input", ({ target }) => target.type === "search" && find(menu));
+  menu.addEventListener("change", ({ target }) => target.type === "checkbox" && change(menu));
+  menu.addEventListener("click", ({ target }) => target.name && move(menu, target));
+  menu.addEventListener("keydown", ({ key }) => key === "Escape" && close(menu));
+  state.onChange(() => show(menu));
+}
+document.addEventListener("click", (event) => {
+  for (const menu of menus) if (!event.composedPath().includes(menu)) menu.open = false;
+});
