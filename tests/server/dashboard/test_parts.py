@@ -155,7 +155,7 @@ def test_a_paused_run_says_who_paused_it(http: TestClient) -> None:
     with backend_of(http).database.write() as connection:
         project = projects.ensure(connection, "local", "p")
         runs.add(connection, project.id, "halted", {"state": "preempted", "stopped_by": "pause"})
-        runs.add(connection, project.id, "ended", {"state": "finished", "stopped_by": "user"})
+        runs.add(connection, project.id, "ended", {"state": "finished", "stopped_by": "person"})
     assert "Paused by the search." in parts(http, "/local/p/runs/halted")["notices"]
     assert "Stopped by a user." in parts(http, "/local/p/runs/ended")["notices"]
 
