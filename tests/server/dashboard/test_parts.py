@@ -149,3 +149,19 @@ def test_a_run_says_how_it_ended_and_why_it_started(http: TestClient, sweep: str
         runs.add(connection, projects.ensure(connection, "local", "p").id, "alone", {"state": "running"})
     alone = parts(http, "/local/p/runs/alone")
     assert alone["sweep-crumb"] == "" and "not part of a sweep" in alone["reason"]
+
+
+def test_a_paused_run_says_who_paused_it(http: TestClient) -> None:
+    with backend_of(http).database.write() as connection:
+        project = projects.ensure(connection, "local", "p")
+        runs.add(connection, project.id, "halted", {"state": "preempted", "stopped_by": "pause"})
+        runs.add(connection, project.id, "ended", {"state": "finished", "stopped_by": "person"})
+    assert "Paused by the search." in parts(http, "/local/p/runs/halted")["notices"]
+    assert "Stopped by a user." in parts(http, "/local/p/runs/ended")["notices"]
+
+
+def test_a_sweep_names_those_from_which_it_learns() -> None:
+    sweep = {"title": "t", "name": "t", "state": "RUNNING", "method": "bayes", "early_terminate": None}
+    more = {"created": 0.0, "description": "", "earlier": ["one", "two"]}
+    head = rendering.fragment("sweep/head.html", sweep={**sweep, **more}, metrics=[])
+    assert "bayes · learns from one, two · " in head
