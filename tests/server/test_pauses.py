@@ -71,6 +71,17 @@ def test_a_run_that_was_asked_to_pause_waits_for_the_search(freezing: Freezing, 
     assert command["run_id"] != run, "a paused run waits for the search, not for an agent"
 
 
+def test_a_retry_is_paused_where_the_run_would_have_been(freezing: Freezing, graphql: GraphQL) -> None:
+    agent = freezing.agent()
+    run = freezing.start(agent)
+    freezing.end(run, 1)
+    chosen = {"entityName": "local", "projectName": "p", "sweep": freezing.name, "runs": [run]}
+    query = "mutation($input: RetryRunsInput!) { retryRuns(input: $input) { retried { run { name } } } }"
+    (retried,) = graphql(query, input=chosen)["data"]["retryRuns"]["retried"]
+    reason = json.loads(freezing.record(retried["run"]["name"]).reason or "")
+    assert reason["method"] == "retry" and reason["train_to"] == 1, reason
+
+
 def test_the_best_paused_run_goes_on_to_the_end(freezing: Freezing) -> None:
     first, second = freezing.agent(), freezing.agent()
     names = [freezing.pause(first, loss) for loss in (0.5, 0.2, 0.9)]

@@ -18,7 +18,7 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord, SweepState
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.contract import RETRIED_AS
-from litsweep.sweep.reason import RunId, fallback_of
+from litsweep.sweep.reason import RunId, fallback_of, train_to_of, training_of
 from litsweep.sweep.reasons import RetryReason, stored_reason
 from litsweep.sweep.run import has_result
 
@@ -93,12 +93,15 @@ def _refusal(attempts: Sequence[RunRecord], name: str, limit: int) -> str | None
 
 def _retry(connection: Connection, sweep: SweepRecord, attempts: Sequence[RunRecord]) -> Retried:
     first, last, attempt = attempts[0], attempts[-1], len(attempts) + 1
+    why = stored_reason(first.reason)
     reason = RetryReason(
         run=RunId(last.name),
         state=last.word,
         failure=last.failure,
         attempt=attempt,
-        fallback=fallback_of(stored_reason(first.reason)),
+        fallback=fallback_of(why),
+        train_to=train_to_of(why),
+        training=training_of(why),
     )
     values: Mapping[str, Any] = {
         "sweep_id": sweep.id,
