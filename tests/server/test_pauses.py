@@ -75,7 +75,7 @@ def test_a_retry_is_paused_where_the_run_would_have_been(freezing: Freezing, gra
     agent = freezing.agent()
     run = freezing.start(agent)
     freezing.end(run, 1)
-    chosen = {"entityName": "local", "projectName": "p", "sweep": freezing.name, "runs": [run]}
+    chosen = {"entityName": "local", "projectName": "p", "sweep": freezing.name, "runs": [run], "limit": 3}
     query = "mutation($input: RetryRunsInput!) { retryRuns(input: $input) { retried { run { name } } } }"
     (retried,) = graphql(query, input=chosen)["data"]["retryRuns"]["retried"]
     reason = json.loads(freezing.record(retried["run"]["name"]).reason or "")
