@@ -112,15 +112,21 @@ class ReplicateReason(SuggestionReason):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prediction:
-    """The prediction for a config, in the metric's units. The improvement is over the best value."""
+class PredictedValue:
+    """The predicted value of a metric, in its units."""
 
     predicted_mean: float
     predicted_deviation: float
-    expected_improvement: float
 
     def __str__(self) -> str:
         return f"{format_value(self.predicted_mean)} ± {format_value(self.predicted_deviation)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction(PredictedValue):
+    """The prediction for a config. The improvement is over the best value."""
+
+    expected_improvement: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,16 +153,11 @@ class Warping:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConstraintPrediction:
+class ConstraintPrediction(PredictedValue):
     """The prediction of a value with a constraint, and the `probability` that it is within the `limit`."""
 
-    predicted_mean: float
-    predicted_deviation: float
     limit: str
     probability: float
-
-    def __str__(self) -> str:
-        return f"{format_value(self.predicted_mean)} ± {format_value(self.predicted_deviation)}"
 
 
 @dataclass(frozen=True, kw_only=True)

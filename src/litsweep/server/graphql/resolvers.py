@@ -8,10 +8,13 @@ from sqlalchemy import Connection
 
 from litsweep.server import run_filters
 from litsweep.server.arguments import LARGEST_ID, checked_count, whole_number
+from litsweep.server.errors import NotFoundError
 from litsweep.server.graphql.context import Context, Info
 from litsweep.server.graphql.limits import CONDITIONS_PER_COST, FILTER_TEXT_PER_COST
 from litsweep.server.run_filters import RunFilter
+from litsweep.server.store import projects, sweeps
 from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.sweeps import SweepRecord
 
 Resolver = Callable[..., object]
 Input = Mapping[str, Any]
@@ -77,6 +80,16 @@ def select_runs(
         return run_filters.select(found, wish, order)
 
     return context.once((select_runs, query, id, filters, order), select)
+
+
+def named_sweep(connection: Connection, context: Context, input: Input) -> SweepRecord:
+    """Return the sweep that an input names, with its project. Raises NotFoundError."""
+    path = context.project_path(input.get("entity_name"), input.get("project_name"))
+    home = projects.find(connection, *path)
+    sweep = sweeps.find(connection, input["sweep"], home.id) if home else None
+    if sweep is None:
+        raise NotFoundError(f"sweep {input['sweep']} does not exist")
+    return sweep
 
 
 def constant(value: object) -> Resolver:
