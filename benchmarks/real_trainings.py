@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -186,6 +186,22 @@ def show(results: Sequence[Result]) -> None:
             if mine := [each for each in here if each["engine"] == engine]:
                 table.add_row(problem, f"mean of {len(mine)}", engine, *_cells(mine))
     Console(width=140).print(table)
+    for problem, seed in sorted({(each["problem"], each["seed"]) for each in results}):
+        pair = {
+            each["engine"]: each for each in results if (each["problem"], each["seed"]) == (problem, seed)
+        }
+        show_catching_up(problem, seed, pair)
+
+
+def show_catching_up(problem: str, seed: int, pair: Mapping[str, Result]) -> None:
+    """Print when each other engine had reached the last value of plain `bayes`."""
+    if "plain" not in pair:
+        return
+    level = pair["plain"]["best"][-1]
+    for engine, result in pair.items():
+        at = next((at for at, value in result["points"] if value >= level), None)
+        when = f"after {at:.0f} s" if at is not None else "never"
+        print(f"{problem}, seed {seed}: {engine} reached {level:.4f} {when} of {result['seconds']:.0f} s")
 
 
 def _cells(results: Sequence[Result]) -> list[str]:
