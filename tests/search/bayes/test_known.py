@@ -9,6 +9,8 @@ import torch
 from litsweep import parse_sweep
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.known import KnownValues
+from litsweep.search.bayes.stated import stated_belief
+from litsweep.sweep.prior import StatedPrior
 from litsweep.sweep.space import SearchSpace
 
 LOG = {"distribution": "log_uniform_values", "min": 0.01, "max": 1.0}
@@ -19,12 +21,12 @@ def space(spec: Mapping[str, Any]) -> SearchSpace:
     return parse_sweep({"method": "random", "parameters": {"x": spec, "z": LOG}}).space
 
 
-def nearest(new: dict[str, Any], earlier: list[dict[str, Any]], value: object, *, constants: bool) -> object:
+def nearest(new: dict[str, Any], earlier: list[dict[str, Any]], value: object) -> object:
     """Return the known value of x that is nearest to a value."""
     ours = Encoding(space(new))
     row = ours.encode({"x": value, "z": 0.1})
-    known = KnownValues.of(ours, [space(spec) for spec in earlier], constants=constants)
-    return ours.decode(known.nearest(torch.tensor([row]).double())[0])["x"]
+    known = KnownValues.of(ours, [space(spec) for spec in earlier], None)
+    return ours.decode(known.nearest(torch.tensor([row], dtype=torch.double))[0])["x"]
 
 
 @pytest.mark.parametrize(
@@ -41,36 +43,29 @@ def nearest(new: dict[str, Any], earlier: list[dict[str, Any]], value: object, *
         ({"values": ["a", "b", "c"]}, [{"values": ["b", "c"]}], "c", "c"),
         ({"values": ["a", "b", "c"]}, [{"values": ["b", "c"]}], "a", "b"),
         ({"values": ["a", "b", "c"]}, [{"values": ["d", "e"]}], "c", "c"),
-    ],
-)
-@pytest.mark.parametrize("constants", [True, False])
-def test_varied_parameter(
-    new: dict[str, Any], earlier: list[dict[str, Any]], value: object, expected: object, constants: bool
-) -> None:
-    found = nearest(new, earlier, value, constants=constants)
-    assert found == (pytest.approx(expected, rel=0.01) if isinstance(expected, float) else expected)
-
-
-@pytest.mark.parametrize(
-    ("new", "earlier", "value", "expected"),
-    [
         (WIDE, [{"value": 8.0}, {"value": 2.0}], 0.5, 8.0),
         (LOG, [{"value": 8.0}], 0.5, 0.1),
         ({"values": ["a", "b", "c"]}, [{"value": "b"}], "c", "b"),
         ({"values": ["a", "b", "c"]}, [{"value": "d"}], "c", "c"),
     ],
 )
-def test_parameter_that_was_constant(
+def test_known_value(
     new: dict[str, Any], earlier: list[dict[str, Any]], value: object, expected: object
 ) -> None:
-    found = nearest(new, earlier, value, constants=True)
+    found = nearest(new, earlier, value)
     assert found == (pytest.approx(expected, rel=0.01) if isinstance(expected, float) else expected)
-    free = nearest(new, earlier, value, constants=False)
-    assert free == (pytest.approx(value) if isinstance(value, float) else value)
 
 
 def test_new_parameter_has_the_middle() -> None:
     ours = Encoding(space(WIDE))
     earlier = parse_sweep({"method": "random", "parameters": {"z": LOG, "y": LOG}}).space
-    known = KnownValues.of(ours, [earlier], constants=True)
-    assert known.nearest(torch.tensor([[0.9, 0.25]]).double()).tolist() == [[0.5, 0.25]]
+    known = KnownValues.of(ours, [earlier], None)
+    assert known.nearest(torch.tensor([[0.9, 0.25]], dtype=torch.double)).tolist() == [[0.5, 0.25]]
+
+
+def test_best_guess_is_known() -> None:
+    ours = Encoding(space(WIDE))
+    belief = stated_belief(ours, {"x": StatedPrior(5.0)})
+    known = KnownValues.of(ours, [space(LOG)], belief)
+    found = known.nearest(torch.tensor([[1.0, 0.25], [0.0, 0.25]], dtype=torch.double))
+    assert [ours.decode(x)["x"] for x in found] == [pytest.approx(5.0), pytest.approx(0.01)]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from litsweep.search.bayes.encoding import Dimension, Encoding
+from litsweep.search.bayes.stated import StatedBelief
 from litsweep.search.bayes.translation import codes_of
 from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.space import SearchSpace
@@ -28,34 +29,38 @@ class KnownValues:
     categories: Mapping[int, Tensor]
 
     @classmethod
-    def of(cls, encoding: Encoding, earlier: Sequence[SearchSpace], *, constants: bool) -> "KnownValues":
-        """Return the values that a parameter had in any of the `earlier` spaces in which it varied.
+    def of(
+        cls, encoding: Encoding, earlier: Sequence[SearchSpace], belief: StatedBelief | None
+    ) -> "KnownValues":
+        """Return the values that each parameter had in any of the `earlier` spaces in which it varied.
 
-        With `constants`, a parameter that varied in none has the value that it had in the first one, or else a
-        number has the middle of its range. Without, it may have any value.
+        If it varied in none, it has the value that it had in the first one that has it, or else a number has
+        the middle of its range. A best guess of the `belief` counts as known.
         """
-        low, high = torch.zeros(encoding.d).double(), torch.ones(encoding.d).double()
+        guesses = {} if belief is None else belief.guesses
+        low, high = torch.zeros(encoding.d, dtype=torch.double), torch.ones(encoding.d, dtype=torch.double)
+        high[encoding.is_category] = math.inf
         categories = {}
         for j, dim in enumerate(encoding.dimensions):
-            codes = _varied(dim, earlier) or (_constant(dim, earlier) if constants else [])
-            if dim.is_category:
-                high[j] = math.inf
-            if codes and dim.is_category:
-                categories[j] = torch.tensor(codes).double()
-            elif codes:
+            codes = _varied(dim, earlier) or _constant(dim, earlier)
+            if codes and j in guesses:
+                codes.append(guesses[j])
+            if not dim.is_category:
                 low[j], high[j] = min(codes), max(codes)
+            elif codes:
+                categories[j] = torch.tensor(codes, dtype=torch.double)
         return cls(low, high, categories)
 
     def nearest(self, x: Tensor) -> Tensor:
         """Return configs `x`, shape `m x d`, with the nearest known numbers, and known categories."""
         nearest = x.clamp(self.low, self.high)
         for j, codes in self.categories.items():
-            nearest[:, j] = torch.where(torch.isin(x[:, j], codes), x[:, j], codes[0])
+            nearest[:, j] = torch.where(torch.isin(x[:, j].detach(), codes), x[:, j], codes[0])
         return nearest
 
 
 def _varied(dim: Dimension, earlier: Sequence[SearchSpace]) -> list[float]:
-    """Return the codes of the values in the spaces where the parameter varies; of a range, those of its ends."""
+    """Return the codes of the values in the spaces where the parameter varies; those of a range's ends."""
     found = (space.by_name.get(dim.name) for space in earlier)
     varied = [each.distribution for each in found if each is not None and each.distribution.size > 1]
     return [code for distribution in varied for code in _codes(dim, distribution)]
@@ -68,6 +73,7 @@ def _codes(dim: Dimension, distribution: Distribution) -> list[float]:
 
 
 def _constant(dim: Dimension, earlier: Sequence[SearchSpace]) -> list[float]:
+    """Return the code of the parameter's constant, or of the middle; empty for an unknown category."""
     found = (space.by_name.get(dim.name) for space in earlier)
     values = [each.distribution.ppf(0.5) for each in found if each is not None]
     known = [code for value in values if (code := dim.encode(value)) is not None]

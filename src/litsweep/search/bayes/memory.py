@@ -33,13 +33,11 @@ from litsweep.search.bayes.translation import Translation
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.earlier import EarlierSweep
 from litsweep.sweep.metric import Metric
-from litsweep.sweep.space import SearchSpace
 
 _MOST = 100  # the model of an earlier sweep has at most this many observations
 _LEAST = 5  # an earlier sweep with fewer runs that have a result says nothing
 _SPREAD = 512  # the number of configs over which an earlier sweep's predictions are standardized
 _DIFFERENCE = 0.25  # the deviation of the new sweep's objective from an earlier one, as a `merit`
-_CONSTANT_FIRST = 1  # this many first configs keep what was constant in the earlier sweeps
 _RANKED = 200  # the sources are compared by how they rank at most this many of the new sweep's runs
 
 MIN_RESULTS = 3
@@ -168,7 +166,7 @@ class Memory:
 
         The first one maximizes the mean prediction. A later one maximizes the improvement over those tried
         that is expected if the objective is that of one of the earlier sweeps, apart from a difference that
-        is a draw from a Gaussian process. A number that varied in no earlier sweep is as it was there.
+        is a draw from a Gaussian process. All of them have `KnownValues`.
         """
         if not self.sources:
             return None
@@ -177,7 +175,7 @@ class Memory:
         taken = as_tensor(sorted(tried)).reshape(-1, encoding.d)
         expected = self._improvement(taken) if len(taken) else self._mean
 
-        known = KnownValues.of(encoding, self._spaces, constants=len(tried) < _CONSTANT_FIRST)
+        known = KnownValues.of(encoding, [source.space for source in self.sources], self._belief)
         belief = None if self._belief is None else self._belief.after(len(tried))
 
         def acquisition(x: Tensor) -> Tensor:
@@ -187,10 +185,6 @@ class Memory:
         ranked = maximize(acquisition, encoding, taken if len(taken) else start, seed)
         ranked = encoding.snap(known.nearest(ranked))
         return first_untried(ranked, encoding, tried, as_tensor(pending).reshape(-1, encoding.d))
-
-    @cached_property
-    def _spaces(self) -> list[SearchSpace]:
-        return [source.space for source in self.sources]
 
     def _mean(self, x: Tensor) -> Tensor:
         return _merits(self.sources, x).mean(-1) + _log_weights(self.sources, x).mean(-1)
