@@ -114,7 +114,7 @@ def last_state(done: Finished) -> Mapping[str, Any]:
         (of("Signalled", "Streamed", "val_error", HALF), "must be time based, `1.0` or an int"),
         (of("Signalled", "Six", "val_error", "--trainer.val_check_interval=40"), "less than or equal"),
         (of("Signalled", "Six", "val_error", NO_VALIDATION), "because trainer.limit_val_batches is 0"),
-        (of("OnlyTraining", "Six", "val_error"), "the model has no validation_step"),
+        (of("OnlyTraining", "OnlyTrainingData", "val_error"), "the model has no validation_step"),
         (
             of("Signalled", "Six", "val_error", "--trainer.check_val_every_n_epoch=5"),
             "training ended before the first validation",

@@ -91,6 +91,14 @@ class Flat(Signalled):
         super().test_step(batch, batch_idx)
 
 
+class CallsLogger(Signalled):
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        super().validation_step(batch, batch_idx)
+        logger: Any = self.logger
+        logger.log_image("images", [])
+        logger.experiment.log({"own": 1})
+
+
 class TwoOptimizers(Signalled):
     def configure_optimizers(self) -> Any:
         return [torch.optim.SGD(self.parameters(), lr=0.01), torch.optim.Adam(self.parameters())]

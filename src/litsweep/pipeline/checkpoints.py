@@ -39,9 +39,9 @@ class BestCheckpoint(LastCheckpoint):
 
     _validated = False
 
-    def __init__(self, folder: Path, monitor: str, mode: str) -> None:
-        super().__init__(folder, filename="best", monitor=monitor, mode=mode, enable_version_counter=False)
-        self._values = NewValues(monitor)
+    def __init__(self, folder: Path, **options: Any) -> None:
+        super().__init__(folder, **options)
+        self._values = NewValues(str(self.monitor))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check that the metric is logged, and save a new value."""
@@ -104,7 +104,9 @@ class Checkpoints:
     @classmethod
     def make(cls, folder: Path, monitor: str, goal: Literal["min", "max"]) -> "Checkpoints":
         """Return the two callbacks that save the best epoch and the last one."""
-        best = BestCheckpoint(folder, monitor, goal)
+        best = BestCheckpoint(
+            folder, filename="best", monitor=monitor, mode=goal, enable_version_counter=False
+        )
         last = LastCheckpoint(
             folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
         )

@@ -67,9 +67,10 @@ class LogEachEpoch(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Shorten the interval to the steps of an epoch, if their number is known."""
-        steps = trainer.num_training_batches // trainer.accumulate_grad_batches
-        every = min(trainer.log_every_n_steps, steps)  # type: ignore[attr-defined]  # Lightning adds it
-        trainer.log_every_n_steps = int(max(1, every))  # type: ignore[attr-defined]
+        batches = trainer.num_training_batches
+        if isinstance(batches, int):
+            every = min(trainer.log_every_n_steps, batches // trainer.accumulate_grad_batches)  # type: ignore[attr-defined]  # Lightning adds it
+            trainer.log_every_n_steps = max(1, every)  # type: ignore[attr-defined]
 
 
 def validates_once(trainer: Trainer) -> bool:
