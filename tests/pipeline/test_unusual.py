@@ -224,6 +224,24 @@ def test_a_run_pauses_within_an_epoch_and_goes_on(
     assert run.summary["best_val_error"] == min(row["val_error"] for row in rows)
 
 
+def test_data_whose_test_loader_is_none_is_not_tested(run_agent: RunAgent) -> None:
+    done = run_agent(*of("Signalled", "NoTestData", "val_error"))
+    assert (done.exit_code, done.result["stop_reason"]) == (0, "completed")
+    assert "not tested" in done.stderr
+
+
+def test_the_own_classifier_on_two_validation_sets(run_agent: RunAgent, logged: Any, cache: Path) -> None:
+    data = ["--data=tests.pipeline.unusual.TwoValidationSets", "--data.dataset=digits"]
+    done = run_agent(*data, f"--data.cache={cache}", "--monitor=val_acc/dataloader_idx_1", "--mode=max")
+    assert done.exit_code == 0
+    first, second = (values(logged, f"val_acc/dataloader_idx_{index}") for index in (0, 1))
+    assert len(first) == len(second) == 2
+    assert first != second
+    assert float(done.result["best_val_acc/dataloader_idx_1"]) == pytest.approx(
+        max(value for _, value in second), abs=1e-4
+    )
+
+
 def test_the_own_classifier_logs_each_validation(run_agent: RunAgent, logged: Any) -> None:
     done = run_agent("--trainer.val_check_interval=1", "--trainer.limit_train_batches=2")
     assert done.exit_code == 0

@@ -11,6 +11,7 @@ from lightning.pytorch import LightningDataModule
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
+from litsweep.pipeline.datamodule import ImageDataModule
 from tests.pipeline.own import Batch, Line, Regression
 
 Loader = DataLoader[Any]
@@ -134,6 +135,16 @@ class Six(Line):
 
     def __init__(self, points: int = 48) -> None:
         super().__init__(points)
+
+
+class NoTestData(Six):
+    def test_dataloader(self) -> Any:
+        return None
+
+
+class TwoValidationSets(ImageDataModule):
+    def val_dataloader(self) -> Any:
+        return [super().val_dataloader(), super().test_dataloader()]
 
 
 class OnlyTrainingData(LightningDataModule):

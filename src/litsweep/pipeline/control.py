@@ -174,7 +174,8 @@ class RunControl(Callback):
         self._ending = None
         self._record_weights(pl_module)
         self._raise_if_diverged(trainer)
-        if not self._values and trainer.is_global_zero and self._monitor in trainer.callback_metrics:
+        is_known = trainer.is_global_zero and self._monitor in trainer.callback_metrics
+        if is_known and not self._values and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # Lightning adds it
             print(f"agent.py: {_why_not_logged(self._monitor, trainer)}")
 
     def on_test_batch_end(self, trainer: Trainer, *_: Any) -> None:

@@ -17,7 +17,7 @@ import torch
 import wandb
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
-from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -206,13 +206,23 @@ class Experiment:
             self._outcome.summary |= self.checkpoints.summary()
         reason = StopReason.EARLY_STOPPING if self._stopper.is_exhausted else StopReason.COMPLETED
         self._outcome.summary[STOP_REASON] = reason.value
-        if not (is_overridden("test_step", model) and is_overridden("test_dataloader", data)):
-            print("agent.py: not tested: the model has no test_step, or the data no test_dataloader")
-            return
+        self._outcome.summary |= self._test(trainer, model, data)
+
+    def _test(self, trainer: Trainer, model: LightningModule, data: LightningDataModule) -> dict[str, float]:
+        """Test the best checkpoint and return the metrics; none if there is no test."""
+        has_test = is_overridden("test_step", model) and is_overridden("test_dataloader", data)
         best = None if trainer.fast_dev_run else self.checkpoints.path  # type: ignore[attr-defined]  # Lightning adds it
-        trainer.test(model, data, ckpt_path=best, verbose=False, weights_only=False)
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self._outcome.summary |= metrics
+        try:
+            if has_test:
+                trainer.test(model, data, ckpt_path=best, verbose=False, weights_only=False)
+        except (TypeError, MisconfigurationException) as error:
+            has_test = "Found None" not in str(error)  # a test_dataloader that returns None
+            if has_test:
+                raise
+        if not has_test:
+            print("agent.py: not tested: the model has no test_step, or the data no test_dataloader")
+            return {}
+        return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
     def _make_trainer(self, trainer_arguments: dict[str, Any], logger: WandbLogger) -> Trainer:
         given = trainer_arguments.pop("callbacks") or []
