@@ -66,7 +66,7 @@ class Manual(Signalled):
         self.second = nn.Linear(1, 1)
         self.ruin, self.raw = ruin, raw
 
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
+    def training_step(self, batch: Batch, batch_idx: int) -> Any:
         loss = super().training_step(batch, batch_idx)
         x, y = batch
         other = (self.second(x) - y).square().mean() * (float("nan") if self.ruin else 1)
