@@ -69,3 +69,12 @@ def test_best_guess_is_known() -> None:
     known = KnownValues.of(ours, [space(LOG)], belief)
     found = known.nearest(torch.tensor([[1.0, 0.25], [0.0, 0.25]], dtype=torch.double))
     assert [ours.decode(x)["x"] for x in found] == [pytest.approx(5.0), pytest.approx(0.01)]
+
+
+@pytest.mark.parametrize(
+    "spec", [LOG, {"min": 0.0, "max": 1.0}, {"min": 1, "max": 9}, {"values": ["a", "b"]}]
+)
+def test_same_space_is_known(spec: dict[str, Any]) -> None:
+    ours = Encoding(space(spec))
+    x = torch.tensor([[0.0, 0.0], [1.0, 1.0]], dtype=torch.double)
+    assert KnownValues.of(ours, [space(spec)], None).nearest(x).tolist() == x.tolist()

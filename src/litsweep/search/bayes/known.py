@@ -16,6 +16,8 @@ from litsweep.search.bayes.translation import codes_of
 from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.space import SearchSpace
 
+_SAME = 1e-9  # codes that differ by less are equal
+
 
 @dataclass(frozen=True)
 class KnownValues:
@@ -46,7 +48,7 @@ class KnownValues:
             if codes and j in guesses:
                 codes.append(guesses[j])
             if not dim.is_category:
-                low[j], high[j] = min(codes), max(codes)
+                low[j], high[j] = _interval(dim, codes)
             elif codes:
                 categories[j] = torch.tensor(codes, dtype=torch.double)
         return cls(low, high, categories)
@@ -57,6 +59,13 @@ class KnownValues:
         for j, codes in self.categories.items():
             nearest[:, j] = torch.where(torch.isin(x[:, j].detach(), codes), x[:, j], codes[0])
         return nearest
+
+
+def _interval(dim: Dimension, codes: Sequence[float]) -> tuple[float, float]:
+    """Return the interval of these codes; it goes on to 0 or 1 where the parameter has no other values."""
+    lowest, highest = (0.0, 1.0) if dim.codes is None else (dim.codes[0].item(), dim.codes[-1].item())
+    low, high = min(codes), max(codes)
+    return 0.0 if low <= lowest + _SAME else low, 1.0 if high >= highest - _SAME else high
 
 
 def _varied(dim: Dimension, earlier: Sequence[SearchSpace]) -> list[float]:
