@@ -74,7 +74,10 @@ def test_best_guess_is_known() -> None:
 @pytest.mark.parametrize(
     "spec", [LOG, {"min": 0.0, "max": 1.0}, {"min": 1, "max": 9}, {"values": ["a", "b"]}]
 )
-def test_same_space_is_known(spec: dict[str, Any]) -> None:
+def test_same_space_changes_neither_configs_nor_gradients(spec: dict[str, Any]) -> None:
     ours = Encoding(space(spec))
-    x = torch.tensor([[0.0, 0.0], [1.0, 1.0]], dtype=torch.double)
-    assert KnownValues.of(ours, [space(spec)], None).nearest(x).tolist() == x.tolist()
+    x = torch.tensor([[0.0, 0.0], [1.0, 1.0]], dtype=torch.double, requires_grad=True)
+    nearest = KnownValues.of(ours, [space(spec)], None).nearest(x)
+    (slope,) = torch.autograd.grad(nearest.sum(), x)
+    assert nearest.tolist() == x.tolist()
+    assert (slope == 1).all()

@@ -23,7 +23,7 @@ _SAME = 1e-9  # codes that differ by less are equal
 class KnownValues:
     """The known codes of each parameter: numbers from `low` to `high`, shape `d`, and `categories` by column.
 
-    A category that is not in `categories` may have any value.
+    An infinite end is no limit. A category that is not in `categories` may have any value.
     """
 
     low: Tensor
@@ -40,8 +40,8 @@ class KnownValues:
         the middle of its range. A best guess of the `belief` counts as known.
         """
         guesses = {} if belief is None else belief.guesses
-        low, high = torch.zeros(encoding.d, dtype=torch.double), torch.ones(encoding.d, dtype=torch.double)
-        high[encoding.is_category] = math.inf
+        low = torch.full((encoding.d,), -math.inf, dtype=torch.double)
+        high = -low
         categories = {}
         for j, dim in enumerate(encoding.dimensions):
             codes = _varied(dim, earlier) or _constant(dim, earlier)
@@ -55,17 +55,18 @@ class KnownValues:
 
     def nearest(self, x: Tensor) -> Tensor:
         """Return configs `x`, shape `m x d`, with the nearest known numbers, and known categories."""
-        nearest = x.clamp(self.low, self.high)
+        is_inside = (x >= self.low) & (x <= self.high) & (self.low < self.high)
+        nearest = torch.where(is_inside, x, x.detach().clamp(self.low, self.high))  # as is, also its gradient
         for j, codes in self.categories.items():
             nearest[:, j] = torch.where(torch.isin(x[:, j].detach(), codes), x[:, j], codes[0])
         return nearest
 
 
 def _interval(dim: Dimension, codes: Sequence[float]) -> tuple[float, float]:
-    """Return the interval of these codes; it goes on to 0 or 1 where the parameter has no other values."""
+    """Return the interval of these codes; it has no end where the parameter has no other values."""
     lowest, highest = (0.0, 1.0) if dim.codes is None else (dim.codes[0].item(), dim.codes[-1].item())
     low, high = min(codes), max(codes)
-    return 0.0 if low <= lowest + _SAME else low, 1.0 if high >= highest - _SAME else high
+    return -math.inf if low <= lowest + _SAME else low, math.inf if high >= highest - _SAME else high
 
 
 def _varied(dim: Dimension, earlier: Sequence[SearchSpace]) -> list[float]:
