@@ -1,0 +1,40 @@
+"""LightningCLI with a config file of its own. The sweep changes single values of it."""
+
+import sys
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+
+def waves(seed: int, rows: int) -> DataLoader[tuple[Tensor, ...]]:
+    x = torch.randn(rows, 8, generator=torch.Generator().manual_seed(seed))
+    return DataLoader(TensorDataset(x, x.sin().sum(1, keepdim=True)), batch_size=64)
+
+
+class Regressor(LightningModule):
+    def __init__(self, activation: nn.Module, hidden: int = 16) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(8, hidden), activation, nn.Linear(hidden, 1))
+
+    def training_step(self, batch: list[Tensor], index: int) -> Tensor:
+        return nn.functional.mse_loss(self.net(batch[0]), batch[1])
+
+    def validation_step(self, batch: list[Tensor], index: int) -> None:
+        self.log("val_loss", nn.functional.mse_loss(self.net(batch[0]), batch[1]))
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        return waves(0, 384)
+
+    def val_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        return waves(1, 128)
+
+
+if __name__ == "__main__":
+    try:
+        LightningCLI(LightningModule, subclass_mode_model=True, save_config_callback=None)
+    except SIGTERMException:
+        sys.exit(143)
