@@ -10,7 +10,6 @@ import torch
 import torch.distributed as dist
 import wandb
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # preempted: wandb still sends all rows
@@ -22,8 +21,7 @@ if __name__ == "__main__":
     rank, ranks = dist.get_rank(), dist.get_world_size()
     x = torch.randn(512, 8, generator=torch.Generator().manual_seed(0))
     y = x.sin().sum(1, keepdim=True)
-    net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
-    model = DistributedDataParallel(net)
+    model = nn.parallel.DistributedDataParallel(net := nn.Linear(8, 1))
     optimizer = torch.optim.Adam(net.parameters(), lr=args.lr)
     first, file = 0, Path("checkpoints", os.environ["WANDB_SWEEP_ID"], os.environ["WANDB_RUN_ID"], "last.pt")
     if file.exists():  # the run was preempted or paused
