@@ -13,7 +13,8 @@ from sklearn.svm import SVC
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # preempted: wandb still sends all rows
+    preempted: list[int] = []
+    signal.signal(signal.SIGTERM, lambda signum, _: preempted.append(signum))
     x, y = load_digits(return_X_y=True)
     with wandb.init(resume="allow") as run:  # the agent sets the id of the run
         splits = list(StratifiedKFold(run.config.folds, shuffle=True, random_state=0).split(x, y))
@@ -26,6 +27,8 @@ def main() -> None:
             scores.append(model.score(x[val], y[val]))
             run.log({"fold": fold, "fold_acc": scores[-1], "mean_acc": mean(scores)})
             file.write_text(json.dumps(scores))
+            if preempted:
+                sys.exit(143)
         run.summary["cv_acc"] = mean(scores)
 
 

@@ -28,10 +28,9 @@ if __name__ == "__main__":
     parser.add_argument("--lr", type=float, default=0.001)
     parser.add_argument("--epochs", type=int, default=90)
     args = parser.parse_args()
-    checkpoint = ModelCheckpoint(monitor="val_loss", save_last=True)
     trainer = Trainer(
         accelerator="cpu", devices=2, strategy="ddp", max_epochs=args.epochs,
-        logger=WandbLogger(), callbacks=[checkpoint],
+        logger=WandbLogger(), callbacks=[ModelCheckpoint(save_last=True)],
     )  # fmt: skip
     try:
         trainer.fit(Model(args.lr), ckpt_path="last")
