@@ -30,7 +30,8 @@ if __name__ == "__main__":
     with wandb.init(resume="allow") as run:  # the Trainer logs into this run
         arguments.output_dir = str(Path("checkpoints", run.sweep_id or "manual", run.id))
         Path(arguments.output_dir).mkdir(parents=True, exist_ok=True)
-        model = hf.BertForSequenceClassification(hf.BertConfig(hidden_size=24, num_hidden_layers=1))
+        sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+        model = hf.BertForSequenceClassification(hf.BertConfig(vocab_size=16, **sizes))
         data = {"train_dataset": sequences(0, 128), "eval_dataset": sequences(1, 64)}
         trainer = hf.Trainer(model, arguments, callbacks=[EndIfPreempted()], **data)
         trainer.train(resume_from_checkpoint=get_last_checkpoint(arguments.output_dir))

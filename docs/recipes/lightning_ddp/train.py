@@ -1,6 +1,7 @@
 """Lightning's Trainer with two processes (DDP): one run, which the first process owns."""
 
 import argparse
+import os
 import sys
 
 import torch
@@ -28,10 +29,10 @@ if __name__ == "__main__":
     parser.add_argument("--lr", type=float, default=0.001)
     parser.add_argument("--epochs", type=int, default=90)
     args = parser.parse_args()
-    trainer = Trainer(
-        accelerator="cpu", devices=2, strategy="ddp", max_epochs=args.epochs,
-        logger=WandbLogger(), callbacks=[ModelCheckpoint(save_last=True)],
-    )  # fmt: skip
+    folder = "checkpoints/{WANDB_SWEEP_ID}/{WANDB_RUN_ID}".format_map(os.environ)
+    checkpoint = ModelCheckpoint(folder, save_last=True)  # without monitor, else it skips epochs
+    ddp = {"accelerator": "cpu", "devices": 2, "strategy": "ddp"}
+    trainer = Trainer(max_epochs=args.epochs, logger=WandbLogger(), callbacks=[checkpoint], **ddp)
     try:
         trainer.fit(Model(args.lr), ckpt_path="last")
     except SIGTERMException:  # preempted; Lightning alone would exit with 0
