@@ -203,7 +203,7 @@ class OneRun:
 
 def sweep_of(made: Recipe) -> str:
     out, _ = made.start(sys.executable, "-m", "wandb", "sweep", "sweep.yaml").communicate(timeout=60)
-    return re.findall(r"wandb agent (?:\x1b\[\d+m)?([\w/-]+)", out)[0]
+    return str(re.findall(r"wandb agent (?:\x1b\[\d+m)?([\w/-]+)", out)[0])
 
 
 @pytest.mark.slow
