@@ -51,8 +51,8 @@ class Retries:
             warn_of_unrecorded(end, error)
             return False
 
-    def requeue_crashed(self) -> None:
-        """Requeue the runs of an earlier launch that was killed or whose machine died."""
+    def requeue_crashed(self) -> list[str]:
+        """Requeue the runs of an earlier launch that was killed or whose machine died. Return those runs."""
         ends = [RunEnd(run_id, -signal.SIGKILL, Failure.LOST) for run_id in self._api.crashed()]
         again = [end.run_id for end in ends if self.record(end)]
         if again:
@@ -60,6 +60,7 @@ class Retries:
             sweep = self._api.sweep()
             if sweep["state"] == "FINISHED":
                 self._api.resume(sweep["id"])
+        return again
 
     def report_killed(self, run_id: str) -> None:
         """Report the end of a run that the user had killed."""
