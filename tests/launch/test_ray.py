@@ -83,14 +83,14 @@ class TestOnACluster:
     def test_the_sweep_survives_the_death_of_both_other_nodes(
         self, bench: MakeBench, make_cluster: Callable[[int], Any]
     ) -> None:
-        made, cluster = bench(COUNTED, run_cap=9), make_cluster(1)
+        made, cluster = bench(COUNTED), make_cluster(1)
 
         def kill_both() -> None:
             for alive in (3, 2):
                 wait_until(lambda alive=alive: made.states()["running"] == alive)
                 kill_a_node(cluster)
 
-        outcome = launched(made, cluster, kill_both, agents=3)
+        outcome = launched(made, cluster, kill_both, agents=3, count=9)
         assert outcome.exit_code == 0 and outcome.done == 9
         assert made.states() == {"finished": 9}
         assert made.left_over() == []
