@@ -40,9 +40,7 @@ class Retries:
         """
         try:
             if end.is_preempted:
-                # Its client may have been killed before it could report the end.
-                if self._api.run(end.run_id).get("state") == RunState.PREEMPTING:
-                    self._api.end(end.run_id, ExitCode.PREEMPTED)
+                self._end_preempted(end.run_id)
                 return True
             return end.failure is not None and self._record(end, end.failure)
         except LitsweepError as error:
@@ -61,6 +59,14 @@ class Retries:
             if sweep["state"] == "FINISHED":
                 self._api.resume(sweep["id"])
         return again
+
+    def _end_preempted(self, run_id: str) -> None:
+        """End the run if its client was killed before it could report the end, or even the preemption."""
+        state = self._api.run(run_id).get("state")
+        if state == RunState.RUNNING:
+            self._api.preempting(run_id)
+        if state in (RunState.RUNNING, RunState.PREEMPTING):
+            self._api.end(run_id, ExitCode.PREEMPTED)
 
     def report_killed(self, run_id: str) -> None:
         """Report the end of a run that the user had killed."""
