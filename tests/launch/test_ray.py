@@ -16,7 +16,8 @@ from tests.launch.processes import wait_until
 from tests.launch.test_pauses import FREEZE, LENGTH, RESUMING, check
 from tests.launch.tiny_runs import TINY, ends, starts
 
-AGENTS = 64
+AGENTS, CPUS = 64, 22
+LEAST = AGENTS - 2 * CPUS  # agents on the emptiest of three nodes
 COUNTED = """
 import sys, time, wandb
 with wandb.init() as run:
@@ -98,14 +99,16 @@ class TestOnACluster:
     def test_64_agents_lose_nothing_when_two_of_three_nodes_die(
         self, bench: MakeBench, make_cluster: Callable[[int], Any]
     ) -> None:
-        made, cluster = bench(TINY, run_cap=AGENTS * 3 // 2), make_cluster(AGENTS // 3 + 1)
+        made, cluster = bench(TINY, run_cap=AGENTS * 3 // 2), make_cluster(CPUS)
 
         def kill_both() -> None:
             wait_until(lambda: made.states()["running"] == AGENTS, seconds=300)
             for _ in range(2):
                 before = made.states()
                 kill_a_node(cluster)
-                wait_until(lambda before=before: made.states()["preempted"] >= before["preempted"] + 15, 120)
+                wait_until(
+                    lambda before=before: made.states()["preempted"] >= before["preempted"] + LEAST, 120
+                )
             (made.folder / "release").touch()
 
         outcome = launched(made, cluster, kill_both, agents=AGENTS)
@@ -114,7 +117,7 @@ class TestOnACluster:
         assert outcome.done == AGENTS * 3 // 2 and outcome.failed == 0
         assert Counter(ends(made).values()) == {1: AGENTS * 3 // 2}
         again = Counter(starts(made).values())
-        assert set(again) == {1, 2} and 30 <= again[2] <= 44
+        assert set(again) == {1, 2} and 2 * LEAST <= again[2] <= 2 * CPUS
         assert made.left_over() == []
 
     def test_tasks_go_on_with_paused_runs(self, bench: MakeBench, make_cluster: Callable[[int], Any]) -> None:
