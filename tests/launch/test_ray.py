@@ -74,6 +74,11 @@ def launched(made: Bench, cluster: Any, driver: Callable[[], None], **options: A
     return outcome
 
 
+def wait_for(made: Bench, state: str, least: int) -> None:
+    """Wait until at least so many runs are in the state."""
+    wait_until(lambda: made.states()[state] >= least, seconds=120)
+
+
 def kill_a_node(cluster: Any) -> None:
     cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
 
@@ -88,7 +93,7 @@ class TestOnACluster:
 
         def kill_both() -> None:
             for alive in (3, 2):
-                wait_until(lambda alive=alive: made.states()["running"] == alive)
+                wait_for(made, "running", alive)
                 kill_a_node(cluster)
 
         outcome = launched(made, cluster, kill_both, agents=3, count=9)
@@ -106,9 +111,7 @@ class TestOnACluster:
             for _ in range(2):
                 before = made.states()
                 kill_a_node(cluster)
-                wait_until(
-                    lambda before=before: made.states()["preempted"] >= before["preempted"] + LEAST, 120
-                )
+                wait_for(made, "preempted", before["preempted"] + LEAST)
             (made.folder / "release").touch()
 
         outcome = launched(made, cluster, kill_both, agents=AGENTS)
