@@ -57,6 +57,7 @@ def suggest(
     seen, design = observed[0][1], InitialDesign(encoding, seed, belief)
     pending, tried = list(seen.pending), set(seen.tried)
     suggestions: list[Suggestion] = []
+    # Constraints and a cost need exploration: another region may be feasible, or cheaper.
     best_is_inside = not outcomes.weights and _is_best_inside(encoding, seen)
     first = count_configs(runs)
     for position in range(first, first + n):
@@ -80,8 +81,7 @@ def strategy_at(
     Exploitation alone can spend dozens of runs around a local optimum, where the expected improvement is
     small but certain. A sweep whose model has the trend of earlier ones is not young. The exploring model
     proposes edges of the space, which do not help if the optimum lies inside. So after the first runs there
-    is no exploration while `best_is_inside`. With several metrics there is none at all. Constraints and a
-    cost need exploration: another region may be feasible, or cheaper.
+    is no exploration while `best_is_inside`. With several metrics there is none at all.
     """
     if metrics > 1 or (best_is_inside and position >= _INSIDE_RUNS_PER_PARAMETER * d):
         return EXPLOITATION
