@@ -5,7 +5,7 @@ is that of a config that meets the constraints (Letham et al. 2019). Each constr
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -14,13 +14,14 @@ from torch import Tensor
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.observations import as_tensor
 from litsweep.search.bayes.sampling import subset
-from litsweep.search.bayes.surrogate import OBJECTIVE, Inputs, Surrogate, fit
+from litsweep.search.bayes.surrogate import SLACK, GaussianProcess, Inputs, Surrogate, fit
 from litsweep.search.bayes.warping import RobustScaler
 from litsweep.sweep.constraints import Constraint
 from litsweep.sweep.reasons import ConstraintPrediction
 
 _FIT_TO, _CONDITION_ON = 250, 1000
 _QUANTILES = 41  # the prediction in the metric's units is that of this many quantiles
+_REACH = 20.0  # the scale of slacks is about linear up to this many median sizes, then logarithmic
 _UNSCALED = RobustScaler(0.0, 1.0)
 
 Row = tuple[float, ...]
@@ -32,7 +33,8 @@ class ConstraintModel:
 
     `rows` are encoded configs with their `values` of the constraint's metric. The slack is measured in its
     median size. Its targets are on a scale that is logarithmic far from the bound, as in Eriksson and
-    Poloczek (2021), so that extreme values do not hide the bound.
+    Poloczek (2021), so that extreme values do not hide the bound. Nearer the scale is linear: the output warp
+    of the surrogate fits one long tail better than a fixed logarithm does.
     """
 
     constraint: Constraint
@@ -47,23 +49,33 @@ class ConstraintModel:
         return sign * (as_tensor(self.values) - bound)
 
     @cached_property
-    def _unit(self) -> float:
+    def _reach(self) -> float:
+        """The slack up to which the scale of the targets is about linear."""
         size = self._slack.abs()
-        return float(size.median()) or float(size.max()) or 1.0
+        return _REACH * (float(size.median()) or float(size.max()) or 1.0)
 
     @cached_property
     def surrogate(self) -> Surrogate:
         """The fitted model. Raises FitError."""
-        y = bilog(self._slack / self._unit)
+        y = _REACH * bilog(self._slack / self._reach)
         kept = subset(y, _CONDITION_ON, self.seed)
         x, y = as_tensor(self.rows)[kept], y[kept]
         for_fit = subset(y, _FIT_TO, self.seed)
-        return fit(x, y, Inputs.of(self.encoding), for_fit, OBJECTIVE, _UNSCALED)
+        return fit(x, y, Inputs.of(self.encoding), for_fit, SLACK, _UNSCALED)
 
-    def score(self, x: Tensor) -> Tensor:
+    def believing(self, running: Tensor) -> GaussianProcess:
+        """Return the process as if each of the `running` configs, `p x d`, had its predicted value."""
+        process = self.surrogate.process
+        if not len(running):
+            return process
+        predicted = process.means(running).squeeze(-1)
+        x, targets = torch.cat([process.x, running]), torch.cat([process.targets, predicted])
+        return process.conditioned_on(x, targets, process.noise)
+
+    def score(self, x: Tensor, process: GaussianProcess) -> Tensor:
         """Return the predicted distance from the bound in deviations, shape `m`, at `x`, shape `m x d`."""
         surrogate = self.surrogate
-        mean, variance = surrogate.process.marginals(x)
+        mean, variance = process.marginals(x)
         bound = -surrogate.shift / surrogate.stretch  # a slack of 0, in targets
         score: Tensor = (mean.squeeze(-1) - bound) / variance.sqrt()
         return score
@@ -73,25 +85,42 @@ class ConstraintModel:
         mean, variance = self.surrogate.process.marginals(x)
         u = (torch.arange(_QUANTILES, dtype=torch.double) + 0.5) / _QUANTILES
         y = self.surrogate.to_units(mean.squeeze() + variance.sqrt() * torch.special.ndtri(u))
-        values = self.constraint.bound + self.constraint.sign * self._unit * inverse_bilog(y)
+        values = self.constraint.bound + self.constraint.sign * self._reach * inverse_bilog(y / _REACH)
         return ConstraintPrediction(
             predicted_mean=values.mean().item(),
             predicted_deviation=values.std(correction=0).item(),
             limit=self.constraint.limit,
-            probability=torch.special.ndtr(self.score(x)).item(),
+            probability=torch.special.ndtr(self.score(x, self.surrogate.process)).item(),
         )
 
 
 @dataclass(frozen=True)
 class Constraints:
-    """The constraints of a sweep. `met` has the configs whose runs meet all of them."""
+    """The constraints of a sweep. `met` has the configs whose runs meet all of them.
+
+    The `running` configs count as if they had their predicted values (Ginsbourger et al. 2010), so that the
+    configs of several agents differ.
+    """
 
     models: tuple[ConstraintModel, ...]
     met: frozenset[Row]
+    running: tuple[Row, ...] = ()
+
+    def believing(self, running: Tensor) -> "Constraints":
+        """Return the constraints with these running configs, shape `p x d`."""
+        return replace(self, running=tuple(map(tuple, running.tolist())))
+
+    @cached_property
+    def _processes(self) -> list[GaussianProcess]:
+        running = as_tensor(self.running)
+        return [model.believing(running) for model in self.models]
 
     def log_weight(self, x: Tensor, position: int) -> Tensor:
         """Return the logarithm of the probability that all constraints hold, shape `m`."""
-        return torch.stack([torch.special.log_ndtr(model.score(x)) for model in self.models]).sum(0)
+        models = zip(self.models, self._processes, strict=True)
+        scores = torch.stack([model.score(x, process) for model, process in models])
+        total: Tensor = torch.special.log_ndtr(scores).sum(0)
+        return total
 
     def probability(self, x: Tensor) -> Tensor:
         """Return the probability that all constraints hold, shape `m`, at `x`, shape `m x d`."""
