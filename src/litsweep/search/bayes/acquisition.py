@@ -41,6 +41,7 @@ class LogNoisyExpectedImprovement:
     `base`, shape `b x d`, are the candidates for the best config so far, and `pending`, `p x d`, the running
     configs. Both are at the full budget. `normals`, shape `s x (b + p)`, are standard normal draws. If
     constraints keep some of these configs from being the best, `can_be_best`, shape `b + p`, is False there.
+    If no config can be, any value that is not below all of them improves.
     """
 
     def __init__(
@@ -55,8 +56,7 @@ class LogNoisyExpectedImprovement:
         points = torch.cat([base, pending])
         mean, covariance = process.joint(points)
         draws = mean + normals @ cholesky(covariance).T
-        goals = draws if can_be_best is None else draws[:, can_be_best]
-        self._goal = goals.max(-1).values + margin
+        self._goal = _goal(draws, can_be_best) + margin
         kept = _others(process.x, base)
         jitter = torch.full((len(points),), _JITTER, dtype=mean.dtype)
         noise = torch.cat([jitter, process.noise.expand(len(process.x))[kept]])
@@ -70,6 +70,13 @@ class LogNoisyExpectedImprovement:
         deviation = variance.sqrt().unsqueeze(-1)
         improvement = log_h((mean - self._goal) / deviation) + deviation.log()
         return improvement.logsumexp(-1) - math.log(len(self._goal))
+
+
+def _goal(draws: Tensor, can_be_best: Tensor | None) -> Tensor:
+    """Return the best value of each draw, shape `s`; the worst one if no config can be the best."""
+    if can_be_best is None:
+        return draws.max(-1).values
+    return draws[:, can_be_best].max(-1).values if can_be_best.any() else draws.min(-1).values
 
 
 def _others(x: Tensor, base: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ is that of a config that meets the constraints (Letham et al. 2019). Each constr
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.observations import as_tensor
 from litsweep.search.bayes.sampling import subset
-from litsweep.search.bayes.surrogate import SLACK, GaussianProcess, Inputs, Surrogate, fit
+from litsweep.search.bayes.surrogate import SLACK, Inputs, Surrogate, fit
 from litsweep.search.bayes.warping import RobustScaler
 from litsweep.sweep.constraints import Constraint
 from litsweep.sweep.reasons import ConstraintPrediction
@@ -63,19 +63,10 @@ class ConstraintModel:
         for_fit = subset(y, _FIT_TO, self.seed)
         return fit(x, y, Inputs.of(self.encoding), for_fit, SLACK, _UNSCALED)
 
-    def believing(self, running: Tensor) -> GaussianProcess:
-        """Return the process as if each of the `running` configs, `p x d`, had its predicted value."""
-        process = self.surrogate.process
-        if not len(running):
-            return process
-        predicted = process.means(running).squeeze(-1)
-        x, targets = torch.cat([process.x, running]), torch.cat([process.targets, predicted])
-        return process.conditioned_on(x, targets, process.noise)
-
-    def score(self, x: Tensor, process: GaussianProcess) -> Tensor:
+    def score(self, x: Tensor) -> Tensor:
         """Return the predicted distance from the bound in deviations, shape `m`, at `x`, shape `m x d`."""
         surrogate = self.surrogate
-        mean, variance = process.marginals(x)
+        mean, variance = surrogate.process.marginals(x)
         bound = -surrogate.shift / surrogate.stretch  # a slack of 0, in targets
         score: Tensor = (mean.squeeze(-1) - bound) / variance.sqrt()
         return score
@@ -90,37 +81,20 @@ class ConstraintModel:
             predicted_mean=values.mean().item(),
             predicted_deviation=values.std(correction=0).item(),
             limit=self.constraint.limit,
-            probability=torch.special.ndtr(self.score(x, self.surrogate.process)).item(),
+            probability=torch.special.ndtr(self.score(x)).item(),
         )
 
 
 @dataclass(frozen=True)
 class Constraints:
-    """The constraints of a sweep. `met` has the configs whose runs meet all of them.
-
-    The `running` configs count as if they had their predicted values (Ginsbourger et al. 2010), so that the
-    configs of several agents differ.
-    """
+    """The constraints of a sweep. `met` has the configs whose runs meet all of them."""
 
     models: tuple[ConstraintModel, ...]
     met: frozenset[Row]
-    running: tuple[Row, ...] = ()
-
-    def believing(self, running: Tensor) -> "Constraints":
-        """Return the constraints with these running configs, shape `p x d`."""
-        return replace(self, running=tuple(map(tuple, running.tolist())))
-
-    @cached_property
-    def _processes(self) -> list[GaussianProcess]:
-        running = as_tensor(self.running)
-        return [model.believing(running) for model in self.models]
 
     def log_weight(self, x: Tensor, position: int) -> Tensor:
         """Return the logarithm of the probability that all constraints hold, shape `m`."""
-        models = zip(self.models, self._processes, strict=True)
-        scores = torch.stack([model.score(x, process) for model, process in models])
-        total: Tensor = torch.special.log_ndtr(scores).sum(0)
-        return total
+        return torch.stack([torch.special.log_ndtr(model.score(x)) for model in self.models]).sum(0)
 
     def probability(self, x: Tensor) -> Tensor:
         """Return the probability that all constraints hold, shape `m`, at `x`, shape `m x d`."""

@@ -13,7 +13,7 @@ from litsweep.search.bayes.acquisition import LogNoisyExpectedImprovement
 from litsweep.search.bayes.encoding import Encoding, distinct
 from litsweep.search.bayes.feasibility import Feasibility
 from litsweep.search.bayes.observations import Observations, as_tensor
-from litsweep.search.bayes.optimize import Acquisition, first_untried, maximize
+from litsweep.search.bayes.optimize import first_untried, maximize
 from litsweep.search.bayes.outcomes import NO_OUTCOMES, Outcomes
 from litsweep.search.bayes.sampling import subset
 from litsweep.search.bayes.sequence import seed_for
@@ -73,7 +73,11 @@ class Model:
         """Return the next config, shape `d`, and its reason; None if no candidate is new. Raises FitError."""
         seed = seed_for(self.seed, position)
         running = as_tensor(pending).reshape(-1, self.encoding.d)
-        acquisition = self.before_a_best(running, position) or self._acquisition(running, position, seed)
+        improvement = self._improvement(running, seed)
+
+        def acquisition(x: Tensor) -> Tensor:
+            return weighted(improvement(self.at_full_budget(x)), self.weights, x, position)
+
         ranked = maximize(acquisition, self.encoding, self.parents, seed)
         x = first_untried(ranked, self.encoding, tried, running)
         return None if x is None else (x, self._reason(x))
@@ -102,12 +106,9 @@ class Model:
     @property
     def weights(self) -> tuple[Weight, ...]:
         """The weights of the acquisition function."""
-        return (*self._own_weights, *self.outcomes.weights)
-
-    @property
-    def _own_weights(self) -> tuple[Weight, ...]:
         belief = None if self.belief is None else self.belief.after(self.seen.ended)
-        return tuple(weight for weight in (belief, self.feasibility) if weight is not None)
+        own = (weight for weight in (belief, self.feasibility) if weight is not None)
+        return (*own, *self.outcomes.weights)
 
     @cached_property
     def base(self) -> Tensor:
@@ -159,23 +160,6 @@ class Model:
         if not self._has_budget:
             return x
         return torch.cat([x, torch.ones_like(x[..., :1])], -1)
-
-    def before_a_best(self, pending: Tensor, position: int) -> Acquisition | None:
-        """Return the acquisition function while no config meets the constraints or, running, probably does.
-
-        None if there is one. The function has the weights only, as in Gelbart et al. (2014): with the
-        objective, the search would stay where values are good, not where the constraints may hold.
-        """
-        can_be_best, constraints = self._can_be_best(pending), self.outcomes.constraints
-        if constraints is None or can_be_best is None or can_be_best.any():
-            return None
-        outcomes = replace(self.outcomes, constraints=constraints.believing(pending))
-        weights = (*self._own_weights, *outcomes.weights)
-        return lambda x: weighted(torch.zeros_like(x[..., 0]), weights, x, position)
-
-    def _acquisition(self, pending: Tensor, position: int, seed: int) -> Acquisition:
-        improvement, weights = self._improvement(pending, seed), self.weights
-        return lambda x: weighted(improvement(self.at_full_budget(x)), weights, x, position)
 
     def _improvement(self, pending: Tensor, seed: int) -> LogNoisyExpectedImprovement:
         generator = torch.Generator().manual_seed(seed)

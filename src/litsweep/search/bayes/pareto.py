@@ -23,7 +23,7 @@ from litsweep.search.bayes import explain
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.model import Model, weighted
 from litsweep.search.bayes.observations import as_tensor
-from litsweep.search.bayes.optimize import Acquisition, first_untried, maximize
+from litsweep.search.bayes.optimize import first_untried, maximize
 from litsweep.search.bayes.sequence import seed_for
 from litsweep.sweep.reasons import ParetoReason, Prediction
 
@@ -53,8 +53,12 @@ class ParetoModel:
         """Return the next config and its reason, as `Model.next_config` does."""
         seed = seed_for(self.models[0].seed, position)
         running = as_tensor(pending).reshape(-1, self.encoding.d)
-        before_a_best = self.models[0].before_a_best(running, position)
-        acquisition = before_a_best or self._acquisition(running, position, seed)
+        improvement = self._improvement(running, seed)
+
+        def acquisition(x: Tensor) -> Tensor:
+            value = torch.cat([improvement(part.unsqueeze(-2)) for part in torch.split(x, _BATCH)])
+            return weighted(value, self.models[0].weights, x, position)
+
         ranked = maximize(acquisition, self.encoding, self.front, seed)
         x = first_untried(ranked, self.encoding, tried, running)
         return None if x is None else (x, self._reason(x))
@@ -80,15 +84,6 @@ class ParetoModel:
     def _reference(self) -> Tensor:
         """Return the reference point: the worst predictions. A small front's own worst would be too close."""
         return self._means(self.models[0].configs).min(0).values
-
-    def _acquisition(self, pending: Tensor, position: int, seed: int) -> Acquisition:
-        improvement, weights = self._improvement(pending, seed), self.models[0].weights
-
-        def acquisition(x: Tensor) -> Tensor:
-            value = torch.cat([improvement(part.unsqueeze(-2)) for part in torch.split(x, _BATCH)])
-            return weighted(value, weights, x, position)
-
-        return acquisition
 
     def _improvement(self, pending: Tensor, seed: int) -> logei.qLogNoisyExpectedHypervolumeImprovement:
         return logei.qLogNoisyExpectedHypervolumeImprovement(

@@ -67,8 +67,8 @@ class ModelSpec:
 # The priors of Hvarfner et al. (2024).
 OBJECTIVE = ModelSpec(Matern(), LogNormalPrior(math.sqrt(2.0), math.sqrt(3.0)), is_warped=True)
 TREND = ModelSpec(NeuralNetwork(), LogNormalPrior(-1.4, 0.5), is_warped=True)
-# Many constraints have no noise. Where the bound is, an assumed one would cost as much as a true one.
-SLACK = ModelSpec(Matern(), OBJECTIVE.length, is_warped=True, noise=LogNormalPrior(-6.0, 2.0))
+# Many constraints have no noise. With an assumed one, no config near the bound would be sure to meet it.
+SLACK = ModelSpec(Matern(), OBJECTIVE.length, is_warped=True, noise=LogNormalPrior(-2.0, 2.0))
 # A success says little about distant configs, so the length scale is short.
 LABELS = ModelSpec(Matern(), LogNormalPrior(0.0, 0.8), is_warped=False)
 
