@@ -143,6 +143,7 @@ class Agent:
     def _reap(self) -> None:
         if self._run is None or (end := self._run.poll()) is None:
             return
+        self._announce_preemption()  # a signal since the last call may have ended the run
         is_wanted = not self._run.is_unwanted
         self._run = None
         if end.exit_code == 0 and is_wanted and not self._has_reported(end.run_id):

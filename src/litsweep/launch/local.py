@@ -78,7 +78,8 @@ def launch(
     slots = slots_for(options, environ, driver)
     api = connect(sweep, environ)
     logs = log_folder(options.log_dir, api.path.id)
-    Retries(api).requeue_crashed()
+    if options.requeue_crashed:
+        Retries(api).requeue_crashed()
     options = replace(options, environ=environ)
     launch_id = uuid.uuid4().hex[:12]
     agents = [SlotAgent(s, sweep, options, launch_id, logs / f"slot-{s.index}.log") for s in slots]
