@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 
 from litsweep.errors import LitsweepError
-from litsweep.launch.options import SlotState
 from litsweep.launch import starter
+from litsweep.launch.options import SlotState
 from litsweep.sweep.contract import Failure
 from tests.launch.conftest import Bench, MakeBench
 from tests.launch.processes import cmdline, fork_servers_of, launched, runs_of, wait_until

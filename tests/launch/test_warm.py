@@ -180,5 +180,7 @@ def test_a_module_of_the_program_that_the_fork_server_has_from_elsewhere_is_the_
 
 def test_the_fork_server_loads_no_package_that_reads_the_environment_of_a_run() -> None:
     """NumPy reads OMP_NUM_THREADS during its import, and a program may set it before."""
-    loaded = "import sys, litsweep.launch.fork_server; print(*{'numpy', 'torch', 'wandb'} & sys.modules.keys())"
+    loaded = (
+        "import sys, litsweep.launch.fork_server; print(*{'numpy', 'torch', 'wandb'} & sys.modules.keys())"
+    )
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True).stdout == b"\n"

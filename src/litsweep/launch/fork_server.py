@@ -59,10 +59,10 @@ class ForkServer:
         buffer = b""
         while True:
             self._reap()
-            ready, _, _ = select.select([self._connection, self._wakeup], [], [])
+            ready, _, _ = select.select([self._connection.fileno(), self._wakeup], [], [])
             if self._wakeup in ready:
                 os.read(self._wakeup, 4096)
-            if self._connection in ready:
+            if self._connection.fileno() in ready:
                 if not (data := self._connection.recv(65536)):
                     return
                 *lines, buffer = (buffer + data).split(b"\n")

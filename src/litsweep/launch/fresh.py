@@ -81,7 +81,7 @@ def _append_output_to(log: Path) -> None:
     os.close(output)
 
 
-def execute(argv: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+def execute(argv: list[str], environ: Mapping[str, str]) -> NoReturn:
     """Replace this process by a new one."""
     try:
         os.execvpe(argv[0], argv, environ)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from litsweep.errors import LitsweepError
 from litsweep.launch import process
@@ -23,8 +23,8 @@ FIRST_RESTART_SECONDS = 1.0
 RESTARTS_WITHOUT_A_RUN = 5
 EXIT_SECONDS = 5.0  # for the exit functions of the program's imports
 
-
-T = TypeVar("T")
+Inbox = asyncio.Queue[dict[str, Any] | None]
+"""The fork server's messages about one slot; None once it has died."""
 
 
 class ServerDiedError(Exception):
@@ -54,8 +54,7 @@ class Starter:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._starts: dict[str, asyncio.Future[Child]] = {}
-        self._children: dict[str, Child] = {}
+        self._inboxes: dict[str, Inbox] = {}
         self._deaths = 0  # since a process was started
         self._restart_at = 0.0
 
@@ -77,9 +76,10 @@ class Starter:
         async with self._lock:
             while not self.is_running:
                 if self._deaths > RESTARTS_WITHOUT_A_RUN:
+                    tail = last_lines(self._log.read_bytes()[-TAIL_BYTES:])
                     raise LitsweepError(
-                        f"the fork server died {self._deaths} times without a run; the last one printed:\n"
-                        f"{self.last_lines()}"
+                        f"the process that starts the runs died {self._deaths} times without a run; "
+                        f"the last one printed:\n{tail}"
                     )
                 await asyncio.sleep(self._restart_at - time.monotonic())
                 await self._start_server()
@@ -98,29 +98,16 @@ class Starter:
     async def _read(self, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(ConnectionResetError):
             while line := await reader.readline():
-                self._receive(**json.loads(line))
+                message = json.loads(line)
+                self._inboxes[message["slot"]].put_nowait(message)
         self._died()
 
-    def _receive(self, slot: str, pid: int = 0, begin: int = 0, exit: int = 0) -> None:
-        if pid:
-            self._deaths = 0
-            child = Child(pid, begin, asyncio.get_running_loop().create_future())
-            self._children[slot] = child
-            _settle(self._starts.pop(slot), child)
-        else:
-            _settle(self._children.pop(slot).exit, exit)
-
     def _died(self) -> None:
-        if self._socket:
-            self._socket.close()
         self._kill_server()
         self._deaths += 1
         self._restart_at = time.monotonic() + FIRST_RESTART_SECONDS * 2 ** (self._deaths - 1)
-        waiting = [*self._starts.values(), *(child.exit for child in self._children.values())]
-        self._starts, self._children = {}, {}
-        for future in waiting:
-            if not future.done():
-                future.set_exception(ServerDiedError())
+        for inbox in self._inboxes.values():
+            inbox.put_nowait(None)
 
     async def start(
         self, slot: str, argv: Sequence[str], environ: Mapping[str, str], log: Path,
@@ -128,18 +115,16 @@ class Starter:
     ) -> Child:  # fmt: skip
         """Start `argv` for a slot, or a fork of the warm process that runs `script`, and return it.
 
-        The process's `exit` and this call raise ServerDiedError if the fork server dies.
+        This call, or the process's `exit`, raises ServerDiedError if the fork server dies.
         """
         await self.ready()
-        request = {"slot": slot, "argv": argv, "script": script, "environ": environ, "log_file": str(log)}
-        started = self._starts[slot] = asyncio.get_running_loop().create_future()
         assert self._socket is not None, "the fork server runs"
+        inbox = self._inboxes[slot] = Inbox()
+        request = {"slot": slot, "argv": argv, "script": script, "environ": environ, "log_file": str(log)}
         self._socket.write(json.dumps(request).encode() + b"\n")
-        return await started
-
-    def last_lines(self) -> str:
-        """Return the end of the fork server's output."""
-        return last_lines(self._log.read_bytes()[-TAIL_BYTES:]) if self._log.exists() else ""
+        begun = await _next(inbox)
+        self._deaths = 0
+        return Child(begun["pid"], begun["begin"], asyncio.create_task(_exit_code(inbox)))
 
     async def close(self) -> None:
         """Let the fork server end, or kill it if it does not."""
@@ -152,6 +137,8 @@ class Starter:
         self._kill_server()
 
     def _kill_server(self) -> None:
+        if self._socket:
+            self._socket.close()
         if self._process:
             if self._process.poll() is None:
                 process.kill_group(self._process.pid)
@@ -159,6 +146,11 @@ class Starter:
             process.kill_marked(self._mark)
 
 
-def _settle(future: "asyncio.Future[T]", result: T) -> None:
-    if not future.done():  # nobody waits for a canceled one
-        future.set_result(result)
+async def _next(inbox: Inbox) -> dict[str, Any]:
+    if message := await inbox.get():
+        return message
+    raise ServerDiedError
+
+
+async def _exit_code(inbox: Inbox) -> int:
+    return int((await _next(inbox))["exit"])
