@@ -144,6 +144,9 @@ class SlotAgent(ABC):
         self._child = await self._starter.start(self._place.slot, argv, environ, self._place.log, script)
         return self._child
 
+    def _note_end(self) -> None:
+        self.run, self.state, self._child = None, SlotState.IDLE, None
+
     async def _answer(self, request: Callable[[], T]) -> T:
         """Return the answer to a request. Repeat it until then, or until the agent must leave."""
         return await in_thread(lambda: repeat_until_answered(request, lambda: bool(self.leaving), self.log))
@@ -170,10 +173,12 @@ class SlotAgent(ABC):
         except LitsweepError as error:
             self.log.warning("cannot report that run %s is preempted: %s", run_id, error)
 
-    async def _lost(self, run_id: str) -> RunEnd:
-        """Clean up after a death of the fork server or the stock agent. Return the end of the run."""
+    async def lost(self, why: str = "its agent died") -> RunEnd:
+        """Kill what is left of the run. Return its end."""
+        run_id = str(self.run)
         await in_thread(self.kill)
-        return RunEnd(run_id, -signal.SIGKILL, Failure.LOST, "its agent died")
+        self._note_end()
+        return RunEnd(run_id, -signal.SIGKILL, Failure.LOST, why)
 
 
 class _Appender(logging.Handler):
@@ -185,5 +190,8 @@ class _Appender(logging.Handler):
         self._file = file
 
     def emit(self, record: logging.LogRecord) -> None:
-        with self._file.open("a") as log:
-            log.write(f"{self.format(record)}\n")
+        try:
+            with self._file.open("a") as log:
+                log.write(f"{self.format(record)}\n")
+        except OSError:
+            self.handleError(record)

@@ -54,8 +54,10 @@ class StockAgent(SlotAgent):
                     return await self._end_of(self.run, text, exit_code)
             except ServerDiedError:
                 exit_code, text = -signal.SIGKILL, b""
-            if exit_code < 0 and (run_id := self.run or self._live_run()):
-                return self._record(await self._lost(run_id))
+            if exit_code < 0:
+                self.run = self.run or self._live_run()
+            if self.run:
+                return self._record(await self.lost())
             if self.leaving or exit_code == 0:
                 self.drain("the sweep is done")
                 return None
@@ -108,7 +110,7 @@ class StockAgent(SlotAgent):
         """Return how a run ended whose agent has ended."""
         if not _RUN_ENDED.search(text):
             if exit_code < 0 and not self._is_terminated:  # the run may still live
-                return self._record(await self._lost(run_id))
+                return self._record(await self.lost())
             await self._wait_for_program()
         state = await in_thread(lambda: self._final_state(run_id))
         tail = last_lines(output_of_run(text))
@@ -124,7 +126,7 @@ class StockAgent(SlotAgent):
 
     def _record(self, end: RunEnd) -> RunEnd:
         self._ended.add(end.run_id)
-        self.run, self.state = None, SlotState.IDLE
+        self._note_end()
         return end
 
     async def _wait_for_program(self) -> None:

@@ -77,20 +77,19 @@ class Supervisor:
 
     async def _supervise(self) -> None:
         working = {asyncio.create_task(self._work(agent)) for agent in self._agents}
-        try:
-            with self._signals():
+        with self._signals():
+            try:
                 while working and time.monotonic() < self._deadline:
                     self._step()
                     ended, working = await asyncio.wait(working, timeout=LOOP_SECONDS)
                     for task in ended:
                         task.result()
-        finally:
-            self._killed = any(agent.run for agent in self._agents)
-            for task in working:
-                task.cancel()
-            for agent in self._agents:
-                self._kill(agent)
-            await self._starter.close()
+            finally:
+                for task in working:
+                    task.cancel()
+                for agent in self._agents:
+                    self._kill(agent)
+                await self._starter.close()
 
     def _step(self) -> None:
         if self._interrupts < 2 and self._fault():
@@ -108,7 +107,9 @@ class Supervisor:
                     self._return_permission()
                     break
                 await self._run_ended(agent, end)
-        except LitsweepError as error:
+        except (LitsweepError, OSError) as error:
+            if agent.run:
+                await self._run_ended(agent, await agent.lost(str(error)))
             agent.close(str(error))
         agent.leave()
 
@@ -194,7 +195,10 @@ class Supervisor:
                 signal.signal(signum, handler)
 
     def _interrupt(self, signum: signal.Signals) -> None:
-        self._interrupts = min(self._steps, max(self._interrupts + 1, 1 if signum == signal.SIGINT else 2))
+        before, first = self._interrupts, 1 if signum == signal.SIGINT else 2
+        self._interrupts = min(self._steps, max(before + 1, first))
+        if self._interrupts == before:
+            return
         if self._interrupts == 1:
             log.warning("no new runs; the running ones finish (interrupt again to end them gracefully)")
             self._drain("interrupted")
@@ -212,6 +216,7 @@ class Supervisor:
 
     def _kill(self, agent: SlotAgent) -> None:
         """Kill all processes of a slot, and report the end of its run."""
+        self._killed |= agent.run is not None
         agent.kill()
         if agent.run:
             self._retries.report_killed(agent.run)

@@ -48,8 +48,9 @@ class WarmAgent(SlotAgent):
         try:
             end = await self._until_end(await self._begin(command))
         except ServerDiedError:
-            end = await self._lost(command.run_id)
-        self.run, self.state, self._process = None, SlotState.IDLE, None
+            end = await self.lost()
+        self._process = None
+        self._note_end()
         why = f" ({end.failure})" if end.failure else ""
         self.log.info("run %s ended with %d%s", end.run_id, end.exit_code, why)
         return end
