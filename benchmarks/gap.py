@@ -64,11 +64,11 @@ def server(folder: Path) -> Iterator[dict[str, str]]:
     argv = [sys.executable, "-m", "litsweep", "serve", "--data-dir", str(folder / "server"), "--port", "0"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None, "a pipe was asked for"
-        exports: dict[str, str] = {}
-        while len(exports) < 2:
-            exports.update(re.findall(r"export (\w+)=['\"]?([^'\"\s]+)", process.stdout.readline()))
+        (url,) = re.findall(r"WANDB_BASE_URL=['\"]?([^'\"\s]+)", process.stdout.readline())
+        key = (folder / "server/api_key").read_text().strip()  # it is printed to a terminal only
+        own = {"WANDB_BASE_URL": url, "WANDB_API_KEY": key}
         try:
-            yield {**os.environ, **exports, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+            yield {**os.environ, **own, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         finally:
             process.terminate()
 

@@ -19,7 +19,6 @@ DIFFERENT = {
     "stack": "the fork server's frames are below the program's",
     "frozen objects": "the garbage collector leaves alone what was there before the fork",
     "leads a session": "a session is how a run is ended with all that it started",
-    "warnings": "the fork server's own modules add filters for warnings of their own",
 }
 WANDB_GIVES = ("WANDB_SWEEP_ID", "WANDB_ENTITY", "WANDB_PROJECT")
 COMMAND = ["${env}", "${interpreter}", "${program}", "--fixed"]

@@ -71,7 +71,7 @@ class ForkServer:
     def _start(
         self,
         slot: str,
-        argv: Sequence[str],
+        argv: list[str],
         script: Sequence[str] | None,
         environ: dict[str, str],
         log_file: str,

@@ -57,7 +57,7 @@ class StockAgent(SlotAgent):
             if exit_code < 0:
                 self.run = self.run or self._live_run()
             if self.run:
-                return self._record(await self.lost())
+                return await self.lost()
             if self.leaving or exit_code == 0:
                 self.drain("the sweep is done")
                 return None
@@ -110,7 +110,7 @@ class StockAgent(SlotAgent):
         """Return how a run ended whose agent has ended."""
         if not _RUN_ENDED.search(text):
             if exit_code < 0 and not self._is_terminated:  # the run may still live
-                return self._record(await self.lost())
+                return await self.lost()
             await self._wait_for_program()
         state = await in_thread(lambda: self._final_state(run_id))
         tail = last_lines(output_of_run(text))
