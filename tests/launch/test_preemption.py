@@ -66,7 +66,7 @@ def preempt(made: Bench, most: int, moments: random.Random) -> int:
 
 
 def test_a_cluster_that_signals_every_process_of_a_job_loses_no_row(bench: MakeBench) -> None:
-    """Slurm signals the agent, the fork server, the run, and W&B's service, which may hold rows for up to 15 s."""
+    """Slurm signals the agent, its fork server, the run, and W&B's service, which may hold rows for 15 s."""
     small = {"data.batch_size": 32, "model.width": 4, "trainer.max_epochs": 500, "patience": 0}
     made = make(bench, "p", log_model=True, **small)
     made.environ["WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL"] = "15"
