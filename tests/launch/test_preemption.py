@@ -72,7 +72,7 @@ def test_a_cluster_that_signals_every_process_of_a_job_loses_no_row(bench: MakeB
     made.environ["WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL"] = "15"
     last = made.folder / "checkpoints" / made.api.path.id
     with launched(made, "1") as launcher:
-        wait_until(lambda: list(last.glob("*/last.ckpt")))
+        wait_until(lambda: list(last.glob("*/last.ckpt")), seconds=180)
         assert launcher.pid in made.left_over()
         for pid in made.left_over():
             os.kill(pid, signal.SIGTERM)

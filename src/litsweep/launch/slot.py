@@ -41,8 +41,9 @@ class Place:
     @classmethod
     def of(cls, slot: str, environ: Mapping[str, str], log: Path, devices: tuple[str, ...] = ()) -> Self:
         """Return the place whose environment is `environ` with the slot's own variables."""
-        own = {Variable.SLOT: slot, Variable.FAILURE_FILE: str(log.with_suffix(".failure").absolute())}
-        return cls(slot, devices, {**environ, **own}, log)
+        failure = str(log.with_suffix(".failure").absolute())
+        own = {**environ, Variable.SLOT: slot, Variable.FAILURE_FILE: failure}
+        return cls(slot, devices, own, log)
 
     @property
     def index(self) -> int:
