@@ -34,7 +34,7 @@ test: install
 	$(PYTEST)
 
 test-all: install
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray,recipes]'
 	$(PYTEST) -m ''
 
 bench: install

@@ -1,11 +1,15 @@
 """The stock client, as people start it."""
 
+import contextlib
 import re
+import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
 
 Env = Mapping[str, str]
 TIMEOUT = 120
@@ -38,9 +42,19 @@ def start(args: list[str], env: Env, folder: Path) -> subprocess.Popen[str]:
 
 
 def _run(command: list[str], env: Env, folder: Path, timeout: float) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, env=dict(env), cwd=folder, timeout=timeout, capture_output=True, text=True, check=False
-    )
+    """Run a command to its end. After `timeout` seconds, fail with the stack of each of its threads."""
+    pipe = subprocess.PIPE
+    traced = dict(env) | {"PYTHONFAULTHANDLER": "1"}
+    process = subprocess.Popen(command, env=traced, cwd=folder, stdout=pipe, stderr=pipe, text=True)
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        out = err = ""
+        with contextlib.suppress(subprocess.TimeoutExpired):  # the client's service may hold the pipes
+            out, err = process.communicate(timeout=10)
+        pytest.fail(f"{command} did not end within {timeout} s; it printed:\n{out}\n{err}")
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def create_sweep(config: str, env: Env, folder: Path, *flags: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,17 +30,22 @@ with wandb.init(project="p", id="steady") as run:
         time.sleep(0.5)
         server.start()
     assert client.wait(timeout=120) == 0, (tmp_path / "out-0").read_text()
-    read = 'import wandb; print([row["row"] for row in wandb.Api().run("local/p/steady").scan_history()])'
-    done = python(read, client_env, tmp_path)
-    assert json.loads(done.stdout.splitlines()[-1]) == list(range(500))
+    rows = run_fields(server, "history(minStep: 0, maxStep: 500, samples: 500)")["history"]
+    assert [json.loads(row)["row"] for row in rows] == list(range(500))
+
+
+def run_fields(server: LiveServer, fields: str) -> Any:
+    """The fields of the run `steady`, or None before it exists."""
+    query = f'{{ project(name: "p", entityName: "local") {{ run(name: "steady") {{ {fields} }} }} }}'
+    project = server.graphql(query)["project"]
+    return project and project["run"]
 
 
 def wait_for_rows(server: LiveServer, n: int) -> None:
-    query = '{ project(name: "p", entityName: "local") { run(name: "steady") { historyLineCount } } }'
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        project = server.graphql(query)["project"]
-        if project and project["run"] and project["run"]["historyLineCount"] >= n:
+        run = run_fields(server, "historyLineCount")
+        if run and run["historyLineCount"] >= n:
             return
         time.sleep(0.05)
     raise AssertionError(f"no {n} rows after 60 s")

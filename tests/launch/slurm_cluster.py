@@ -34,7 +34,7 @@ SchedulerParameters=sched_interval=1,sched_min_interval=0
 MpiDefault=none
 ReturnToService=2
 KillWait=10
-NodeName={host} NodeAddr=127.0.0.1 CPUs=8 RealMemory=1000 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=1000 State=UNKNOWN
 PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -50,8 +50,9 @@ def why_not() -> str:
 class SlurmCluster:
     """A cluster: call `start`, use `environ`, call `stop`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cpus: int = 64) -> None:
         self.folder = folder
+        self._cpus = cpus
         self.environ = {"SLURM_CONF": str(folder / "slurm.conf")}
         self._daemons: list[subprocess.Popen[bytes]] = []
 
@@ -63,7 +64,9 @@ class SlurmCluster:
         key.chmod(0o400)
         host = socket.gethostname().partition(".")[0]
         ports = {"controller_port": _free_port(), "node_port": _free_port()}
-        (self.folder / "slurm.conf").write_text(CONFIG.format(host=host, folder=self.folder, **ports))
+        (self.folder / "slurm.conf").write_text(
+            CONFIG.format(host=host, folder=self.folder, cpus=self._cpus, **ports)
+        )
         munge = [
             f"--{name}={self.folder}/munge.{name.partition('-')[0]}"
             for name in ("socket", "key-file", "pid-file")

@@ -43,8 +43,15 @@ class Flaky:
 
         self._request(act)
 
+    def preempting(self, run_id: str) -> None:
+        self._request(lambda: setattr(self, "state", "preempting"))
+
     def end(self, run_id: str, exit_code: int) -> None:
-        self._request(lambda: self.ended.append(exit_code))
+        def act() -> None:
+            self.ended.append(exit_code)
+            self.state = "preempted" if self.state == "preempting" else "failed"
+
+        self._request(act)
 
 
 @pytest.mark.parametrize("has_acted", [False, True])
@@ -72,3 +79,21 @@ def test_the_attempts_are_limited() -> None:
     retries = Retries(Flaky(0, False))  # type: ignore[arg-type]
     end = RunEnd("r", 1, Failure.LOST)
     assert [retries.record(end) for _ in range(MAX_ATTEMPTS)] == [True] * (MAX_ATTEMPTS - 1) + [False]
+
+
+@pytest.mark.parametrize("has_acted", [False, True])
+@pytest.mark.parametrize("breaks_at", range(1, 5))
+@pytest.mark.parametrize("state", ["running", "preempting", "preempted"])
+def test_a_preempted_run_whose_client_was_killed_returns_to_the_sweep(
+    state: str, breaks_at: int, has_acted: bool
+) -> None:
+    """Its client may be killed before it reports the end, or before anyone has reported the preemption."""
+    api: Any = Flaky(breaks_at, has_acted)
+    api.state = state
+    retries, end = Retries(api), RunEnd("r", 143, Failure.SIGNAL)
+    try:
+        assert retries.record(end)
+    except UnreachableError:
+        assert retries.record(end)
+    assert api.state == "preempted"
+    assert api.ended == ([] if state == "preempted" else [143])

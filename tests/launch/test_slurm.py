@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from litsweep.launch.slurm import SlurmOptions
 from tests.launch.conftest import MakeBench
 from tests.launch.processes import wait_until
 from tests.launch.slurm_cluster import SlurmCluster, why_not
+from tests.launch.test_pauses import FREEZE, LENGTH, check
+from tests.launch.test_pauses import RESUMING as PAUSABLE
+from tests.launch.tiny_runs import TINY, ends, starts
 
 # Counts to ten, a number each half second, and goes on from its file when started again after a SIGTERM.
 RESUMABLE = """
@@ -67,6 +71,37 @@ def test_a_requeued_task_s_run_goes_on_where_it_was(bench: MakeBench, cluster: S
     )  # the requeued one's last rows may be lost: Slurm ends wandb's process as well
     assert rows[0] >= 8
     wait_until(lambda: slurm.status(made.sweep, environ) == [] or slurm.cancel(made.sweep, environ))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_an_array_of_64_loses_nothing_when_8_tasks_are_requeued(
+    bench: MakeBench, cluster: SlurmCluster
+) -> None:
+    made = bench(TINY, run_cap=96)
+    environ = made.environ | cluster.environ
+    job = slurm.submit(made.sweep, SlurmOptions(agents=64), environ)
+    wait_until(lambda: made.states()["running"] == 64, seconds=300)
+    for task in range(0, 64, 8):
+        cluster.ask("scontrol", "requeue", f"{job}_{task}")
+    wait_until(lambda: made.states()["preempted"] == 8)
+    (made.folder / "release").touch()
+    wait_until(lambda: made.states() == {"finished": 96}, seconds=200)
+    wait_until(lambda: slurm.status(made.sweep, environ) == [] or slurm.cancel(made.sweep, environ))
+    wait_until(lambda: made.left_over() == [])
+    assert Counter(ends(made).values()) == {1: 96}
+    assert Counter(starts(made).values()) == {1: 88, 2: 8}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_tasks_go_on_with_paused_runs(bench: MakeBench, cluster: SlurmCluster) -> None:
+    made = bench(PAUSABLE, method="bayes", run_cap=3, litsweep=FREEZE)
+    environ = made.environ | cluster.environ
+    slurm.submit(made.sweep, SlurmOptions(agents=2), environ)
+    wait_until(lambda: made.states() == {"finished": 3}, seconds=240)
+    wait_until(lambda: slurm.status(made.sweep, environ) == [])
+    check(made, "loss", LENGTH)
 
 
 @pytest.mark.slow

@@ -20,6 +20,29 @@ def test_the_metrics_of_a_module_of_ones_own() -> None:
     assert logged_metrics(own) == {"epoch", "train_error", "val_error"}
 
 
+UNUSUAL = "--model=tests.pipeline.unusual"
+SIX = "--data=tests.pipeline.unusual.Six"
+
+
+def test_the_metrics_are_those_that_a_logger_gets() -> None:
+    """Callbacks also know `both`, which is logged as two metrics."""
+    names = {"both_step", "both_epoch", "step_error", "epoch_error", "train_error"}
+    assert logged_metrics([f"{UNUSUAL}.StepLoss", SIX]) == {"epoch", "val_error", *names}
+    assert logged_metrics([f"{UNUSUAL}.StepLoss", SIX, "--trainer.limit_val_batches=0"]) == {"epoch", *names}
+
+
+def test_the_metrics_of_a_module_that_calls_its_logger() -> None:
+    assert logged_metrics([f"{UNUSUAL}.CallsLogger", SIX]) == {"epoch", "train_error", "val_error"}
+
+
+def test_a_run_that_ends_before_its_first_validation_is_refused() -> None:
+    every = ["--trainer.check_val_every_n_epoch=5", "--trainer.max_epochs=4"]
+    with pytest.raises(
+        ConfigError, match=r"check_val_every_n_epoch: must be at most trainer.max_epochs \(4\)"
+    ):
+        logged_metrics([f"{UNUSUAL}.Signalled", SIX, *every])
+
+
 def test_a_model_that_fails_says_so_in_one_paragraph() -> None:
     own = ["--model=tests.pipeline.own.Broken", "--data=tests.pipeline.own.Line"]
     with pytest.raises(LitsweepError, match=r"one batch of training fails: KeyError: .*a mistake"):

@@ -322,4 +322,4 @@ def test_a_preempted_prior_run_is_not_resumed() -> None:
         {"x": 0.5, "y": 0.5}, curve({"x": 0.5, "y": 0.5}, 1), "preempted", is_prior=True, reason=reason
     )
     (run,) = search.runs
-    assert run == Run(run.id, run.parameters, RunState.PREEMPTED, run.history)
+    assert run == Run(run.id, run.parameters, RunState.PREEMPTED, run.history, is_prior=True)

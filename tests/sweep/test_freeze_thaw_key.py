@@ -57,6 +57,38 @@ def test_a_number_of_epochs_that_varies_is_no_length() -> None:
     assert "write the largest number of epochs" in found
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("trainer.val_check_interval", 0.25),
+        ("trainer.val_check_interval", 1),  # a batch
+        ("trainer.check_val_every_n_epoch", 2),
+        ("trainer.max_steps", 500),
+        ("trainer.max_time", "00:01:00:00"),
+    ],
+)
+def test_a_number_of_epochs_is_no_number_of_values(name: str, value: object) -> None:
+    parameters = {"trainer.max_epochs": {"value": 30}, name: {"value": value}}
+    found = fault(".max_iter", parameters)
+    assert f"is missing, and with {name} it is not trainer.max_epochs" in found
+    assert "write the number of values of the metric that a full training logs" in found
+    assert parsed(parameters, max_iter=60).early_terminate == FreezeThaw(60)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("trainer.val_check_interval", 1.0),
+        ("trainer.val_check_interval", None),
+        ("trainer.check_val_every_n_epoch", 1),
+        ("trainer.max_steps", -1),
+    ],
+)
+def test_a_setting_with_one_value_an_epoch_changes_no_length(name: str, value: object) -> None:
+    parameters = {"trainer.max_epochs": {"value": 30}, name: {"value": value}}
+    assert parsed(parameters).early_terminate == FreezeThaw(30)
+
+
 @pytest.mark.parametrize("length", [2, 0, 2.5, "a", None])
 def test_the_length_is_an_integer_that_allows_a_pause(length: object) -> None:
     assert "must be an integer of at least 3" in fault(".max_iter", max_iter=length)

@@ -206,7 +206,7 @@ def check_metrics(path: Path, config: SweepConfig) -> None:
         for name in _constrained(config)
         if name not in logged | summarized
     ]  # fmt: skip
-    if monitor not in logged:
+    if not {monitor, f"{monitor}_epoch"} & logged:  # with this ending, Lightning's callbacks know both names
         rule = "must be a metric that a run logs: it picks the best checkpoint and stops early"
         near = _nearest(monitor, sorted(logged))
         faults.append(Fault(_path_of("monitor", config), rule, repr(monitor), f"{near}; give its mode too"))

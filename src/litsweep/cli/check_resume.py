@@ -38,8 +38,11 @@ def check_resume(path: Path, config: SweepConfig, flags: Sequence[str]) -> None:
 
 
 def check_own_program(path: Path, target: Target | None) -> None:
-    """Raise ConfigError for a Python program that never resumes a W&B run."""
+    """Raise ConfigError for a Python file that starts a W&B run and never resumes one.
+
+    A file without `wandb.init` leaves that to a library or to a module of its own, which may resume.
+    """
     source = target.python_source() if target else ""
-    if target and source and "resume" not in source.lower():
+    if target and "wandb.init(" in source and "resume" not in source.lower():
         rule = f"pauses runs, and {target.name} cannot go on with one: it does not resume its W&B run"
         raise ConfigError(str(path), [Fault(RULE, rule, "", _OWN_FIX)])

@@ -57,7 +57,8 @@ def launch(
     slots = slots_for(options, environ, driver)
     api = connect(sweep, environ)
     logs = log_folder(options.log_dir, api.path.id)
-    Retries(api).requeue_crashed()
+    if options.requeue_crashed:
+        Retries(api).requeue_crashed()
     launch_id = uuid.uuid4().hex[:12]
     places = [
         Place.of(

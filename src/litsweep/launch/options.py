@@ -44,7 +44,8 @@ class LaunchOptions(AgentOptions):
     `gpus` is "all", "none" or names of devices (numbers, GPU or MIG UUIDs). `per_gpu` agents share a GPU;
     `per_trial` GPUs go to one run. `agents` is the number of slots if gpus is "none". `agent` is "warm" (a
     parent that has imported everything forks each run) or "stock" (`wandb agent`). A run keeps its
-    checkpoints in `checkpoints`/SWEEP/RUN.
+    checkpoints in `checkpoints`/SWEEP/RUN. The launch begins by returning crashed runs to the sweep, unless
+    `requeue_crashed` is False: then its caller does that.
     """
 
     gpus: str | tuple[str, ...] = "none"
@@ -52,6 +53,7 @@ class LaunchOptions(AgentOptions):
     per_trial: int = 1
     agent: str = "warm"
     checkpoints: Path = Path("checkpoints")
+    requeue_crashed: bool = True
 
 
 class SlotState(StrEnum):

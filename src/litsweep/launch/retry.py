@@ -40,9 +40,7 @@ class Retries:
         """
         try:
             if end.is_preempted:
-                # Its client may have been killed before it could report the end.
-                if self._api.run(end.run_id).get("state") == RunState.PREEMPTING:
-                    self._api.end(end.run_id, ExitCode.PREEMPTED)
+                self._end_preempted(end.run_id)
                 return True
             return end.failure is not None and self._record(end, end.failure)
         except LitsweepError as error:
@@ -51,8 +49,8 @@ class Retries:
             warn_of_unrecorded(end, error)
             return False
 
-    def requeue_crashed(self) -> None:
-        """Requeue the runs of an earlier launch that was killed or whose machine died."""
+    def requeue_crashed(self) -> list[str]:
+        """Requeue the runs of an earlier launch that was killed or whose machine died. Return those runs."""
         ends = [RunEnd(run_id, -signal.SIGKILL, Failure.LOST) for run_id in self._api.crashed()]
         again = [end.run_id for end in ends if self.record(end)]
         if again:
@@ -60,6 +58,15 @@ class Retries:
             sweep = self._api.sweep()
             if sweep["state"] == "FINISHED":
                 self._api.resume(sweep["id"])
+        return again
+
+    def _end_preempted(self, run_id: str) -> None:
+        """End the run if its client was killed before it could report the end, or even the preemption."""
+        state = self._api.run(run_id).get("state")
+        if state == RunState.RUNNING:
+            self._api.preempting(run_id)
+        if state in (RunState.RUNNING, RunState.PREEMPTING):
+            self._api.end(run_id, ExitCode.PREEMPTED)
 
     def report_killed(self, run_id: str) -> None:
         """Report the end of a run that the user had killed."""

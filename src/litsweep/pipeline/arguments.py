@@ -45,7 +45,7 @@ class RunOptions:
             equal metrics.
         monitor: the metric that picks the best checkpoint and stops early; use the metric of the sweep.
         mode: min or max, the better direction of monitor; needed if monitor is not val_acc.
-        patience: stop after this many epochs without a better monitor; 0: never.
+        patience: stop after this many values of monitor (mostly one an epoch) without a better one; 0: never.
         wandb: auto: WANDB_MODE if it is set, else online under an agent, else disabled.
         checkpoints: best.ckpt and last.ckpt go to CHECKPOINTS/SWEEP (or "manual")/RUN ID/.
         log_model: log checkpoints as W&B artifacts: the best of the sweep, and those of a preempted run, so

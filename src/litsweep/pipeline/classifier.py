@@ -81,25 +81,25 @@ class ImageClassifier(LightningModule):
         """Return the smoothed loss and the logits of a batch."""
         return self._step(batch, self.train_metrics, self.hparams["label_smoothing"])
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> StepOutput:
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> StepOutput:
         """Return the loss and the logits of a batch."""
-        return self._step(batch, self.val_metrics)
+        return self._step(batch, self.val_metrics.of_loader(dataloader_idx))
 
-    def test_step(self, batch: Batch, batch_idx: int) -> StepOutput:
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> StepOutput:
         """Return the loss and the logits of a batch."""
-        return self._step(batch, self.test_metrics)
+        return self._step(batch, self.test_metrics.of_loader(dataloader_idx))
 
     def on_train_epoch_end(self) -> None:
         """Log `train_loss` and `train_acc` of the epoch."""
         self._log("train", self.train_metrics)
 
     def on_validation_epoch_end(self) -> None:
-        """Log `val_loss` and `val_acc` of the epoch."""
-        self._log("val", self.val_metrics)
+        """Log `val_loss` and `val_acc` of the epoch; of several loaders, `val_acc/dataloader_idx_0`, ..."""
+        self._log("val", self.val_metrics, len(self.trainer.num_val_batches))
 
     def on_test_epoch_end(self) -> None:
         """Log `test_loss` and `test_acc`."""
-        self._log("test", self.test_metrics)
+        self._log("test", self.test_metrics, len(self.trainer.num_test_batches))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer, with the schedule unless it is constant."""
@@ -138,26 +138,39 @@ class ImageClassifier(LightningModule):
         metrics.update(loss.detach(), logits.detach(), labels)
         return {"loss": loss, "logits": logits.detach()}
 
-    def _log(self, stage: str, metrics: "EpochMetrics") -> None:
+    def _log(self, stage: str, metrics: "EpochMetrics", loaders: int = 1) -> None:
         """Log once an epoch, because a call of `log` takes as long as the forward pass of a small network.
 
         A subclass whose own step does not update the metrics logs its own.
         """
-        if not metrics.loss.update_called:
-            return
-        self.log(f"{stage}_loss", metrics.loss.compute())
-        self.log(f"{stage}_acc", metrics.acc.compute(), prog_bar=True)
-        metrics.loss.reset()
-        metrics.acc.reset()
+        for index in range(loaders):
+            each, ending = metrics.of_loader(index), f"/dataloader_idx_{index}" if loaders > 1 else ""
+            if each.loss.update_called:
+                self.log(f"{stage}_loss{ending}", each.loss.compute(), add_dataloader_idx=False)
+                self.log(f"{stage}_acc{ending}", each.acc.compute(), prog_bar=True, add_dataloader_idx=False)
+                each.loss.reset()
+                each.acc.reset()
 
 
 class EpochMetrics(nn.Module):
-    """The mean loss and the accuracy over the images of an epoch, of all ranks."""
+    """The mean loss and the accuracy over the images of an epoch, of all ranks: those of the first loader.
+
+    Further loaders have their own.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.loss = MeanMetric(nan_strategy="disable")
         self.acc = MeanMetric(nan_strategy="disable")
+        self.others = nn.ModuleList()
+
+    def of_loader(self, index: int) -> "EpochMetrics":
+        """Return the metrics of one of several loaders."""
+        while index > len(self.others):
+            self.others.append(EpochMetrics().to(self.loss.device))
+        other = self.others[index - 1] if index else self
+        assert isinstance(other, EpochMetrics)
+        return other
 
     def update(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Add a batch: its mean loss, its logits (n x classes) and its labels (n)."""

@@ -1,9 +1,11 @@
 """Early ends of a run: a stop request, preemption by SIGTERM, or divergence.
 
 A request may come at any moment, on one rank only, from a thread or a signal handler. It is recorded at once.
-All ranks act on it together between two batches, so that no rank waits for one that has left.
+All ranks act on it together between two batches or after a validation, so that no rank waits for one that has
+left.
 """
 
+import math
 import signal
 import threading
 import time
@@ -13,12 +15,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
 from litsweep.pipeline.finite import FiniteCheck
+from litsweep.pipeline.resuming import is_resumable, redraw_batches, seed_epoch, skip_seen_batches
 
 # An epoch may end within this time after SIGTERM: only a run resumed between epochs logs equal metrics.
 # Slurm kills 30 s after SIGTERM by default (KillWait); half of that is for saving and reporting.
@@ -54,7 +57,7 @@ class Interrupted(BaseException):
 class RunControl(Callback):
     """Ends training on request. Saves the state to `last_checkpoint` for a later resumption.
 
-    With `train_to`, training pauses after the epoch in which the monitored metric has that many values.
+    With `train_to`, training pauses once it has logged that many values of the monitored metric.
     """
 
     train_to: int | None = None
@@ -70,10 +73,17 @@ class RunControl(Callback):
         self._finite = FiniteCheck()
         self._batches = 0
         self._values = 0
+        self._ending: Trainer | None = None
+        self._has_loss = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run needs: the number of values of the monitored metric."""
-        return {"values": self._values}
+        """Return what a resumed run needs: the number of values of the monitored metric.
+
+        Lightning logs the metrics of a training epoch after the checkpoint of its end.
+        """
+        results = None if self._ending is None else self._ending.fit_loop.epoch_loop._results
+        is_next = results is not None and self._monitor in results.metrics(on_step=False)["log"]
+        return {"values": self._values + is_next}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue to count where the interrupted run was."""
@@ -82,6 +92,14 @@ class RunControl(Callback):
     def stop(self) -> None:
         """Request a graceful stop. Safe to call from any thread."""
         self._request = max(self._request, Request.STOP)
+
+    def count(self, row: Mapping[str, float]) -> None:
+        """Count the monitored metric of a row that the run has logged, and record whether it is finite."""
+        value = row.get(self._monitor)
+        if value is not None:
+            self._values += 1
+            if not math.isfinite(value):
+                self._request = Request.DIVERGED
 
     @property
     def may_pause(self) -> bool:
@@ -97,8 +115,10 @@ class RunControl(Callback):
         self._take_sigterm()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Handle SIGTERM from here on."""
+        """Handle SIGTERM from here on, and find the place in data without a length."""
         self._take_sigterm()
+        if trainer.fit_loop.restarted_mid_epoch:
+            skip_seen_batches(trainer, self._seed)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Handle SIGTERM from here on."""
@@ -106,13 +126,11 @@ class RunControl(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """End training on request, or after `train_to` values, else seed the epoch."""
-        if self.train_to is not None and self._values >= self.train_to:
-            self._request = max(self._request, Request.PAUSE)
+        self._ending = None
+        self._record_weights(pl_module)
         self._obey(trainer)  # last.ckpt has just been saved
-        # Each epoch has its own seed, so a resumed run draws the same numbers as an unbroken one.
-        state = np.random.SeedSequence([self._seed, trainer.current_epoch]).generate_state(1)
-        seed_everything(int(state[0]), workers=True, verbose=False)
-        _redraw_batches(trainer)
+        seed_epoch(trainer, self._seed)
+        redraw_batches(trainer)
         self._epoch_began = time.monotonic()
 
     def on_train_batch_end(
@@ -122,13 +140,15 @@ class RunControl(Callback):
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if isinstance(loss, Tensor):
             self._finite.record(loss)
-        # After its last batch the epoch still needs its validation; a run resumed there would lack that row.
-        if self._is_check_due(trainer) and not trainer.is_last_batch and not self._epoch_ends_soon(trainer):
+            self._has_loss = True
+        if is_resumable(trainer) and self._is_check_due(trainer) and not self._epoch_ends_soon(trainer):
             self._obey(trainer, save=True)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """End training if it diverged."""
         self._validation_began = time.monotonic()
+        if not trainer.sanity_checking:
+            self._record_weights(pl_module)
         self._raise_if_diverged(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -136,9 +156,27 @@ class RunControl(Callback):
         self._validation_seconds = time.monotonic() - self._validation_began
         monitored = trainer.callback_metrics.get(self._monitor)
         if monitored is not None and not trainer.sanity_checking:
-            self._values += 1
             self._finite.record(monitored)
         self._raise_if_diverged(trainer)
+
+    def validated(self, trainer: Trainer) -> None:
+        """End training on request after a validation within an epoch. All other callbacks have seen it."""
+        is_within = not (trainer.sanity_checking or trainer.is_last_batch or trainer.should_stop)
+        if is_within and not self._epoch_ends_soon(trainer):
+            self._obey(trainer, save=True)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note that the metrics of the epoch are logged next."""
+        self._ending = trainer
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """End the run as diverged if the last epoch was. Say if W&B has no value of the monitored metric."""
+        self._ending = None
+        self._record_weights(pl_module)
+        self._raise_if_diverged(trainer)
+        is_known = trainer.is_global_zero and self._monitor in trainer.callback_metrics
+        if is_known and not self._values and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # Lightning adds it
+            print(f"agent.py: {_why_not_logged(self._monitor, trainer)}")
 
     def on_test_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """End the test on SIGTERM."""
@@ -153,6 +191,12 @@ class RunControl(Callback):
     def _on_sigterm(self, signum: int, frame: FrameType | None) -> None:
         self._request = max(self._request, Request.PREEMPT)
         self._deadline = self._deadline or time.monotonic() + FINISH_SECONDS
+
+    def _record_weights(self, module: LightningModule) -> None:
+        """Record whether the weights are finite if no step has returned a loss (manual optimization)."""
+        if not self._has_loss and not module.automatic_optimization:
+            for weights in filter(lambda each: each.requires_grad, module.parameters()):
+                self._finite.record(weights)
 
     def _epoch_ends_soon(self, trainer: Trainer) -> bool:
         """Return True if a preempted run has time to finish its epoch; all ranks agree."""
@@ -176,6 +220,8 @@ class RunControl(Callback):
         if request is Request.DIVERGED:
             raise Interrupted(request, "the loss or the monitored metric is not a finite number")
         if save:
+            if trainer.training:  # Lightning logs this step only after the callbacks
+                trainer._logger_connector.update_train_step_metrics()
             trainer.save_checkpoint(self._last_checkpoint)
         raise Interrupted(request, _MESSAGES[request])
 
@@ -186,7 +232,21 @@ class RunControl(Callback):
     def _agreed_request(self, trainer: Trainer, waits: bool = True) -> Request:
         """Return the highest request of all ranks. Between batches it does not wait for the GPU."""
         finite = self._finite.is_finite() if waits else self._finite.was_finite()
-        return Request(_highest(trainer, self._request if finite else Request.DIVERGED))
+        request = self._request if finite else Request.DIVERGED
+        if self.train_to is not None and self._values >= self.train_to:
+            request = max(request, Request.PAUSE)
+        return Request(_highest(trainer, request))
+
+
+class AfterValidation(Checkpoint):
+    """Lets `control` act after a validation. Lightning calls checkpoints last, in the order of their list."""
+
+    def __init__(self, control: RunControl) -> None:
+        self._control = control
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """End training on request."""
+        self._control.validated(trainer)
 
 
 def _highest(trainer: Trainer, value: int) -> int:
@@ -197,14 +257,11 @@ def _highest(trainer: Trainer, value: int) -> int:
     return int(trainer.strategy.reduce(shared, reduce_op="max"))
 
 
-def _redraw_batches(trainer: Trainer) -> None:
-    """Make the first epoch of a resumed run draw its batches after the seeding, as other epochs do.
-
-    A loader that keeps a state of its own has already restored it.
-    """
-    loop = trainer.fit_loop
-    fetcher, loader = loop._data_fetcher, loop._combined_loader
-    if not loop.is_resuming or fetcher is None or loader is None:
-        return
-    if not any(hasattr(each, "load_state_dict") for each in loader.flattened):
-        iter(fetcher)
+def _why_not_logged(monitor: str, trainer: Trainer) -> str:
+    """Return why the values of the monitored metric are not among those that W&B got."""
+    if f"{monitor}_epoch" in trainer.callback_metrics:
+        why = f"Lightning logs it as {monitor}_step and {monitor}_epoch; name one of these"
+    else:
+        every = trainer.log_every_n_steps  # type: ignore[attr-defined]  # Lightning adds it
+        why = f"it is logged every {every} steps; lower trainer.log_every_n_steps, or log with on_epoch=True"
+    return f"W&B got no value of {monitor}: {why}"

@@ -9,6 +9,7 @@ import sys
 import traceback
 import warnings
 from dataclasses import dataclass, field
+from dis import opmap
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ import torch
 import wandb
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
-from lightning.pytorch import Callback, Trainer, seed_everything
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
+from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.model_helpers import is_overridden
@@ -27,9 +28,10 @@ from litsweep.pipeline import pictures, processes, tracking
 from litsweep.pipeline.arguments import Arguments, RunOptions, instantiate
 from litsweep.pipeline.artifacts import Artifacts
 from litsweep.pipeline.checkpoints import Checkpoints
-from litsweep.pipeline.control import Interrupted, Request, RunControl
+from litsweep.pipeline.control import AfterValidation, Interrupted, Request, RunControl
 from litsweep.pipeline.precision import resolved
 from litsweep.pipeline.tracking import SERVICE_GONE, RunLogger
+from litsweep.pipeline.values import LogEachEpoch, Patience
 from litsweep.sweep.contract import (
     FAILURE,
     FAILURE_MESSAGE,
@@ -82,13 +84,27 @@ def failure_of(error: BaseException) -> Failure:
     """Return the kind of failure that an exception means."""
     if isinstance(error, tracking.ServerUnreachableError):
         return Failure.LOST
-    if isinstance(error, LitsweepError | MisconfigurationException):
+    if isinstance(error, LitsweepError | MisconfigurationException) or _is_refused(error):
         return Failure.CONFIG
     text = str(error).lower()
     is_memory_error = isinstance(error, torch.OutOfMemoryError | MemoryError)
     if is_memory_error or "out of memory" in text or "can't allocate" in text:
         return Failure.OUT_OF_MEMORY
     return Failure.ERROR
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Return True for an exception that Lightning itself raises, because it does not accept what it got."""
+    if not isinstance(error, RuntimeError | ValueError | TypeError):
+        return False
+    raised = error.__traceback__
+    while raised is not None and raised.tb_next is not None:
+        raised = raised.tb_next
+    if raised is None:
+        return False
+    module, instruction = raised.tb_frame.f_globals.get("__name__", ""), raised.tb_lasti
+    is_statement = raised.tb_frame.f_code.co_code[instruction] == opmap["RAISE_VARARGS"]
+    return is_statement and str(module).startswith("lightning.")
 
 
 def _run_rank_zero(arguments: Arguments) -> Outcome:
@@ -104,7 +120,7 @@ def _run_rank_zero(arguments: Arguments) -> Outcome:
         experiment.control.train_to = tracking.train_to(wandb_run) if mode == "online" else None
         if arguments.options.log_model:
             artifacts = _artifacts(mode, wandb_run, experiment.checkpoints)
-        logger = RunLogger(wandb_run, experiment.control.is_preempted)
+        logger = RunLogger(wandb_run, experiment.control.is_preempted, experiment.control.count)
         experiment.run(logger)
     except BaseException as error:
         _record_error(error, outcome)
@@ -174,14 +190,7 @@ class Experiment:
         self._outcome = outcome
         folder = checkpoint_folder(self._options, run_id)
         self.checkpoints = Checkpoints.make(folder, self._options.monitor, self._options.goal)
-        # BestCheckpoint reports missing metrics and RunControl infinite ones.
-        self._stopper = EarlyStopping(
-            self._options.monitor,
-            mode=self._options.goal,
-            patience=self._options.patience,
-            strict=False,
-            check_finite=False,
-        )
+        self._stopper = Patience(self._options.monitor, self._options.goal, self._options.patience)
         self.control = RunControl(self.checkpoints.last_path, self._options.monitor, self._options.seed)
 
     def run(self, logger: WandbLogger) -> None:
@@ -195,21 +204,34 @@ class Experiment:
             trainer.fit(model, data, ckpt_path=last if last.is_file() else None, weights_only=False)
         finally:
             self._outcome.summary |= self.checkpoints.summary()
-        reason = StopReason.EARLY_STOPPING if self._stopper.stopped_epoch else StopReason.COMPLETED
+        reason = StopReason.EARLY_STOPPING if self._stopper.is_exhausted else StopReason.COMPLETED
         self._outcome.summary[STOP_REASON] = reason.value
-        if not (is_overridden("test_step", model) and is_overridden("test_dataloader", data)):
-            print("agent.py: not tested: the model has no test_step, or the data no test_dataloader")
-            return
+        self._outcome.summary |= self._test(trainer, model, data)
+
+    def _test(self, trainer: Trainer, model: LightningModule, data: LightningDataModule) -> dict[str, float]:
+        """Test the best checkpoint and return the metrics; none if there is no test."""
+        has_test = is_overridden("test_step", model) and is_overridden("test_dataloader", data)
         best = None if trainer.fast_dev_run else self.checkpoints.path  # type: ignore[attr-defined]  # Lightning adds it
-        trainer.test(model, data, ckpt_path=best, verbose=False, weights_only=False)
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self._outcome.summary |= metrics
+        try:
+            if has_test:
+                trainer.test(model, data, ckpt_path=best, verbose=False, weights_only=False)
+        except (TypeError, MisconfigurationException) as error:
+            has_test = "Found None" not in str(error)  # a test_dataloader that returns None
+            if has_test:
+                raise
+        if not has_test:
+            print("agent.py: not tested: the model has no test_step, or the data no test_dataloader")
+            return {}
+        return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
     def _make_trainer(self, trainer_arguments: dict[str, Any], logger: WandbLogger) -> Trainer:
         given = trainer_arguments.pop("callbacks") or []
         if trainer_arguments["enable_progress_bar"] is None:
             trainer_arguments["enable_progress_bar"] = sys.stderr.isatty()
         all_callbacks = [*self._make_callbacks(), *(given if isinstance(given, list) else [given])]
+        if trainer_arguments["log_every_n_steps"] is None:
+            all_callbacks.append(LogEachEpoch())
+        all_callbacks.append(AfterValidation(self.control))  # the last of all
         precision = resolved(trainer_arguments["precision"], trainer_arguments["accelerator"])
         self._outcome.summary[PRECISION] = precision or "32-true"
         try:

@@ -9,12 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+from lightning.pytorch.loggers.logger import DummyLogger
 
 from litsweep.errors import ConfigError, Fault, LitsweepError
 from litsweep.pipeline import flags
 from litsweep.pipeline.arguments import (
+    WHAT,
+    Arguments,
     hints_of,
     ill_typed_flags,
     instantiate,
@@ -54,15 +58,16 @@ def check_parameters(parameters: Mapping[str, object], argv: Sequence[str] = ())
 
 
 def logged_metrics(argv: Sequence[str] = ()) -> set[str]:
-    """Return the names of the metrics that a run with these flags logs.
+    """Return the names of the metrics that a run with these flags sends to W&B.
 
     Trains and validates one batch on the CPU, without logging or saving anything. Downloads the data set if
     it is missing. Raises LitsweepError if the flags are wrong or the batch fails.
     """
     arguments = parse([*argv, "--wandb=disabled"])
     seed_everything(arguments.options.seed, verbose=False)
+    logged = _LoggedNames()
     with _quiet(), tempfile.TemporaryDirectory() as scratch:
-        trainer = _trainer_of_one_batch(scratch)
+        trainer = _trainer_of_one_batch(scratch, logger=logged, validates=_validates(arguments))
         try:
             model, data, _ = instantiate(arguments)
             trainer.fit(model, data)
@@ -70,7 +75,30 @@ def logged_metrics(argv: Sequence[str] = ()) -> set[str]:
             raise
         except Exception as error:
             raise LitsweepError(f"one batch of training fails: {type(error).__name__}: {error}") from error
-    return {"epoch", *trainer.callback_metrics}
+    return logged.names
+
+
+class _LoggedNames(DummyLogger):
+    """Keeps the names of what is logged. It accepts each call that a module makes of its logger."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def log_metrics(self, metrics: Mapping[str, float], *_: Any, **__: Any) -> None:
+        self.names |= metrics.keys()
+
+
+def _validates(arguments: Arguments) -> bool:
+    """Return whether a run validates at all. Raises ConfigError if it ends before its first validation."""
+    options = arguments.config.trainer
+    every, epochs = options.check_val_every_n_epoch, options.max_epochs
+    if every and epochs and 0 < epochs < every and options.limit_val_batches != 0:
+        rule = f"must be at most trainer.max_epochs ({epochs}), else nothing is validated"
+        raise ConfigError(
+            WHAT, [Fault("trainer.check_val_every_n_epoch", rule, str(every), f"write {epochs} or less")]
+        )
+    return bool(options.limit_val_batches != 0)
 
 
 def refused_resume(argv: Sequence[str] = ()) -> str | None:
@@ -188,16 +216,23 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _trainer_of_one_batch(folder: str, max_epochs: int = 1, callbacks: Sequence[Callback] = ()) -> Trainer:
+def _trainer_of_one_batch(
+    folder: str,
+    max_epochs: int = 1,
+    callbacks: Sequence[Callback] = (),
+    logger: DummyLogger | None = None,
+    validates: bool = True,
+) -> Trainer:
     return Trainer(
         accelerator="cpu",
         devices=1,
         max_epochs=max_epochs,
         callbacks=list(callbacks),
         limit_train_batches=1,
-        limit_val_batches=1,
+        limit_val_batches=int(validates),
         num_sanity_val_steps=0,
-        logger=False,
+        logger=logger or False,
+        log_every_n_steps=1,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

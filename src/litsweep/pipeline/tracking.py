@@ -35,12 +35,18 @@ class RunLogger(WandbLogger):
     """Lightning's logger. After a preemption it also works without W&B's service, and keeps the last rows.
 
     The service sends rows every 15 s. A cluster that takes a job back signals all its processes, so the
-    service ends before the run does.
+    service ends before the run does. `on_row` gets the numbers of each row.
     """
 
-    def __init__(self, run: wandb.Run, is_preempted: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        run: wandb.Run,
+        is_preempted: Callable[[], bool],
+        on_row: Callable[[Mapping[str, float]], None] | None = None,
+    ) -> None:
         super().__init__(experiment=run)
         self._is_preempted = is_preempted
+        self._on_row = on_row
         self._rows: deque[tuple[int | None, dict[str, Any]]] = deque(maxlen=MAX_ROWS)
 
     @rank_zero_only
@@ -57,6 +63,8 @@ class RunLogger(WandbLogger):
         numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
         if numbers:
             self._rows.append((place, {**numbers, "trainer/global_step": step}))
+            if self._on_row:
+                self._on_row(numbers)
 
     def rows_from(self, first: int) -> Iterator[dict[str, Any]]:
         """Return the rows from number `first` on, which the server lacks."""

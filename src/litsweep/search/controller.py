@@ -70,8 +70,6 @@ class Controller:
         self._runs: dict[str, Run] = {}
         self._curves: dict[str, LearningCurve] = {}
         self._objectives: dict[str, float | None] = {}
-        self._priors: set[str] = set()
-        self._repeats: set[str] = set()
         self._earlier = EarlierRuns(config.space)
         self._on_target: set[str] = set()
         self._tried: Counter[Hashable] = Counter()
@@ -87,7 +85,7 @@ class Controller:
     @property
     def own_runs(self) -> list[Run]:
         """The runs of this sweep, in order: all but the prior ones."""
-        return [run for run in self._runs.values() if run.id not in self._priors]
+        return [run for run in self._runs.values() if not run.is_prior]
 
     def ask(self, n: int = 1) -> list[Suggestion]:
         """Return up to `n` configs and count them as running; none once the sweep is `done_because`.
@@ -195,13 +193,11 @@ class Controller:
         state, failure = RunState(state), None if failure is None else Failure(failure)
         rows, values = parse_history(history), parse_summary({} if summary is None else summary)
         known, seconds = dict(completed(self.config, parameters)), parse_duration(duration)
-        run = Run(run_id, known, state, rows, failure, stopped_early, values, seconds)
+        run = Run(run_id, known, state, rows, failure, stopped_early, values, seconds, is_prior=is_prior)
         self._tried[self.config.space.key(known)] += 1
         if (fallback := fallback_of(reason)) is not None:
             self._fallbacks[run_id] = fallback
-        if is_prior:
-            self._priors.add(run_id)
-        elif self.uses_results:
+        if not is_prior and self.uses_results:
             self._earlier.add(run_id, known)
         self._record(run if is_prior else started_because(run, reason))
         return run_id
@@ -218,7 +214,7 @@ class Controller:
         limits = self.config.constraints, self.config.metrics
         runs = [run for run in self.runs if not misses_constraint(run, *limits)]
         stops = self._stopper(runs, [self._curves[run.id] for run in runs])
-        return [stop for stop in stops if stop.id not in self._repeats]
+        return [stop for stop in stops if self._runs[stop.id].repeat_of is None]
 
     def runs_to_give_up(self) -> list[str]:
         """Return the ids of the paused runs whose chance of becoming the best is negligible.
@@ -304,7 +300,7 @@ class Controller:
 
     @property
     def _own_count(self) -> int:
-        return len(self._runs) - len(self._priors | self._repeats)
+        return sum(run.is_new_config for run in self._runs.values())
 
     def _start(self, suggestion: Suggestion) -> Suggestion:
         """Count the run of a suggestion as running and return the suggestion with the run's id."""
@@ -316,16 +312,13 @@ class Controller:
 
     def _record(self, run: Run) -> None:
         self._runs[run.id] = run
-        if run.repeat_of is not None:
-            self._repeats.add(run.id)
         metric = self.config.metric
         self._objectives[run.id] = None
         if metric is None:
             return
         self._curves[run.id] = LearningCurve.of(run, metric)
         self._objectives[run.id] = objective_value(self._curves[run.id].values, run.summary, metric)
-        is_own = run.id not in self._priors | self._repeats
-        if is_own and reaches_targets(run, self.config):
+        if run.is_new_config and reaches_targets(run, self.config):
             self._on_target.add(run.id)
         else:
             self._on_target.discard(run.id)

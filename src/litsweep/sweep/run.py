@@ -79,7 +79,8 @@ class Run:
     `stopped_early` says that the search stopped the run. `summary` is W&B's: it may hold a metric as a
     number, nested, or as aggregates (`{"acc": {"max": 0.9}}`). `duration` is in seconds of training; None if
     it is unknown. A run that repeats a config with another seed has the config's first run in `repeat_of`.
-    With freeze-thaw the run is paused at iteration `train_to` (None: never), and `training` says why.
+    `is_prior` marks a run of an earlier sweep. With freeze-thaw the run is paused at iteration `train_to`
+    (None: never), and `training` says why.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Run:
     summary: Mapping[str, object] = field(default_factory=dict)
     duration: float | None = None
     repeat_of: str | None = None
+    is_prior: bool = False
     train_to: int | None = None
     training: str | None = None
 
@@ -98,6 +100,11 @@ class Run:
     def is_broken(self) -> bool:
         """True if the run ended with an error. The model behind its logged values may not exist."""
         return self.state.is_broken_by(self.failure)
+
+    @property
+    def is_new_config(self) -> bool:
+        """True if the run counts towards the sweep's `run_cap`: it is neither a prior run nor a repeat."""
+        return not self.is_prior and self.repeat_of is None
 
 
 @dataclass(frozen=True)

@@ -203,25 +203,44 @@ def test_imputes_as_the_person_says() -> None:
     assert reason["runs_used"] == 9
 
 
+def explored(runs: list[Run], n: int) -> list[int]:
+    """The positions among the next `n` at which the search explores."""
+    strategies = [proposal.reason.to_json()["strategy"] for proposal in suggest(sweep(), runs, n, 0)]
+    return [len(runs) + index for index, name in enumerate(strategies) if name == "exploration"]
+
+
+def at_an_edge(state: RunState = RunState.FINISHED) -> Run:
+    """A run whose three numbers are at an edge of the space."""
+    return Run("edge", {"lr": 1.0, "layers": 4, "act": "relu", "p": 1.0}, state, [{"loss": -9.0}])
+
+
 def test_a_young_sweep_explores_every_second_time_and_an_older_one_every_fourth() -> None:
     """The sweep is young up to four runs for each of its four parameters."""
-    strategies = [proposal.reason.to_json()["strategy"] for proposal in suggest(sweep(), eight(), 14, 0)]
-    explored = [8 + index for index, name in enumerate(strategies) if name == "exploration"]
-    assert explored == [9, 11, 13, 15, 17, 21]
+    assert explored([*eight()[:7], at_an_edge()], 14) == [9, 11, 13, 15, 17, 21]
+
+
+def test_a_sweep_with_its_best_config_inside_the_space_does_not_explore() -> None:
+    """From two runs for each parameter on."""
+    assert explored([*eight()], 14) == []
+    assert explored([*eight()[:6]], 4) == [7]
+
+
+def test_a_sweep_with_failures_explores_wherever_its_best_config_is() -> None:
+    assert explored([*eight()[:7], at_an_edge(RunState.FAILED)], 4) == [9, 11]
 
 
 def test_exploration_leaves_where_exploitation_stays() -> None:
     plane = sweep({"x": {"min": 0.0, "max": 1.0}, "y": {"min": 0.0, "max": 1.0}})
-    known = [(0.47, 0.52), (0.48, 0.51), (0.49, 0.5), (0.5, 0.5), (0.51, 0.5), (0.52, 0.49), (0.53, 0.49)]
-    known += [(0.1, 0.2), (0.8, 0.3)]
-    runs = [finished({"x": x, "y": y}, (x - 0.5) ** 2, i) for i, (x, y) in enumerate(known)]
+    known = [(0.0, 0.52), (0.01, 0.51), (0.02, 0.5), (0.03, 0.5), (0.04, 0.5), (0.05, 0.49), (0.06, 0.49)]
+    known += [(0.4, 0.2), (0.8, 0.3)]
+    runs = [finished({"x": x, "y": y}, (x - 0.03) ** 2, i) for i, (x, y) in enumerate(known)]
     proposals = suggest(plane, runs, 2, 0)
     assert [proposal.reason.to_json()["strategy"] for proposal in proposals] == [
         "exploration",
         "exploitation",
     ]
     places = [torch.tensor([*proposal.parameters.values()]) for proposal in proposals]
-    away, near = (float((place - 0.5).abs().max()) for place in places)
+    away, near = (float((place - torch.tensor([0.03, 0.5])).abs().max()) for place in places)
     assert away > 0.4 > 0.2 > near
 
 

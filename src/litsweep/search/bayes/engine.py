@@ -13,7 +13,7 @@ from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.memory import MIN_RESULTS, Memory
 from litsweep.search.bayes.model import EXPLOITATION, EXPLORATION, Model, Strategy
 from litsweep.search.bayes.numerics import FitError
-from litsweep.search.bayes.observations import observe
+from litsweep.search.bayes.observations import Observations, observe
 from litsweep.search.bayes.outcomes import Outcomes
 from litsweep.search.bayes.stated import stated_belief
 from litsweep.sweep.config import SweepConfig
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _DESIGN_SIZE = 5  # the model is used once this many runs have ended or are running
 _YOUNG_RUNS_PER_PARAMETER = 4  # with fewer runs for each parameter, a sweep is young and explores more
+_INSIDE_RUNS_PER_PARAMETER = 2  # from then on, no exploration while the best config lies inside
+_EDGE = 0.05  # a number is at an edge within this share of its range
 
 
 def suggest(
@@ -55,10 +57,11 @@ def suggest(
     seen, design = observed[0][1], InitialDesign(encoding, seed, belief)
     pending, tried = list(seen.pending), set(seen.tried)
     suggestions: list[Suggestion] = []
+    best_is_inside = _is_best_inside(encoding, seen)
     first = count_configs(runs)
     for position in range(first, first + n):
         with threadpool_limits(limits=1):
-            strategy = strategy_at(encoding.d, len(observed), position, has_trend=trend is not None)
+            strategy = strategy_at(encoding.d, len(observed), position, trend is not None, best_is_inside)
             x, reason = _next_config(design, models[strategy], pending, tried, position, memory)
         if x is None:
             break
@@ -69,16 +72,31 @@ def suggest(
     return suggestions
 
 
-def strategy_at(d: int, metrics: int, position: int, has_trend: bool = False) -> Strategy:
+def strategy_at(
+    d: int, metrics: int, position: int, has_trend: bool = False, best_is_inside: bool = False
+) -> Strategy:
     """Return exploration at every second position of a young sweep, later at every fourth.
 
     Exploitation alone can spend dozens of runs around a local optimum, where the expected improvement is
-    small but certain. A sweep whose model has the trend of earlier ones is not young. With several metrics
-    there is no exploration.
+    small but certain. A sweep whose model has the trend of earlier ones is not young. The exploring model
+    proposes edges of the space, which do not help if the optimum lies inside. So after the first runs there
+    is no exploration while `best_is_inside`. With several metrics there is none at all.
     """
+    if metrics > 1 or (best_is_inside and position >= _INSIDE_RUNS_PER_PARAMETER * d):
+        return EXPLOITATION
     is_young = position < _YOUNG_RUNS_PER_PARAMETER * d and not has_trend
-    explores = metrics == 1 and position % (2 if is_young else 4) == 1
-    return EXPLORATION if explores else EXPLOITATION
+    return EXPLORATION if position % (2 if is_young else 4) == 1 else EXPLOITATION
+
+
+def _is_best_inside(encoding: Encoding, seen: Observations) -> bool:
+    """Return True if fewer than half of the best config's numbers are at an edge of the space.
+
+    Return False if runs have failed: then exploration also finds where configs fail.
+    """
+    if not seen.observed or seen.failed or encoding.is_category.all():
+        return False
+    numbers = seen.x[seen.y.argmax()][~encoding.is_category]
+    return bool(((numbers - 0.5).abs() > 0.5 - _EDGE).double().mean() < 0.5)
 
 
 def _next_config(
