@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from litsweep import Controller, parse_sweep
-from litsweep.search.bayes.constraints import bilog, inverse_bilog
+from litsweep.search.bayes.constraints import ConstraintModel, bilog, inverse_bilog
+from litsweep.search.bayes.encoding import Encoding
+from litsweep.search.bayes.sequence import sobol
 from litsweep.sweep.reason import format_value
 from litsweep.sweep.reasons import ModelReason, ParetoReason, reason_from_json
 from litsweep.sweep.run import Run, Suggestion
@@ -101,6 +103,31 @@ def test_without_a_feasible_run_the_search_looks_for_one() -> None:
     play(search, 3)
     best = search.best()
     assert best is not None and best.history[-1]["latency"] <= 3  # the best accuracy is far away
+
+
+def rational_constraint(noise: float) -> ConstraintModel:
+    """Return a constraint whose slack at (x, y) is 5 - 1 / (0.05 + x y), from -15 to 4."""
+    limit = {"constraints": {"m": "<= 5"}}
+    config = parse_sweep({"method": "bayes", "metric": ACC, "parameters": SQUARE, "litsweep": limit})
+    x = sobol(2, 24, seed=1)
+    generator = torch.Generator().manual_seed(0)
+    values = 1 / (0.05 + x.prod(-1)) + noise * torch.randn(24, generator=generator, dtype=torch.double)
+    rows = [tuple(row) for row in x.tolist()]
+    return ConstraintModel(config.constraints[0], Encoding(config.space), rows, values.tolist(), seed=0)
+
+
+def test_a_bound_without_noise_is_found_precisely() -> None:
+    model, x = rational_constraint(noise=0.0), sobol(2, 256, seed=2)
+    with torch.no_grad():
+        score = model.score(x)
+    is_met = 1 / (0.05 + x.prod(-1)) <= 5
+    loss = -torch.special.log_ndtr(torch.where(is_met, score, -score)).mean()
+    assert loss < 0.015
+
+
+def test_the_noise_of_a_constraint_is_learned() -> None:
+    noises = [rational_constraint(noise).surrogate.process.noise.item() for noise in (0.0, 0.1, 1.0)]
+    assert noises[0] < 1e-4 < noises[1] < 3e-3 < 1e-2 < noises[2]
 
 
 def test_running_and_failed_configs_count_as_always() -> None:

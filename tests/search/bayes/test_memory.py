@@ -142,3 +142,14 @@ def test_parameter_that_was_constant_keeps_its_value_at_first() -> None:
     for suggestion in Controller(parse_sweep({**SWEEP, "parameters": after}), earlier=[sweep]).ask(2):
         assert suggestion.parameters["decay"] == pytest.approx(0.01)
         assert suggestion.parameters["new"] == pytest.approx(0.5)
+
+
+def test_first_configs_have_only_values_that_earlier_sweeps_know(first: EarlierSweep) -> None:
+    wider = {
+        "lr": {"distribution": "log_uniform_values", "min": 1e-8, "max": 1e3},
+        "momentum": {"min": -3.0, "max": 4.0},
+        "optimizer": {"values": ["lamb", "lion", "sgd", "adam"]},
+    }
+    for suggestion in Controller(parse_sweep({**SWEEP, "parameters": wider}), earlier=[first]).ask(3):
+        for name, value in suggestion.parameters.items():
+            assert first.config.space.by_name[name].distribution.contains(value)

@@ -14,13 +14,14 @@ from torch import Tensor
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.observations import as_tensor
 from litsweep.search.bayes.sampling import subset
-from litsweep.search.bayes.surrogate import OBJECTIVE, Inputs, Surrogate, fit
+from litsweep.search.bayes.surrogate import SLACK, Inputs, Surrogate, fit
 from litsweep.search.bayes.warping import RobustScaler
 from litsweep.sweep.constraints import Constraint
 from litsweep.sweep.reasons import ConstraintPrediction
 
 _FIT_TO, _CONDITION_ON = 250, 1000
 _QUANTILES = 41  # the prediction in the metric's units is that of this many quantiles
+_REACH = 20.0  # the scale of slacks is about linear up to this many median sizes, then logarithmic
 _UNSCALED = RobustScaler(0.0, 1.0)
 
 Row = tuple[float, ...]
@@ -32,7 +33,8 @@ class ConstraintModel:
 
     `rows` are encoded configs with their `values` of the constraint's metric. The slack is measured in its
     median size. Its targets are on a scale that is logarithmic far from the bound, as in Eriksson and
-    Poloczek (2021), so that extreme values do not hide the bound.
+    Poloczek (2021), so that extreme values do not hide the bound. Nearer the scale is linear: the output warp
+    of the surrogate fits one long tail better than a fixed logarithm does.
     """
 
     constraint: Constraint
@@ -47,18 +49,19 @@ class ConstraintModel:
         return sign * (as_tensor(self.values) - bound)
 
     @cached_property
-    def _unit(self) -> float:
+    def _reach(self) -> float:
+        """The slack up to which the scale of the targets is about linear."""
         size = self._slack.abs()
-        return float(size.median()) or float(size.max()) or 1.0
+        return _REACH * (float(size.median()) or float(size.max()) or 1.0)
 
     @cached_property
     def surrogate(self) -> Surrogate:
         """The fitted model. Raises FitError."""
-        y = bilog(self._slack / self._unit)
+        y = _REACH * bilog(self._slack / self._reach)
         kept = subset(y, _CONDITION_ON, self.seed)
         x, y = as_tensor(self.rows)[kept], y[kept]
         for_fit = subset(y, _FIT_TO, self.seed)
-        return fit(x, y, Inputs.of(self.encoding), for_fit, OBJECTIVE, _UNSCALED)
+        return fit(x, y, Inputs.of(self.encoding), for_fit, SLACK, _UNSCALED)
 
     def score(self, x: Tensor) -> Tensor:
         """Return the predicted distance from the bound in deviations, shape `m`, at `x`, shape `m x d`."""
@@ -73,7 +76,7 @@ class ConstraintModel:
         mean, variance = self.surrogate.process.marginals(x)
         u = (torch.arange(_QUANTILES, dtype=torch.double) + 0.5) / _QUANTILES
         y = self.surrogate.to_units(mean.squeeze() + variance.sqrt() * torch.special.ndtri(u))
-        values = self.constraint.bound + self.constraint.sign * self._unit * inverse_bilog(y)
+        values = self.constraint.bound + self.constraint.sign * self._reach * inverse_bilog(y / _REACH)
         return ConstraintPrediction(
             predicted_mean=values.mean().item(),
             predicted_deviation=values.std(correction=0).item(),

@@ -57,7 +57,7 @@ def suggest(
     seen, design = observed[0][1], InitialDesign(encoding, seed, belief)
     pending, tried = list(seen.pending), set(seen.tried)
     suggestions: list[Suggestion] = []
-    best_is_inside = _is_best_inside(encoding, seen)
+    best_is_inside = _is_best_inside(encoding, seen, outcomes)
     first = count_configs(runs)
     for position in range(first, first + n):
         with threadpool_limits(limits=1):
@@ -88,12 +88,13 @@ def strategy_at(
     return EXPLORATION if position % (2 if is_young else 4) == 1 else EXPLOITATION
 
 
-def _is_best_inside(encoding: Encoding, seen: Observations) -> bool:
+def _is_best_inside(encoding: Encoding, seen: Observations, outcomes: Outcomes) -> bool:
     """Return True if fewer than half of the best config's numbers are at an edge of the space.
 
-    Return False if runs have failed: then exploration also finds where configs fail.
+    Return False if runs have failed, and with constraints or a cost: then exploration also finds where
+    configs succeed, are feasible or cheap.
     """
-    if not seen.observed or seen.failed or encoding.is_category.all():
+    if not seen.observed or seen.failed or outcomes.weights or encoding.is_category.all():
         return False
     numbers = seen.x[seen.y.argmax()][~encoding.is_category]
     return bool(((numbers - 0.5).abs() > 0.5 - _EDGE).double().mean() < 0.5)

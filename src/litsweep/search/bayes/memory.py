@@ -18,7 +18,8 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from litsweep.search.bayes.acquisition import log_h
-from litsweep.search.bayes.encoding import Dimension, Encoding
+from litsweep.search.bayes.encoding import Encoding
+from litsweep.search.bayes.known import KnownValues
 from litsweep.search.bayes.model import Model
 from litsweep.search.bayes.numerics import FitError
 from litsweep.search.bayes.observations import Observations, as_tensor, observe
@@ -61,7 +62,7 @@ class Source:
         with torch.no_grad():
             best_mean, _ = self._model.predict(self._model.base[:1])
             means = self._means(encoding.from_quantiles(sobol(encoding.d, _SPREAD, 0)))
-        self.varied, self._space = _names(old), sweep.config.space
+        self.space = sweep.config.space
         self._center, self._width = means.median(), means.std()
         self._median, best = self._model.surrogate.to_units(torch.stack([self._center, best_mean.squeeze()]))
         self._gain = best - self._median
@@ -79,11 +80,6 @@ class Source:
         """Return the predictions in the metric's units: 0 is a median config, 1 the best run."""
         merit: Tensor = (self._model.surrogate.to_units(self._means(x)) - self._median) / self._gain
         return merit
-
-    def constant(self, dim: Dimension) -> float | None:
-        """Return the code of a constant of the earlier sweep; None if the parameter cannot have it."""
-        parameter = self._space.by_name.get(dim.name)
-        return None if parameter is None else dim.encode(parameter.distribution.ppf(0.5))
 
     def log_weight(self, x: Tensor) -> Tensor:
         """Return the log weight of configs `x`, shape `m x d`, by the chance that they fail."""
@@ -170,7 +166,7 @@ class Memory:
 
         The first one maximizes the mean prediction. A later one maximizes the improvement over those tried
         that is expected if the objective is that of one of the earlier sweeps, apart from a difference that
-        is a draw from a Gaussian process. A number that varied in no earlier sweep is as it was there.
+        is a draw from a Gaussian process. All of them have `KnownValues`.
         """
         if not self.sources:
             return None
@@ -179,34 +175,16 @@ class Memory:
         taken = as_tensor(sorted(tried)).reshape(-1, encoding.d)
         expected = self._improvement(taken) if len(taken) else self._mean
 
+        known = KnownValues.of(encoding, [source.space for source in self.sources], self._belief)
         belief = None if self._belief is None else self._belief.after(len(tried))
 
         def acquisition(x: Tensor) -> Tensor:
-            value = expected(self._with_constants(x))
+            value = expected(known.nearest(x))
             return value if belief is None else value + belief.log_weight(x, position)
 
         ranked = maximize(acquisition, encoding, taken if len(taken) else start, seed)
-        ranked = encoding.snap(self._with_constants(ranked))
+        ranked = encoding.snap(known.nearest(ranked))
         return first_untried(ranked, encoding, tried, as_tensor(pending).reshape(-1, encoding.d))
-
-    def _with_constants(self, x: Tensor) -> Tensor:
-        """Return configs `x`, shape `m x d`, with the `_constants`."""
-        codes = self._constants
-        return torch.where(codes.isnan(), x, codes)
-
-    @cached_property
-    def _constants(self) -> Tensor:
-        """The code, shape `d`, of each number that varied in no source; NaN for the other parameters.
-
-        It is that of the first source's constant, or the middle if there is none.
-        """
-        varied = {name for source in self.sources for name in source.varied}
-        codes = torch.full((self._encoding.d,), torch.nan, dtype=torch.double)
-        for j, dim in enumerate(self._encoding.dimensions):
-            if dim.name not in varied and not dim.is_category:
-                known = (code for source in self.sources if (code := source.constant(dim)) is not None)
-                codes[j] = next(known, 0.5)
-        return codes
 
     def _mean(self, x: Tensor) -> Tensor:
         return _merits(self.sources, x).mean(-1) + _log_weights(self.sources, x).mean(-1)

@@ -61,6 +61,11 @@ class StatedBelief:
             if dim.name in priors and (code := dim.encode(priors[dim.name].best_guess)) is not None
         ]
 
+    @property
+    def guesses(self) -> dict[int, float]:
+        """The code of the best guess by column."""
+        return {each.j: each.guess for each in self._stated}
+
     def after(self, ended: int) -> "FadedBelief":
         """Return the weight of the belief after `ended` runs."""
         return FadedBelief(self, _FADING / max(ended, 1))

@@ -61,11 +61,14 @@ class ModelSpec:
     kernel: Kernel
     length: LogNormalPrior
     is_warped: bool
+    noise: LogNormalPrior = _NOISE
 
 
 # The priors of Hvarfner et al. (2024).
 OBJECTIVE = ModelSpec(Matern(), LogNormalPrior(math.sqrt(2.0), math.sqrt(3.0)), is_warped=True)
 TREND = ModelSpec(NeuralNetwork(), LogNormalPrior(-1.4, 0.5), is_warped=True)
+# Many constraints have no noise. With an assumed one, no config near the bound would be sure to meet it.
+SLACK = ModelSpec(Matern(), OBJECTIVE.length, is_warped=True, noise=LogNormalPrior(-2.0, 2.0))
 # A success says little about distant configs, so the length scale is short.
 LABELS = ModelSpec(Matern(), LogNormalPrior(0.0, 0.8), is_warped=False)
 
@@ -131,7 +134,7 @@ class Hyperparameters:
         mode = spec.length.mean + 0.5 * math.log(inputs.d) - spec.length.deviation**2
         lengths, warps = [mode] * inputs.d, [0.0] * (2 * inputs.numbers)
         slopes = [] if inputs.trend is None else [inputs.trend.slope] * inputs.slopes
-        return np.array([*lengths, *warps, _NOISE.mean - _NOISE.deviation**2, 0.0, 1.0, *slopes])
+        return np.array([*lengths, *warps, spec.noise.mean - spec.noise.deviation**2, 0.0, 1.0, *slopes])
 
     @staticmethod
     def bounds(inputs: Inputs, spec: ModelSpec) -> list[tuple[float, float]]:
@@ -150,7 +153,7 @@ class Hyperparameters:
         if inputs.trend is not None:
             beyond = (self.slopes - inputs.trend.slope) / inputs.trend.slope_deviation
             normals = normals - 0.5 * (beyond**2).sum()
-        return length.log_density(self.log_length) + _NOISE.log_density(self.log_noise) + normals
+        return length.log_density(self.log_length) + spec.noise.log_density(self.log_noise) + normals
 
     @property
     def noise(self) -> Tensor:

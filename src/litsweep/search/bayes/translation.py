@@ -87,18 +87,18 @@ def _column(new: Encoding, source: int | None, old: Dimension, default: float) -
     if source is None:
         parameter = new.space.by_name.get(old.name)
         values = [] if parameter is None else [parameter.distribution.ppf(0.5)]
-        code = next(iter(_codes(old, values, default)), default)
+        code = next(iter(codes_of(old, values, default)), default)
         return _Column(None, _NONE, _NONE, True, code)
     dim = new.dimensions[source]
     codes = torch.linspace(0, 1, _POINTS, dtype=torch.double) if dim.codes is None else dim.codes
     if dim.parameter.distribution == old.parameter.distribution:
         return _Column(source, codes, codes, True, default)
-    images = _codes(old, [dim.decode(code) for code in codes.tolist()], default)
+    images = codes_of(old, [dim.decode(code) for code in codes.tolist()], default)
     is_stepwise = dim.is_category or old.is_category
     return _Column(source, codes, torch.tensor(images, dtype=torch.double), is_stepwise, default)
 
 
-def _codes(dim: Dimension, values: Sequence[object], default: float) -> list[float]:
+def codes_of(dim: Dimension, values: Sequence[object], default: float) -> list[float]:
     """Return the code of the known value nearest to each value; `default` where there is none."""
     if dim.is_category:
         return [default if (code := dim.encode(value)) is None else code for value in values]
