@@ -31,7 +31,8 @@ import wandb.sdk.launch.inputs.internal
 from litsweep.pipeline import main
 
 def stamp(word):
-    with open("stamps", "a") as stamps:
+    slot = os.environ.get("LITSWEEP_SLOT", "").rpartition(":")[2]
+    with open("stamps" + slot, "a") as stamps:
         print(word, time.time(), file=stamps)
 
 steps = []
@@ -67,9 +68,9 @@ def server(folder: Path) -> Iterator[dict[str, str]]:
         url = re.search(r"WANDB_BASE_URL=['\"]?([^'\"\s]+)", line)
         assert url, f"the server has not said its address, but {line!r}"
         key = (folder / "server" / "api_key").read_text().strip()
-        exports = {"WANDB_BASE_URL": url[1], "WANDB_API_KEY": key}
+        own = {"WANDB_BASE_URL": url[1], "WANDB_API_KEY": key}
         try:
-            yield {**os.environ, **exports, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+            yield {**os.environ, **own, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         finally:
             process.terminate()
 
@@ -85,10 +86,13 @@ def make_sweep(folder: Path, environ: dict[str, str]) -> str:
 
 
 def gaps(folder: Path) -> list[float]:
-    """Return the seconds from each `end` to the next `step`."""
-    stamps = [line.split() for line in (folder / "stamps").read_text().splitlines()]
-    pairs = itertools.pairwise((word, float(at)) for word, at in stamps)
-    return [later - at for (word, at), (next_word, later) in pairs if (word, next_word) == ("end", "step")]
+    """Return the seconds from each `end` to the next `step` in the same slot."""
+    found = []
+    for file in folder.glob("stamps*"):
+        stamps = [line.split() for line in file.read_text().splitlines()]
+        pairs = itertools.pairwise((word, float(at)) for word, at in stamps)
+        found += [later - at for (word, at), (then, later) in pairs if (word, then) == ("end", "step")]
+    return found
 
 
 def measure(runs: int, rounds: int) -> dict[str, list[float]]:

@@ -1,8 +1,10 @@
 """W&B's environment variables mean the same for `litsweep run` and `launch` as for the stock client."""
 
+import asyncio
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from litsweep.cli import main
 from litsweep.cli.commands import build_parser
 from litsweep.launch.credentials import require_online
 from litsweep.launch.runner import RunProcess
+from litsweep.launch.starter import Child
 from litsweep.launch.variables import Http, failures_allowed
 from tests.compat.stock import create_sweep
 from tests.live_server import LiveServer
@@ -168,10 +171,11 @@ def test_the_default_of_failures_in_a_row(
     assert failures_allowed() == limit
 
 
-def test_the_kill_delay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("WANDB_AGENT_KILL_DELAY", "900")
-    with subprocess.Popen(["sleep", "60"]) as process:
-        run = RunProcess("r", process.pid, tmp_path / "log")
+def test_the_kill_delay(tmp_path: Path) -> None:
+    environ = {"WANDB_AGENT_KILL_DELAY": "900"}
+    with subprocess.Popen(["sleep", "60"]) as process, closing(asyncio.new_event_loop()) as loop:
+        child = Child(process.pid, 0, loop.create_future())
+        run = RunProcess("r", child, tmp_path / "log", environ)
         run.stop()
         assert 890 < run.seconds_to_kill() <= 900
 

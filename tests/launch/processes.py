@@ -1,4 +1,4 @@
-"""A launcher in a process of its own, and the agents and runs below it."""
+"""A launcher in a process of its own, and the fork server and runs below it."""
 
 import subprocess
 import sys
@@ -34,15 +34,19 @@ def launched(made: Bench, agents: str, **options: object) -> Iterator["subproces
             launcher.kill()
 
 
-def agents_of(made: Bench) -> list[int]:
-    """Return the agents' processes: those of the launch whose parent is the launcher."""
-    return [pid for pid in made.left_over() if b"litsweep.launch.agent" in cmdline(pid) and _leads(pid)]
+def fork_servers_of(made: Bench) -> list[int]:
+    """Return the processes that start the runs: one for each launch."""
+    return [pid for pid in made.left_over() if is_fork_server(pid) and not is_fork_server(parent(pid))]
 
 
 def runs_of(made: Bench) -> list[int]:
-    """Return the runs' processes: forks of an agent that lead a session."""
-    agents = agents_of(made)
-    return [pid for agent in agents for pid in children(agent)]
+    """Return the runs' processes: children of a fork server that lead a session."""
+    return [pid for server in fork_servers_of(made) for pid in children(server)]
+
+
+def is_fork_server(pid: int) -> bool:
+    """Return True for a fork server and its forks, which have its command line."""
+    return b"litsweep.launch.fork_server" in cmdline(pid)
 
 
 def cmdline(pid: int) -> bytes:
@@ -52,10 +56,11 @@ def cmdline(pid: int) -> bytes:
         return b""
 
 
-def _leads(pid: int) -> bool:
-    """Return True for an agent. A forked run leads a session too, but its parent is an agent."""
-    parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    return b"litsweep.launch.agent" not in cmdline(parent)
+def parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def children(pid: int) -> list[int]:

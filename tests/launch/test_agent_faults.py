@@ -1,5 +1,6 @@
 """Faults around an agent: invalid answers, a stop at a bad moment, folders that vanish."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -8,55 +9,42 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from litsweep.launch import disk
-from litsweep.launch.protocol import AgentApi, Command, SweepPath, UnreachableError
-from litsweep.launch.runner import Runner
-from litsweep.sweep.contract import Failure, Variable
+from litsweep.launch.failure import RunEnd
+from litsweep.launch.protocol import AgentApi, SweepPath, UnreachableError
+from litsweep.launch.runner import RunProcess
+from litsweep.launch.slot import Place
+from litsweep.launch.starter import Starter
+from litsweep.sweep.contract import Failure
 from tests.launch.conftest import MakeBench
 
 # The SIGTERM comes while the server chooses a config, before there is a run to pass it on to.
 STOPPED_WHILE_ASKING = """
-import os, signal, time
+import os, signal
 from pathlib import Path
-from litsweep.launch.agent import Agent
-from litsweep.launch.fresh import detach_from_parent, fork
-from litsweep.launch.protocol import Command
-from litsweep.launch.runner import RunProcess
+from litsweep.launch.options import LaunchOptions
+from litsweep.launch.protocol import Command, SweepPath
+from litsweep.launch.slot import Place
+from litsweep.launch.supervisor import Supervisor
 
 class Api:
+    path = SweepPath("e", "p", "s")
+    def command(self): return ["sleep", "60"]
     def register(self, host): return "agent"
     def preempting(self, run): print("preempting", run, flush=True)
+    def run(self, run): return {}
     def heartbeat(self, agent, running):
         if running: return []
+        print("asked", flush=True)
         os.kill(os.getpid(), signal.SIGTERM)
         return [Command("run", "r1", "x.py", {})]
 
-class Link:
-    orders = []
-    def fileno(self): return None
-    def receive(self):
-        orders, self.orders = self.orders, []
-        return orders
-    def send(self, **message):
-        print(message["event"], flush=True)
-        if message["event"] == "ask": self.orders = [{"order": "go"}]
-
-class Runner:
-    def learn(self): pass
-    def start(self, command):
-        pid = fork()
-        if pid == 0:
-            time.sleep(0.2)
-            detach_from_parent()
-            os.execvp("sleep", ["sleep", "60"])
-        return RunProcess(command.run_id, pid, Path("none"))
-
-print("left:", Agent(Api(), Link(), Runner()).run())
+place = Place.of("launch:0", os.environ, Path("log"))
+(slot,) = Supervisor([place], Api(), LaunchOptions(environ=os.environ)).run().slots
+print(slot.state, slot.failed)
 """
 
 
@@ -69,7 +57,9 @@ def test_a_stop_that_comes_before_the_run_is_there_reaches_it(tmp_path: Path) ->
         timeout=50,
         check=True,
     )
-    assert done.stdout.split("\n")[:5] == ["ask", "started", "preempting r1", "ended", "left"]
+    assert done.stdout.splitlines() == ["asked", "preempting r1", "done 0"]
+    log = (tmp_path / "log").read_text()
+    assert log.index("run r1 started") < log.index("run r1 ended with 143 (signal)") < log.index("left: ")
 
 
 @pytest.fixture
@@ -153,26 +143,21 @@ def test_a_failure_is_the_one_that_the_run_reported_itself(bench: MakeBench, age
     assert sorted(run["summary"]["failure"] for run in made.runs()) == ["diverged", "error"]
 
 
-def test_the_output_of_a_run_that_ends_during_its_start_is_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a busy machine a forked run prints its error before its agent goes on."""
-    output = tmp_path / "log"
-    output.write_text("an earlier run\n")
-    monkeypatch.setenv(Variable.FAILURE_FILE, str(tmp_path / "failure"))
+def test_the_output_of_a_run_that_ends_during_its_start_is_its_own(tmp_path: Path) -> None:
+    """On a busy machine a run prints its error and ends before the supervisor goes on."""
+    place = Place.of("launch:0", os.environ, tmp_path / "log")
+    place.log.write_text("an earlier run\n")
+    (tmp_path / "fails.py").write_text("import no_such_module")
+    argv = [sys.executable, str(tmp_path / "fails.py")]
 
-    def fails_at_once(self: Runner, how: object, environ: object) -> int:
-        if pid := os.fork():
-            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-            return pid
-        with output.open("a") as log:
-            log.write("Traceback (most recent call last):\nModuleNotFoundError: No module named 'a'\n")
-        os._exit(1)
+    async def run() -> RunEnd:
+        starter = Starter("launch:fork-server", os.environ, (), tmp_path / "log")
+        child = await starter.start(place.slot, argv, place.environ, place.log)
+        await asyncio.wait([child.exit])
+        end = await RunProcess("r", child, place.log, place.environ).ended()
+        await starter.close()
+        return end
 
-    monkeypatch.setattr(Runner, "_exec", fails_at_once)
-    monkeypatch.setattr(Runner, "_warm_parent", lambda *_: None)
-    monkeypatch.chdir(tmp_path)
-    api: Any = SimpleNamespace(command=lambda: None, path=SweepPath("e", "p", "s"))
-    end = Runner(api, tmp_path, output).start(Command("run", "r", "train.py", {})).poll()
-    assert end is not None and end.failure is Failure.CONFIG
+    end = asyncio.run(run())
+    assert end.failure is Failure.CONFIG
     assert "an earlier run" not in end.tail

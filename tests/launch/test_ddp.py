@@ -28,8 +28,8 @@ def two_ranks(bench: MakeBench, epochs: int) -> Bench:
 
 def ranks(made: Bench) -> list[int]:
     """Return the processes of the run's session that run agent.py."""
-    (leader,) = runs_of(made)
-    return [pid for pid in made.left_over() if os.getsid(pid) == leader and _is_rank(pid)]
+    leaders = runs_of(made)  # none while a dead run is being replaced
+    return [pid for pid in made.left_over() if os.getsid(pid) in leaders and _is_rank(pid)]
 
 
 def _is_rank(pid: int) -> bool:

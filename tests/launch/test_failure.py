@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from litsweep.launch.failure import classify, last_lines
+from litsweep.launch.failure import FailureStreak, RunEnd, classify, last_lines
 from litsweep.launch.stock import output_of_run
 from litsweep.sweep.contract import Failure, Variable, report_failure, reported_failure
 
@@ -107,3 +107,19 @@ AlreadyJoinedError: Cannot schedule tasks after join().
     tail = last_lines(output_of_run(log.encode()))
     assert tail == "torch.OutOfMemoryError: CUDA out of memory."
     assert classify(1, tail) is Failure.OUT_OF_MEMORY
+
+
+@pytest.mark.parametrize(
+    ("ends", "over"),
+    [
+        ([Failure.ERROR] * 3, True),
+        ([Failure.ERROR, Failure.SIGNAL, Failure.OUT_OF_MEMORY], True),
+        ([Failure.ERROR, None, Failure.ERROR, Failure.ERROR], False),
+        ([Failure.DIVERGED] * 9, False),
+    ],
+)
+def test_only_a_slot_s_own_failures_in_a_row_close_it(ends: list[Failure | None], over: bool) -> None:
+    streak = FailureStreak(limit=3)
+    for failure in ends:
+        streak.add(RunEnd("r", 1, failure))
+    assert streak.is_over is over

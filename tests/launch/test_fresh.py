@@ -15,15 +15,14 @@ PROBE = Path(__file__).with_name("probe.py")
 
 # What may differ, and why. docs/launch.md says so too.
 DIFFERENT = {
-    "modules": "the agent's own modules are loaded",
-    "stack": "the agent's frames are below the program's",
+    "modules": "the fork server's own modules are loaded",
+    "stack": "the fork server's frames are below the program's",
     "frozen objects": "the garbage collector leaves alone what was there before the fork",
     "leads a session": "a session is how a run is ended with all that it started",
-    "warnings": "the agent's own modules add filters for warnings of their own",
 }
 WANDB_GIVES = ("WANDB_SWEEP_ID", "WANDB_ENTITY", "WANDB_PROJECT")
 COMMAND = ["${env}", "${interpreter}", "${program}", "--fixed"]
-SAME_RANDOM = {"hash": "strings hash as in the agent; a hash cannot change while there are objects"}
+SAME_RANDOM = {"hash": "strings hash as in the fork server; a hash cannot change while there are objects"}
 
 
 def probes(made: Bench) -> list[dict[str, Any]]:
@@ -67,21 +66,52 @@ def test_a_run_finds_what_a_new_process_finds(bench: MakeBench) -> None:
         assert different_items.keys() == DIFFERENT.keys(), different_items
 
 
+def installed(made: Bench, name: str, source: str) -> None:
+    site = made.folder / "site-packages"
+    site.mkdir()
+    (site / f"{name}.py").write_text(source)
+    made.environ["PYTHONPATH"] = str(site)
+
+
 NAMED = "import os\nRUN = os.environ.get('WANDB_RUN_ID')"
 SAYS_NAME = """
-import named, wandb
+import named, os, wandb
 with wandb.init() as run:
-    run.log({"loss": 1.0, "name": named.RUN})
+    run.log({"loss": 1.0, "name": named.RUN, "slot": os.environ["LITSWEEP_SLOT"].rpartition(":")[2]})
 """
 
 
 def test_a_run_that_cannot_be_forked_is_a_new_process(bench: MakeBench) -> None:
     made = bench(SAYS_NAME, run_cap=2)
-    site = made.folder / "site-packages"
-    site.mkdir()
-    (site / "named.py").write_text(NAMED)
-    made.environ["PYTHONPATH"] = str(site)
+    installed(made, "named", NAMED)
     assert made.launch(agents=1).done == 2
     assert all(run["summary"]["name"] == run["name"] for run in made.runs())
     (log,) = made.logs()
     assert log.read_text().count("runs start as new processes: importing the program reads WANDB_RUN_ID") == 1
+
+
+COUNTED = "from pathlib import Path\nwith Path('imports').open('a') as file: file.write('x')"
+SAYS_PARENT = """
+import counted, os, wandb
+with wandb.init() as run:
+    run.log({"loss": 1.0, "parent": os.getppid(), "slot": os.environ["LITSWEEP_SLOT"]})
+"""
+
+
+def test_the_runs_of_all_slots_are_forks_of_one_process(bench: MakeBench) -> None:
+    made = bench(SAYS_PARENT, run_cap=4)
+    installed(made, "counted", COUNTED)
+    assert made.launch(agents=2).done == 4
+    summaries = [run["summary"] for run in made.runs()]
+    assert len({summary["parent"] for summary in summaries}) == 1
+    assert len({summary["slot"] for summary in summaries}) == 2
+    assert (made.folder / "imports").read_text() == "x"
+
+
+def test_an_import_that_reads_the_devices_reads_those_of_its_slot(bench: MakeBench) -> None:
+    made = bench(SAYS_NAME, run_cap=4)
+    installed(made, "named", "import os\nRUN = os.environ.get('CUDA_VISIBLE_DEVICES')")
+    outcome = made.launch(("GPU 0: a\nGPU 1: b\n").__str__, gpus="all")
+    assert outcome.done == 4
+    assert all(run["summary"]["name"] == run["summary"]["slot"] for run in made.runs())
+    assert "importing the program reads CUDA_VISIBLE_DEVICES" in min(made.logs()).read_text()

@@ -9,11 +9,11 @@ from contextlib import closing
 import pytest
 
 from litsweep.errors import LitsweepError
+from litsweep.launch import starter
 from litsweep.launch.options import SlotState
-from litsweep.launch.slot import MODULES
 from litsweep.sweep.contract import Failure
 from tests.launch.conftest import Bench, MakeBench
-from tests.launch.processes import agents_of, children, cmdline, launched, runs_of, wait_until
+from tests.launch.processes import cmdline, fork_servers_of, launched, runs_of, wait_until
 from tests.live_server import LiveServer
 
 # Fails, kills itself or waits as the folder's files say.
@@ -91,21 +91,22 @@ def starts(made: Bench) -> int:
     return "".join(log.read_text() for log in made.logs()).count(" started, pid ")
 
 
-def test_killed_agents_and_runs_are_made_up_for(bench: MakeBench) -> None:
+def test_killed_fork_servers_and_runs_are_made_up_for(bench: MakeBench) -> None:
     made = bench(MOODY, run_cap=8)
     wait = made.folder / "wait"
     wait.touch()
     with launched(made, "4") as launcher:
         wait_until(lambda: len(runs_of(made)) == 4 and made.states()["running"] == 4)
-        first, *others = agents_of(made)
-        os.kill(first, signal.SIGKILL)
-        for agent in others[:2]:
-            os.kill(children(agent)[0], signal.SIGKILL)
-        wait_until(lambda: starts(made) == 4 + 3)
+        (server,) = fork_servers_of(made)
+        os.kill(server, signal.SIGKILL)
+        wait_until(lambda: len(runs_of(made)) == 4 and starts(made) == 4 + 4)
+        for run in runs_of(made)[:2]:
+            os.kill(run, signal.SIGKILL)
+        wait_until(lambda: starts(made) == 4 + 4 + 2)
         wait.unlink()
         assert launcher.communicate(timeout=60)[0] == "0\n"
     assert made.states() == {"finished": 8}
-    assert starts(made) == 8 + 3
+    assert starts(made) == 8 + 4 + 2
     assert made.left_over() == []
 
 
@@ -136,33 +137,46 @@ def test_a_folder_that_cannot_be_written_to_is_a_person_s_mistake(bench: MakeBen
 
 
 DIES_AT_FIRST = """
-import os, signal, socket, sys, time
+import os, signal, sys
 from pathlib import Path
-from litsweep.launch.agent import main, parse
-from litsweep.launch.link import LineSocket
-if not Path("died").exists():
-    Path("died").touch()
-    link = LineSocket(socket.socket(fileno=parse(sys.argv[1:]).supervisor))
-    link.send(event="ask")
-    while not link.receive():
-        time.sleep(0.01)
-    os.kill(os.getpid(), signal.SIGKILL)
-sys.exit(main())
+from litsweep.launch import fork_server
+class Server(fork_server.ForkServer):
+    def _start(self, **request):
+        if not Path("died").exists():
+            Path("died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        super()._start(**request)
+fork_server.ForkServer = Server
+fork_server.main()
 """
 
 
-def test_an_agent_that_dies_before_it_names_its_run_takes_none_off_the_count(
+def test_a_fork_server_that_dies_before_it_starts_a_run_takes_none_off_the_count(
     bench: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = bench()
     (made.folder / "dies_at_first.py").write_text(DIES_AT_FIRST)
-    monkeypatch.setitem(MODULES, "warm", "dies_at_first")
+    monkeypatch.setattr(starter, "MODULE", "dies_at_first")
     assert made.launch(agents=1, count=1).done == 1
     assert made.states() == {"finished": 1}
 
 
+def test_slots_close_if_the_fork_server_keeps_dying_without_a_run(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = bench()
+    (made.folder / "dies.py").write_text("import sys\nsys.exit('broken')")
+    monkeypatch.setattr(starter, "MODULE", "dies")
+    monkeypatch.setattr(starter, "FIRST_RESTART_SECONDS", 0.01)
+    outcome = made.launch(agents=2)
+    assert [slot.state for slot in outcome.slots] == [SlotState.CLOSED] * 2
+    assert "died 6 times without a run" in outcome.slots[1].reason
+    assert outcome.slots[1].reason.endswith("broken")
+    assert (made.runs(), made.left_over()) == ([], [])
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("victim", [b"litsweep.launch.stock", b"wandb\0agent"])
+@pytest.mark.parametrize("victim", [b"litsweep.launch.fork_server", b"wandb\0agent"])
 def test_the_run_of_a_stock_agent_that_dies_is_tried_again(bench: MakeBench, victim: bytes) -> None:
     made = bench(MOODY)
     wait = made.folder / "wait"
@@ -230,18 +244,19 @@ def test_programs_that_start_no_run_close_the_slot(bench: MakeBench, agent: str)
 
 
 def test_an_outage_of_the_server_loses_no_agent_and_no_run(bench: MakeBench, server: LiveServer) -> None:
-    """Meanwhile an agent dies with its run and starts again, and the run of the other one dies."""
+    """Meanwhile a run dies, and then the fork server with the other one."""
     made = bench(MOODY, run_cap=3)
     wait = made.folder / "wait"
     wait.touch()
     with launched(made, "2", count=3) as launcher:
         wait_until(lambda: len(runs_of(made)) == 2 and made.states()["running"] == 2)
         before = {run["name"] for run in made.runs()}
-        agent, other = agents_of(made)
-        (run,) = children(other)
+        (fork_server,) = fork_servers_of(made)
+        run, _ = runs_of(made)
         server.kill()
-        os.kill(agent, signal.SIGKILL)
         os.kill(run, signal.SIGKILL)
+        wait_until(lambda: fork_server in fork_servers_of(made) and run not in runs_of(made))
+        os.kill(fork_server, signal.SIGKILL)
         wait_until(lambda: sum(log.read_text().count("trying again") for log in made.logs()) >= 2)
         server.start()
         wait.unlink()
@@ -285,7 +300,7 @@ def test_ctrl_c_twice_ends_the_run_of_a_stock_agent(bench: MakeBench) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("victim", [b"litsweep.launch.stock", b"wandb\0agent", b"train.py"])
+@pytest.mark.parametrize("victim", [b"litsweep.launch.fork_server", b"wandb\0agent", b"train.py"])
 def test_the_death_of_a_young_stock_agent_or_its_program_is_reported_at_once(
     bench: MakeBench, victim: bytes
 ) -> None:

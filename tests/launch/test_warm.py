@@ -170,7 +170,7 @@ def test_edits_between_two_runs_take_effect(tmp_path: Path) -> None:
         assert parent.run("program.py").cold == "cannot read program.py: No such file or directory"
 
 
-def test_a_module_of_the_program_that_the_agent_has_from_elsewhere_is_the_run_s(tmp_path: Path) -> None:
+def test_a_module_of_the_program_that_the_fork_server_has_from_elsewhere_is_the_run_s(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "linecache.py").write_text("")
     (tmp_path / "sub" / "program.py").write_text("import linecache")
@@ -178,7 +178,9 @@ def test_a_module_of_the_program_that_the_agent_has_from_elsewhere_is_the_run_s(
         assert "another module linecache" in str(parent.run("sub/program.py").cold)
 
 
-def test_an_agent_loads_no_package_that_reads_the_environment_of_a_run() -> None:
+def test_the_fork_server_loads_no_package_that_reads_the_environment_of_a_run() -> None:
     """NumPy reads OMP_NUM_THREADS during its import, and a program may set it before."""
-    loaded = "import sys, litsweep.launch.agent; print(*{'numpy', 'torch', 'wandb'} & sys.modules.keys())"
+    loaded = (
+        "import sys, litsweep.launch.fork_server; print(*{'numpy', 'torch', 'wandb'} & sys.modules.keys())"
+    )
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True).stdout == b"\n"

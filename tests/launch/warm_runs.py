@@ -12,6 +12,7 @@ from pathlib import Path
 PARENT = """
 import json, os, sys
 from pathlib import Path
+from litsweep.launch.fresh import start_child
 from litsweep.launch.warm import WarmParent
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
@@ -23,7 +24,7 @@ for number, line in enumerate(sys.stdin):
     cold = parent.prepare(environ)
     code = None
     if not cold:
-        code = os.waitstatus_to_exitcode(os.waitpid(parent.fork(script, environ), 0)[1])
+        code = os.waitstatus_to_exitcode(os.waitpid(start_child(lambda: parent.run(script, environ)), 0)[1])
     print(json.dumps([cold, code, parent.end]), file=answers, flush=True)
 """
 

@@ -1,7 +1,7 @@
 """Space for checkpoints: cleanings in the background, and a check before each run.
 
-A cleaning is a process of its own, because reading a sweep starts threads of the client. An agent that forks
-must not have threads.
+A cleaning is a process of its own, because it reads the sweep with the client, which has one environment for
+all of its process.
 """
 
 import contextlib

@@ -4,12 +4,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from litsweep.sweep.contract import ExitCode, Failure
+from litsweep.sweep.contract import UNREPORTED_WHY, ExitCode, Failure
 
 TAIL_LINES = 15
 TAIL_BYTES = 16384
 LAST_SIGNAL = 64  # an exit code above 128 + 64 is a program's own: `sys.exit(-1)` is 255
 OF_A_STOP = (Failure.ERROR, Failure.SIGNAL)  # how a program ends that the client interrupts for the server
+# The config of a diverged run is at fault, not the slot.
+_COUNTED_FAILURES = (Failure.ERROR, Failure.OUT_OF_MEMORY, Failure.SIGNAL, Failure.LOST, Failure.UNREPORTED)
 TRACEBACK = "Traceback (most recent call last):"
 
 # For programs that report no failure: the first class whose pattern matches the last traceback.
@@ -47,6 +49,29 @@ class RunEnd:
     def is_preempted(self) -> bool:
         """True if the run ended on SIGTERM and is to be resumed."""
         return self.exit_code == ExitCode.PREEMPTED
+
+
+@dataclass
+class FailureStreak:
+    """Counts a slot's failed runs in a row."""
+
+    limit: int
+    length: int = 0
+
+    def add(self, end: RunEnd) -> None:
+        """Count a run. A success or a config's own failure ends the streak; a preemption does not count."""
+        if not end.is_preempted:
+            self.length = self.length + 1 if end.failure in _COUNTED_FAILURES else 0
+
+    @property
+    def is_over(self) -> bool:
+        """True once the limit is reached."""
+        return self.length >= self.limit
+
+    def reason(self, end: RunEnd) -> str:
+        """Return why the slot closes after `end`, with the last lines of that run."""
+        why = f". Of the last one, {UNREPORTED_WHY}" if end.failure is Failure.UNREPORTED else ""
+        return f"{self.length} runs in a row failed{why}; the last one printed:\n{end.tail}"
 
 
 def classify(

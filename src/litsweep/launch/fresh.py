@@ -33,25 +33,38 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 _REMOVES_FILES = {"tempfile", "shutil", "os", "posix", "pathlib"}
 
 
-def fork() -> int:
-    """Flush the output and fork. Return the child's pid, or 0 in the child.
+def start_child(body: Callable[[], NoReturn], log: Path | None = None) -> int:
+    """Fork a child that executes `body` with its output appended to `log`. Return the child's pid.
 
-    The child must call `detach_from_parent`. A signal for it waits until then. This process's handlers would
-    discard it.
+    The child leads a session of its own, has the default signal handlers, and dies with this process. A
+    signal for it waits until then, because this process's handlers would discard it.
     """
     flush()
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     pid = -1
     try:
         pid = os.fork()
-        return pid
     finally:
         if pid != 0:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    if pid == 0:
+        _become_child(body, log)
+    return pid
 
 
-def detach_from_parent() -> None:
-    """In a forked child: start a session, restore default signals, and die with the parent."""
+def _become_child(body: Callable[[], NoReturn], log: Path | None) -> NoReturn:
+    try:
+        _detach_from_parent()
+        if log:
+            _append_output_to(log)
+        body()
+    except BaseException:
+        traceback.print_exc()
+        flush()
+    os._exit(1)
+
+
+def _detach_from_parent() -> None:
     signal.set_wakeup_fd(-1)
     for signum in _SIGNALS:
         signal.signal(signum, signal.SIG_DFL)
@@ -59,6 +72,22 @@ def detach_from_parent() -> None:
     os.setsid()
     die_with_parent()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def _append_output_to(log: Path) -> None:
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+
+
+def execute(argv: list[str], environ: Mapping[str, str]) -> NoReturn:
+    """Replace this process by a new one."""
+    try:
+        os.execvpe(argv[0], argv, environ)
+    except OSError as error:
+        print(f"cannot start {argv[0]}: {error.strerror}", file=sys.stderr, flush=True)
+    os._exit(127)
 
 
 def descriptors() -> set[int]:
@@ -97,7 +126,7 @@ def reset_process(environ: Mapping[str, str], cleanups: Iterable[Cleanup], impor
 
 
 def _close_files(imported: set[int]) -> None:
-    """Close what exec would close: descriptors that are not inheritable belong to the agent."""
+    """Close what exec would close: descriptors that are not inheritable belong to the fork server."""
     for descriptor in descriptors() - imported - {0, 1, 2}:
         with contextlib.suppress(OSError):
             if not os.get_inheritable(descriptor):

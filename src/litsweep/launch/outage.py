@@ -17,7 +17,9 @@ T = TypeVar("T")
 log = logging.getLogger("litsweep.agent")
 
 
-def repeat_until_answered(request: Callable[[], T], is_over: Callable[[], bool] = lambda: False) -> T:
+def repeat_until_answered(
+    request: Callable[[], T], is_over: Callable[[], bool] = lambda: False, log: logging.Logger = log
+) -> T:
     """Return the answer to `request`. Repeat it while the server does not answer and `is_over` returns False.
 
     Raises UnreachableError if `is_over` ends the wait or if the server keeps answering with an error. Any

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+LOG_FORMAT = "[litsweep %(asctime)s] %(message)s"
+
 
 def start(
     argv: Sequence[str], environ: Mapping[str, str], log: IO[bytes], pass_fds: Sequence[int] = ()

@@ -1,7 +1,7 @@
 """W&B's agent protocol over GraphQL, as the stock `wandb agent` speaks it.
 
-The stock client's own functions for it are private. They start a service process, which a parent that forks
-must not have. Servers keep the wire format stable.
+The stock client's own functions for it are private, and they start a service process. Servers keep the wire
+format stable.
 """
 
 import base64

@@ -1,48 +1,42 @@
-"""Starts a run's process for the server's `run` command, and ends it with all that it started."""
+"""The process of a run: how it is started, asked to end, and killed with all that it started."""
 
+import asyncio
 import contextlib
-import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from litsweep.launch import process
-from litsweep.launch.command import Invocation, invocation
+from litsweep.launch.background import in_thread
 from litsweep.launch.failure import TAIL_BYTES, RunEnd, classify, host_memory_kills, last_lines, output_from
-from litsweep.launch.fresh import detach_from_parent, fork
-from litsweep.launch.outage import repeat_until_answered
-from litsweep.launch.protocol import AgentApi, Command
+from litsweep.launch.protocol import SweepPath
+from litsweep.launch.starter import Child
 from litsweep.launch.variables import kill_delay
-from litsweep.launch.warm import WarmParent
 from litsweep.sweep.contract import ExitCode, Failure, Variable, reported_failure
 
-log = logging.getLogger("litsweep.agent")
+LOOK_SECONDS = 1.0  # between two looks whether a run that should end must be killed
 
 
 class RunProcess:
-    """The process of a run. `pid` leads the session of all its processes.
+    """The process of a run. It leads the session of all its processes.
 
-    `start` is the size of the log, and `memory_kills` the number of kills for memory, before the run.
-    `is_unwanted` is True once the search or the end of the sweep ends the run. Its result is then ignored.
+    `memory_kills` is the number of kills for memory before the run. `is_unwanted` is True once the search or
+    the end of the sweep ends the run. Its result is then ignored.
     """
 
     def __init__(
-        self, run_id: str, pid: int, output: Path, start: int = 0, memory_kills: int | None = None
+        self, run_id: str, child: Child, output: Path, environ: Mapping[str, str], memory_kills: int = 0
     ) -> None:
         self.run_id = run_id
-        self.pid = pid
-        self._output = output
-        self._start = start
-        self._memory_kills = host_memory_kills() if memory_kills is None else memory_kills
-        self._is_asked = False
         self.is_unwanted = False
+        self._child = child
+        self._output = output
+        self._environ = environ
+        self._memory_kills = memory_kills
         self._preempted = False
-        self._deadline: float | None = None
+        self._deadline = float("inf")
 
     def stop(self) -> None:
         """Interrupt a run that the search stops early, as W&B does. It is killed if it does not end."""
@@ -55,11 +49,10 @@ class RunProcess:
         self._request_end(signal.SIGTERM)
 
     def _request_end(self, signum: signal.Signals) -> None:
-        if not self._is_asked:
-            self._is_asked = True
-            self._deadline = time.monotonic() + kill_delay(os.environ)
+        if self._deadline == float("inf"):
+            self._deadline = time.monotonic() + kill_delay(self._environ)
             with contextlib.suppress(ProcessLookupError):  # it has just ended
-                os.kill(self.pid, signum)
+                os.kill(self._child.pid, signum)
 
     def discard(self) -> None:
         """Kill the run because the sweep is over. It is not tried again."""
@@ -68,27 +61,27 @@ class RunProcess:
 
     def kill(self) -> None:
         """Kill all processes of the run now, those in other sessions too."""
-        process.kill_group(self.pid)
-        if slot := os.environ.get(Variable.SLOT):
-            process.kill_marked(f"{Variable.SLOT}={slot}", f"{Variable.RUN_ID}={self.run_id}")
+        process.kill_group(self._child.pid)
+        process.kill_marked(
+            f"{Variable.SLOT}={self._environ[Variable.SLOT]}", f"{Variable.RUN_ID}={self.run_id}"
+        )
 
     def seconds_to_kill(self) -> float:
         """Return the seconds until a run that should end is killed; infinite if it need not end."""
-        return float("inf") if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        return max(0.0, self._deadline - time.monotonic())
 
-    def poll(self) -> RunEnd | None:
-        """Return how the run ended, or None while it runs. Kills the processes that an ended run left."""
-        if self.seconds_to_kill() <= 0:
-            self.kill()
-        pid, status = os.waitpid(self.pid, os.WNOHANG)
-        if pid == 0:
-            return None
-        code = os.waitstatus_to_exitcode(status)
-        tail = last_lines(output_from(self._output, max(self._start, _size(self._output) - TAIL_BYTES)))
+    async def ended(self) -> RunEnd:
+        """Wait for the end of the run. Return how it ended. Kill the processes that it left."""
+        while not self._child.exit.done():
+            await asyncio.wait([self._child.exit], timeout=min(LOOK_SECONDS, self.seconds_to_kill()))
+            if self.seconds_to_kill() <= 0:
+                await in_thread(self.kill)
+        code = self._child.exit.result()
+        tail = last_lines(output_from(self._output, self._child.begin)[-TAIL_BYTES:])
         failure = self._failure(code, tail)
-        process.kill_group(self.pid)
+        process.kill_group(self._child.pid)
         if code < 0:
-            self.kill()
+            await in_thread(self.kill)
         taken_away = self._preempted and code != 0
         return RunEnd(self.run_id, ExitCode.PREEMPTED if taken_away else code, failure, tail)
 
@@ -97,77 +90,20 @@ class RunProcess:
             return None
         if self._preempted and code != 0:  # also exit code 1: a cluster ends wandb's process too
             return Failure.SIGNAL
-        reported = reported_failure(Path(os.environ[Variable.FAILURE_FILE]))
+        reported = reported_failure(Path(self._environ[Variable.FAILURE_FILE]))
         return classify(code, tail, reported, host_memory_kills() > self._memory_kills)
 
 
-def _size(file: Path) -> int:
-    return file.stat().st_size if file.exists() else 0
-
-
-class Runner:
-    """Starts runs: forks of this process if it is warm, else new processes."""
-
-    def __init__(self, api: AgentApi, cwd: Path, output: Path) -> None:
-        self._api = api
-        self._template = repeat_until_answered(api.command)
-        self._cwd = cwd
-        self._output = output
-        self._warm: WarmParent | None = None
-        self._warned: str | None = None
-
-    def start(self, command: Command) -> RunProcess:
-        """Start the run of `command`."""
-        environ = self._environment(command.run_id)
-        params = Path(environ[Variable.PARAMETERS_FILE])
-        params.parent.mkdir(parents=True, exist_ok=True)
-        args = command.args or {}
-        params.write_text(yaml.safe_dump({"wandb_version": 1, **args}))
-        how = invocation(self._template, command.program, args, params.with_suffix(".json"), environ)
-        Path(environ[Variable.FAILURE_FILE]).unlink(missing_ok=True)
-        parent = self._warm_parent(how, environ)
-        before = _size(self._output), host_memory_kills()  # a run may end before the next line
-        pid = parent.fork(how.script, environ) if parent and how.script else self._exec(how, environ)
-        return RunProcess(command.run_id, pid, self._output, *before)
-
-    def _environment(self, run_id: str) -> dict[str, str]:
-        path = self._api.path
-        environ = {**os.environ, Variable.RUN_ID: run_id, Variable.SWEEP_ID: path.id}
-        environ.pop("WANDB_SERVICE", None)
-        environ["PATH"] = process.path_of_runs(os.environ)
-        environ |= {"WANDB_ENTITY": path.entity or "", "WANDB_PROJECT": path.project or ""}
-        folder = environ.setdefault("WANDB_DIR", str(self._cwd))
-        environ[Variable.PARAMETERS_FILE] = f"{folder}/wandb/sweep-{path.id}/config-{run_id}.yaml"
-        return environ
-
-    def _warm_parent(self, how: Invocation, environ: Mapping[str, str]) -> WarmParent | None:
-        """Return the warm process to fork, or None if the run needs a new process."""
-        if how.script is None:
-            return None
-        program = Path(how.script[0])
-        self._warm = self._warm or _warmed_up(program, environ)
-        reason = self._warm.prepare(environ) if self._warm.program == program else "the program changed"
-        if reason and reason != self._warned:
-            log.warning("runs start as new processes: %s", reason)
-        self._warned = reason
-        return None if reason else self._warm
-
-    def _exec(self, how: Invocation, environ: Mapping[str, str]) -> int:
-        """Start a new process that dies with this one. No other thread runs here, so a fork is safe."""
-        if pid := fork():
-            return pid
-        try:
-            detach_from_parent()
-            os.execvpe(how.argv[0], how.argv, environ)
-        except OSError as error:
-            print(f"cannot start {how.argv[0]}: {error.strerror}", file=sys.stderr, flush=True)
-        os._exit(127)
-
-
-def _warmed_up(program: Path, environ: Mapping[str, str]) -> WarmParent:
-    began = time.monotonic()
-    parent = WarmParent(program, environ)
-    log.info("warm in %.1f s", time.monotonic() - began)
-    if parent.end:
-        log.info("what the program imports after %s is left to each run", parent.end)
-    return parent
+def environment_of_run(environ: Mapping[str, str], path: SweepPath, run_id: str) -> dict[str, str]:
+    """Return the environment of a run of the sweep `path` in a slot with `environ`."""
+    folder = environ.get("WANDB_DIR") or str(Path.cwd())
+    given = {name: value for name, value in environ.items() if name != "WANDB_SERVICE"}
+    return given | {
+        Variable.RUN_ID: run_id,
+        Variable.SWEEP_ID: path.id,
+        Variable.PARAMETERS_FILE: f"{folder}/wandb/sweep-{path.id}/config-{run_id}.yaml",
+        "PATH": process.path_of_runs(environ),
+        "WANDB_ENTITY": path.entity or "",
+        "WANDB_PROJECT": path.project or "",
+        "WANDB_DIR": folder,
+    }

@@ -1,50 +1,92 @@
-"""A slot for its supervisor: the agent process, its messages, and its run."""
+"""A slot of a launch: the agent that takes runs from the sweep, and its counts."""
 
+import asyncio
 import contextlib
-import os
+import logging
 import signal
-import socket
-import subprocess
-import sys
 import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self, TypeVar
 
+from litsweep.errors import LitsweepError
 from litsweep.launch import process
-from litsweep.launch.devices import Slot
-from litsweep.launch.failure import TAIL_BYTES, RunEnd, last_lines
-from litsweep.launch.link import FailureStreak, LineSocket, Message
-from litsweep.launch.options import LaunchOptions, SlotState, SlotView
+from litsweep.launch.background import in_thread
+from litsweep.launch.failure import FailureStreak, RunEnd
+from litsweep.launch.options import SlotState, SlotView
+from litsweep.launch.outage import repeat_until_answered
+from litsweep.launch.protocol import AgentApi
+from litsweep.launch.starter import Child, Starter
 from litsweep.sweep.contract import Failure, Variable
 
-FIRST_RESTART_SECONDS = 1.0
-RESTARTS_WITHOUT_A_RUN = 5
-MODULES = {"warm": "litsweep.launch.agent", "stock": "litsweep.launch.stock"}
+LAST_REPORT_SECONDS = 10.0  # how long a leaving agent repeats its last report
+
+T = TypeVar("T")
 
 
-class SlotAgent:
-    """Keeps one agent alive on `slot`. `launch_id` marks its processes, `log` gets all their output."""
+@dataclass(frozen=True)
+class Place:
+    """Where an agent works.
 
-    def __init__(self, slot: Slot, sweep: str, options: LaunchOptions, launch_id: str, log: Path) -> None:
-        self.index = slot.index
+    `environ` is that of its runs. `log` gets all output. `slot` (LAUNCH:SLOT) marks all processes.
+    """
+
+    slot: str
+    devices: tuple[str, ...]
+    environ: Mapping[str, str]
+    log: Path
+
+    @classmethod
+    def of(cls, slot: str, environ: Mapping[str, str], log: Path, devices: tuple[str, ...] = ()) -> Self:
+        """Return the place whose environment is `environ` with the slot's own variables."""
+        failure = str(log.with_suffix(".failure").absolute())
+        own = {**environ, Variable.SLOT: slot, Variable.FAILURE_FILE: failure}
+        return cls(slot, devices, own, log)
+
+    @property
+    def index(self) -> int:
+        """The number of the slot."""
+        return int(self.slot.rpartition(":")[2])
+
+
+class SlotAgent(ABC):
+    """The agent of one slot. It takes a run at each call of `next_run`. Its supervisor permits that."""
+
+    def __init__(self, place: Place, api: AgentApi, starter: Starter, failures_allowed: int) -> None:
+        self.index = place.index
         self.state = SlotState.STARTING
         self.run: str | None = None
-        self.wants_run = False
-        self.has_permission = False  # from the permission to take a run until that run's end
-        self.streak = FailureStreak(options.max_consecutive_failures)
-        self.done = self.failed = 0
-        self.reason = ""
-        self._ended: set[str] = set()
-        self._slot = slot
-        self._mark = f"{Variable.SLOT}={launch_id}:{slot.index}"
-        self._sweep_mark = f"{Variable.SWEEP_ID}={sweep.rpartition('/')[2]}"
-        self._argv = [sys.executable, "-m", MODULES[options.agent], sweep, "--log", str(log)]
-        self._environ = {**options.environ, **slot.environment(options.environ)}
-        self._environ[Variable.SLOT] = self._mark.partition("=")[2]
-        self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
-        self._link: LineSocket | None = None
-        self._restarts = 0
-        self._restart_at = 0.0
+        self.waits = True  # for the permission to take a run
+        self.streak = FailureStreak(failures_allowed)
+        self.leaving = ""
+        self.log = logging.Logger("litsweep.agent")  # not in the registry: it goes with its slot
+        self.log.addHandler(_Appender(place.log))
+        self._done = self._failed = 0
+        self._reason = ""
+        self._place = place
+        self._api = api
+        self._starter = starter
+        self._child: Child | None = None
+        self._is_terminated = False
+        self._has_left = asyncio.Event()
+        self._announcement: asyncio.Task[None] | None = None
+
+    async def ready(self) -> None:
+        """Wait until runs can be started. Raises LitsweepError if that has failed too often."""
+        if not self._starter.is_running:
+            self.state = SlotState.RESTARTING if self._starter.has_died else SlotState.STARTING
+            await self._starter.ready()
+        self.state = SlotState.IDLE
+
+    @abstractmethod
+    async def next_run(self) -> RunEnd | None:
+        """Take a run and return how it ended. Return None if the agent leaves without one."""
+
+    @abstractmethod
+    def _preempt(self) -> None:
+        """Ask the run to save a checkpoint and to end."""
 
     @property
     def is_open(self) -> bool:
@@ -54,108 +96,103 @@ class SlotAgent:
     @property
     def is_busy(self) -> bool:
         """True while the agent has a run or may take one."""
-        return self.is_open and self._link is not None and not self.wants_run
+        return self.is_open and not self.waits
 
     def view(self) -> SlotView:
         """Return the present state of the slot."""
-        counts = (self.done, self.failed)
-        return SlotView(self.index, self._slot.devices, self.state, self._log, self.run, *counts, self.reason)
+        place, counts = self._place, (self._done, self._failed)
+        return SlotView(place.index, place.devices, self.state, place.log, self.run, *counts, self._reason)
 
-    def start(self) -> None:
-        """Start the agent if none runs and a restart is due."""
-        if not self.is_open or self._link is not None or time.monotonic() < self._restart_at:
-            return
-        ours, theirs = socket.socketpair()
-        argv = [*self._argv, "--supervisor", str(theirs.fileno())]
-        with theirs, self._log.open("ab") as log:
-            self._process = process.start(argv, self._environ, log, [theirs.fileno()])
-        self._link = LineSocket(ours)
-        self.state = SlotState.STARTING
+    def drain(self, reason: str) -> None:
+        """Take no further run."""
+        self.leaving = self.leaving or reason
+        self._has_left.set()
 
-    def fileno(self) -> int | None:
-        """Return the descriptor of the agent's messages, or None without an agent."""
-        return self._link.fileno() if self._link else None
+    def end(self) -> None:
+        """Take no further run and end the present one gracefully."""
+        self.drain("interrupted")
+        self._is_terminated = True
+        self._preempt()
 
-    def receive(self) -> list[Message]:
-        """Return the agent's messages. Raises ConnectionError if the agent has ended."""
-        return self._link.receive() if self._link else []
-
-    def go(self) -> None:
-        """Permit the agent to take a run."""
-        self._order("go")
-        self.has_permission = True
-        self.state = SlotState.IDLE
-
-    def leave(self, reason: str = "") -> None:
-        """Order the agent to leave."""
-        self._order("leave", reason)
-
-    def _order(self, order: str, reason: str = "") -> None:
-        self.wants_run = False
-        if self._link:
-            self._link.send(order=order, reason=reason)
-
-    def run_started(self, run: str) -> None:
-        """Record the agent's run."""
-        self.run = run
-        self.state = SlotState.RUNNING
-        self._restarts = 0
-
-    def run_ended(self, end: RunEnd) -> None:
-        """Count the run."""
-        self._ended.add(end.run_id)
-        self.run = None
-        self.has_permission = False
-        self.state = SlotState.IDLE
-        self.done += end.failure is None
-        self.failed += end.failure is not None and not end.is_preempted
+    def count(self, end: RunEnd) -> None:
+        """Count a run that has ended."""
+        self._done += end.failure is None
+        self._failed += end.failure is not None and not end.is_preempted
         self.streak.add(end)
 
     def close(self, reason: str) -> None:
         """Close the slot for good."""
-        self.leave(reason)
         self.state = SlotState.CLOSED
-        self.reason = reason
+        self._reason = reason
 
-    def died(self) -> RunEnd | None:
-        """Clean up after the agent's death and plan a restart. Return the end of its run, if it had one."""
-        if self.run is None and self.has_permission:  # it may have died before it could name the run
-            live = process.values_of(Variable.RUN_ID, self._mark, self._sweep_mark)
-            self.run = next(iter(live - self._ended), None)
-        self.kill()
-        lost = RunEnd(self.run, -signal.SIGKILL, Failure.LOST, "its agent died") if self.run else None
+    def leave(self) -> None:
+        """Record that the agent has left, and with it its run."""
         self.run = None
-        self.wants_run = self.has_permission = False
         if self.is_open:
-            self._plan_restart()
-        return lost
-
-    def _plan_restart(self) -> None:
-        self._restarts += 1
-        if self._restarts > RESTARTS_WITHOUT_A_RUN:
-            self.close(
-                f"its agent died {self._restarts} times without a run; the last one printed:\n{self._tail()}"
-            )
-            return
-        self._restart_at = time.monotonic() + FIRST_RESTART_SECONDS * 2 ** (self._restarts - 1)
-        self.state = SlotState.RESTARTING
-
-    def _tail(self) -> str:
-        return last_lines(self._log.read_bytes()[-TAIL_BYTES:]) if self._log.exists() else ""
-
-    def signal(self, signum: signal.Signals) -> None:
-        """Send a signal to the agent, not to its run."""
-        if self._process and self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signum)
+            self.state = SlotState.DONE
+            self.log.info("left: %s", self.leaving or "no more runs are needed")
 
     def kill(self) -> None:
-        """Kill the agent and all that it started."""
-        if self._process:
-            if self._process.poll() is None:
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        process.kill_marked(self._mark)
-        if self._link:
-            self._link.close()
-        self._link = self._process = None
+        """Kill all processes of the slot."""
+        if self._child:
+            process.kill_group(self._child.pid)
+            self._child = None
+        process.kill_marked(f"{Variable.SLOT}={self._place.slot}")
+
+    async def _start(
+        self, argv: Sequence[str], environ: Mapping[str, str], script: Sequence[str] | None = None
+    ) -> Child:
+        self._child = await self._starter.start(self._place.slot, argv, environ, self._place.log, script)
+        return self._child
+
+    def _note_end(self) -> None:
+        self.run, self.state, self._child = None, SlotState.IDLE, None
+
+    async def _answer(self, request: Callable[[], T]) -> T:
+        """Return the answer to a request. Repeat it until then, or until the agent must leave."""
+        return await in_thread(lambda: repeat_until_answered(request, lambda: bool(self.leaving), self.log))
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, but not longer than until the agent must leave."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._has_left.wait(), seconds)
+
+    def _announce_preemption(self, run_id: str) -> None:
+        """Report the preemption of the run, because its own client may end before it can do so."""
+        self._announcement = asyncio.create_task(in_thread(lambda: self._report_preemption(run_id)))
+
+    async def _announced(self) -> None:
+        if self._announcement:
+            await self._announcement
+
+    def _report_preemption(self, run_id: str) -> None:
+        until = time.monotonic() + LAST_REPORT_SECONDS
+        try:
+            repeat_until_answered(
+                lambda: self._api.preempting(run_id), lambda: time.monotonic() > until, self.log
+            )
+        except LitsweepError as error:
+            self.log.warning("cannot report that run %s is preempted: %s", run_id, error)
+
+    async def lost(self, why: str = "its agent died") -> RunEnd:
+        """Kill what is left of the run. Return its end."""
+        run_id = str(self.run)
+        await in_thread(self.kill)
+        self._note_end()
+        return RunEnd(run_id, -signal.SIGKILL, Failure.LOST, why)
+
+
+class _Appender(logging.Handler):
+    """Appends to a file, which other processes write too."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter(process.LOG_FORMAT))
+        self._file = file
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            with self._file.open("a") as log:
+                log.write(f"{self.format(record)}\n")
+        except OSError:
+            self.handleError(record)

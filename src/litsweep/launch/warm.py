@@ -15,16 +15,14 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from litsweep.launch.fresh import (
     Cleanup,
     descriptors,
-    detach_from_parent,
     exit_process,
-    fork,
     main_module,
     reset_process,
     run_as_main,
@@ -33,18 +31,22 @@ from litsweep.launch.preload import Import, path_of_program, plan, replaced_modu
 from litsweep.sweep.contract import Variable
 
 OWN_VARIABLES = (Variable.RUN_ID, Variable.PARAMETERS_FILE)
-"""The environment variables that differ between the runs of an agent."""
+"""The environment variables that differ between any two runs."""
 
 
 class WarmParent:
     """Forks the runs of one program, after the imports that `preload.plan` allows.
 
     Modules that are not installed are left to the runs, because a user may edit them between two runs.
-    Failing imports are left to the runs too, which report the error.
+    Failing imports are left to the runs too, which report the error. `own_variables` differ between the runs:
+    imports do not see them.
     """
 
-    def __init__(self, program: Path, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, program: Path, environ: Mapping[str, str] = os.environ, own_variables: Iterable[str] = ()
+    ) -> None:
         self.program = program
+        self._own = frozenset((*OWN_VARIABLES, *own_variables))
         self.end = ""  # the line after which each run makes its own imports
         self._imported: list[Import] = []
         self._is_broken = False
@@ -68,7 +70,9 @@ class WarmParent:
         if list(wanted.imports[: len(self._imported)]) != self._imported:
             return f"{self.program} now has other imports"
         if replaced := replaced_modules(self.program):
-            return f"the program has another module {replaced[0]} than the one that the agent has loaded"
+            return (
+                f"the program has another module {replaced[0]} than the one that the fork server has loaded"
+            )
         if not self._is_broken:
             self._context.run(self._load, wanted.imports[len(self._imported) :], environ)
         if self._read_values:
@@ -121,12 +125,12 @@ class WarmParent:
 
     @contextlib.contextmanager
     def _watched_environment(self, environ: Mapping[str, str]) -> Iterator[None]:
-        """Give imports the environment of a run without OWN_VARIABLES, and record what they change."""
+        """Give imports the environment of a run without its own variables, and record what they change."""
         before = dict(os.environ)
-        _replace_environment({name: value for name, value in environ.items() if name not in OWN_VARIABLES})
+        _replace_environment({name: value for name, value in environ.items() if name not in self._own})
         _apply(self._changes)
         os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # is_available() without starting CUDA
-        vars(os.environ).update(changes=self._changes, read=self._read_values)
+        vars(os.environ).update(changes=self._changes, read=self._read_values, own=self._own)
         plain = os.environ.__class__
         os.environ.__class__ = _WatchedEnviron
         try:
@@ -149,20 +153,11 @@ class WarmParent:
         finally:
             atexit.register = register
 
-    def fork(self, script: Sequence[str], environ: Mapping[str, str]) -> int:
-        """Fork a child that runs `script`, a file and its arguments, as Python would. Return its pid.
-
-        The child leads a session of its own and dies with this process.
-        """
-        if (pid := fork()) == 0:
-            self._run_child(script, environ)
-        return pid
-
-    def _run_child(self, script: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    def run(self, script: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+        """Run `script`, a file and its arguments, as Python would. This process is a child of the parent."""
         code = 1
         inherited = set(sys.modules)
         try:
-            detach_from_parent()
             reset_process(environ, self._cleanups, self._files)
             _apply(self._changes)
             sys.path[:] = self._path
@@ -204,9 +199,10 @@ class _WatchedEnviron(os._Environ[str]):
 
     changes: dict[str, str | None]
     read: set[str]
+    own: frozenset[str]
 
     def __getitem__(self, key: str) -> str:
-        if key in OWN_VARIABLES:
+        if key in self.own:
             self.read.add(key)
         return super().__getitem__(key)
 

@@ -1,0 +1,231 @@
+"""The agents of all slots in one event loop: which of them may take a run, and what follows from its end."""
+
+import asyncio
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from litsweep.errors import LitsweepError
+from litsweep.launch.background import in_thread
+from litsweep.launch.disk import cleaner_for, disk_shortage
+from litsweep.launch.failure import RunEnd
+from litsweep.launch.launcher import Display
+from litsweep.launch.options import LaunchOptions, LaunchOutcome
+from litsweep.launch.protocol import AgentApi, UnreachableError
+from litsweep.launch.retry import Retries, warn_of_unrecorded
+from litsweep.launch.slot import Place, SlotAgent
+from litsweep.launch.starter import Starter
+from litsweep.launch.stock import StockAgent
+from litsweep.launch.variables import kill_delay
+from litsweep.launch.warm_agent import WarmAgent
+from litsweep.sweep.contract import Failure
+
+AGENTS = {"warm": WarmAgent, "stock": StockAgent}
+LOOP_SECONDS = 0.25
+RECORD_SECONDS = 1.0  # between two attempts to record the end of a run while the server does not answer
+GRACE_SECONDS = 30.0  # after the kill delay, for the agents' last reports
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+log = logging.getLogger("litsweep.launch")
+
+
+class Supervisor:
+    """Lets agents work in `places` until the sweep is done.
+
+    `display` gets the slots' views a few times a second. If `fault` returns a reason, the launch cannot
+    continue: it ends as after a second SIGINT. In the main thread the first SIGINT finishes the running runs,
+    the second ends them gracefully, the third kills them. SIGTERM and SIGHUP begin with the second step.
+    `steps` is the number of these steps: with two of them no signal kills.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[Place],
+        api: AgentApi,
+        options: LaunchOptions,
+        display: Display | None = None,
+        fault: Callable[[], str] = str,
+        steps: int = 3,
+    ) -> None:
+        self._starter = _starter_for(places, options)
+        kind, allowed = AGENTS[options.agent], options.max_consecutive_failures
+        self._agents: list[SlotAgent] = [kind(place, api, self._starter, allowed) for place in places]
+        self._fault = fault
+        self._retries = Retries(api)
+        self._cleaner = cleaner_for(api.path, options)
+        self._min_free_gb = options.min_free_gb
+        self._left_to_start = options.count
+        self._display = display
+        self._steps = steps
+        self._interrupts = 0
+        self._deadline = float("inf")
+        self._kill_after = kill_delay(options.environ) + GRACE_SECONDS
+        self._killed = False
+        self._error = ""
+
+    def run(self) -> LaunchOutcome:
+        """Supervise until every slot is done or closed. No process is left behind."""
+        try:
+            asyncio.run(self._supervise())
+        finally:
+            self._cleaner.finish()
+        self._show()
+        return LaunchOutcome(tuple(agent.view() for agent in self._agents), self._killed, self._error)
+
+    async def _supervise(self) -> None:
+        working = {asyncio.create_task(self._work(agent)) for agent in self._agents}
+        with self._signals():
+            try:
+                while working and time.monotonic() < self._deadline:
+                    self._step()
+                    ended, working = await asyncio.wait(working, timeout=LOOP_SECONDS)
+                    for task in ended:
+                        task.result()
+            finally:
+                for task in working:
+                    task.cancel()
+                for agent in self._agents:
+                    self._kill(agent)
+                await self._starter.close()
+
+    def _step(self) -> None:
+        if self._interrupts < 2 and self._fault():
+            self._interrupt(signal.SIGTERM)
+        self._cleaner.step()
+        self._show()
+
+    async def _work(self, agent: SlotAgent) -> None:
+        """Let the agent take one run after the other."""
+        try:
+            while await self._permits(agent):
+                await agent.ready()
+                end = await agent.next_run()
+                if end is None:
+                    self._return_permission()
+                    break
+                await self._run_ended(agent, end)
+        except (LitsweepError, OSError) as error:
+            if agent.run:
+                await self._run_ended(agent, await agent.lost(str(error)))
+            agent.close(str(error))
+        agent.leave()
+
+    async def _permits(self, agent: SlotAgent) -> bool:
+        """Wait until the agent may take a run. Return False if it must leave.
+
+        The last ones wait while others run: a lost run may return.
+        """
+        agent.waits = True
+        while agent.is_open and not agent.leaving:
+            is_last = not any(other.is_busy for other in self._agents)
+            if self._left_to_start == 0:
+                if is_last:
+                    break
+            elif reason := await self._disk_shortage():
+                if is_last and not self._cleaner.is_busy:
+                    agent.close(reason)
+            elif self._left_to_start != 0:  # it may have changed meanwhile
+                self._left_to_start = None if self._left_to_start is None else self._left_to_start - 1
+                agent.waits = False
+                return True
+            await asyncio.sleep(LOOP_SECONDS)
+        return False
+
+    async def _disk_shortage(self) -> str | None:
+        slots = len(self._agents)
+        return await in_thread(lambda: disk_shortage(self._cleaner.folder, slots, self._min_free_gb))
+
+    def _return_permission(self) -> None:
+        """Allow a replacement for a run that never started or will be retried."""
+        if self._left_to_start is not None:
+            self._left_to_start += 1
+
+    async def _run_ended(self, agent: SlotAgent, end: RunEnd) -> None:
+        agent.count(end)
+        self._cleaner.run_ended()
+        if end.failure is Failure.CONFIG:
+            self._error = self._error or end.tail
+            self._drain("every further run would fail like the last one")
+        if await self._record(end):
+            self._return_permission()
+        if agent.streak.is_over and not self._error:
+            log.warning("slot %d closes", agent.index)
+            agent.close(agent.streak.reason(end))
+
+    async def _record(self, end: RunEnd) -> bool:
+        """Record the end of a run on the server. Return True if any agent will try the run again.
+
+        The end must not be recorded if another agent already runs this lost run.
+        """
+        leaving_since = None
+        while not any(agent.run == end.run_id for agent in self._agents):
+            try:
+                return await in_thread(lambda: self._retries.record(end))
+            except UnreachableError as error:
+                log.debug("the end of run %s waits: %s", end.run_id, error)
+            if self._interrupts or self._error:
+                leaving_since = leaving_since or time.monotonic()
+                if self._fault() or time.monotonic() > leaving_since + GRACE_SECONDS:
+                    warn_of_unrecorded(end, "the server does not answer")
+                    return False
+            await asyncio.sleep(RECORD_SECONDS)
+        return True
+
+    def _show(self) -> None:
+        if self._display:
+            self._display(tuple(agent.view() for agent in self._agents))
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        old = {signum: signal.getsignal(signum) for signum in _SIGNALS}
+        for signum in _SIGNALS:
+            loop.add_signal_handler(signum, self._interrupt, signum)
+        try:
+            yield
+        finally:
+            for signum, handler in old.items():
+                loop.remove_signal_handler(signum)
+                signal.signal(signum, handler)
+
+    def _interrupt(self, signum: signal.Signals) -> None:
+        before, first = self._interrupts, 1 if signum == signal.SIGINT else 2
+        self._interrupts = min(self._steps, max(before + 1, first))
+        if self._interrupts == before:
+            return
+        if self._interrupts == 1:
+            log.warning("no new runs; the running ones finish (interrupt again to end them gracefully)")
+            self._drain("interrupted")
+        elif self._interrupts == 2:
+            log.warning("ending the runs gracefully (interrupt again to kill them)")
+            self._deadline = time.monotonic() + self._kill_after
+            for agent in self._agents:
+                agent.end()
+        else:
+            self._deadline = 0.0
+
+    def _drain(self, reason: str) -> None:
+        for agent in self._agents:
+            agent.drain(reason)
+
+    def _kill(self, agent: SlotAgent) -> None:
+        """Kill all processes of a slot, and report the end of its run."""
+        self._killed |= agent.run is not None
+        agent.kill()
+        if agent.run:
+            self._retries.report_killed(agent.run)
+        agent.leave()
+
+
+def _starter_for(places: Sequence[Place], options: LaunchOptions) -> Starter:
+    first = places[0]
+    differing = {
+        name for place in places for name, value in place.environ.items() if value != first.environ.get(name)
+    }
+    return Starter(f"{first.slot}:fork-server", options.environ, sorted(differing), first.log)
