@@ -8,7 +8,9 @@ from litsweep.launch import process
 
 PARENT = """
 import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+code = "print('started', flush=True); input()"
+child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+child.stdout.readline()  # until then its environment may not be readable
 print(child.pid, flush=True)
 input()
 """
