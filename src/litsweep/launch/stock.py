@@ -22,14 +22,13 @@ from litsweep.launch.options import SlotState
 from litsweep.launch.outage import repeat_until_answered
 from litsweep.launch.protocol import AgentApi, UnreachableError
 from litsweep.launch.slot import Place, SlotAgent
-from litsweep.launch.starter import Child, ServerDiedError, Starter
+from litsweep.launch.starter import FIRST_RESTART_SECONDS, Child, ServerDiedError, Starter
 from litsweep.sweep.contract import ExitCode, Failure, RunState, Variable, reported_failure
 
 LOOK_SECONDS = 1.0  # between two looks at the processes
 POLL_SECONDS = 0.2  # between two looks at the server
 PROCESSING_SECONDS = 10.0  # in which the server processes the end that a run's client has reported
 STARTS_WITHOUT_A_RUN = 5
-FIRST_RESTART_SECONDS = 1.0
 _RUN_STARTED = re.compile(rb"Running runs: \['(\S+)'\]")
 _RUN_ENDED = re.compile(rb"Cleaning up finished run: (\S+)")
 _ALIVE = (RunState.RUNNING, RunState.PREEMPTING)

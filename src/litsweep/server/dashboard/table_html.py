@@ -16,7 +16,6 @@ from litsweep.server.filter_names import NUMBER, TEXT
 PARAMETER = "as"
 ALL_BUT_SEED = "all but seed"
 _GROUPABLE = re.compile(r"config\..*|state|sweep|host|agent|group|job_type")
-_ALIGNED = ("number", "time")
 
 Row = dict[str, str]
 """The cells of a row by their place, and its class, as DataTables reads them."""
