@@ -57,6 +57,7 @@ def client_environment(server: LiveServer, folder: Path) -> dict[str, str]:
         "WANDB_AGENT_REPORT_INTERVAL": "1",
         "WANDB_SILENT": "false",
         "WANDB_CONSOLE": "off",
+        "WANDB_ERROR_REPORTING": "false",  # the client sends its own errors to W&B
         "OMP_NUM_THREADS": "1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }

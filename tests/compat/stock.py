@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import stock_service
+
 Env = Mapping[str, str]
 TIMEOUT = 120
 
@@ -42,18 +44,26 @@ def start(args: list[str], env: Env, folder: Path) -> subprocess.Popen[str]:
 
 
 def _run(command: list[str], env: Env, folder: Path, timeout: float) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end. After `timeout` seconds, fail with the stack of each of its threads."""
+    """Run a command to its end.
+
+    After `timeout` seconds, end the client's service, which may be all that it waits for. Else fail with the
+    stack of each of its threads.
+    """
     pipe = subprocess.PIPE
     traced = dict(env) | {"PYTHONFAULTHANDLER": "1"}
     process = subprocess.Popen(command, env=traced, cwd=folder, stdout=pipe, stderr=pipe, text=True)
     try:
         out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGABRT)
-        out = err = ""
-        with contextlib.suppress(subprocess.TimeoutExpired):  # the client's service may hold the pipes
+        stock_service.end_services_of(process.pid)
+        try:
             out, err = process.communicate(timeout=10)
-        pytest.fail(f"{command} did not end within {timeout} s; it printed:\n{out}\n{err}")
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)
+            out = err = ""
+            with contextlib.suppress(subprocess.TimeoutExpired):  # the client's service may hold the pipes
+                out, err = process.communicate(timeout=10)
+            pytest.fail(f"{command} did not end within {timeout} s; it printed:\n{out}\n{err}")
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 

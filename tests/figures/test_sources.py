@@ -17,6 +17,7 @@ from litsweep.errors import LitsweepError
 from litsweep.figures import wandb_sweep
 from litsweep.figures.charts import CHARTS
 from litsweep.figures.sweep_data import SweepData
+from tests import stock_service
 from tests.live_server import LiveServer
 from tests.server.operations import CREATE_AGENT, HEARTBEAT, UPSERT_RUN, UPSERT_SWEEP
 
@@ -74,7 +75,7 @@ def client(monkeypatch: pytest.MonkeyPatch, module_env: dict[str, str]) -> Itera
     for name, value in module_env.items():
         monkeypatch.setenv(name, value)
     yield
-    wandb.teardown()
+    stock_service.teardown()
 
 
 def check(read: SweepData, path: str) -> None:

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import wandb
 
 from litsweep.cli import main
 from litsweep.launch import launcher
+from tests import stock_service
 from tests.live_server import LiveServer
 
 PRETEND = '''
@@ -47,13 +47,13 @@ def pretend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_launcher_is_one_module_and_one_line(
     server: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wandb.teardown()  # the client reads its environment once
+    stock_service.teardown()  # the client reads its environment once
     monkeypatch.setenv("WANDB_BASE_URL", server.url)
     monkeypatch.setenv("WANDB_API_KEY", server.key)
     assert main(["launch", "me/p/abcd1234", "--on", "pretend", "--agents", "3", "--queue", "long"]) == 0
     started = json.loads((tmp_path / "started.json").read_text())
     assert started == {"sweep": "me/p/abcd1234", "agents": 3, "queue": "long", "gpus": 0.0}
-    wandb.teardown()
+    stock_service.teardown()
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-import wandb
 
 from litsweep.pipeline import main
 from litsweep.pipeline.datamodule import ImageDataModule
+from tests import stock_service
 from tests.live_server import LiveServer
 
 
@@ -35,7 +35,7 @@ def one_thread() -> None:
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Remove W&B's settings and the state of earlier runs, and enter a new working directory."""
-    wandb.teardown()  # else the address of an ended service would be set again after the test
+    stock_service.teardown()  # else the address of an ended service would be set again after the test
     for name in [*os.environ]:
         if name.startswith(("WANDB_", "LITSWEEP_", "PL_")):
             monkeypatch.delenv(name)
@@ -44,17 +44,17 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     yield
-    wandb.teardown()  # the client keeps the settings of its first run, a sweep's parameters among them
+    stock_service.teardown()  # the client keeps the settings of its first run, also a sweep's parameters
 
 
 @pytest.fixture
 def online(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveServer]:
     """Set up a server for runs inside the test process. The client reads its environment once per setup."""
-    wandb.teardown()
+    stock_service.teardown()
     monkeypatch.setenv("WANDB_BASE_URL", server.url)
     monkeypatch.setenv("WANDB_API_KEY", server.key)
     yield server
-    wandb.teardown()
+    stock_service.teardown()
 
 
 @pytest.fixture(scope="session")

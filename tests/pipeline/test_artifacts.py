@@ -13,6 +13,7 @@ import wandb
 
 from litsweep.pipeline.artifacts import Artifacts
 from litsweep.pipeline.checkpoints import BestCheckpoint
+from tests import stock_service
 from tests.live_server import LiveServer
 from tests.pipeline.conftest import Finished, RunAgent
 
@@ -86,7 +87,7 @@ def trial(run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch) -> Trial:
     monkeypatch.setenv("WANDB_SWEEP_ID", "s")
 
     def run(name: str, score: float) -> Finished:
-        wandb.teardown()  # within a sweep the client takes the run's id from the environment it has read
+        stock_service.teardown()  # the client reads the run's id once, from the environment
         monkeypatch.setenv("WANDB_RUN_ID", name)
         model = ["--model=tests.pipeline.own.Constant", f"--model.slope={score}", "--trainer.max_epochs=1"]
         done = run_agent(*model, *OWN, *ONLINE)

@@ -10,6 +10,7 @@ import wandb
 
 from litsweep.pipeline import control, tracking
 from litsweep.pipeline.tracking import RunLogger
+from tests import stock_service
 from tests.live_server import LiveServer
 from tests.pipeline.conftest import Finished, RunAgent
 
@@ -216,7 +217,7 @@ def test_a_run_pauses_within_an_epoch_and_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(tracking, "train_to", lambda run: 3)
         assert run_agent(*flags).result["stop_reason"] == "paused"
-    wandb.teardown()
+    stock_service.teardown()
     assert run_agent(*flags).result["stop_reason"] == "completed"
     run = wandb.Api().run("local/p/paused")
     rows = [row for row in run.scan_history() if row.get("val_error") is not None]
