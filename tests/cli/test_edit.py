@@ -100,7 +100,7 @@ def test_an_editor_changes_the_config(
     code, _, err = edit(sweep, "--yes")
     assert (
         code == 1
-        and err == "litsweep: which editor? set EDITOR, or pass the new config with --file new.yaml\n"
+        and err == "litsweep: no editor is set: set EDITOR, or pass the new config with --file new.yaml\n"
     )
     monkeypatch.setenv("EDITOR", "sed -i 's/max: 1.0/max: 3.0/'")
     assert edit(sweep, "--yes")[0] == 0

@@ -89,7 +89,7 @@ def test_it_writes_its_own_files_anew_and_no_others(capsys: pytest.CaptureFixtur
         ({"method": "random", "early_terminate": None}, "method: must be bayes, got random"),
         (
             {"litsweep": {"early_terminate": {"type": "freeze_thaw", "max_iter": 9}}},
-            "litsweep.early_terminate.type: is freeze_thaw; a scheduler does not go on with a paused run",
+            "litsweep.early_terminate.type: is freeze_thaw; a scheduler does not resume paused runs",
         ),
         (
             {"method": "custom", "early_terminate": None, "scheduler": {"engine": "optuna"}},

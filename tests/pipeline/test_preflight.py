@@ -60,7 +60,7 @@ HEADS = ["--model=tests.pipeline.own.Heads", "--data=tests.pipeline.own.Line"]
 def test_values_that_a_model_cannot_be_made_with() -> None:
     columns = {"model.dropout": (0.1, 0.5, 1.5), "model.heads": (3, 5, 4), "seed": (0, 1)}
     found = [str(fault) for fault in refused_values(columns, HEADS)]
-    reason = "is refused when the model and the data are made (ValueError: "
+    reason = "the model or the data module cannot be created (ValueError: "
     assert found == [
         f"model.dropout: {reason}dropout probability has to be between 0 and 1, but got 1.5), got '1.5'",
         f"model.heads: {reason}hidden must be divisible by heads), got '5'",
@@ -89,7 +89,7 @@ def test_values_that_the_trainer_refuses() -> None:
     found = {fault.path: fault for fault in refused_values(columns)}
     assert set(found) == {"trainer.max_epochs", "trainer.limit_train_batches"}
     assert str(found["trainer.max_epochs"]).startswith(
-        "trainer.max_epochs: fails in the trainer (`max_epochs` must be"
+        "trainer.max_epochs: the trainer refuses it (`max_epochs` must be"
     )
     assert found["trainer.limit_train_batches"].got == "'1.5'"
 

@@ -247,9 +247,9 @@ def test_runs_that_never_log_the_metric_are_a_warning() -> None:
     search.add({"x": 0.1}, history=[{"val/loss": 1.0, "epoch": 0.0}])
     search.add({"x": 0.2}, history=[{"loss": 1.0}])
     search.add({"x": 0.3}, history=[], state="failed")
-    assert search.warnings == ("1 finished run logged no finite loss, but epoch, val/loss",)
+    assert search.warnings == ("1 finished run logged no finite loss, only epoch, val/loss",)
     search.add({"x": 0.4}, history=[{"val/acc": 1.0}, {"epoch": 0.0}])
-    assert search.warnings == ("2 finished runs logged no finite loss, but epoch, val/acc, val/loss",)
+    assert search.warnings == ("2 finished runs logged no finite loss, only epoch, val/acc, val/loss",)
 
 
 @pytest.mark.parametrize("method", ["grid", "random", "bayes"])
@@ -276,7 +276,7 @@ def test_a_metric_that_is_never_a_finite_number_is_a_warning_that_says_what_it_i
     search.add({"x": 0.1}, history=[{"loss": value}])
     assert search.warnings == (f"1 finished run logged no finite loss (the last was {shown})",)
     search.add({"x": 0.1}, history=[{"loss": value, "epoch": 1}, {"epoch": 2}])
-    assert search.warnings == (f"2 finished runs logged no finite loss (the last was {shown}), but epoch",)
+    assert search.warnings == (f"2 finished runs logged no finite loss (the last was {shown}), only epoch",)
 
 
 def test_fallbacks_are_counted_also_when_replayed() -> None:

@@ -62,7 +62,7 @@ def test_a_wider_range_has_predictions_of_the_old_runs() -> None:
         ),
         ({"kind": {"values": ["a", "b", "c"]}}, N, None),
         ({"kind": {"value": "b"}}, 6, "kind: the search does not use 6 runs with a value outside its range"),
-        ({"kind": None}, N, "kind: the search uses 12 runs whatever the value of this former parameter was"),
+        ({"kind": None}, N, "kind: the search uses 12 runs with any value of this removed parameter"),
     ],
 )
 def test_runs_count_that_lie_in_the_new_space(changes: Any, used: int, warning: str | None) -> None:

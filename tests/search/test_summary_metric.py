@@ -110,7 +110,7 @@ def test_imputation_reads_the_summary() -> None:
 def test_what_a_run_without_the_metric_has_instead() -> None:
     search = controller()
     search.add({"x": 0.1}, summary={"accuracy": {"max": 0.9}, "note": "text", "_step": 3, "val": {"f1": 1.0}})
-    assert search.warnings == ("1 finished run logged no finite acc, but accuracy, val.f1",)
+    assert search.warnings == ("1 finished run logged no finite acc, only accuracy, val.f1",)
     search = controller()
     search.add({"x": 0.1}, summary={"acc": "0.5"})
     assert search.warnings == ("1 finished run logged no finite acc (the last was the text '0.5')",)

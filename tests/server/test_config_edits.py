@@ -155,13 +155,13 @@ def free_constant(config: dict[str, Any]) -> None:
         (
             add_parameter,
             lambda run: False,
-            "dropout: the search does not use {} without a value of it; if there",
+            "dropout: the search does not use {} without a value of it; if the program",
         ),
         (add_parameter_with_default, lambda run: True, None),
         (
             remove_parameter,
             lambda run: True,
-            "depth: the search uses 8 runs whatever the value of this former",
+            "depth: the search uses 8 runs with any value of this removed",
         ),
         (
             make_constant,
@@ -244,9 +244,9 @@ def test_a_restarted_server_continues_as_before(edited: Edited, change: Change) 
     [
         (("metric", "name"), "acc", "metric.name: cannot change, because the results so far would mean"),
         (("metric", "goal"), "maximize", "got the text 'maximize'; write `goal: minimize`, or create a new"),
-        (("project",), "other", "project: a sweep stays where its runs are, got the text 'other'; leave it"),
+        (("project",), "other", "project: cannot change, because the sweep has runs, got the text 'other';"),
         (("entity",), "me", "write `entity: local`"),
-        (("scheduler",), {"engine": "wandb"}, "scheduler: a sweep that has runs cannot begin or end to use"),
+        (("scheduler",), {"engine": "wandb"}, "scheduler: cannot be added to a sweep that has runs"),
         (("metric",), None, "metric: cannot change"),
         (("run_cap",), 0, "run_cap: must be an integer of at least 1"),
     ],

@@ -130,7 +130,7 @@ def test_a_process_that_has_lost_its_run_cannot_start_it_or_add_rows(grid: Sweep
     grid.begin(run)  # the client repeats the request, because it missed the answer
     grid.log(run, 0, 1.0, float("nan"), 3.0)
     late = grid.graphql(UPSERT_RUN, name=run, project="p", entity="local", sweep=grid.name, config="{}")
-    assert "runs at another agent now" in late["errors"][0]["message"]
+    assert f"another agent has run {run} now" in late["errors"][0]["message"]
     assert grid.log(run, 0, 9.0, 9.0)["stopped"] is True  # other rows
     assert grid.log(run, 7, 9.0)["stopped"] is True  # a gap
     assert grid.log(run, 0, 1.0, float("nan"), 3.0, 4.0)["stopped"] is False  # sent again, and one more

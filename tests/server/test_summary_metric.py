@@ -185,5 +185,5 @@ def test_the_page_says_what_a_summary_has_instead_of_the_metric(sweep: Sweep, ba
     with backend.database.read() as connection:
         record = sweeps.get(connection, int(sweep.id))
     assert record is not None
-    said = "1 finished run logged no finite acc (the last was nan), but accuracy, val.f1"
+    said = "1 finished run logged no finite acc (the last was nan), only accuracy, val.f1"
     assert json.loads(record.warnings) == [said]

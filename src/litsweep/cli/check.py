@@ -51,12 +51,12 @@ def execute(args: argparse.Namespace) -> int:
             steps.append(f"metric: {', '.join(names)} is logged")
             if pauses(config):
                 check_resume(args.config, config, _first_flags(config))
-                steps.append("pauses: a second epoch goes on from the checkpoint of the first")
+                steps.append("pauses: a second epoch resumes from the checkpoint of the first")
     else:
         skipped.append(f"parameters and metric: {_name(config)} does not use {PIPELINE}")
         if pauses(config):
             check_own_program(args.config, target)
-            skipped.append(f"pauses: {_name(config)} has to go on from a checkpoint of its own")
+            skipped.append(f"pauses: {_name(config)} has to resume from a checkpoint of its own")
     if config.webhook:
         skipped.append(f"webhook: the embedded backend posts events to {urlsplit(config.webhook).hostname}")
     show_warnings(config.local_warnings)
@@ -207,7 +207,7 @@ def check_metrics(path: Path, config: SweepConfig) -> None:
         if name not in logged | summarized
     ]  # fmt: skip
     if not {monitor, f"{monitor}_epoch"} & logged:  # with this ending, Lightning's callbacks know both names
-        rule = "must be a metric that a run logs: it picks the best checkpoint and stops early"
+        rule = "must be a metric that a run logs: the best checkpoint and early stopping need it"
         near = _nearest(monitor, sorted(logged))
         faults.append(Fault(_path_of("monitor", config), rule, repr(monitor), f"{near}; give its mode too"))
     if faults:

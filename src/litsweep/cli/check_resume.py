@@ -1,4 +1,4 @@
-"""`litsweep check` for a sweep that pauses runs: can a program go on with its run?"""
+"""`litsweep check` for a sweep that pauses runs: can the program resume a run?"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ def check_resume(path: Path, config: SweepConfig, flags: Sequence[str]) -> None:
         rule = f"must be the metric of the sweep ({metric}), because its values are counted until a pause"
         faults.append(Fault("monitor", rule, monitor, f"write `monitor: {{value: {metric}}}`, and its mode"))
     elif why := pipeline.refused_resume(flags):
-        rule = f"needs a program that goes on from its checkpoint; the second of two epochs fails ({why})"
+        rule = f"needs a program that resumes from its checkpoint; the second of two epochs fails ({why})"
         faults.append(Fault(RULE, rule, "", _FIX))
     if faults:
         raise ConfigError(str(path), faults)
@@ -44,5 +44,5 @@ def check_own_program(path: Path, target: Target | None) -> None:
     """
     source = target.python_source() if target else ""
     if target and "wandb.init(" in source and "resume" not in source.lower():
-        rule = f"pauses runs, and {target.name} cannot go on with one: it does not resume its W&B run"
+        rule = f"pauses runs, and {target.name} cannot be resumed: it does not resume its W&B run"
         raise ConfigError(str(path), [Fault(RULE, rule, "", _OWN_FIX)])

@@ -8,8 +8,8 @@ from importlib.metadata import version
 
 COMMANDS = {
     "run": ("run", "run a whole sweep on this machine, without account and network"),
-    "serve": ("serve", "run the embedded W&B-compatible server in the foreground"),
-    "env": ("env", 'connect a shell to the running server: eval "$(litsweep env)"'),
+    "serve": ("serve", "run the embedded backend, a W&B-compatible server, in the foreground"),
+    "env": ("env", 'print the variables that connect a shell to the running server: eval "$(litsweep env)"'),
     "open": (
         "open",
         "print a link that signs a browser in to the dashboard, and open it if there is a browser",
@@ -19,7 +19,7 @@ COMMANDS = {
     "status": ("jobs", "list all sweeps, or show one: runs by state, best run, agents on Slurm"),
     "cancel": (
         "cancel",
-        "end a sweep's agents on Slurm; their runs keep a checkpoint and can be resumed",
+        "end a sweep's agents on Slurm; their runs save a checkpoint and can be resumed",
     ),
     "watch": (
         "watch",
@@ -28,7 +28,7 @@ COMMANDS = {
     "best": ("best", "show a sweep's best run or Pareto front, and how to repeat it"),
     "confirm": (
         "confirm",
-        "repeat a sweep's best configs with other seeds and say which one is the best, with what probability",
+        "repeat a sweep's best configs with other seeds, and compute which one is probably the best",
     ),
     "report": (
         "report",
@@ -39,7 +39,7 @@ COMMANDS = {
         "edit",
         "change a sweep's config while it runs: its parameters, target, run cap, early termination",
     ),
-    "backup": ("backup", "write the embedded backend's data to one file, also while the server works"),
+    "backup": ("backup", "write the embedded backend's data to one file, even while the server runs"),
     "restore": ("restore", "restore a backup into a data folder without data"),
     "delete": (
         "delete",

@@ -39,18 +39,19 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--seeds", type=positive, default=DEFAULT_SEEDS, metavar="N",
-        help="at most K times N repeats in all; close configs get more of them (default: %(default)s)",
+        help="repeat each config N times on average: at most K times N repeats in all, more of close configs "
+        "(default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--seed-parameter", metavar="NAME",
-        help=f"the parameter that is the seed (default: the sweep's {', '.join(SEED_NAMES)}, or agent.py's)",
+        help=f"the name of the program's seed (default: the sweep's {', '.join(SEED_NAMES)}, or agent.py's)",
     )  # fmt: skip
     parser.add_argument(
         "--queue",
         action="store_true",
-        help="start no agents and do not wait: your own agents do the repeats",
+        help="start no agents and do not wait: your own agents run the repeats",
     )
-    parser.add_argument("--agents", type=positive, default=1, help="number of agents, ignored on GPUs")
+    parser.add_argument("--agents", type=positive, default=1, help="number of agents on the CPU")
     for flag in launchers()[_PLACE].flags:
         _add(parser, flag)
     add_data_dir(parser)
@@ -93,7 +94,7 @@ def _seed_parameter(config: SweepConfig, sweep: str) -> str:
             f"sweep {sweep} has no parameter for the seed, so its repeats would all be equal; if the program "
             "takes one, name it with --seed-parameter NAME; otherwise make the program read a seed "
             '(for example `wandb.config.get("seed", 0)`) and seed its random numbers with it; in the next '
-            "sweep's YAML, `seed: {value: 0}` under `parameters` shows it"
+            "sweep's YAML, write `seed: {value: 0}` under `parameters`"
         )
     return found
 

@@ -106,10 +106,10 @@ def _text(file: Path) -> str:
 
 
 def _edited(config: str, path: SweepPath) -> Path:
-    """Return a file with the text that the user makes of a config in an editor."""
+    """Return a file with the config as the user has edited it."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:
-        raise LitsweepError("which editor? set EDITOR, or pass the new config with --file new.yaml")
+        raise LitsweepError("no editor is set: set EDITOR, or pass the new config with --file new.yaml")
     handle, name = tempfile.mkstemp(prefix=f"sweep-{path.id}-", suffix=".yaml")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(config)

@@ -20,7 +20,7 @@ from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.contract import ExitCode, RunState
 
 _COMMON = (
-    Flag("--agents", type=positive, default=1, help="number of agents, ignored on local GPUs (default: 1)"),
+    Flag("--agents", type=positive, default=1, help="number of agents; not for local GPUs (default: 1)"),
     Flag("--count", type=positive, metavar="M", help="maximum number of runs (on Slurm: for each agent)"),
     Flag("--log-dir", type=Path, default=AgentOptions.log_dir, help="folder of logs (default: %(default)s)"),
     Flag("--keep-checkpoints", type=positive, default=AgentOptions.keep_checkpoints, metavar="K",
@@ -35,7 +35,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     places = launchers()
     add_sweep(parser)
     parser.add_argument(
-        "--on", choices=sorted(places), default="local", help="place of agents (default: local)"
+        "--on", choices=sorted(places), default="local", help="where the agents run (default: local)"
     )
     limit = Flag("--max-consecutive-failures", type=positive, default=failures_allowed(), metavar="F",
                  help="stop an agent after F failed runs in a row (default: %(default)s)")  # fmt: skip

@@ -38,7 +38,7 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add `--json`."""
-    parser.add_argument("--json", type=writable, metavar="FILE", help="also write the result as JSON")
+    parser.add_argument("--json", type=writable, metavar="FILE", help="also write the result to FILE as JSON")
 
 
 def writable(text: str) -> Path:

@@ -88,7 +88,7 @@ def _faults(config: SweepConfig) -> Iterator[Fault]:
             yield Fault(f"litsweep.{key}", "needs more results than W&B's scheduler reads", "", fix)
     if isinstance(config.early_terminate, FreezeThaw):
         fix = "leave it out, or let litsweep's own server run the sweep"
-        what = "is freeze_thaw; a scheduler does not go on with a paused run"
+        what = "is freeze_thaw; a scheduler does not resume paused runs"
         yield Fault("litsweep.early_terminate.type", what, "", fix)
     for parameter in config.space.parameters:
         path = f"parameters.{parameter.name}"

@@ -25,8 +25,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_port(parser)
     parser.add_argument(
         "--allowed-host", action="append", default=[], metavar="NAME",
-        help="a name under which clients reach the server, such as a TLS proxy's (repeatable). The machine's "
-        "names and addresses are always allowed",
+        help="another name by which clients address the server, such as a TLS proxy's (repeatable)",
     )  # fmt: skip
     parser.add_argument(
         "--database-url",
@@ -35,7 +34,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--database-url-file", type=Path, metavar="FILE", help="file with the database URL")
     parser.add_argument(
-        "--log", type=Path, metavar="FILE", help="log to FILE, of limited size, not to stderr"
+        "--log", type=Path, metavar="FILE", help="log to FILE instead of stderr; its size is limited"
     )
     parser.set_defaults(execute=execute)
 

@@ -37,7 +37,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--stalled-after", type=_minutes, metavar="MINUTES",
-        help="minutes without a sign of an agent while the sweep wants runs (default: `litsweep: "
+        help="the sweep stalls after so many minutes without a sign of an agent (default: `litsweep: "
         "stalled_after` of the sweep's YAML, or 10)",
     )  # fmt: skip
     add_data_dir(parser)

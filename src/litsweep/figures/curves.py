@@ -19,7 +19,7 @@ LOG = ("none", "y", "x", "x and y")
 NO_GROUPS = "none"
 MAX_POINTS = 200
 SEARCHED = 50
-"""The number of runs that may lack a curve before the others are searched no more."""
+"""The search for runs with a curve ends once so many runs have none."""
 _POINTS, _MORE_POINTS = 1_200, 4  # all curves together: this many points, and more for each curve
 
 
@@ -88,7 +88,7 @@ def x_axis(x: str, log: str) -> dict[str, Any]:
 
 
 def _in_order(sweep: SweepData, ranking: Ranking) -> Sequence[int]:
-    """Return the runs with a result: those that the filter keeps first, of them the running and the best."""
+    """Return the runs with a result: matches of the filter first, then running runs, then by their value."""
 
     def key(i: int) -> tuple[bool, bool]:
         return not sweep.matches(sweep.runs[i]), not sweep.runs[i].is_alive

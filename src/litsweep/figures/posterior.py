@@ -142,7 +142,7 @@ class _Rows(Sequence[Mapping[str, float]]):
 
 
 def runs_behind(belief: "Belief", sweep: SweepData) -> str:
-    """Return what a reader must know of the model: that it is one, and the number of runs behind it."""
+    """Return the note of a chart with a model: that it is a model, and how many runs the model has used."""
     failed = len(belief.model.seen.failed)
     avoided = (
         f"; {count(failed, 'failed run')} without a usable value count only as failures" if failed else ""

@@ -18,7 +18,7 @@ from litsweep.figures.theme import css
 from litsweep.sweep.run import count_words
 
 MARK = '<meta name="generator" content="litsweep report">'
-"""A line of every report, by which a report is known from other files."""
+"""A line of every report, which identifies a file as a report."""
 
 _FILES = Path(__file__).parent / "report_files"
 _templates = Environment(

@@ -43,14 +43,14 @@ class RunOptions:
     Args:
         seed: seed of weights, batches and augmentation; on a CPU equal flags, seed and OMP_NUM_THREADS give
             equal metrics.
-        monitor: the metric that picks the best checkpoint and stops early; use the metric of the sweep.
-        mode: min or max, the better direction of monitor; needed if monitor is not val_acc.
-        patience: stop after this many values of monitor (mostly one an epoch) without a better one; 0: never.
+        monitor: the metric for the best checkpoint and for early stopping; use the metric of the sweep.
+        mode: min if lower values of monitor are better, else max; needed if monitor is not val_acc.
+        patience: stop after so many values of monitor (usually one per epoch) without a better one; 0: never.
         wandb: auto: WANDB_MODE if it is set, else online under an agent, else disabled.
-        checkpoints: best.ckpt and last.ckpt go to CHECKPOINTS/SWEEP (or "manual")/RUN ID/.
+        checkpoints: folder for best.ckpt and last.ckpt, in SWEEP/RUN, or manual/RUN without a sweep.
         log_model: log checkpoints as W&B artifacts: the best of the sweep, and those of a preempted run, so
             that another machine can resume it.
-        images_every_n_epochs: log a grid of validation images and predictions this often; 0: never.
+        images_every_n_epochs: log validation images with predictions every so many epochs; 0: never.
     """
 
     seed: Seed = 0

@@ -31,11 +31,11 @@ class ImageClassifier(LightningModule):
         backbone: tutorial, resnet, resnet9, or the name of any torchvision classification model.
         width: channels of the first convolution of tutorial, resnet and resnet9.
         dropout: probability of dropping a feature before the last layer, in [0, 1).
-        learning_rate: the highest learning rate of the schedule.
+        learning_rate: the learning rate; with a schedule, its highest value.
         weight_decay: L2 penalty (sgd, adam) or decoupled decay (adamw).
         optimizer: sgd, adam or adamw.
         momentum: momentum of sgd, in [0, 1).
-        schedule: constant, cosine (down to zero after a linear warm-up) or one_cycle, per step.
+        schedule: of the learning rate: constant, cosine (down to zero after a linear warm-up) or one_cycle.
         warmup: fraction of all steps in which the learning rate rises (cosine, one_cycle), in [0, 1].
         label_smoothing: label smoothing in the training loss, in [0, 1).
         compile: torch.compile's mode for the network, or none: default, reduce-overhead, max-autotune. The

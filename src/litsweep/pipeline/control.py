@@ -103,7 +103,7 @@ class RunControl(Callback):
 
     @property
     def may_pause(self) -> bool:
-        """True if the search may let the run go on after a stop."""
+        """True if the search may resume the run after a stop."""
         return self.train_to is not None
 
     def is_preempted(self) -> bool:

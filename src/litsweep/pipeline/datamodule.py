@@ -29,14 +29,14 @@ class ImageDataModule(LightningDataModule):
     Args:
         dataset: cifar10, cifar100, mnist, fashion_mnist, svhn, digits, or imagefolder (see root).
         root: folder of imagefolder's images: train/CLASS/*.jpg, test/CLASS/*.jpg, optionally val/CLASS/*.jpg.
-        cache: folder for downloads and prepared data; trials on one machine share it.
+        cache: folder for downloads and prepared data; the runs on one machine share it.
         batch_size: images per batch and per device.
         augmentation: none, flip, crop (shifts by up to 4 pixels) or flip_crop, for training images only.
         image_size: resize images to this width and height; null: the original size (32 for imagefolder).
         val_fraction: fraction of the training images held out for validation, unless there is a val/ folder.
         split_seed: seed of that split; keep it fixed in a sweep, so that runs are comparable.
-        num_workers: loader processes; 0 is fastest if the images fit in memory (4 GiB).
-        device: auto keeps the images in a GPU's memory where they fit and one GPU trains; cpu never does.
+        num_workers: loader processes; 0 is fastest for images that are kept in memory (up to 4 GiB).
+        device: auto keeps the images in the GPU's memory if one GPU trains and they fit; cpu never does.
     """
 
     def __init__(

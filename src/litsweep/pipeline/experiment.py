@@ -138,7 +138,7 @@ def _run_rank_zero(arguments: Arguments) -> Outcome:
 
 def _start_again(run_id: str, arguments: Arguments, logger: RunLogger) -> wandb.Run | None:
     """Reconnect the run through a new wandb service and send its last rows. Return None if that fails."""
-    print("agent.py: W&B's service was ended too; a new one sends the last rows", file=sys.stderr)
+    print("agent.py: the signal ended wandb's service too; a new one sends the last rows", file=sys.stderr)
     try:
         return tracking.start_again(run_id, arguments.parameters, logger)
     except LitsweepError as error:
@@ -220,7 +220,7 @@ class Experiment:
             if has_test:
                 raise
         if not has_test:
-            print("agent.py: not tested: the model has no test_step, or the data no test_dataloader")
+            print("agent.py: no test: the model has no test_step, or the data module has no test_dataloader")
             return {}
         return {name: float(value) for name, value in trainer.callback_metrics.items()}
 

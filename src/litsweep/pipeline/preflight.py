@@ -102,7 +102,7 @@ def _validates(arguments: Arguments) -> bool:
 
 
 def refused_resume(argv: Sequence[str] = ()) -> str | None:
-    """Return why a run with these flags cannot go on from its checkpoint, or None if it can.
+    """Return why a run with these flags cannot resume from its checkpoint, or None if it can.
 
     Trains and validates one batch in each of two epochs on the CPU, the second one in a new trainer from the
     checkpoint of the first. Raises LitsweepError if the flags are wrong.
@@ -176,7 +176,7 @@ def _refused_option(name: str, value: object) -> Fault | None:
     except LitsweepError:
         return None  # `check_parameters` reports it
     except Exception as error:
-        return Fault(name, f"fails in the trainer ({' '.join(str(error).split())})", repr(str(value)), "")
+        return Fault(name, f"the trainer refuses it ({' '.join(str(error).split())})", repr(str(value)), "")
     return None
 
 
@@ -192,7 +192,7 @@ def _faults_of_making(parameters: Mapping[str, object], argv: Sequence[str]) -> 
         return error.faults
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        return (Fault("model", f"is refused when the model and the data are made ({reason})", "", ""),)
+        return (Fault("model", f"the model or the data module cannot be created ({reason})", "", ""),)
     return ()
 
 

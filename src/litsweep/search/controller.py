@@ -90,7 +90,7 @@ class Controller:
     def ask(self, n: int = 1) -> list[Suggestion]:
         """Return up to `n` configs and count them as running; none once the sweep is `done_because`.
 
-        With freeze-thaw some may be paused runs that go on (`is_resumed`), and there may be none for now.
+        With freeze-thaw, some may resume paused runs (`is_resumed`). The list may also be empty for now.
         """
         if self.done_because is not None:
             return []
@@ -105,7 +105,7 @@ class Controller:
     def withdraw(self, ids: Iterable[str]) -> None:
         """Withdraw suggestions that nobody runs. The controller then acts as if it had not made them.
 
-        A paused run that was to go on is paused again. Raises KeyError for an unknown id.
+        A paused run that a suggestion was to resume stays paused. Raises KeyError for an unknown id.
         """
         for id in ids:
             if id in self._paused:
@@ -205,8 +205,8 @@ class Controller:
     def runs_to_stop(self) -> list[StopDecision]:
         """Return the running runs that early termination stops now, each with the reason.
 
-        `tell(stopped_early=True)` removes a run from the list. One that `is_pause` only stops for now:
-        `tell(state="preempted")` removes it. In a sweep with a scheduler the list is empty. A run that
+        `tell(stopped_early=True)` removes a run from the list. With `is_pause` the run only pauses;
+        `tell(state="preempted")` then removes it. In a sweep with a scheduler the list is empty. A run that
         misses a constraint is neither stopped nor compared with.
         """
         if self._stopper is None:
@@ -270,7 +270,7 @@ class Controller:
     def done_because(self) -> str | None:
         """Why there are no more suggestions: `run_cap`, `target` or `exhausted`; None if there are.
 
-        With freeze-thaw, a sweep without new configs goes on until no promising run is paused.
+        With freeze-thaw, a sweep without new configs continues until no promising run is paused.
         """
         reason = self._no_new_configs_because
         if reason is None or self._on_target or self._freezer is None:

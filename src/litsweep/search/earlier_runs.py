@@ -35,13 +35,13 @@ class EarlierRuns:
     def warnings(self) -> Iterator[str]:
         """Yield a warning for each parameter that keeps the search from reading runs as they are."""
         for name, runs in _by_name(self._lacking).items():
-            fix = f"if there was one, write `litsweep: {{defaults: {{{name}: …}}}}`"
+            fix = f"if the program used a fixed value, write `litsweep: {{defaults: {{{name}: …}}}}`"
             yield f"{name}: the search does not use {count(runs, 'run')} without a value of it; {fix}"
         for name, runs in _by_name(self._outside).items():
             yield f"{name}: the search does not use {count(runs, 'run')} with a value outside its range"
         for name, runs in _by_name(self._dropped).items():
-            what = f"the search uses {count(runs, 'run')} whatever the value of this former parameter was"
-            yield f"{name}: {what}; to use those with one value only, write `{name}: {{value: …}}`"
+            what = f"the search uses {count(runs, 'run')} with any value of this removed parameter"
+            yield f"{name}: {what}; to use only those with one value, write `{name}: {{value: …}}`"
 
 
 def _by_name(found: Mapping[str, tuple[str, ...]]) -> Counter[str]:

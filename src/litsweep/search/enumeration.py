@@ -108,7 +108,7 @@ class Searcher(ABC):
         return self._enumerator is not None and next(self._enumerator.untried(tried), None) is None
 
     def release(self, key: Hashable) -> None:
-        """Note that a config of an earlier call's `tried` is not in the next call's."""
+        """Note that a config that was in `tried` at an earlier call is not in it at the next call."""
         if self._enumerator is not None:
             self._enumerator.release(key)
 

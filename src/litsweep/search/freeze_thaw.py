@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class FreezeThawSearch(BayesSearch):
-    """Bayesian optimization that pauses runs and goes on with them."""
+    """Bayesian optimization that pauses and resumes runs."""
 
     def suggest(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Suggestion]:
-        """Return up to `n` suggestions: new configs, and paused runs that go on."""
+        """Return up to `n` suggestions: new configs, and paused runs to resume."""
         return self.choose(runs, n, n)
 
     def choose(self, runs: Sequence[Run], n: int, most_new: int) -> list[Suggestion]:
@@ -29,7 +29,7 @@ class FreezeThawSearch(BayesSearch):
         return self._engine.suggest(runs, n, most_new)
 
     def goes_on(self, runs: Sequence[Run]) -> bool:
-        """Return True if, without new configs, a paused run is still to go on, now or after running ones."""
+        """Return True if a paused run is to be resumed without new configs, now or after the running ones."""
         if any(run.train_to is not None and run.state.is_alive and not self._is_paused(run) for run in runs):
             return True
         return any(map(self._is_paused, runs)) and self._engine.goes_on(runs)

@@ -79,7 +79,7 @@ def grid_ledger(config: SweepConfig, runs: Iterable[Run]) -> GridLedger | None:
 
 
 def _reached(space: SearchSpace, runs: Iterable[Run]) -> dict[Hashable, GridPoint]:
-    """Return the point of each run, by the key of its config. The first run that did it stays its run."""
+    """Return the point of each run, by the key of its config. Of equally far runs the first one counts."""
     rank = {state: place for place, state in enumerate(PointState)}
     found: dict[Hashable, GridPoint] = {}
     for run in runs:

@@ -31,7 +31,7 @@ def _without_metric(
         return
     logged = {name: value for run in without for name, value in _logged(run, metric)}
     last = f" (the last was {show(logged.pop(metric.name))})" if metric.name in logged else ""
-    others = f", but {', '.join(sorted(logged))}" if logged else ""
+    others = f", only {', '.join(sorted(logged))}" if logged else ""
     yield f"{count(len(without), 'finished run')} logged no finite {metric.name}{last}{others}"
 
 

@@ -20,7 +20,7 @@ def outcome_warnings(runs: Sequence[Run], config: SweepConfig) -> Iterator[str]:
         whole = [run.id for run in finished if not run.stopped_early]
         for name in dict.fromkeys(constraint.metric for constraint in config.constraints):
             if without := sum(known[id][name] is None for id in whole):
-                yield f"{count(without, 'finished run')} logged no finite {name}, which a constraint is about"
+                yield f"{count(without, 'finished run')} logged no finite {name}, which has a constraint"
         valued = {run.id: known[run.id] for run in runs if objective(run, config.metric) is not None}
         if unmet := unmet_text(config.constraints, valued):
             yield unmet

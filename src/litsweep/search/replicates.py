@@ -49,7 +49,7 @@ class ReplicatedSearch(Searcher):
         return is_complete and self._method.is_exhausted(done.keys())
 
     def release(self, key: Hashable) -> None:
-        """Pass the config of a withdrawn run on."""
+        """Tell the method that the config of a withdrawn run no longer counts as tried."""
         self._method.release(self._config_key(key))
 
     def _missing(self, runs: Sequence[Run]) -> Suggestion | None:

@@ -19,8 +19,8 @@ _SUMMARY = "wandb-summary.json"
 _STOCK_BODY = 12 << 20
 """Bytes of the largest body of the stock client.
 
-It repeats a body that was refused with 413, as it is, and sends nothing else. So no number of commas in such
-a body, most of them in texts, is too large.
+If the server answers 413, the client repeats the same body and sends nothing else. So a body of this size is
+never refused for the number of its values, which is estimated by commas: most of these may be in texts.
 """
 
 LARGEST_STEP, LARGEST_LINE = 2**63 - 2, 2**31 - 1
@@ -48,7 +48,7 @@ class StreamPart:
 
 @dataclass(frozen=True)
 class Chunk:
-    """What a run has logged since its last chunk: parts by stream, and the summary as JSON text.
+    """The data that a run has logged since its last chunk: parts by stream, and the summary as JSON text.
 
     `exit_code` is None while the run continues.
     """

@@ -1,4 +1,4 @@
-"""What people see of the comparison of a sweep's best configs: on its page, and by `litsweep best`."""
+"""The comparison of a sweep's best configs, as the sweep page and `litsweep best` show it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -23,8 +23,8 @@ def comparison_view(connection: Connection, sweep: SweepRecord) -> dict[str, Any
     """Return the comparison of a sweep's best configs for people, the best mean first.
 
     With repeats it compares the leaders by them. Without, it compares the replicates' means, if the sweep has
-    replicates; otherwise it is None. `text` says how it stands. `is_decided` is True if one config is the
-    best with the probability `decided_at`, `is_over` if no more repeat is needed.
+    replicates; otherwise it is None. `text` is the result so far as a sentence. `is_decided` is True if one
+    config is the best with the probability `decided_at`, `is_over` if no more repeat is needed.
     """
     found = confirmation_of(connection, sweep)
     return _of_replicates(connection, sweep) if found is None else _view(found)

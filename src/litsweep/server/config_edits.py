@@ -80,9 +80,10 @@ def texts(sweep: SweepRecord, config: SweepConfig, given: dict[str, Any]) -> dic
 
 
 def _withdraw(connection: Connection, sweep: SweepRecord, actor: str) -> None:
-    """Withdraw the runs that wait for their first start: suggestions of the old config that nobody runs.
+    """Withdraw the runs that wait for their first start: they are suggestions of the old config.
 
-    A run that an agent has had, which is gone, keeps its name: the agent may return. So it is only dropped.
+    A run that was dispatched to an agent that is now gone is dropped, not deleted: the agent may return and
+    name it.
     """
     for run in runs.alive_in_sweep(connection, sweep.id):
         if not _is_unused(run):

@@ -167,7 +167,7 @@ class LiveSweep:
         return (*self.config.local_warnings, *self._controller.warnings)
 
     def status(self) -> Status:
-        """Return what the search says about the sweep."""
+        """Return the status that the monitor stores."""
         best = self._controller.best()
         stops = self._controller.runs_to_stop()
         return Status(
@@ -219,7 +219,7 @@ class LiveSweep:
         return ready
 
     def _fingerprint(self) -> str:
-        """Return a fingerprint of all that the search knows, open suggestions included."""
+        """Return a fingerprint of all data that the search has, open suggestions included."""
         known = self._knowledge
         for id, suggestion in self.open.items():
             run = (id, self._known[id].status) if suggestion.is_resumed else None
@@ -266,7 +266,7 @@ class LiveSweep:
         return self._known[run.first_name].status if run.first_name in self._known else None
 
     def _close(self, run: RunRecord) -> None:
-        """Note that a suggestion is stored as a run, or that the run that it resumes goes on."""
+        """Note that a suggestion is stored as a run, or that the run that it resumes has been resumed."""
         id = run.first_name
         suggestion = self.open.get(id)
         if suggestion is None or (suggestion.is_resumed and run.is_paused):

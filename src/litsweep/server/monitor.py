@@ -110,7 +110,7 @@ def apply_ends(connection: Connection, sweep: SweepRecord, status: Status) -> No
 def _stop(connection: Connection, sweep: SweepRecord, stop: Stop) -> None:
     """Ask a run to stop, or to pause. In a sweep that is over, a run that would pause stops.
 
-    An old pause is no pause: the run has gone on since, and trains longer now.
+    A pause that the search decided before the run was last resumed is ignored: the run now trains longer.
     """
     run, reason = runs.find(connection, sweep.project_id, stop.run), reason_from_json(stop.reason)
     current = sweeps.get(connection, sweep.id)
@@ -123,13 +123,13 @@ def _stop(connection: Connection, sweep: SweepRecord, stop: Stop) -> None:
 
 
 def _is_due(run: RunRecord, pause: Reason) -> bool:
-    """Return True if a run was to train only as far as it was when the search decided on this pause."""
+    """Return True if the search paused the run at or after the iteration to which the run now trains."""
     train_to = train_to_of(stored_reason(run.reason))
     return isinstance(pause, PauseReason) and train_to is not None and pause.iteration >= train_to
 
 
 def _give_up(connection: Connection, sweep: SweepRecord, given_up: GivenUp) -> None:
-    """End a paused run that will not go on, unless it has gone on since this decision."""
+    """End a paused run that the search has given up, unless it was resumed after this decision."""
     run = runs.find(connection, sweep.project_id, given_up.run)
     if run is not None and run.is_paused and run.history_lines == given_up.history_lines:
         run_states.drop(connection, run)

@@ -93,7 +93,7 @@ def _create_run(
 
 
 def _resume(connection: Connection, sweep: SweepRecord, suggestion: ReadySuggestion) -> RunRecord | None:
-    """Let the paused run of a suggestion go on. Return None if the suggestion is not that of a paused run."""
+    """Resume the paused run of a suggestion. Return None if the suggestion is not that of a paused run."""
     run = runs.find(connection, sweep.project_id, suggestion.name) if suggestion.is_resumed else None
     if run is None or not run.is_paused:
         return None

@@ -33,7 +33,7 @@ def check_start(run: RunRecord) -> None:
     reported = any(counts[stream] for stream in counts.keys() - streams.stale(run))
     if _is_contested(run) and run.state is RunState.RUNNING and reported:
         raise LitsweepError(
-            f"run {run.name} runs at another agent now, because this agent was silent for too long; "
+            f"another agent has run {run.name} now, because this agent was silent for too long; "
             "end this process"
         )
 

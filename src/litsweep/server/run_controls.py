@@ -1,4 +1,4 @@
-"""What a person can do with runs from a page: when it is allowed, and what it would destroy."""
+"""The controls of runs on a page: when each is allowed, and what it destroys."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def question(found: Sequence[RunRecord], control: RunControl) -> Mapping[str, st
     if control is RunControl.STOP:
         text = (
             "A running run ends at its next report; its metrics and files stay. A waiting run never starts. "
-            "A paused run does not go on."
+            "A paused run is not resumed."
         )
     else:
         text = "Metrics, console output and files are lost for good. Artifacts stay."
@@ -98,7 +98,7 @@ def question(found: Sequence[RunRecord], control: RunControl) -> Mapping[str, st
 
 
 def execute(backend: Backend, found: Sequence[RunRecord], control: RunControl, actor: str) -> Outcome:
-    """Do it to each run whose state allows it."""
+    """Execute a control for each run whose state allows it."""
     refused = {run.name: why for run in found if (why := refusal(run, control))}
     allowed = [run for run in found if run.name not in refused]
     match control:

@@ -3,7 +3,8 @@
 Each event is a function of this module. The columns are the states before the event, and the cells the states
 after it; `-` stands for no change. `end 1` is an exit with code 1, and `end 143` an exit after SIGTERM
 (likewise SIGINT and SIGKILL). `search` and `person` say who had asked the run to stop. `pause` stands for a
-run that the search has asked to pause. If it is preempted, it is paused: it waits until the search wants it.
+run that the search has asked to pause. If it is preempted, it is paused: it waits until the search resumes
+it.
 
     event             pending    running    preempting preempted  finished   failed     crashed    killed
     dispatch          pending    -          -          pending    -          -          -          -
@@ -87,7 +88,7 @@ def release(connection: Connection, run: RunRecord) -> None:
 
 
 def resume(connection: Connection, run: RunRecord, reason: str) -> None:
-    """Let the next agent go on with a paused run. Keep the reason of its last start and that of the pause."""
+    """Let the next agent resume a paused run. Keep the reason of its last start and that of the pause."""
     if not run.is_paused:
         return
     starts = [
@@ -187,7 +188,7 @@ def _final_state(run: RunRecord, exitcode: int) -> RunState:
 
 
 def _has_ended_by_itself(run: RunRecord, exitcode: int) -> bool:
-    """Return True if a run that was asked to pause says that it has completed, or that it cannot go on."""
+    """Return True if a run that was asked to pause says that it has completed, or that it cannot continue."""
     summary = run.summary_values
     if exitcode == 0:
         return summary.get(STOP_REASON) in _BY_ITSELF

@@ -55,7 +55,7 @@ class RunStatus(NamedTuple):
 
     @property
     def is_paused(self) -> bool:
-        """True for a run that waits until the search wants it. An interrupted run waits for any agent."""
+        """True for a run that waits until the search resumes it. An interrupted run waits for any agent."""
         return self.is_asked_to_pause and self.state is RunState.PREEMPTED
 
     @property
@@ -68,7 +68,7 @@ class RunStatus(NamedTuple):
         return (*known, *(value for value in (self.duration, self.train_to) if value is not None))
 
     def resumed(self, reason: str) -> "RunStatus":
-        """Return the status of a paused run once it goes on for this reason."""
+        """Return the status of a paused run once it is resumed for this reason."""
         return self._replace(
             state=RunState.PENDING,
             is_asked_to_pause=False,

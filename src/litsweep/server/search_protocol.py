@@ -25,7 +25,7 @@ class Request:
 class ReadySuggestion(NamedTuple):
     """A suggestion as the columns of a run. `fingerprint` is that of all that the search knew.
 
-    With `is_resumed`, the paused run with this name goes on.
+    With `is_resumed`, it resumes the paused run with this name.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Stop(NamedTuple):
 
 
 class GivenUp(NamedTuple):
-    """A paused run that will not go on, with the number of its history lines at this decision."""
+    """A paused run that will not be resumed, with the number of its history lines at this decision."""
 
     run: str
     history_lines: int
@@ -53,7 +53,7 @@ class GivenUp(NamedTuple):
 
 @dataclass(frozen=True)
 class Status:
-    """The search's view of a sweep. `given_up` are the paused runs that will not go on."""
+    """The search's view of a sweep. `given_up` are the paused runs that will not be resumed."""
 
     best_run: str | None = None
     best_loss: float | None = None

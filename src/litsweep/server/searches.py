@@ -150,7 +150,7 @@ class Searches:
 
     @contextmanager
     def changing(self, sweep_id: int) -> Iterator[None]:
-        """Open a block that changes a sweep, transaction included. What the search found before is void."""
+        """Open a block that changes a sweep, transaction included. Earlier results of its search are void."""
         with self._writing(sweep_id):
             self.rebuild(sweep_id)
             yield
@@ -224,8 +224,8 @@ class Searches:
 
     def _receive(self, message: Message) -> None:
         with self._lock:
-            goes_on = isinstance(message, Working) or (isinstance(message, Answer) and message.is_early)
-            self._working = message.sweep_id if goes_on else None
+            is_at_work = isinstance(message, Working) or (isinstance(message, Answer) and message.is_early)
+            self._working = message.sweep_id if is_at_work else None
             state = self._states.get(message.sweep_id)
             if state is None:
                 return
@@ -255,7 +255,7 @@ class Searches:
             try:
                 answered = self._run_worker(database_url)
             except Exception as error:  # for example no memory for a process, or code that was upgraded
-                logger.warning("the search worker does not work, and the server tries it again: %r", error)
+                logger.warning("the search worker failed, and the server starts it again: %r", error)
                 answered = False
             deaths = 0 if answered else min(deaths + 1, 10)
             self._has_stopped.wait(0 if deaths == 0 else min(LONGEST_BACKOFF, 0.5 * 2**deaths))

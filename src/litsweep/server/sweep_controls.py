@@ -1,4 +1,4 @@
-"""What a person can do with a sweep from its page: when it is allowed, and what it would destroy."""
+"""The controls of a sweep's page: when each is allowed, and what it destroys."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -83,7 +83,7 @@ def question(connection: Connection, sweep: SweepRecord, control: SweepControl) 
     waiting = sum(run.state in (RunState.PENDING, RunState.PREEMPTED) for run in alive) - paused
     running, total = len(alive) - waiting - paused, runs.count(connection, sweep.id)
     never = f" {count(waiting, 'waiting run')} will never start." if waiting else ""
-    never += f" {count(paused, 'paused run')} will not go on." if paused else ""
+    never += f" {count(paused, 'paused run')} will not be resumed." if paused else ""
     still = f" {running} of them {'is' if running == 1 else 'are'} still running." if running else ""
     text = {
         SweepControl.STOP: f"No new run starts. {count(running, 'running run')} may finish.{never}",
@@ -96,7 +96,7 @@ def question(connection: Connection, sweep: SweepRecord, control: SweepControl) 
 
 
 def execute(backend: Backend, sweep_id: int, control: SweepControl, actor: str) -> None:
-    """Do it. Raise LitsweepError if the sweep's state does not allow it (any more)."""
+    """Execute a control. Raise LitsweepError if the sweep's present state does not allow it."""
     if control is SweepControl.DELETE:
         with backend.database.read() as connection:
             sweep = _allowed(connection, sweep_id, control)

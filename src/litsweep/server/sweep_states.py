@@ -116,8 +116,9 @@ def is_capped(connection: Connection, sweep: SweepRecord) -> bool:
 def finish_if_done(connection: Connection, sweep: SweepRecord) -> None:
     """Finish a sweep that gets no more runs, once the last of its dispatched runs has ended.
 
-    Paused runs do not go on after that. Runs that its own scheduler has queued beyond `run_cap` stay pending
-    until then. If they were dropped earlier, the scheduler would take them for failed and replace them.
+    Paused runs are not resumed after that. Runs that its own scheduler has queued beyond `run_cap` stay
+    pending until then. If they were dropped earlier, the scheduler would take them for failed and replace
+    them.
     """
     current = sweeps.get(connection, sweep.id)
     if current is None:

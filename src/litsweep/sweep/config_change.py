@@ -95,13 +95,14 @@ def _of_home(old: SweepConfig, new: SweepConfig, home: Home) -> Iterator[Fault]:
         before, after = getattr(old, key), getattr(new, key)
         if after not in (None, before, stays):
             fix = f"leave it out, or write `{key}: {write_yaml(stays)}`"
-            yield Fault(key, "a sweep stays where its runs are", show(after), fix)
+            yield Fault(key, "cannot change, because the sweep has runs", show(after), fix)
 
 
 def _of_scheduler(old: SweepConfig, new: SweepConfig) -> Iterator[Fault]:
     if (old.scheduler is None) != (new.scheduler is None):
         fix = f"leave it {'out' if old.scheduler is None else 'as it is'}, {_NEW_SWEEP}"
-        yield Fault("scheduler", "a sweep that has runs cannot begin or end to use a scheduler", "", fix)
+        change = "added to" if old.scheduler is None else "removed from"
+        yield Fault("scheduler", f"cannot be {change} a sweep that has runs", "", fix)
     elif old.scheduler is not None:
         rule = "cannot change: the scheduler reads it only when it starts"
         for key in sorted({*old.raw, *new.raw} - _KEYS_BESIDE_SCHEDULER):

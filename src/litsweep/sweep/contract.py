@@ -115,7 +115,7 @@ class StopReason(StrEnum):
     COMPLETED = "completed"
     EARLY_STOPPING = "early_stopping"
     REQUESTED = "requested"  # by the server, for the search or a person
-    PAUSED = "paused"  # after as many epochs as the search wanted; the run may go on later
+    PAUSED = "paused"  # at the iteration that the search has set; the run may be resumed later
 
 
 class Variable(StrEnum):

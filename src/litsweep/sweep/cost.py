@@ -1,4 +1,4 @@
-"""What the search saves: the cost of a run."""
+"""The cost of a run."""
 
 from enum import StrEnum
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from litsweep.errors import count
 
 STALLED_AFTER_MINUTES = 10.0
-"""A sweep that wants runs has stalled after this many minutes without a sign of an agent, by default."""
+"""By default, a sweep that needs runs has stalled after this many minutes without a sign of an agent."""
 
 
 class SweepEvent(StrEnum):

@@ -9,21 +9,16 @@ Values = Sequence[float | None]
 """The best value of each metric in a run; None for one that it did not log."""
 
 BROKEN, INFEASIBLE = 1, 2
+"""The standings of runs that rank behind all others (see `standing`)."""
 
 
-def best_of_ranked(ranked: Sequence[int], broken: Sequence[int]) -> int | None:
-    """Return the best run, the first of those that `ranked_by` returns; None without a feasible one.
-
-    The first of equal runs is the best.
-    """
-    return ranked[0] if ranked and broken[ranked[0]] != INFEASIBLE else None
+def best_of_ranked(ranked: Sequence[int], standings: Sequence[int]) -> int | None:
+    """Return the first of the runs that `ranked_by` returns; None if no run is feasible."""
+    return ranked[0] if ranked and standings[ranked[0]] != INFEASIBLE else None
 
 
 def standing(is_broken: bool, meets_constraints: bool) -> int:
-    """Return the class in which a run ranks by its value: 0, BROKEN, or INFEASIBLE.
-
-    A run that does not meet the constraints is infeasible. The functions here take the classes as `broken`.
-    """
+    """Return the class in which a run ranks: 0, BROKEN, or INFEASIBLE if it does not meet the constraints."""
     return (BROKEN if is_broken else 0) if meets_constraints else INFEASIBLE
 
 
@@ -42,40 +37,41 @@ def non_dominated(values: Sequence[Values], metrics: Sequence[Metric]) -> list[i
     return sorted(front)
 
 
-def front_of_sweep(values: Sequence[Values], broken: Sequence[int], metrics: Sequence[Metric]) -> list[int]:
-    """Return the Pareto front of the runs that are not `broken`, or of all runs if all are broken.
-
-    An infeasible run is never on it.
-    """
-    pairs = list(zip(values, broken, strict=True))
-    usable = [() if is_broken else row for row, is_broken in pairs]
-    feasible = [() if is_broken == INFEASIBLE else row for row, is_broken in pairs]
+def front_of_sweep(
+    values: Sequence[Values], standings: Sequence[int], metrics: Sequence[Metric]
+) -> list[int]:
+    """Return the Pareto front of the feasible runs. Broken runs are on it only if all runs are broken."""
+    pairs = list(zip(values, standings, strict=True))
+    usable = [row if level == 0 else () for row, level in pairs]
+    feasible = [() if level == INFEASIBLE else row for row, level in pairs]
     return non_dominated(usable, metrics) or non_dominated(feasible, metrics)
 
 
-def ranked_by(values: Sequence[float | None], broken: Sequence[int], metric: Metric) -> list[int]:
+def ranked_by(values: Sequence[float | None], standings: Sequence[int], metric: Metric) -> list[int]:
     """Return the positions of the runs that have a value, the best first.
 
     Broken runs rank last, and infeasible ones behind them.
     """
-    keys = {i: (broken[i], -metric.sign * value) for i, value in enumerate(values) if value is not None}
+    keys = {i: (standings[i], -metric.sign * value) for i, value in enumerate(values) if value is not None}
     return sorted(keys, key=keys.__getitem__)
 
 
 def percentile_ranks(
-    values: Sequence[float | None], broken: Sequence[int], metric: Metric
+    values: Sequence[float | None], standings: Sequence[int], metric: Metric
 ) -> list[float | None]:
     """Return each run's rank from 0 (worst) to 1 (best), as `ranked_by` orders them; None without a value.
 
     Equal runs share the higher rank.
     """
-    ranked = ranked_by(values, broken, metric)
+    ranked = ranked_by(values, standings, metric)
     last = max(1, len(ranked) - 1)
-    ranks = {(broken[i], values[i]): 1 - place / last for place, i in reversed(list(enumerate(ranked)))}
-    return [ranks.get(key) for key in zip(broken, values, strict=True)]
+    ranks = {(standings[i], values[i]): 1 - place / last for place, i in reversed(list(enumerate(ranked)))}
+    return [ranks.get(key) for key in zip(standings, values, strict=True)]
 
 
-def best_so_far(values: Sequence[float | None], broken: Sequence[int], metric: Metric) -> list[float | None]:
+def best_so_far(
+    values: Sequence[float | None], standings: Sequence[int], metric: Metric
+) -> list[float | None]:
     """Return the best value after each run, in the order given; None before the first value.
 
     Broken runs count only if no other run has a value, infeasible ones never.
@@ -86,9 +82,9 @@ def best_so_far(values: Sequence[float | None], broken: Sequence[int], metric: M
             return value if best is None else best
         return value if metric.is_better(value, best) else best
 
-    pairs = list(zip(values, broken, strict=True))
-    usable = [None if is_broken else value for value, is_broken in pairs]
-    feasible = [None if is_broken == INFEASIBLE else value for value, is_broken in pairs]
+    pairs = list(zip(values, standings, strict=True))
+    usable = [value if level == 0 else None for value, level in pairs]
+    feasible = [None if level == INFEASIBLE else value for value, level in pairs]
     return list(accumulate(feasible if all(value is None for value in usable) else usable, better))
 
 

@@ -242,7 +242,7 @@ class ParetoReason(BayesReason):
 
 @dataclass(frozen=True, kw_only=True)
 class ResumeReason(SuggestionReason):
-    """The choice of a paused run that goes on, and the prediction for its full training.
+    """A paused run was chosen to be resumed, with the prediction for its full training.
 
     `improvement_per_iteration` is the expected improvement for each iteration that it costs, in standard
     deviations of the model's targets. `compared` counts the paused runs and new configs that it was compared
@@ -263,7 +263,7 @@ class ResumeReason(SuggestionReason):
 
     @property
     def brief(self) -> str:
-        """Where it goes on, how far and why, and the prediction."""
+        """Where the run is resumed, how far it trains and why, and the prediction."""
         text = self.training or f"resumed at {self.resumed_at}"
         return text if self.predicted is None else f"{text}; predicted {self.predicted}"
 

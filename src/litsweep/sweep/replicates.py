@@ -27,26 +27,27 @@ class Replicates:
         return without(space, self.parameter)
 
     def config_keys(self, space: SearchSpace, parameters: Sequence[Mapping[str, object]]) -> list[Hashable]:
-        """Return what tells the config of each run with these parameters."""
+        """Return a key for each run's `parameters`. Runs that differ in the seed only have equal keys."""
         configs = self.configs(space)
         return [configs.key(each) for each in parameters]
 
 
 def ranked_by_config(
     values: Sequence[float | None],
-    broken: Sequence[int],
+    standings: Sequence[int],
     metric: Metric,
     keys: Sequence[Hashable],
     n: int,
 ) -> list[int]:
     """Return the positions of the runs with a value, those of the best config first.
 
-    `keys` tell the config of each run. Configs are sorted by their mean; those with fewer than `n` values of
-    unbroken runs come after the others, because the mean of a few values may be high by luck.
+    `keys` are from `config_keys`, and `standings` from `standing`. Configs are sorted by their mean. Those
+    with fewer than `n` usable values come after the others, because the mean of a few values may be high by
+    luck.
     """
-    ranked, own = ranked_by(values, broken, metric), dict[Hashable, list[float]]()
-    for value, is_broken, key in zip(values, broken, keys, strict=True):
-        if value is not None and not is_broken:
+    ranked, own = ranked_by(values, standings, metric), dict[Hashable, list[float]]()
+    for value, standing, key in zip(values, standings, keys, strict=True):
+        if value is not None and standing == 0:
             own.setdefault(key, []).append(-metric.sign * value)
     places = {key: (len(found) < n, fmean(found)) for key, found in own.items()}
-    return sorted(ranked, key=lambda i: (broken[i], places.get(keys[i], (True, 0.0))))
+    return sorted(ranked, key=lambda i: (standings[i], places.get(keys[i], (True, 0.0))))

@@ -34,7 +34,7 @@ STATE_WORDS = (
 """The words for a run's state, in the order in which the command line and the pages list them."""
 
 ENDED_BY_SEARCH = (RunState.FINISHED, RunState.PREEMPTED)
-"""The states of a run that the search stopped early or paused. The server says which of them it did."""
+"""The states of a run that the search stopped early or paused. The server tells these cases apart."""
 
 
 def state_word(state: RunState, stopped_early: bool, failure: object = None) -> str:
@@ -111,7 +111,7 @@ class Run:
 class Suggestion:
     """A config to run next and the reason for it. The controller sets the `id` of the run.
 
-    With `is_resumed` it is a paused run that goes on, under its id, from its checkpoint.
+    With `is_resumed` it resumes the paused run with this id from its checkpoint.
     """
 
     parameters: Mapping[str, object]

@@ -4,7 +4,7 @@ from litsweep.sweep.space import SearchSpace
 
 DEFAULT_SEED = "seed"
 SEED_NAMES = ("seed", "seed_everything", "random_seed", "random_state")
-"""The usual names of a seed, without what comes before the last dot."""
+"""The usual names of a seed: the whole name, or its part after the last dot."""
 
 
 def is_seed(name: str) -> bool:

@@ -79,7 +79,7 @@ class Workload:
         waiting = min(self.waiting, MAX_SIMULATED)
         rest = self.waiting - waiting
         longest = free[-1]
-        while waiting and longest - free[0] > mean:  # the others work while the longest run goes on
+        while waiting and longest - free[0] > mean:  # the others work while the longest run continues
             heapq.heapreplace(free, free[0] + mean)
             waiting -= 1
         # From now on, each agent gets a run in each round.

@@ -70,9 +70,10 @@ class Belief:
         return model.encoding.decode(ranked[0])
 
     def best_with(self, *parameters: str) -> dict[str, object] | None:
-        """Return the optimum, or the run's config of best posterior mean, with all these parameters active.
+        """Return the optimum if all these parameters are active in it.
 
-        None if no config has them.
+        Otherwise return the config of a run in which they are active, the one with the best posterior mean.
+        None if there is no such run.
         """
         for config in (self.optimum, *self._by_mean):
             if all(name in config for name in parameters):

@@ -1,4 +1,4 @@
-"""Suggestions of freeze-thaw: a new config, or a paused run that goes on."""
+"""Suggestions of freeze-thaw: a new config, or a paused run to resume."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ from litsweep.sweep.reasons import DesignReason, Prediction, ResumeReason
 from litsweep.sweep.run import Run, Suggestion
 
 _DESIGN_SIZE = 12  # the configs of the initial design, which are trained to the rule's `first_length`
-_LIKELY = 0.1  # without new configs, a paused run goes on if its chance of becoming the best is at least this
+_LIKELY = 0.1  # without new configs, a paused run is resumed if it becomes the best with this probability
 _NEGLIGIBLE = 0.001  # a paused run with a smaller chance is given up
 
 
@@ -51,7 +51,7 @@ class Engine:
         return suggestions
 
     def goes_on(self, runs: Sequence[Run]) -> bool:
-        """Return True if a paused run is to go on even though there are no new configs."""
+        """Return True if a paused run is to be resumed although there are no new configs."""
         with threadpool_limits(limits=1):
             return self._last_stage(self._situation(runs)) is not None
 
@@ -119,7 +119,7 @@ class Engine:
         return self._trained_to(new, stages[0].rung, why)
 
     def _last_stage(self, now: Situation) -> Suggestion | None:
-        """Return the next stage of a paused run without new configs. The best run so far goes first."""
+        """Return the paused run to resume when there are no new configs: the best run so far comes first."""
         leader = next((p for p in now.paused if p.id == now.leader), None)
         end = self._rule.rungs[-1]
         if leader is not None:
@@ -165,7 +165,7 @@ class Engine:
         return replace(new, reason=replace(new.reason, train_to=self._pause_at(rung), training=training))
 
     def _resumed(self, now: Situation, paused: PausedRun, stage: Stage, why: str) -> Suggestion:
-        """Return a paused run that goes on to a stage's rung."""
+        """Return the suggestion that resumes a paused run and trains it to a stage's rung."""
         at = f"resumed at {paused.iterations} of {self._rule.max_iter}"
         reason = ResumeReason(
             train_to=self._pause_at(stage.rung),
@@ -203,7 +203,7 @@ def _with_running(runs: Sequence[Run], suggestion: Suggestion) -> list[Run]:
 
 
 def _known(now: Situation, model: Model) -> list[PausedRun]:
-    """Return the paused runs whose last value the model is conditioned on; of very many, not all."""
+    """Return the paused runs whose last value the model is conditioned on. It may use only a subset."""
     last = {observation.run: index for index, observation in enumerate(now.seen.observed)}
     kept = set(model.kept.tolist())
     return [p for p in now.paused if last.get(p.id) in kept]

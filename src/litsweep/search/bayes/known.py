@@ -1,6 +1,6 @@
 """The values of a sweep's parameters that earlier sweeps know.
 
-What an earlier sweep predicts for any other value is its prediction for a known one, so it says nothing.
+For any other value, an earlier sweep predicts the same as for a known one. Such a prediction says nothing.
 """
 
 import math
@@ -23,7 +23,7 @@ _SAME = 1e-9  # codes that differ by less are equal
 class KnownValues:
     """The known codes of each parameter: numbers from `low` to `high`, shape `d`, and `categories` by column.
 
-    An infinite end is no limit. A category that is not in `categories` may have any value.
+    `low` and `high` may be infinite. A column that is not in `categories` may have any category.
     """
 
     low: Tensor
@@ -36,8 +36,8 @@ class KnownValues:
     ) -> "KnownValues":
         """Return the values that each parameter had in any of the `earlier` spaces in which it varied.
 
-        If it varied in none, it has the value that it had in the first one that has it, or else a number has
-        the middle of its range. A best guess of the `belief` counts as known.
+        A parameter that varied in none of them has one known value: its constant in the first space that has
+        it, or else the middle of its range. A best guess of the `belief` counts as known.
         """
         guesses = {} if belief is None else belief.guesses
         low = torch.full((encoding.d,), -math.inf, dtype=torch.double)
@@ -63,14 +63,14 @@ class KnownValues:
 
 
 def _interval(dim: Dimension, codes: Sequence[float]) -> tuple[float, float]:
-    """Return the interval of these codes; it has no end where the parameter has no other values."""
+    """Return the lowest and the highest code; infinite where the parameter has no value beyond it."""
     lowest, highest = (0.0, 1.0) if dim.codes is None else (dim.codes[0].item(), dim.codes[-1].item())
     low, high = min(codes), max(codes)
     return -math.inf if low <= lowest + _SAME else low, math.inf if high >= highest - _SAME else high
 
 
 def _varied(dim: Dimension, earlier: Sequence[SearchSpace]) -> list[float]:
-    """Return the codes of the values in the spaces where the parameter varies; those of a range's ends."""
+    """Return the codes of the parameter's values in the spaces where it varies; of a range, both ends."""
     found = (space.by_name.get(dim.name) for space in earlier)
     varied = [each.distribution for each in found if each is not None and each.distribution.size > 1]
     return [code for distribution in varied for code in _codes(dim, distribution)]

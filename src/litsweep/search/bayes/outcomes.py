@@ -1,4 +1,4 @@
-"""What the search models of a run beside its metrics: the values that constraints are about, and the cost."""
+"""The models of a run's other outcomes: the values that have constraints, and the cost."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

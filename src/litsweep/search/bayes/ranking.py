@@ -9,9 +9,9 @@ _SAMPLES = 512
 def ranking_shares(predicted: Tensor, y: Tensor, seed: int) -> Tensor:
     """Return the share of each prediction, shape `k`, for `predicted`, `n x k`, and results `y`, `n`.
 
-    It is the share of bootstrap samples of the results in which it ranks the most pairs rightly.
-    A prediction that ranks at least half of the pairs wrongly, in at least half of the samples, has none. The
-    shares sum to 1, or are all 0.
+    A share is the fraction of bootstrap samples of the results in which the prediction ranks the most pairs
+    correctly. It is 0 for a prediction that, in at least half of the samples, ranks at least half of the
+    pairs wrongly. The shares sum to 1, or are all 0.
     """
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(len(y), (_SAMPLES, len(y)), generator=generator)
@@ -30,5 +30,5 @@ def ranking_shares(predicted: Tensor, y: Tensor, seed: int) -> Tensor:
 
 
 def _pairs(times: Tensor, chosen: Tensor) -> Tensor:
-    """Return the number of chosen pairs, `n x n`, in samples that have each result so many `times`."""
+    """Return the number of chosen pairs, `n x n`, in each sample, which has each result so many `times`."""
     return ((times @ chosen.to(times.dtype)) * times).sum(-1) / 2

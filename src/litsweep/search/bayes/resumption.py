@@ -1,9 +1,9 @@
-"""The value of training a config on: its expected improvement for each iteration that it is expected to cost.
+"""The value of training a config further: the expected improvement per expected iteration.
 
-A config that is trained to a rung short of the end goes on only if its value there is good. So the joint
-posterior at the rung and at the end says how much is expected of stopping there first. This is the idea of
-freeze-thaw Bayesian optimization (Swersky et al. 2014) with the knowledge gradient's one-step look-ahead
-(Frazier et al. 2009) in place of its entropy search.
+A config can be trained to the end, or to a rung first. At the rung it continues only if its value there is
+good enough, which saves iterations. The joint posterior at the rung and at the end gives the value of that.
+This is the idea of freeze-thaw Bayesian optimization (Swersky et al. 2014), with the knowledge gradient's
+one-step look-ahead (Frazier et al. 2009) in place of its entropy search.
 """
 
 import math
@@ -23,7 +23,7 @@ _COMPARED = 128  # at most this many configs are compared
 
 @dataclass(frozen=True)
 class Stage:
-    """The best way to train on a config: up to iteration `rung`, with `value` for each iteration."""
+    """The best next stage of a config's training: to iteration `rung`. `value` is per iteration."""
 
     value: float
     rung: int
@@ -64,7 +64,7 @@ class Stages:
         return [Stage(v, self._rungs[i]) for v, i in zip(value.tolist(), at.tolist(), strict=True)]
 
     def _values(self, x: Tensor, trained: Tensor, rung: int) -> Tensor:
-        """Return the expected improvement for each expected iteration, if `x` is trained to a rung next."""
+        """Return the expected improvement per expected iteration, if `x` is trained to a rung next."""
         end = self._rungs[-1]
         if rung == end:
             return self._expected(x) / (end - trained).clamp(min=1)

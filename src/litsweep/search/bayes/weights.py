@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class Weight(Protocol):
-    """What an acquisition function is multiplied with."""
+    """A factor of the acquisition function."""
 
     def log_weight(self, x: Tensor, position: int) -> Tensor:
         """Return the term to add to the log acquisition of the `position`-th suggestion, shape `m`."""

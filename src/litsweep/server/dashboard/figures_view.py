@@ -1,4 +1,4 @@
-"""The charts of a sweep for its page: which there are, and the figure of one.
+"""The charts of a sweep for its page: the list of charts, and the figure of each.
 
 `GET /-/data/ENTITY/PROJECT/sweeps/SWEEP/charts/CHART?OPTION=VALUE` answers
 

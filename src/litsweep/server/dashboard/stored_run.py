@@ -113,7 +113,7 @@ class _OnDemand:
 
 
 def _leaves(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """As `flat`, which takes longer than most mappings need."""
+    """Return the values by dotted name, as `flat` does, but faster for a mapping without nested ones."""
     return flat(values) if dict in map(type, values.values()) else values.items()
 
 

@@ -99,7 +99,7 @@ def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
 
 
 def _note_sign(info: Info, run: RunRecord) -> None:
-    """Note that the server has heard of a run."""
+    """Note a request about a run as a sign that the run is alive."""
     liveness = info.context.backend.liveness
     liveness.note_run(run.id)
     if run.stopped_by is None:

@@ -121,7 +121,7 @@ class RunRecord:
 
     @property
     def is_paused(self) -> bool:
-        """True for a run that waits until the search wants it again."""
+        """True for a run that waits until the search resumes it."""
         return self.state is RunState.PREEMPTED and self.stopped_by is StoppedBy.PAUSE
 
     @property

@@ -8,7 +8,7 @@ class StoppedBy(StrEnum):
 
     SEARCH = "search"
     PERSON = "person"
-    PAUSE = "pause"  # the search, which may let the run go on later
+    PAUSE = "pause"  # the search, which may resume the run later
 
 
 BY_SEARCH = (StoppedBy.SEARCH, StoppedBy.PAUSE)

@@ -1,4 +1,4 @@
-"""Freeze-thaw: pause runs with their checkpoints, and go on with those that promise most."""
+"""Freeze-thaw: pause runs with their checkpoints, and resume the most promising ones."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,8 +43,8 @@ class PauseReason(Reason):
 class FreezeThaw(EarlyTerminationRule):
     """Freeze-thaw Bayesian optimization (Swersky et al. 2014), with a full training of `max_iter` iterations.
 
-    The search assigns each run the iteration at which it is paused. Any agent goes on with it later, if the
-    search wants it.
+    The search assigns each run the iteration at which it is paused. If the search resumes the run later, any
+    agent can continue it.
     """
 
     label: ClassVar[str] = "freeze-thaw"

@@ -53,8 +53,8 @@ def check_freeze_thaw(top: Section, litsweep: Section, section: Section) -> None
             litsweep.fault(key, "cannot be combined with freeze_thaw", "leave one of the two out")
     if "scheduler" in top:
         fix = "leave it out, or let litsweep's own server run the sweep, without a scheduler"
-        section.fault("type", "cannot work with a scheduler, which does not go on with a paused run", fix)
+        section.fault("type", "cannot work with a scheduler, which does not resume paused runs", fix)
     elif top.raw("method") != Method.BAYES:
         section.fault(
-            "type", "needs method: bayes, which chooses the runs that go on", "write `method: bayes`"
+            "type", "needs method: bayes, which chooses the runs to resume", "write `method: bayes`"
         )
