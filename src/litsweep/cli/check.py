@@ -4,7 +4,7 @@ import argparse
 import difflib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from litsweep import pipeline
 from litsweep.cli.check_resume import check_own_program, check_resume, pauses
 from litsweep.cli.options import add_json, write_json
-from litsweep.cli.program import program_faults, program_warnings, target_of
+from litsweep.cli.program import Target, program_faults, program_warnings, target_of
 from litsweep.errors import ConfigError, Fault, LitsweepError, count
 from litsweep.launch.command import fill_environment, is_macro
 from litsweep.sweep.config import SweepConfig, parse_sweep
@@ -42,33 +42,45 @@ def execute(args: argparse.Namespace) -> int:
     else:
         skipped.append(f"program: {_name(config)} is not found from here")
     if uses_pipeline(config):
-        check_parameters(args.config, config)
-        check_values(args.config, config)
-        steps.append(f"parameters: all are flags of {_name(config)}, values fit")
-        if not args.no_metric and config.metrics:
-            check_metrics(args.config, config)
-            names = [metric.name for metric in config.metrics] + _constrained(config)
-            steps.append(f"metric: {', '.join(names)} is logged")
-            if pauses(config):
-                check_resume(args.config, config, _first_flags(config))
-                steps.append("pauses: a second epoch resumes from the checkpoint of the first")
+        steps += _check_pipeline(args.config, config, with_metric=not args.no_metric)
     else:
-        skipped.append(f"parameters and metric: {_name(config)} does not use {PIPELINE}")
-        if pauses(config):
-            check_own_program(args.config, target)
-            skipped.append(f"pauses: {_name(config)} has to resume from a checkpoint of its own")
+        skipped += _check_other_program(args.config, config, target)
     if config.webhook:
         skipped.append(f"webhook: the embedded backend posts events to {urlsplit(config.webhook).hostname}")
     show_warnings(config.local_warnings)
-    print(
-        "\n".join([f"ok           {step}" for step in steps] + [f"not checked  {step}" for step in skipped])
-    )
+    for step in steps:
+        print(f"ok           {step}")
+    for step in skipped:
+        print(f"not checked  {step}")
     if config.cloud_warnings:
         print("\n  ".join(["On W&B's cloud only:", *config.cloud_warnings]))
     result = {"config": str(args.config), "ok": steps, "not_checked": skipped}
     result |= {"warnings": list(config.local_warnings), "cloud_notes": list(config.cloud_warnings)}
     write_json(args.json, result)
     return 0
+
+
+def _check_pipeline(path: Path, config: SweepConfig, with_metric: bool) -> Iterator[str]:
+    """Check a program that uses the pipeline. Yield what was checked."""
+    check_parameters(path, config)
+    check_values(path, config)
+    yield f"parameters: all are flags of {_name(config)}, values fit"
+    if not with_metric or not config.metrics:
+        return
+    check_metrics(path, config)
+    names = [metric.name for metric in config.metrics] + _constrained(config)
+    yield f"metric: {', '.join(names)} is logged"
+    if pauses(config):
+        check_resume(path, config, _first_flags(config))
+        yield "pauses: a second epoch resumes from the checkpoint of the first"
+
+
+def _check_other_program(path: Path, config: SweepConfig, target: Target | None) -> Iterator[str]:
+    """Check a program that does not use the pipeline. Yield what cannot be checked."""
+    yield f"parameters and metric: {_name(config)} does not use {PIPELINE}"
+    if pauses(config):
+        check_own_program(path, target)
+        yield f"pauses: {_name(config)} has to resume from a checkpoint of its own"
 
 
 def show_warnings(warnings: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ The rows up to that step are copied to the run, so that its history is complete.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -136,19 +136,26 @@ def _wanted_aggregates(config: Values) -> dict[str, list[int]]:
 
 
 def _aggregated(summary: dict[str, Any], rows: Sequence[Values], config: Values) -> dict[str, Any]:
+    """Return a summary with the aggregates of the rows that the config asks for."""
     wanted = _wanted_aggregates(config)
-    series: dict[str, list[float]] = {name: [] for name in wanted}
-    for row in rows if wanted else ():
-        for name, value in flat(row):
-            if name in series and (found := number(value)) is not None:
-                series[name].append(found)
-    for name, values in series.items():
+    for name, values in _series(rows, wanted).items():
         kinds = [AGGREGATES[kind] for kind in wanted[name] if kind in AGGREGATES]
         if values and kinds:
             summary = _replaced(summary, name, {how: aggregate(values) for how, aggregate in kinds})
         elif NO_SUMMARY in wanted[name]:
             summary = _replaced(summary, name, None)
     return summary
+
+
+def _series(rows: Sequence[Values], names: Collection[str]) -> dict[str, list[float]]:
+    """Return the numbers that the rows have under each name."""
+    series: dict[str, list[float]] = {name: [] for name in names}
+    for row in rows if series else ():
+        for name, value in flat(row):
+            found = number(value) if name in series else None
+            if found is not None:
+                series[name].append(found)
+    return series
 
 
 def _replaced(values: Values, name: str, value: Values | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from litsweep.errors import ConfigError, Fault
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.metric import Goal, Metric
 from litsweep.sweep.parse.yaml_text import write_yaml
 from litsweep.sweep.values import show
 
@@ -17,6 +18,7 @@ _KEYS_BESIDE_SCHEDULER = _TEXT_KEYS | {"run_cap"}
 _LONGEST = 200
 """Characters of a value in a difference."""
 
+_METRIC_RULE = "cannot change, because the results so far would mean something else"
 _NEW_SWEEP = "or create a new sweep, with `wandb sweep --prior_run RUN` for each run to learn from"
 
 
@@ -112,20 +114,24 @@ def _of_scheduler(old: SweepConfig, new: SweepConfig) -> Iterator[Fault]:
 
 def _of_metrics(old: SweepConfig, new: SweepConfig) -> Iterator[Fault]:
     """Yield a fault if a metric has another name or goal. A sweep without a metric may get one."""
-    before, after = old.metrics, new.metrics
-    if not before or old.scheduler is not None:
+    if not old.metrics or old.scheduler is not None:
         return
-    if len(before) == len(after) == 1:
-        for key in ("name", "goal"):
-            stays, now = str(getattr(before[0], key)), str(getattr(after[0], key))
-            if stays != now:
-                fix = f"write `{key}: {write_yaml(stays)}`, {_NEW_SWEEP}"
-                yield Fault(f"metric.{key}", _METRIC_RULE, show(now), fix)
-    elif {metric.name: metric.goal for metric in before} != {metric.name: metric.goal for metric in after}:
-        stays = ", ".join(f"{metric.name} ({metric.goal})" for metric in before)
-        now = ", ".join(f"{metric.name} ({metric.goal})" for metric in after) or "none"
+    if len(old.metrics) == len(new.metrics) == 1:
+        yield from _of_one_metric(old.metrics[0], new.metrics[0])
+        return
+    before, after = ({metric.name: metric.goal for metric in each.metrics} for each in (old, new))
+    if before != after:
         path = "metric" if len(after) < 2 else "metrics"
-        yield Fault(path, _METRIC_RULE, now, f"keep {stays}, {_NEW_SWEEP}")
+        yield Fault(path, _METRIC_RULE, _listed(after) or "none", f"keep {_listed(before)}, {_NEW_SWEEP}")
 
 
-_METRIC_RULE = "cannot change, because the results so far would mean something else"
+def _of_one_metric(before: Metric, after: Metric) -> Iterator[Fault]:
+    for key in ("name", "goal"):
+        stays, now = str(getattr(before, key)), str(getattr(after, key))
+        if stays != now:
+            fix = f"write `{key}: {write_yaml(stays)}`, {_NEW_SWEEP}"
+            yield Fault(f"metric.{key}", _METRIC_RULE, show(now), fix)
+
+
+def _listed(goals: Mapping[str, Goal]) -> str:
+    return ", ".join(f"{name} ({goal})" for name, goal in goals.items())

@@ -38,9 +38,11 @@ def as_table(answer: Tagged, path: Sequence[str]) -> Tagged:
 def table_of(figure: Figure) -> tuple[Row, Sequence[Row]]:
     """Return the heads and the rows, without empty columns. A line over several axes is one row."""
     traces = [trace for trace in figure["data"] if trace.get("hoverinfo") != "skip"]
-    if axes := figure["layout"].get("meta", {}).get("axes"):
-        return ["run", *(axis["title"] for axis in axes)], [[t.get("name"), *t["text"]] for t in traces]
-    x, y = (_title(figure, traces[0], axis) if traces else axis for axis in "xy")
+    axes = figure["layout"].get("meta", {}).get("axes")
+    if axes:
+        heads = ["run", *(axis["title"] for axis in axes)]
+        return heads, [[trace.get("name"), *trace["text"]] for trace in traces]
+    x, y = (_title(figure, traces[0], axis) for axis in "xy") if traces else ("x", "y")
     heads = ["series", x, y, "", ""]
     rows = [(_series(figure, trace), *point) for trace in traces for point in _points(trace)]
     used = [i for i, head in enumerate(heads) if head or any(row[i] != "" for row in rows)]

@@ -119,12 +119,19 @@ def _results(
         if lasts and run.last is not None:
             found[lasts[0]][run.name] = run.last
     for key in lasts[1:]:
-        for own in runs:
-            logged = own.get(f"summary.{key.removeprefix('last.')}")
-            last = logged.get("last", MISSING) if is_aggregated(logged) else logged
-            if last is not MISSING:
-                found[key][own.get("id")] = last
-    return found | ({"front": {sweep.runs[i].name: "front" for i in sweep.front}} if len(bests) > 1 else {})
+        found[key] = _last_in_summaries(runs, key.removeprefix("last."))
+    if len(bests) > 1:
+        found["front"] = {sweep.runs[i].name: "front" for i in sweep.front}
+    return found
+
+
+def _last_in_summaries(runs: Sequence[Cells], metric: str) -> dict[str, Any]:
+    """Return the last value of a metric by run id. Of aggregates it is `last`."""
+    logged = {run.get("id"): run.get(f"summary.{metric}") for run in runs}
+    lasts = {
+        id: value.get("last", MISSING) if is_aggregated(value) else value for id, value in logged.items()
+    }
+    return {id: last for id, last in lasts.items() if last is not MISSING}
 
 
 def _retries(runs: Sequence[Cells]) -> dict[str, dict[str, Any]]:
