@@ -32,14 +32,14 @@ def repeat() -> str:
     return command_line(CONFIG, {"x": 1, "y": "a b"}) or ""
 
 
-def test_python_where_that_is_this_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_has_python_if_that_is_this_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
     python = Path(sys.executable).with_name("python")
     monkeypatch.setattr(sys, "executable", str(python))
     monkeypatch.setenv("PATH", str(python.parent))
     assert repeat() == "python agent.py --x=1 '--y=a b'"
 
 
-def test_its_path_where_the_environment_is_not_active(
+def test_the_command_has_the_path_of_python_if_the_environment_is_not_active(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
@@ -127,7 +127,7 @@ READS_ONLY: dict[str, object] = {
 }
 
 
-def test_it_only_reads(module_server: LiveServer, module_env: dict[str, str], tmp_path: Path) -> None:
+def test_best_writes_no_file(module_server: LiveServer, module_env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "args.json").write_text("mine")
     program = {"program": "t.py", "command": ["python", "${program}", "${args_json_file}"]}
     said = best_of(READS_ONLY | program, "run-1", module_server, module_env, tmp_path)

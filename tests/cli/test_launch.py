@@ -26,7 +26,7 @@ RESULT = SweepResult(
 )
 
 
-def test_preempted_runs_are_told_with_the_command_that_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_that_resumes_preempted_runs_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     show_preempted(RESULT)
     said = "2 runs preempted, with checkpoint: `litsweep launch me/p/abcd1234` resumes them\n"
     assert capsys.readouterr().err == said
@@ -104,7 +104,7 @@ def a_run(state: str, summary: dict[str, object], best: float | None = None, **m
     return RunStatus("run1", "run-1", "", RunState(state), {}, summary, best, best, objectives, **more)
 
 
-def test_a_missing_metric_is_told_once_and_only_of_finished_runs() -> None:
+def test_a_missing_metric_of_a_finished_run_is_reported_once() -> None:
     said = io.StringIO()
     check = MetricCheck(Console(file=said, width=200))
     check.warn(status_of(a_run("running", {"loss": 1}), a_run("failed", {}), a_run("killed", {"loss": 1})))

@@ -50,7 +50,7 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
     return err
 
 
-def test_runs_that_no_server_would_hear_of(
+def test_modes_in_which_no_run_reaches_the_server(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -64,9 +64,7 @@ def test_unknown_parameter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "model.learning_rate" in said.replace("model.learning_rat:", "")
 
 
-def test_checkpoints_that_would_be_of_the_worst_epoch(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_mode_that_contradicts_the_goal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = refused(capsys, "check", sweep_file(tmp_path, "mode: {value: min}"))
     assert "parameters.mode: must be max with `goal: maximize` of val_acc" in said
 
@@ -94,7 +92,7 @@ def test_wrong_type(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "int" in said
 
 
-def test_every_wrong_name_and_value_is_told_at_once(
+def test_every_wrong_name_and_value_is_reported_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parameters = (
@@ -159,7 +157,7 @@ def test_one_of_several_metrics_that_no_run_logs(monkeypatch: pytest.MonkeyPatch
         check_metrics(Path("sweep.yaml"), config)
 
 
-def test_the_best_of_what_runs_monitor_is_a_metric_of_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_value_of_the_monitored_metric_is_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pipeline writes `best_` and the monitored metric into the summary."""
     monkeypatch.setattr(pipeline, "logged_metrics", lambda argv: {"val_acc"})
     space = {"seed": {"value": 1}}

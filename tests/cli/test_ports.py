@@ -48,7 +48,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_refused(
     assert running_server(tmp_path / "data") is None
 
 
-def test_the_default_port_gives_way_with_a_word(
+def test_a_taken_default_port_is_replaced_with_a_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with taken_port() as port:

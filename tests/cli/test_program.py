@@ -75,7 +75,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (None, ["python", "train.py", "${args}"]),
     ],
 )  # fmt: skip
-def test_what_can_run(program: str | None, command: list[str] | None, folder: Path) -> None:
+def test_programs_that_can_run(program: str | None, command: list[str] | None, folder: Path) -> None:
     if program == "./binary":
         (folder / "binary").chmod(0o755)
     config = sweep(program, command)
@@ -97,7 +97,9 @@ def test_what_can_run(program: str | None, command: list[str] | None, folder: Pa
         (None, ["python", "${program}"], "program: an agent needs a program to run"),
     ],
 )  # fmt: skip
-def test_what_cannot(program: str | None, command: list[str] | None, said: str, folder: Path) -> None:
+def test_programs_that_are_refused(
+    program: str | None, command: list[str] | None, said: str, folder: Path
+) -> None:
     (fault,) = program_faults(sweep(program, command))
     assert said in str(fault)
 
@@ -112,7 +114,7 @@ def test_what_cannot(program: str | None, command: list[str] | None, said: str, 
         (None, ["python", "gone.py"], "command: the file 'gone.py' is not found in"),
     ],
 )
-def test_what_may_not(program: str | None, command: list[str], said: str, folder: Path) -> None:
+def test_programs_with_a_warning(program: str | None, command: list[str], said: str, folder: Path) -> None:
     config = sweep(program, command)
     assert program_faults(config) == []
     (warning,) = program_warnings(config)

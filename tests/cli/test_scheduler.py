@@ -60,7 +60,7 @@ def test_nothing_of_the_sweep_is_lost() -> None:
     assert "early_terminate" not in after.raw
 
 
-def test_the_next_commands_are_told(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+def test_the_next_commands_are_printed(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     assert main(["scheduler", str(folder / write(SWEEP))]) == 0
     out = capsys.readouterr().out
     assert "wandb sweep sweeps/s_scheduler.yaml" in out
@@ -109,7 +109,7 @@ def test_it_writes_its_own_files_anew_and_no_others(capsys: pytest.CaptureFixtur
         ),
     ],
 )
-def test_what_cannot_be_carried_is_refused(
+def test_a_sweep_that_cannot_be_translated_is_refused(
     change: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = {key: value for key, value in {**SWEEP, **change}.items() if value is not None}

@@ -122,7 +122,7 @@ def running_sweep(folder: Path, environ: dict[str, str], agent: str) -> Iterator
 
 
 @pytest.mark.parametrize("agent", ["warm", pytest.param("stock", marks=pytest.mark.slow)])
-def test_the_sweep_goes_on_after_the_death_of_its_server(
+def test_the_sweep_continues_after_the_death_of_its_server(
     tmp_path: Path, environ: dict[str, str], agent: str
 ) -> None:
     with running_sweep(tmp_path, environ, agent) as process:

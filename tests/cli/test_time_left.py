@@ -104,11 +104,11 @@ def test_the_last_round_takes_a_whole_run() -> None:
         (Workload([30, 30], [5], 1, 1), "about 1 min left"),
     ],
 )
-def test_what_is_said(work: Workload, said: str) -> None:
+def test_the_words_for_the_time_left(work: Workload, said: str) -> None:
     assert TimeLeft().text(work) == said
 
 
-def test_which_runs_tell_how_long_a_run_takes() -> None:
+def test_the_runs_that_count_for_the_mean_duration() -> None:
     crashed, failed = run(0, 900, 1000, "crashed"), run(0, 2, 1000, "failed")
     cut, whole = run(0, 20, 1000, stopped_early=True), run(0, 40, 1000)
     assert Workload.of([failed, crashed], 9, 1, 1000).durations == []  # nothing has worked yet

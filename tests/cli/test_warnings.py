@@ -34,7 +34,7 @@ def test_check_tells_apart_what_matters_on_the_cloud_only(
     assert written["warnings"] == [HERE] and len(written["cloud_notes"]) == 2
 
 
-def test_a_run_here_hears_nothing_of_the_cloud(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_local_run_prints_no_note_about_the_cloud(capsys: pytest.CaptureFixture[str]) -> None:
     config = parse_sweep(SWEEP)
     show_warnings(config.local_warnings)
     assert capsys.readouterr().err == f"warning: {HERE}\n"

@@ -93,7 +93,7 @@ def test_it_prints_each_new_best_and_the_end(
     assert codes == [0]
 
 
-def test_the_command_at_the_end_knows_the_facts(
+def test_the_command_at_the_end_gets_the_result(
     make_sweep: MakeSweep, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweep = make_sweep()

@@ -1,4 +1,4 @@
-"""Files and media of runs through the stock client, and what `wandb verify` thinks of the server."""
+"""Files and media of runs through the stock client, and the result of `wandb verify`."""
 
 import json
 from pathlib import Path

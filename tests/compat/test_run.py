@@ -135,7 +135,9 @@ def test_resume(client_env: dict[str, str], tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_stop_is_heard_by_the_run(server: LiveServer, client_env: dict[str, str], tmp_path: Path) -> None:
+def test_a_stop_request_reaches_the_run(
+    server: LiveServer, client_env: dict[str, str], tmp_path: Path
+) -> None:
     """By the client's own poll, within 30 s."""
     code = """
     import time, wandb

@@ -128,7 +128,7 @@ def test_a_summary_that_changes_after_the_run_counts(found: dict[str, Any]) -> N
     assert found["watched"] == [3, 9]
 
 
-def test_text_is_no_value_and_is_called_that(found: dict[str, Any]) -> None:
+def test_a_text_is_no_value_and_the_message_says_so(found: dict[str, Any]) -> None:
     assert found["text"]["page"] is None
     assert "no run logged a number as text; the last was the text '0.5'." in found["text"]["best"]
 

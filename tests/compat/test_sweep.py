@@ -161,7 +161,7 @@ def test_a_prior_run_that_does_not_exist(client_env: dict[str, str], tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_sweep_goes_on_from_prior_runs(client_env: dict[str, str], tmp_path: Path) -> None:
+def test_a_sweep_learns_from_prior_runs(client_env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(TRAIN)
     first = create_sweep(GRID.format(a=[1], b=[0]), client_env, tmp_path)
     assert wandb("agent", first, env=client_env, folder=tmp_path).returncode == 0

@@ -65,7 +65,7 @@ def names(config: SweepConfig, wire: Mapping[str, Any]) -> tuple[list[str], list
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_check_takes_it(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_accepts_it(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     assert main(["check", path.name]) == 0
 

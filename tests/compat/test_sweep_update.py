@@ -32,7 +32,7 @@ def update(sweep: str, env: Env, folder: Path, **values: object) -> str:
     return done.stdout + done.stderr
 
 
-def test_an_agent_goes_on_with_the_new_config(
+def test_an_agent_continues_with_the_new_config(
     server: LiveServer, client_env: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "train.py").write_text(TRAIN)

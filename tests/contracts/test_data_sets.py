@@ -62,7 +62,7 @@ def all_of(loader: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     return torch.cat(pixels), torch.cat(labels)
 
 
-def test_what_the_model_is_told_is_what_it_gets(data: ImageDataModule) -> None:
+def test_the_declared_shape_and_classes_are_those_of_the_batches(data: ImageDataModule) -> None:
     pixels, labels = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
     assert pixels.shape == (16, *data.input_shape)
     assert pixels.dtype == torch.float32
@@ -71,7 +71,7 @@ def test_what_the_model_is_told_is_what_it_gets(data: ImageDataModule) -> None:
     assert bool((labels >= 0).all() and (labels < data.num_classes).all())
 
 
-def test_the_parts_are_whole_and_apart(data: ImageDataModule) -> None:
+def test_the_parts_cover_all_images_without_overlap(data: ImageDataModule) -> None:
     train, val, n = len(data.train), len(data.val), len(data.loaded.train)  # type: ignore[arg-type]
     assert (train + val, val) == (n, round(0.1 * n))
     everything, _ = data.loaded.train.__getitems__(range(n))  # type: ignore[attr-defined]

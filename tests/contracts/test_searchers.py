@@ -74,7 +74,7 @@ def test_a_finite_space_is_tried_once_through_and_then_over(method: str, batch: 
     assert METHODS[method](config, runs, 3, 0) == []
 
 
-def test_more_than_there_is_gives_what_there_is(method: str) -> None:
+def test_a_request_for_more_configs_than_are_left_returns_those_left(method: str) -> None:
     config = config_of(method, FINITE)
     assert len(METHODS[method](config, [], 100, 0)) == 12
 
@@ -136,7 +136,7 @@ def test_running_and_failed_runs_are_not_suggested_again(method: str) -> None:
     ],
     ids=str,
 )
-def test_any_history_will_do(method: str, history: tuple[dict[str, float], ...]) -> None:
+def test_every_kind_of_history_is_accepted(method: str, history: tuple[dict[str, float], ...]) -> None:
     config = config_of(method, FINITE)
     runs = follow(method, config, 3)
     proposals = METHODS[method](config, [], 10, 1)
@@ -149,7 +149,7 @@ def test_any_history_will_do(method: str, history: tuple[dict[str, float], ...])
         assert config.space.contains(proposal.parameters)
 
 
-def test_runs_from_elsewhere_do_no_harm(method: str) -> None:
+def test_runs_outside_the_space_are_accepted(method: str) -> None:
     config = config_of(method, FINITE)
     strangers: list[dict[str, object]] = [
         {},

@@ -264,7 +264,7 @@ def test_enqueued_and_added_trials_are_learned_from() -> None:
     assert one.best_value < 0.02
 
 
-def test_a_study_in_a_database_goes_on_in_another_process_as_if_it_had_not_stopped(tmp_path: Path) -> None:
+def test_a_study_in_a_database_continues_in_another_process_with_the_same_suggestions(tmp_path: Path) -> None:
     def configs(url: str | None, parts: tuple[int, ...]) -> list[dict[str, object]]:
         for n in parts:
             one = study(storage=url, study_name="s", load_if_exists=True)

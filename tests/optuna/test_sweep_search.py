@@ -80,7 +80,7 @@ def test_the_scheduler_hands_out_what_the_controller_suggests(folder: Path) -> N
     assert kinds == {"initial design", "bayes"}
 
 
-def test_a_scheduler_started_anew_goes_on_as_if_it_had_not_stopped(folder: Path) -> None:
+def test_a_restarted_scheduler_makes_the_same_suggestions(folder: Path) -> None:
     sweep = info(folder, SWEEP)
     first, again = build_optuna_optimizer(sweep), build_optuna_optimizer(sweep)
     for _ in range(6):

@@ -42,7 +42,7 @@ def versions(kind: str, name: str) -> list[wandb.Artifact]:
     return list(api.artifacts(kind, f"local/p/{name}")) if exists else []
 
 
-def test_a_preempted_run_goes_on_from_its_artifact_as_if_nothing_had_happened(
+def test_a_run_resumed_from_its_artifact_has_the_metrics_of_an_uninterrupted_one(
     run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WANDB_RUN_ID", "moved")
@@ -67,7 +67,7 @@ def test_a_preempted_run_goes_on_from_its_artifact_as_if_nothing_had_happened(
         assert row == pytest.approx(wanted, abs=1e-6)
 
 
-def test_the_further_of_folder_and_artifact_is_gone_on_from(
+def test_a_run_resumes_from_the_newer_of_folder_and_artifact(
     run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run is preempted on one node, then on another. Back on the first, the local checkpoint is older."""
@@ -115,7 +115,7 @@ def test_only_runs_that_are_the_sweep_s_best_log_their_model(trial: Trial) -> No
     assert downloaded.read_bytes() == Path(best.result["checkpoint"]).read_bytes()
 
 
-def test_somebody_else_s_version_is_no_rival(trial: Trial) -> None:
+def test_a_version_that_litsweep_did_not_upload_does_not_count(trial: Trial) -> None:
     with wandb.init(project="p", entity="local", id="by-hand") as run:
         foreign = wandb.Artifact("model-s", "model", metadata={"monitor": "val_error"})
         run.log_artifact(foreign).wait()

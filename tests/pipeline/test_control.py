@@ -59,7 +59,7 @@ def test_a_run_preempted_in_its_test_is_tested_when_it_resumes(run_agent: RunAge
     assert "test_error" in resumed.result
 
 
-def test_the_handler_of_sigterm_is_given_back(run_agent: RunAgent) -> None:
+def test_the_former_handler_of_sigterm_is_restored(run_agent: RunAgent) -> None:
     before = signal.getsignal(signal.SIGTERM)
     run_agent()
     assert signal.getsignal(signal.SIGTERM) == before

@@ -122,7 +122,7 @@ def test_a_folder_that_cannot_be_made(flag: str, name: str, run_agent: RunAgent,
     assert "Traceback" not in done.stderr
 
 
-def test_early_stopping_is_told_as_the_reason(run_agent: RunAgent) -> None:
+def test_early_stopping_is_recorded_as_the_reason(run_agent: RunAgent) -> None:
     done = run_agent("--model.learning_rate=1e-12", "--patience=1", "--trainer.max_epochs=9")
     assert done.exit_code == 0
     assert done.result["stop_reason"] == "early_stopping"
@@ -135,7 +135,7 @@ def test_a_loss_that_is_no_number_ends_the_run_as_diverged(run_agent: RunAgent, 
     assert done.result["failure"] == "diverged"
 
 
-def test_running_out_of_memory_is_told_apart(
+def test_out_of_memory_is_a_failure_of_its_own(
     run_agent: RunAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LITSWEEP_FAILURE_FILE", str(tmp_path / "reported"))
@@ -198,7 +198,7 @@ def test_ctrl_c_is_an_interrupted_run(run_agent: RunAgent) -> None:
 
 
 @pytest.mark.parametrize("at_step", [0, 3, 4, 5])  # the first, middle and last batch of an epoch
-def test_a_preempted_run_goes_on_where_it_was(
+def test_a_preempted_run_resumes_where_it_stopped(
     run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, at_step: int
 ) -> None:
     monkeypatch.setenv("WANDB_RUN_ID", "again")

@@ -94,7 +94,7 @@ def test_values_that_the_trainer_refuses() -> None:
     assert found["trainer.limit_train_batches"].got == "'1.5'"
 
 
-def test_a_model_that_cannot_go_on_from_its_checkpoint_is_told_so() -> None:
+def test_a_model_that_cannot_resume_from_its_checkpoint_is_reported() -> None:
     own, data = "--model=tests.pipeline.own", "--data=tests.pipeline.own.Line"
     assert refused_resume([f"{own}.Regression", data]) is None
     refused = refused_resume([f"{own}.Forgetful", data])

@@ -65,7 +65,7 @@ def test_a_loader_worker_dies_with_its_rank() -> None:
     wait_until(lambda: not is_alive(worker))
 
 
-def test_a_run_s_last_words_are_not_cut_short() -> None:
+def test_the_last_output_of_a_run_is_complete() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with ignoring_sigterm():
         os.kill(os.getpid(), signal.SIGTERM)

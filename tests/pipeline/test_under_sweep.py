@@ -43,7 +43,7 @@ def log_of(folder: Path) -> str:
     return (folder / "out-0").read_text()
 
 
-def test_a_run_of_a_sweep_tells_the_server_everything(env: Env, tmp_path: Path, cache: Path) -> None:
+def test_a_run_of_a_sweep_reports_config_metrics_and_files(env: Env, tmp_path: Path, cache: Path) -> None:
     sweep = f"""
     program: {ROOT}/agent.py
     method: random

@@ -123,7 +123,9 @@ def last_state(done: Finished) -> Mapping[str, Any]:
         (of("Signalled", "Six", "val_error", "--trainer.max_steps=4"), "before the first validation"),
     ],
 )
-def test_what_cannot_work_is_said_in_one_line(flags: list[str], said: str, run_agent: RunAgent) -> None:
+def test_options_that_cannot_work_are_refused_in_one_line(
+    flags: list[str], said: str, run_agent: RunAgent
+) -> None:
     done = run_agent(*flags)
     assert (done.exit_code, done.result["failure"]) == (2, "config")
     assert said in done.stderr

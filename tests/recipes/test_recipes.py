@@ -1,4 +1,4 @@
-"""The recipes of the documentation: each runs from its YAML to `best`, and goes on after a preemption."""
+"""The recipes of the documentation: each runs from its YAML to `best`, and resumes after a preemption."""
 
 import importlib.util
 import json

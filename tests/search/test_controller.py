@@ -79,7 +79,7 @@ def test_an_id_already_known_is_never_given_again() -> None:
 
 
 @pytest.mark.parametrize("method", ["grid", "random", "bayes"])
-def test_a_replay_by_add_goes_on_as_if_nothing_had_happened(method: str) -> None:
+def test_a_replay_by_add_gives_the_same_suggestions(method: str) -> None:
     keys: dict[str, Any] = {"parameters": {"a": {"values": [1, 2, 3]}, "b": {"min": 1, "max": 4}}}
     lived = controller(method, namespace="s", **keys)
     for step in range(8):
@@ -116,7 +116,7 @@ def test_a_failure_goes_with_the_state_it_was_told_with() -> None:
     assert search.runs[0].failure is None
 
 
-def test_what_it_does_not_know_is_an_error() -> None:
+def test_an_unknown_id_is_an_error() -> None:
     search = controller()
     search.add({"x": 0.5}, id="known")
     with pytest.raises(KeyError, match="nobody"):
@@ -219,7 +219,7 @@ def test_best_takes_the_best_value_of_a_history_in_the_goals_direction() -> None
     assert search.objective(rose) == 0.9
 
 
-def test_a_broken_run_is_best_only_where_nothing_else_is_there() -> None:
+def test_a_broken_run_is_the_best_only_without_others() -> None:
     search = controller()
     crashed = search.add({"x": 0.1}, history=[{"loss": 0.5}], state="crashed")
     best = search.best()
@@ -332,7 +332,7 @@ def test_importing_the_package_loads_no_torch_until_bayes_is_asked() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_run_that_told_of_a_failure_stands_behind_and_a_killed_one_does_not() -> None:
+def test_a_failed_run_ranks_last_and_a_killed_one_does_not() -> None:
     search = controller()
     search.add({"x": 0.1}, history=[{"loss": 0.1}], state="finished", failure="diverged")
     usable = search.add({"x": 0.2}, history=[{"loss": 0.5}], state="finished")

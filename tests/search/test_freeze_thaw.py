@@ -1,4 +1,4 @@
-"""Freeze-thaw: which runs start, pause, go on and are given up, and when the sweep ends."""
+"""Freeze-thaw: which runs start, pause, resume and are given up, and when the sweep ends."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -26,7 +26,7 @@ def controller(*complete: float) -> Controller:
     return found
 
 
-def test_a_run_that_is_behind_ends_and_one_ahead_goes_on() -> None:
+def test_a_run_that_is_behind_stops_and_one_ahead_continues() -> None:
     search = controller(0.05, 0.2, 0.45, 0.6, 0.8)
     behind, ahead = (search.add({"x": x}, curve(x, 4), "running") for x in (0.95, 0.3))
     (decision,) = search.runs_to_stop()
@@ -38,7 +38,7 @@ def test_a_run_that_is_behind_ends_and_one_ahead_goes_on() -> None:
     assert ahead not in search.runs_to_stop()
 
 
-def test_a_decision_stands_until_it_is_told() -> None:
+def test_a_decision_is_repeated_until_tell() -> None:
     search = controller(0.05, 0.2, 0.45, 0.6, 0.8)
     behind = search.add({"x": 0.95}, curve(0.95, 4), "running")
     assert search.runs_to_stop() == search.runs_to_stop() == [behind]
@@ -46,7 +46,7 @@ def test_a_decision_stands_until_it_is_told() -> None:
     assert search.runs_to_stop() == []
 
 
-def test_nobody_is_judged_before_the_first_rung_or_while_few_runs_are_complete() -> None:
+def test_no_run_is_judged_before_the_first_rung_or_while_few_runs_are_complete() -> None:
     early = controller(0.05, 0.2, 0.45, 0.6, 0.8)
     early.add({"x": 0.95}, curve(0.95, 3), "running")
     assert early.runs_to_stop() == []
@@ -64,7 +64,7 @@ def test_a_run_that_could_not_be_judged_yet_is_judged_once_enough_are_complete()
     assert [*search.runs_to_stop()] == [behind]
 
 
-def test_after_eight_that_were_stopped_one_goes_on() -> None:
+def test_after_eight_stopped_runs_the_next_one_continues() -> None:
     search = controller(0.05, 0.2, 0.45, 0.6, 0.8)
     for index in range(9):
         behind = search.add({"x": 0.9 + index / 100}, curve(0.9 + index / 100, 4), "running")

@@ -107,7 +107,7 @@ def test_imputation_reads_the_summary() -> None:
     assert [imputed("latest", 0.5, 0.1), imputed("latest")] == [0.1, 0.4]
 
 
-def test_what_a_run_without_the_metric_has_instead() -> None:
+def test_the_warning_names_the_metrics_that_runs_logged_instead() -> None:
     search = controller()
     search.add({"x": 0.1}, summary={"accuracy": {"max": 0.9}, "note": "text", "_step": 3, "val": {"f1": 1.0}})
     assert search.warnings == ("1 finished run logged no finite acc, only accuracy, val.f1",)

@@ -253,7 +253,7 @@ def test_a_data_folder_from_before_repeats_has_its_outputs(client: Uploader, gra
     assert outputs(client, "r") == outputs(client, "s") == [(version, {"name": "r"})]
 
 
-def test_a_content_that_is_here_is_not_sent_again(client: Uploader) -> None:
+def test_a_stored_content_is_not_uploaded_again(client: Uploader) -> None:
     client.log({"a": b"shared", "b": b"one"})
     assert client.uploads == ["a", "b"]
     client.log({"renamed": b"shared", "c": b"two"}, name="other")
@@ -275,7 +275,7 @@ def test_without_a_manifest_there_is_no_commit(client: Uploader) -> None:
     assert "manifest" in errors[0]["message"]
 
 
-def test_deleting_needs_leave_while_there_are_aliases(client: Uploader, backend: Backend) -> None:
+def test_an_artifact_with_aliases_is_deleted_only_on_request(client: Uploader, backend: Backend) -> None:
     client.log({"a": b"1", "shared": b"s"})
     newest = client.log({"b": b"2", "shared": b"s"})
     assert "latest" in client.graphql(DELETE, id=newest)["errors"][0]["message"]

@@ -171,14 +171,14 @@ def test_the_history_keys_are_those_of_the_rows_left(project: Runs) -> None:
         (3, "epoch", "not to a epoch"),
     ],
 )
-def test_a_run_is_not_rewound_to_nowhere(project: Runs, step: int, metric: str, message: str) -> None:
+def test_a_run_is_not_rewound_to_an_unknown_step(project: Runs, step: int, metric: str, message: str) -> None:
     before = project.read("a")
     assert message in project.rewind("a", step, metric)["errors"][0]["message"]
     assert project.read("a") == before
 
 
 @pytest.mark.parametrize("point", [("a", 10), ("a", -1), ("nobody", 0), ("empty", 0)])
-def test_a_fork_of_nothing_is_not_made(project: Runs, point: tuple[str, int]) -> None:
+def test_a_fork_of_an_unknown_run_is_refused(project: Runs, point: tuple[str, int]) -> None:
     project.begin("empty")
     assert point[0] in project.begin("b", fork=point)["errors"][0]["message"]
     assert project.read("b") is None

@@ -270,7 +270,7 @@ def test_a_run_without_an_agent_may_be_silent_for_longer(grid: Sweep, backend: B
     assert grid.states["alone"] == "crashed"
 
 
-def test_a_slow_search_holds_up_nobody_else(
+def test_a_slow_search_delays_no_other_sweep(
     grid: Sweep, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(new_runs, "SEARCH_WAIT", 0.05)
@@ -441,7 +441,9 @@ def test_the_page_says_what_runs_logged_instead_of_the_metric(
     assert json.loads(record.warnings) == [f"1 finished run logged no finite {told}"]
 
 
-def test_a_crash_that_was_none_leaves_no_trace(grid: Sweep, backend: Backend, clock: Clock) -> None:
+def test_a_crashed_run_that_reports_again_counts_normally(
+    grid: Sweep, backend: Backend, clock: Clock
+) -> None:
     """A run that counted as crashed reports again, and the search uses its values."""
     run = grid.start(grid.agent())
     clock.now += backend.settings.crash_after + 1
@@ -475,7 +477,7 @@ def test_a_run_started_anew_is_read_from_its_beginning(grid: Sweep, backend: Bac
     assert grid.read["bestLoss"] == 0.7
 
 
-def test_news_that_could_not_be_dealt_with_are_not_forgotten(
+def test_a_change_whose_processing_failed_is_processed_later(
     grid: Sweep, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, watch = grid.start(grid.agent()), Monitor(backend)

@@ -1,4 +1,4 @@
-"""Pauses: the search pauses runs with freeze-thaw and lets them go on, on a server without HTTP."""
+"""Pauses: the search pauses and resumes runs with freeze-thaw, on a server without HTTP."""
 
 import json
 from typing import Any
@@ -82,7 +82,7 @@ def test_a_retry_is_paused_where_the_run_would_have_been(freezing: Freezing, gra
     assert reason["method"] == "retry" and reason["train_to"] == 1, reason
 
 
-def test_the_best_paused_run_goes_on_to_the_end(freezing: Freezing) -> None:
+def test_the_best_paused_run_is_trained_to_the_end(freezing: Freezing) -> None:
     first, second = freezing.agent(), freezing.agent()
     names = [freezing.pause(first, loss) for loss in (0.5, 0.2, 0.9)]
     assert freezing.words == ["paused"] * 3
@@ -188,7 +188,7 @@ def test_the_client_that_resumes_a_run_is_not_stopped_and_loses_no_row(
     assert freezing.log(run, 1, 0.4)["stopped"] is False and freezing.record(run).history_lines == 2
 
 
-def test_old_decisions_do_not_hit_a_run_that_has_gone_on(freezing: Freezing, backend: Backend) -> None:
+def test_a_decision_from_before_a_resumption_is_ignored(freezing: Freezing, backend: Backend) -> None:
     agent = freezing.agent()
     names = [freezing.pause(agent, loss) for loss in (0.5, 0.2, 0.9)]
     pause = json.loads(freezing.record(names[1]).stop_reason or "")

@@ -41,7 +41,7 @@ def test_between_the_last_success_and_the_first_failure_nothing_is_certain() -> 
     assert 0.5 < feasibility.probability(rows([last], "relu")) < 0.9
 
 
-def test_what_will_probably_fail_is_as_good_as_excluded() -> None:
+def test_a_config_that_will_probably_fail_has_a_negligible_weight() -> None:
     within, beyond = with_a_border().log_weight(rows([0.3, 0.7], "relu"), position=30)
     assert within > -1 and beyond < -1000
 

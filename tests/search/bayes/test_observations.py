@@ -41,14 +41,14 @@ def share(iterations: int, length: int) -> float:
     return math.log1p(iterations) / math.log1p(length)
 
 
-def test_a_running_run_counts_as_far_as_it_has_come() -> None:
+def test_a_running_run_is_observed_at_its_present_length() -> None:
     """The complete run is also observed at the same length. The running one is also pending."""
     seen = read(sweep(), complete("a", [8, 6, 4, 2]), running("b", [9, 5]))
     assert points(seen) == [("a", 6, share(2, 4)), ("a", 2, 1.0), ("b", 5, share(2, 4))]
     assert len(seen.pending) == 1
 
 
-def test_how_far_there_is_to_go_is_known_only_from_a_complete_run() -> None:
+def test_the_full_length_is_known_only_from_a_complete_run() -> None:
     killed = Run("a", {"x": 0.1}, RunState.KILLED, [{"loss": 8}])
     assert points(read(sweep(), killed, running("b", [9, 5]))) == [("a", 8, 1.0)]
 
@@ -105,7 +105,7 @@ def test_a_persons_rule_for_failed_runs_counts_for_its_metric() -> None:
     assert len(ms.failed) == 1 and ms.pending == ()
 
 
-def test_what_begins_badly_is_expected_to_end_badly() -> None:
+def test_a_run_with_a_bad_start_is_predicted_to_end_badly() -> None:
     """Two runs near the expected best have completed a third of their training."""
 
     def curve(end: float) -> list[float]:
