@@ -115,7 +115,7 @@ def test_only_runs_that_are_the_sweep_s_best_log_their_model(trial: Trial) -> No
     assert downloaded.read_bytes() == Path(best.result["checkpoint"]).read_bytes()
 
 
-def test_a_version_that_litsweep_did_not_upload_does_not_count(trial: Trial) -> None:
+def test_somebody_else_s_version_is_no_rival(trial: Trial) -> None:
     with wandb.init(project="p", entity="local", id="by-hand") as run:
         foreign = wandb.Artifact("model-s", "model", metadata={"monitor": "val_error"})
         run.log_artifact(foreign).wait()

@@ -70,7 +70,7 @@ def test_every_reader_has_the_same_best_run(graphql: GraphQL, stream: Stream, ba
     said = f"no run meets the constraints (latency <= 20); the nearest is {slow} with latency 21"
     assert set(found["best"].values()) == {None} and found["loss"] is None
     assert found["unmet"] == said
-    missing = "1 finished run logged no finite latency, which has a constraint"
+    missing = "1 finished run logged no finite latency, which a constraint is about"
     assert found["warnings"] == [missing, said]
     end(sweep, fast, 0.5, 19.0, in_summary=False)  # such as of a client that was killed
     found = views(sweep, backend)

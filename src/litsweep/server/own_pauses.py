@@ -1,4 +1,4 @@
-"""Pauses that a program makes by itself: the pipeline ends a run at the iteration that the search has set."""
+"""Pauses that a program makes by itself: the pipeline ends after as many epochs as the search wanted."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ from litsweep.sweep.reasons import stored_reason
 def own_pause(connection: Connection, run: RunRecord) -> dict[str, Any]:
     """Return the columns of a stop if a run has ended in order to pause, and has enough values for that.
 
-    In a sweep that is over, the run will not be resumed: it is stopped.
+    In a sweep that is over, the run does not go on: it is stopped.
     """
     if run.summary_values.get(STOP_REASON) != StopReason.PAUSED or run.sweep_id is None:
         return {}

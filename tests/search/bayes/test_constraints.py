@@ -177,7 +177,7 @@ def test_runs_that_do_not_log_the_constraint_are_named() -> None:
     search = controller({"constraints": {"latncy": "<= 20"}})
     for suggestion in play(search, 6):
         assert not isinstance(suggestion.reason, ModelReason)
-    assert "6 finished runs logged no finite latncy, which has a constraint" in search.warnings
+    assert "6 finished runs logged no finite latncy, which a constraint is about" in search.warnings
     assert any("fewer than two runs have logged latncy" in warning for warning in search.warnings)
     assert "no run meets the constraints (latncy <= 20): no run has a value of latncy" in search.warnings
 
