@@ -421,7 +421,7 @@ def test_early_termination(graphql: GraphQL, stream: Stream, backend: Backend) -
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ({"val": {"loss": 1.0}, "acc": 0.5, "name": "x"}, "loss, but acc, val.loss"),
+        ({"val": {"loss": 1.0}, "acc": 0.5, "name": "x"}, "loss, only acc, val.loss"),
         ({"loss": "NaN", "acc": 0.5}, "loss (the last was nan)"),
         ({"loss": "-Infinity"}, "loss (the last was -inf)"),
         ({}, "loss"),
