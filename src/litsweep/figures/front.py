@@ -7,7 +7,7 @@ from litsweep.figures.columns import columns
 from litsweep.figures.figure import MAX_MARKERS, Figure, drawn_note, figure, inner_range, value_axis
 from litsweep.figures.markers import compact_parts, kinds, look, run_markers, some_runs
 from litsweep.figures.scatter import NO_COLOUR, coloured_by, legend
-from litsweep.figures.sweep_data import SweepData
+from litsweep.figures.sweep_data import Ranking, SweepData
 from litsweep.figures.theme import role
 
 MAX_FRONT = 200
@@ -45,11 +45,7 @@ def pareto_front(
     below = [i for i in with_both if i not in on_front]
     others = some_runs(sweep, first, below, MAX_MARKERS - len(shown_front))
     parts = [*_others(sweep, others), *_front(sweep, sorted(shown_front, key=front.index), third)]
-    xs, ys = ([[ranking.values[i] for i in own] for _, own, _ in parts] for ranking in (first, second))
-    traces = [
-        {**run_markers([sweep.runs[i] for i in own], place, value, name), **more}
-        for (name, own, more), place, value in zip(parts, compact_parts(xs), compact_parts(ys), strict=True)
-    ]
+    traces = _traces(sweep, parts, first, second)
     is_stair = len(sweep.config.metrics) == 2 and first is not second
     stair = [_stair(traces, first.metric.is_maximized)] if is_stair else []
     titles = [f"{each.metric.name} ({each.metric.goal})" for each in (first, second)]
@@ -70,6 +66,16 @@ def pareto_front(
 
 Part = tuple[str, list[int], dict[str, Any]]
 """The name of a trace, its runs, and its look."""
+
+
+def _traces(sweep: SweepData, parts: Sequence[Part], first: Ranking, second: Ranking) -> list[dict[str, Any]]:
+    """Return the runs of each part as markers, by their values in two rankings."""
+    xs = compact_parts([[first.values[i] for i in own] for _, own, _ in parts])
+    ys = compact_parts([[second.values[i] for i in own] for _, own, _ in parts])
+    return [
+        {**run_markers([sweep.runs[i] for i in own], x, y, name), **style}
+        for (name, own, style), x, y in zip(parts, xs, ys, strict=True)
+    ]
 
 
 def _others(sweep: SweepData, runs: Sequence[int]) -> list[Part]:

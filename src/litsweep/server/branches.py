@@ -160,11 +160,15 @@ def _series(rows: Sequence[Values], names: Collection[str]) -> dict[str, list[fl
 
 def _replaced(values: Values, name: str, value: Values | None) -> dict[str, Any]:
     """Return `values` with the value at a dotted name replaced, or deleted for None."""
-    if name in values:
-        return {key: value if key == name else old for key, old in values.items() if key != name or value}
+    changed = dict(values)
     first, _, rest = name.partition(".")
-    inner = values.get(first)
-    return {**values, first: _replaced(inner, rest, value)} if isinstance(inner, Mapping) else dict(values)
+    if name in changed and value is None:
+        del changed[name]
+    elif name in changed:
+        changed[name] = value
+    elif isinstance(inner := changed.get(first), Mapping):
+        changed[first] = _replaced(inner, rest, value)
+    return changed
 
 
 def merged(values: Values, newer: Values) -> dict[str, Any]:
