@@ -30,7 +30,7 @@ def test_help_lists_every_parameter_with_type_and_default() -> None:
     assert done.returncode == 0
     text = re.sub(r"\s+", " ", done.stdout)
     for expected in (
-        "learning rate of the schedule. (type: float, default: 0.001)",
+        "with a schedule, its highest value. (type: float, default: 0.001)",
         "--data.batch_size BATCH_SIZE images per batch and per device. (type: int, default: 128)",
         "--trainer.max_epochs MAX_EPOCHS",
         "--trainer.precision PRECISION",
