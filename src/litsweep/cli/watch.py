@@ -58,7 +58,7 @@ def _minutes(text: str) -> float:
 
 def execute(args: argparse.Namespace) -> int:
     """Watch the sweep until it ends or stalls, and return the exit code for that."""
-    sweep = find_sweep(args.sweep, args.data_dir.expanduser())
+    sweep = find_sweep(args, may_start=False)
     client_settings()
     observer = StatusObserver(args.stalled_after)
     event, status = _watch(SweepWatch(sweep), observer)
