@@ -74,6 +74,8 @@ def _show_sweep(sweep: str, console: Console) -> None:
     if result.best:
         line = f"best {result.metric} {result.best.best:.6g} ({result.best.id})"
         console.print(line, highlight=False, markup=False, overflow="fold")
+    elif result.unmet:
+        console.print(f"No best run: {result.unmet}.", highlight=False, markup=False, overflow="fold")
     with contextlib.suppress(LitsweepError):  # without Slurm the runs are still shown
         tasks = slurm.status(sweep)
         console.print(_table(tasks) if tasks else "no agents on Slurm")

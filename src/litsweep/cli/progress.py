@@ -17,6 +17,7 @@ from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.result import missing_metrics
 from litsweep.launch.status import RunStatus, SweepStatus
 from litsweep.launch.watch import SweepWatch
+from litsweep.sweep.constraints import UNMET
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.run import unreported_warning
 from litsweep.sweep.time_left import TimeLeft, duration
@@ -172,6 +173,8 @@ class SummaryLine:
         best = status.best()
         if best is not None and status.metric is not None:
             parts.append(f"best {status.metric.name} {best.best:.4g} ({best.id})")
+        elif status.unmet:
+            parts.append(UNMET)
         return " · ".join([*parts, self._tail(status, total)])
 
     def total(self, status: SweepStatus) -> int | None:
@@ -261,5 +264,6 @@ def _text(value: object) -> str:
 def _caption(slots: Sequence[SlotView], status: SweepStatus | None) -> str:
     done, failed = sum(slot.done for slot in slots), sum(slot.failed for slot in slots)
     best = status.best() if status else None
-    tail = f", best {_text(best.best)} ({best.id})" if best else ""
+    unmet = f", {UNMET}" if status and status.unmet else ""
+    tail = f", best {_text(best.best)} ({best.id})" if best else unmet
     return f"{done} done, {failed} failed{tail}"
