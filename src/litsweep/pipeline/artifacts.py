@@ -143,7 +143,8 @@ class Artifacts:
         if self._run.sweep_id is None:
             return None
         try:
-            return parse_sweep(self._api.sweep(f"{self._home}/{self._run.sweep_id}").config)
+            sweep = self._api.sweep(f"{self._home}/{self._run.sweep_id}")  # type: ignore[no-untyped-call]  # wandb
+            return parse_sweep(sweep.config)
         except ConfigError:
             return None
         except (ValueError, wandb.Error) as error:
