@@ -1,5 +1,6 @@
 """The server with constraints and a cost: one best run everywhere, and durations from the stored times."""
 
+import html
 import json
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from litsweep.figures.best import best_so_far
 from litsweep.figures.groups import group_rows
 from litsweep.server import confirmations, sweep_states
 from litsweep.server.backend import Backend
+from litsweep.server.dashboard import rendering
 from litsweep.server.dashboard.compare_sweeps_view import sweeps_view
 from litsweep.server.dashboard.sums_view import sums_view
 from litsweep.server.dashboard.sweep_data import SweepCache
@@ -152,6 +154,7 @@ def test_every_reader_says_that_no_run_meets_the_constraints(
     found = said(sweep, backend)
     unmet = f"no run meets the constraints (latency <= 20); the nearest is {run} with latency 21"
     assert found["page"] == found["chart"] == unmet
+    assert unmet in found["tile"] and "no run meets the constraints" in found["card"]
     assert found["list"] == found["comparison"] == found["webhook"] == "no run meets the constraints"
     assert found["groups"] == [None]
     assert "has no finished run with a value of acc that meets the constraints (latency <= 20)" in confirm(
@@ -191,12 +194,21 @@ def said(sweep: Sweep, backend: Backend) -> dict[str, Any]:
     (group,) = group_rows(data, [])
     return {
         "page": page["unmet"],
+        "tile": _rendered('{% include "sweep/tiles.html" %}', page),
+        "card": _rendered(
+            '{% from "shared.html" import sweep_tile %}{{ sweep_tile(sweep, entity, project, true) }}', page
+        ),
         "list": page["sweep"]["unmet"],
         "chart": best_so_far(data)["layout"]["meta"]["note"],
         "comparison": sweeps_view({"a": data, "b": data})["tables"][0]["rows"][0]["values"][0],
         "webhook": text.rpartition("; ")[2],
         "groups": [group.best],
     }
+
+
+def _rendered(template: str, page: dict[str, Any]) -> str:
+    found = rendering._templates.from_string(template).render(entity="local", project="p", **page)
+    return html.unescape(found)
 
 
 def confirm(sweep: Sweep, backend: Backend) -> str:
