@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "search": {"errors", "sweep"},
     "figures": {"errors", "sweep", "search"},
     "server": {"errors", "lifetime", "sweep", "search", "figures"},
-    "optuna": {"errors", "sweep", "search"},
+    "optuna": {"errors", "sweep", "search", "figures"},
     "launch": {"errors", "lifetime", "sweep"},
     "pipeline": {"errors", "lifetime", "sweep"},
 }

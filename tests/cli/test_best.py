@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 import yaml
 
+from litsweep.cli import main
 from litsweep.cli.best import show_result
+from litsweep.cli.progress import SummaryLine, _caption
 from litsweep.cli.sweep_sums import read_sums
+from litsweep.cli.watch import _show as show_event
 from litsweep.launch.checkpoints import kept_runs
 from litsweep.launch.observer import StatusObserver
 from litsweep.launch.repeat import command_line
 from litsweep.launch.result import result_of
 from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.config import parse_sweep
+from litsweep.sweep.events import SweepEvent
 from tests.live_server import LiveServer
 from tests.server.operations import UPSERT_RUN, UPSERT_SWEEP
 
@@ -88,7 +92,10 @@ def test_the_front_of_two_metrics(server: LiveServer, client_env: dict[str, str]
 
 
 def test_the_best_run_meets_the_constraints(
-    module_server: LiveServer, module_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    module_server: LiveServer,
+    module_env: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """By the server's sums, and by all runs as on W&B's cloud."""
     for name in ("WANDB_BASE_URL", "WANDB_API_KEY"):
@@ -118,6 +125,14 @@ def test_the_best_run_meets_the_constraints(
         list(observer.events(status))
         assert (observer.best.run if observer.best else None) == best
         assert show_result(sums) == (0 if best else 1)
+        capsys.readouterr()
+        assert main(["status", f"local/p/{made}"]) == 0
+        show_event(SweepEvent.FINISHED, status, observer)
+        shown, watched = capsys.readouterr().out.rsplit("\n", 2)[:2]
+        line, slots = SummaryLine(None).text(status), _caption((), status)
+        for text in (shown, watched, line, slots):
+            assert ("no run meets the constraints" in text) == (best is None), text
+            assert ("limit-2" in text) == (best is not None), text
 
 
 READS_ONLY: dict[str, object] = {

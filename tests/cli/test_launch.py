@@ -125,6 +125,9 @@ def test_the_line_counts_runs_by_the_words_for_their_state() -> None:
     ]
     line = SummaryLine(None).text(status_of(*runs, a_run("finished", {}, stopped_early=True)))
     words = (
-        "4/7 done · 1 running · 0 failed · 1 stopped early · 1 crashed · 1 killed · 1 preempted · 1 pending"
+        "4/7 done (1 finished, 1 stopped early, 1 crashed, 1 killed) · 1 running · 0 failed · 1 preempted · "
+        "1 pending"
     )
     assert line.startswith(f"{words} · ")
+    line = SummaryLine(None).text(status_of(a_run("failed", {}), a_run("finished", {}), a_run("running", {})))
+    assert line.startswith("2/3 done (1 finished, 1 failed) · 1 running · ")

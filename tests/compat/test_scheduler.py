@@ -113,6 +113,20 @@ def test_our_search_by_the_stock_scheduler(client_env: dict[str, str], tmp_path:
 
 
 @pytest.mark.slow
+def test_the_stock_scheduler_learns_from_an_earlier_sweep(client_env: dict[str, str], tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    before.mkdir()
+    (before / "train.py").write_text(TRAIN_OURS)
+    sweep = create_sweep(OURS.replace("bayes", "random") + "run_cap: 6", client_env, before)
+    agent = start(["-m", "wandb", "agent", sweep], client_env, before)
+    assert agent.wait(timeout=240) == 0
+    state, runs, log = drive(OURS + "run_cap: 1", 1, client_env, tmp_path)
+    assert state == "FINISHED" and len(runs) == 1, log
+    assert f"The search learns from {sweep.rpartition('/')[2]}" in log
+    assert abs(runs[0]["config"]["shift"] - 2) < 1
+
+
+@pytest.mark.slow
 def test_a_finite_space_is_tried_through_by_the_stock_scheduler(
     client_env: dict[str, str], tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from litsweep.pipeline.checkpoints import BestCheckpoint
 from tests import stock_service
 from tests.live_server import LiveServer
 from tests.pipeline.conftest import Finished, RunAgent
+from tests.server.operations import UPSERT_SWEEP
 
 OWN = ["--data=tests.pipeline.own.Line", "--monitor=val_error", "--mode=min"]
 ONLINE = ["--wandb=online", "--log_model=true"]
@@ -113,6 +114,21 @@ def test_only_runs_that_are_the_sweep_s_best_log_their_model(trial: Trial) -> No
     (downloaded,) = Path(wandb.Api().artifact("local/p/model-s:best").download(root="downloaded")).iterdir()
     assert downloaded.name == "model.ckpt"
     assert downloaded.read_bytes() == Path(best.result["checkpoint"]).read_bytes()
+
+
+def test_a_run_that_misses_a_constraint_is_not_the_best(
+    trial: Trial, online: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {
+        "method": "random",
+        "metric": {"name": "val_error"},
+        "parameters": {"model.slope": {"min": 0.0, "max": 9.0}},
+        "litsweep": {"constraints": {"latency": "<= 20"}},
+    }
+    sweep = online.graphql(UPSERT_SWEEP, config=json.dumps(config))["upsertSweep"]["sweep"]["name"]
+    monkeypatch.setenv("WANDB_SWEEP_ID", sweep)
+    done = trial("without-latency", 1.0)
+    assert "model_artifact" not in done.result and not versions("model", f"model-{sweep}")
 
 
 def test_somebody_else_s_version_is_no_rival(trial: Trial) -> None:

@@ -1,12 +1,19 @@
 """The server with constraints and a cost: one best run everywhere, and durations from the stored times."""
 
+import html
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from litsweep.errors import LitsweepError
+from litsweep.figures.best import best_so_far
+from litsweep.figures.groups import group_rows
+from litsweep.server import confirmations, sweep_states
 from litsweep.server.backend import Backend
+from litsweep.server.dashboard import rendering
+from litsweep.server.dashboard.compare_sweeps_view import sweeps_view
 from litsweep.server.dashboard.sums_view import sums_view
 from litsweep.server.dashboard.sweep_data import SweepCache
 from litsweep.server.live_sweep import LiveSweep
@@ -15,6 +22,8 @@ from litsweep.server.run_results import training_seconds
 from litsweep.server.store import runs, sweeps
 from litsweep.server.sweep_observer import SweepObserver
 from litsweep.sweep.contract import RunState
+from litsweep.sweep.events import SweepEvent, event_text
+from litsweep.sweep.reasons import RepeatReason, stored_reason
 from tests.server.conftest import GraphQL, Stream
 from tests.server.sweep_pages import page_of
 from tests.server.test_dispatch import RANDOM, Sweep
@@ -132,3 +141,87 @@ def test_a_run_that_was_started_twice_has_no_duration(
         ended = replace(alive, state=RunState.FINISHED, started_at=5.0, ended_at=65.0)
         assert training_seconds(ended) == 60.0
         assert training_seconds(replace(ended, handouts=2)) is None
+
+
+def test_every_reader_says_that_no_run_meets_the_constraints(
+    graphql: GraphQL, stream: Stream, backend: Backend
+) -> None:
+    sweep = Sweep(graphql, stream, {**LIMITED, "name": "limited"})
+    run = sweep.start(sweep.agent())
+    summarize(sweep, run, acc=0.9)
+    assert said(sweep, backend) == {}, "the run may still log it"
+    end(sweep, run, 0.9, 21.0)
+    found = said(sweep, backend)
+    unmet = f"no run meets the constraints (latency <= 20); the nearest is {run} with latency 21"
+    assert found["page"] == found["chart"] == unmet
+    assert unmet in found["tile"] and "no run meets the constraints" in found["card"]
+    assert found["list"] == found["comparison"] == found["webhook"] == "no run meets the constraints"
+    assert found["groups"] == [None]
+    assert "has no finished run with a value of acc that meets the constraints (latency <= 20)" in confirm(
+        sweep, backend
+    )
+
+
+def test_leaders_meet_the_constraints(graphql: GraphQL, stream: Stream, backend: Backend) -> None:
+    sweep = Sweep(graphql, stream, {**LIMITED, "run_cap": 2})
+    slow, fast = sweep.start(sweep.agent()), sweep.start(sweep.agent())
+    end(sweep, slow, 0.9, 21.0)
+    end(sweep, fast, 0.5, 19.0)
+    Monitor(backend).run_once()
+    assert confirm(sweep, backend) == ""
+    with backend.database.read() as connection:
+        record = sweeps.get(connection, int(sweep.id))
+        assert record is not None
+        plan = stored_reason(runs.of_sweep(connection, record.id)[-1].reason)
+        page = page_of(backend, connection, record)
+    assert isinstance(plan, RepeatReason) and plan.leaders == (fast,)
+    assert page["sweep"]["unmet"] == ""
+
+
+def said(sweep: Sweep, backend: Backend) -> dict[str, Any]:
+    """Return what pages, charts and the webhook say without a best run."""
+    Monitor(backend).run_once()
+    with backend.database.read() as connection:
+        record = sweeps.get(connection, int(sweep.id))
+        assert record is not None
+        snapshot = SweepCache(backend.database).get(connection, record)
+        page, data = page_of(backend, connection, record), snapshot.data
+        observer = SweepObserver(data.config)
+        list(observer.events(connection, record))
+    if not page["unmet"]:
+        return {}
+    text = event_text(SweepEvent.FINISHED, "path", None, {}, 10, observer.is_unmet)
+    (group,) = group_rows(data, [])
+    return {
+        "page": page["unmet"],
+        "tile": _rendered('{% include "sweep/tiles.html" %}', page),
+        "card": _rendered(
+            '{% from "shared.html" import sweep_tile %}{{ sweep_tile(sweep, entity, project, true) }}', page
+        ),
+        "list": page["sweep"]["unmet"],
+        "chart": best_so_far(data)["layout"]["meta"]["note"],
+        "comparison": sweeps_view({"a": data, "b": data})["tables"][0]["rows"][0]["values"][0],
+        "webhook": text.rpartition("; ")[2],
+        "groups": [group.best],
+    }
+
+
+def _rendered(template: str, page: dict[str, Any]) -> str:
+    found = rendering._templates.from_string(template).render(entity="local", project="p", **page)
+    return html.unescape(found)
+
+
+def confirm(sweep: Sweep, backend: Backend) -> str:
+    """Return why the leaders cannot be repeated; "" if they are."""
+    with backend.database.write() as connection:
+        record = sweeps.get(connection, int(sweep.id))
+        assert record is not None
+        if not record.state.is_over:
+            sweep_states.set_state(connection, record, "FINISHED")
+            record = sweeps.get(connection, record.id)
+            assert record is not None
+        try:
+            confirmations.confirm(connection, record, 2, 2, "seed")
+        except LitsweepError as error:
+            return str(error)
+    return ""

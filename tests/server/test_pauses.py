@@ -4,13 +4,16 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from litsweep.server.backend import Backend
 from litsweep.server.monitor import Monitor, apply_ends
 from litsweep.server.search_protocol import GivenUp, Status, Stop
 from litsweep.server.store import runs, sweeps
 from litsweep.server.store.runs import RunRecord
+from litsweep.sweep.reasons import stored_reason
 from tests.server.conftest import Clock, GraphQL, Stream
+from tests.server.operations import UPSERT_SWEEP
 from tests.server.test_dispatch import Sweep
 
 FREEZE: dict[str, Any] = {
@@ -168,6 +171,8 @@ def test_a_program_may_pause_by_itself(freezing: Freezing, stream: Stream) -> No
     assert (reason["iteration"], reason["max_iter"], reason["value"]) == (1, 6, 0.5)
 
 
+TRAIN_TO = """query($name: String!) {
+  project(name: "p", entityName: "local") { run(name: $name) { trainTo } } }"""
 RESUME = """mutation($id: String, $name: String, $sweep: String) { upsertBucket(
   input: {id: $id, name: $name, modelName: "p", entityName: "local", sweep: $sweep}) { bucket { id } } }"""
 
@@ -200,3 +205,44 @@ def test_a_decision_from_before_a_resumption_is_ignored(freezing: Freezing, back
         apply_ends(connection, sweep, old)
     assert freezing.record(names[1]).stopped_by is None, "it trains longer now"
     assert freezing.record(names[0]).word == "paused", "it has another value since"
+
+
+@pytest.mark.parametrize("rule", [None, {"type": "median"}])
+def test_pauses_end_when_the_config_no_longer_has_them(
+    freezing: Freezing, graphql: GraphQL, stream: Stream, rule: dict[str, Any] | None
+) -> None:
+    agent = freezing.agent()
+    paused, asked, own = freezing.pause(agent, 0.5), freezing.start(agent), freezing.start(freezing.agent())
+    freezing.log(asked, 0, 0.4)
+    freezing.look()
+    section = {} if rule is None else {"litsweep": {"early_terminate": rule}}
+    config = {key: value for key, value in FREEZE.items() if key != "litsweep"} | section
+    assert graphql(UPSERT_SWEEP, id=freezing.id, config=yaml.dump(config))["status"] == 200
+    freezing.look()
+    assert freezing.record(paused).word == "stopped early"
+    assert freezing.log(asked, 0, 0.4)["stopped"] is True
+    freezing.end(asked, 255)
+    freezing.log(own, 0, 0.3)
+    summary = {"wandb-summary.json": {"offset": 0, "content": ['{"stop_reason": "paused"}']}}
+    stream(own, files=summary, complete=True, exitcode=0)
+    assert [freezing.record(run).word for run in (paused, asked, own)] == ["stopped early"] * 3
+    for run, loss in ((paused, "0.5"), (asked, "0.4"), (own, "0.3")):
+        stopped = stored_reason(freezing.record(run).stop_reason)
+        assert stopped is not None
+        assert stopped.brief.startswith(f"paused at 1 of 6 with {loss}"), stopped
+        assert stopped.brief.endswith("does not go on, because the sweep's config no longer has freeze_thaw")
+    assert freezing.beat(agent) == [{"type": "exit"}], "all three runs of the sweep count"
+
+
+def test_a_run_that_was_interrupted_trains_to_its_end_without_freeze_thaw(
+    freezing: Freezing, graphql: GraphQL
+) -> None:
+    run = freezing.start(freezing.agent())
+    freezing.stream(run, preempting=True)
+    freezing.end(run, 143)
+    assert graphql(TRAIN_TO, name=run)["data"]["project"]["run"]["trainTo"] == 1
+    config = {key: value for key, value in FREEZE.items() if key != "litsweep"}
+    graphql(UPSERT_SWEEP, id=freezing.id, config=yaml.dump(config))
+    assert graphql(TRAIN_TO, name=run)["data"]["project"]["run"]["trainTo"] is None
+    (command,) = freezing.beat(freezing.agent())
+    assert command["run_id"] == run

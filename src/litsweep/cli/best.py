@@ -32,7 +32,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Show the result of the sweep. Return 0 if it has a best run, else 1."""
-    sweep = find_sweep(args.sweep, args.data_dir.expanduser())
+    sweep = find_sweep(args)
     result = read_sums(sweep).result
     shown = show_result(result)
     write_json(args.json, result.as_dict())

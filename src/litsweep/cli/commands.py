@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from importlib import import_module
 from importlib.metadata import version
 
@@ -61,7 +62,8 @@ def execute(argv: Sequence[str] | None) -> int:
     if "execute" not in args:
         parser.print_help(sys.stderr)
         return 2
-    return int(args.execute(args))
+    with ExitStack() as args.until_end:  # a server that the command starts ends with it
+        return int(args.execute(args))
 
 
 def build_parser(complete: Collection[str] = COMMANDS.keys()) -> argparse.ArgumentParser:

@@ -67,7 +67,7 @@ def execute(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     """Repeat the best configs and show what the repeats say. Return 0 if no repeat is left to do, else 1."""
     if args.queue and args.json:
         parser.error("--json needs the result, which --queue does not wait for")
-    sweep = find_sweep(args.sweep, args.data_dir.expanduser())
+    sweep = find_sweep(args)
     client_settings()  # refuse a wrong value here, not in every run
     api = connect(sweep)
     config = parse_sweep(api.sweep()["config"])

@@ -66,7 +66,7 @@ class _Server(Directory):
 
 def execute(args: argparse.Namespace) -> int:
     """Delete a sweep or a project after a confirmation. Return 0 only if it is deleted."""
-    use_server(args.data_dir.expanduser())
+    use_server(args.data_dir.expanduser(), args.until_end, args.target)
     found = credentials()
     server = _Server(found["WANDB_BASE_URL"], found["WANDB_API_KEY"])
     server.require_embedded()

@@ -62,7 +62,7 @@ class _Server(GraphqlApi):
 
 def execute(args: argparse.Namespace) -> int:
     """Change a sweep's config after a confirmation. Return 0 if the sweep has the new config."""
-    path = SweepPath.parse(find_sweep(args.sweep, args.data_dir.expanduser()), {})
+    path = SweepPath.parse(find_sweep(args), {})
     found = credentials()
     server = _Server(found["WANDB_BASE_URL"], found["WANDB_API_KEY"])
     server.require_embedded()

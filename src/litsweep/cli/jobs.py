@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 from collections.abc import Mapping
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -33,12 +32,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def show_status(args: argparse.Namespace) -> int:
     """List all sweeps, or show one."""
-    data_dir: Path = args.data_dir.expanduser()
     if args.sweep is None:
-        use_server(data_dir)
+        use_server(args.data_dir.expanduser(), args.until_end)
         _show_sweeps(Console())
     else:
-        _show_sweep(find_sweep(args.sweep, data_dir), Console())
+        _show_sweep(find_sweep(args), Console())
     return 0
 
 
@@ -76,6 +74,8 @@ def _show_sweep(sweep: str, console: Console) -> None:
     if result.best:
         line = f"best {result.metric} {result.best.best:.6g} ({result.best.id})"
         console.print(line, highlight=False, markup=False, overflow="fold")
+    elif result.unmet:
+        console.print(f"No best run: {result.unmet}.", highlight=False, markup=False, overflow="fold")
     with contextlib.suppress(LitsweepError):  # without Slurm the runs are still shown
         tasks = slurm.status(sweep)
         console.print(_table(tasks) if tasks else "no agents on Slurm")

@@ -70,7 +70,7 @@ def execute(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     launcher = places[args.on]
     if fault := launcher.fault(args):
         parser.error(fault)
-    sweep = find_sweep(args.sweep, args.data_dir.expanduser())
+    sweep = find_sweep(args, may_start=args.on == "local")
     client_settings()  # refuse a wrong value here, not in every run
     watch, console = SweepWatch(sweep), Console(stderr=True)
     outcome = launcher.launch(sweep, args, lambda: Progress(watch, console, args.count, shows_slots=True))

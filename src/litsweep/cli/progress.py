@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from rich.columns import Columns
@@ -17,8 +17,9 @@ from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.result import missing_metrics
 from litsweep.launch.status import RunStatus, SweepStatus
 from litsweep.launch.watch import SweepWatch
+from litsweep.sweep.constraints import UNMET
 from litsweep.sweep.contract import RunState
-from litsweep.sweep.run import unreported_warning
+from litsweep.sweep.run import count_words, unreported_warning
 from litsweep.sweep.time_left import TimeLeft, duration
 from litsweep.sweep.workload import Workload
 
@@ -28,7 +29,6 @@ LINE_SECONDS = 30.0
 """The time between two lines if the view cannot be redrawn."""
 _NEVER_CUT = ("slot", "state", "run", "done", "failed")
 _STYLES = {SlotState.RUNNING: "green", SlotState.CLOSED: "red", SlotState.RESTARTING: "yellow"}
-_ALWAYS = (str(RunState.RUNNING), str(RunState.FAILED))
 
 
 class Progress:
@@ -148,7 +148,11 @@ class MetricCheck:
 
 
 class SummaryLine:
-    """The summary line: `5/12 done · 2 running · 0 failed · best val_acc 0.971 (id) · about 2 min left`."""
+    """The summary line: `5/12 done · 2 running · 0 failed · best val_acc 0.971 (id) · about 2 min left`.
+
+    A run is done once it has ended, however it ended. Unless all of these are finished, the line says how
+    they ended: `5/12 done (3 finished, 1 stopped early, 1 failed) · 2 running`.
+    """
 
     def __init__(self, count: int | None, agents: int = 1) -> None:
         self.agents = agents
@@ -166,12 +170,17 @@ class SummaryLine:
         total = self.total(status)
         done = len(status.runs) - len(status.alive)
         states = status.count()
-        words = [word for word in states if word not in (*_ALWAYS, RunState.FINISHED)]
-        parts = [f"{done}/{shortened(total)} done" if total else f"{done} done"]
-        parts += [f"{states[word]} {word}" for word in (*_ALWAYS, *words)]
+        ended = count_words(run.word for run in status.runs if not run.state.is_alive)
+        alive = [word for word in states - ended if word != RunState.RUNNING]
+        parts = [(f"{done}/{shortened(total)} done" if total else f"{done} done") + _how(ended)]
+        parts += [f"{states[RunState.RUNNING]} {RunState.RUNNING}"]
+        parts += [] if ended[RunState.FAILED] else [f"0 {RunState.FAILED}"]
+        parts += [f"{states[word]} {word}" for word in alive]
         best = status.best()
         if best is not None and status.metric is not None:
             parts.append(f"best {status.metric.name} {best.best:.4g} ({best.id})")
+        elif status.unmet:
+            parts.append(UNMET)
         return " · ".join([*parts, self._tail(status, total)])
 
     def total(self, status: SweepStatus) -> int | None:
@@ -193,6 +202,13 @@ class SummaryLine:
             return f"{duration(time.monotonic() - self._started)} so far"
         expected = len(status.runs) if status.gets_no_more_runs else total
         return self._time_left.text(Workload.of(status.runs, expected, self.agents, time.time()))
+
+
+def _how(ended: Mapping[str, int]) -> str:
+    """Return how runs have ended, in parentheses; "" if all are finished."""
+    if set(ended) <= {RunState.FINISHED}:
+        return ""
+    return f" ({', '.join(f'{n} {word}' for word, n in ended.items())})"
 
 
 def _panel(status: SweepStatus, line: str, total: int | None) -> RenderableType:
@@ -261,5 +277,6 @@ def _text(value: object) -> str:
 def _caption(slots: Sequence[SlotView], status: SweepStatus | None) -> str:
     done, failed = sum(slot.done for slot in slots), sum(slot.failed for slot in slots)
     best = status.best() if status else None
-    tail = f", best {_text(best.best)} ({best.id})" if best else ""
+    unmet = f", {UNMET}" if status and status.unmet else ""
+    tail = f", best {_text(best.best)} ({best.id})" if best else unmet
     return f"{done} done, {failed} failed{tail}"

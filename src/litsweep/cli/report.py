@@ -32,7 +32,7 @@ def execute(args: argparse.Namespace) -> int:
 
     file: Path = args.output
     _check_replaceable(file)
-    path = find_sweep(args.sweep, args.data_dir.expanduser())
+    path = find_sweep(args)
     client_settings()
     sweep = read_sweep(path)
     size = _write(file.resolve(), report(sweep))

@@ -44,7 +44,7 @@ def execute(args: argparse.Namespace) -> int:
     states = [state for state in _STATES if getattr(args, state)]
     if not (args.runs or states):
         args.reject("which runs? write --failed, --crashed, or the ids of runs")
-    api = connect(find_sweep(args.sweep, args.data_dir.expanduser()))
+    api = connect(find_sweep(args))
     answer = api.retry(args.runs, states, args.limit)
     retried, refused = answer["retried"], answer["refused"]
     for each in retried:

@@ -1,7 +1,11 @@
 """The W&B server for a command: the one in the environment, or the embedded one of a data folder."""
 
+import argparse
 import os
 import re
+import sqlite3
+import sys
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import requests
@@ -11,6 +15,7 @@ from litsweep.errors import LitsweepError
 from litsweep.launch.credentials import credentials
 from litsweep.launch.directory import full_path
 from litsweep.launch.variables import Http, check_key, check_values
+from litsweep.server.data_dir import DATABASE, database_kind
 
 ANSWER_TIMEOUT_SECONDS = 10.0
 
@@ -21,33 +26,73 @@ def is_embedded(http: Http, url: str) -> bool:
     return "json" in answer.headers.get("content-type", "") and answer.json() == {"ok": True}
 
 
-def find_sweep(sweep: str, data_dir: Path) -> str:
-    """Connect the stock client as `use_server` does. Return the full path of a sweep there."""
-    use_server(data_dir)
-    return full_path(sweep)
+def find_sweep(args: argparse.Namespace, may_start: bool = True) -> str:
+    """Connect the stock client as `use_server` does. Return the full path of the command's sweep there.
+
+    Without `may_start` the command needs a server that outlives it.
+    """
+    use_server(args.data_dir.expanduser(), args.until_end if may_start else None, args.sweep)
+    return full_path(args.sweep)
 
 
-def use_server(data_dir: Path) -> None:
+def use_server(data_dir: Path, until_end: ExitStack | None = None, sweep: str | None = None) -> None:
     """Connect the stock client of this process to the server for a command.
 
-    An address in the environment comes first, then the embedded backend of `data_dir`, then W&B cloud after a
-    login. Raises LitsweepError if there is none. A command that uses the client then also checks the client's
-    own settings (`client_settings`), for which the client is imported.
+    An address in the environment comes first, then the embedded backend that runs on `data_dir`, then W&B
+    cloud after a login. With `until_end`, a backend is started until that closes: for a `sweep` of the
+    folder, and without a login for any folder with data. Raises LitsweepError if there is no server. A
+    command that uses the client then also checks the client's own settings (`client_settings`), for which the
+    client is imported.
     """
     check_values(os.environ)
     if named := os.environ.get("WANDB_BASE_URL"):
         _check_answers(named, data_dir)
     elif server := running_server(data_dir):
         server.use()
+    elif until_end is not None and sweep is not None and _has_sweep(data_dir, sweep):
+        _start(data_dir, until_end)
     else:
-        try:
-            credentials()
-        except LitsweepError:
-            raise LitsweepError(
-                f"found no server: none runs on {data_dir} (start one with `litsweep serve`), "
-                "WANDB_BASE_URL is not set, and there is no W&B login (`wandb login`)"
-            ) from None
+        _use_cloud(data_dir, until_end)
     check_key(os.environ)
+
+
+def _use_cloud(data_dir: Path, until_end: ExitStack | None) -> None:
+    """Raise LitsweepError without a login, unless a server can be started on a folder with data."""
+    try:
+        credentials()
+    except LitsweepError:
+        if until_end is not None and database_kind(data_dir) is not None:
+            _start(data_dir, until_end)
+            return
+        raise LitsweepError(
+            f"found no server: none runs on {data_dir} (start one with `litsweep serve`), "
+            "WANDB_BASE_URL is not set, and there is no W&B login (`wandb login`)"
+        ) from None
+
+
+def _has_sweep(data_dir: Path, sweep: str) -> bool:
+    """Return True if the folder's SQLite database has a sweep with this id."""
+    path = data_dir / DATABASE
+    if not path.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            id = sweep.rpartition("/")[2]
+            return database.execute("SELECT 1 FROM sweeps WHERE name = ?", (id,)).fetchone() is not None
+    except sqlite3.Error:  # the server says what is wrong with it
+        return False
+
+
+def _start(data_dir: Path, until_end: ExitStack) -> None:
+    """Start a server on the folder, and use it. It ends with the last command that uses it."""
+    from litsweep.cli.server_keeper import kept_alive
+    from litsweep.cli.shared_server import shared_server
+
+    fix = "`litsweep serve` starts one that stays"
+    print(f"No server runs on {data_dir}: starting one for this command ({fix})", file=sys.stderr, flush=True)
+    server = until_end.enter_context(shared_server(data_dir, None))
+    until_end.enter_context(kept_alive(server, data_dir))
+    server.use()
 
 
 def _check_answers(url: str, data_dir: Path) -> None:

@@ -58,7 +58,7 @@ def _minutes(text: str) -> float:
 
 def execute(args: argparse.Namespace) -> int:
     """Watch the sweep until it ends or stalls, and return the exit code for that."""
-    sweep = find_sweep(args.sweep, args.data_dir.expanduser())
+    sweep = find_sweep(args, may_start=False)
     client_settings()
     observer = StatusObserver(args.stalled_after)
     event, status = _watch(SweepWatch(sweep), observer)
@@ -102,7 +102,7 @@ def _show(event: SweepEvent, status: SweepStatus, observer: StatusObserver) -> N
     best = observer.best
     cells = [_now(), str(event), status.path]
     cells += [] if event is SweepEvent.BEST else [_runs(status)]
-    cells += [str(best)] if best else []
+    cells += [str(best)] if best else [status.unmet] if status.unmet else []
     print("  ".join(cells), flush=True)
 
 
@@ -126,6 +126,6 @@ def _environment(event: SweepEvent, status: SweepStatus, observer: StatusObserve
         "METRIC": best.metric if best else "",
         "BEST": repr(best.value) if best else "",
         "BEST_RUN": best.run if best else "",
-        "TEXT": event_text(event, status.path, best, status.count(), minutes),
+        "TEXT": event_text(event, status.path, best, status.count(), minutes, bool(status.unmet)),
     }
     return {**os.environ, **{f"LITSWEEP_{name}": value for name, value in facts.items()}}

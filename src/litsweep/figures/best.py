@@ -60,7 +60,9 @@ def _history(
         x=x,
         y=name,
         label=f"Best {name} so far: {shown(last)} after {count(len(order), 'run')}",
-        note=drawn_note(len(drawn), len(with_value), ", including the best"),
+        note="; ".join(
+            filter(None, [drawn_note(len(drawn), len(with_value), ", including the best"), sweep.unmet])
+        ),
         yaxis=axis_with_target(values, ranking.metric),
         template={"data": {"scatter": [{"hovertemplate": "%{text}: %{y:.5g}<extra></extra>"}]}},
         **({"yaxis2": _RUG} if failed else {}),

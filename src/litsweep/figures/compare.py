@@ -139,13 +139,16 @@ def _lines(
         values += ys if not y else xs
         traces.append(series_line(i, titles[i], compact(xs), [rounded(v) for v in ys], line={"shape": shape}))
     lacking = len(sweeps) - len(found)
+    unmet = sum(ranking.best is None for _, ranking in found)
+    notes = [f"{count(lacking, 'sweep')} without a value of {name}"] * (lacking > 0)
+    notes += [f"{count(unmet, 'sweep')} without a run that meets the constraints"] * (unmet > 0)
     text = label.format(name)
     return figure(
         traces,
         x=x.format(name),
         y=y or name,
         label=f"{text}: {count(len(found), 'sweep')}",
-        note=f"{count(lacking, 'sweep')} without a value of {name}" if lacking else "",
+        note="; ".join(notes),
         **{"xaxis" if y else "yaxis": value_axis(values)},
         **LEGEND,
     )

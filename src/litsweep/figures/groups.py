@@ -48,8 +48,9 @@ def group_keys(sweep: SweepData) -> Sequence[str]:
 def group_rows(sweep: SweepData, keys: Sequence[str], metric: str | None = None) -> Sequence[Group]:
     """Return the groups of the runs that the filter keeps, by columns, the best mean first.
 
-    `keys` are names of columns, or `all but seed` for the config columns that are not seeds. A run without a
-    value of a column is in the group of those without it. Raises KeyError for an unknown column.
+    Groups without a run that meets the constraints follow. `keys` are names of columns, or `all but seed` for
+    the config columns that are not seeds. A run without a value of a column is in the group of those without
+    it. Raises KeyError for an unknown column.
     """
     if sweep.matching is not None:
         return _groups(sweep, keys, sweep.by(metric))
@@ -108,7 +109,8 @@ def _group(
     )
 
 
-def _place(group: Group, ranking: Ranking) -> tuple[bool, float]:
+def _place(group: Group, ranking: Ranking) -> tuple[bool, bool, float]:
+    """Return the sort key of a group. Without a feasible run it comes after those with one."""
     if group.result is None:
-        return True, 0.0
-    return False, -ranking.metric.sign * group.result.mean
+        return True, group.best is None, 0.0
+    return False, group.best is None, -ranking.metric.sign * group.result.mean

@@ -123,8 +123,8 @@ def _state(run: RunData) -> RunState:
 
 
 def _failure(run: RunData) -> Failure | None:
-    """Return the failure whose words are in `run.failure`. Another text counts as an error of the program."""
-    name = (run.failure or "").replace(" ", "_")
+    """Return the failure whose words begin `run.failure`. Another text counts as an error of the program."""
+    name = (run.failure or "").partition(":")[0].replace(" ", "_")
     return (Failure(name) if name in list(Failure) else Failure.ERROR) if name else None
 
 

@@ -96,7 +96,11 @@ def _tiles(sweep: SweepData) -> Sequence[Tile]:
         best = max(found, key=lambda run: metric.sign * (run.bests[i] or 0.0), default=None)
         value = f"{best.bests[i]:.5g}" if best else "–"
         tiles.append(
-            Tile(f"Best {metric.name} ({metric.goal})", value, best.title if best else "no result yet")
+            Tile(
+                f"Best {metric.name} ({metric.goal})",
+                value,
+                best.title if best else sweep.unmet or "no result yet",
+            )
         )
     cap = f"at most {sweep.config.max_runs:,} configs" if sweep.config.max_runs is not None else ""
     return [*tiles, Tile("Method", str(sweep.config.method), cap)]

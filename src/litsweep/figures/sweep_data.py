@@ -175,10 +175,11 @@ class SweepData:
     def unmet(self) -> str:
         """That no run meets the sweep's constraints, and which comes nearest; "" if a run meets them.
 
-        Runs without a value of the metric are left out.
+        Runs without a value of the metric are left out. It is "" too while none of the others has ended.
         """
-        valued = {run.name: run.constrained for run in self.runs if run.best is not None}
-        return unmet_text(self.config.constraints, valued)
+        valued = [run for run in self.runs if run.best is not None]
+        has_ended = any(not run.is_alive for run in valued)
+        return unmet_text(self.config.constraints, {run.name: run.constrained for run in valued if has_ended})
 
     @cached_property
     def varied(self) -> Sequence[str]:

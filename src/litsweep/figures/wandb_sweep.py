@@ -98,7 +98,7 @@ def _read(sweep: Sweep) -> SweepData:
 def _run_data(run: Run, curves: Sequence[Curve], more: RunDetails, config: SweepConfig) -> RunData:
     state, summary = RunState(run.state), run.summary_metrics
     stopped_early = more.stopped and state in ENDED_BY_SEARCH
-    created, beat = _seconds(run.created_at), _seconds(run.heartbeat_at)
+    created, beat = seconds(run.created_at), seconds(run.heartbeat_at)
     known = completed(config, config.flatten(run.config))
     return RunData(
         name=run.id,
@@ -197,6 +197,6 @@ def _brief(text: str | None) -> str:
     return found.brief if found else ""
 
 
-def _seconds(time: str | None) -> float | None:
+def seconds(time: str | None) -> float | None:
     """Return an ISO time in UTC as seconds since 1970."""
     return datetime.fromisoformat(time).replace(tzinfo=UTC).timestamp() if time else None

@@ -106,10 +106,12 @@ class SweepStatus:
     def unmet(self) -> str:
         """That no run meets the constraints, and which comes nearest; "" if a run meets them.
 
-        Runs without a value of the metric are left out.
+        Runs without a value of the metric are left out. It is "" too while none of the others has ended.
         """
-        valued = {run.id: self._constrained(run) for run in self.runs if run.best is not None}
-        return unmet_text(self.config.constraints, valued)
+        valued = [run for run in self.runs if run.best is not None]
+        has_ended = any(not run.state.is_alive for run in valued)
+        known = {run.id: self._constrained(run) for run in valued if has_ended}
+        return unmet_text(self.config.constraints, known)
 
     @property
     def unreported(self) -> int:

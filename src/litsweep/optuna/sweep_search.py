@@ -13,12 +13,14 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.pruners import BasePruner, NopPruner
 from optuna.trial import FrozenTrial, TrialState
 
+from litsweep.errors import LitsweepError
 from litsweep.optuna.distributions import to_optuna
 from litsweep.optuna.sampler import LitsweepSampler
 from litsweep.optuna.trials import STOPPED, runs
 from litsweep.search.controller import seed_for_sweep
 from litsweep.search.early_stopper import early_stopper
 from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.earlier import EarlierSweep
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule
 from litsweep.sweep.metric import Metric
@@ -36,6 +38,14 @@ class SweepInfo(Protocol):
     @property
     def id(self) -> str:
         """The sweep's id."""
+
+    @property
+    def entity(self) -> str:
+        """The entity of its project."""
+
+    @property
+    def project(self) -> str:
+        """The name of its project."""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -56,14 +66,15 @@ class SweepSearch:
     def study(self, sweep: SweepInfo) -> tuple[Study, Callable[[Study], bool]]:
         """Return a study with the file's search and early termination, and a function that checks the target.
 
-        Raises ValueError, which the client shows in one line, if the sweep was not created from the file.
+        The search learns from earlier sweeps of the project, by the file's `transfer`. Raises ValueError,
+        which the client shows in one line, if the sweep was not created from the file.
         """
         config, rule = self._config, self._config.early_terminate
         self._check_same_sweep(sweep.config)
         seed = seed_for_sweep(sweep.id) if config.seed is None else config.seed
         study = optuna.create_study(
             directions=[metric.goal.value for metric in config.metrics],
-            sampler=SweepSampler(config, seed),
+            sampler=SweepSampler(config, seed, self._earlier(sweep)),
             pruner=RulePruner(config, rule, seed) if rule is not None else NopPruner(),
         )
         return SweepStudy(study, config.metrics), self._is_on_target
@@ -75,6 +86,21 @@ class SweepSearch:
             if parameter.condition is None or parameter.condition.holds(chosen):
                 chosen[parameter.name] = _ask(trial, parameter.name, to_optuna(parameter.distribution))
         return chosen
+
+    def _earlier(self, sweep: SweepInfo) -> Sequence[EarlierSweep]:
+        """Return the earlier sweeps, read from the server. Without an answer, warn and learn from none."""
+        from litsweep.optuna.wandb_sweeps import earlier_sweeps  # it imports wandb
+
+        try:
+            found = earlier_sweeps(self._config, sweep.entity, sweep.project, sweep.id)
+        except LitsweepError as error:
+            if self._config.transfer:
+                raise ValueError(str(error)) from error
+            _logger.warning("The search does not learn from earlier sweeps: %s", error)
+            return ()
+        if found:
+            _logger.info("The search learns from %s", ", ".join(each.name for each in found))
+        return found
 
     def _check_same_sweep(self, created: dict[str, Any]) -> None:
         entries = created.get("metrics") or [created.get("metric") or {}]
@@ -123,10 +149,11 @@ def _to_number(value: Any, metric: Metric) -> Any:
 class SweepSampler(LitsweepSampler):
     """The sampler of one W&B sweep, with the space and metrics of its config."""
 
-    def __init__(self, config: SweepConfig, seed: int) -> None:
+    def __init__(self, config: SweepConfig, seed: int, earlier: Sequence[EarlierSweep] = ()) -> None:
         space = {parameter.name: to_optuna(parameter.distribution) for parameter in config.space.parameters}
         super().__init__(space, seed)
         self._sweep = config
+        self._earlier = tuple(earlier)
 
     def _config(self, *_: object) -> SweepConfig:
         return self._sweep

@@ -23,6 +23,11 @@ REASON = "litsweep:reason"
 STOPPED = "litsweep:stopped"
 """The trial attribute with the reason for pruning it."""
 
+_OBJECTIVE = "value {}"
+
+FIRST_OBJECTIVE = _OBJECTIVE.format(0)
+"""The metric that stands for a study's first objective."""
+
 _STATES = {
     TrialState.COMPLETE: RunState.FINISHED,
     TrialState.PRUNED: RunState.FINISHED,
@@ -34,7 +39,7 @@ _STATES = {
 def metrics(study: Study) -> tuple[Metric, ...]:
     """Return one metric for each direction of the study."""
     goals = [Goal.MAXIMIZE if d is StudyDirection.MAXIMIZE else Goal.MINIMIZE for d in study.directions]
-    return tuple(Metric(f"value {index}", goal) for index, goal in enumerate(goals))
+    return tuple(Metric(_OBJECTIVE.format(index), goal) for index, goal in enumerate(goals))
 
 
 def parameters(trial: FrozenTrial) -> dict[str, Any]:

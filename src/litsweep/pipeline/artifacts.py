@@ -6,16 +6,20 @@ version. `checkpoint-RUN` holds both checkpoints of a preempted run until that r
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 import wandb
 
+from litsweep.errors import ConfigError
 from litsweep.pipeline.checkpoints import Checkpoints
 from litsweep.pipeline.tracking import ServerUnreachableError
+from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.constraints import are_met, constrained_values
 from litsweep.sweep.contract import MODEL_ARTIFACT
+from litsweep.sweep.run import parse_summary
 
 T = TypeVar("T")
 
@@ -110,6 +114,8 @@ class Artifacts:
         if best.best_model_score is None or not Path(best.best_model_path).is_file():
             return None
         score = float(best.best_model_score)
+        if not self._meets_constraints({str(best.monitor): score}):
+            return None
         rival = self._best_version()
         if rival is not None and not self._is_better(score, rival.metadata["score"]):
             return None
@@ -119,6 +125,32 @@ class Artifacts:
         self._run.log_artifact(model, aliases=[BEST]).wait()
         self._move_alias()
         return str(model.qualified_name)
+
+    def _meets_constraints(self, own: Mapping[str, float]) -> bool:
+        """Return True if the run meets the constraints of its sweep, or if there is no such sweep.
+
+        `own` has the best value of the monitored metric.
+        """
+        config = self._sweep_config()
+        if config is None:
+            return True
+        bests = {metric.name: own[metric.name] for metric in config.metrics if metric.name in own}
+        values = constrained_values(config.constraints, parse_summary(self._run.summary), bests)
+        return are_met(config.constraints, values)
+
+    def _sweep_config(self) -> SweepConfig | None:
+        """Return the config of the run's sweep; None if the server has none that this version can read."""
+        if self._run.sweep_id is None:
+            return None
+        try:
+            sweep = self._api.sweep(f"{self._home}/{self._run.sweep_id}")  # type: ignore[no-untyped-call]  # wandb
+            return parse_sweep(sweep.config)
+        except ConfigError:
+            return None
+        except (ValueError, wandb.Error) as error:
+            if "Could not find sweep" not in str(error):
+                raise
+            return None
 
     def _move_alias(self) -> None:
         """Move the alias to the best version. Another run may have uploaded a better one meanwhile."""

@@ -21,6 +21,7 @@ class BestEnded:
     def __init__(self, config: SweepConfig, metric: Metric) -> None:
         self._config = config
         self.best: BestValue | None = None
+        self.has_infeasible = False
         self._metric = metric
         self._read: dict[int, float] = {}
         self._ended: tuple[int, float | None] = (0, None)
@@ -43,6 +44,7 @@ class BestEnded:
         bests, _ = results(connection, run, metrics)
         value = bests[metrics.index(self._metric)]
         if not are_met(self._config.constraints, constrained(run, self._config, bests)):
+            self.has_infeasible |= value is not None
             return
         if value is not None and (self.best is None or self._metric.is_better(value, self.best.value)):
             self.best = BestValue(self._metric.name, value, run.name)

@@ -7,9 +7,11 @@ from sqlalchemy import Connection
 from litsweep.errors import ConfigError, LitsweepError
 from litsweep.search.earlier_runs import EarlierRuns
 from litsweep.server import run_states, sweep_states
+from litsweep.server.own_pauses import has_pauses, without_pauses
 from litsweep.server.run_parameters import parameters_of
 from litsweep.server.store import actions, projects, runs, sweep_versions
 from litsweep.server.store.runs import RunRecord
+from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
 from litsweep.sweep.config import Method, SweepConfig
@@ -37,6 +39,8 @@ def edit_config(
     actions.add_to_sweep(connection, sweep, "config", actor, sweep.config, values["config"])
     if may_get_runs and not sweep.scheduler:
         _withdraw(connection, sweep, actor)
+    if not has_pauses(config):
+        _end_pauses(connection, sweep)
 
 
 def warnings_of_earlier_runs(connection: Connection, sweep: SweepRecord, config: SweepConfig) -> list[str]:
@@ -94,6 +98,13 @@ def _withdraw(connection: Connection, sweep: SweepRecord, actor: str) -> None:
         what = f"{run.display_name}, a suggestion of version {sweep.version} that no agent has had"
         actions.add_deletion(connection, run, actor, what)
         runs.delete(connection, run.id)
+
+
+def _end_pauses(connection: Connection, sweep: SweepRecord) -> None:
+    """Stop the runs early that are paused, or asked to: nobody goes on with them without freeze-thaw."""
+    for run in runs.alive_in_sweep(connection, sweep.id):
+        if run.stopped_by is StoppedBy.PAUSE:
+            run_states.drop(connection, run, without_pauses(run.stop_reason))
 
 
 def _is_unused(run: RunRecord) -> bool:

@@ -7,7 +7,7 @@ from statistics import fmean
 from sqlalchemy import Connection
 
 from litsweep.server.run_parameters import parameters_of
-from litsweep.server.run_results import results
+from litsweep.server.run_results import feasible_value
 from litsweep.server.store import repeats
 from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.config import SweepConfig
@@ -43,14 +43,14 @@ def configs_of(
 ) -> list[ConfigRuns]:
     """Return the configs that have finished runs with a value, the best mean first. Repeats are left out.
 
-    With replicates, configs that lack a value come last.
+    So are runs that miss a constraint. With replicates, configs that lack a value come last.
     """
     space, values = without(config.space, parameter), dict[Hashable, list[tuple[float, RunRecord]]]()
     for run in found:
         is_usable = has_result(run.state, run.is_stopped_early, run.failure) and not run.is_stopped_early
         if repeats.is_repeat(run) or not is_usable or run.args is None:
             continue
-        best = results(connection, run, [metric])[0][0]
+        best = feasible_value(connection, run, config, metric)
         if best is not None:
             key = space.key(parameters_of(config, run))
             values.setdefault(key, []).append((metric.sign * best, run))

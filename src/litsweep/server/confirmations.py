@@ -35,10 +35,8 @@ def confirm(
     _check_state(sweep, [run for run in found if not stored.is_repeat(run)])
     leaders = [each.best for each in configs_of(connection, found, config, metric, parameter)[:top]]
     if not leaders:
-        raise LitsweepError(
-            f"sweep {sweep.name} has no finished run with a value of {metric.name}, so there is nothing to "
-            "repeat"
-        )
+        what = f"no finished run with a value of {metric.name}{_within(config)}"
+        raise LitsweepError(f"sweep {sweep.name} has {what}, so there is nothing to repeat")
     names = tuple(run.name for run in leaders)
     plan = RepeatReason(
         run=RunId(names[0]), parameter=parameter, seed=0, leaders=names, budget=len(names) * seeds
@@ -47,6 +45,11 @@ def confirm(
     if queued is not None:
         sweep_states.reopen(connection, sweep)
     return queued
+
+
+def _within(config: SweepConfig) -> str:
+    limits = ", ".join(map(str, config.constraints))
+    return f" that meets the constraints ({limits})" if limits else ""
 
 
 def _checked_metric(sweep: SweepRecord, config: SweepConfig) -> Metric:

@@ -6,6 +6,7 @@ had ended when the sweep was created.
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -17,28 +18,23 @@ from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
 from litsweep.server.wire_json import with_numbers
 from litsweep.sweep.config import Method, SweepConfig
-from litsweep.sweep.earlier import EarlierSweep
+from litsweep.sweep.earlier import EarlierSweep, choose_earlier, learns_from_earlier
 from litsweep.sweep.run import Run
-
-MOST_SWEEPS = 7
-"""The number of earlier sweeps, the newest ones, that `transfer: auto` uses."""
-LEAST_RUNS = 5
-"""The number of ended runs that a sweep needs before others learn from it."""
 
 
 def earlier_records(connection: Connection, sweep: SweepRecord) -> Sequence[SweepRecord]:
     """Return the sweeps that a sweep learns from, newest first."""
     config = parsed(sweep.config)
-    if not _learns(config) or sweep.scheduler is not None:
+    if config.method is not Method.BAYES or sweep.scheduler is not None or not learns_from_earlier(config):
         return ()
     older = [
         other
         for other in sweeps.of_project(connection, sweep.project_id)
-        if other.created_at < sweep.created_at and _is_wanted(config, other)
+        if other.created_at < sweep.created_at
     ]
     ended = listed_runs.count_ended_before(connection, [other.id for other in older], sweep.created_at)
-    enough = [other for other in older if ended.get(other.id, 0) >= LEAST_RUNS]
-    return enough if config.transfer else enough[:MOST_SWEEPS]
+    candidates = (_Older(other, ended.get(other.id, 0)) for other in older)
+    return [chosen.record for chosen in choose_earlier(config, candidates)]
 
 
 def earlier_sweeps(connection: Connection, sweep: SweepRecord) -> Sequence[EarlierSweep]:
@@ -49,27 +45,23 @@ def earlier_sweeps(connection: Connection, sweep: SweepRecord) -> Sequence[Earli
     ]
 
 
-def _learns(config: SweepConfig) -> bool:
-    return config.method is Method.BAYES and len(config.metrics) == 1 and config.transfer != ()
+@dataclass(frozen=True)
+class _Older:
+    """A stored sweep as `choose_earlier` reads it."""
 
+    record: SweepRecord
+    ended: int
 
-def _is_wanted(config: SweepConfig, other: SweepRecord) -> bool:
-    """Return True if `transfer` names the other sweep; for `auto`, if metric and a parameter are the same."""
-    if config.transfer is not None:
-        return other.name in config.transfer
-    try:
-        theirs = parsed(other.config)
-    except ConfigError:  # an older version accepted it
-        return False
-    return has_same_subject(config, theirs)
+    @property
+    def name(self) -> str:
+        return self.record.name
 
-
-def has_same_subject(config: SweepConfig, earlier: SweepConfig) -> bool:
-    """Return True if an earlier sweep has a sweep's metric and one of the parameters that vary in it."""
-    metrics = {(metric.name, metric.goal) for metric in earlier.metrics}
-    names = {parameter.name for parameter in config.space.free}
-    shares = any(parameter.name in names for parameter in earlier.space.free)
-    return shares and (config.metrics[0].name, config.metrics[0].goal) in metrics
+    @property
+    def config(self) -> SweepConfig | None:
+        try:
+            return parsed(self.record.config)
+        except ConfigError:  # an older version accepted it
+            return None
 
 
 def _runs(connection: Connection, sweep: SweepRecord, before: float) -> Iterator[Run]:

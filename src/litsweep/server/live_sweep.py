@@ -15,6 +15,7 @@ from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import run_filters
 from litsweep.server.history_keys import Keys
 from litsweep.server.metric_rows import Row, metric_rows
+from litsweep.server.own_pauses import has_pauses
 from litsweep.server.run_parameters import parameters_of
 from litsweep.server.run_results import constrained, training_seconds
 from litsweep.server.run_status import PENDING, RunStatus, as_text, digest
@@ -29,7 +30,6 @@ from litsweep.server.wire_json import dumps
 from litsweep.sweep.completion import missing
 from litsweep.sweep.contract import RETRIED_AS, RunState
 from litsweep.sweep.earlier import EarlierSweep
-from litsweep.sweep.early_termination.freeze_thaw import FreezeThaw
 from litsweep.sweep.logged import flat
 from litsweep.sweep.reasons import reason_from_json, stored_reason
 from litsweep.sweep.run import Suggestion
@@ -73,7 +73,7 @@ class LiveSweep:
         self._judged: frozenset[str] = frozenset()
         self._prior_runs = record.prior_runs
         self._project_id = record.project_id
-        self._may_pause = isinstance(self.config.early_terminate, FreezeThaw)
+        self._may_pause = has_pauses(self.config)
         known = [(sweep.name, len(sweep.runs)) for sweep in earlier]
         self._knowledge = digest(version("litsweep"), record.config, record.prior_runs, *known)
 

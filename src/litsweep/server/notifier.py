@@ -111,7 +111,9 @@ class Notifier:
         )
         return dumps(
             {
-                "text": event_text(event, path, best, counted, observer.config.stalled_after),
+                "text": event_text(
+                    event, path, best, counted, observer.config.stalled_after, observer.is_unmet
+                ),
                 "event": event,
                 "sweep": path,
                 "name": sweep.display_name or observer.config.name,

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from litsweep.search.confirm import Candidate, next_repeat
 from litsweep.server import run_states
-from litsweep.server.run_results import results
+from litsweep.server.run_results import feasible_value
 from litsweep.server.store import repeats, runs, sweeps
 from litsweep.server.store.runs import RunRecord, plain_config
 from litsweep.server.store.sweeps import SweepRecord
@@ -66,14 +66,18 @@ def confirmation_of(
     seeds = {
         run.name: frozenset(reason.seed for _, reason in known if reason.run == run.name) for run in leaders
     }
-    candidates = [_candidate(connection, run.name, own[run.name], metric) for run in leaders]
+    config = parsed(sweep.config)
+    candidates = [_candidate(connection, run.name, own[run.name], config, metric) for run in leaders]
     return Confirmation(plan, metric, leaders, candidates, seeds)
 
 
-def _candidate(connection: Connection, name: str, found: Sequence[RunRecord], metric: Metric) -> Candidate:
+def _candidate(
+    connection: Connection, name: str, found: Sequence[RunRecord], config: SweepConfig, metric: Metric
+) -> Candidate:
+    """Return a leader with its repeats. One that misses a constraint counts as failed."""
     ended = [run for run in found if not run.is_alive]
     good = [run for run in ended if has_result(run.state, False, run.failure)]
-    bests = [results(connection, run, [metric])[0][0] for run in good]
+    bests = [feasible_value(connection, run, config, metric) for run in good]
     values = tuple(metric.sign * best for best in bests if best is not None)
     return Candidate(name, values, len(found) - len(ended), len(ended) - len(values))
 

@@ -10,7 +10,7 @@ from litsweep.server.history_keys import MOST_NAMES, Keys
 from litsweep.server.store import curves
 from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.config import SweepConfig
-from litsweep.sweep.constraints import constrained_values
+from litsweep.sweep.constraints import are_met, constrained_values
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import last_value, objective_value
 
@@ -40,6 +40,15 @@ def constrained(
     values = constrained_values(config.constraints, summary, known)
     missing = [name for name, value in values.items() if value is None and name not in known]
     return values | {name: keys[name]["last"] for name in missing if name in keys}
+
+
+def feasible_value(
+    connection: Connection, run: RunRecord, config: SweepConfig, metric: Metric
+) -> float | None:
+    """Return the best value of a metric in a run; None without one, or if the run misses a constraint."""
+    bests, _ = results(connection, run, config.metrics)
+    is_feasible = are_met(config.constraints, constrained(run, config, bests))
+    return bests[config.metrics.index(metric)] if is_feasible else None
 
 
 def training_seconds(run: RunRecord) -> float | None:

@@ -251,15 +251,16 @@ def request_pause(connection: Connection, run: RunRecord, reason: Reason) -> Non
         _change(connection, run, stop_asked_at=clock.now(), **asked)
 
 
-def drop(connection: Connection, run: RunRecord) -> None:
+def drop(connection: Connection, run: RunRecord, stop_reason: str | None = None) -> None:
     """End a waiting run of a sweep that is over. A run that was paused, or is asked to, is stopped early.
 
-    The search also drops a paused run that will not become the best.
+    Its `stop_reason` may say more. The search also drops a paused run that will not become the best.
     """
+    stopped = {"stopped_by": StoppedBy.SEARCH, "stop_reason": stop_reason or run.stop_reason}
     if run.is_paused:
-        _change(connection, run, state=RunState.FINISHED, stopped_by=StoppedBy.SEARCH)
+        _change(connection, run, state=RunState.FINISHED, **stopped)
     elif run.stopped_by is StoppedBy.PAUSE and run.state.is_running:
-        _change(connection, run, stopped_by=StoppedBy.SEARCH)
+        _change(connection, run, **stopped)
     elif run.state in _WAITING:
         _change(connection, run, state=RunState.KILLED, ended_at=clock.now(), stopped_by=StoppedBy.PERSON)
 

@@ -27,6 +27,11 @@ class SweepObserver:
         """The best value so far."""
         return self._best.best if self._best else None
 
+    @property
+    def is_unmet(self) -> bool:
+        """True if runs have ended with a value, none of which meets the constraints."""
+        return self._best is not None and self._best.best is None and self._best.has_infeasible
+
     def events(self, connection: Connection, sweep: SweepRecord) -> Iterator[SweepEvent]:
         """Yield the events that have no notice yet, in their order."""
         if self._has_new_best(connection, sweep):

@@ -43,6 +43,8 @@ class Constraint:
         return f"{self.metric} {self.limit}"
 
 
+UNMET = "no run meets the constraints"
+
 Constraints = Sequence[Constraint]
 """The constraints of a sweep. All of them must hold."""
 
@@ -98,7 +100,7 @@ def unmet_text(constraints: Constraints, runs: Mapping[str, Values]) -> str:
     if not runs or any(are_met(constraints, values) for values in runs.values()):
         return ""
     known = {name: values for name, values in runs.items() if _is_known(constraints, values)}
-    what = f"no run meets the constraints ({', '.join(map(str, constraints))})"
+    what = f"{UNMET} ({', '.join(map(str, constraints))})"
     if not known:
         return f"{what}: no run has a value of {_and(_missing(constraints, runs))}"
     nearest = min(known, key=lambda name: sum(c.excess(known[name][c.metric] or 0.0) for c in constraints))

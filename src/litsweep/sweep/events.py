@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from litsweep.errors import count
+from litsweep.sweep.constraints import UNMET
 
 STALLED_AFTER_MINUTES = 10.0
 """By default, a sweep that needs runs has stalled after this many minutes without a sign of an agent."""
@@ -55,11 +56,19 @@ class Silence:
 
 
 def event_text(
-    event: SweepEvent, sweep: str, best: BestValue | None, runs: Mapping[str, int], minutes: float
+    event: SweepEvent,
+    sweep: str,
+    best: BestValue | None,
+    runs: Mapping[str, int],
+    minutes: float,
+    is_unmet: bool = False,
 ) -> str:
-    """Return one sentence for people. `runs` counts the runs by the word for their state."""
+    """Return one sentence for people. `runs` counts the runs by the word for their state.
+
+    `is_unmet` says that there are results, none of which meets the constraints.
+    """
     counted = ", ".join(f"{n} {word}" for word, n in runs.items()) or "no runs"
-    tail = f"; best {best}" if best else ""
+    tail = f"; best {best}" if best else f"; {UNMET}" if is_unmet else ""
     if event is SweepEvent.BEST:
         return f"Sweep {sweep} has a new best: {best}"
     if event is SweepEvent.STALLED:

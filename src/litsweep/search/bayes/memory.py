@@ -35,10 +35,12 @@ from litsweep.sweep.earlier import EarlierSweep
 from litsweep.sweep.metric import Metric
 
 _MOST = 100  # the model of an earlier sweep has at most this many observations
-_LEAST = 5  # an earlier sweep with fewer runs that have a result says nothing
 _SPREAD = 512  # the number of configs over which an earlier sweep's predictions are standardized
 _DIFFERENCE = 0.25  # the deviation of the new sweep's objective from an earlier one, as a `merit`
 _RANKED = 200  # the sources are compared by how they rank at most this many of the new sweep's runs
+
+LEAST_RESULTS = 5
+"""An earlier sweep with fewer runs that have a result says nothing."""
 
 MIN_RESULTS = 3
 """The model needs this many results beside earlier sweeps. With fewer, they rank at random."""
@@ -54,8 +56,8 @@ class Source:
         self.name = name
         old = Encoding(sweep.config.space)
         seen = observe(old, sweep.config, metric, sweep.runs)
-        if seen.runs_used < _LEAST or not {dim.name for dim in old.dimensions} & _names(encoding):
-            raise FitError(f"it needs {_LEAST} runs with a result, and a parameter in common")
+        if seen.runs_used < LEAST_RESULTS or not {dim.name for dim in old.dimensions} & _names(encoding):
+            raise FitError(f"it needs {LEAST_RESULTS} runs with a result, and a parameter in common")
         kept = subset(seen.y, _MOST, 0).tolist()
         self._model = Model(old, metric, replace(seen, observed=tuple(seen.observed[i] for i in kept)), 0)
         self._translate = Translation(encoding, old, self._model.base[0])

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from litsweep.figures.charts import CHARTS
-from litsweep.figures.compare import COMPARISONS, best_configs, shared_metrics
+from litsweep.figures.compare import COMPARISONS, BestConfig, best_configs, shared_metrics
 from litsweep.figures.figure import Figure, rounded
 from litsweep.figures.sweep_data import SweepData
 from litsweep.server.dashboard.compare_runs_view import compared
 from litsweep.server.errors import RequestError
+from litsweep.sweep.constraints import UNMET
 from litsweep.sweep.run import count_words
 
 Named = Mapping[str, SweepData]
@@ -22,7 +23,7 @@ def sweeps_view(sweeps: Named) -> dict[str, Any]:
     metrics = shared_metrics(chosen)
     best = [best_configs([sweep], metrics[0])[:1] if metrics else () for sweep in chosen]
     configs: list[Mapping[str, Any]] = [own[0].parameters if own else {} for own in best]
-    values = [{f"best {metrics[0]}": rounded(own[0].value)} if own else {} for own in best]
+    values = [_best(metrics, own, sweep) for own, sweep in zip(best, chosen, strict=True)]
     results = [own | _facts(sweep) for own, sweep in zip(values, chosen, strict=True)]
     return {
         "sweeps": [{"name": name, "title": sweep.title} for name, sweep in sweeps.items()],
@@ -32,6 +33,13 @@ def sweeps_view(sweeps: Named) -> dict[str, Any]:
         ],
         "charts": [*_comparisons(metrics), *_importances(sweeps)],
     }
+
+
+def _best(metrics: Sequence[str], found: Sequence[BestConfig], sweep: SweepData) -> dict[str, Any]:
+    """Return the best value of a sweep, or that no run meets its constraints; nothing without a result."""
+    if not found:
+        return {f"best {metrics[0]}": UNMET} if metrics and sweep.unmet else {}
+    return {f"best {metrics[0]}": rounded(found[0].value)}
 
 
 def _facts(sweep: SweepData) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from litsweep.server.dashboard.run_cells import AGGREGATES, CLIENT_SUMMARY, FIEL
 from litsweep.server.filter_expression import SEARCHED
 from litsweep.server.filter_names import NUMBER, TEXT, Names
 from litsweep.server.run_values import MISSING
+from litsweep.sweep.pareto import INFEASIBLE
 from litsweep.sweep.summary import is_aggregated
 
 MAX_METRICS = 8
@@ -47,7 +48,10 @@ class Column:
 
 @dataclass(frozen=True)
 class RunTable:
-    """The runs, oldest first, and the columns. `added` has cells by column and run id that no run stores."""
+    """The runs, oldest first, and the columns. `added` has cells by column and run id that no run stores.
+
+    `infeasible` has the ids of runs that do not meet the sweep's constraints.
+    """
 
     runs: Sequence[Cells]
     columns: Sequence[Column]
@@ -55,6 +59,7 @@ class RunTable:
     order: str
     best: frozenset[str] = frozenset()
     goals: Mapping[str, str] = field(default_factory=dict)
+    infeasible: frozenset[str] = frozenset()
     unread: int = 0
 
     def read(self, key: str) -> Callable[[Cells], Any]:
@@ -104,7 +109,9 @@ def of_sweep(runs: Sequence[Cells], known: Catalogue, sweep: SweepData) -> RunTa
     order = f"{descending}{bests[0]}" if bests else "-created"
     best = frozenset(sweep.runs[i].name for i in sweep.best_runs)
     goals = {f"{root}.{each.name}": each.goal for each in sweep.config.metrics for root in _OF_METRIC}
-    return RunTable(runs, _columns(known, shown, more), added, order, best, goals)
+    standings = zip(sweep.runs, sweep.by().standings, strict=True)
+    infeasible = frozenset(run.name for run, place in standings if place == INFEASIBLE)
+    return RunTable(runs, _columns(known, shown, more), added, order, best, goals, infeasible)
 
 
 def _results(

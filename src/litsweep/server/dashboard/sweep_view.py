@@ -34,7 +34,8 @@ def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -
     * `metric`, `metrics`: name, goal and target.
     * `parameters`: the names of those that vary, and whether they are numbers.
     * `best`: the name of the best run. `best_runs`: the best run, or the first ones on the Pareto front, with
-      `bests`, `last` and `parameters`; `best_total` is their number. `best_by_metric`: the run of the front
+      `bests`, `last` and `parameters`; `best_total` is their number. `unmet`
+      says that no run meets the constraints. `best_by_metric`: the run of the front
       with the best value of each metric.
     * `confirmed`: the comparison of the leaders (see `comparison_view`); None without repeats.
     * `grid`: the ledger of a grid search, as `text` and `points`, or None.
@@ -74,6 +75,7 @@ def _of_runs(snapshot: Snapshot) -> dict[str, Any]:
         "best": None if best is None else data.runs[best].name,
         "best_runs": [_best_run(data.runs[i], axes) for i in best_runs[:MAX_BEST_RUNS]],
         "best_total": len(best_runs),
+        "unmet": data.unmet,
         "best_by_metric": [_best_run(data.runs[i], axes) for i in _best_by_metric(data)],
         "grid": _grid(data, axes),
         "charts": chart_list(snapshot),

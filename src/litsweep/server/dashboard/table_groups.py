@@ -85,21 +85,27 @@ def _summary(table: RunTable, key: str, runs: Sequence[Cells]) -> Mapping[str, A
     """Return the mean of a group's numbers, half the width of its 95 % interval, and the best value.
 
     The mean is over the runs that have ended and are not broken, as in the chart of groups. A running run can
-    be the best.
+    be the best, one that does not meet the constraints cannot.
     """
     read = table.read(key)
     valued = [(run, float(value)) for run in runs if not run.is_broken and is_finite(value := read(run))]
     found = interval(value for run, value in valued if not run.is_alive)
     if found is None:
         return None
-    return {"mean": found.mean, "half": found.half, "n": found.n, "best": _best(table.goals.get(key), valued)}
+    feasible = [value for run, value in valued if run.get("id") not in table.infeasible]
+    return {
+        "mean": found.mean,
+        "half": found.half,
+        "n": found.n,
+        "best": _best(table.goals.get(key), feasible),
+    }
 
 
-def _best(goal: str | None, valued: Sequence[tuple[Cells, float]]) -> float | None:
-    """Return the best of the values; None if the column has no goal."""
+def _best(goal: str | None, values: Sequence[float]) -> float | None:
+    """Return the best of the values; None without one, or if the column has no goal."""
     if goal is None:
         return None
-    return (max if goal == "maximize" else min)(value for _, value in valued)
+    return (max if goal == "maximize" else min)(values, default=None)
 
 
 def _mean(cell: Any) -> Any:

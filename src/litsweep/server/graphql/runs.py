@@ -35,6 +35,7 @@ from litsweep.server.graphql.resolvers import (
     parsed_filter,
     select_runs,
 )
+from litsweep.server.own_pauses import has_pauses
 from litsweep.server.store import lines, projects, runs, streams, sweeps
 from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.projects import Project
@@ -278,8 +279,11 @@ def _tags(parent: RunRecord, _: Info) -> list[str]:
 
 
 @run.field("trainTo")
-def _train_to(parent: RunRecord, _: Info) -> int | None:
-    return train_to_of(stored_reason(parent.reason))
+def _train_to(parent: RunRecord, info: Info) -> int | None:
+    """Return None also if the sweep no longer pauses runs: a run that is resumed then trains to its end."""
+    train_to = train_to_of(stored_reason(parent.reason))
+    sweep = None if train_to is None else info.context.read(sweeps.get, parent.sweep_id or 0)
+    return train_to if sweep is not None and has_pauses(parsed(sweep.config)) else None
 
 
 @run.field("times")

@@ -23,7 +23,10 @@ _FIRST_SHARE = 52 / 3  # and the first runs of a sweep train this part of it
 
 @dataclass(frozen=True, kw_only=True)
 class PauseReason(Reason):
-    """A run is paused at `iteration` of `max_iter`. `training` says why it was trained that far."""
+    """A run is paused at `iteration` of `max_iter`. `training` says why it was trained that far.
+
+    `ended` says why it does not go on; None if it may.
+    """
 
     key: ClassVar[str] = "rule"
     name: ClassVar[str] = "freeze_thaw"
@@ -31,12 +34,14 @@ class PauseReason(Reason):
     max_iter: int
     value: float
     training: str | None = None
+    ended: str | None = None
 
     @property
     def brief(self) -> str:
-        """Where it is paused, its best value, and why it was trained that far."""
+        """Where it is paused, its best value, why it was trained that far, and why it does not go on."""
         why = f" ({self.training})" if self.training else ""
-        return f"paused at {self.iteration} of {self.max_iter} with {format_value(self.value)}{why}"
+        ended = f"; {self.ended}" if self.ended else ""
+        return f"paused at {self.iteration} of {self.max_iter} with {format_value(self.value)}{why}{ended}"
 
 
 @dataclass(frozen=True)

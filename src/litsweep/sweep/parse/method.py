@@ -33,6 +33,16 @@ def parse_method(top: Section) -> Method:
     return Method(top.choice("method", tuple(Method)) or Method.CUSTOM)
 
 
+def has_bayes(top: Section) -> bool:
+    """Return True if the Bayesian search chooses the runs: the backend's, or one of `litsweep scheduler`."""
+    return top.raw("method") == Method.BAYES or is_own_scheduler(top.raw("scheduler"))
+
+
+def is_own_scheduler(scheduler: object) -> bool:
+    """Return True for a `scheduler:` that `litsweep scheduler` may have written."""
+    return isinstance(scheduler, Mapping) and "optimizer" in scheduler
+
+
 def check_method(top: Section, space: SearchSpace) -> None:
     """Report what the method of a sweep config cannot handle."""
     check = _CHECKS.get(str(top.raw("method")))

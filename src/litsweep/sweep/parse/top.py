@@ -8,7 +8,7 @@ from litsweep.sweep.early_termination import RULES, parse_rule, parse_wandb_rule
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule
 from litsweep.sweep.events import STALLED_AFTER_MINUTES
 from litsweep.sweep.parse.freeze_thaw import check_freeze_thaw, with_max_iter
-from litsweep.sweep.parse.method import Method
+from litsweep.sweep.parse.method import Method, is_own_scheduler
 from litsweep.sweep.parse.section import Section, did_you_mean
 from litsweep.sweep.space import SearchSpace
 from litsweep.sweep.values import show
@@ -166,6 +166,6 @@ def check_rule_of_scheduler(top: Section, litsweep: Section | None) -> None:
     scheduler = top.raw("scheduler")
     if not litsweep or "early_terminate" not in litsweep or not isinstance(scheduler, Mapping):
         return
-    if "optimizer" not in scheduler:
+    if not is_own_scheduler(scheduler):
         fix = "let `litsweep scheduler` write the scheduler, from a sweep with method: bayes"
         litsweep.fault("early_terminate", "has no effect with this scheduler", fix)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from litsweep.sweep.parse.method import Method
+from litsweep.sweep.parse.method import has_bayes
 from litsweep.sweep.parse.section import Section, as_number_fix, did_you_mean
 from litsweep.sweep.prior import Confidence, StatedPrior
 from litsweep.sweep.space import Parameter, SearchSpace
@@ -23,7 +23,7 @@ def parse_transfer(top: Section, litsweep: Section | None) -> tuple[str, ...] | 
     if not isinstance(content, list | tuple) or not all(isinstance(each, str) and each for each in content):
         litsweep.fault("transfer", "must be auto, off or a list of sweeps", _FIX)
         return None
-    if content and top.raw("method") != Method.BAYES:
+    if content and not has_bayes(top):
         litsweep.fault("transfer", "works with method: bayes only", "leave it out, or write `method: bayes`")
     return tuple(str(each) for each in content)
 
@@ -34,7 +34,7 @@ def parse_prior(top: Section, litsweep: Section | None, space: SearchSpace) -> M
     section = litsweep.section("prior", fix) if litsweep and "prior" in litsweep else None
     if section is None:
         return {}
-    if top.raw("method") != Method.BAYES:
+    if not has_bayes(top):
         fix = "leave it out, or write `method: bayes`"
         section.report.fault(section.path, "works with method: bayes only", show(top.raw("method")), fix)
     stated = ((str(key), _stated(section, str(key), space)) for key in section.content)

@@ -1,0 +1,90 @@
+"""A command starts a server for its own time if none runs on the data folder, as after `litsweep run`."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from litsweep.cli.local_server import running_server
+from litsweep.cli.server_address import use_server
+from litsweep.errors import LitsweepError
+from tests.cli.test_confirm import TRAIN, finished_sweep
+from tests.live_server import LiveServer
+
+STARTS = "starting one for this command"
+
+
+class Left:
+    """A data folder whose server has ended, and a sweep in it."""
+
+    def __init__(self, folder: Path) -> None:
+        server = LiveServer(folder / "server")
+        server.start()
+        self.sweep = finished_sweep(server)
+        server.stop()
+        self.data_dir, self.folder = server.data_dir, folder
+        (folder / "train.py").write_text(TRAIN)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+        self._environ = inherited | {"HOME": str(folder), "WANDB_DIR": str(folder), "WANDB_CONSOLE": "off"}
+
+    def start(self, *words: str, **variables: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "litsweep", *words, "--data-dir", str(self.data_dir)],
+            env=self._environ | variables, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
+    left = Left(tmp_path_factory.mktemp("left"))
+    yield left
+    assert running_server(left.data_dir) is None, "it ends with the last command"
+
+
+@pytest.mark.slow
+def test_confirm_runs_its_repeats_without_a_server(left: Left) -> None:
+    words = [
+        "confirm",
+        left.sweep,
+        "--top",
+        "2",
+        "--seeds",
+        "1",
+        "--seed-parameter",
+        "seed",
+        "--gpus",
+        "none",
+    ]
+    _, said = left.start(*words, "--json", "out.json").communicate(timeout=120)
+    assert STARTS in said
+    result = json.loads((left.folder / "out.json").read_text())
+    assert result["repeats"] == 2 and result["is_over"], said
+
+
+def test_other_commands_need_no_server_either(left: Left) -> None:
+    id = left.sweep.rpartition("/")[2]  # a login to W&B does not keep a sweep of the folder from being found
+    status, best = left.start("status"), left.start("best", id, WANDB_API_KEY="k" * 40)
+    shown, said = status.communicate(timeout=120)
+    assert shown.startswith(f"{left.sweep}  finished"), said
+    shown, said = best.communicate(timeout=120)
+    assert best.returncode == 0 and "Best run: run-2" in shown, said
+    confirm = left.start("confirm", left.sweep, "--seed-parameter", "seed", "--queue")
+    _, said = confirm.communicate(timeout=120)
+    assert confirm.returncode == 0 and STARTS in said and f"litsweep launch {left.sweep}" in said
+
+
+def test_a_folder_without_data_stays_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: Left) -> None:
+    for name in ("WANDB_BASE_URL", "WANDB_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with ExitStack() as until_end, pytest.raises(LitsweepError, match="found no server"):
+        use_server(tmp_path / "nothing", until_end)
+    assert not (tmp_path / "nothing").exists()
+    with pytest.raises(LitsweepError, match="found no server"):  # `watch` would wait for agents in vain
+        use_server(left.data_dir)
