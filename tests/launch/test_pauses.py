@@ -1,4 +1,4 @@
-"""Freeze-thaw with real agents: a run is paused, and any agent goes on with it."""
+"""Freeze-thaw with real agents: a run is paused, and any agent resumes it."""
 
 import json
 import subprocess

@@ -230,7 +230,7 @@ def test_pauses_end_when_the_config_no_longer_has_them(
         stopped = stored_reason(freezing.record(run).stop_reason)
         assert stopped is not None
         assert stopped.brief.startswith(f"paused at 1 of 6 with {loss}"), stopped
-        assert stopped.brief.endswith("does not go on, because the sweep's config no longer has freeze_thaw")
+        assert stopped.brief.endswith("is not resumed, because the sweep's config no longer has freeze_thaw")
     assert freezing.beat(agent) == [{"type": "exit"}], "all three runs of the sweep count"
 
 

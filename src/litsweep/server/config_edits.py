@@ -101,7 +101,7 @@ def _withdraw(connection: Connection, sweep: SweepRecord, actor: str) -> None:
 
 
 def _end_pauses(connection: Connection, sweep: SweepRecord) -> None:
-    """Stop the runs early that are paused, or asked to: nobody goes on with them without freeze-thaw."""
+    """Stop the runs that are paused or asked to pause. Without freeze-thaw nothing resumes them."""
     for run in runs.alive_in_sweep(connection, sweep.id):
         if run.stopped_by is StoppedBy.PAUSE:
             run_states.drop(connection, run, without_pauses(run.stop_reason))

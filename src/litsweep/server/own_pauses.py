@@ -22,7 +22,7 @@ from litsweep.sweep.metric import Metric
 from litsweep.sweep.reason import train_to_of, training_of
 from litsweep.sweep.reasons import stored_reason
 
-NO_PAUSES = "it does not go on, because the sweep's config no longer has freeze_thaw"
+NO_PAUSES = "it is not resumed, because the sweep's config no longer has freeze_thaw"
 
 
 def has_pauses(config: SweepConfig) -> bool:
@@ -33,7 +33,7 @@ def has_pauses(config: SweepConfig) -> bool:
 def own_pause(connection: Connection, run: RunRecord) -> dict[str, Any]:
     """Return the columns of a stop if a run has ended in order to pause, and has enough values for that.
 
-    In a sweep that is over, or that no longer pauses runs, the run does not go on: it is stopped.
+    In a sweep that is over, or that no longer pauses runs, the run is not resumed: it is stopped.
     """
     if run.summary_values.get(STOP_REASON) != StopReason.PAUSED or run.sweep_id is None:
         return {}

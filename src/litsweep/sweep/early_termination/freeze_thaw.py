@@ -25,7 +25,7 @@ _FIRST_SHARE = 52 / 3  # and the first runs of a sweep train this part of it
 class PauseReason(Reason):
     """A run is paused at `iteration` of `max_iter`. `training` says why it was trained that far.
 
-    `ended` says why it does not go on; None if it may.
+    `ended` says why it is not resumed; None if it may be.
     """
 
     key: ClassVar[str] = "rule"
@@ -38,7 +38,7 @@ class PauseReason(Reason):
 
     @property
     def brief(self) -> str:
-        """Where it is paused, its best value, why it was trained that far, and why it does not go on."""
+        """Where it is paused, its best value, why it was trained that far, and why it is not resumed."""
         why = f" ({self.training})" if self.training else ""
         ended = f"; {self.ended}" if self.ended else ""
         return f"paused at {self.iteration} of {self.max_iter} with {format_value(self.value)}{why}{ended}"
