@@ -187,11 +187,11 @@ def runs_of(name: str, method: str, seed: int, count: int) -> Controller:
 
 def litsweep_importance(controller: Controller) -> dict[str, float]:
     """The importance of the dashboard's chart."""
-    from litsweep.search.bayes.belief import believe
+    from litsweep.search.bayes.fitted_model import fit_model
     from litsweep.search.bayes.sensitivity import sensitivity
 
     config = controller.config
-    found = sensitivity(believe(config, config.metrics[0], controller.runs).model)
+    found = sensitivity(fit_model(config, config.metrics[0], controller.runs).model)
     return dict(zip(found.names, np.median(found.total, axis=0).tolist(), strict=True))
 
 

@@ -13,7 +13,7 @@ from litsweep.figures.charts import CHARTS
 from litsweep.figures.contours import contours
 from litsweep.figures.figure import Figure
 from litsweep.figures.importance import importance
-from litsweep.figures.posterior import belief_of
+from litsweep.figures.posterior import fitted_model
 from litsweep.figures.slices import slices
 from litsweep.figures.sweep_data import SweepData
 from litsweep.sweep.metric import Metric
@@ -206,7 +206,7 @@ def test_a_model_is_fitted_once_for_all_charts(monkeypatch: pytest.MonkeyPatch) 
 
 def test_many_runs_use_the_searchs_subset() -> None:
     sweep = swept(1_200)
-    assert belief_of(sweep, sweep.metric).runs_used == 1_000
+    assert fitted_model(sweep, sweep.metric).runs_used == 1_000
     figure = slices(sweep)
     assert "1,000 of 1,200 runs" in note(figure) and len(json.dumps(figure)) < 300_000
 

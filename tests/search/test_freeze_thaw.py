@@ -8,7 +8,7 @@ import torch
 
 from litsweep import Controller, parse_sweep
 from litsweep.search.bayes.kernels import Matern
-from litsweep.search.bayes.resumption import Stages
+from litsweep.search.bayes.resumption import StageValues
 from litsweep.search.bayes.surrogate import GaussianProcess, Hyperparameters, Inputs
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.early_termination.freeze_thaw import FreezeThaw, PauseReason
@@ -255,7 +255,7 @@ def test_runs_without_a_chance_are_given_up_and_never_the_best(
 # --- The value of training on ---
 
 
-def stages(targets: list[float]) -> Stages:
+def stages(targets: list[float]) -> StageValues:
     """A process over one parameter and the budget, with targets at x = .2 and .8 after 9 of 52 epochs."""
     inputs = Inputs(torch.tensor([False, False]), ())
     theta = Hyperparameters(
@@ -269,7 +269,7 @@ def stages(targets: list[float]) -> Stages:
     budget = float(torch.log1p(torch.tensor(9.0)) / torch.log1p(torch.tensor(52.0)))
     x = torch.tensor([[0.2, budget], [0.8, budget]]).double()
     process = GaussianProcess(x, torch.tensor(targets).double(), theta.noise, theta, inputs, Matern())
-    return Stages(process, (9, 26, 52))
+    return StageValues(process, (9, 26, 52))
 
 
 def test_the_better_of_two_paused_runs_is_worth_more() -> None:

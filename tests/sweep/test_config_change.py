@@ -4,7 +4,7 @@ import pytest
 
 from litsweep.errors import ConfigError
 from litsweep.sweep.config import parse_sweep
-from litsweep.sweep.config_change import changes_search, differences
+from litsweep.sweep.config_change import differences, may_reopen
 
 OLD = """
 method: random
@@ -31,7 +31,7 @@ parameters:
 def test_differences_are_lines(before: str, after: str, expected: list[str], is_of_search: bool) -> None:
     old, new = parse_sweep(OLD), parse_sweep(OLD.replace(before, after))
     assert differences(old, new) == [line.replace("'", "") for line in expected]
-    assert changes_search(old, new) is is_of_search
+    assert may_reopen(old, new) is is_of_search
 
 
 def test_defaults_are_values_of_parameters() -> None:

@@ -9,7 +9,7 @@ from litsweep.figures.markers import (
     axis_with_target,
     compact_parts,
     kinds,
-    look,
+    marker_style,
     run_markers,
     some_runs,
     target_line,
@@ -76,7 +76,9 @@ def _markers(
     by_kind = kinds(sweep, drawn)
     ys = compact_parts([[ranking.values[i] for i in own] for own in by_kind.values()])
     return [
-        run_markers([sweep.runs[i] for i in own], [place_of[i] for i in own], y, kind or "run", **look(kind))
+        run_markers(
+            [sweep.runs[i] for i in own], [place_of[i] for i in own], y, kind or "run", **marker_style(kind)
+        )
         for (kind, own), y in zip(by_kind.items(), ys, strict=True)
     ]
 

@@ -67,7 +67,7 @@ def parameter_names(sweep: SweepData) -> Choices:
     return [parameter.name for parameter in sweep.config.space.free]
 
 
-def has_axes(sweep: SweepData) -> bool:
+def has_parallel_coordinates(sweep: SweepData) -> bool:
     """Return True for a sweep with a parameter to search and two runs with a result."""
     return len(sweep.ranked) > 1 and len(sweep.config.space.free) > 0
 
@@ -126,7 +126,7 @@ CHARTS: Mapping[str, Chart] = {
             "Parallel coordinates",
             parallel_coordinates,
             (METRIC,),
-            has_axes,
+            has_parallel_coordinates,
             "This chart needs a parameter to search and two runs with a result.",
         ),
         Chart(

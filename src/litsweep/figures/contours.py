@@ -8,11 +8,11 @@ from litsweep.figures.markers import some_runs
 from litsweep.figures.notice import notice
 from litsweep.figures.parameter_axis import ParameterAxis
 from litsweep.figures.posterior import (
-    belief_of,
     changed,
     config_text,
+    fitted_model,
     metric_of,
-    runs_behind,
+    model_note,
     values_of,
     without_fit,
 )
@@ -22,7 +22,7 @@ from litsweep.figures.theme import role
 from litsweep.sweep.space import Parameter
 
 if TYPE_CHECKING:
-    from litsweep.search.bayes.belief import Belief
+    from litsweep.search.bayes.fitted_model import FittedModel
 
 AUTOMATIC = "most important"
 """The choice of the parameter that explains most of the metric, of those that are not chosen otherwise."""
@@ -39,54 +39,54 @@ def parameter_choices(sweep: SweepData) -> Sequence[str]:
 def contours(sweep: SweepData, *, metric: str = "", x: str = AUTOMATIC, y: str = AUTOMATIC) -> Figure:
     """Return the model's mean over two parameters, with the runs as points and the expected optimum."""
     chosen = metric_of(sweep, metric)
-    belief = belief_of(sweep, chosen)
-    pair = _pair(sweep, belief, x, y)
+    fitted = fitted_model(sweep, chosen)
+    pair = _pair(sweep, fitted, x, y)
     if pair is None:
         return notice("Contours need two different parameters that vary.")
     across, up = map(ParameterAxis, pair)
-    base = belief.best_with(*(each.name for each in pair))
+    base = fitted.best_with(*(each.name for each in pair))
     if base is None:
         return notice(f"No run has both {pair[0].name} and {pair[1].name}.")
     traces = [
-        _surface(sweep, belief, across, up, base),
+        _surface(sweep, fitted, across, up, base),
         _runs(sweep, across, up, values_of(sweep, chosen)),
-        *_optimum(belief, across, up),
+        *_optimum(fitted, across, up),
     ]
     rest = config_text(base, [each for each in sweep.config.space.free if each not in pair])
-    where = "where it expects the optimum (★)" if base is belief.optimum else "at the best run with both"
+    where = "where it expects the optimum (★)" if base is fitted.optimum else "at the best run with both"
     fixed = f" The other parameters stay {where}: {rest}." if rest else ""
     many = len(sweep.runs) > MAX_MARKERS
     few = f" At most {MAX_MARKERS} of them are drawn, including the best." if many else ""
     note = (
-        f"{runs_behind(belief, sweep)} Colours: its mean.{fixed} Points: runs, whose other parameters differ."
+        f"{model_note(fitted, sweep)} Colours: its mean.{fixed} Points: runs, whose other parameters differ."
         f"{few}"
     )
-    at = config_text(belief.optimum, pair)
+    at = config_text(fitted.optimum, pair)
     label = f"Predicted {chosen.name} over {pair[0].name} and {pair[1].name}; expected optimum at {at}"
     axes = {"xaxis": across.layout(), "yaxis": up.layout()}
     return figure(traces, x=pair[0].name, y=pair[1].name, label=label, note=note, height=420, **axes)
 
 
-def _pair(sweep: SweepData, belief: "Belief", x: str, y: str) -> tuple[Parameter, Parameter] | None:
+def _pair(sweep: SweepData, fitted: "FittedModel", x: str, y: str) -> tuple[Parameter, Parameter] | None:
     """Return the parameters of both axes; None if there are not two different ones."""
     known = {each.name: each for each in sweep.config.space.free}
     if AUTOMATIC in (x, y):
-        rest = (name for name in _by_importance(belief) if name not in (x, y))
+        rest = (name for name in _by_importance(fitted) if name not in (x, y))
         x, y = (next(rest, "") if name == AUTOMATIC else name for name in (x, y))
     return (known[x], known[y]) if x in known and y in known and x != y else None
 
 
-def _by_importance(belief: "Belief") -> Sequence[str]:
+def _by_importance(fitted: "FittedModel") -> Sequence[str]:
     from litsweep.search.bayes.sensitivity import sensitivity
 
-    found = sensitivity(belief.model)
+    found = sensitivity(fitted.model)
     total = dict(zip(found.names, found.total.mean(0).tolist(), strict=True))
     return sorted(total, key=lambda name: -total[name])
 
 
 def _surface(
     sweep: SweepData,
-    belief: "Belief",
+    fitted: "FittedModel",
     across: ParameterAxis,
     up: ParameterAxis,
     base: Mapping[str, object],
@@ -95,7 +95,7 @@ def _surface(
     columns, rows = across.values(_POINTS), up.values(_POINTS)
     a, b = across.parameter.name, up.parameter.name
     configs = [changed(sweep, base, {a: column, b: row}) for row in rows for column in columns]
-    predicted = zip(*vars(belief.at(configs)).values(), strict=True)
+    predicted = zip(*vars(fitted.at(configs)).values(), strict=True)
     cells = [cell if a in c and b in c else None for c, cell in zip(configs, predicted, strict=True)]
     grid = [cells[at : at + len(columns)] for at in range(0, len(cells), len(columns))]
     is_discrete = across.is_category or up.is_category
@@ -108,7 +108,7 @@ def _surface(
         "text": [["" if cell is None else _text(*cell) for cell in row] for row in grid],
         "hovertemplate": "model: %{text}<extra></extra>",
         "colorscale": [[0, role("page")], [1, role("accent")]],
-        "reversescale": not belief.model.metric.is_maximized,
+        "reversescale": not fitted.model.metric.is_maximized,
         "colorbar": {"thickness": 10, "outlinewidth": 0, "tickfont": {"size": 11}},
         **({} if is_discrete else lines),
     }
@@ -140,6 +140,6 @@ def _position(scale: ParameterAxis, parameters: Mapping[str, object]) -> float |
     return scale.position(parameters[name]) if name in parameters else None
 
 
-def _optimum(belief: "Belief", across: ParameterAxis, up: ParameterAxis) -> list[dict[str, Any]]:
-    a, b = _position(across, belief.optimum), _position(up, belief.optimum)
+def _optimum(fitted: "FittedModel", across: ParameterAxis, up: ParameterAxis) -> list[dict[str, Any]]:
+    a, b = _position(across, fitted.optimum), _position(up, fitted.optimum)
     return [] if a is None or b is None else [optimum_marker([a], [b])]

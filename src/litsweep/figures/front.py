@@ -5,7 +5,7 @@ from typing import Any
 
 from litsweep.figures.columns import columns
 from litsweep.figures.figure import MAX_MARKERS, Figure, drawn_note, figure, inner_range, value_axis
-from litsweep.figures.markers import compact_parts, kinds, look, run_markers, some_runs
+from litsweep.figures.markers import compact_parts, kinds, marker_style, run_markers, some_runs
 from litsweep.figures.scatter import NO_COLOUR, coloured_by, legend
 from litsweep.figures.sweep_data import Ranking, SweepData
 from litsweep.figures.theme import role
@@ -82,7 +82,11 @@ def _others(sweep: SweepData, runs: Sequence[int]) -> list[Part]:
     found = kinds(sweep, runs)
     plain = {"color": role("faint"), "size": 6}
     return [
-        (kind or "run", own, {"marker": {"size": 6, **(look(kind) if kind else plain)}, "showlegend": False})
+        (
+            kind or "run",
+            own,
+            {"marker": {"size": 6, **(marker_style(kind) if kind else plain)}, "showlegend": False},
+        )
         for kind, own in found.items()
     ]
 

@@ -67,12 +67,15 @@ def _groups(sweep: SweepData, keys: Sequence[str], ranking: Ranking) -> Sequence
     kept = [i for i, run in enumerate(sweep.runs) if sweep.matches(run)]
     rows = [[get(i, sweep.runs[i]) for get in getters] for i in kept]
     groups = [
-        _group(sweep, ranking, names, row, [kept[place] for place in places]) for row, places in alike(rows)
+        _group(sweep, ranking, names, row, [kept[place] for place in places])
+        for row, places in places_of_equal_rows(rows)
     ]
     return sorted(groups, key=lambda group: _place(group, ranking))
 
 
-def alike(rows: Iterable[Sequence[object]]) -> Sequence[tuple[Sequence[object], Sequence[int]]]:
+def places_of_equal_rows(
+    rows: Iterable[Sequence[object]],
+) -> Sequence[tuple[Sequence[object], Sequence[int]]]:
     """Return each distinct row with the places where it is. 3.0 equals 3, and None stands for no value."""
     found: dict[Hashable, tuple[Sequence[object], list[int]]] = {}
     for place, row in enumerate(rows):

@@ -9,10 +9,10 @@ from litsweep.figures.correlation import Correlations, correlations
 from litsweep.figures.figure import Figure, axis, escaped, figure, rounded
 from litsweep.figures.notice import notice
 from litsweep.figures.posterior import (
-    belief_of,
+    fitted_model,
     metric_names,
     metric_of,
-    runs_behind,
+    model_note,
     values_of,
     without_fit,
 )
@@ -84,12 +84,12 @@ def importance(sweep: SweepData, *, metric: str = "") -> Figure:
     runs = _results(sweep, chosen.name)
     if runs < MIN_RUNS:
         return notice(f"{MISSING} {count(runs, 'run')} with a value of {chosen.name} so far.")
-    belief = belief_of(sweep, chosen)
-    rows = _rows(sweep, sensitivity(belief.model), values_of(sweep, chosen))
+    fitted = fitted_model(sweep, chosen)
+    rows = _rows(sweep, sensitivity(fitted.model), values_of(sweep, chosen))
     shown = sorted(rows, key=lambda row: row.total)[-_MOST_SHOWN:]
     hidden = f" {len(shown)} of {len(rows)} parameters are shown." if len(shown) < len(rows) else ""
     note = (
-        f"{runs_behind(belief, sweep)} Importance is the total Sobol' index: the share of the variance of "
+        f"{model_note(fitted, sweep)} Importance is the total Sobol' index: the share of the variance of "
         f"{chosen.name} over the whole search space that is due to a parameter. The dark part is without "
         "interactions with other parameters. Lines: 80 % interval of the model. Correlation over the runs: "
         f"linear, as in W&B (●), and of the ranks (◇).{hidden}"

@@ -32,14 +32,14 @@ def run_markers(
     }
 
 
-def kind_of(sweep: SweepData, run: RunData) -> str:
+def marker_kind(sweep: SweepData, run: RunData) -> str:
     """Return what a marker tells of a run: DROPPED, BROKEN, or nothing."""
     if not sweep.matches(run):
         return DROPPED
     return BROKEN if run.is_broken else ""
 
 
-def look(kind: str) -> dict[str, Any]:
+def marker_style(kind: str) -> dict[str, Any]:
     """Return the look of the markers of a kind."""
     if kind == DROPPED:
         return {"color": role("line")}
@@ -52,7 +52,7 @@ def kinds(sweep: SweepData, runs: Sequence[int]) -> dict[str, list[int]]:
     """Return the runs by kind, in the order in which they are drawn: those on top last."""
     found: dict[str, list[int]] = {DROPPED: [], BROKEN: [], "": []}
     for i in runs:
-        found[kind_of(sweep, sweep.runs[i])].append(i)
+        found[marker_kind(sweep, sweep.runs[i])].append(i)
     return {kind: own for kind, own in found.items() if own}
 
 

@@ -16,14 +16,14 @@ from litsweep.sweep.space import Parameter
 from litsweep.sweep.values import is_finite
 
 if TYPE_CHECKING:
-    from litsweep.search.bayes.belief import Belief
+    from litsweep.search.bayes.fitted_model import FittedModel
 
 MIN_RUNS = 5
 """The model is shown once this many runs have a value of the metric. The search uses it from then on, too."""
 
 _MOST_FITTED = 4  # fitted models that are kept
 _MOST_NAMED = 5  # parameters of a config that a note names
-_fitted: list[tuple[Sequence[RunData], Metric, "Belief"]] = []
+_fitted: list[tuple[Sequence[RunData], Metric, "FittedModel"]] = []
 
 Options = ParamSpec("Options")
 
@@ -73,17 +73,17 @@ def without_fit(build: Callable[Options, Figure]) -> Callable[Options, Figure]:
     return chart
 
 
-def belief_of(sweep: SweepData, metric: Metric) -> "Belief":
+def fitted_model(sweep: SweepData, metric: Metric) -> "FittedModel":
     """Return the fitted model of a metric. The last ones are kept. Raises FitError."""
-    from litsweep.search.bayes.belief import believe
+    from litsweep.search.bayes.fitted_model import fit_model
 
-    for runs, known, belief in _fitted:
+    for runs, known, fitted in _fitted:
         if runs is sweep.runs and known == metric:
-            return belief
-    belief = believe(sweep.config, metric, engine_runs(sweep, metric), sweep.config.seed or 0)
-    _fitted.append((sweep.runs, metric, belief))
+            return fitted
+    fitted = fit_model(sweep.config, metric, engine_runs(sweep, metric), sweep.config.seed or 0)
+    _fitted.append((sweep.runs, metric, fitted))
     del _fitted[:-_MOST_FITTED]
-    return belief
+    return fitted
 
 
 def engine_runs(sweep: SweepData, metric: Metric) -> list[Run]:
@@ -141,13 +141,13 @@ class _Rows(Sequence[Mapping[str, float]]):
         return {self._metric: self._values[index]}
 
 
-def runs_behind(belief: "Belief", sweep: SweepData) -> str:
+def model_note(fitted: "FittedModel", sweep: SweepData) -> str:
     """Return the note of a chart with a model: that it is a model, and how many runs the model has used."""
-    failed = len(belief.model.seen.failed)
+    failed = len(fitted.model.seen.failed)
     avoided = (
         f"; {count(failed, 'failed run')} without a usable value count only as failures" if failed else ""
     )
-    used = f"{belief.runs_used:,} of {len(sweep.runs):,} runs"
+    used = f"{fitted.runs_used:,} of {len(sweep.runs):,} runs"
     return f"The search's model (a Gaussian process), fitted to {used}{avoided}."
 
 

@@ -17,7 +17,7 @@ from litsweep.figures.figure import (
     shown,
     value_axis,
 )
-from litsweep.figures.markers import DROPPED, look, run_markers, some_runs
+from litsweep.figures.markers import DROPPED, marker_style, run_markers, some_runs
 from litsweep.figures.sweep_data import SweepData
 from litsweep.figures.theme import SCALE, SERIES, role
 
@@ -114,9 +114,9 @@ def coloured_by(
     """
     dropped = [i for i in runs if not sweep.matches(sweep.runs[i])]
     kept = [i for i in runs if sweep.matches(sweep.runs[i])]
-    parts = [(DROPPED, dropped, look(DROPPED))] if dropped else []
+    parts = [(DROPPED, dropped, marker_style(DROPPED))] if dropped else []
     if column is None:
-        return [*parts, ("run", kept, look(""))]
+        return [*parts, ("run", kept, marker_style(""))]
     values = {i: column.get(i, sweep.runs[i]) for i in kept}
     texts = _steps(values) if is_numeric(list(values.values())) else _named(column, values)
     roles = _roles(texts, values)

@@ -15,11 +15,11 @@ from litsweep.figures.figure import (
 from litsweep.figures.markers import run_markers, some_runs
 from litsweep.figures.parameter_axis import ParameterAxis
 from litsweep.figures.posterior import (
-    belief_of,
     changed,
     config_text,
+    fitted_model,
     metric_of,
-    runs_behind,
+    model_note,
     values_of,
     without_fit,
 )
@@ -28,7 +28,7 @@ from litsweep.figures.theme import role
 from litsweep.sweep.space import Parameter
 
 if TYPE_CHECKING:
-    from litsweep.search.bayes.belief import Belief, Predictions
+    from litsweep.search.bayes.fitted_model import FittedModel, Predictions
 
 _POINTS = 41  # of the model's line
 _MOST_SLICES = 12
@@ -62,50 +62,50 @@ def slices(sweep: SweepData, *, metric: str = "", parameter: Sequence[str] = ())
     categories). A star marks where the model expects the optimum.
     """
     chosen = metric_of(sweep, metric)
-    belief = belief_of(sweep, chosen)
+    fitted = fitted_model(sweep, chosen)
     wanted = [each for each in sweep.config.space.free if not parameter or each.name in parameter]
-    made = [found for each in wanted if (found := _slice(sweep, belief, each)) is not None]
+    made = [found for each in wanted if (found := _slice(sweep, fitted, each)) is not None]
     shown = sorted(made, key=lambda each: -each.spread)[:_MOST_SLICES]
     values = values_of(sweep, chosen)
     traces = [
         {**trace, **_axes(panel)}
         for panel, each in enumerate(shown)
-        for trace in (*_model(each, belief), _points(sweep, each, values, len(shown)))
+        for trace in (*_model(each, fitted), _points(sweep, each, values, len(shown)))
     ]
     limits = inner_range(values)
     layout = _layout(shown, chosen.name, {} if limits is None else {"range": limits})
-    best = config_text(belief.optimum, sweep.config.space.free)
-    predicted = belief.at([belief.optimum])
+    best = config_text(fitted.optimum, sweep.config.space.free)
+    predicted = fitted.at([fitted.optimum])
     interval = f"{rounded(predicted.low[0])} to {rounded(predicted.high[0])}"
     label = (
         f"{chosen.name} against {', '.join(each.parameter.name for each in shown)}. The model expects the "
         f"optimum at {best}: {rounded(predicted.mean[0])}, with 80 % probability {interval}"
     )
-    is_elsewhere = any(each.base is not belief.optimum for each in shown)
+    is_elsewhere = any(each.base is not fitted.optimum for each in shown)
     inactive = " Where this optimum lacks a parameter, they stay at the best run's config that has it."
     hidden = f" {len(shown)} of {len(wanted)} parameters are shown." if len(shown) < len(wanted) else ""
     most = _most_points(len(shown))
     few = f" Each panel has at most {most} of them, including the best." if len(sweep.runs) > most else ""
     note = (
-        f"{runs_behind(belief, sweep)} Lines: its mean with an 80 % band, without the noise of single runs, "
+        f"{model_note(fitted, sweep)} Lines: its mean with an 80 % band, without the noise of single runs, "
         f"while the other parameters stay where it expects the optimum (★): {best}. Points: runs, "
         f"whose other parameters differ.{inactive if is_elsewhere else ''}{hidden}{few}"
     )
     return figure(traces, x="", y="", label=label, note=note, **layout)
 
 
-def _slice(sweep: SweepData, belief: "Belief", parameter: Parameter) -> _Slice | None:
+def _slice(sweep: SweepData, fitted: "FittedModel", parameter: Parameter) -> _Slice | None:
     """Return the slice along one parameter; None if no run has it."""
-    base, scale = belief.best_with(parameter.name), ParameterAxis(parameter)
+    base, scale = fitted.best_with(parameter.name), ParameterAxis(parameter)
     if base is None:
         return None
     values = scale.values(_POINTS)
     places = [(value, place) for value in values if (place := scale.position(value)) is not None]
-    predicted = belief.at([changed(sweep, base, {parameter.name: value}) for value, _ in places])
+    predicted = fitted.at([changed(sweep, base, {parameter.name: value}) for value, _ in places])
     return _Slice(scale, base, [place for _, place in places], predicted)
 
 
-def _model(each: _Slice, belief: "Belief") -> list[dict[str, Any]]:
+def _model(each: _Slice, fitted: "FittedModel") -> list[dict[str, Any]]:
     """Return the traces of the mean, the band and the optimum."""
     mean, low, high = (list(map(rounded, column)) for column in vars(each.predicted).values())
     text = [f"{value} ({a} to {b})" for value, a, b in zip(mean, low, high, strict=True)]
@@ -132,15 +132,15 @@ def _model(each: _Slice, belief: "Belief") -> list[dict[str, Any]]:
             "hoverinfo": "skip",
         }
         model = [band, {**line, "mode": "lines", "line": {"color": role("accent"), "width": 2}}]
-    return [*model, *_optimum(each, belief)]
+    return [*model, *_optimum(each, fitted)]
 
 
-def _optimum(each: _Slice, belief: "Belief") -> list[dict[str, Any]]:
-    value = belief.optimum.get(each.parameter.name)
+def _optimum(each: _Slice, fitted: "FittedModel") -> list[dict[str, Any]]:
+    value = fitted.optimum.get(each.parameter.name)
     place = each.axis.position(value)
-    if each.parameter.name not in belief.optimum or place is None:
+    if each.parameter.name not in fitted.optimum or place is None:
         return []
-    return [optimum_marker([place], belief.at([belief.optimum]).mean)]
+    return [optimum_marker([place], fitted.at([fitted.optimum]).mean)]
 
 
 def optimum_marker(x: Sequence[float], y: Sequence[float]) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-DECIDED = 0.95
+DECISIVE_PROBABILITY = 0.95
 """The repeats end when one config is the best with this probability."""
-LEVEL = 0.90
+INTERVAL_LEVEL = 0.90
 """The level of the intervals."""
-LEAST = 2
+MIN_REPEATS = 2
 """Each config gets this many repeats before the choice depends on values; one repeat has no variance."""
 
 _MOST_POOLED = 8  # the other configs' variance counts as at most this many degrees of freedom
@@ -49,15 +49,15 @@ class Candidate:
     @property
     def fails(self) -> bool:
         """True if its repeats mostly fail. It is repeated no more."""
-        return self.failed >= LEAST and self.failed > len(self.values)
+        return self.failed >= MIN_REPEATS and self.failed > len(self.values)
 
 
 @dataclass(frozen=True)
 class Confirmed:
     """What the repeats say of one config. `n` counts its values.
 
-    `low` and `high` are the `LEVEL` interval of the mean; None if the variance is unknown. `probability` is
-    that of being the best of the candidates.
+    `low` and `high` are the ends of the mean's `INTERVAL_LEVEL` interval; None if the variance is
+    unknown. `probability` is that of being the best of the candidates.
     """
 
     id: str
@@ -84,16 +84,16 @@ class _Belief:
 def next_repeat(candidates: Sequence[Candidate], budget: int) -> str | None:
     """Return the id of the config to repeat next; None if no more repeat is needed now.
 
-    Each config gets `LEAST` repeats. Then one of two gets the next: the leader, and the config for which the
-    evidence that it is worse is weakest, whichever of them is known less well. This is the top-two rule EB-TC
-    (Jourdan et al. 2022, "Top Two Algorithms Revisited", 2.2; Russo 2020). It ends after `budget` repeats in
-    all, or when a config is the best with the probability `DECIDED`.
+    Each config gets `MIN_REPEATS` repeats. Then one of two gets the next: the leader, and the config for
+    which the evidence that it is worse is weakest, whichever of them is known less well. This is the top-two
+    rule EB-TC (Jourdan et al. 2022, "Top Two Algorithms Revisited", 2.2; Russo 2020). It ends after `budget`
+    repeats in all, or when a config is the best with the probability `DECISIVE_PROBABILITY`.
     """
     usable = [each for each in candidates if not each.fails]
     if sum(each.spent for each in candidates) >= budget or not usable:
         return None
     first = min(usable, key=lambda each: each.spent)
-    if first.spent < LEAST or len(usable) == 1:
+    if first.spent < MIN_REPEATS or len(usable) == 1:
         return first.id
     if is_decided(candidates):
         return None
@@ -102,11 +102,11 @@ def next_repeat(candidates: Sequence[Candidate], budget: int) -> str | None:
 
 
 def is_decided(candidates: Sequence[Candidate]) -> bool:
-    """Return True if one of several configs is the best with the probability `DECIDED`."""
+    """Return True if one of several configs is the best with the probability `DECISIVE_PROBABILITY`."""
     usable = [each for each in candidates if not each.fails]
-    if len(usable) < 2 or min(len(each.values) for each in usable) < LEAST:
+    if len(usable) < 2 or min(len(each.values) for each in usable) < MIN_REPEATS:
         return False
-    return max(each.probability or 0.0 for each in confirmed(usable)) >= DECIDED
+    return max(each.probability or 0.0 for each in confirmed(usable)) >= DECISIVE_PROBABILITY
 
 
 def confirmed(candidates: Sequence[Candidate]) -> list[Confirmed]:
@@ -123,7 +123,7 @@ def _confirmed(each: Candidate, belief: _Belief | None, probability: float | Non
     n, mean = len(each.values), each.mean if each.values else None
     if belief is None:
         return Confirmed(each.id, n, mean, None, None, probability)
-    half = float(stdtrit(belief.freedom, 0.5 + LEVEL / 2)) * belief.error(n)
+    half = float(stdtrit(belief.freedom, 0.5 + INTERVAL_LEVEL / 2)) * belief.error(n)
     return Confirmed(each.id, n, mean, belief.mean - half, belief.mean + half, probability)
 
 

@@ -275,7 +275,7 @@ class Controller:
         reason = self._no_new_configs_because
         if reason is None or self._on_target or self._freezer is None:
             return reason
-        return None if self._freezer.goes_on(self.runs) else reason
+        return None if self._freezer.has_run_to_resume(self.runs) else reason
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -28,11 +28,11 @@ class FreezeThawSearch(BayesSearch):
         """Return up to `n` suggestions, at most `most_new` of them new configs."""
         return self._engine.suggest(runs, n, most_new)
 
-    def goes_on(self, runs: Sequence[Run]) -> bool:
+    def has_run_to_resume(self, runs: Sequence[Run]) -> bool:
         """Return True if a paused run is to be resumed without new configs, now or after the running ones."""
         if any(run.train_to is not None and run.state.is_alive and not self._is_paused(run) for run in runs):
             return True
-        return any(map(self._is_paused, runs)) and self._engine.goes_on(runs)
+        return any(map(self._is_paused, runs)) and self._engine.has_run_to_resume(runs)
 
     def runs_to_give_up(self, runs: Sequence[Run]) -> list[str]:
         """Return the ids of the paused runs whose chance of becoming the best is negligible."""

@@ -32,7 +32,7 @@ class Keyring:
     key: str
     data_dir: str = ""
 
-    def opens(self, candidate: str) -> bool:
+    def is_key(self, candidate: str) -> bool:
         """Return True if `candidate` is the key."""
         return hmac.compare_digest(self.key.encode(), candidate.encode())
 
@@ -108,9 +108,9 @@ def has_key(connection: HTTPConnection, keyring: Keyring, ended: Container[str] 
     scheme, _, credentials = connection.headers.get("authorization", "").partition(" ")
     match scheme.lower():
         case "basic":
-            return keyring.opens(_password(credentials))
+            return keyring.is_key(_password(credentials))
         case "bearer":
-            return keyring.opens(credentials)
+            return keyring.is_key(credentials)
         case _:
             if connection.scope["method"] not in ("GET", "HEAD"):
                 return False

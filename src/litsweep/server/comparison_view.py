@@ -7,7 +7,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from litsweep.errors import count
-from litsweep.search.confirm import DECIDED, LEVEL, Candidate, Confirmed, confirmed, is_decided
+from litsweep.search.confirm import (
+    DECISIVE_PROBABILITY,
+    INTERVAL_LEVEL,
+    Candidate,
+    Confirmed,
+    confirmed,
+    is_decided,
+)
 from litsweep.server.config_runs import configs_of
 from litsweep.server.repeats import Confirmation, confirmation_of
 from litsweep.server.store import marks, runs
@@ -52,8 +59,8 @@ def _of_replicates(connection: Connection, sweep: SweepRecord) -> dict[str, Any]
 def _compared(candidates: Sequence[Candidate], titles: Mapping[str, str], metric: Metric) -> dict[str, Any]:
     rows = zip(confirmed(candidates), candidates, strict=True)
     return {
-        "level": LEVEL,
-        "decided_at": DECIDED,
+        "level": INTERVAL_LEVEL,
+        "decided_at": DECISIVE_PROBABILITY,
         "is_decided": is_decided(candidates),
         "configs": [
             {

@@ -15,7 +15,7 @@ from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
 from litsweep.sweep.config import Method, SweepConfig
-from litsweep.sweep.config_change import Home, changes_search, check_change, differences
+from litsweep.sweep.config_change import Home, check_change, differences, may_reopen
 from litsweep.sweep.contract import RunState
 
 
@@ -34,7 +34,7 @@ def edit_config(
         home = projects.one(connection, sweep.project_id)
         check_change(old, config, Home(home.entity, home.name))
     version = sweep_versions.add(connection, sweep, values["config"], actor)
-    may_get_runs = old is None or changes_search(old, config)
+    may_get_runs = old is None or may_reopen(old, config)
     sweep_states.change_config(connection, sweep, reopens=may_get_runs, version=version, **values)
     actions.add_to_sweep(connection, sweep, "config", actor, sweep.config, values["config"])
     if may_get_runs and not sweep.scheduler:

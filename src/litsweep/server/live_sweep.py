@@ -22,7 +22,7 @@ from litsweep.server.run_status import PENDING, RunStatus, as_text, digest
 from litsweep.server.search_protocol import GivenUp, ReadySuggestion, Status, Stop
 from litsweep.server.store import lines, marks, runs
 from litsweep.server.store.lines import HISTORY
-from litsweep.server.store.marks import RunMark
+from litsweep.server.store.marks import ChangeMark
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
@@ -45,7 +45,7 @@ class KnownRun:
     """
 
     status: RunStatus
-    mark: RunMark | None = None
+    mark: ChangeMark | None = None
     lines: int = 0
     history: list[Row] = field(default_factory=list)
 
@@ -259,7 +259,7 @@ class LiveSweep:
         mark = self._known_mark(run.first_name)
         return mark is not None and mark.id > run.id
 
-    def _known_mark(self, name: str) -> RunMark | None:
+    def _known_mark(self, name: str) -> ChangeMark | None:
         return self._known[name].mark if name in self._known else None
 
     def _known_status(self, run: RunRecord) -> RunStatus | None:

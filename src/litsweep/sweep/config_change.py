@@ -75,7 +75,7 @@ def _with_distribution(entry: object) -> object:
     return {**entry, "distribution": name} if name else entry
 
 
-def changes_search(old: SweepConfig, new: SweepConfig) -> bool:
+def may_reopen(old: SweepConfig, new: SweepConfig) -> bool:
     """Return True if the change may give a finished sweep more runs."""
     return any(_differs(old, new, key) for key in {*old.raw, *new.raw} - _TEXT_KEYS)
 

@@ -13,8 +13,8 @@ from litsweep.search.bayes.engine import strategy_at
 from litsweep.search.bayes.model import EXPLOITATION, EXPLORATION, Model, Strategy
 from litsweep.search.bayes.numerics import FitError
 from litsweep.search.bayes.observations import Observations, as_tensor
-from litsweep.search.bayes.paused import PausedRun, Situation
-from litsweep.search.bayes.resumption import Stage, Stages
+from litsweep.search.bayes.paused import FreezeThawState, PausedRun
+from litsweep.search.bayes.resumption import Stage, StageValues
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.early_termination.freeze_thaw import FreezeThaw
@@ -50,28 +50,28 @@ class Engine:
             known = _with_running(known, suggestion)
         return suggestions
 
-    def goes_on(self, runs: Sequence[Run]) -> bool:
+    def has_run_to_resume(self, runs: Sequence[Run]) -> bool:
         """Return True if a paused run is to be resumed although there are no new configs."""
         with threadpool_limits(limits=1):
-            return self._last_stage(self._situation(runs)) is not None
+            return self._last_stage(self._state(runs)) is not None
 
     def runs_to_give_up(self, runs: Sequence[Run]) -> list[str]:
         """Return the ids of the paused runs whose chance of becoming the best is negligible."""
         with threadpool_limits(limits=1):
-            now = self._situation(runs)
+            now = self._state(runs)
             chances = self._chances(now)
         return [p.id for p in now.paused if p.id != now.leader and chances.get(p.id, 1.0) < _NEGLIGIBLE]
 
-    def _situation(self, runs: Sequence[Run]) -> Situation:
-        return Situation.of(self._encoding, self._config, runs)
+    def _state(self, runs: Sequence[Run]) -> FreezeThawState:
+        return FreezeThawState.of(self._encoding, self._config, runs)
 
     def _next(self, runs: Sequence[Run], may_start: bool) -> Suggestion | None:
-        now = self._situation(runs)
+        now = self._state(runs)
         position = len(runs)
         chosen = self._new_or_paused(now, position) if may_start else None
         return chosen or self._last_stage(now)
 
-    def _new_or_paused(self, now: Situation, position: int) -> Suggestion | None:
+    def _new_or_paused(self, now: FreezeThawState, position: int) -> Suggestion | None:
         """Return a new config, or a paused run of more value; None if there is no new config."""
         if now.started < _DESIGN_SIZE or now.seen.runs_used < 2 or not self._encoding.d:
             return self._designed(now, position)
@@ -91,7 +91,9 @@ class Engine:
         except FitError as error:
             return self._designed(now, position, f"the model could not be fitted: {error}")
 
-    def _designed(self, now: Situation, position: int, fallback: str | None = None) -> Suggestion | None:
+    def _designed(
+        self, now: FreezeThawState, position: int, fallback: str | None = None
+    ) -> Suggestion | None:
         """Return a config of the initial design."""
         x = self._design.next_config(position, now.seen.tried, now.seen.ended)
         if x is None:
@@ -100,12 +102,12 @@ class Engine:
         length = self._rule.first_length if fallback is None else self._rule.rungs[0]
         return self._trained_to(Suggestion(self._encoding.decode(x), reason), length, "initial design")
 
-    def _most_valuable(self, now: Situation, new: Suggestion, row: list[float]) -> Suggestion:
+    def _most_valuable(self, now: FreezeThawState, new: Suggestion, row: list[float]) -> Suggestion:
         """Return the new config or the paused run with the highest expected improvement per iteration."""
         model = self._model(now.seen, EXPLOITATION)
         paused = _known(now, model)
         rows, done = [row, *(p.row for p in paused)], [0, *(p.iterations for p in paused)]
-        stages = Stages(model.surrogate.process, self._rule.rungs).best(as_tensor(rows), done)
+        stages = StageValues(model.surrogate.process, self._rule.rungs).best(as_tensor(rows), done)
         if model.feasibility is not None:
             success = model.feasibility.probability(as_tensor([row])).item()
             stages[0] = replace(stages[0], value=stages[0].value * success)
@@ -118,7 +120,7 @@ class Engine:
         why = f"expected improvement per iteration {format_value(stages[0].value)}{others}"
         return self._trained_to(new, stages[0].rung, why)
 
-    def _last_stage(self, now: Situation) -> Suggestion | None:
+    def _last_stage(self, now: FreezeThawState) -> Suggestion | None:
         """Return the paused run to resume when there are no new configs: the best run so far comes first."""
         leader = next((p for p in now.paused if p.id == now.leader), None)
         end = self._rule.rungs[-1]
@@ -130,12 +132,12 @@ class Engine:
             return None
         process = self._model(now.seen, EXPLOITATION).surrogate.process
         rows, done = as_tensor([p.row for p in likely]), [p.iterations for p in likely]
-        stages = Stages(process, self._rule.rungs).best(rows, done)
+        stages = StageValues(process, self._rule.rungs).best(rows, done)
         best = max(range(len(likely)), key=lambda i: stages[i].value)
         chance = format_value(chances[likely[best].id])
         return self._resumed(now, likely[best], stages[best], f"its chance of becoming the best is {chance}")
 
-    def _chances(self, now: Situation) -> dict[str, float]:
+    def _chances(self, now: FreezeThawState) -> dict[str, float]:
         """Return the chance of paused runs to become the best; none if there is no fit."""
         if not now.paused or now.seen.runs_used < 2 or not self._encoding.d or not now.seen.has_partial:
             return {}
@@ -147,7 +149,7 @@ class Engine:
         paused = _known(now, model)
         if not paused:
             return {}
-        stages = Stages(model.surrogate.process, self._rule.rungs)
+        stages = StageValues(model.surrogate.process, self._rule.rungs)
         chances = stages.chance(as_tensor([p.row for p in paused])).tolist()
         return {p.id: chance for p, chance in zip(paused, chances, strict=True)}
 
@@ -164,7 +166,7 @@ class Engine:
         training = f"trained to {self._until(rung)}: {why}"
         return replace(new, reason=replace(new.reason, train_to=self._pause_at(rung), training=training))
 
-    def _resumed(self, now: Situation, paused: PausedRun, stage: Stage, why: str) -> Suggestion:
+    def _resumed(self, now: FreezeThawState, paused: PausedRun, stage: Stage, why: str) -> Suggestion:
         """Return the suggestion that resumes a paused run and trains it to a stage's rung."""
         at = f"resumed at {paused.iterations} of {self._rule.max_iter}"
         reason = ResumeReason(
@@ -177,7 +179,7 @@ class Engine:
         )
         return Suggestion(dict(paused.run.parameters), reason, paused.id, is_resumed=True)
 
-    def _prediction(self, now: Situation, paused: PausedRun) -> Prediction | None:
+    def _prediction(self, now: FreezeThawState, paused: PausedRun) -> Prediction | None:
         """Return the prediction for a paused run's full training; None if there is no fit."""
         if now.paused and not self._chances(now):
             return None
@@ -202,7 +204,7 @@ def _with_running(runs: Sequence[Run], suggestion: Suggestion) -> list[Run]:
     return [*runs, Run(new, suggestion.parameters, state, train_to=train_to)]
 
 
-def _known(now: Situation, model: Model) -> list[PausedRun]:
+def _known(now: FreezeThawState, model: Model) -> list[PausedRun]:
     """Return the paused runs whose last value the model is conditioned on. It may use only a subset."""
     last = {observation.run: index for index, observation in enumerate(now.seen.observed)}
     kept = set(model.kept.tolist())

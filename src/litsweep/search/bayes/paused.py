@@ -26,7 +26,7 @@ class PausedRun:
 
 
 @dataclass(frozen=True)
-class Situation:
+class FreezeThawState:
     """What the search knows. `started` counts the runs that are in flight, paused or ended.
 
     In `seen`, only runs in flight without a value are pending. `leader` is the run with the best value.
@@ -38,7 +38,7 @@ class Situation:
     leader: str | None
 
     @classmethod
-    def of(cls, encoding: Encoding, config: SweepConfig, runs: Sequence[Run]) -> "Situation":
+    def of(cls, encoding: Encoding, config: SweepConfig, runs: Sequence[Run]) -> "FreezeThawState":
         """Sort the runs of a sweep."""
         metric = replace(config.metrics[0], impute_while_running=None)  # a paused run is a shorter training
         rows = ((run, encoding.encode(run.parameters)) for run in runs)

@@ -29,7 +29,7 @@ class Stage:
     rung: int
 
 
-class Stages:
+class StageValues:
     """Finds the best stage of configs under a model whose last input is the budget.
 
     `rungs` are the iterations at which runs may be paused; the last one is a full training.

@@ -47,7 +47,7 @@ async def submit(request: Request) -> Response:
     """Start a session if the form has the API key."""
     form = await _form(request)
     next = str(form.get("next", "/"))
-    if backend_of(request).keyring.opens(str(form.get("key", "")).strip()):
+    if backend_of(request).keyring.is_key(str(form.get("key", "")).strip()):
         return _start_session(request, next)
     message = "This is not this server's API key."
     return page(request, "login.html", status=403, message=message, next=_local(next))

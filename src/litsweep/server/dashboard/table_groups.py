@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from litsweep.figures import filters
-from litsweep.figures.groups import ALL_BUT_SEED, alike
+from litsweep.figures.groups import ALL_BUT_SEED, places_of_equal_rows
 from litsweep.figures.interval import interval
 from litsweep.server.dashboard.run_cells import Cells
 from litsweep.server.dashboard.run_table import Column, RunTable
@@ -56,7 +56,7 @@ def groups(
     keys = _keys(table, runs, wanted)
     numbers = [c.key for c in columns if c.kind == NUMBER and c.key not in keys]
     reads = [table.read(key) for key in keys]
-    members = alike([or_none(read(run)) for read in reads] for run in runs)
+    members = places_of_equal_rows([or_none(read(run)) for read in reads] for run in runs)
     rows = [_group(table, values, numbers, [runs[i] for i in places]) for values, places in members]
     return Groups(keys, [*keys, COUNT, *numbers], rows)
 
@@ -74,7 +74,7 @@ def _keys(table: RunTable, runs: Sequence[Cells], wanted: Sequence[str]) -> Sequ
 
 def _differs(table: RunTable, runs: Sequence[Cells], key: str) -> bool:
     read = table.read(key)
-    return len(alike([or_none(read(run))] for run in runs)) > 1
+    return len(places_of_equal_rows([or_none(read(run))] for run in runs)) > 1
 
 
 def _group(table: RunTable, values: Sequence[Any], numbers: Sequence[str], runs: Sequence[Cells]) -> Group:

@@ -10,7 +10,7 @@ from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.sweep.contract import Failure, RunState
 
 
-class RunMark(NamedTuple):
+class ChangeMark(NamedTuple):
     """The columns that change when a run has something new.
 
     The summary is too large to be read each time, but `heartbeat_at` changes with it.
@@ -32,20 +32,20 @@ class RunMark(NamedTuple):
         return self.retry_of or self.name
 
 
-Attempt = TypeVar("Attempt", RunRecord, RunMark)
+Attempt = TypeVar("Attempt", RunRecord, ChangeMark)
 
-_MARKS = select(*(runs.c[name] for name in RunMark._fields)).order_by(runs.c.id)
+_MARKS = select(*(runs.c[name] for name in ChangeMark._fields)).order_by(runs.c.id)
 
 
-def of_sweep(connection: Connection, sweep_id: int) -> Sequence[RunMark]:
+def of_sweep(connection: Connection, sweep_id: int) -> Sequence[ChangeMark]:
     """Return the marks of a sweep's runs, oldest first. The last retry of a run takes its place."""
     found = connection.execute(_MARKS.where(runs.c.sweep_id == sweep_id))
-    return last_retries([RunMark._make(row) for row in found])
+    return last_retries([ChangeMark._make(row) for row in found])
 
 
-def of_run(run: RunRecord) -> RunMark:
+def of_run(run: RunRecord) -> ChangeMark:
     """Return the mark of a run that was read."""
-    return RunMark._make(getattr(run, name) for name in RunMark._fields)
+    return ChangeMark._make(getattr(run, name) for name in ChangeMark._fields)
 
 
 def last_retries(found: Sequence[Attempt]) -> Sequence[Attempt]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litsweep import Controller, parse_sweep
-from litsweep.search.bayes.belief import Belief, believe
+from litsweep.search.bayes.fitted_model import FittedModel, fit_model
 from litsweep.search.bayes.numerics import FitError
 from litsweep.search.bayes.sensitivity import sensitivity
 from litsweep.sweep.config import SweepConfig
@@ -43,9 +43,9 @@ def ended(config: SweepConfig, function: Function, runs: int = 30) -> Controller
     return controller
 
 
-def belief(text: str, function: Function) -> Belief:
+def fitted(text: str, function: Function) -> FittedModel:
     config = parse_sweep(text)
-    return believe(config, config.metrics[0], ended(config, function).runs)
+    return fit_model(config, config.metrics[0], ended(config, function).runs)
 
 
 def bowl(p: Mapping[str, Any]) -> float:
@@ -62,7 +62,7 @@ def test_the_predictions_are_those_of_the_searchs_reasons() -> None:
     search = Controller(config)
     for run in controller.runs:
         search.add(run.parameters, run.history)
-    found = believe(config, config.metrics[0], search.runs, search.seed)
+    found = fit_model(config, config.metrics[0], search.runs, search.seed)
     (suggestion,) = search.ask()
     assert isinstance(suggestion.reason, ModelReason)
     predicted = found.at([suggestion.parameters])
@@ -72,7 +72,7 @@ def test_the_predictions_are_those_of_the_searchs_reasons() -> None:
 
 
 def test_the_optimum_is_near_the_functions() -> None:
-    found = belief(NUMBERS, bowl)
+    found = fitted(NUMBERS, bowl)
     assert (found.optimum["a"], found.optimum["b"]) == (
         pytest.approx(0.3, abs=0.1),
         pytest.approx(0.8, abs=0.1),
@@ -82,21 +82,21 @@ def test_the_optimum_is_near_the_functions() -> None:
 
 
 def test_the_optimum_is_not_where_runs_fail() -> None:
-    found = belief(NUMBERS, lambda p: None if p["a"] > 0.6 else -p["a"])
+    found = fitted(NUMBERS, lambda p: None if p["a"] > 0.6 else -p["a"])
     assert 0.4 < float(str(found.optimum["a"])) < 0.7
 
 
 def test_the_best_config_with_an_inactive_parameter() -> None:
-    found = belief(BRANCHES, accuracy)
+    found = fitted(BRANCHES, accuracy)
     assert found.best_with("lr") == found.optimum and "momentum" not in found.optimum
     with_momentum = found.best_with("momentum", "lr")
     assert with_momentum is not None and with_momentum["optimizer"] == "sgd"
-    assert belief(BRANCHES, lambda p: None if "momentum" in p else 1.0).best_with("momentum") is None
+    assert fitted(BRANCHES, lambda p: None if "momentum" in p else 1.0).best_with("momentum") is None
 
 
 def test_a_config_outside_the_space_is_refused() -> None:
     with pytest.raises(ValueError, match="not in the sweep's space"):
-        belief(NUMBERS, bowl).at([{"a": 2.0, "b": 0.5, "c": 0.5}])
+        fitted(NUMBERS, bowl).at([{"a": 2.0, "b": 0.5, "c": 0.5}])
 
 
 @pytest.mark.parametrize(
@@ -105,31 +105,31 @@ def test_a_config_outside_the_space_is_refused() -> None:
 def test_too_little_to_fit(text: str) -> None:
     config = parse_sweep(text)
     with pytest.raises(FitError, match="two runs"):
-        believe(config, config.metrics[0], Controller(config).runs)
+        fit_model(config, config.metrics[0], Controller(config).runs)
 
 
-def shares(found: Belief) -> tuple[Sequence[float], Sequence[float]]:
+def shares(found: FittedModel) -> tuple[Sequence[float], Sequence[float]]:
     result = sensitivity(found.model)
     return np.median(result.first, axis=0).tolist(), np.median(result.total, axis=0).tolist()
 
 
 def test_the_sensitivity_of_a_sum() -> None:
-    first, total = shares(belief(NUMBERS, lambda p: 2 * p["a"] + p["b"]))
+    first, total = shares(fitted(NUMBERS, lambda p: 2 * p["a"] + p["b"]))
     assert first == pytest.approx([0.8, 0.2, 0.0], abs=0.08)
     assert total == pytest.approx([0.8, 0.2, 0.0], abs=0.08)
 
 
 def test_an_interaction_is_in_the_total_only() -> None:
-    first, total = shares(belief(NUMBERS, lambda p: (p["a"] - 0.5) * (p["b"] - 0.5)))
+    first, total = shares(fitted(NUMBERS, lambda p: (p["a"] - 0.5) * (p["b"] - 0.5)))
     assert first == pytest.approx([0.0, 0.0, 0.0], abs=0.1)
     assert total == pytest.approx([1.0, 1.0, 0.0], abs=0.15)
 
 
 def test_a_conditional_parameter_counts_where_it_is_active() -> None:
-    _, (lr, momentum, _) = shares(belief(BRANCHES, lambda p: -2 * p.get("momentum", 0.5)))
+    _, (lr, momentum, _) = shares(fitted(BRANCHES, lambda p: -2 * p.get("momentum", 0.5)))
     assert momentum > 0.8 and lr < 0.1
 
 
 def test_a_constant_metric_has_no_sensitivity_of_note() -> None:
-    first, total = shares(belief(NUMBERS, lambda p: 0.5))
+    first, total = shares(fitted(NUMBERS, lambda p: 0.5))
     assert all(math.isfinite(value) for value in (*first, *total))

@@ -19,7 +19,7 @@ from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.run import Run
 
-LEVEL = 0.8
+BAND_LEVEL = 0.8
 """The probability of the intervals."""
 
 _QUANTILES = 41  # the mean in the metric's units is that of this many quantiles
@@ -35,7 +35,7 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class Belief:
+class FittedModel:
     """A fitted model of one metric. `runs_used` counts the runs that it is conditioned on."""
 
     model: Model
@@ -46,7 +46,7 @@ class Belief:
         with torch.no_grad():
             mean, variance = self.model.predict(self._rows(configs))
         u = (torch.arange(_QUANTILES, dtype=torch.double) + 0.5) / _QUANTILES
-        inner = torch.tensor([(1 - LEVEL) / 2, (1 + LEVEL) / 2], dtype=torch.double)
+        inner = torch.tensor([(1 - BAND_LEVEL) / 2, (1 + BAND_LEVEL) / 2], dtype=torch.double)
         normals = torch.special.ndtri(torch.cat([u, inner]))
         z = mean + variance.sqrt().unsqueeze(-1) * normals
         y = self.model.metric.sign * self.model.surrogate.to_units(z)
@@ -95,7 +95,7 @@ class Belief:
         return as_tensor(rows).reshape(len(rows), self.model.encoding.d)
 
 
-def believe(config: SweepConfig, metric: Metric, runs: Sequence[Run], seed: int = 0) -> Belief:
+def fit_model(config: SweepConfig, metric: Metric, runs: Sequence[Run], seed: int = 0) -> FittedModel:
     """Return the search's model of a metric, fitted to the runs of a sweep of any method.
 
     It is the model that suggests configs of `method: bayes`. Raises FitError if there is no fit.
@@ -112,7 +112,7 @@ def believe(config: SweepConfig, metric: Metric, runs: Sequence[Run], seed: int 
         observations = len(model.surrogate.process.x)
         _ = model.feasibility, model.outcomes.constraints and model.parents
     kept = subset(seen.y, observations, seed).tolist()
-    return Belief(model, len({seen.observed[i].run for i in kept}))
+    return FittedModel(model, len({seen.observed[i].run for i in kept}))
 
 
 def _mean(y: Tensor) -> list[float]:
