@@ -89,6 +89,11 @@ class SlotAgent(ABC):
         """Ask the run to save a checkpoint and to end."""
 
     @property
+    def devices(self) -> tuple[str, ...]:
+        """The devices of the slot."""
+        return self._place.devices
+
+    @property
     def is_open(self) -> bool:
         """True until the slot is done or closed."""
         return self.state not in (SlotState.DONE, SlotState.CLOSED)
