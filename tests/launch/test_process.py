@@ -1,6 +1,8 @@
 """Finding processes by the mark in their environment."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 
@@ -30,3 +32,29 @@ def test_roots_are_the_marked_processes_that_no_other_of_them_started() -> None:
         assert process.marked_roots(mark, "LITSWEEP_NOT_THERE") == []
         parent.communicate("\n")
     assert process.marked_roots(mark) == []
+
+
+HANDLES = {
+    "signal.signal(signal.SIGTERM, print)": True,
+    "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])": True,
+    "signal.signal(signal.SIGTERM, signal.SIG_IGN)": False,
+    "pass": False,
+}
+
+
+def test_which_processes_may_handle_a_signal() -> None:
+    with contextlib.ExitStack() as stack:
+        children = []
+        for code in HANDLES:
+            argv = [sys.executable, "-c", f"import signal; {code}; print('ready', flush=True); input()"]
+            child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            children.append(stack.enter_context(child))
+            stack.callback(child.kill)
+        for child, expected in zip(children, HANDLES.values(), strict=True):
+            assert child.stdout is not None and child.stdout.readline()
+            assert process.may_handle(child.pid, signal.SIGTERM) is expected
+            child.kill()
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+            assert not process.may_handle(child.pid, signal.SIGTERM)  # a zombie
+            child.wait()
+            assert not process.may_handle(child.pid, signal.SIGTERM)

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+_ENDED = ("Z", "X")  # states of a process that only its parent still sees
+
 LOG_FORMAT = "[litsweep %(asctime)s] %(message)s"
 
 
@@ -67,6 +69,23 @@ def marked_roots(*marks: str) -> list[int]:
     """Return the `marked` processes that no other one started: the runs without their helpers."""
     found = set(marked(*marks))
     return [pid for pid in sorted(found) if not {int(parent) for parent in _status_of(pid)[1:2]} & found]
+
+
+def may_handle(pid: int, signum: signal.Signals) -> bool:
+    """Return False if the signal ends the process at once, does nothing to it, or comes after its end.
+
+    Return True if the process has a handler, or blocks the signal for now. True on systems without /proc.
+    """
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()
+    except OSError:
+        return True
+    values = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    if values["State"].split()[0] in _ENDED:
+        return False
+    return any(int(values[name], 16) >> (signum - 1) & 1 for name in ("SigCgt", "SigBlk"))
 
 
 def values_of(name: str, *marks: str) -> set[str]:

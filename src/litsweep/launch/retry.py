@@ -61,11 +61,16 @@ class Retries:
         return again
 
     def _end_preempted(self, run_id: str) -> None:
-        """End the run if its client was killed before it could report the end, or even the preemption."""
-        state = self._api.run(run_id).get("state")
-        if state == RunState.RUNNING:
+        """End the run if its client was killed before it could report the end, or even the preemption.
+
+        A client may also have reported a success, because its program ended without an error.
+        """
+        run = self._api.run(run_id)
+        state = run.get("state")
+        is_success = state == RunState.FINISHED and not run.get("stopped")
+        if state == RunState.RUNNING or is_success:
             self._api.preempting(run_id)
-        if state in (RunState.RUNNING, RunState.PREEMPTING):
+        if state in (RunState.RUNNING, RunState.PREEMPTING) or is_success:
             self._api.end(run_id, ExitCode.PREEMPTED)
 
     def _return(self, end: RunEnd) -> None:
