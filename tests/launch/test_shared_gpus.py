@@ -282,3 +282,46 @@ def test_the_command_line(bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> 
     code, said = litsweep("launch", made.sweep, "--per-gpu", "many")
     assert code == 2 and "'many' is not a whole number above 0" in said
     assert "GPU 0: stays at 4 runs at a time\n" in litsweep("status", made.sweep)[1]
+
+
+# A model of a user that takes too much memory in its third epoch, if another run is there.
+CROWDED = """
+import os, torch
+from pathlib import Path
+from litsweep.pipeline.classifier import ImageClassifier
+
+class Crowded(ImageClassifier):
+    def on_train_epoch_start(self):
+        mine = Path("gpu", os.environ["WANDB_RUN_ID"])
+        mine.touch()
+        Path("begun").open("a").write(f"{mine.name} {self.current_epoch}\\n")
+        if self.current_epoch >= 3 and len(os.listdir("gpu")) > 1:
+            mine.unlink()
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+    def on_fit_end(self):
+        Path("gpu", os.environ["WANDB_RUN_ID"]).unlink()
+"""
+
+
+@pytest.mark.slow
+def test_a_run_of_the_pipeline_goes_on_from_its_checkpoint(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixed = {"data.dataset": "digits", "model.width": 4, "trainer.max_epochs": 150, "patience": 0}
+    command = ["${env}", "${interpreter}", "${program}", "--model", "crowded.Crowded", "${args}"]
+    made = bench(
+        program=str(Path(__file__).parents[2] / "agent.py"),
+        method="grid",
+        metric={"name": "val_acc", "goal": "maximize"},
+        parameters={k: {"value": v} for k, v in fixed.items()} | {"seed": {"values": [1, 2]}},
+        command=command,
+    )
+    pretend(made, monkeypatch)
+    (made.folder / "crowded.py").write_text(CROWDED)
+    outcome = made.launch(lambda: LISTED, gpus="all", per_gpu="auto")
+    assert (outcome.exit_code, outcome.failed, outcome.done) == (0, 0, 2)
+    begun = [line.split() for line in (made.folder / "begun").read_text().splitlines()]
+    assert {run for run, _ in begun} == {run["name"] for run in made.runs()}
+    again = [run for run, epoch in begun if begun.count([run, epoch]) > 1]
+    assert again and [line for line in begun if line[1] == "0"] == [[run, "0"] for run in dict(begun)]
+    assert {run["summary"].get("failure") for run in made.runs()} == {None}

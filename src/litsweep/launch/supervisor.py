@@ -64,6 +64,7 @@ class Supervisor:
         self._cleaner = cleaner_for(api.path, options)
         self._min_free_gb = options.min_free_gb
         self._left_to_start = options.count
+        self._unrecorded: set[str] = set()  # ended runs
         self._display = display
         self._steps = steps
         self._interrupts = 0
@@ -116,7 +117,7 @@ class Supervisor:
         if self._interrupts < 2 and self._fault():
             self._interrupt(signal.SIGTERM)
         self._admission.look(self._agents)
-        self._cleaner.step()
+        self._cleaner.step(self._unrecorded.union(agent.run for agent in self._agents if agent.run))
         self._show()
 
     async def _work(self, agent: SlotAgent) -> None:
@@ -175,8 +176,10 @@ class Supervisor:
         if end.failure is Failure.CONFIG:
             self._error = self._error or end.tail
             self._drain("every further run would fail like the last one")
+        self._unrecorded.add(end.run_id)
         if await self._record(end):
             self._return_permission()
+        self._unrecorded.discard(end.run_id)
         if agent.streak.is_over and not self._error:
             log.warning("slot %d closes", agent.index)
             agent.close(agent.streak.reason(end))
