@@ -148,26 +148,38 @@ def window_of(rows: list[tuple[float, float]], since: float = 0.0) -> dict[str, 
     return dict(window.measurement().paces)
 
 
-def test_a_pace_is_that_of_whole_intervals_between_rows() -> None:
-    assert window_of([(0, 10), (30, 40), (60, 71)]) == {"a": pytest.approx(60 / 61)}
-    assert window_of([(0, 10), (60, 75)]) == {}  # one interval may be of another kind than the next
-    assert window_of([(0, 10), (1, 20), (2, 30)]) == {}  # too short
-    assert window_of([(0, 10), (0, 10), (600, 610), (600, 610), (1200, 1210)]) == {"a": 1.0}
+def test_a_pace_is_that_of_intervals_between_rows() -> None:
+    assert window_of([(0, 10), (20, 30), (40, 50), (60, 70)]) == {"a": 1.0}
+    assert window_of([(0, 10), (20, 30), (40, 50), (59, 69)]) == {}  # too short
+    assert window_of([(0, 10), (20, 30), (60, 70)]) == {}  # one interval may be of another kind
+    assert window_of([(0, 10), (0, 10), (600, 610), (600, 610), (1200, 1210), (1800, 1810)]) == {"a": 1.0}
+
+
+def test_a_validation_between_two_rows_does_not_change_the_pace() -> None:
+    assert window_of([(0, 0), (20, 20), (21, 120), (41, 140), (61, 160)]) == {"a": 1.0}
+
+
+def test_rows_that_come_together_count_as_one() -> None:
+    """An epoch ends with a row of the training and one of the validation."""
+    rows: list[tuple[float, float]] = [
+        (2 * n + late, 30.0 * n + 0.1 * late) for n in range(5) for late in (0, 1)
+    ]
+    assert window_of(rows) == {"a": pytest.approx(2 / 30, rel=0.01)}
 
 
 def test_rows_from_before_the_window_do_not_count() -> None:
-    rows: list[tuple[float, float]] = [(1000, 5), (1100, 12), (1130, 42), (1160, 72)]
+    rows: list[tuple[float, float]] = [(1000, 5), (1100, 12), (1130, 42), (1160, 72), (1190, 102)]
     assert window_of(rows, since=10.0) == {"a": 1.0}
 
 
 def test_a_program_that_counts_its_steps_again_is_measured_again() -> None:
-    assert window_of([(500, 0), (600, 10), (0, 20), (40, 60), (100, 120)]) == {"a": 1.0}
+    assert window_of([(500, 0), (600, 10), (0, 20), (40, 60), (80, 100), (120, 140)]) == {"a": 1.0}
 
 
 def test_a_restart_forgets_rows_and_keeps_paces() -> None:
     window = Window(2)
-    for at in (0.0, pace.WINDOW_SECONDS, 2 * pace.WINDOW_SECONDS):
-        window.add({"a": Row(at, at)})
+    for interval in range(pace.INTERVALS + 1):
+        window.add({"a": Row(pace.WINDOW_SECONDS * interval, pace.WINDOW_SECONDS * interval)})
     window.add({"b": Row(0, 0)})
     window.restart(300.0)
     for step, at in itertools.product((0, 1), (0.0, 299.0)):

@@ -32,7 +32,9 @@ def _launch(sweep: str, args: argparse.Namespace, view: View) -> LaunchOutcome:
 
 
 def _per_gpu(text: str) -> int | str:
-    return AUTO if text == AUTO else positive(text)
+    if text != AUTO and (not text.isdigit() or int(text) < 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor a whole number above 0")
+    return AUTO if text == AUTO else int(text)
 
 
 LAUNCHER = Launcher(

@@ -4,16 +4,21 @@ A row has a step and the time at which the run logged it. Both are the run's own
 the row arrives.
 """
 
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from litsweep.launch.sharing import Measurement
 
 WINDOW_SECONDS = 60.0
 """A pace is measured over at least this time."""
 
-ADVANCES = 2
-"""A pace is measured over at least this many rows."""
+INTERVALS = 3
+"""A pace is the median of at least this many intervals, because one of them may have a validation in it."""
+
+INTERVAL_SECONDS = 10.0
+"""The shortest interval between two rows that are compared."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +44,12 @@ class Window:
     paces: dict[str, float] = field(default_factory=dict)
     durations: list[float] = field(default_factory=list)
     used: float = 0.0
-    _first: dict[str, Row] = field(default_factory=dict)
-    _last: dict[str, Row] = field(default_factory=dict)
-    _advances: dict[str, int] = field(default_factory=dict)
+    _rows: dict[str, list[Row]] = field(default_factory=dict)
 
     def restart(self, now: float) -> None:
         """Forget the rows since the last pace, because not all slots train."""
         self.since = now
-        for rows in (self._first, self._last, self._advances):
-            rows.clear()
+        self._rows.clear()
 
     def add(self, rows: Mapping[str, Row]) -> None:
         """Take in the last rows of the runs, all of which train."""
@@ -56,14 +58,13 @@ class Window:
                 self._add(run, row)
 
     def _add(self, run: str, row: Row) -> None:
-        first, last = self._first.setdefault(run, row), self._last.get(run, row)
-        self._last[run] = row
-        if row.step < last.step:  # the program counts from the start again
-            self._first[run], self._advances[run] = row, 0
-        elif row.step > last.step:
-            self._advances[run] = self._advances.get(run, 0) + 1
-            if row.at - first.at >= WINDOW_SECONDS and self._advances[run] >= ADVANCES:
-                self.paces[run] = (row.step - first.step) / (row.at - first.at)
+        rows = self._rows.setdefault(run, [row])
+        if row.step < rows[-1].step:  # the program counts from the start again
+            rows[:] = [row]
+        elif row.step > rows[-1].step and row.at - rows[-1].at >= INTERVAL_SECONDS:
+            rows.append(row)
+        if len(rows) > INTERVALS and row.at - rows[0].at >= WINDOW_SECONDS:
+            self.paces[run] = statistics.median((b.step - a.step) / (b.at - a.at) for a, b in pairwise(rows))
 
     def measurement(self) -> Measurement:
         """Return what is known so far."""
