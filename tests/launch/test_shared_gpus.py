@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,11 @@ from litsweep.launch.failure import RunEnd
 from litsweep.launch.notes import add_note, last_notes
 from litsweep.launch.nvidia import GpuMemory, Memory, mps_note
 from litsweep.launch.options import SlotState
+from litsweep.launch.pace import Row
 from litsweep.launch.shared_gpus import SharedGpus
 from litsweep.launch.sharing import Choice
-from litsweep.sweep.contract import ExitCode, Failure
+from litsweep.sweep.contract import ExitCode, Failure, Variable
+from litsweep.sweep.progress import ProgressReport, reported_progress
 from tests.launch.conftest import Bench, MakeBench
 
 LISTED = "GPU 0: Pretended (UUID: GPU-aaaa1111-0000)\n"
@@ -123,6 +126,7 @@ class Agent:
     run: str | None = None
     state: SlotState = SlotState.RUNNING
     is_busy: bool = True
+    progress_file: Path = Path("missing")
 
 
 class Gpus:
@@ -192,6 +196,27 @@ def test_out_of_memory_alone_is_the_run_s_own_failure(tmp_path: Path) -> None:
     shared.admission.look(shared.agents)
     assert not shared.end(0, Failure.OUT_OF_MEMORY).is_preempted
     assert shared.admits(0)
+
+
+def test_what_a_run_reports_itself_is_measured_instead_of_its_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its steps are others than those of its rows. A report from before the run does not count."""
+    monkeypatch.setenv(Variable.PROGRESS_FILE, str(tmp_path / "slot-0.progress"))
+    ProgressReport().step()
+    gpu = Shared(tmp_path).admission._gpus["0",]
+    agent: Any = gpu.agents[0]
+    agent.progress_file = tmp_path / "slot-0.progress"
+    last = {"run-0": Row(5, time.time() + 1)}
+    assert gpu._last_of_each(last) == last
+    report = ProgressReport()
+    for _ in range(100):
+        report.step()
+    assert [row.step for row in gpu._last_of_each(last).values()] == [1] and "run-0" not in gpu._last_of_each(
+        last
+    )
+    agent.progress_file.write_text("12")  # in the middle of writing
+    assert gpu._last_of_each(last) == last
 
 
 def test_slots_that_have_ended_are_not_replaced(tmp_path: Path) -> None:
@@ -322,3 +347,5 @@ def test_a_run_of_the_pipeline_goes_on_from_its_checkpoint(
     again = [run for run, epoch in begun if begun.count([run, epoch]) > 1]
     assert again and [line for line in begun if line[1] == "0"] == [[run, "0"] for run in dict(begun)]
     assert {run["summary"].get("failure") for run in made.runs()} == {None}
+    reports = [reported_progress(file) for file in made.folder.glob("logs/*/*.progress")]
+    assert reports and all(report and report[0] > 1 for report in reports)

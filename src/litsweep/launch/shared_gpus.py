@@ -20,6 +20,7 @@ from litsweep.launch.protocol import AgentApi
 from litsweep.launch.sharing import Choice, Room, choose, lowered
 from litsweep.launch.slot import Place, SlotAgent
 from litsweep.sweep.contract import ExitCode, Failure
+from litsweep.sweep.progress import reported_progress
 
 LOOK_SECONDS = 3.0  # between two measurements
 _GONE = (SlotState.DONE, SlotState.CLOSED)
@@ -74,14 +75,25 @@ class SharedGpu:
 
     def measure(self, memory: Memory, rows: Mapping[str, Row]) -> None:
         """Take in the memory in use and the last rows of the runs, and choose again."""
-        window, runs = self._windows[self.choice.slots], self.runs
-        own = {run: rows[run] for run in runs if run in rows and rows[run].at >= self._start_of(run)}
-        if not len(own) == len(runs) == self.choice.slots:
+        window, own = self._windows[self.choice.slots], self._last_of_each(rows)
+        if not len(own) == len(self.runs) == self.choice.slots:
             window.restart(time.time())
         else:
             window.used = max(window.used, memory.used)
             window.add(own)
         self._choose()
+
+    def _last_of_each(self, rows: Mapping[str, Row]) -> dict[str, Row]:
+        """Return what each run reports itself, else its last row. The names tell them apart: steps differ."""
+        found = {}
+        for agent in self.agents:
+            if run := agent.run:
+                reported, start = reported_progress(agent.progress_file), self._start_of(run)
+                if reported and reported[1] >= start:
+                    found[f"{run} itself"] = Row(*reported)
+                elif run in rows and rows[run].at >= start:
+                    found[run] = rows[run]
+        return found
 
     def _start_of(self, run: str) -> float:
         """Return when the run was first seen, in seconds since 1970. A resumed run has older rows too."""

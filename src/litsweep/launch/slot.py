@@ -42,9 +42,9 @@ class Place:
     @classmethod
     def of(cls, slot: str, environ: Mapping[str, str], log: Path, devices: tuple[str, ...] = ()) -> Self:
         """Return the place whose environment is `environ` with the slot's own variables."""
-        failure = str(log.with_suffix(".failure").absolute())
-        own = {**environ, Variable.SLOT: slot, Variable.FAILURE_FILE: failure}
-        return cls(slot, devices, own, log)
+        files = {Variable.FAILURE_FILE: ".failure", Variable.PROGRESS_FILE: ".progress"}
+        named = {name: str(log.with_suffix(suffix).absolute()) for name, suffix in files.items()}
+        return cls(slot, devices, {**environ, Variable.SLOT: slot, **named}, log)
 
     @property
     def index(self) -> int:
@@ -98,6 +98,11 @@ class SlotAgent(ABC):
     def devices(self) -> tuple[str, ...]:
         """The devices of the slot."""
         return self._place.devices
+
+    @property
+    def progress_file(self) -> Path:
+        """The file in which a run of the slot may report how far it is."""
+        return Path(self._place.environ[Variable.PROGRESS_FILE])
 
     @property
     def is_open(self) -> bool:
