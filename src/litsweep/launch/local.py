@@ -80,8 +80,10 @@ def launch(
         )
         for slot in slots
     ]  # fmt: skip
-    admission = _sharing(places, api, environ, logs) if options.per_gpu == AUTO else None
-    options = replace(options, environ=environ)
+    options, admission = replace(options, environ=environ), None
+    if options.per_gpu == AUTO:
+        places = [place.measured() for place in places]
+        admission = _sharing(places, api, environ, logs)
     return Supervisor(places, api, options, display, fault, admission=admission).run()
 
 

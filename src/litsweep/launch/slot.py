@@ -7,7 +7,7 @@ import signal
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -42,9 +42,14 @@ class Place:
     @classmethod
     def of(cls, slot: str, environ: Mapping[str, str], log: Path, devices: tuple[str, ...] = ()) -> Self:
         """Return the place whose environment is `environ` with the slot's own variables."""
-        files = {Variable.FAILURE_FILE: ".failure", Variable.PROGRESS_FILE: ".progress"}
-        named = {name: str(log.with_suffix(suffix).absolute()) for name, suffix in files.items()}
-        return cls(slot, devices, {**environ, Variable.SLOT: slot, **named}, log)
+        failure = str(log.with_suffix(".failure").absolute())
+        own = {**environ, Variable.SLOT: slot, Variable.FAILURE_FILE: failure}
+        return cls(slot, devices, own, log)
+
+    def measured(self) -> "Place":
+        """Return the place with a file in which its runs report how far they are."""
+        progress = str(self.log.with_suffix(".progress").absolute())
+        return replace(self, environ={**self.environ, Variable.PROGRESS_FILE: progress})
 
     @property
     def index(self) -> int:
@@ -101,7 +106,7 @@ class SlotAgent(ABC):
 
     @property
     def progress_file(self) -> Path:
-        """The file in which a run of the slot may report how far it is."""
+        """The file in which a run of a measured place may report how far it is."""
         return Path(self._place.environ[Variable.PROGRESS_FILE])
 
     @property
