@@ -35,6 +35,7 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from per_gpu import rates
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -165,6 +166,10 @@ def main() -> None:
         "--slots", type=int, nargs="+", default=[1, 2, 4, 8], help="runs at a time on the device"
     )
     options.add_argument("--epochs", type=int, default=2, help="epochs of a run in the table of slots")
+    options.add_argument(
+        "--launch", action="store_true",
+        help="measure the table of slots by `litsweep launch --per-gpu`, with auto too (needs nvidia-smi)",
+    )  # fmt: skip
     given = options.parse_args()
     device = torch.device(given.device)
     print(described(device))
@@ -178,7 +183,9 @@ def main() -> None:
             print_starts()
         if given.only in (None, "rates"):
             print_rates(setting, given.compile)
-        if given.only in (None, "slots"):
+        if given.only in (None, "slots") and given.launch:
+            print_launches(setting, given.slots, given.epochs)
+        elif given.only in (None, "slots"):
             print_slots(setting, given.slots, given.epochs)
 
 
@@ -343,19 +350,37 @@ def print_slots(setting: Setting, slots: Sequence[int], epochs: int) -> None:
     _print(title, ("runs at a time", "seconds until all ended", "runs an hour"), rows)
 
 
+def print_launches(setting: Setting, slots: Sequence[int], epochs: int) -> None:
+    """Print the runs an hour of `litsweep launch` with each number of slots, and with auto on a GPU."""
+    gpu = setting.device.type == "cuda"
+    numbers = [*map(str, slots), *(["auto"] if gpu else [])]
+    measured = rates(setting.cache / "launches", _parameters(setting, epochs), numbers, gpu)
+    rows = [
+        (number, f"{rate.an_hour:,.0f}", str(rate.runs), rate.said)
+        for number, rate in zip(numbers, measured, strict=True)
+    ]
+    title = f"litsweep launch: runs of {epochs} epochs of {IMAGES:,} images, tutorial network"
+    _print(title, ("--per-gpu", "runs an hour", "n", "said"), rows)
+
+
+def _parameters(setting: Setting, epochs: int) -> dict[str, object]:
+    """Return the parameters of the runs in the table of slots."""
+    return {
+        "data.cache": str(setting.cache),
+        "data.batch_size": BATCH_SIZE,
+        "data.augmentation": "flip_crop",
+        "trainer.max_epochs": epochs,
+        "trainer.accelerator": "gpu" if setting.device.type == "cuda" else "cpu",
+        "trainer.devices": 1,
+        "trainer.precision": "auto",
+        "images_every_n_epochs": 0,
+    }
+
+
 def _seconds_at_a_time(setting: Setting, n: int, epochs: int) -> float:
-    flags = (
-        f"--data.cache={setting.cache}",
-        f"--data.batch_size={BATCH_SIZE}",
-        "--data.augmentation=flip_crop",
-        f"--trainer.max_epochs={epochs}",
-        f"--trainer.accelerator={'gpu' if setting.device.type == 'cuda' else 'cpu'}",
-        "--trainer.devices=1",
-        "--trainer.precision=auto",
-        "--wandb=disabled",
-        "--images_every_n_epochs=0",
-    )
-    code = f"from litsweep.pipeline import main; raise SystemExit(main({list(flags)!r}))"
+    given = {**_parameters(setting, epochs), "wandb": "disabled"}
+    flags = [f"--{name}={value}" for name, value in given.items()]
+    code = f"from litsweep.pipeline import main; raise SystemExit(main({flags!r}))"
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", code]

@@ -39,6 +39,9 @@ def test_the_command_that_resumes_preempted_runs_is_printed(capsys: pytest.Captu
     [
         (["--time", "1:00:00"], "--time is for --on slurm, this launch is --on local"),
         (["--on", "slurm", "--per-gpu", "2"], "--per-gpu is for --on local, this launch is --on slurm"),
+        (["--on", "ray", "--per-gpu", "auto"], "--per-gpu is for --on local, this launch is --on ray"),
+        (["--per-gpu", "many"], "--per-gpu: 'many' is neither auto nor a whole number above 0"),
+        (["--per-gpu", "0"], "--per-gpu: '0' is neither auto nor a whole number above 0"),
         (["--on", "ray", "--sbatch=--account=lab"], "--sbatch is for --on slurm, this launch is --on ray"),
         (["--gpus-per-agent", "1"], "--gpus-per-agent is for --on slurm and ray"),
         (["--on", "slurm", "--gpus-per-agent", "0.5"], "Slurm gives whole GPUs"),

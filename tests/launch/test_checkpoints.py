@@ -47,6 +47,8 @@ def test_a_launch_leaves_the_checkpoints_of_the_best_three(
     assert {entry.name for entry in folder.iterdir()} == {run.id for run in best}
 
     (folder / "somebody-else-s").mkdir()
+    held = {run.id for run in best[1:]}
+    assert clean(status, folder, keep=1, held=held) == []
     assert clean(status, folder, keep=1) == [run.id for run in status.runs if run in best[1:]]
     assert {entry.name for entry in folder.iterdir()} == {best[0].id, "somebody-else-s"}
 

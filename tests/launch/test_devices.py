@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from litsweep.errors import ConfigError
+from litsweep.errors import ConfigError, LitsweepError
 from litsweep.launch.devices import check_present, cpu_count, devices_here, slots_for
 from litsweep.launch.options import LaunchOptions
+from litsweep.launch.sharing import MOST
 
 TWO_GPUS = """GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-11111111-aaaa-bbbb-cccc-000000000000)
 GPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-22222222-aaaa-bbbb-cccc-000000000000)
@@ -42,6 +43,27 @@ def test_two_agents_per_gpu() -> None:
     slots = slots_for(LaunchOptions(gpus="all", per_gpu=2), {}, lambda: TWO_GPUS)
     assert [slot.devices for slot in slots] == [("0",), ("0",), ("1",), ("1",)]
     assert [slot.index for slot in slots] == [0, 1, 2, 3]
+
+
+def test_the_slots_of_auto_begin_with_one_on_each_gpu() -> None:
+    slots = slots_for(LaunchOptions(gpus="all", per_gpu="auto"), {}, lambda: TWO_GPUS)
+    assert [slot.devices for slot in slots[:4]] == [("0",), ("1",), ("0",), ("1",)]
+    assert len(slots) == 2 * MOST
+    assert {slot.threads for slot in slots} == {max(1, cpu_count() // 8)}
+    both = slots_for(LaunchOptions(gpus="all", per_gpu="auto", per_trial=2), {}, lambda: TWO_GPUS)
+    assert {slot.devices for slot in both} == {("0", "1")} and len(both) == MOST
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (LaunchOptions(gpus="all", per_gpu="auto"), "measures whole GPUs, and MIG-aaaaaaaa-0000-5000-8000"),
+        (LaunchOptions(gpus="none", per_gpu="auto"), "needs GPUs, and --gpus none has none: leave it out"),
+    ],
+)
+def test_auto_measures_whole_gpus(options: LaunchOptions, says: str) -> None:
+    with pytest.raises(LitsweepError, match=says):
+        slots_for(options, {}, lambda: ONE_CUT_GPU)
 
 
 def test_two_gpus_per_trial() -> None:

@@ -85,8 +85,19 @@ def test_only_the_last_traceback_counts() -> None:
     assert classify(1, tail) is Failure.ERROR
 
 
-def test_a_gpu_that_is_full_is_out_of_memory() -> None:
-    assert classify(1, "RuntimeError: CUDA error: out of memory") is Failure.OUT_OF_MEMORY
+@pytest.mark.parametrize(
+    "last",
+    [
+        "RuntimeError: CUDA error: out of memory",
+        "RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "RuntimeError: cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "jaxlib._jax.XlaRuntimeError: RESOURCE_EXHAUSTED: Out of memory allocating 8589934592 bytes.",
+        "tensorflow.python.framework.errors_impl.ResourceExhaustedError: OOM when allocating tensor",
+        "numpy._core._exceptions._ArrayMemoryError: Unable to allocate 7.28 TiB for an array",
+    ],
+)
+def test_a_gpu_or_a_machine_that_is_full_is_out_of_memory(last: str) -> None:
+    assert classify(1, last) is Failure.OUT_OF_MEMORY
 
 
 def test_an_exit_code_beyond_the_signals_is_the_program_s_own() -> None:

@@ -1,8 +1,13 @@
 """Finding processes by the mark in their environment."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+import time
+
+import pytest
 
 from litsweep.launch import process
 
@@ -30,3 +35,58 @@ def test_roots_are_the_marked_processes_that_no_other_of_them_started() -> None:
         assert process.marked_roots(mark, "LITSWEEP_NOT_THERE") == []
         parent.communicate("\n")
     assert process.marked_roots(mark) == []
+
+
+def test_a_process_in_the_middle_of_an_exec_is_killed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then its environment is empty for a moment. One that has no environment at all holds nothing up."""
+    mark = f"LITSWEEP_TEST=exec-{os.getpid()}"
+    name, _, value = mark.partition("=")
+    code, read = "print('started', flush=True); input()", process._environment_of
+    with contextlib.ExitStack() as stack:
+        pids = []
+        for environ in ({**os.environ, name: value}, {}):
+            child = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", code], env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                )
+            )
+            stack.callback(child.kill)
+            assert child.stdout is not None and child.stdout.readline()
+            pids.append(child.pid)
+        assert read(pids[1]) == set()
+        until = time.monotonic() + 0.1
+        monkeypatch.setattr(
+            process, "_environment_of",
+            lambda pid: set() if pid == pids[0] and time.monotonic() < until else read(pid),
+        )  # fmt: skip
+        process.kill_marked(mark)
+        assert time.monotonic() < until + 2
+        ended = os.waitid(os.P_PID, pids[0], os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        assert ended is not None and ended.si_status == signal.SIGKILL
+        assert os.waitid(os.P_PID, pids[1], os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+
+HANDLES = {
+    "signal.signal(signal.SIGTERM, print)": True,
+    "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])": True,
+    "signal.signal(signal.SIGTERM, signal.SIG_IGN)": False,
+    "pass": False,
+}
+
+
+def test_which_processes_may_handle_a_signal() -> None:
+    with contextlib.ExitStack() as stack:
+        children = []
+        for code in HANDLES:
+            argv = [sys.executable, "-c", f"import signal; {code}; print('ready', flush=True); input()"]
+            child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            children.append(stack.enter_context(child))
+            stack.callback(child.kill)
+        for child, expected in zip(children, HANDLES.values(), strict=True):
+            assert child.stdout is not None and child.stdout.readline()
+            assert process.may_handle(child.pid, signal.SIGTERM) is expected
+            child.kill()
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+            assert not process.may_handle(child.pid, signal.SIGTERM)  # a zombie
+            child.wait()
+            assert not process.may_handle(child.pid, signal.SIGTERM)

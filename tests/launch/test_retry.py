@@ -16,7 +16,7 @@ class Flaky:
     def __init__(self, breaks_at: int, has_acted: bool) -> None:
         self.saved: dict[str, Any] = {}
         self.ended: list[int] = []
-        self.state, self.requeued = "running", 0
+        self.state, self.requeued, self.stopped = "running", 0, False
         self._breaks_at, self._has_acted, self._requests = breaks_at, has_acted, 0
 
     def _request(self, action: Any = lambda: None) -> Any:
@@ -28,13 +28,13 @@ class Flaky:
         return result
 
     def run(self, run_id: str) -> dict[str, Any]:
-        return dict(self._request(lambda: {"state": self.state}))
+        return dict(self._request(lambda: {"state": self.state, "stopped": self.stopped}))
 
     def summary(self, run_id: str) -> dict[str, Any]:
         return dict(self._request(lambda: self.saved))
 
     def update_summary(self, run_id: str, summary: dict[str, Any]) -> None:
-        self._request(lambda: self.saved.update(summary))
+        self._request(lambda: setattr(self, "saved", summary))
 
     def requeue(self, run_id: str) -> None:
         def act() -> None:
@@ -83,11 +83,14 @@ def test_the_attempts_are_limited() -> None:
 
 @pytest.mark.parametrize("has_acted", [False, True])
 @pytest.mark.parametrize("breaks_at", range(1, 5))
-@pytest.mark.parametrize("state", ["running", "preempting", "preempted"])
+@pytest.mark.parametrize("state", ["running", "preempting", "preempted", "finished"])
 def test_a_preempted_run_whose_client_was_killed_returns_to_the_sweep(
     state: str, breaks_at: int, has_acted: bool
 ) -> None:
-    """Its client may be killed before it reports the end, or before anyone has reported the preemption."""
+    """Its client may be killed before it reports the end, or before anyone has reported the preemption.
+
+    It may also report a success, if the program ends without an error.
+    """
     api: Any = Flaky(breaks_at, has_acted)
     api.state = state
     retries, end = Retries(api), RunEnd("r", 143, Failure.SIGNAL)
@@ -97,3 +100,28 @@ def test_a_preempted_run_whose_client_was_killed_returns_to_the_sweep(
         assert retries.record(end)
     assert api.state == "preempted"
     assert api.ended == ([] if state == "preempted" else [143])
+
+
+def test_a_run_that_the_server_has_stopped_does_not_return() -> None:
+    api: Any = Flaky(0, False)
+    api.state, api.stopped = "finished", True
+    assert Retries(api).record(RunEnd("r", 143, Failure.SIGNAL))
+    assert (api.state, api.ended) == ("finished", [])
+
+
+@pytest.mark.parametrize("has_acted", [False, True])
+@pytest.mark.parametrize("breaks_at", range(1, 5))
+def test_a_run_that_was_out_of_memory_beside_others_returns_without_its_failure(
+    breaks_at: int, has_acted: bool
+) -> None:
+    """However often: it is no attempt. Its client has reported a failure."""
+    api: Any = Flaky(breaks_at, has_acted)
+    retries, end = Retries(api), RunEnd("r", 143, Failure.OUT_OF_MEMORY)
+    for repeat in range(1, MAX_ATTEMPTS + 2):
+        api.state = "failed"
+        api.saved = {"loss": 1.0, "failure": "out_of_memory", "failure_message": "CUDA out of memory."}
+        try:
+            assert retries.record(end)
+        except UnreachableError:
+            assert retries.record(end)
+        assert (api.state, api.saved, api.requeued) == ("preempted", {"loss": 1.0}, repeat)

@@ -187,3 +187,24 @@ def test_a_run_that_is_synced_later_counts_with_what_it_logged(grid: Sweep, cloc
     grid.log(run, 0, 1.0)
     grid.end(run)
     assert grid.states[run] == "finished"
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_sweep_that_finished_with_its_last_run_continues_if_the_launcher_returns_that_run(
+    graphql: GraphQL, stream: Stream, backend: Backend, is_stopped: bool
+) -> None:
+    """The run's client had reported a success. A sweep that a person has stopped stays stopped."""
+    sweep = Sweep(graphql, stream, RANDOM | {"run_cap": 1})
+    agent = sweep.agent()
+    run = sweep.start(agent)
+    if is_stopped:
+        sweep.become("FINISHED")
+    sweep.end(run, 0)
+    assert is_stopped or sweep.beat(agent) == [dispatch.EXIT]
+    assert sweep.read["state"] == "FINISHED"
+    for body in ({"preempting": True}, {"complete": True, "exitcode": 143}):
+        receive(backend, ("local", "p", run), json.dumps(body).encode(), {"user-agent": AGENT_NAME})
+    assert sweep.states == {run: "preempted"}
+    assert sweep.read["state"] == ("FINISHED" if is_stopped else "RUNNING")
+    again = sweep.beat(agent)
+    assert again == [dispatch.EXIT] if is_stopped else again[0]["run_id"] == run

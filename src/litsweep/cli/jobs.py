@@ -13,6 +13,8 @@ from litsweep.cli.sweep_sums import read_sums
 from litsweep.errors import LitsweepError
 from litsweep.launch import slurm
 from litsweep.launch.directory import SweepEntry, directory
+from litsweep.launch.notes import NOTES, last_notes
+from litsweep.launch.options import LaunchOptions
 from litsweep.search.ledger import GridLedger
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.run import unreported_warning
@@ -76,6 +78,8 @@ def _show_sweep(sweep: str, console: Console) -> None:
         console.print(line, highlight=False, markup=False, overflow="fold")
     elif result.unmet:
         console.print(f"No best run: {result.unmet}.", highlight=False, markup=False, overflow="fold")
+    for line in last_notes(LaunchOptions.log_dir / result.sweep.rpartition("/")[2] / NOTES):
+        console.print(line, highlight=False, markup=False, overflow="fold")
     with contextlib.suppress(LitsweepError):  # without Slurm the runs are still shown
         tasks = slurm.status(sweep)
         console.print(_table(tasks) if tasks else "no agents on Slurm")

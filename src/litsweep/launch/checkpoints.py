@@ -1,12 +1,12 @@
 """Deletes checkpoints: a sweep keeps those of its best runs and of its Pareto front.
 
-`python -m litsweep.launch.checkpoints SWEEP FOLDER --keep K` cleans up once (disk.py starts it).
+`python -m litsweep.launch.checkpoints SWEEP FOLDER --keep K [--held RUN…]` cleans up once, for disk.py.
 """
 
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from litsweep.errors import LitsweepError
@@ -24,12 +24,13 @@ def kept_runs(status: SweepStatus, keep: int) -> set[str]:
     return {run.id for run in (*status.ranked()[:keep], *status.front(), *status.alive, *lost)}
 
 
-def clean(status: SweepStatus, folder: Path, keep: int) -> list[str]:
+def clean(status: SweepStatus, folder: Path, keep: int, held: Collection[str] = ()) -> list[str]:
     """Delete `folder`/RUN of the runs that are not among `kept_runs`. Return their ids.
 
-    Folders that belong to no run of the sweep are left alone.
+    Folders that belong to no run of the sweep are left alone, and so are those of `held` runs: the launch has
+    not yet decided whether they will run again.
     """
-    stay = kept_runs(status, keep)
+    stay = kept_runs(status, keep).union(held)
     gone = [run.id for run in status.runs if run.id not in stay and (folder / run.id).is_dir()]
     for run in gone:
         shutil.rmtree(folder / run, ignore_errors=True)
@@ -42,9 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("sweep")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--keep", type=int, required=True)
+    parser.add_argument("--held", nargs="*", default=[], metavar="RUN")
     args = parser.parse_args(argv)
     try:
-        clean(SweepWatch(args.sweep).read(), args.folder, args.keep)
+        clean(SweepWatch(args.sweep).read(), args.folder, args.keep, args.held)
     except LitsweepError as error:
         print(f"no checkpoint was deleted: {error}", file=sys.stderr)
         return 1

@@ -9,10 +9,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from litsweep.errors import ConfigError, Fault
-from litsweep.launch.options import LaunchOptions
+from litsweep.errors import ConfigError, Fault, LitsweepError
+from litsweep.launch.options import AUTO, LaunchOptions
+from litsweep.launch.sharing import MOST
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+LIKELY_PER_GPU = 4
+"""With AUTO each slot gets the threads that it would have with so many slots on each GPU."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def chosen_gpus(args: argparse.Namespace) -> str | tuple[str, ...]:
         names = tuple(name.strip() for name in args.gpus.split(","))
         check_present(names)
         return names
-    if devices_here(os.environ) or args.per_gpu > 1 or args.per_trial > 1:
+    if devices_here(os.environ) or args.per_gpu != 1 or args.per_trial > 1:
         return "all"
     agents = "one agent" if args.agents == 1 else f"{args.agents} agents"
     more = "" if args.agents > 1 else "; --agents N starts more"
@@ -110,9 +114,13 @@ def slots_for(
     environ: Mapping[str, str] = os.environ,
     driver: Callable[[], str] = listed_by_driver,
 ) -> tuple[Slot, ...]:
-    """Return the slots for `options`. Raises ConfigError if they contradict each other or the machine."""
+    """Return the slots for `options`; with AUTO, as many as there may be, beginning with one on each GPU.
+
+    Raises LitsweepError if the options contradict each other or the machine.
+    """
     groups = _device_groups(options, environ, driver)
-    threads = max(1, cpu_count() // len(groups))
+    expected = len(groups) * LIKELY_PER_GPU // MOST if options.per_gpu == AUTO else len(groups)
+    threads = max(1, cpu_count() // expected)
     return tuple(Slot(index, devices, threads) for index, devices in enumerate(groups))
 
 
@@ -125,6 +133,8 @@ def _device_groups(
     options: LaunchOptions, environ: Mapping[str, str], driver: Callable[[], str]
 ) -> list[tuple[str, ...]]:
     _check_numbers(options)
+    if options.per_gpu == AUTO:
+        _check_auto(options, environ, driver)
     if options.gpus == "none":
         return [()] * options.agents
     devices = devices_here(environ, driver) if options.gpus == "all" else tuple(options.gpus)
@@ -136,12 +146,28 @@ def _device_groups(
             "name the GPUs to use with --gpus",
         )  # fmt: skip
     groups = [devices[i : i + options.per_trial] for i in range(0, len(devices), options.per_trial)]
+    if isinstance(options.per_gpu, str):
+        return groups * MOST
     return [group for group in groups for _ in range(options.per_gpu)]
+
+
+def _check_auto(options: LaunchOptions, environ: Mapping[str, str], driver: Callable[[], str]) -> None:
+    """Raise LitsweepError if there is no GPU that `--per-gpu auto` can measure."""
+    devices = devices_here(environ, driver) if options.gpus in ("all", "none") else options.gpus
+    if options.gpus == "none" or not devices:
+        what = "--gpus none has none" if options.gpus == "none" else "this machine has none"
+        raise LitsweepError(
+            f"--per-gpu auto needs GPUs, and {what}: leave it out; --gpus none --agents N starts N on the CPU"
+        )
+    if slices := [name for name in devices if name.startswith("MIG-")]:
+        raise LitsweepError(
+            f"--per-gpu auto measures whole GPUs, and {slices[0]} is a slice: write a number, as --per-gpu 2"
+        )
 
 
 def _check_numbers(options: LaunchOptions) -> None:
     for name in ("agents", "per_gpu", "per_trial"):
-        if (value := getattr(options, name)) < 1:
+        if (value := getattr(options, name)) != AUTO and value < 1:
             _reject(f"--{name.replace('_', '-')}", "must be at least 1", str(value), "")
     names: Sequence[str] = options.gpus if isinstance(options.gpus, tuple) else ()
     if len(set(names)) < len(names):

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from litsweep.launch.options import LaunchOptions
@@ -70,13 +70,14 @@ class Cleaner:
         """Record that there may be something to delete."""
         self._wanted = True
 
-    def step(self) -> None:
-        """Start a cleaning if it is due."""
+    def step(self, held: Iterable[str] = ()) -> None:
+        """Start a cleaning if it is due. It keeps the checkpoints of the `held` runs."""
         is_running = self._process is not None and self._process.poll() is None
         if self._wanted and not is_running and time.monotonic() >= self._next and self._has_surplus():
             self._wanted = False
             self._next = time.monotonic() + CLEANING_INTERVAL_SECONDS
-            self._process = subprocess.Popen(self._argv, env=self._environ, stdin=subprocess.DEVNULL)
+            argv = [*self._argv, "--held", *held]
+            self._process = subprocess.Popen(argv, env=self._environ, stdin=subprocess.DEVNULL)
 
     @property
     def is_busy(self) -> bool:

@@ -18,8 +18,9 @@ TRACEBACK = "Traceback (most recent call last):"
 _PATTERNS: tuple[tuple[Failure, str], ...] = (
     (
         Failure.OUT_OF_MEMORY,
-        r"^(\w+\.)*(OutOfMemoryError|MemoryError)(:|$)|CUDA (error: )?out of memory"
-        r"|can(no|')t allocate memory",
+        r"^(\w+\.)*(OutOfMemoryError|_?(Array)?MemoryError|ResourceExhaustedError)(:|$)"
+        r"|CUDA (error: )?out of memory|can(no|')t allocate memory|(CUBLAS|CUDNN)_STATUS_ALLOC_FAILED"
+        r"|RESOURCE_EXHAUSTED: Out of memory",
     ),
     (Failure.DIVERGED, r"^(\w+\.)*(Diverged\w*|NonFiniteError)\b"),
     (
@@ -47,7 +48,7 @@ class RunEnd:
 
     @property
     def is_preempted(self) -> bool:
-        """True if the run ended on SIGTERM and is to be resumed."""
+        """True if the run is to be resumed: it ended on SIGTERM, or lacked memory beside other runs."""
         return self.exit_code == ExitCode.PREEMPTED
 
 

@@ -6,23 +6,35 @@ The runs come from the sweep's server, so the same launcher works with W&B's clo
 import argparse
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from litsweep.errors import LitsweepError
 from litsweep.launch.credentials import client_environment
 from litsweep.launch.devices import chosen_gpus, listed_by_driver, slots_for
 from litsweep.launch.launcher import Display, Flag, Launcher, View, positive
-from litsweep.launch.options import LaunchOptions, LaunchOutcome, log_folder
-from litsweep.launch.protocol import connect
+from litsweep.launch.notes import NOTES
+from litsweep.launch.nvidia import GpuMemory, mps_note
+from litsweep.launch.options import AUTO, LaunchOptions, LaunchOutcome, log_folder
+from litsweep.launch.protocol import AgentApi, connect
 from litsweep.launch.retry import Retries
+from litsweep.launch.shared_gpus import SharedGpus
 from litsweep.launch.slot import Place
 from litsweep.launch.supervisor import Supervisor
 
 
 def _launch(sweep: str, args: argparse.Namespace, view: View) -> LaunchOutcome:
     options = LaunchOptions.of(args, gpus=chosen_gpus(args))
+    slots_for(options)  # refuses options that do not fit before the view opens
     with view() as display:
         return launch(sweep, options, display)
+
+
+def _per_gpu(text: str) -> int | str:
+    if text != AUTO and (not text.isdigit() or int(text) < 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor a whole number above 0")
+    return AUTO if text == AUTO else int(text)
 
 
 LAUNCHER = Launcher(
@@ -30,7 +42,8 @@ LAUNCHER = Launcher(
     "this machine",
     (
         Flag("--gpus", help="all, none, or devices such as 0,1,3 (default: all, or the CPU without a GPU)"),
-        Flag("--per-gpu", type=positive, default=1, metavar="K", help="agents on each GPU"),
+        Flag("--per-gpu", type=_per_gpu, default=1, metavar="K|auto",
+             help="agents on each GPU; auto measures how many do most (default: 1)"),
         Flag("--per-trial", type=positive, default=1, metavar="N", help="GPUs for each run"),
         Flag(
             "--agent", choices=("warm", "stock"), default=LaunchOptions.agent,
@@ -67,4 +80,18 @@ def launch(
         )
         for slot in slots
     ]  # fmt: skip
-    return Supervisor(places, api, replace(options, environ=environ), display, fault).run()
+    options, admission = replace(options, environ=environ), None
+    if options.per_gpu == AUTO:
+        places = [place.measured() for place in places]
+        admission = _sharing(places, api, environ, logs)
+    return Supervisor(places, api, options, display, fault, admission=admission).run()
+
+
+def _sharing(places: Sequence[Place], api: AgentApi, environ: Mapping[str, str], logs: Path) -> SharedGpus:
+    """Return the admission that changes the number of slots. Raises LitsweepError if it cannot measure."""
+    try:
+        sharing = SharedGpus((place.devices for place in places), GpuMemory(environ), api, logs / NOTES)
+    except LitsweepError as error:
+        raise LitsweepError(f"--per-gpu auto: {error}; write a number, as --per-gpu 2") from error
+    sharing.say("--per-gpu auto", mps_note(environ))
+    return sharing

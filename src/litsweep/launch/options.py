@@ -11,6 +11,9 @@ from litsweep.errors import LitsweepError
 from litsweep.launch.variables import FAILURES_IN_A_ROW
 from litsweep.sweep.contract import ExitCode
 
+AUTO = "auto"
+"""The value of `--per-gpu` with which the number of runs on a GPU is measured."""
+
 
 @dataclass(frozen=True)
 class AgentOptions:
@@ -41,15 +44,15 @@ class AgentOptions:
 class LaunchOptions(AgentOptions):
     """Options of a launch on this machine.
 
-    `gpus` is "all", "none" or names of devices (numbers, GPU or MIG UUIDs). `per_gpu` agents share a GPU;
-    `per_trial` GPUs go to one run. `agents` is the number of slots if gpus is "none". `agent` is "warm" (a
-    parent that has imported everything forks each run) or "stock" (`wandb agent`). A run keeps its
-    checkpoints in `checkpoints`/SWEEP/RUN. The launch begins by returning crashed runs to the sweep, unless
-    `requeue_crashed` is False: then its caller does that.
+    `gpus` is "all", "none" or names of devices (numbers, GPU or MIG UUIDs). `per_gpu` agents share a GPU, or
+    as many as do most work (AUTO); `per_trial` GPUs go to one run. `agents` is the number of slots if gpus is
+    "none". `agent` is "warm" (a parent that has imported everything forks each run) or "stock" (`wandb
+    agent`). A run keeps its checkpoints in `checkpoints`/SWEEP/RUN. The launch begins by returning crashed
+    runs to the sweep, unless `requeue_crashed` is False: then its caller does that.
     """
 
     gpus: str | tuple[str, ...] = "none"
-    per_gpu: int = 1
+    per_gpu: int | str = 1
     per_trial: int = 1
     agent: str = "warm"
     checkpoints: Path = Path("checkpoints")

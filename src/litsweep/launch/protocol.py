@@ -32,7 +32,7 @@ _HEARTBEAT = """mutation Heartbeat($id: ID!, $metrics: JSONString, $runState: JS
 _RUN = """query Run($entity: String!, $project: String!, $name: String!) {
   project(name: $project, entityName: $entity) {
     run(name: $name) { id name state stopped summaryMetrics } } }"""
-_CRASHED = """query Runs($entity: String!, $project: String!, $filters: JSONString!) {
+_RUNS = """query Runs($entity: String!, $project: String!, $filters: JSONString!) {
   project(name: $project, entityName: $entity) {
     runs(filters: $filters, first: 500) { edges { node { name summaryMetrics } } } } }"""
 _STOPPED = """query Stopped($entity: String, $project: String, $sweep: String!) {
@@ -221,10 +221,18 @@ class AgentApi(GraphqlApi):
 
     def crashed(self) -> list[str]:
         """Return the crashed runs of the sweep, except those that `litsweep retry` has put back."""
-        filters = json.dumps({"$and": [{"sweep": self.path.id}, {"state": RunState.CRASHED}]})
-        answer = self._call(_CRASHED, entity=self.path.entity, project=self.path.project, filters=filters)
-        nodes = [edge["node"] for edge in answer["project"]["runs"]["edges"]]
-        return [node["name"] for node in nodes if RETRIED_AS not in json.loads(node["summaryMetrics"])]
+        found = self._summaries({"$and": [{"sweep": self.path.id}, {"state": RunState.CRASHED}]})
+        return [name for name, summary in found.items() if RETRIED_AS not in summary]
+
+    def summaries(self, runs: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return the summary metrics of the named runs, of those that the server has."""
+        return self._summaries({"name": {"$in": list(runs)}}) if runs else {}
+
+    def _summaries(self, filters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        path = self.path
+        answer = self._call(_RUNS, entity=path.entity, project=path.project, filters=json.dumps(filters))
+        nodes = [edge["node"] for edge in (answer.get("project") or {"runs": {"edges": []}})["runs"]["edges"]]
+        return {node["name"]: dict(json.loads(node["summaryMetrics"] or "{}")) for node in nodes}
 
     def stopped(self) -> frozenset[str]:
         """Return the runs of the sweep that were asked to stop, ended ones included."""

@@ -9,7 +9,7 @@ import signal
 from litsweep.errors import LitsweepError
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.protocol import AgentApi, UnreachableError
-from litsweep.sweep.contract import ATTEMPTS, FAILURE, ExitCode, Failure, RunState
+from litsweep.sweep.contract import ATTEMPTS, FAILURE, FAILURE_MESSAGE, ExitCode, Failure, RunState
 
 MAX_ATTEMPTS = 3
 _RETRIED = (Failure.SIGNAL, Failure.LOST)
@@ -40,7 +40,7 @@ class Retries:
         """
         try:
             if end.is_preempted:
-                self._end_preempted(end.run_id)
+                self._return(end)
                 return True
             return end.failure is not None and self._record(end, end.failure)
         except LitsweepError as error:
@@ -61,12 +61,31 @@ class Retries:
         return again
 
     def _end_preempted(self, run_id: str) -> None:
-        """End the run if its client was killed before it could report the end, or even the preemption."""
-        state = self._api.run(run_id).get("state")
-        if state == RunState.RUNNING:
+        """End the run if its client was killed before it could report the end, or even the preemption.
+
+        A client may also have reported a success, because its program ended without an error.
+        """
+        run = self._api.run(run_id)
+        state = run.get("state")
+        is_success = state == RunState.FINISHED and not run.get("stopped")
+        if state == RunState.RUNNING or is_success:
             self._api.preempting(run_id)
-        if state in (RunState.RUNNING, RunState.PREEMPTING):
+        if state in (RunState.RUNNING, RunState.PREEMPTING) or is_success:
             self._api.end(run_id, ExitCode.PREEMPTED)
+
+    def _return(self, end: RunEnd) -> None:
+        """Return a preempted run to the sweep. One that was out of memory has failed for its own client."""
+        if end.failure is not Failure.OUT_OF_MEMORY:
+            self._end_preempted(end.run_id)
+            return
+        is_repeated = end in self._begun
+        self._begun.setdefault(end, 0)
+        if not (is_repeated and self._waits(end.run_id)):
+            summary = self._api.summary(end.run_id)
+            kept = {key: value for key, value in summary.items() if key not in (FAILURE, FAILURE_MESSAGE)}
+            self._api.update_summary(end.run_id, kept)
+            self._api.requeue(end.run_id)
+        del self._begun[end]
 
     def report_killed(self, run_id: str) -> None:
         """Report the end of a run that the user had killed."""

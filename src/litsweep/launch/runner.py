@@ -23,7 +23,7 @@ class RunProcess:
     """The process of a run. It leads the session of all its processes.
 
     `memory_kills` is the number of kills for memory before the run. `is_unwanted` is True once the search or
-    the end of the sweep ends the run. Its result is then ignored.
+    the end of the sweep ends the run. Its result is then ignored. `exit_code` is that of the program.
     """
 
     def __init__(
@@ -31,11 +31,14 @@ class RunProcess:
     ) -> None:
         self.run_id = run_id
         self.is_unwanted = False
+        self.exit_code: int | None = None
         self._child = child
         self._output = output
         self._environ = environ
         self._memory_kills = memory_kills
         self._preempted = False
+        self._handles_preemption = False
+        self._is_finished = False
         self._deadline = float("inf")
 
     def stop(self) -> None:
@@ -45,12 +48,24 @@ class RunProcess:
 
     def preempt(self) -> None:
         """Send SIGTERM because the slot is taken away. The run saves a checkpoint to be resumed from."""
+        self._handles_preemption = process.may_handle(self._child.pid, signal.SIGTERM)
         self._preempted = True
         self._request_end(signal.SIGTERM)
 
-    def _request_end(self, signum: signal.Signals) -> None:
-        if self._deadline == float("inf"):
+    def leave(self) -> None:
+        """Let the program of a finished run end. It is killed if it does not."""
+        self._is_finished = True
+        self._set_deadline()
+
+    def _set_deadline(self) -> bool:
+        """Set the time at which the run is killed. Return False if it is set already."""
+        is_first = self._deadline == float("inf")
+        if is_first:
             self._deadline = time.monotonic() + kill_delay(self._environ)
+        return is_first
+
+    def _request_end(self, signum: signal.Signals) -> None:
+        if self._set_deadline():
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.kill(self._child.pid, signum)
 
@@ -76,19 +91,27 @@ class RunProcess:
             await asyncio.wait([self._child.exit], timeout=min(LOOK_SECONDS, self.seconds_to_kill()))
             if self.seconds_to_kill() <= 0:
                 await in_thread(self.kill)
-        code = self._child.exit.result()
+        code = self.exit_code = self._child.exit.result()
         tail = last_lines(output_from(self._output, self._child.begin)[-TAIL_BYTES:])
         failure = self._failure(code, tail)
         process.kill_group(self._child.pid)
         if code < 0:
             await in_thread(self.kill)
-        taken_away = self._preempted and code != 0
-        return RunEnd(self.run_id, ExitCode.PREEMPTED if taken_away else code, failure, tail)
+        if self._is_finished:
+            return RunEnd(self.run_id, ExitCode.OK, None, tail)
+        return RunEnd(self.run_id, ExitCode.PREEMPTED if self._was_taken_away(code) else code, failure, tail)
+
+    def _was_taken_away(self, code: int) -> bool:
+        """Return True if the run ended because of SIGTERM, or if that cannot be excluded.
+
+        A program with a handler may end with 0 in the middle, as Lightning does.
+        """
+        return self._preempted and (code != 0 or self._handles_preemption)
 
     def _failure(self, code: int, tail: str) -> Failure | None:
         if self.is_unwanted:
             return None
-        if self._preempted and code != 0:  # also exit code 1: a cluster ends wandb's process too
+        if self._was_taken_away(code):  # also with exit code 1: a cluster ends wandb's process too
             return Failure.SIGNAL
         reported = reported_failure(Path(self._environ[Variable.FAILURE_FILE]))
         return classify(code, tail, reported, host_memory_kills() > self._memory_kills)

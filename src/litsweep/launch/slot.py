@@ -7,7 +7,7 @@ import signal
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -19,9 +19,10 @@ from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.outage import repeat_until_answered
 from litsweep.launch.protocol import AgentApi
 from litsweep.launch.starter import Child, Starter
-from litsweep.sweep.contract import Failure, Variable
+from litsweep.sweep.contract import STOP_REASON, Failure, RunState, Variable
 
 LAST_REPORT_SECONDS = 10.0  # how long a leaving agent repeats its last report
+STATE_SECONDS = 1.0  # how long a run keeps working because the server has not said whether it is finished
 
 T = TypeVar("T")
 
@@ -44,6 +45,11 @@ class Place:
         failure = str(log.with_suffix(".failure").absolute())
         own = {**environ, Variable.SLOT: slot, Variable.FAILURE_FILE: failure}
         return cls(slot, devices, own, log)
+
+    def measured(self) -> "Place":
+        """Return the place with a file in which its runs report how far they are."""
+        progress = str(self.log.with_suffix(".progress").absolute())
+        return replace(self, environ={**self.environ, Variable.PROGRESS_FILE: progress})
 
     @property
     def index(self) -> int:
@@ -71,6 +77,7 @@ class SlotAgent(ABC):
         self._child: Child | None = None
         self._is_terminated = False
         self._has_left = asyncio.Event()
+        self._preemption: asyncio.Task[None] | None = None
         self._announcement: asyncio.Task[None] | None = None
 
     async def ready(self) -> None:
@@ -85,8 +92,22 @@ class SlotAgent(ABC):
         """Take a run and return how it ended. Return None if the agent leaves without one."""
 
     @abstractmethod
+    async def _take_away(self) -> None:
+        """Ask the run to save a checkpoint and to end, unless it is finished."""
+
     def _preempt(self) -> None:
-        """Ask the run to save a checkpoint and to end."""
+        if self._preemption is None or self._preemption.done():
+            self._preemption = asyncio.create_task(self._take_away())
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The devices of the slot."""
+        return self._place.devices
+
+    @property
+    def progress_file(self) -> Path:
+        """The file in which a run of a measured place may report how far it is."""
+        return Path(self._place.environ[Variable.PROGRESS_FILE])
 
     @property
     def is_open(self) -> bool:
@@ -156,6 +177,19 @@ class SlotAgent(ABC):
         """Sleep, but not longer than until the agent must leave."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._has_left.wait(), seconds)
+
+    async def _is_finished(self, run_id: str) -> bool:
+        """Return True if the run's client has reported its success. False if the server does not say so."""
+        with contextlib.suppress(LitsweepError, TimeoutError):
+            run = await asyncio.wait_for(in_thread(lambda: self._api.run(run_id)), STATE_SECONDS)
+            return bool(run.get("state") == RunState.FINISHED)
+        return False
+
+    async def _has_completed(self, run_id: str) -> bool:
+        """Return True if the run itself says why its training ended, as those of the pipeline do."""
+        with contextlib.suppress(LitsweepError):
+            return STOP_REASON in await in_thread(lambda: self._api.summary(run_id))
+        return False
 
     def _announce_preemption(self, run_id: str) -> None:
         """Report the preemption of the run, because its own client may end before it can do so."""

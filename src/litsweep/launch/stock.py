@@ -42,6 +42,8 @@ class StockAgent(SlotAgent):
         super().__init__(place, api, starter, failures_allowed)
         self._ended: set[str] = set()
         self._terminated: set[int] = set()
+        self._finished: set[str] = set()  # runs that were finished before they could be terminated
+        self._handles_preemption = False
         self._marks = (f"{Variable.SLOT}={place.slot}", f"{Variable.SWEEP_ID}={api.path.id}")
 
     async def next_run(self) -> RunEnd | None:
@@ -92,10 +94,15 @@ class StockAgent(SlotAgent):
     def _live_run(self) -> str | None:
         return next(iter(process.values_of(Variable.RUN_ID, *self._marks) - self._ended), None)
 
-    def _preempt(self) -> None:
+    async def _take_away(self) -> None:
         """Send SIGTERM once to the run. If a W&B service got the signal, its clients would fail."""
+        if self.run and not self._terminated and await self._is_finished(self.run):
+            self._finished.add(self.run)
+        if self.run in self._finished:
+            return
         for pid in set(process.marked_roots(*self._marks, Variable.RUN_ID)) - self._terminated:
             self._terminated.add(pid)
+            self._handles_preemption |= process.may_handle(pid, signal.SIGTERM)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
@@ -113,7 +120,7 @@ class StockAgent(SlotAgent):
             await self._wait_for_program()
         state = await in_thread(lambda: self._final_state(run_id))
         tail = last_lines(output_of_run(text))
-        if self._is_terminated and state in _UNREPORTED:
+        if self._is_terminated and (state in _UNREPORTED or await self._was_cut(run_id, state)):
             self._announce_preemption(run_id)
             await self._announced()
             return self._record(RunEnd(run_id, ExitCode.PREEMPTED, Failure.SIGNAL, tail))
@@ -122,6 +129,11 @@ class StockAgent(SlotAgent):
         if failure is Failure.LOST:
             await in_thread(self.kill)
         return self._record(RunEnd(run_id, int(failure is not None), failure, tail))
+
+    async def _was_cut(self, run_id: str, state: str) -> bool:
+        """Return True if a run may have ended because of SIGTERM, although it has reported a success."""
+        is_doubtful = state == RunState.FINISHED and self._handles_preemption
+        return is_doubtful and not await self._has_completed(run_id)
 
     def _record(self, end: RunEnd) -> RunEnd:
         self._ended.add(end.run_id)

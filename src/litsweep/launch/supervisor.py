@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from litsweep.errors import LitsweepError
+from litsweep.launch.admission import Admission
 from litsweep.launch.background import in_thread
 from litsweep.launch.disk import cleaner_for, disk_shortage
 from litsweep.launch.failure import RunEnd
@@ -33,7 +34,7 @@ log = logging.getLogger("litsweep.launch")
 
 
 class Supervisor:
-    """Lets agents work in `places` until the sweep is done.
+    """Lets agents work in `places` until the sweep is done. `admission` says in how many of them.
 
     `display` gets the slots' views a few times a second. If `fault` returns a reason, the launch cannot
     continue: it ends as after a second SIGINT. In the main thread the first SIGINT finishes the running runs,
@@ -49,15 +50,21 @@ class Supervisor:
         display: Display | None = None,
         fault: Callable[[], str] = str,
         steps: int = 3,
+        admission: Admission | None = None,
     ) -> None:
+        self._api = api
+        self._options = options
         self._starter = _starter_for(places, options)
-        kind, allowed = AGENTS[options.agent], options.max_consecutive_failures
-        self._agents: list[SlotAgent] = [kind(place, api, self._starter, allowed) for place in places]
+        self._admission = admission or Admission()
+        self._places = list(places)  # without an agent
+        self._agents: list[SlotAgent] = []
+        self._open_slots()
         self._fault = fault
         self._retries = Retries(api)
         self._cleaner = cleaner_for(api.path, options)
         self._min_free_gb = options.min_free_gb
         self._left_to_start = options.count
+        self._unrecorded: set[str] = set()  # ended runs
         self._display = display
         self._steps = steps
         self._interrupts = 0
@@ -75,26 +82,42 @@ class Supervisor:
         self._show()
         return LaunchOutcome(tuple(agent.view() for agent in self._agents), self._killed, self._error)
 
+    def _open_slots(self) -> list[SlotAgent]:
+        """Add an agent in each place that the admission opens. Return the new agents."""
+        before = len(self._agents)
+        kind, allowed = AGENTS[self._options.agent], self._options.max_consecutive_failures
+        for place in list(self._places):
+            if self._admission.opens(place, self._agents):
+                self._places.remove(place)
+                self._agents.append(kind(place, self._api, self._starter, allowed))
+        return self._agents[before:]
+
     async def _supervise(self) -> None:
         working = {asyncio.create_task(self._work(agent)) for agent in self._agents}
+        following = asyncio.create_task(self._admission.follow())
         with self._signals():
             try:
                 while working and time.monotonic() < self._deadline:
                     self._step()
+                    working |= {asyncio.create_task(self._work(agent)) for agent in self._new_agents()}
                     ended, working = await asyncio.wait(working, timeout=LOOP_SECONDS)
-                    for task in ended:
+                    for task in (*ended, *([following] if following.done() else [])):
                         task.result()
             finally:
-                for task in working:
+                for task in (*working, following):
                     task.cancel()
                 for agent in self._agents:
                     self._kill(agent)
                 await self._starter.close()
 
+    def _new_agents(self) -> list[SlotAgent]:
+        return [] if self._interrupts or self._error else self._open_slots()
+
     def _step(self) -> None:
         if self._interrupts < 2 and self._fault():
             self._interrupt(signal.SIGTERM)
-        self._cleaner.step()
+        self._admission.look(self._agents)
+        self._cleaner.step(self._unrecorded.union(agent.run for agent in self._agents if agent.run))
         self._show()
 
     async def _work(self, agent: SlotAgent) -> None:
@@ -124,10 +147,13 @@ class Supervisor:
             if self._left_to_start == 0:
                 if is_last:
                     break
+            elif not self._admission.admits(agent):
+                if not self._admission.needs(agent):
+                    break
             elif reason := await self._disk_shortage():
                 if is_last and not self._cleaner.is_busy:
                     agent.close(reason)
-            elif self._left_to_start != 0:  # it may have changed meanwhile
+            elif self._left_to_start != 0 and self._admission.admits(agent):  # they may have changed
                 self._left_to_start = None if self._left_to_start is None else self._left_to_start - 1
                 agent.waits = False
                 return True
@@ -144,13 +170,16 @@ class Supervisor:
             self._left_to_start += 1
 
     async def _run_ended(self, agent: SlotAgent, end: RunEnd) -> None:
+        end = self._admission.ended(agent, end)
         agent.count(end)
         self._cleaner.run_ended()
         if end.failure is Failure.CONFIG:
             self._error = self._error or end.tail
             self._drain("every further run would fail like the last one")
+        self._unrecorded.add(end.run_id)
         if await self._record(end):
             self._return_permission()
+        self._unrecorded.discard(end.run_id)
         if agent.streak.is_over and not self._error:
             log.warning("slot %d closes", agent.index)
             agent.close(agent.streak.reason(end))

@@ -93,10 +93,14 @@ class WarmAgent(SlotAgent):
             self._preempt()
         return run
 
-    def _preempt(self) -> None:
-        if self._process:
-            self._process.preempt()
-            self._announce_preemption(self._process.run_id)
+    async def _take_away(self) -> None:
+        """Send the run SIGTERM, unless its client has reported its success."""
+        if run := self._process:
+            if await self._is_finished(run.run_id):
+                run.leave()
+            else:
+                run.preempt()
+                self._announce_preemption(run.run_id)
 
     async def _until_end(self, run: RunProcess) -> RunEnd:
         """Report the run with heartbeats until it has ended."""
@@ -109,6 +113,8 @@ class WarmAgent(SlotAgent):
             ended.cancel()
         end = ended.result()
         await self._announced()
+        if end.is_preempted and run.exit_code == 0 and await self._has_completed(end.run_id):
+            return replace(end, exit_code=0, failure=None)
         if end.exit_code == 0 and not run.is_unwanted and not await self._has_reported(end.run_id):
             return replace(end, failure=Failure.UNREPORTED)
         if end.failure in OF_A_STOP and not end.is_preempted and await self._was_stopped(end.run_id):

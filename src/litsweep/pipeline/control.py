@@ -22,6 +22,7 @@ from torch import Tensor
 
 from litsweep.pipeline.finite import FiniteCheck
 from litsweep.pipeline.resuming import is_resumable, redraw_batches, seed_epoch, skip_seen_batches
+from litsweep.sweep.progress import ProgressReport
 
 # An epoch may end within this time after SIGTERM: only a run resumed between epochs logs equal metrics.
 # Slurm kills 30 s after SIGTERM by default (KillWait); half of that is for saving and reporting.
@@ -72,6 +73,7 @@ class RunControl(Callback):
         self._request = Request.NONE
         self._finite = FiniteCheck()
         self._batches = 0
+        self._progress = ProgressReport()
         self._values = 0
         self._ending: Trainer | None = None
         self._has_loss = False
@@ -137,6 +139,8 @@ class RunControl(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Record whether the loss is finite, and end training on request."""
+        if trainer.is_global_zero:
+            self._progress.step()
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if isinstance(loss, Tensor):
             self._finite.record(loss)

@@ -88,7 +88,7 @@ def failure_of(error: BaseException) -> Failure:
         return Failure.CONFIG
     text = str(error).lower()
     is_memory_error = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    if is_memory_error or "out of memory" in text or "can't allocate" in text:
+    if is_memory_error or any(sign in text for sign in ("out of memory", "can't allocate", "alloc_failed")):
         return Failure.OUT_OF_MEMORY
     return Failure.ERROR
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from litsweep.server import branches, clock, history_keys, ownership, run_states
+from litsweep.server import branches, clock, history_keys, ownership, run_states, sweep_states
 from litsweep.server.chunk import LARGEST_STEP, Chunk, Row, StreamPart, require_near
-from litsweep.server.store import lines, runs, streams
+from litsweep.server.store import lines, runs, streams, sweeps
 from litsweep.server.store.lines import EVENTS, HISTORY, Line
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.streams import COUNTS, StreamStatus
@@ -223,3 +223,12 @@ def _change_state(connection: Connection, writing: _Writing) -> None:
         current = runs.get(connection, run.id)
         assert current is not None  # it was read in the same transaction
         run_states.end(connection, current, chunk.exit_code)
+        if writing.sent.by_launcher and run.sweep_id is not None:
+            _keep_open(connection, run.id, run.sweep_id)
+
+
+def _keep_open(connection: Connection, run_id: int, sweep_id: int) -> None:
+    """Continue a sweep that finished with its last run, before the launcher returned that run."""
+    run, sweep = runs.get(connection, run_id), sweeps.get(connection, sweep_id)
+    if run and sweep and run.state is RunState.PREEMPTED and sweep.done_because is not None:
+        sweep_states.reopen(connection, sweep)
