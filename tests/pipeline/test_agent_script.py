@@ -34,9 +34,8 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def test_help_lists_every_parameter_with_type_and_default() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", HELP, str(ROOT / "agent.py")], capture_output=True, text=True, timeout=240
-    )
+    command = [sys.executable, "-c", HELP, str(ROOT / "agent.py")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0
     help_text, _, collections = done.stdout.strip().rpartition("\n")
     assert collections == "0 True True"  # full garbage collections during the imports; it is on again
