@@ -15,9 +15,14 @@ MEMORY_NEEDED = 4 << 30  # bytes; a run of the suite takes .6 GiB
 
 
 def pytest_configure() -> None:
-    """Put the tests' folders in memory where there is room: their databases then wait for no disk."""
+    """Put the tests' folders in memory where there is room: their databases then wait for no disk.
+
+    With several workers, give torch one thread in each: threads that wait for each other use up the cores.
+    """
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
