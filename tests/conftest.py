@@ -1,6 +1,7 @@
 """What all tests share: a real server, and a client's environment that leaks nothing."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,20 @@ from pathlib import Path
 import pytest
 
 from tests.live_server import LiveServer
+
+MEMORY = Path("/dev/shm")
+MEMORY_NEEDED = 4 << 30  # bytes; a run of the suite takes .6 GiB
+
+
+def pytest_configure() -> None:
+    """Put the tests' folders in memory where there is room: their databases then wait for no disk.
+
+    With several workers, give torch one thread in each: threads that wait for each other use up the cores.
+    """
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture

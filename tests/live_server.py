@@ -2,6 +2,8 @@
 
 import base64
 import json
+import multiprocessing
+import os
 import signal
 import socket
 import subprocess
@@ -12,6 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+_forking = multiprocessing.get_context("forkserver")  # it imports the server once for all tests
+_forking.set_forkserver_preload(["litsweep.server.serve"])
+
+
 SERVE = """
 import logging, sys
 from pathlib import Path
@@ -20,6 +26,37 @@ from litsweep.server.settings import Settings
 logging.basicConfig(level=logging.INFO)
 serve(Settings(Path(sys.argv[1]), port=int(sys.argv[2]), database_url=sys.argv[3] or None))
 """
+
+
+def _execute(code: str, arguments: list[str], log: Path, environ: Mapping[str, str]) -> None:
+    """Do in a fork what `python -c CODE ARGUMENTS` does, with this environment and output."""
+    os.environ.clear()
+    os.environ.update(environ)
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    sys.argv = ["-c", *arguments]
+    exec(code, {})
+
+
+class _ForkedServer:
+    """`_execute` in a process of its own. It has the methods of a Popen that `LiveServer` needs."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._process = _forking.Process(target=_execute, args=arguments)
+        self._process.start()
+        self.pid = self._process.pid or 0
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def send_signal(self, signum: signal.Signals) -> None:
+        os.kill(self.pid, signum)
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        assert self._process.exitcode is not None, f"process {self.pid} has not ended in {timeout} s"
+        return self._process.exitcode
 
 
 class LiveServer:
@@ -35,7 +72,7 @@ class LiveServer:
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data_dir.with_name("server.log")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | _ForkedServer | None = None
 
     @property
     def key(self) -> str:
@@ -53,10 +90,13 @@ class LiveServer:
         return self._process.pid
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            arguments = [str(self.data_dir), str(self.port), self.database_url]
-            command = [*self.runner, sys.executable, "-c", SERVE, *arguments]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        arguments = [str(self.data_dir), str(self.port), self.database_url]
+        if self.runner:
+            with self.log.open("ab") as log:
+                command = [*self.runner, sys.executable, "-c", SERVE, *arguments]
+                self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        else:
+            self._process = _ForkedServer(SERVE, arguments, self.log, dict(os.environ))
         _wait_for(self.url + "/healthz", self._process, self.log)
 
     def kill(self) -> None:
@@ -96,7 +136,7 @@ def _free_port() -> int:
         return port
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for(url: str, process: subprocess.Popen[bytes] | _ForkedServer, log: Path) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -105,5 +145,5 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
             urllib.request.urlopen(url, timeout=5).close()
             return
         except OSError:
-            time.sleep(0.05)
+            time.sleep(0.02)
     raise AssertionError(f"the server did not start:\n{log.read_text()}")

@@ -11,14 +11,15 @@ import litsweep.errors
 ROOT = Path(litsweep.errors.__file__).parent
 MAY_IMPORT = {
     "errors": set(),
+    "imports": set(),
     "lifetime": set(),
     "sweep": {"errors"},
     "search": {"errors", "sweep"},
     "figures": {"errors", "sweep", "search"},
     "server": {"errors", "lifetime", "sweep", "search", "figures"},
     "optuna": {"errors", "sweep", "search", "figures"},
-    "launch": {"errors", "lifetime", "sweep"},
-    "pipeline": {"errors", "lifetime", "sweep"},
+    "launch": {"errors", "imports", "lifetime", "sweep"},
+    "pipeline": {"errors", "imports", "lifetime", "sweep"},
 }
 """The packages that each package may import (docs/architecture.md). `cli` may import all of them."""
 

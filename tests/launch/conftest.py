@@ -1,9 +1,6 @@
 """Fixtures: a sweep on a real server, of a program that trains in no time."""
 
 import json
-import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +26,9 @@ with wandb.init() as run:
     run.summary["device"] = os.environ.get("CUDA_VISIBLE_DEVICES")
     run.summary["slot"] = int(os.environ["LITSWEEP_SLOT"].rpartition(":")[2])
 """
+
+CREATE_SWEEP = """mutation Create($config: String!, $project: String!) {
+  upsertSweep(input: {config: $config, entityName: "local", projectName: $project}) { sweep { name } } }"""
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,9 @@ def bench(
             "metric": {"name": "loss", "goal": "minimize"},
             "parameters": {"x": {"min": 0.0, "max": 1.0}},
         }
-        (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(default | config))
-        made = subprocess.run(
-            [sys.executable, "-m", "wandb", "sweep", "--project", project, "sweep.yaml"],
-            env=client_env, capture_output=True, text=True, check=True, cwd=tmp_path,
-        )  # fmt: skip
-        sweep = re.findall(r"wandb agent (?:\x1b\[\d+m)?([\w/-]+)", made.stderr)[0]
-        return Bench(sweep, tmp_path, client_env, AgentApi(server.url, server.key, SweepPath.parse(sweep)))
+        text = yaml.safe_dump(default | config)
+        made = server.graphql(CREATE_SWEEP, config=text, project=project)["upsertSweep"]["sweep"]
+        path = SweepPath("local", project, made["name"])
+        return Bench(str(path), tmp_path, client_env, AgentApi(server.url, server.key, path))
 
     return make

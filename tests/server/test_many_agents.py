@@ -32,7 +32,7 @@ def test_a_command_that_nobody_waited_for_is_sent_again(module_server: LiveServe
         f"Content-Length: {len(body)}\r\n"
     )
     with socket.create_connection((address.hostname, address.port)) as connection:
-        connection.sendall(f"POST /graphql HTTP/1.1\r\nHost: here\r\n{head}\r\n{body}".encode())
+        connection.sendall(f"POST /graphql HTTP/1.1\r\nHost: {address.netloc}\r\n{head}\r\n{body}".encode())
     states: list[str] = []
     deadline = time.monotonic() + 10
     while not states and time.monotonic() < deadline:

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from litsweep.imports import without_garbage_collection
 from litsweep.launch.fresh import (
     Cleanup,
     descriptors,
@@ -82,16 +83,16 @@ class WarmParent:
     def _load(self, imports: Sequence[Import], environ: Mapping[str, str]) -> None:
         failed = 0
         open_before = descriptors()
-        with self._program_interpreter(), self._watched_environment(environ), self._recorded_cleanups():
-            for wanted in imports:
-                if not (failed and wanted.attempt == failed):
-                    failed = self._import(wanted)
-                self._imported.append(wanted)
-                if self._is_broken:
-                    break
+        with without_garbage_collection():
+            with self._program_interpreter(), self._watched_environment(environ), self._recorded_cleanups():
+                for wanted in imports:
+                    if not (failed and wanted.attempt == failed):
+                        failed = self._import(wanted)
+                    self._imported.append(wanted)
+                    if self._is_broken:
+                        break
+            gc.collect()
         self._files |= descriptors() - open_before
-        gc.collect()
-        gc.freeze()
 
     def _import(self, wanted: Import) -> int:
         """Make one import. Return the attempt that failed, or 0."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from litsweep.errors import LitsweepError
+from litsweep.imports import without_garbage_collection
 from litsweep.sweep.contract import ExitCode
 
 if TYPE_CHECKING:
@@ -43,15 +44,15 @@ __all__ = [
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train and test once with the flags of agent.py. Return the exit code (docs/pipeline.md lists them)."""
-    from litsweep.pipeline.arguments import parse
-
+    with without_garbage_collection():
+        from litsweep.pipeline.arguments import parse
     try:
         arguments = parse(sys.argv[1:] if argv is None else argv)
     except LitsweepError as error:
         print(f"agent.py: {error}", file=sys.stderr)
         return ExitCode.CONFIG
-    from litsweep.pipeline.experiment import run  # not for --help: it needs the client
-
+    with without_garbage_collection():
+        from litsweep.pipeline.experiment import run  # not for --help: it needs the client
     return run(arguments)
 
 
@@ -60,4 +61,6 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    with without_garbage_collection():
+        home = import_module(f"{__name__}.{_HOMES[name]}")
+    return getattr(home, name)
