@@ -28,9 +28,6 @@ import os, sys, time
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 import litsweep.pipeline.arguments, litsweep.pipeline.experiment, sklearn.datasets  # as main() does
 import wandb.sdk.launch.inputs.internal
-import attrs, opentelemetry.sdk.metrics.export, opentelemetry.sdk.resources
-import opentelemetry.exporter.otlp.proto.http.metric_exporter
-import opentelemetry.exporter.otlp.proto.http._log_exporter
 from litsweep.pipeline import main
 
 def stamp(word):

@@ -1,6 +1,5 @@
 """The imports of a program that are made before it runs: those that its code cannot change."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -122,10 +121,7 @@ def test_a_local_module_ends_the_plan_as_the_program_does(tmp_path: Path) -> Non
 
 def test_agent_py_starts_warm() -> None:
     made = plan(Path(__file__).parents[2] / "agent.py")
-    modules = [found.module for found in made.imports]
-    assert "litsweep.pipeline.experiment" in modules
-    assert {"attrs", "opentelemetry.sdk.metrics.export"} < set(modules)  # `wandb.init` would import them
-    assert all(map(find_spec, modules))
+    assert "litsweep.pipeline.experiment" in [found.module for found in made.imports]
 
 
 @pytest.mark.parametrize(

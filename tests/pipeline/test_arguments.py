@@ -25,7 +25,6 @@ def test_every_parameter_has_its_type_and_default() -> None:
     assert parameters["model.width"] == 32
     assert parameters["trainer.precision"] == "bf16-mixed"
     assert parameters["trainer.max_epochs"] == 10
-    assert parameters["trainer.num_sanity_val_steps"] == 1
     assert parameters["data.image_size"] is None
     assert "model.num_classes" not in parameters  # linked to the data
 

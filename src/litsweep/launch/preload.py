@@ -15,18 +15,12 @@ from pathlib import Path
 from typing import NoReturn
 
 _PIPELINE_MAIN = "litsweep.pipeline.main"
-# What `main` and the client import while a run starts. These are names only: the launcher must not import the
-# pipeline. The last ones come with some versions of the client.
+# What `main` imports. These are names only: the launcher must not import the pipeline.
 _PIPELINE_PARTS = (
     "litsweep.pipeline.arguments",
     "litsweep.pipeline.experiment",
     "wandb.sdk.launch.inputs.internal",
     "sklearn.datasets",
-    "attrs",
-    "opentelemetry.sdk.metrics.export",
-    "opentelemetry.sdk.resources",
-    "opentelemetry.exporter.otlp.proto.http.metric_exporter",
-    "opentelemetry.exporter.otlp.proto.http._log_exporter",
 )
 _EXITS = ("sys.exit", "builtins.SystemExit", "builtins.exit")
 # Calls that cannot change what a later import does: functions, classes and whole modules.

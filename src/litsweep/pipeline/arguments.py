@@ -28,11 +28,6 @@ from litsweep.sweep.contract import Variable
 DESCRIPTION = """Train and test one model. A sweep's parameters are these flags, with the same names.
 --model and --data take a class path (my_package.MyModule); the flags below are then those of that class."""
 
-TRAINER_DEFAULTS = {
-    "trainer.max_epochs": 10,
-    "trainer.num_sanity_val_steps": 1,  # one batch shows that validation works, before each run of a sweep
-    "trainer.enable_autolog_hparams": False,
-}
 LINKED = ("input_shape", "num_classes")  # arguments of the model that come from the data
 WHAT = "the command line of agent.py"
 _STRAY = "is neither a flag nor a flag's value"
@@ -169,7 +164,7 @@ def make_parser(classes: Mapping[str, str]) -> LightningArgumentParser:
     parser.add_class_arguments(
         Trainer, "trainer", fail_untyped=False, instantiate=False, sub_configs=True, skip={"logger"}
     )
-    parser.set_defaults(TRAINER_DEFAULTS)
+    parser.set_defaults({"trainer.max_epochs": 10, "trainer.enable_autolog_hparams": False})
     for action in parser._actions:
         if action.dest == "trainer.precision":
             action._typehint = action._typehint | Literal["auto"]  # type: ignore[attr-defined]
