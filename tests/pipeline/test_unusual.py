@@ -230,7 +230,7 @@ def test_a_run_pauses_within_an_epoch_and_goes_on(
 def test_data_whose_test_loader_is_none_is_not_tested(run_agent: RunAgent) -> None:
     done = run_agent(*of("Signalled", "NoTestData", "val_error"))
     assert (done.exit_code, done.result["stop_reason"]) == (0, "completed")
-    assert "not tested" in done.stderr
+    assert "no test: " in done.stderr
 
 
 def test_the_own_classifier_on_two_validation_sets(run_agent: RunAgent, logged: Any, cache: Path) -> None:
