@@ -209,6 +209,14 @@ def test_a_run_preempted_within_an_epoch_loses_no_row_and_no_batch(
         assert trained() == whole
 
 
+def test_a_slow_first_batch_is_no_reason_to_end_within_the_epoch(
+    run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "FINISH_SECONDS", 2.0)  # six batches like the first one would take three
+    assert run_agent(*of("SlowStart", "Six", "val_error"), "--model.at_step=0").exit_code == 143
+    assert Path("epochs").read_text().split() == 6 * ["0"]
+
+
 def test_a_run_pauses_within_an_epoch_and_goes_on(
     online: LiveServer, run_agent: RunAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,14 @@ class Signalled(Regression):
         if self.seen == self.at_step and not Path("no-signal").exists():
             os.kill(os.getpid(), signal.SIGTERM)
         self.seen += 1
+        return super().training_step(batch, batch_idx)
+
+
+class SlowStart(Signalled):
+    """Takes half a second for its first step, as a program does that compiles."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Any:
+        time.sleep(0.0 if self.seen else 0.5)
         return super().training_step(batch, batch_idx)
 
 

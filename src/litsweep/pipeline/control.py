@@ -67,7 +67,8 @@ class RunControl(Callback):
         self._last_checkpoint = last_checkpoint
         self._seed = seed
         self._deadline = 0.0
-        self._epoch_began = self._validation_began = time.monotonic()
+        self._validation_began = time.monotonic()
+        self._first_batch: tuple[int, float] | None = None  # its number in the epoch, and when it ended
         self._validation_seconds = 0.0
         self._monitor = monitor
         self._request = Request.NONE
@@ -133,7 +134,7 @@ class RunControl(Callback):
         self._obey(trainer)  # last.ckpt has just been saved
         seed_epoch(trainer, self._seed)
         redraw_batches(trainer)
-        self._epoch_began = time.monotonic()
+        self._first_batch = None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -141,6 +142,7 @@ class RunControl(Callback):
         """Record whether the loss is finite, and end training on request."""
         if trainer.is_global_zero:
             self._progress.step()
+        self._first_batch = self._first_batch or (_batches_done(trainer), time.monotonic())
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if isinstance(loss, Tensor):
             self._finite.record(loss)
@@ -203,12 +205,15 @@ class RunControl(Callback):
                 self._finite.record(weights)
 
     def _epoch_ends_soon(self, trainer: Trainer) -> bool:
-        """Return True if a preempted run has time to finish its epoch; all ranks agree."""
+        """Return True if a preempted run has time to finish its epoch; all ranks agree.
+
+        The first batch does not count, because it may be much slower than the others.
+        """
         if self._agreed_request(trainer, waits=False) is not Request.PREEMPT:
             return False
-        now = time.monotonic()
-        done = max(1, trainer.fit_loop.epoch_loop.batch_progress.current.ready)
-        left = (now - self._epoch_began) / done * (trainer.num_training_batches - done)
+        now, done = time.monotonic(), _batches_done(trainer)
+        first, began = self._first_batch or (done, now)
+        left = (now - began) / max(1, done - first) * (trainer.num_training_batches - done)
         too_late = now + left + self._validation_seconds > (self._deadline or now + FINISH_SECONDS)
         return not _highest(trainer, too_late)
 
@@ -251,6 +256,11 @@ class AfterValidation(Checkpoint):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """End training on request."""
         self._control.validated(trainer)
+
+
+def _batches_done(trainer: Trainer) -> int:
+    """Return how many batches of the epoch the run has trained on."""
+    return trainer.fit_loop.epoch_loop.batch_progress.current.ready
 
 
 def _highest(trainer: Trainer, value: int) -> int:
