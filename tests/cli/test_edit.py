@@ -114,13 +114,21 @@ def test_an_editor_changes_the_config(
     monkeypatch.setenv("EDITOR", "false")
     assert "false ended with code 1: the sweep is unchanged" in edit(sweep, "--yes")[2]
     monkeypatch.setenv("EDITOR", "no-such-editor")
-    assert "EDITOR=no-such-editor: cannot be started" in edit(sweep, "--yes")[2]
+    assert (
+        "EDITOR=no-such-editor: cannot be started (No such file or directory); correct it"
+        in edit(sweep, "--yes")[2]
+    )
+    monkeypatch.setenv("VISUAL", "vi '")
+    assert "VISUAL=vi ': cannot be started (No closing quotation); correct it" in edit(sweep, "--yes")[2]
     assert read(module_server, sweep)["version"] == 2
 
 
 def test_what_is_wrong_is_one_message(edit: Edit, sweep: str, tmp_path: Path) -> None:
     file = tmp_path / "new.yaml"
-    assert f"cannot read {file}" in edit(sweep, "--file", str(file), "--yes")[2]
+    assert (
+        f"cannot read {file} (No such file or directory); name"
+        in edit(sweep, "--file", str(file), "--yes")[2]
+    )
     file.write_text(CONFIG.replace("min: 0.1", "min: 5.0"))
     code, _, err = edit(sweep, "--file", str(file), "--yes")
     assert code == 1 and f"{file} has 1 fault:\n  parameters.lr" in err

@@ -28,7 +28,7 @@ RESULT = SweepResult(
 
 def test_the_command_that_resumes_preempted_runs_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     show_preempted(RESULT)
-    said = "2 runs preempted, with checkpoint: `litsweep launch me/p/abcd1234` resumes them\n"
+    said = "2 runs preempted: `litsweep launch me/p/abcd1234` resumes them\n"
     assert capsys.readouterr().err == said
     show_preempted(dataclasses.replace(RESULT, runs={"finished": 2}))
     assert capsys.readouterr().err == ""

@@ -96,7 +96,7 @@ def check_retry(
     assert "finished  2 finished, 1 failed" in shown and "2 done, 0 running, 0 open, 0 given up" in shown
 
     assert main(["retry", sweep, "--failed", "--crashed", "--json", str(result)]) == 1
-    assert capsys.readouterr().err == f"sweep {sweep} has no failed or crashed run\n"
+    assert capsys.readouterr().err == f"sweep {sweep} has no failed or crashed run to retry\n"
     assert json.loads(result.read_text())["state"] == "finished"
     assert main(["retry", sweep, done["retry_of"], "nosuchid"]) == 1
     err = capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ import pytest
 
 from litsweep.cli.local_server import running_server
 from litsweep.cli.server_address import use_server
+from litsweep.cli.shared_server import is_alive
 from litsweep.errors import LitsweepError
 from tests.cli.test_confirm import TRAIN, finished_sweep
+from tests.launch.processes import wait_until
 from tests.live_server import LiveServer
 
 STARTS = "starting one for this command"
@@ -77,6 +80,19 @@ def test_other_commands_need_no_server_either(left: Left) -> None:
     confirm = left.start("confirm", left.sweep, "--seed-parameter", "seed", "--queue")
     _, said = confirm.communicate(timeout=120)
     assert confirm.returncode == 0 and STARTS in said and f"litsweep launch {left.sweep}" in said
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_command_leaves_no_server_behind(left: Left, signum: int, code: int) -> None:
+    users = left.data_dir / "users"
+    users.unlink(missing_ok=True)
+    status = left.start("status")
+    wait_until(lambda: users.exists() and users.read_text() != "")  # it starts
+    status.send_signal(signum)
+    _, said = status.communicate(timeout=60)
+    server = int(users.read_text())
+    assert status.returncode == code and "Traceback" not in said, said
+    wait_until(lambda: not is_alive(server), 10)
 
 
 def test_a_folder_without_data_stays_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: Left) -> None:

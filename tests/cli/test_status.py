@@ -52,7 +52,7 @@ class Swept(LiveServer):
         backend = Backend.open(Settings(Path(self.data_dir)))
         with backend.database.write() as connection:
             self.all_states = self._sweep(connection, "local", "p", display_name="a sweep", best_loss=0.5)
-            self.other = self._sweep(connection, "Team X", "q" * 50)
+            self.other = self._sweep(connection, "Team X", "q" * 80)
         backend.close()
 
     def _sweep(self, connection: Connection, entity: str, project: str, **values: Any) -> str:
@@ -83,14 +83,16 @@ def at_server(swept: Swept, monkeypatch: pytest.MonkeyPatch) -> Swept:
     return swept
 
 
-def test_all_sweeps_are_listed_in_80_columns(at_server: Swept, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_sweeps_are_listed_in_80_columns_with_whole_paths(
+    at_server: Swept, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["status"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"Team X/{'q' * 50}/{at_server.other}  pending"
+    assert lines[0] == f"Team X/{'q' * 80}/{at_server.other}  pending"
     assert lines[1] == "  random: no runs yet"
     assert lines[2] == f"local/p/{at_server.all_states}  pending  best val_acc 0.5"
     assert " ".join(line.strip() for line in lines[3:]) == f"a sweep, random: {WORDS}"
-    assert max(map(len, lines)) <= 80
+    assert max(map(len, lines[1:])) <= 80
 
 
 def test_no_sweeps_yet(
@@ -105,7 +107,7 @@ def test_no_sweeps_yet(
 def test_an_id_is_enough(at_server: Swept) -> None:
     assert full_path(at_server.all_states) == f"local/p/{at_server.all_states}"
     assert full_path(f"p/{at_server.all_states}") == f"local/p/{at_server.all_states}"
-    assert full_path(at_server.other) == f"Team X/{'q' * 50}/{at_server.other}"
+    assert full_path(at_server.other) == f"Team X/{'q' * 80}/{at_server.other}"
     assert full_path(at_server.other, {"WANDB_PROJECT": "p", **at_environ(at_server)}).startswith("Team X/")
     assert full_path("any/where/abc") == "any/where/abc"
 

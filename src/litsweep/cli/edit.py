@@ -102,12 +102,17 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise LitsweepError(f"cannot read {file} ({error}); name a YAML file") from error
+        raise LitsweepError(f"cannot read {file} ({_reason(error)}); name a YAML file") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)  # without `[Errno 2]` and the path
 
 
 def _edited(config: str, path: SweepPath) -> Path:
     """Return a file with the config as the user has edited it."""
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    variable = "VISUAL" if os.environ.get("VISUAL") else "EDITOR"
+    editor = os.environ.get(variable)
     if not editor:
         raise LitsweepError("no editor is set: set EDITOR, or pass the new config with --file new.yaml")
     handle, name = tempfile.mkstemp(prefix=f"sweep-{path.id}-", suffix=".yaml")
@@ -117,7 +122,7 @@ def _edited(config: str, path: SweepPath) -> Path:
         code = subprocess.run([*shlex.split(editor), name], check=False).returncode
     except (OSError, ValueError) as error:
         raise LitsweepError(
-            f"EDITOR={editor}: cannot be started ({error}); correct it, or use --file"
+            f"{variable}={editor}: cannot be started ({_reason(error)}); correct it, or use --file"
         ) from None
     if code:
         raise LitsweepError(

@@ -46,8 +46,9 @@ def _show_sweeps(console: Console) -> None:
     server = directory()
     sweeps = server.sweeps()
     for sweep in sweeps:
-        for line in _lines(sweep):
-            console.print(line, highlight=False, markup=False, overflow="fold")
+        path, runs = _lines(sweep)
+        console.print(path, highlight=False, markup=False, soft_wrap=True)  # scripts read the path
+        console.print(runs, highlight=False, markup=False, overflow="fold")
     if not sweeps:
         create = "`wandb sweep SWEEP.yaml` or `litsweep run SWEEP.yaml` makes one"
         console.print(f"No sweeps on {server.base_url} yet; {create}.", highlight=False, soft_wrap=True)
@@ -68,18 +69,18 @@ def _show_sweep(sweep: str, console: Console) -> None:
     sums = read_sums(sweep)
     result = sums.result
     line = f"{result.sweep}  {result.state.lower()}  {_runs(result.runs)}"
-    console.print(line, highlight=False, markup=False, overflow="fold")
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
     if sums.grid:
         _show_grid(sums.grid, sums.config, console)
     if result.unreported:
-        console.print(unreported_warning(result.unreported), highlight=False, overflow="fold")
+        console.print(unreported_warning(result.unreported), highlight=False, soft_wrap=True)
     if result.best:
         line = f"best {result.metric} {result.best.best:.6g} ({result.best.id})"
-        console.print(line, highlight=False, markup=False, overflow="fold")
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     elif result.unmet:
-        console.print(f"No best run: {result.unmet}.", highlight=False, markup=False, overflow="fold")
+        console.print(f"No best run: {result.unmet}.", highlight=False, markup=False, soft_wrap=True)
     for line in last_notes(LaunchOptions.log_dir / result.sweep.rpartition("/")[2] / NOTES):
-        console.print(line, highlight=False, markup=False, overflow="fold")
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     with contextlib.suppress(LitsweepError):  # without Slurm the runs are still shown
         tasks = slurm.status(sweep)
         console.print(_table(tasks) if tasks else "no agents on Slurm")
@@ -87,14 +88,14 @@ def _show_sweep(sweep: str, console: Console) -> None:
 
 def _show_grid(ledger: GridLedger, config: SweepConfig, console: Console) -> None:
     """Print the ledger of a grid search, and its points if they are few."""
-    console.print(str(ledger), highlight=False, markup=False, overflow="fold")
+    console.print(str(ledger), highlight=False, markup=False, soft_wrap=True)
     if len(ledger.points) > LISTED_POINTS:
         return
     varied = [p.name for p in config.space.parameters if p.distribution.grid_size > 1]
     for point in ledger.points:
         values = ", ".join(f"{name}={point.parameters[name]}" for name in varied if name in point.parameters)
         line = f"  {point.state:<8}  {point.run or '-':<8}  {values}"
-        console.print(line, highlight=False, markup=False, overflow="fold")
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _table(tasks: list[slurm.Task]) -> Table:

@@ -91,7 +91,7 @@ def show_preempted(result: SweepResult) -> None:
     """Print the command that resumes preempted runs on stderr, if there are any."""
     if preempted := result.runs.get(RunState.PREEMPTED):
         again = f"`litsweep launch {result.sweep}` resumes them"
-        print(f"{count(preempted, 'run')} preempted, with checkpoint: {again}", file=sys.stderr)
+        print(f"{count(preempted, 'run')} preempted: {again}", file=sys.stderr)
 
 
 def show_failures(outcome: LaunchOutcome) -> None:

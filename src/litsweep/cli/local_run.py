@@ -91,5 +91,7 @@ def _show_next_commands(result: SweepResult, server: ServerAddress, args: argpar
         print(f"The page needs a running server: {serve}", file=sys.stderr)
     if not result.is_over:
         command = ["litsweep", "launch", result.sweep, "--gpus", "none", "--agents", str(args.agents)]
-        start = "Continue it with" if server.stays else "Start that server, then continue it with"
-        print(f"The sweep is not finished. {start}: {shlex.join([*command, *data_dir])}", file=sys.stderr)
+        print(
+            f"The sweep is not finished. Continue it with: {shlex.join([*command, *data_dir])}",
+            file=sys.stderr,
+        )

@@ -52,7 +52,7 @@ def execute(args: argparse.Namespace) -> int:
     for each in refused:
         print(f"not retried: {each['name']}: {each['why']}", file=sys.stderr)
     if not retried and not refused:
-        print(f"sweep {api.path} has no {' or '.join(states)} run", file=sys.stderr)
+        print(f"sweep {api.path} has no {' or '.join(states)} run to retry", file=sys.stderr)
     if retried:
         print(_next_step(str(api.path), len(retried), answer["sweep"]["state"]), file=sys.stderr)
     write_json(args.json, _result(str(api.path), args.limit, answer))

@@ -12,7 +12,7 @@ from litsweep.cli.check import check_config, check_parameters, show_warnings, us
 from litsweep.cli.local_server import ServerAddress
 from litsweep.cli.options import add_data_dir, add_json, add_port
 from litsweep.cli.server_keeper import kept_alive
-from litsweep.cli.shared_server import shared_server
+from litsweep.cli.shared_server import shared_server, signals_end_in_order
 from litsweep.errors import LitsweepError
 from litsweep.launch.credentials import require_online
 from litsweep.launch.launcher import positive
@@ -55,7 +55,7 @@ def execute(args: argparse.Namespace) -> int:
 @contextmanager
 def _checked_server(config: SweepConfig, data_dir: Path, args: argparse.Namespace) -> Iterator[ServerAddress]:
     """Yield the server. It starts while the parameters are checked, which takes some seconds."""
-    with ExitStack() as stack:
+    with signals_end_in_order(), ExitStack() as stack:
         with ThreadPoolExecutor(1) as pool:
             _say(f"Starting the server on {data_dir}")
             starting = pool.submit(stack.enter_context, shared_server(data_dir, args.port))

@@ -74,8 +74,9 @@ def _database_url(args: argparse.Namespace) -> str | None:
     try:
         return str(file.expanduser().read_text().strip())
     except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error  # without `[Errno 2]` and the path
         raise LitsweepError(
-            f"--database-url-file {file}: cannot be read ({error}); name a text file with the URL"
+            f"--database-url-file {file}: cannot be read ({reason}); name a text file with the URL"
         ) from None
 
 

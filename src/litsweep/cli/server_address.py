@@ -5,6 +5,7 @@ import os
 import re
 import sqlite3
 import sys
+import threading
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -86,10 +87,12 @@ def _has_sweep(data_dir: Path, sweep: str) -> bool:
 def _start(data_dir: Path, until_end: ExitStack) -> None:
     """Start a server on the folder, and use it. It ends with the last command that uses it."""
     from litsweep.cli.server_keeper import kept_alive
-    from litsweep.cli.shared_server import shared_server
+    from litsweep.cli.shared_server import shared_server, signals_end_in_order
 
     fix = "`litsweep serve` starts one that stays"
     print(f"No server runs on {data_dir}: starting one for this command ({fix})", file=sys.stderr, flush=True)
+    if threading.current_thread() is threading.main_thread():
+        until_end.enter_context(signals_end_in_order())
     server = until_end.enter_context(shared_server(data_dir, None))
     until_end.enter_context(kept_alive(server, data_dir))
     server.use()

@@ -64,6 +64,24 @@ def shared_server(data_dir: Path, port: int | None) -> Iterator[ServerAddress]:
 
 
 @contextlib.contextmanager
+def signals_end_in_order() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise SystemExit during the block, so that the command ends its server."""
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGHUP)}
+    changed = [signum for signum, handler in before.items() if handler == signal.SIG_DFL]  # not with nohup
+    for signum in changed:
+        signal.signal(signum, _exit)
+    try:
+        yield
+    finally:
+        for signum in changed:
+            signal.signal(signum, signal.SIG_DFL)
+
+
+def _exit(signum: int, _: object) -> None:
+    sys.exit(128 + signum)
+
+
+@contextlib.contextmanager
 def start_lock(data_dir: Path) -> Iterator[None]:
     """Hold the lock of the command that starts a server: the first one, or one that restarts a dead one."""
     with (data_dir / "restart").open("a") as lock:
@@ -99,13 +117,20 @@ def start_server(data_dir: Path, port: int | None, users: TextIO) -> ServerAddre
     log.chmod(0o600)
     with log.open("ab") as output:
         # In a session of its own the server survives Ctrl-C: the agents need it until they have ended.
-        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
-    users.truncate(0)
-    users.write(str(process.pid))
-    users.flush()
-    server = _wait_until_ready(process, data_dir, log)
-    process.returncode = 0  # the server may outlive this command: Popen must not warn
-    return server
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        users.truncate(0)
+        users.write(str(process.pid))
+        users.flush()
+        return _wait_until_ready(process, data_dir, log)
+    except BaseException:  # also Ctrl-C: a server that nobody waits for must not stay
+        if process.poll() is None:
+            _stop(process.pid, data_dir)
+        raise
+    finally:
+        process.returncode = 0  # the server may outlive this command: Popen must not warn
 
 
 def _check_port(data_dir: Path, port: int) -> None:
