@@ -48,12 +48,19 @@ class RunDetails:
     stop_reason: str = ""
 
 
+def is_api_error(error: Exception) -> bool:
+    """Return True if a request of the client failed. One of its classes is private and not a wandb.Error."""
+    return isinstance(error, wandb.Error) or type(error).__name__ == "WandbApiFailedError"
+
+
 def find(path: str) -> Sweep:
     """Return a sweep of the server in the environment. Raises LitsweepError if there is none at `path`."""
     try:
         found: Sweep = wandb.Api().sweep(path)  # type: ignore[no-untyped-call]  # wandb
         return found
-    except (ValueError, wandb.Error) as error:
+    except Exception as error:
+        if not (isinstance(error, ValueError) or is_api_error(error)):
+            raise
         _raise_for(path, error)
 
 
@@ -69,7 +76,9 @@ def read(sweep: Sweep) -> SweepData:
     """Return the present state of a sweep. Raises LitsweepError if the server does not answer."""
     try:
         return _read(sweep)
-    except wandb.Error as error:
+    except Exception as error:
+        if not is_api_error(error):
+            raise
         _raise_for(f"{sweep.entity}/{sweep.project}/{sweep.id}", error)
 
 
@@ -151,7 +160,7 @@ def _details(sweep: Sweep) -> Mapping[str, RunDetails]:
     try:
         return {name: _parsed(node) for name, node in _nodes(sweep, _ON_THE_EMBEDDED_BACKEND)}
     except Exception as error:
-        if type(error).__name__ != "WandbApiFailedError" and not isinstance(error, wandb.Error):
+        if not is_api_error(error):
             raise
     agents = _agents(sweep)
     return {

@@ -196,6 +196,9 @@ class SlotAgent(ABC):
         self._announcement = asyncio.create_task(in_thread(lambda: self._report_preemption(run_id)))
 
     async def _announced(self) -> None:
+        """Wait until a preemption that has begun is reported, or found to be none."""
+        if self._preemption:
+            await self._preemption
         if self._announcement:
             await self._announcement
 
