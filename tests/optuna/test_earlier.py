@@ -262,7 +262,8 @@ def test_a_server_that_refuses_the_query_is_an_error_in_one_line(
     client: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client's error is of a private class, which is not a wandb.Error."""
-    with HTTPServer(("127.0.0.1", 0), RefusesSweeps) as server:
+    with HTTPServer(("127.0.0.1", 0), RefusesSweeps) as started:
+        server: HTTPServer = started
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.server_port}")
         with pytest.raises(LitsweepError, match=r"cannot list the sweeps of e/p: .*no such field"):

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import wandb
 from wandb.apis.public import Run, Runs, Sweep
 
-from litsweep.errors import LitsweepError
+from litsweep.errors import LitsweepError, is_wandb_error
 from litsweep.figures.run_results import ALONG, learning_curve, numbers, own_values, results
 from litsweep.figures.sweep_data import Curve, RunData, SweepData
 from litsweep.sweep.completion import completed
@@ -48,18 +48,13 @@ class RunDetails:
     stop_reason: str = ""
 
 
-def is_api_error(error: Exception) -> bool:
-    """Return True if a request of the client failed. One of its classes is private and not a wandb.Error."""
-    return isinstance(error, wandb.Error) or type(error).__name__ == "WandbApiFailedError"
-
-
 def find(path: str) -> Sweep:
     """Return a sweep of the server in the environment. Raises LitsweepError if there is none at `path`."""
     try:
         found: Sweep = wandb.Api().sweep(path)  # type: ignore[no-untyped-call]  # wandb
         return found
     except Exception as error:
-        if not (isinstance(error, ValueError) or is_api_error(error)):
+        if not (isinstance(error, ValueError) or is_wandb_error(error)):
             raise
         _raise_for(path, error)
 
@@ -77,7 +72,7 @@ def read(sweep: Sweep) -> SweepData:
     try:
         return _read(sweep)
     except Exception as error:
-        if not is_api_error(error):
+        if not is_wandb_error(error):
             raise
         _raise_for(f"{sweep.entity}/{sweep.project}/{sweep.id}", error)
 
@@ -160,7 +155,7 @@ def _details(sweep: Sweep) -> Mapping[str, RunDetails]:
     try:
         return {name: _parsed(node) for name, node in _nodes(sweep, _ON_THE_EMBEDDED_BACKEND)}
     except Exception as error:
-        if not is_api_error(error):
+        if not is_wandb_error(error):
             raise
     agents = _agents(sweep)
     return {

@@ -7,10 +7,10 @@ from functools import cached_property
 import wandb
 from wandb.apis.public import Sweep
 
-from litsweep.errors import ConfigError, LitsweepError
+from litsweep.errors import ConfigError, LitsweepError, is_wandb_error
 from litsweep.figures.posterior import engine_runs
 from litsweep.figures.sweep_data import RunData, SweepData
-from litsweep.figures.wandb_sweep import is_api_error, read, seconds
+from litsweep.figures.wandb_sweep import read, seconds
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.earlier import EarlierSweep, choose_earlier, learns_from_earlier
 from litsweep.sweep.metric import Metric
@@ -27,7 +27,7 @@ def earlier_sweeps(config: SweepConfig, entity: str, project: str, id: str) -> l
     try:
         found = list(wandb.Api().project(project, entity).sweeps())
     except Exception as error:
-        if not (isinstance(error, ValueError) or is_api_error(error)):
+        if not (isinstance(error, ValueError) or is_wandb_error(error)):
             raise
         raise LitsweepError(f"cannot list the sweeps of {entity}/{project}: {error}") from error
     created = {sweep.id: seconds(sweep.created_at) or 0.0 for sweep in found}
