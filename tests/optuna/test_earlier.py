@@ -246,7 +246,7 @@ class RefusesSweeps(BaseHTTPRequestHandler):
         refuses = b"sweeps" in self.rfile.read(int(self.headers["Content-Length"]))
         viewer = {"id": "u", "entity": "e", "username": "e", "flags": "{}", "teams": {"edges": []}}
         project = {"id": "1", "name": "p", "entityName": "e", "createdAt": "2026-01-01", "isBenchmark": False}
-        server = {"features": [], "cliVersionInfo": {}, "latestLocalVersionInfo": None}
+        server: dict[str, Any] = {"features": [], "cliVersionInfo": {}, "latestLocalVersionInfo": None}
         data = {"data": {"viewer": viewer, "serverInfo": server, "project": project}}
         answer = json.dumps({"errors": [{"message": "no such field"}]} if refuses else data).encode()
         self.send_response(400 if refuses else 200)
@@ -262,8 +262,7 @@ def test_a_server_that_refuses_the_query_is_an_error_in_one_line(
     client: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client's error is of a private class, which is not a wandb.Error."""
-    with HTTPServer(("127.0.0.1", 0), RefusesSweeps) as started:
-        server: HTTPServer = started
+    with HTTPServer(("127.0.0.1", 0), RefusesSweeps) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.server_port}")
         with pytest.raises(LitsweepError, match=r"cannot list the sweeps of e/p: .*no such field"):
