@@ -24,6 +24,7 @@ from litsweep.launch.options import SlotState
 from litsweep.launch.pace import Row, Window
 from litsweep.launch.shared_gpus import SharedGpus
 from litsweep.launch.sharing import FEWEST_ENDED, Choice
+from litsweep.sweep import progress
 from litsweep.sweep.contract import ExitCode, Failure, Variable
 from litsweep.sweep.progress import ProgressReport, reported_progress
 from tests.launch.conftest import Bench, MakeBench
@@ -223,6 +224,18 @@ def test_what_a_run_reports_itself_is_measured_instead_of_its_rows(
     assert gpu._last_of_each(last) == last
 
 
+def test_a_report_appears_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that has opened the file before the next report sees the last one, not an empty file."""
+    monkeypatch.setenv(Variable.PROGRESS_FILE, str(tmp_path / "slot-0.progress"))
+    monkeypatch.setattr(progress, "REPORT_SECONDS", 0.0)
+    report = ProgressReport()
+    report.step()
+    with (tmp_path / "slot-0.progress").open() as reader:
+        report.step()
+        assert reader.read().startswith("1 ")
+    assert [file.name for file in tmp_path.iterdir()] == ["slot-0.progress"]
+
+
 def test_slots_that_have_ended_are_not_replaced(tmp_path: Path) -> None:
     shared = Shared(tmp_path)
     for agent in shared.agents:
@@ -250,10 +263,11 @@ def test_the_memory_of_runs_without_rows_is_measured(tmp_path: Path) -> None:
     gpu = Shared(tmp_path).admission._gpus["0",]
     gpu.agents.pop()
     gpu.choice = Choice(1, "")
-    gpu.measure(Memory(15.0, 24.0), {})
+    gpu.measure(["earlier"], Memory(23.0, 24.0), {})  # it ended while the memory was read
+    gpu.measure(["run-0"], Memory(15.0, 24.0), {})
     for _ in range(FEWEST_ENDED):
         gpu._windows[1].durations.append(2.0)
-    gpu.measure(Memory(1.0, 24.0), {})
+    gpu.measure(["run-0"], Memory(1.0, 24.0), {})
     assert gpu.choice == Choice(
         1, "the memory does not suffice for more: 1 run took 14.0 of 24.0 GiB", is_final=True
     )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from litsweep.errors import LitsweepError
@@ -75,13 +76,16 @@ class SharedGpu:
             observed = self._observed.setdefault(run, _ObservedRun(time.monotonic(), self._changes))
             observed.neighbours = max(observed.neighbours, len(runs) - 1)
 
-    def measure(self, memory: Memory, rows: Mapping[str, Row]) -> None:
-        """Take in the memory in use and the last rows of the runs, and choose again."""
-        window, runs = self._windows[self.choice.slots], self.runs
-        if len(runs) == window.slots:  # they may be too short to log rows
+    def measure(self, runs: Sequence[str], memory: Memory, rows: Mapping[str, Row]) -> None:
+        """Take in the memory in use and the last rows, and choose again.
+
+        `runs` are those before the memory was read. If they are others now, the memory may be that of more.
+        """
+        window, last = self._windows[self.choice.slots], self._last_of_each(rows)
+        is_full = len(runs) == window.slots and runs == self.runs
+        if is_full:  # also without rows: the runs may be too short to log any
             window.used = max(window.used, memory.used)
-        last = self._last_of_each(rows)
-        if len(last) == len(runs) == window.slots:
+        if is_full and len(last) == len(runs):
             window.add(last)
         else:
             window.restart(time.time())
@@ -188,18 +192,18 @@ class SharedGpus(Admission):
         """Measure until all numbers are final."""
         for gpu in self._gpus.values():
             self._say_choice(gpu)
-        while open_ := [gpu for gpu in self._gpus.values() if not gpu.choice.is_final]:
+        while not all(gpu.choice.is_final for gpu in self._gpus.values()):
             await asyncio.sleep(MEASURE_SECONDS)
+            runs = {devices: gpu.runs for devices, gpu in self._gpus.items() if not gpu.choice.is_final}
             try:
                 memory = dict(zip(self._gpus, await in_thread(self._read_memory), strict=True))
-                rows = await in_thread(partial(self._last_rows, [run for gpu in open_ for run in gpu.runs]))
+                rows = await in_thread(partial(self._last_rows, list(chain(*runs.values()))))
             except LitsweepError as error:
                 self._warn(f"cannot measure now: {error}")
                 continue
             self._warned = ""
-            for devices, gpu in self._gpus.items():
-                if gpu in open_:
-                    self._measure(gpu, memory[devices], rows)
+            for devices, before in runs.items():
+                self._measure(self._gpus[devices], before, memory[devices], rows)
 
     def _warn(self, what: str) -> None:
         if what != self._warned:
@@ -213,11 +217,11 @@ class SharedGpus(Admission):
         found = {run: Row.of(summary) for run, summary in self._api.summaries(runs).items()}
         return {run: row for run, row in found.items() if row}
 
-    def _measure(self, gpu: SharedGpu, memory: Memory, rows: Mapping[str, Row]) -> None:
+    def _measure(self, gpu: SharedGpu, runs: Sequence[str], memory: Memory, rows: Mapping[str, Row]) -> None:
         if any(agent.state is SlotState.CLOSED for agent in gpu.agents):
             gpu.stay("a slot was closed")
         elif not gpu.ended_slots and not gpu.choice.is_final:
-            gpu.measure(memory, rows)
+            gpu.measure(runs, memory, rows)
         self._say_choice(gpu)
 
     def _say_choice(self, gpu: SharedGpu) -> None:
