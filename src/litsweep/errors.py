@@ -46,3 +46,8 @@ def shortened(n: int) -> str:
     shift = max(0, math.floor(math.log10(abs(n))) - 15)
     mantissa, exponent = f"{n / 10**shift:.2e}".split("e")
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent) + shift}"
+
+
+def is_wandb_error(error: BaseException) -> bool:
+    """Return True for an exception of the wandb client. Not each of their classes is a `wandb.Error`."""
+    return any(base.__module__.partition(".")[0] == "wandb" for base in type(error).__mro__)

@@ -62,6 +62,58 @@ def test_a_stop_that_comes_before_the_run_is_there_reaches_it(tmp_path: Path) ->
     assert log.index("run r1 started") < log.index("run r1 ended with 143 (signal)") < log.index("left: ")
 
 
+# The program ends while the server is asked whether the run is finished, with the exit code in the arguments.
+ENDS_DURING_THE_QUESTION = """
+import os, signal, sys, time
+from pathlib import Path
+from litsweep.launch.options import LaunchOptions
+from litsweep.launch.protocol import Command, SweepPath
+from litsweep.launch.slot import Place
+from litsweep.launch.supervisor import Supervisor
+
+class Api:
+    path = SweepPath("e", "p", "s")
+    state = ""
+    def command(self): return ["sh", "-c", f"while [ ! -e go ]; do sleep 0.02; done; exit {sys.argv[1]}"]
+    def register(self, host): return "agent"
+    def preempting(self, run): self.state = "preempting"
+    def summary(self, run): return {}
+    def update_summary(self, run, summary): print("failed", summary, flush=True)
+    def has_started(self, run): time.sleep(0.5); return True
+    def was_stopped(self, run): return False
+    def run(self, run):
+        Path("go").touch()
+        time.sleep(0.5)
+        return {"state": self.state or "killed"}
+    def end(self, run, code): print("end", int(code), flush=True)
+    def heartbeat(self, agent, running):
+        if running: os.kill(os.getpid(), signal.SIGTERM)
+        return [] if running else [Command("run", "r1", "x.py", {})]
+
+api, place = Api(), Place.of("launch:0", os.environ, Path("log"))
+(slot,) = Supervisor([place], api, LaunchOptions(environ=os.environ)).run().slots
+print(slot.state, slot.done, slot.failed, api.state)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(0, ["done 1 0 "]), (1, ["end 143", "done 0 0 preempting"])],
+    ids=["success", "error"],
+)
+def test_a_run_that_ends_while_its_state_is_asked_for(tmp_path: Path, code: int, said: list[str]) -> None:
+    """A success stays one. An error is a preemption: a cluster also ends the processes of the program."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS_DURING_THE_QUESTION, str(code)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    assert done.stdout.splitlines() == said
+
+
 @pytest.fixture
 def answering() -> Iterator[Callable[[bytes], str]]:
     """Start a server that answers every request with the given bytes. Return its URL."""

@@ -7,7 +7,7 @@ import pytest
 from litsweep.errors import ConfigError, LitsweepError
 from litsweep.launch.devices import check_present, cpu_count, devices_here, slots_for
 from litsweep.launch.options import LaunchOptions
-from litsweep.launch.sharing import MOST
+from litsweep.launch.sharing import MOST_SLOTS
 
 TWO_GPUS = """GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-11111111-aaaa-bbbb-cccc-000000000000)
 GPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-22222222-aaaa-bbbb-cccc-000000000000)
@@ -48,10 +48,10 @@ def test_two_agents_per_gpu() -> None:
 def test_the_slots_of_auto_begin_with_one_on_each_gpu() -> None:
     slots = slots_for(LaunchOptions(gpus="all", per_gpu="auto"), {}, lambda: TWO_GPUS)
     assert [slot.devices for slot in slots[:4]] == [("0",), ("1",), ("0",), ("1",)]
-    assert len(slots) == 2 * MOST
+    assert len(slots) == 2 * MOST_SLOTS
     assert {slot.threads for slot in slots} == {max(1, cpu_count() // 8)}
     both = slots_for(LaunchOptions(gpus="all", per_gpu="auto", per_trial=2), {}, lambda: TWO_GPUS)
-    assert {slot.devices for slot in both} == {("0", "1")} and len(both) == MOST
+    assert {slot.devices for slot in both} == {("0", "1")} and len(both) == MOST_SLOTS
 
 
 @pytest.mark.parametrize(

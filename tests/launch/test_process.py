@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +91,11 @@ def test_which_processes_may_handle_a_signal() -> None:
             assert not process.may_handle(child.pid, signal.SIGTERM)  # a zombie
             child.wait()
             assert not process.may_handle(child.pid, signal.SIGTERM)
+
+
+def test_a_process_that_ends_while_it_is_read_handles_no_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(path: Path) -> str:
+        raise ProcessLookupError
+
+    monkeypatch.setattr(Path, "read_text", gone)
+    assert not process.may_handle(os.getpid(), signal.SIGTERM)

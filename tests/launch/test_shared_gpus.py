@@ -21,9 +21,10 @@ from litsweep.launch.failure import RunEnd
 from litsweep.launch.notes import add_note, last_notes
 from litsweep.launch.nvidia import GpuMemory, Memory, mps_note
 from litsweep.launch.options import SlotState
-from litsweep.launch.pace import Row
+from litsweep.launch.pace import Row, Window
 from litsweep.launch.shared_gpus import SharedGpus
-from litsweep.launch.sharing import Choice
+from litsweep.launch.sharing import FEWEST_ENDED, Choice
+from litsweep.sweep import progress
 from litsweep.sweep.contract import ExitCode, Failure, Variable
 from litsweep.sweep.progress import ProgressReport, reported_progress
 from tests.launch.conftest import Bench, MakeBench
@@ -73,7 +74,7 @@ def pretend(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", made.environ["PATH"])
     monkeypatch.setattr(pace, "WINDOW_SECONDS", 1.0)
     monkeypatch.setattr(pace, "INTERVAL_SECONDS", 0.2)
-    monkeypatch.setattr(shared_gpus, "LOOK_SECONDS", 0.25)
+    monkeypatch.setattr(shared_gpus, "MEASURE_SECONDS", 0.25)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +129,10 @@ class Agent:
     is_busy: bool = True
     progress_file: Path = Path("missing")
 
+    @property
+    def is_open(self) -> bool:
+        return self.state is SlotState.RUNNING
+
 
 class Gpus:
     """Three GPUs. The last one has more memory."""
@@ -147,15 +152,15 @@ class Shared:
         for number, name in enumerate(names * 2):
             if number > 2:
                 self.admission._gpus[name].choice = Choice(4, "")
-            assert self.admission.opens(Agent(name), self.agents)  # type: ignore[arg-type]
+            assert self.admission.opens(Agent(name))  # type: ignore[arg-type]
             self.agents.append(Agent(name, f"run-{number}"))
-            self.admission.opens(Agent(name), self.agents)  # type: ignore[arg-type]
-        self.admission.look(self.agents)
+            self.admission.add(self.agents[-1])
+        self.admission.observe()
 
     def end(self, number: int, failure: Failure | None) -> RunEnd:
         agent = self.agents[number]
         end, agent.run, agent.is_busy = RunEnd(str(agent.run), 1, failure), None, False
-        return self.admission.ended(agent, end)
+        return self.admission.run_ended(agent, end)
 
     def admits(self, number: int) -> bool:
         return self.admission.admits(self.agents[number])
@@ -193,7 +198,7 @@ def test_out_of_memory_alone_is_the_run_s_own_failure(tmp_path: Path) -> None:
     shared.end(0, None)
     shared.agents[0].run = "alone"
     shared.agents[3].run = None
-    shared.admission.look(shared.agents)
+    shared.admission.observe()
     assert not shared.end(0, Failure.OUT_OF_MEMORY).is_preempted
     assert shared.admits(0)
 
@@ -219,15 +224,63 @@ def test_what_a_run_reports_itself_is_measured_instead_of_its_rows(
     assert gpu._last_of_each(last) == last
 
 
+def test_a_report_appears_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that has opened the file before the next report sees the last one, not an empty file."""
+    monkeypatch.setenv(Variable.PROGRESS_FILE, str(tmp_path / "slot-0.progress"))
+    monkeypatch.setattr(progress, "REPORT_SECONDS", 0.0)
+    report = ProgressReport()
+    report.step()
+    with (tmp_path / "slot-0.progress").open() as reader:
+        report.step()
+        assert reader.read().startswith("1 ")
+    assert [file.name for file in tmp_path.iterdir()] == ["slot-0.progress"]
+
+
 def test_slots_that_have_ended_are_not_replaced(tmp_path: Path) -> None:
     shared = Shared(tmp_path)
     for agent in shared.agents:
         agent.is_busy = False
     shared.agents[0].state = shared.agents[3].state = SlotState.DONE
-    assert shared.admission.needs(shared.agents[3])  # two of four are left
+    assert shared.admission.may_admit_later(shared.agents[3])  # two of four are left
     shared.admission._gpus["0",].choice = Choice(2, "")
-    assert not shared.admission.needs(shared.agents[3])
-    assert not shared.admission.opens(Agent(("0",)), shared.agents)  # type: ignore[arg-type]
+    assert not shared.admission.may_admit_later(shared.agents[3])
+    assert not shared.admission.opens(Agent(("0",)))  # type: ignore[arg-type]
+
+
+def test_the_agent_of_the_last_slot_counts(tmp_path: Path) -> None:
+    """Once all places of a GPU are slots, the supervisor asks for no other place."""
+    shared = Shared(tmp_path)
+    gpu = shared.admission._gpus["0",]
+    gpu.choice = Choice(3, "")
+    assert shared.admission.opens(Agent(("0",)))  # type: ignore[arg-type]
+    shared.admission.add(Agent(("0",), "last"))  # type: ignore[arg-type]
+    assert gpu.runs == ["run-0", "run-3", "last"]
+    assert not shared.admission.admits(shared.agents[0])
+
+
+def test_the_memory_of_runs_without_rows_is_measured(tmp_path: Path) -> None:
+    """They are compared by their durations. Without the memory any number of them would seem to fit."""
+    gpu = Shared(tmp_path).admission._gpus["0",]
+    gpu.agents.pop()
+    gpu.choice = Choice(1, "")
+    gpu.measure(["earlier"], Memory(23.0, 24.0), {})  # it ended while the memory was read
+    gpu.measure(["run-0"], Memory(15.0, 24.0), {})
+    for _ in range(FEWEST_ENDED):
+        gpu._windows[1].durations.append(2.0)
+    gpu.measure(["run-0"], Memory(1.0, 24.0), {})
+    assert gpu.choice == Choice(
+        1, "the memory does not suffice for more: 1 run took 14.0 of 24.0 GiB", is_final=True
+    )
+
+
+def test_a_number_that_stays_is_final_after_a_lack_of_memory(tmp_path: Path) -> None:
+    gpu = Shared(tmp_path).admission._gpus["0",]
+    gpu._windows |= {slots: Window(slots, paces={"a": 1.0, "b": 1.0}) for slots in (1, 2)}
+    gpu._choose()
+    assert gpu.choice.slots == 4 and not gpu.choice.is_final
+    gpu.stay("a slot was closed")
+    gpu.lower(4)
+    assert gpu.choice.slots == 3 and gpu.choice.is_final
 
 
 def tool(folder: Path, name: str, script: str) -> dict[str, str]:

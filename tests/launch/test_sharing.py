@@ -8,9 +8,18 @@ import pytest
 
 from litsweep.launch import pace
 from litsweep.launch.pace import Row, Window
-from litsweep.launch.sharing import FEWEST_ENDED, MOST, Choice, Measurement, Room, choose, fitting, lowered
+from litsweep.launch.sharing import (
+    FEWEST_ENDED,
+    MOST_SLOTS,
+    Choice,
+    Limits,
+    Measurement,
+    choose,
+    lowered,
+    runs_that_fit,
+)
 
-WIDE = Room(total=80.0)
+WIDE = Limits(total=80.0)
 Work = Callable[[int], float]
 
 
@@ -24,15 +33,17 @@ def ended(slots: int, seconds: float, runs: int) -> Measurement:
     return Measurement(slots, {}, [seconds] * runs, float(slots))
 
 
-def search(work: Work, room: Room, used: float = 1.0, breaks_at: int = MOST + 1) -> tuple[list[int], Choice]:
+def search(
+    work: Work, limits: Limits, used: float = 1.0, breaks_at: int = MOST_SLOTS + 1
+) -> tuple[list[int], Choice]:
     """Measure what is chosen until the choice is final. `breaks_at` runs are out of memory."""
     tried: dict[int, Measurement] = {}
-    while not (choice := choose(list(tried.values()), room)).is_final:
+    while not (choice := choose(list(tried.values()), limits)).is_final:
         assert choice.slots not in tried, "a complete measurement is not repeated"
-        tried[choice.slots] = measured(choice.slots, work, used, room.before)
+        tried[choice.slots] = measured(choice.slots, work, used, limits.used_before)
         if choice.slots >= breaks_at:
             tried[choice.slots] = Measurement(choice.slots)
-            room = lowered(room, choice.slots)
+            limits = lowered(limits, choice.slots)
     return list(tried), choice
 
 
@@ -60,16 +71,16 @@ def test_slots_double_while_the_work_grows() -> None:
 def test_slots_that_do_no_more_work_are_taken_back(most_work: float, expected: int) -> None:
     _, choice = search(lambda slots: min(slots, most_work), WIDE)
     assert choice.slots == expected and choice.is_final
-    assert f"{2 * expected} at a time do 1.0" in choice.reason or expected == MOST
+    assert f"{2 * expected} at a time do 1.0" in choice.reason or expected == MOST_SLOTS
 
 
 def test_memory_bounds_the_slots_before_they_are_tried() -> None:
     """Each run needs 10 of 80 GB, of which others use 5, and a tenth stays free: six runs fit."""
-    tried, choice = search(linear, Room(80.0, before=5.0), used=10.0)
+    tried, choice = search(linear, Limits(80.0, used_before=5.0), used=10.0)
     assert (tried, choice.slots) == ([1, 2, 4, 6], 6)
     assert choice.reason.endswith("the memory does not suffice for more: 6 runs took 60.0 of 80.0 GiB")
-    assert fitting(Measurement(2, used=25.0), Room(80.0, before=5.0)) == 6
-    assert fitting(Measurement(2, used=5.0), Room(80.0, before=5.0)) == MOST
+    assert runs_that_fit(Measurement(2, used=25.0), Limits(80.0, used_before=5.0)) == 6
+    assert runs_that_fit(Measurement(2, used=5.0), Limits(80.0, used_before=5.0)) == MOST_SLOTS
 
 
 def test_one_run_that_fills_the_memory_stays_alone() -> None:
@@ -127,16 +138,16 @@ def test_every_search_ends_within_the_memory_and_near_the_best(seed: int) -> Non
     """The work grows up to some number of runs and then stays or falls; the memory suffices for some."""
     random_ = random.Random(seed)
     most, falls = random_.uniform(1, 20), random_.choice([0.0, 0.02])
-    room = Room(random_.uniform(10, 100), before=random_.uniform(0, 5))
+    limits = Limits(random_.uniform(10, 100), used_before=random_.uniform(0, 5))
     breaks_at, used = random_.randint(2, 20), random_.uniform(0.1, 12)
 
     def work(slots: int) -> float:
         return min(slots, most) * (1 - falls * max(0.0, slots - most))
 
-    tried, choice = search(work, room, used, breaks_at)
-    assert len(set(tried)) == len(tried) and choice.slots <= min(MOST, breaks_at - 1)
+    tried, choice = search(work, limits, used, breaks_at)
+    assert len(set(tried)) == len(tried) and choice.slots <= min(MOST_SLOTS, breaks_at - 1)
     assert choice.slots in tried or choice.slots == breaks_at - 1
-    assert choice.slots == 1 or choice.slots * used <= room.total
+    assert choice.slots == 1 or choice.slots * used <= limits.total
     better = [n for n in tried if n < breaks_at and work(n) > 1.06 * work(choice.slots)]
     assert better == [] or choice.slots == breaks_at - 1
 

@@ -3,8 +3,10 @@
 import json
 import logging
 import pickle
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +23,9 @@ from wandb.sdk.sweeps.sweep_info import SweepInfo
 
 from litsweep import Controller, EarlierSweep, parse_sweep
 from litsweep.cli import main
+from litsweep.errors import LitsweepError
 from litsweep.optuna import LitsweepSampler
+from litsweep.optuna.wandb_sweeps import earlier_sweeps
 from tests import stock_service
 from tests.live_server import LiveServer
 from tests.server.operations import CREATE_AGENT, HEARTBEAT, UPSERT_RUN, UPSERT_SWEEP
@@ -233,3 +237,34 @@ def test_transfer_and_prior_count_with_the_stock_scheduler(
     assert (config["x"], reason) == (pytest.approx(3.5), "initial design")
     with pytest.raises(wandb.Error, match=r"litsweep.transfer: no such sweep in project local/p: nothing1"):
         scheduled({"transfer": ["nothing1"]})
+
+
+class RefusesSweeps(BaseHTTPRequestHandler):
+    """A server that has the project, and answers queries for its sweeps with an error."""
+
+    def do_POST(self) -> None:
+        refuses = b"sweeps" in self.rfile.read(int(self.headers["Content-Length"]))
+        viewer = {"id": "u", "entity": "e", "username": "e", "flags": "{}", "teams": {"edges": []}}
+        project = {"id": "1", "name": "p", "entityName": "e", "createdAt": "2026-01-01", "isBenchmark": False}
+        server: dict[str, Any] = {"features": [], "cliVersionInfo": {}, "latestLocalVersionInfo": None}
+        data = {"data": {"viewer": viewer, "serverInfo": server, "project": project}}
+        answer = json.dumps({"errors": [{"message": "no such field"}]} if refuses else data).encode()
+        self.send_response(400 if refuses else 200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_server_that_refuses_the_query_is_an_error_in_one_line(
+    client: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client's error is of a private class, which is not a wandb.Error."""
+    with HTTPServer(("127.0.0.1", 0), RefusesSweeps) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.server_port}")
+        with pytest.raises(LitsweepError, match=r"cannot list the sweeps of e/p: .*no such field"):
+            earlier_sweeps(parse_sweep(CONFIG), "e", "p", "s")
+        server.shutdown()

@@ -158,6 +158,20 @@ def test_of_two_runs_that_end_at_once_the_better_one_is_best(
     assert "best" not in newest.aliases
 
 
+def test_a_query_that_the_server_refuses_does_not_fail_the_run(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client's error is of a private class, which is not a wandb.Error."""
+
+    def refused(artifacts: Artifacts) -> Any:
+        return artifacts._api._service_api.execute_graphql("query {")
+
+    monkeypatch.setattr(Artifacts, "_best_version", refused)
+    finished = trial("refused", 1.0)
+    assert finished.exit_code == 0
+    assert "log_model: the best checkpoint is only in its folder" in finished.stderr
+
+
 def test_a_run_that_is_not_online_says_that_nothing_is_uploaded(run_agent: RunAgent) -> None:
     done = run_agent("--log_model=true")
     assert done.exit_code == 0

@@ -53,11 +53,11 @@ def use_server(data_dir: Path, until_end: ExitStack | None = None, sweep: str | 
     elif until_end is not None and sweep is not None and _has_sweep(data_dir, sweep):
         _start(data_dir, until_end)
     else:
-        _use_cloud(data_dir, until_end)
+        _use_login_or_start(data_dir, until_end)
     check_key(os.environ)
 
 
-def _use_cloud(data_dir: Path, until_end: ExitStack | None) -> None:
+def _use_login_or_start(data_dir: Path, until_end: ExitStack | None) -> None:
     """Raise LitsweepError without a login, unless a server can be started on a folder with data."""
     try:
         credentials()

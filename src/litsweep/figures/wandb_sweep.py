@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import wandb
 from wandb.apis.public import Run, Runs, Sweep
 
-from litsweep.errors import LitsweepError
+from litsweep.errors import LitsweepError, is_wandb_error
 from litsweep.figures.run_results import ALONG, learning_curve, numbers, own_values, results
 from litsweep.figures.sweep_data import Curve, RunData, SweepData
 from litsweep.sweep.completion import completed
@@ -53,7 +53,9 @@ def find(path: str) -> Sweep:
     try:
         found: Sweep = wandb.Api().sweep(path)  # type: ignore[no-untyped-call]  # wandb
         return found
-    except (ValueError, wandb.Error) as error:
+    except Exception as error:
+        if not (isinstance(error, ValueError) or is_wandb_error(error)):
+            raise
         _raise_for(path, error)
 
 
@@ -69,7 +71,9 @@ def read(sweep: Sweep) -> SweepData:
     """Return the present state of a sweep. Raises LitsweepError if the server does not answer."""
     try:
         return _read(sweep)
-    except wandb.Error as error:
+    except Exception as error:
+        if not is_wandb_error(error):
+            raise
         _raise_for(f"{sweep.entity}/{sweep.project}/{sweep.id}", error)
 
 
@@ -151,7 +155,7 @@ def _details(sweep: Sweep) -> Mapping[str, RunDetails]:
     try:
         return {name: _parsed(node) for name, node in _nodes(sweep, _ON_THE_EMBEDDED_BACKEND)}
     except Exception as error:
-        if type(error).__name__ != "WandbApiFailedError" and not isinstance(error, wandb.Error):
+        if not is_wandb_error(error):
             raise
     agents = _agents(sweep)
     return {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from litsweep.errors import ConfigError, Fault, LitsweepError
 from litsweep.launch.options import AUTO, LaunchOptions
-from litsweep.launch.sharing import MOST
+from litsweep.launch.sharing import MOST_SLOTS
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -119,7 +119,7 @@ def slots_for(
     Raises LitsweepError if the options contradict each other or the machine.
     """
     groups = _device_groups(options, environ, driver)
-    expected = len(groups) * LIKELY_PER_GPU // MOST if options.per_gpu == AUTO else len(groups)
+    expected = len(groups) * LIKELY_PER_GPU // MOST_SLOTS if options.per_gpu == AUTO else len(groups)
     threads = max(1, cpu_count() // expected)
     return tuple(Slot(index, devices, threads) for index, devices in enumerate(groups))
 
@@ -147,7 +147,7 @@ def _device_groups(
         )  # fmt: skip
     groups = [devices[i : i + options.per_trial] for i in range(0, len(devices), options.per_trial)]
     if isinstance(options.per_gpu, str):
-        return groups * MOST
+        return groups * MOST_SLOTS
     return [group for group in groups for _ in range(options.per_gpu)]
 
 

@@ -82,7 +82,7 @@ def launch(
     ]  # fmt: skip
     options, admission = replace(options, environ=environ), None
     if options.per_gpu == AUTO:
-        places = [place.measured() for place in places]
+        places = [place.with_progress_file() for place in places]
         admission = _sharing(places, api, environ, logs)
     return Supervisor(places, api, options, display, fault, admission=admission).run()
 

@@ -99,7 +99,7 @@ def may_handle(pid: int, signum: signal.Signals) -> bool:
     """
     try:
         status = Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return not Path("/proc/self").exists()
     except OSError:
         return True

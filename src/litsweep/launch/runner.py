@@ -23,7 +23,8 @@ class RunProcess:
     """The process of a run. It leads the session of all its processes.
 
     `memory_kills` is the number of kills for memory before the run. `is_unwanted` is True once the search or
-    the end of the sweep ends the run. Its result is then ignored. `exit_code` is that of the program.
+    the end of the sweep ends the run. Its result is then ignored. `is_finished` is True if its client had
+    reported its success before the slot was taken away.
     """
 
     def __init__(
@@ -31,30 +32,44 @@ class RunProcess:
     ) -> None:
         self.run_id = run_id
         self.is_unwanted = False
-        self.exit_code: int | None = None
+        self.is_finished = False
         self._child = child
         self._output = output
         self._environ = environ
         self._memory_kills = memory_kills
         self._preempted = False
         self._handles_preemption = False
-        self._is_finished = False
         self._deadline = float("inf")
+
+    @property
+    def has_ended(self) -> bool:
+        """True once the program has ended."""
+        return self._child.exit.done()
+
+    @property
+    def has_exited_with_0(self) -> bool:
+        """True once the program has ended without an error."""
+        exit = self._child.exit
+        return exit.done() and exit.exception() is None and exit.result() == 0
 
     def stop(self) -> None:
         """Interrupt a run that the search stops early, as W&B does. It is killed if it does not end."""
         self.is_unwanted = True
         self._request_end(signal.SIGINT)
 
+    def expect_preemption(self) -> None:
+        """Count an error from now on as a preemption: a cluster sends SIGTERM to all processes at once."""
+        self._preempted = True
+
     def preempt(self) -> None:
         """Send SIGTERM because the slot is taken away. The run saves a checkpoint to be resumed from."""
+        self.expect_preemption()
         self._handles_preemption = process.may_handle(self._child.pid, signal.SIGTERM)
-        self._preempted = True
         self._request_end(signal.SIGTERM)
 
     def leave(self) -> None:
         """Let the program of a finished run end. It is killed if it does not."""
-        self._is_finished = True
+        self.is_finished = True
         self._set_deadline()
 
     def _set_deadline(self) -> bool:
@@ -65,7 +80,7 @@ class RunProcess:
         return is_first
 
     def _request_end(self, signum: signal.Signals) -> None:
-        if self._set_deadline():
+        if self._set_deadline() and not self.has_ended:
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.kill(self._child.pid, signum)
 
@@ -91,14 +106,12 @@ class RunProcess:
             await asyncio.wait([self._child.exit], timeout=min(LOOK_SECONDS, self.seconds_to_kill()))
             if self.seconds_to_kill() <= 0:
                 await in_thread(self.kill)
-        code = self.exit_code = self._child.exit.result()
+        code = self._child.exit.result()
         tail = last_lines(output_from(self._output, self._child.begin)[-TAIL_BYTES:])
         failure = self._failure(code, tail)
         process.kill_group(self._child.pid)
         if code < 0:
             await in_thread(self.kill)
-        if self._is_finished:
-            return RunEnd(self.run_id, ExitCode.OK, None, tail)
         return RunEnd(self.run_id, ExitCode.PREEMPTED if self._was_taken_away(code) else code, failure, tail)
 
     def _was_taken_away(self, code: int) -> bool:

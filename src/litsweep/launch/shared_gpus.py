@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from litsweep.errors import LitsweepError
@@ -17,23 +18,25 @@ from litsweep.launch.nvidia import GpuMemory, Memory
 from litsweep.launch.options import SlotState
 from litsweep.launch.pace import Row, Window
 from litsweep.launch.protocol import AgentApi
-from litsweep.launch.sharing import Choice, Room, choose, lowered
+from litsweep.launch.sharing import Choice, Limits, choose, lowered
 from litsweep.launch.slot import Place, SlotAgent
 from litsweep.sweep.contract import ExitCode, Failure
 from litsweep.sweep.progress import reported_progress
 
-LOOK_SECONDS = 3.0  # between two measurements
-_GONE = (SlotState.DONE, SlotState.CLOSED)
+MEASURE_SECONDS = 3.0  # between two measurements
 
 log = logging.getLogger("litsweep.launch")
 
 
 @dataclass
-class _Seen:
-    """A run since it was first seen: `neighbours` is the largest number of other runs on its GPU."""
+class _ObservedRun:
+    """A run since it was first seen at `began`, when the number of slots had changed `changes` times.
+
+    `neighbours` is the largest number of other runs on its GPU since then.
+    """
 
     began: float
-    changes: int  # of the number of slots before it began
+    changes: int
     neighbours: int = 0
 
 
@@ -43,44 +46,49 @@ class SharedGpu:
     def __init__(self, devices: tuple[str, ...], memory: Memory) -> None:
         self.name = f"GPU {','.join(devices)}"
         self.agents: list[SlotAgent] = []
-        self.room = Room(memory.total, memory.used)
-        self.choice = choose((), self.room)
+        self.limits = Limits(memory.total, memory.used)
+        self.choice = choose((), self.limits)
         self._windows = {self.choice.slots: Window(self.choice.slots, time.time())}
         self.said: tuple[int, bool] | None = None  # the number, and whether it is final
         self._changes = 0
         self._ended = 0
-        self._seen: dict[str, _Seen] = {}
+        self._observed: dict[str, _ObservedRun] = {}
 
     @property
-    def gone(self) -> int:
+    def ended_slots(self) -> int:
         """The number of slots that are done or closed. No others replace them."""
-        return sum(agent.state in _GONE for agent in self.agents)
+        return sum(not agent.is_open for agent in self.agents)
 
     @property
     def capacity(self) -> int:
         """The number of runs that the GPU may have now."""
-        return min(self.choice.slots - self.gone, self.room.ceiling)
+        return min(self.choice.slots - self.ended_slots, self.limits.ceiling)
 
     @property
     def runs(self) -> list[str]:
         """The runs of the GPU."""
         return [agent.run for agent in self.agents if agent.run]
 
-    def look(self) -> None:
-        """Note which runs work beside which."""
+    def observe(self) -> None:
+        """Record which runs are beside which."""
         runs = self.runs
         for run in runs:
-            seen = self._seen.setdefault(run, _Seen(time.monotonic(), self._changes))
-            seen.neighbours = max(seen.neighbours, len(runs) - 1)
+            observed = self._observed.setdefault(run, _ObservedRun(time.monotonic(), self._changes))
+            observed.neighbours = max(observed.neighbours, len(runs) - 1)
 
-    def measure(self, memory: Memory, rows: Mapping[str, Row]) -> None:
-        """Take in the memory in use and the last rows of the runs, and choose again."""
-        window, own = self._windows[self.choice.slots], self._last_of_each(rows)
-        if not len(own) == len(self.runs) == self.choice.slots:
-            window.restart(time.time())
-        else:
+    def measure(self, runs: Sequence[str], memory: Memory, rows: Mapping[str, Row]) -> None:
+        """Take in the memory in use and the last rows, and choose again.
+
+        `runs` are those before the memory was read. If they are others now, the memory may be that of more.
+        """
+        window, last = self._windows[self.choice.slots], self._last_of_each(rows)
+        is_full = len(runs) == window.slots and runs == self.runs
+        if is_full:  # also without rows: the runs may be too short to log any
             window.used = max(window.used, memory.used)
-            window.add(own)
+        if is_full and len(last) == len(runs):
+            window.add(last)
+        else:
+            window.restart(time.time())
         self._choose()
 
     def _last_of_each(self, rows: Mapping[str, Row]) -> dict[str, Row]:
@@ -97,12 +105,12 @@ class SharedGpu:
 
     def _start_of(self, run: str) -> float:
         """Return when the run was first seen, in seconds since 1970. A resumed run has older rows too."""
-        seen = self._seen.get(run)
-        return time.time() - (time.monotonic() - seen.began) if seen else float("inf")
+        observed = self._observed.get(run)
+        return time.time() - (time.monotonic() - observed.began) if observed else float("inf")
 
     def _choose(self) -> None:
         before = self.choice.slots
-        self.choice = choose([window.measurement() for window in self._windows.values()], self.room)
+        self.choice = choose([window.measurement() for window in self._windows.values()], self.limits)
         if self.choice.slots != before:
             self._changes += 1
             window = self._windows.setdefault(self.choice.slots, Window(self.choice.slots))
@@ -112,22 +120,25 @@ class SharedGpu:
         """Change the number of slots no more, except for lack of memory."""
         self.choice = Choice(self.choice.slots, reason, is_final=True)
 
-    def ended(self, run: str, end: RunEnd) -> int:
-        """Note the end of a run. Return how many runs were too many for the memory, or 0."""
-        seen = self._seen.pop(run, None) or _Seen(time.monotonic(), -1)
+    def run_ended(self, run: str, end: RunEnd) -> int:
+        """Record the end of a run. Return how many runs at a time were too many for the memory, or 0."""
+        observed = self._observed.pop(run, None) or _ObservedRun(time.monotonic(), -1)
         if end.failure is Failure.OUT_OF_MEMORY:
-            return (n := max(seen.neighbours, len(self.runs))) and n + 1
+            neighbours = max(observed.neighbours, len(self.runs))
+            return neighbours + 1 if neighbours else 0
         succeeded = end.failure is None and not end.is_preempted
-        if succeeded and self._ended and seen.changes == self._changes:  # the first one warms up
-            self._windows[self.choice.slots].durations.append(time.monotonic() - seen.began)
+        if succeeded and self._ended and observed.changes == self._changes:  # the first one warms up
+            self._windows[self.choice.slots].durations.append(time.monotonic() - observed.began)
         self._ended += succeeded
         return 0
 
     def lower(self, runs: int) -> None:
-        """Have fewer than `runs` runs from now on."""
-        self.room = lowered(self.room, runs)
-        if self.choice.slots > self.room.ceiling:
+        """Have fewer than `runs` runs from now on. A final choice stays final: measuring has ended."""
+        self.limits = lowered(self.limits, runs)
+        if self.choice.slots > self.limits.ceiling:
+            was_final = self.choice.is_final
             self._choose()
+            self.choice = replace(self.choice, is_final=was_final or self.choice.is_final)
 
 
 class SharedGpus(Admission):
@@ -147,53 +158,56 @@ class SharedGpus(Admission):
         self._memory = memory
         self._api = api
         self._notes = notes
-        self._trouble = ""
+        self._warned = ""
 
     def say(self, subject: str, what: str) -> None:
         """Log a sentence, and add it to the notes."""
         log.warning("%s: %s", subject, what)
         add_note(self._notes, subject, what)
 
-    def opens(self, place: Place, agents: Sequence[SlotAgent]) -> bool:
+    def opens(self, place: Place) -> bool:
         """Return True while the GPU has fewer slots than were chosen."""
         gpu = self._gpus[place.devices]
-        gpu.agents = [agent for agent in agents if agent.devices == place.devices]
         return len(gpu.agents) < gpu.choice.slots
+
+    def add(self, agent: SlotAgent) -> None:
+        """Add the agent to those of its GPU."""
+        self._gpus[agent.devices].agents.append(agent)
 
     def admits(self, agent: SlotAgent) -> bool:
         """Return True while the GPU has room for a run."""
         gpu = self._gpus[agent.devices]
         return sum(other.is_busy for other in gpu.agents) < gpu.capacity
 
-    def needs(self, agent: SlotAgent) -> bool:
+    def may_admit_later(self, agent: SlotAgent) -> bool:
         """Return False if as many slots as the GPU may have are done or closed."""
         return self._gpus[agent.devices].capacity > 0
 
-    def look(self, agents: Sequence[SlotAgent]) -> None:
-        """Note which runs work beside which."""
+    def observe(self) -> None:
+        """Record which runs are beside which."""
         for gpu in self._gpus.values():
-            gpu.look()
+            gpu.observe()
 
-    async def follow(self) -> None:
+    async def adapt(self) -> None:
         """Measure until all numbers are final."""
         for gpu in self._gpus.values():
             self._say_choice(gpu)
-        while open_ := [gpu for gpu in self._gpus.values() if not gpu.choice.is_final]:
-            await asyncio.sleep(LOOK_SECONDS)
+        while not all(gpu.choice.is_final for gpu in self._gpus.values()):
+            await asyncio.sleep(MEASURE_SECONDS)
+            runs = {devices: gpu.runs for devices, gpu in self._gpus.items() if not gpu.choice.is_final}
             try:
                 memory = dict(zip(self._gpus, await in_thread(self._read_memory), strict=True))
-                rows = await in_thread(partial(self._last_rows, [run for gpu in open_ for run in gpu.runs]))
+                rows = await in_thread(partial(self._last_rows, list(chain(*runs.values()))))
             except LitsweepError as error:
-                self._say_trouble(f"cannot measure now: {error}")
+                self._warn(f"cannot measure now: {error}")
                 continue
-            self._trouble = ""
-            for devices, gpu in self._gpus.items():
-                if gpu in open_:
-                    self._measure(gpu, memory[devices], rows)
+            self._warned = ""
+            for devices, before in runs.items():
+                self._measure(self._gpus[devices], before, memory[devices], rows)
 
-    def _say_trouble(self, what: str) -> None:
-        if what != self._trouble:
-            self._trouble = what
+    def _warn(self, what: str) -> None:
+        if what != self._warned:
+            self._warned = what
             self.say("--per-gpu auto", what)
 
     def _read_memory(self) -> list[Memory]:
@@ -203,11 +217,11 @@ class SharedGpus(Admission):
         found = {run: Row.of(summary) for run, summary in self._api.summaries(runs).items()}
         return {run: row for run, row in found.items() if row}
 
-    def _measure(self, gpu: SharedGpu, memory: Memory, rows: Mapping[str, Row]) -> None:
+    def _measure(self, gpu: SharedGpu, runs: Sequence[str], memory: Memory, rows: Mapping[str, Row]) -> None:
         if any(agent.state is SlotState.CLOSED for agent in gpu.agents):
             gpu.stay("a slot was closed")
-        elif not gpu.gone and not gpu.choice.is_final:
-            gpu.measure(memory, rows)
+        elif not gpu.ended_slots and not gpu.choice.is_final:
+            gpu.measure(runs, memory, rows)
         self._say_choice(gpu)
 
     def _say_choice(self, gpu: SharedGpu) -> None:
@@ -220,19 +234,19 @@ class SharedGpus(Admission):
                 gpu.name, f"{'stays at' if choice.is_final else 'tries'} {runs} at a time: {choice.reason}"
             )
 
-    def ended(self, agent: SlotAgent, end: RunEnd) -> RunEnd:
-        """Note the end of the agent's run. Out of memory beside other runs counts as a preemption.
+    def run_ended(self, agent: SlotAgent, end: RunEnd) -> RunEnd:
+        """Record the end of the agent's run. Out of memory beside other runs counts as a preemption.
 
         The run may be tried again on any GPU, so all that have no more memory than this one get fewer slots.
         """
         gpu = self._gpus[agent.devices]
-        runs = gpu.ended(end.run_id, end)
+        runs = gpu.run_ended(end.run_id, end)
         if not runs:
             return end
         self.say(gpu.name, f"run {end.run_id} was out of memory among {runs}; it is tried again among fewer")
+        gpu.said = None  # the last note about the GPU has to be its number of runs
         for other in self._gpus.values():
-            if other.room.total <= gpu.room.total:
+            if other.limits.total <= gpu.limits.total:
                 other.lower(runs)
-                other.said = None if other is gpu else other.said  # the last sentence has to be the number
                 self._say_choice(other)
         return replace(end, exit_code=ExitCode.PREEMPTED)

@@ -9,10 +9,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-WORTH = 1.05
+WORTHWHILE = 1.05
 """More slots stay if they do at least this many times the work."""
 
-MOST = 16
+MOST_SLOTS = 16
 """The largest number of slots of a GPU."""
 
 FREE_SHARE = 0.1
@@ -47,15 +47,15 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Room:
-    """The memory of a GPU in GiB: all of it, and what others used before the first run.
+class Limits:
+    """What limits the runs of a GPU: its memory in GiB, and what others used before the first run.
 
     `ceiling` is one less than the smallest number of runs at a time that ran out of memory.
     """
 
     total: float
-    before: float = 0.0
-    ceiling: int = MOST
+    used_before: float = 0.0
+    ceiling: int = MOST_SLOTS
 
 
 @dataclass(frozen=True)
@@ -75,31 +75,31 @@ class _Gain:
     text: str
 
 
-def choose(measured: Sequence[Measurement], room: Room) -> Choice:
+def choose(measured: Sequence[Measurement], limits: Limits) -> Choice:
     """Return how many slots a GPU should have now. `measured` is in the order in which numbers were tried.
 
     It begins with one slot and doubles the number while that is worth it and the memory suffices.
     """
-    choice = _unlimited(measured, room)
-    if choice.slots <= room.ceiling:
+    choice = _without_ceiling(measured, limits)
+    if choice.slots <= limits.ceiling:
         return choice
-    return Choice(room.ceiling, _too_many(room), is_final=True)
+    return Choice(limits.ceiling, _too_many(limits), is_final=True)
 
 
-def _unlimited(measured: Sequence[Measurement], room: Room) -> Choice:
+def _without_ceiling(measured: Sequence[Measurement], limits: Limits) -> Choice:
     if not measured:
         return Choice(1, "measures one run")
     best, why = measured[0], ""
     for later in measured[1:]:
         gain = _gain(best, later)
-        if gain is None and later.slots > room.ceiling:
+        if gain is None and later.slots > limits.ceiling:
             continue  # it ran out of memory before it was measured
         if gain is None:
             return _measure(best, later)
-        if gain.factor < WORTH:
+        if gain.factor < WORTHWHILE:
             return Choice(best.slots, gain.text, is_final=True)
         best, why = later, f"{gain.text}; "
-    return _more_than(best, why, room)
+    return _more_than(best, why, limits)
 
 
 def _measure(best: Measurement, later: Measurement) -> Choice:
@@ -109,31 +109,32 @@ def _measure(best: Measurement, later: Measurement) -> Choice:
     return Choice(later.slots, f"compares {later.slots} at a time with {best.slots}")
 
 
-def _more_than(best: Measurement, why: str, room: Room) -> Choice:
+def _more_than(best: Measurement, why: str, limits: Limits) -> Choice:
     """Return the next number to try after `best`, or `best` if there is none. `why` explains `best`."""
     if not (best.has_paces or best.has_durations):
         return Choice(best.slots, f"measures {_runs(best.slots)}")
-    needs = f"{_runs(best.slots)} took {max(0.0, best.used - room.before):.1f} of {room.total:.1f} GiB"
-    most = min(fitting(best, room), room.ceiling, MOST)
+    used = max(0.0, best.used - limits.used_before)
+    memory = f"{_runs(best.slots)} took {used:.1f} of {limits.total:.1f} GiB"
+    most = min(runs_that_fit(best, limits), limits.ceiling, MOST_SLOTS)
     if most > best.slots:
-        return Choice(min(2 * best.slots, most), why + needs)
-    if best.slots == MOST:
-        return Choice(MOST, f"{why}that is the most", is_final=True)
-    if room.ceiling <= best.slots:
-        return Choice(best.slots, why + _too_many(room), is_final=True)
-    return Choice(best.slots, f"{why}the memory does not suffice for more: {needs}", is_final=True)
+        return Choice(min(2 * best.slots, most), why + memory)
+    if best.slots == MOST_SLOTS:
+        return Choice(MOST_SLOTS, f"{why}that is the most", is_final=True)
+    if limits.ceiling <= best.slots:
+        return Choice(best.slots, why + _too_many(limits), is_final=True)
+    return Choice(best.slots, f"{why}the memory does not suffice for more: {memory}", is_final=True)
 
 
-def _too_many(room: Room) -> str:
-    return f"{_runs(room.ceiling + 1)} at a time ran out of memory"
+def _too_many(limits: Limits) -> str:
+    return f"{_runs(limits.ceiling + 1)} at a time ran out of memory"
 
 
-def fitting(measurement: Measurement, room: Room) -> int:
+def runs_that_fit(measurement: Measurement, limits: Limits) -> int:
     """Return how many runs fit into the memory, if each needs as much as the mean of the measured ones."""
-    each = (measurement.used - room.before) / measurement.slots
+    each = (measurement.used - limits.used_before) / measurement.slots
     if each <= 0:
-        return MOST
-    return int(((1 - FREE_SHARE) * room.total - room.before) / each)
+        return MOST_SLOTS
+    return int(((1 - FREE_SHARE) * limits.total - limits.used_before) / each)
 
 
 def _gain(before: Measurement, after: Measurement) -> _Gain | None:
@@ -156,9 +157,9 @@ def _gain_of(before: Measurement, after: Measurement, factor: float, source: str
     )
 
 
-def lowered(room: Room, runs: int) -> Room:
-    """Return the room after `runs` runs at a time have run out of memory."""
-    return replace(room, ceiling=max(1, min(room.ceiling, runs - 1)))
+def lowered(limits: Limits, runs: int) -> Limits:
+    """Return the limits after `runs` runs at a time have run out of memory."""
+    return replace(limits, ceiling=max(1, min(limits.ceiling, runs - 1)))
 
 
 def _runs(n: int) -> str:

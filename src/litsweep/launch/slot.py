@@ -46,7 +46,7 @@ class Place:
         own = {**environ, Variable.SLOT: slot, Variable.FAILURE_FILE: failure}
         return cls(slot, devices, own, log)
 
-    def measured(self) -> "Place":
+    def with_progress_file(self) -> "Place":
         """Return the place with a file in which its runs report how far they are."""
         progress = str(self.log.with_suffix(".progress").absolute())
         return replace(self, environ={**self.environ, Variable.PROGRESS_FILE: progress})
@@ -106,7 +106,7 @@ class SlotAgent(ABC):
 
     @property
     def progress_file(self) -> Path:
-        """The file in which a run of a measured place may report how far it is."""
+        """The file of `Place.with_progress_file`, in which the run may report how far it is."""
         return Path(self._place.environ[Variable.PROGRESS_FILE])
 
     @property
@@ -196,6 +196,9 @@ class SlotAgent(ABC):
         self._announcement = asyncio.create_task(in_thread(lambda: self._report_preemption(run_id)))
 
     async def _announced(self) -> None:
+        """Wait until a preemption that has begun is reported, or found to be none."""
+        if self._preemption:
+            await self._preemption
         if self._announcement:
             await self._announcement
 

@@ -87,24 +87,25 @@ class Supervisor:
         before = len(self._agents)
         kind, allowed = AGENTS[self._options.agent], self._options.max_consecutive_failures
         for place in list(self._places):
-            if self._admission.opens(place, self._agents):
+            if self._admission.opens(place):
                 self._places.remove(place)
                 self._agents.append(kind(place, self._api, self._starter, allowed))
+                self._admission.add(self._agents[-1])
         return self._agents[before:]
 
     async def _supervise(self) -> None:
         working = {asyncio.create_task(self._work(agent)) for agent in self._agents}
-        following = asyncio.create_task(self._admission.follow())
+        adapting = asyncio.create_task(self._admission.adapt())
         with self._signals():
             try:
                 while working and time.monotonic() < self._deadline:
                     self._step()
                     working |= {asyncio.create_task(self._work(agent)) for agent in self._new_agents()}
                     ended, working = await asyncio.wait(working, timeout=LOOP_SECONDS)
-                    for task in (*ended, *([following] if following.done() else [])):
+                    for task in (*ended, *([adapting] if adapting.done() else [])):
                         task.result()
             finally:
-                for task in (*working, following):
+                for task in (*working, adapting):
                     task.cancel()
                 for agent in self._agents:
                     self._kill(agent)
@@ -116,7 +117,7 @@ class Supervisor:
     def _step(self) -> None:
         if self._interrupts < 2 and self._fault():
             self._interrupt(signal.SIGTERM)
-        self._admission.look(self._agents)
+        self._admission.observe()
         self._cleaner.step(self._unrecorded.union(agent.run for agent in self._agents if agent.run))
         self._show()
 
@@ -148,7 +149,7 @@ class Supervisor:
                 if is_last:
                     break
             elif not self._admission.admits(agent):
-                if not self._admission.needs(agent):
+                if not self._admission.may_admit_later(agent):
                     break
             elif reason := await self._disk_shortage():
                 if is_last and not self._cleaner.is_busy:
@@ -170,7 +171,7 @@ class Supervisor:
             self._left_to_start += 1
 
     async def _run_ended(self, agent: SlotAgent, end: RunEnd) -> None:
-        end = self._admission.ended(agent, end)
+        end = self._admission.run_ended(agent, end)
         agent.count(end)
         self._cleaner.run_ended()
         if end.failure is Failure.CONFIG:

@@ -95,12 +95,15 @@ class WarmAgent(SlotAgent):
 
     async def _take_away(self) -> None:
         """Send the run SIGTERM, unless its client has reported its success."""
-        if run := self._process:
-            if await self._is_finished(run.run_id):
-                run.leave()
-            else:
-                run.preempt()
-                self._announce_preemption(run.run_id)
+        run = self._process
+        if run is None or run.has_ended:
+            return
+        run.expect_preemption()
+        if await self._is_finished(run.run_id):
+            run.leave()
+        elif not run.has_exited_with_0:  # meanwhile
+            run.preempt()
+            self._announce_preemption(run.run_id)
 
     async def _until_end(self, run: RunProcess) -> RunEnd:
         """Report the run with heartbeats until it has ended."""
@@ -113,7 +116,9 @@ class WarmAgent(SlotAgent):
             ended.cancel()
         end = ended.result()
         await self._announced()
-        if end.is_preempted and run.exit_code == 0 and await self._has_completed(end.run_id):
+        if run.is_finished:
+            return replace(end, exit_code=0, failure=None)
+        if end.is_preempted and run.has_exited_with_0 and await self._has_completed(end.run_id):
             return replace(end, exit_code=0, failure=None)
         if end.exit_code == 0 and not run.is_unwanted and not await self._has_reported(end.run_id):
             return replace(end, failure=Failure.UNREPORTED)

@@ -7,7 +7,7 @@ from typing import Any
 
 import wandb
 
-from litsweep.errors import LitsweepError
+from litsweep.errors import LitsweepError, is_wandb_error
 from litsweep.launch.credentials import credentials
 from litsweep.launch.protocol import AgentApi, SweepPath, no_sweep
 from litsweep.launch.status import RunStatus, SweepStatus
@@ -35,7 +35,9 @@ class SweepWatch:
         """Return the present status. Raises LitsweepError if the sweep or its server is not found."""
         try:
             return self._read(wandb.Api())
-        except (ValueError, wandb.Error) as error:
+        except Exception as error:
+            if not (isinstance(error, ValueError) or is_wandb_error(error)):
+                raise
             said = str(error)
             if "Could not find sweep" in said or "Invalid path" in said:
                 raise no_sweep(self.path) from None

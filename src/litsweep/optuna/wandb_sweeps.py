@@ -7,7 +7,7 @@ from functools import cached_property
 import wandb
 from wandb.apis.public import Sweep
 
-from litsweep.errors import ConfigError, LitsweepError
+from litsweep.errors import ConfigError, LitsweepError, is_wandb_error
 from litsweep.figures.posterior import engine_runs
 from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.figures.wandb_sweep import read, seconds
@@ -26,7 +26,9 @@ def earlier_sweeps(config: SweepConfig, entity: str, project: str, id: str) -> l
         return []
     try:
         found = list(wandb.Api().project(project, entity).sweeps())
-    except (ValueError, wandb.Error) as error:
+    except Exception as error:
+        if not (isinstance(error, ValueError) or is_wandb_error(error)):
+            raise
         raise LitsweepError(f"cannot list the sweeps of {entity}/{project}: {error}") from error
     created = {sweep.id: seconds(sweep.created_at) or 0.0 for sweep in found}
     if missing := [name for name in config.transfer or () if name not in created]:

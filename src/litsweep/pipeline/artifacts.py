@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 import wandb
 
-from litsweep.errors import ConfigError
+from litsweep.errors import ConfigError, is_wandb_error
 from litsweep.pipeline.checkpoints import Checkpoints
 from litsweep.pipeline.tracking import ServerUnreachableError
 from litsweep.sweep.config import SweepConfig, parse_sweep
@@ -26,7 +26,6 @@ T = TypeVar("T")
 BEST = "best"
 STEP = "global_step"
 _TYPE_OF_MODEL, _TYPE_OF_STATE = "model", "checkpoint"
-_ERRORS = (wandb.Error, ValueError, OSError)  # the client raises ValueError for an upload that failed
 
 
 class Artifacts:
@@ -51,7 +50,9 @@ class Artifacts:
             versions = self._versions(_TYPE_OF_STATE, self._state)
             if versions and versions[0].metadata.get(STEP, -1) > step_of(self._checkpoints.last_path):
                 self._download(versions[0])
-        except _ERRORS as error:
+        except Exception as error:
+            if not _is_of_client(error):
+                raise
             raise ServerUnreachableError(f"cannot download the artifact {self._state}: {error}") from error
 
     def preempted(self) -> None:
@@ -82,7 +83,9 @@ class Artifacts:
         """Return the action's result. A failed upload prints `otherwise` and does not fail the run."""
         try:
             return action()
-        except _ERRORS as error:
+        except Exception as error:
+            if not _is_of_client(error):
+                raise
             print(f"agent.py: log_model: {otherwise}: {error}", file=sys.stderr)
             return None
 
@@ -147,8 +150,8 @@ class Artifacts:
             return parse_sweep(sweep.config)
         except ConfigError:
             return None
-        except (ValueError, wandb.Error) as error:
-            if "Could not find sweep" not in str(error):
+        except Exception as error:
+            if not (_is_of_client(error) and "Could not find sweep" in str(error)):
                 raise
             return None
 
@@ -187,3 +190,8 @@ def step_of(checkpoint: Path) -> int:
         return -1
     saved: dict[str, Any] = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=False)
     return int(saved[STEP])
+
+
+def _is_of_client(error: Exception) -> bool:
+    """Return True if a request of the client failed. It raises ValueError for an upload that failed."""
+    return isinstance(error, ValueError | OSError) or is_wandb_error(error)

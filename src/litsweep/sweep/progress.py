@@ -28,8 +28,14 @@ class ProgressReport:
         self._steps += 1
         if self._file and (now := time.monotonic()) >= self._due:
             self._due = now + REPORT_SECONDS
-            with contextlib.suppress(OSError):
-                Path(self._file).write_text(f"{self._steps} {time.time()}")
+            self._report(Path(self._file))
+
+    def _report(self, file: Path) -> None:
+        """Replace the file, so that its reader never sees an empty one."""
+        new = file.with_name(f"{file.name}.new")
+        with contextlib.suppress(OSError):
+            new.write_text(f"{self._steps} {time.time()}")
+            new.replace(file)
 
 
 def reported_progress(file: Path) -> tuple[float, float] | None:
