@@ -71,6 +71,19 @@ def test_two_gpus_per_trial() -> None:
     assert [slot.environment({})["CUDA_VISIBLE_DEVICES"] for slot in slots] == ["0,1", "4,5"]
 
 
+@pytest.mark.parametrize(
+    ("environ", "order"),
+    [
+        ({}, "PCI_BUS_ID"),
+        ({"CUDA_DEVICE_ORDER": "FASTEST_FIRST"}, "FASTEST_FIRST"),
+        ({"CUDA_VISIBLE_DEVICES": "1,0"}, None),
+    ],
+)
+def test_numbers_of_gpus_mean_what_nvidia_smi_says(environ: dict[str, str], order: str | None) -> None:
+    (slot,) = slots_for(LaunchOptions(gpus=("1",)), environ)
+    assert slot.environment(environ).get("CUDA_DEVICE_ORDER") == order
+
+
 def test_cpu_slots_see_no_gpu_and_share_the_threads() -> None:
     slots = slots_for(LaunchOptions(gpus="none", agents=2), {})
     environment = slots[0].environment({})

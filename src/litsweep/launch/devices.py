@@ -30,6 +30,8 @@ class Slot:
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Return the variables to add to `environ` for the slot's agent. Existing thread counts stay."""
         added = {"CUDA_VISIBLE_DEVICES": ",".join(self.devices)}
+        if self.devices and "CUDA_VISIBLE_DEVICES" not in environ:  # the numbers are those of nvidia-smi
+            added |= {"CUDA_DEVICE_ORDER": environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")}
         added |= {name: str(self.threads) for name in THREAD_VARIABLES if name not in environ}
         return added
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from litsweep.errors import ConfigError, LitsweepError
+from litsweep.errors import LitsweepError
 from litsweep.search.earlier_runs import EarlierRuns
 from litsweep.server import run_states, sweep_states
 from litsweep.server.own_pauses import has_pauses, without_pauses
@@ -13,7 +13,7 @@ from litsweep.server.store import actions, projects, runs, sweep_versions
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
-from litsweep.server.sweep_configs import parsed
+from litsweep.server.sweep_configs import parsed_or_none
 from litsweep.sweep.config import Method, SweepConfig
 from litsweep.sweep.config_change import Home, check_change, differences, may_reopen
 from litsweep.sweep.contract import RunState
@@ -27,7 +27,7 @@ def edit_config(
     A config that means the same changes nothing. Raises ConfigError for changes that a sweep with runs
     refuses.
     """
-    old = stored_config(sweep)
+    old = parsed_or_none(sweep.config)
     if old is not None and not differences(old, config):
         return
     if old is not None and runs.count(connection, sweep.id):
@@ -53,14 +53,6 @@ def warnings_of_earlier_runs(connection: Connection, sweep: SweepRecord, config:
     return list(earlier.warnings())
 
 
-def stored_config(sweep: SweepRecord) -> SweepConfig | None:
-    """Return the sweep's config, or None if this version of litsweep refuses it."""
-    try:
-        return parsed(sweep.config)
-    except ConfigError:
-        return None
-
-
 def require_version(sweep: SweepRecord, version: int | None) -> None:
     """Raise LitsweepError if a change is based on another version of the config than the present one."""
     if version not in (None, sweep.version):
@@ -74,7 +66,7 @@ def texts(sweep: SweepRecord, config: SweepConfig, given: dict[str, Any]) -> dic
     Those in the config count if they differ from those of the sweep's present config. So a person's rename
     stays if the config keeps its name.
     """
-    old = stored_config(sweep) or SweepConfig(config.method, config.space)
+    old = parsed_or_none(sweep.config) or SweepConfig(config.method, config.space)
     pairs = {"display_name": (old.name, config.name), "description": (old.description, config.description)}
     changed = {column: after for column, (before, after) in pairs.items() if before != after}
     kept = {

@@ -13,7 +13,7 @@ from litsweep.server.store import sweep_versions, sweeps
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.stopped_by import StoppedBy
 from litsweep.server.store.sweeps import SweepRecord
-from litsweep.server.sweep_configs import parsed
+from litsweep.server.sweep_configs import parsed_or_none
 from litsweep.server.wire_json import dumps
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.contract import STOP_REASON, StopReason
@@ -25,9 +25,9 @@ from litsweep.sweep.reasons import stored_reason
 NO_PAUSES = "it is not resumed, because the sweep's config no longer has freeze_thaw"
 
 
-def has_pauses(config: SweepConfig) -> bool:
-    """Return True if a sweep with this config pauses runs."""
-    return isinstance(config.early_terminate, FreezeThaw)
+def has_pauses(config: SweepConfig | None) -> bool:
+    """Return True if a sweep with this config pauses runs. None is a config that cannot be read."""
+    return config is not None and isinstance(config.early_terminate, FreezeThaw)
 
 
 def own_pause(connection: Connection, run: RunRecord) -> dict[str, Any]:
@@ -54,10 +54,11 @@ def without_pauses(stop_reason: str | None) -> str | None:
 
 
 def _reason(connection: Connection, run: RunRecord, sweep: SweepRecord) -> PauseReason | None:
-    config = parsed(sweep.config)
-    if has_pauses(config):
+    config = parsed_or_none(sweep.config)
+    if config is not None and has_pauses(config):
         return _pause(run, config)
-    versions = (parsed(version.config) for version in sweep_versions.of_sweep(connection, sweep.id)[::-1])
+    stored = sweep_versions.of_sweep(connection, sweep.id)[::-1]
+    versions = (parsed_or_none(version.config) for version in stored)
     pausing = next(filter(has_pauses, versions), None)
     found = None if pausing is None else _pause(run, pausing)
     return None if found is None else replace(found, ended=NO_PAUSES)

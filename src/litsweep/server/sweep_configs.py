@@ -1,5 +1,6 @@
 """The parsed configs of stored sweeps."""
 
+from litsweep.errors import ConfigError
 from litsweep.server.sized_cache import SizedCache
 from litsweep.sweep.config import SweepConfig, parse_sweep
 
@@ -9,5 +10,13 @@ _cache: SizedCache[SweepConfig] = SizedCache(parse_sweep, _MOST_CHARACTERS)
 
 
 def parsed(config: str) -> SweepConfig:
-    """Return a stored sweep config."""
+    """Return a stored sweep config. Raises ConfigError if this version of litsweep refuses it."""
     return _cache(config)
+
+
+def parsed_or_none(config: str) -> SweepConfig | None:
+    """Return a stored sweep config, or None if this version of litsweep refuses it."""
+    try:
+        return parsed(config)
+    except ConfigError:
+        return None
