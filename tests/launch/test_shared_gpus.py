@@ -193,6 +193,18 @@ def test_other_ends_change_nothing(tmp_path: Path, failure: Failure | None) -> N
     assert shared.admits(0)
 
 
+def test_runs_that_nobody_has_observed_yet_count_as_neighbours(tmp_path: Path) -> None:
+    """All of them run out of memory in the moment in which the last one has begun."""
+    shared = Shared(tmp_path)
+    gpu = shared.admission._gpus[("2",)]
+    for name in ("run-6", "run-7"):
+        shared.agents.append(Agent(("2",), name))
+        shared.admission.add(shared.agents[-1])
+    for number in (2, 5):
+        shared.end(number, Failure.OUT_OF_MEMORY)
+    assert gpu.limits.ceiling == 3
+
+
 def test_out_of_memory_alone_is_the_run_s_own_failure(tmp_path: Path) -> None:
     shared = Shared(tmp_path)
     shared.end(0, None)

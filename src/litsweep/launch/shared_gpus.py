@@ -71,7 +71,9 @@ class SharedGpu:
 
     def observe(self) -> None:
         """Record which runs are beside which."""
-        runs = self.runs
+        self._observe(self.runs)
+
+    def _observe(self, runs: Sequence[str]) -> None:
         for run in runs:
             observed = self._observed.setdefault(run, _ObservedRun(time.monotonic(), self._changes))
             observed.neighbours = max(observed.neighbours, len(runs) - 1)
@@ -122,12 +124,14 @@ class SharedGpu:
 
     def run_ended(self, run: str, end: RunEnd) -> int:
         """Record the end of a run. Return how many runs at a time were too many for the memory, or 0."""
-        observed = self._observed.pop(run, None) or _ObservedRun(time.monotonic(), -1)
+        is_known = run in self._observed
+        self._observe([*{*self.runs, run}])  # they may have begun since the last look
+        observed = self._observed.pop(run)
         if end.failure is Failure.OUT_OF_MEMORY:
-            neighbours = max(observed.neighbours, len(self.runs))
-            return neighbours + 1 if neighbours else 0
+            return observed.neighbours + 1 if observed.neighbours else 0
         succeeded = end.failure is None and not end.is_preempted
-        if succeeded and self._ended and observed.changes == self._changes:  # the first one warms up
+        is_whole = is_known and observed.changes == self._changes
+        if succeeded and self._ended and is_whole:  # the first one warms up
             self._windows[self.choice.slots].durations.append(time.monotonic() - observed.began)
         self._ended += succeeded
         return 0
