@@ -139,7 +139,7 @@ def test_a_chart_answers_to_pointing_zooming_and_clicking(page: Page, live: Live
     page.wait_for_timeout(500)
     assert zoomed < 0.8 * best.locator(".chart").evaluate_all(width)
     assert urlsplit(page.url).path == live[1][0]  # a double click opens no run
-    for point in range(3, 9):  # the sweep runs: an update may draw the chart again between pointing and clicking
+    for point in range(3, 9):  # an update may draw the chart again between pointing and clicking
         page.mouse.move(0, 0)
         best.locator(".point").nth(point).hover(force=True)
         expect(best.locator(".hovertext").first).to_be_visible()  # Plotly's click is on what it points at
