@@ -48,6 +48,11 @@ def shortened(n: int) -> str:
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent) + shift}"
 
 
+def reason_of(error: object) -> str:
+    """Return what an exception or a text says, without the number and the path that an OSError adds."""
+    return str(getattr(error, "strerror", None) or error)
+
+
 def is_wandb_error(error: BaseException) -> bool:
     """Return True for an exception of the wandb client. Not each of their classes is a `wandb.Error`."""
     return any(base.__module__.partition(".")[0] == "wandb" for base in type(error).__mro__)

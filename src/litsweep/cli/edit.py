@@ -13,7 +13,7 @@ from typing import Any
 
 from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.cli.server_address import find_sweep, is_embedded
-from litsweep.errors import ConfigError, LitsweepError
+from litsweep.errors import ConfigError, LitsweepError, reason_of
 from litsweep.launch.credentials import credentials
 from litsweep.launch.protocol import GraphqlApi, SweepPath, no_sweep
 from litsweep.sweep.config import parse_sweep
@@ -102,11 +102,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise LitsweepError(f"cannot read {file} ({_reason(error)}); name a YAML file") from error
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)  # without `[Errno 2]` and the path
+        raise LitsweepError(f"cannot read {file} ({reason_of(error)}); name a YAML file") from error
 
 
 def _edited(config: str, path: SweepPath) -> Path:
@@ -122,7 +118,7 @@ def _edited(config: str, path: SweepPath) -> Path:
         code = subprocess.run([*shlex.split(editor), name], check=False).returncode
     except (OSError, ValueError) as error:
         raise LitsweepError(
-            f"{variable}={editor}: cannot be started ({_reason(error)}); correct it, or use --file"
+            f"{variable}={editor}: cannot be started ({reason_of(error)}); correct it, or use --file"
         ) from None
     if code:
         raise LitsweepError(

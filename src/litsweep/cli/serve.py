@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_port, show_other_port
-from litsweep.errors import LitsweepError
+from litsweep.errors import LitsweepError, reason_of
 
 if TYPE_CHECKING:
     from litsweep.server.server_info import ServerInfo
@@ -74,9 +74,8 @@ def _database_url(args: argparse.Namespace) -> str | None:
     try:
         return str(file.expanduser().read_text().strip())
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error  # without `[Errno 2]` and the path
         raise LitsweepError(
-            f"--database-url-file {file}: cannot be read ({reason}); name a text file with the URL"
+            f"--database-url-file {file}: cannot be read ({reason_of(error)}); name a text file with the URL"
         ) from None
 
 

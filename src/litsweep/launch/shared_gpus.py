@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from litsweep.errors import LitsweepError
+from litsweep.errors import LitsweepError, count
 from litsweep.launch.admission import Admission
 from litsweep.launch.background import in_thread
 from litsweep.launch.failure import RunEnd
@@ -233,10 +233,8 @@ class SharedGpus(Admission):
         choice = gpu.choice
         if (choice.slots, choice.is_final) != gpu.said:
             gpu.said = (choice.slots, choice.is_final)
-            runs = "1 run" if choice.slots == 1 else f"{choice.slots} runs"
-            self.say(
-                gpu.name, f"{'stays at' if choice.is_final else 'tries'} {runs} at a time: {choice.reason}"
-            )
+            verb = "stays at" if choice.is_final else "tries"
+            self.say(gpu.name, f"{verb} {count(choice.slots, 'run')} at a time: {choice.reason}")
 
     def run_ended(self, agent: SlotAgent, end: RunEnd) -> RunEnd:
         """Record the end of the agent's run. Out of memory beside other runs counts as a preemption.

@@ -9,6 +9,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from litsweep.errors import count
+
 WORTHWHILE = 1.05
 """More slots stay if they do at least this many times the work."""
 
@@ -112,9 +114,9 @@ def _measure(best: Measurement, later: Measurement) -> Choice:
 def _more_than(best: Measurement, why: str, limits: Limits) -> Choice:
     """Return the next number to try after `best`, or `best` if there is none. `why` explains `best`."""
     if not (best.has_paces or best.has_durations):
-        return Choice(best.slots, f"measures {_runs(best.slots)}")
+        return Choice(best.slots, f"measures {count(best.slots, 'run')}")
     used = max(0.0, best.used - limits.used_before)
-    memory = f"{_runs(best.slots)} took {used:.1f} of {limits.total:.1f} GiB"
+    memory = f"{count(best.slots, 'run')} took {used:.1f} of {limits.total:.1f} GiB"
     most = min(runs_that_fit(best, limits), limits.ceiling, MOST_SLOTS)
     if most > best.slots:
         return Choice(min(2 * best.slots, most), why + memory)
@@ -126,7 +128,7 @@ def _more_than(best: Measurement, why: str, limits: Limits) -> Choice:
 
 
 def _too_many(limits: Limits) -> str:
-    return f"{_runs(limits.ceiling + 1)} at a time ran out of memory"
+    return f"{count(limits.ceiling + 1, 'run')} at a time ran out of memory"
 
 
 def runs_that_fit(measurement: Measurement, limits: Limits) -> int:
@@ -143,7 +145,7 @@ def _gain(before: Measurement, after: Measurement) -> _Gain | None:
     both = before.paces.keys() & after.paces.keys()
     if both and after.has_paces:
         pace = statistics.median(after.paces[run] / before.paces[run] for run in both)
-        return _gain_of(before, after, factor * pace, f"the steps of {_runs(len(both))}")
+        return _gain_of(before, after, factor * pace, f"the steps of {count(len(both), 'run')}")
     if before.has_durations and after.has_durations:
         taken = statistics.mean(after.durations) / statistics.mean(before.durations)
         ended = f"{len(before.durations)} and {len(after.durations)} ended runs"
@@ -160,7 +162,3 @@ def _gain_of(before: Measurement, after: Measurement, factor: float, source: str
 def lowered(limits: Limits, runs: int) -> Limits:
     """Return the limits after `runs` runs at a time have run out of memory."""
     return replace(limits, ceiling=max(1, min(limits.ceiling, runs - 1)))
-
-
-def _runs(n: int) -> str:
-    return "1 run" if n == 1 else f"{n} runs"

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from litsweep.errors import ConfigError
 from litsweep.server.metric_rows import metric_rows
 from litsweep.server.store import lines, listed_runs, marks, runs, sweeps
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
-from litsweep.server.sweep_configs import parsed
+from litsweep.server.sweep_configs import parsed, parsed_or_none
 from litsweep.server.wire_json import with_numbers
 from litsweep.sweep.config import Method, SweepConfig
 from litsweep.sweep.earlier import EarlierSweep, choose_earlier, learns_from_earlier
@@ -58,10 +57,7 @@ class _Older:
 
     @property
     def config(self) -> SweepConfig | None:
-        try:
-            return parsed(self.record.config)
-        except ConfigError:  # an older version accepted it
-            return None
+        return parsed_or_none(self.record.config)
 
 
 def _runs(connection: Connection, sweep: SweepRecord, before: float) -> Iterator[Run]:

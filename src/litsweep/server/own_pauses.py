@@ -5,7 +5,7 @@ A run of the pipeline pauses itself after as many epochs as the search wanted.
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from sqlalchemy import Connection
 
@@ -25,7 +25,7 @@ from litsweep.sweep.reasons import stored_reason
 NO_PAUSES = "it is not resumed, because the sweep's config no longer has freeze_thaw"
 
 
-def has_pauses(config: SweepConfig | None) -> bool:
+def has_pauses(config: SweepConfig | None) -> TypeGuard[SweepConfig]:
     """Return True if a sweep with this config pauses runs. None is a config that cannot be read."""
     return config is not None and isinstance(config.early_terminate, FreezeThaw)
 
@@ -55,7 +55,7 @@ def without_pauses(stop_reason: str | None) -> str | None:
 
 def _reason(connection: Connection, run: RunRecord, sweep: SweepRecord) -> PauseReason | None:
     config = parsed_or_none(sweep.config)
-    if config is not None and has_pauses(config):
+    if has_pauses(config):
         return _pause(run, config)
     stored = sweep_versions.of_sweep(connection, sweep.id)[::-1]
     versions = (parsed_or_none(version.config) for version in stored)

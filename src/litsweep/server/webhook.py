@@ -5,6 +5,8 @@ import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
+from litsweep.errors import reason_of
+
 TIMEOUT_SECONDS = 15.0
 
 
@@ -43,7 +45,7 @@ def _post(url: str, body: str, key: str) -> str | None:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         if isinstance(reason, TimeoutError):
             return _too_late()
-        return str(getattr(reason, "strerror", None) or reason)
+        return reason_of(reason)
     except Exception as error:  # the receiver's answer is not HTTP
         return type(error).__name__
     return None
