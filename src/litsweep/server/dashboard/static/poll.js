@@ -23,9 +23,14 @@ export const getData = (path, query = {}) => get(`${data}${path}?${new URLSearch
 /** Make the page ask for new data now, after a change. */
 export const refresh = () => document.dispatchEvent(new Event("changed"));
 
-/** Call `render` with the data at `url`, a text or a function, at once and after each change. */
+/**
+ * Call `render` with the data at `url`, a text or a function, at once and after each change. The page is busy until
+ * the first answer is shown: its sections are invisible, because what comes above them would move them.
+ */
 export function poll(url, render) {
   const live = document.getElementById("live");
+  const main = document.querySelector("main");
+  main.ariaBusy = "true";
   let rendered = null;
   const say = (text, state) => {
     if (live.textContent !== text) live.textContent = text;
@@ -45,6 +50,7 @@ export function poll(url, render) {
         say(error instanceof TypeError ? "Connection lost, trying again" : error.message, "lost");
         console.error(error);
       }
+      main.ariaBusy = null;
     }
     clearTimeout(timer);
     timer = setTimeout(update, Math.max(INTERVAL_MS, (performance.now() - start) / MAX_LOAD));

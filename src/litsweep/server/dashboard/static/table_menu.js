@@ -48,13 +48,19 @@ function move(menu, button) {
   change(menu, pinned() + (button.name === "pin" ? 1 - 2 * isPinned : 0));
 }
 
+/** Load the items of a menu that was opened, and scroll them into view. */
+async function toggled(menu) {
+  await show(menu);
+  if (menu.open) menu.querySelector(".menu-panel").scrollIntoView({ block: "nearest" });
+}
+
 function close(menu) {
   menu.open = false;
   menu.querySelector("summary").focus();
 }
 
 for (const menu of menus) {
-  menu.addEventListener("toggle", () => show(menu));
+  menu.addEventListener("toggle", () => toggled(menu));
   menu.addEventListener("input", ({ target }) => target.type === "search" && find(menu));
   menu.addEventListener("change", ({ target }) => target.type === "checkbox" && change(menu));
   menu.addEventListener("click", ({ target }) => target.name && move(menu, target));
