@@ -35,9 +35,8 @@ def data(tmp_path: Path) -> Path:
     Backend.open(Settings(folder)).close()
     sql(folder, "INSERT INTO projects VALUES (1, 'local', 'p', NULL, 0)")
     columns = "project_id, name, display_name, state, config, summary, system_metrics, history_keys, tags, "
-    columns += (
-        "handouts, stale_streams, last_step, history_lines, event_lines, log_lines, created_at, heartbeat_at"
-    )
+    columns += "dispatches, stale_streams, last_step, history_lines, event_lines, log_lines, created_at, "
+    columns += "heartbeat_at"
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)"
     rest = "'{}', '{}', '{}', '{}', '[]', 0, '', -1, 0, 0, 0, 0, 0"
     sql(

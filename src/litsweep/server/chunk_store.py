@@ -96,7 +96,7 @@ def store_chunks(connection: Connection, sent: Sequence[SentChunk]) -> list[Stor
 def _open(connection: Connection, sent: SentChunk, run: StreamStatus) -> _Writing:
     chunk = sent.chunk
     is_plain = run.state is RunState.RUNNING and not chunk.is_preempting and chunk.exit_code is None
-    needs_record = not is_plain or run.stale_streams or run.has_branch_point or run.handouts > 1
+    needs_record = not is_plain or run.stale_streams or run.has_branch_point or run.dispatches > 1
     return _Writing(sent, run, runs.get(connection, run.id) if needs_record else None)
 
 

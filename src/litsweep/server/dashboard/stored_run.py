@@ -26,7 +26,7 @@ _PLAIN = ("id", "name", "display_name", "state", "stopped_by", "failure", "creat
 _LARGE = ("config", "summary", "history_keys", "parameters", "reason", "stop_reason")
 COLUMNS = select(
     *(runs.c[name] for name in (*_PLAIN, *_LARGE)),
-    *(runs.c[name] for name in ("sweep_id", "ended_at", "heartbeat_at", "history_lines", "handouts")),
+    *(runs.c[name] for name in ("sweep_id", "ended_at", "heartbeat_at", "history_lines", "dispatches")),
     IS_EXTRA.label("is_retry"),
     agents.c.name.label("agent"),
 ).outerjoin(agents, runs.c.agent_id == agents.c.id)

@@ -35,7 +35,7 @@ from litsweep.server.graphql.resolvers import (
     parsed_filter,
     select_runs,
 )
-from litsweep.server.own_pauses import has_pauses
+from litsweep.server.pauses import has_pauses
 from litsweep.server.store import lines, projects, runs, streams, sweeps
 from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.projects import Project
