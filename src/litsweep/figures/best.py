@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from litsweep.errors import count
-from litsweep.figures.figure import MAX_MARKERS, Figure, drawn_note, figure, rounded, shown, thinned
+from litsweep.figures.figure import MAX_MARKERS, Figure, drawn_note, figure, rounded, thinned, value_label
 from litsweep.figures.markers import (
     axis_with_target,
     compact_parts,
@@ -59,7 +59,7 @@ def _history(
         [*traces, _line(best, places, with_value, x), *_without_value(sweep, failed, place_of)],
         x=x,
         y=name,
-        label=f"Best {name} so far: {shown(last)} after {count(len(order), 'run')}",
+        label=f"Best {name} so far: {value_label(last)} after {count(len(order), 'run')}",
         note="; ".join(
             filter(None, [drawn_note(len(drawn), len(with_value), ", including the best"), sweep.unmet])
         ),

@@ -7,7 +7,7 @@ from typing import Any
 from litsweep.errors import count
 from litsweep.figures import curve_points
 from litsweep.figures.curve_points import TITLES, WALL
-from litsweep.figures.figure import Figure, brief, compact, drawn_note, escaped, figure, value_axis
+from litsweep.figures.figure import Figure, compact, drawn_note, escaped, figure, text_label, value_axis
 from litsweep.figures.group_charts import group_curves
 from litsweep.figures.groups import group_keys
 from litsweep.figures.sweep_data import Ranking, RunData, SweepData
@@ -117,7 +117,7 @@ def _traces(
             "type": "scatter",
             "x": [next(xs) for _ in range(size)],
             "y": [next(ys) for _ in range(size)],
-            "name": brief(sweep.runs[i].title),
+            "name": text_label(sweep.runs[i].title),
             "customdata": [sweep.runs[i].name],
             **_look(sweep, sweep.runs[i], i == best, size),
         }

@@ -137,7 +137,7 @@ def _mean_curve(sweep: SweepData, runs: Sequence[int], index: int, x: str, smoot
         return (), (), (), ()
     first, last = min(min(xs) for xs, _ in known), max(max(xs) for xs, _ in known)
     places = [first + (last - first) * i / (PLACES - 1) for i in range(PLACES)] if last > first else [first]
-    columns = zip(*(curve_points.at(curve, places) for curve in known), strict=True)
+    columns = zip(*(curve_points.interpolated(curve, places) for curve in known), strict=True)
     found = [
         (place, each) for place, column in zip(places, columns, strict=True) if (each := interval(column))
     ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from litsweep.figures.figure import MAX_MARKERS, Figure, brief, escaped, figure, rounded
+from litsweep.figures.figure import MAX_MARKERS, Figure, escaped, figure, rounded, text_label
 from litsweep.figures.series import series_look
 from litsweep.figures.theme import role
 
@@ -133,7 +133,7 @@ def _bar(chart: LoggedChart) -> Figure:
         "marker": {"color": role("second")},
         "hovertemplate": "%{text}: %{x:.5g}<extra></extra>",
     }
-    ticks = [brief(label, LONGEST_TICK) for label in labels]
+    ticks = [text_label(label, LONGEST_TICK) for label in labels]
     axis: dict[str, Any] = {"autorange": "reversed", "tickvals": list(range(len(labels))), "ticktext": ticks}
     if len(labels) > MAX_TICKS:
         axis |= {"showticklabels": False}

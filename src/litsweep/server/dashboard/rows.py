@@ -11,7 +11,6 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.logged import flat, number
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.reason import words
-from litsweep.sweep.reasons import stored_reason
 from litsweep.sweep.values import is_finite
 
 Numbers = dict[str, float]
@@ -71,12 +70,6 @@ def shown_value(value: object) -> object:
     if isinstance(value, int) and not is_finite(value):
         return shortened(value)
     return rounded(float(value))
-
-
-def brief(text: str | None) -> str:
-    """Return a stored reason in a few words, or an empty text."""
-    found = stored_reason(text)
-    return found.brief if found else ""
 
 
 def failure(run: RunRecord) -> str | None:

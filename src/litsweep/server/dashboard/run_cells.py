@@ -23,6 +23,7 @@ from litsweep.server.store.changed_runs import changed_records
 from litsweep.server.store.runs import RunRecord, runs, with_ids
 from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, sweeps
 from litsweep.sweep.logged import NAMES, flat
+from litsweep.sweep.reasons import reason_text
 from litsweep.sweep.summary import entries, is_aggregated
 
 MAX_CELLS = 4_000_000
@@ -296,8 +297,8 @@ def _fields(run: RunRecord) -> dict[str, Any]:
         "job_type": run.job_type,
         "tags": json.loads(run.tags),
         "notes": run.notes,
-        "reason": rows.brief(run.reason) or None,
-        "stop_reason": rows.brief(run.stop_reason) or None,
+        "reason": reason_text(run.reason) or None,
+        "stop_reason": reason_text(run.stop_reason) or None,
         "failure": rows.failure(run),
         "retry_of": run.retry_of,
     }

@@ -26,7 +26,7 @@ from litsweep.sweep.logged import number
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_value, last_value
 from litsweep.sweep.reason import Detail
-from litsweep.sweep.reasons import reason_from_json, stored_reason
+from litsweep.sweep.reasons import reason_from_json, reason_text, stored_reason
 from litsweep.sweep.summary import Summary, entries, summary_values
 
 MAX_FILES = 1_000
@@ -57,7 +57,7 @@ def run_view(connection: Connection, run: RunRecord, logged: Logged) -> dict[str
         },
         "metric": metric.name if metric else None,
         "reason": [*_reasons(run), *version_of_run(connection, run)],
-        "stop": {"by": run.stopped_by, "reason": rows.brief(run.stop_reason)} if run.stopped_by else None,
+        "stop": {"by": run.stopped_by, "reason": reason_text(run.stop_reason)} if run.stopped_by else None,
         "swept": swept,
         "config": {name: config[name] for name in dict.fromkeys([*swept, *sorted(config)])},
         "last": {name: rounded(value) for name, value in rows.summary_numbers(run).items()},

@@ -21,6 +21,7 @@ from litsweep.sweep.completion import completed
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.logged import flat, number
 from litsweep.sweep.reason import words
+from litsweep.sweep.reasons import reason_text
 
 _PLAIN = ("id", "name", "display_name", "state", "stopped_by", "failure", "created_at", "started_at", "host")
 _LARGE = ("config", "summary", "history_keys", "parameters", "reason", "stop_reason")
@@ -135,8 +136,8 @@ def _parameters(run: "StoredRun", text: str | None) -> object:
     return run.source.layouts.mapping(completed(run.source.config, suggested, lambda: run.config).items())
 
 
-def _brief(run: "StoredRun", text: str | None) -> object:
-    return rows.brief(text)
+def _reason_text(run: "StoredRun", text: str | None) -> object:
+    return reason_text(text)
 
 
 class StoredRun(RunData):
@@ -154,8 +155,8 @@ class StoredRun(RunData):
     parameters: Mapping[str, object] = _on_demand(_parameters)
     config: Mapping[str, object] = _on_demand(_flat_config)
     summary: Mapping[str, object] = _on_demand(_summary_numbers)
-    reason: str = _on_demand(_brief)
-    stop_reason: str = _on_demand(_brief)
+    reason: str = _on_demand(_reason_text)
+    stop_reason: str = _on_demand(_reason_text)
 
     @classmethod
     def of(cls, connection: Connection, row: Row[Any], source: "Source") -> "StoredRun":

@@ -74,7 +74,7 @@ def matching(table: RunTable, text: str) -> Sequence[Cells]:
     return [run for run in table.runs if test(run)]
 
 
-def shown(table: RunTable, keys: Sequence[str]) -> Sequence[Column]:
+def chosen_columns(table: RunTable, keys: Sequence[str]) -> Sequence[Column]:
     """Return the columns with these keys, or those that a new table shows."""
     return [checked(table, key, "columns") for key in keys] or [c for c in table.columns if c.is_shown]
 
