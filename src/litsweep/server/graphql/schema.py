@@ -7,11 +7,10 @@ from ariadne import SchemaBindable, load_schema_from_path, make_executable_schem
 from litsweep.server.artifacts import collection_mutations, mutations, queries
 from litsweep.server.graphql import (
     agents,
-    confirmations,
     files,
     history,
     projects,
-    retries,
+    reruns,
     runs,
     scalars,
     sweeps,
@@ -26,8 +25,7 @@ MODULES = (
     sweeps,
     agents,
     runs,
-    retries,
-    confirmations,
+    reruns,
     history,
     files,
     queries,
