@@ -74,7 +74,7 @@ def distribution(sweep: SweepData, metric: str | None = None) -> Figure:
     """Return the share of the runs whose best value is at most a value. Broken runs are left out."""
     name = metric or sweep.metric.name
     built = distributions([sweep], name)
-    values, _ = _distribution(sweep, sweep.by(metric))
+    values, _ = _distribution(sweep, sweep.ranking(metric))
     label = f"Share of the runs with a best {name} of at most a value: {len(values)} runs"
     built["layout"]["showlegend"] = False
     built["layout"]["meta"]["label"] = label
@@ -122,7 +122,7 @@ def _metric(sweeps: Sweeps, metric: str | None) -> str:
 def _with_metric(sweeps: Sweeps, metric: str) -> list[tuple[SweepData, Ranking]]:
     """Return the sweeps that have a value of the metric, with their rankings."""
     having = [sweep for sweep in sweeps if metric in {each.name for each in sweep.config.metrics}]
-    return [(sweep, ranking) for sweep in having if (ranking := sweep.by(metric)).ranked]
+    return [(sweep, ranking) for sweep in having if (ranking := sweep.ranking(metric)).ranked]
 
 
 def _lines(

@@ -141,7 +141,7 @@ def _runs(
         if (a := _position(across, run.parameters)) is not None
         if (b := _position(up, run.parameters)) is not None
     }
-    kept = some_runs(sweep, sweep.by(), [*found], MAX_MARKERS)
+    kept = some_runs(sweep, sweep.ranking(), [*found], MAX_MARKERS)
     trace = model_markers(sweep, kept, [found[i][0] for i in kept], [found[i][1] for i in kept], "meta")
     trace["text"] = [f"{text}: {rounded(values[i])}" for text, i in zip(trace["text"], kept, strict=True)]
     return {**trace, "hovertemplate": "%{text}<extra></extra>"}

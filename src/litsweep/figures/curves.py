@@ -25,13 +25,13 @@ _POINTS, _MORE_POINTS = 1_200, 4  # all curves together: this many points, and m
 
 def has_curves(sweep: SweepData) -> bool:
     """Return True if one of the first runs in the order of drawing has logged a metric of the sweep."""
-    first = _in_order(sweep, sweep.by())[:SEARCHED]
+    first = _in_order(sweep, sweep.ranking())[:SEARCHED]
     return any(curve.values for i in first for curve in sweep.runs[i].curves)
 
 
 def x_choices(sweep: SweepData) -> Sequence[str]:
     """Return what can be on the axis `x`. The step comes first."""
-    first = _in_order(sweep, sweep.by())[:SEARCHED]
+    first = _in_order(sweep, sweep.ranking())[:SEARCHED]
     return curve_points.axes_of(curve for i in first for curve in sweep.runs[i].curves)
 
 
@@ -55,7 +55,7 @@ def learning_curves(
     """
     if group != NO_GROUPS:
         return group_curves(sweep, metric, x, float(smoothing), log, group)
-    ranking, index = sweep.by(metric), sweep.index(metric)
+    ranking, index = sweep.ranking(metric), sweep.metric_index(metric)
     order = _in_order(sweep, ranking)
     chosen = _with_curve(sweep, order, index, int(runs))
     limit = min(MAX_POINTS, _POINTS // max(1, len(chosen)) + _MORE_POINTS)

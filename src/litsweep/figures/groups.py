@@ -53,10 +53,10 @@ def group_rows(sweep: SweepData, keys: Sequence[str], metric: str | None = None)
     it. Raises KeyError for an unknown column.
     """
     if sweep.matching is not None:
-        return _groups(sweep, keys, sweep.by(metric))
-    arguments = ("groups", tuple(keys), sweep.index(metric))
+        return _groups(sweep, keys, sweep.ranking(metric))
+    arguments = ("groups", tuple(keys), sweep.metric_index(metric))
     if arguments not in sweep.computed:
-        sweep.computed[arguments] = _groups(sweep, keys, sweep.by(metric))
+        sweep.computed[arguments] = _groups(sweep, keys, sweep.ranking(metric))
     found: Sequence[Group] = sweep.computed[arguments]
     return found
 

@@ -88,9 +88,9 @@ def _lines(chart: LoggedChart, fields: tuple[str, str, str], x: str, y: str) -> 
 
 
 def _value(cell: Any) -> Any:
-    if isinstance(cell, bool | int):
+    if cell is None or isinstance(cell, bool | int):
         return cell
-    return rounded(cell) if isinstance(cell, float) else None if cell is None else escaped(str(cell))
+    return rounded(cell) if isinstance(cell, float) else escaped(str(cell))
 
 
 def _line(chart: LoggedChart) -> Figure:

@@ -139,7 +139,7 @@ def axes_of(sweep: SweepData) -> Sequence[Axis]:
     """Return an axis for each parameter with more than one value, then one for each metric."""
     return [
         *map(QuantileAxis, sweep.config.space.free),
-        *(RankAxis(sweep.by(each.name)) for each in sweep.config.metrics),
+        *(RankAxis(sweep.ranking(each.name)) for each in sweep.config.metrics),
     ]
 
 
@@ -158,7 +158,7 @@ def parallel_coordinates(sweep: SweepData, metric: str | None = None) -> Figure:
     `layout.meta.axes` has the name, the title and the position `x` of each axis. The values of an axis lie
     between the positions 0 and 1. `layout.meta.min_width` is the least width at which its texts fit.
     """
-    axes, ranking = axes_of(sweep), sweep.by(metric)
+    axes, ranking = axes_of(sweep), sweep.ranking(metric)
     drawn = _drawn(sweep, ranking, len(axes))
     lines = [_line(sweep, axes, ranking, run) for run in reversed(drawn)]
     name = ranking.metric.name

@@ -125,7 +125,9 @@ def _state(run: RunData) -> RunState:
 def _failure(run: RunData) -> Failure | None:
     """Return the failure whose words begin `run.failure`. Another text counts as an error of the program."""
     name = (run.failure or "").partition(":")[0].replace(" ", "_")
-    return (Failure(name) if name in list(Failure) else Failure.ERROR) if name else None
+    if not name:
+        return None
+    return Failure(name) if name in list(Failure) else Failure.ERROR
 
 
 class _Rows(Sequence[Mapping[str, float]]):

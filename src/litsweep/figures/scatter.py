@@ -54,7 +54,7 @@ def scatter(
     pair = by_name[x or x_choices(sweep)[0]], by_name[y or y_choices(sweep)[0]]
     logs = _is_log(pair[0], "x", log), _is_log(pair[1], "y", log)
     with_both, places = _with_places(sweep, pair, logs)
-    drawn = some_runs(sweep, sweep.by(), places, MAX_MARKERS)
+    drawn = some_runs(sweep, sweep.ranking(), places, MAX_MARKERS)
     axes = [_Axis.of(sweep, column, drawn, is_log) for column, is_log in zip(pair, logs, strict=True)]
     coloured = by_name.get(colour)
     xs, ys = axes[0].values, axes[1].values

@@ -171,7 +171,7 @@ def _points(sweep: SweepData, each: _Slice, values: Sequence[float | None], pane
         if value is not None and name in sweep.runs[i].parameters
         if (place := each.axis.position(sweep.runs[i].parameters[name])) is not None
     }
-    kept = some_runs(sweep, sweep.by(), [*found], _most_points(panels))
+    kept = some_runs(sweep, sweep.ranking(), [*found], _most_points(panels))
     return model_markers(sweep, kept, [found[i][0] for i in kept], [found[i][1] for i in kept], "y")
 
 

@@ -83,13 +83,16 @@ def store_chunks(connection: Connection, sent: Sequence[SentChunk]) -> list[Stor
     stored: dict[int, Stored] = {}
     for distinct in _rounds(sent):
         found = _statuses(connection, [one.path for one in distinct])
-        known = [_open(connection, one, found[one.path]) for one in distinct if one.path in found]
-        foreign = {id(one.sent) for one in known if _is_foreign(connection, one)}
-        stored |= {
-            id(one.sent): Stored(one.run, id(one.sent) in foreign, HISTORY in one.sent.chunk.parts)
-            for one in known
-        }
-        _store(connection, [one for one in known if id(one.sent) not in foreign])
+        own = []
+        for one in distinct:
+            if one.path not in found:
+                continue
+            writing = _open(connection, one, found[one.path])
+            is_foreign = _is_foreign(connection, writing)
+            stored[id(one)] = Stored(writing.run, is_foreign, HISTORY in one.chunk.parts)
+            if not is_foreign:
+                own.append(writing)
+        _store(connection, own)
     return [stored.get(id(one)) for one in sent]
 
 

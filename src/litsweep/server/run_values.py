@@ -96,10 +96,10 @@ def sort(found: Sequence[RunRecord], order: str) -> list[RunRecord]:
     """Return the runs in the order of a key such as `-summary_metrics.loss`."""
     key, descending = checked_key(order.lstrip("+-"), "order"), order.startswith("-")
     best = max if descending else min
-    return in_order(found, [_sort_key(value_of(run, key), best) for run in found], descending)
+    return sorted_by_keys(found, [_sort_key(value_of(run, key), best) for run in found], descending)
 
 
-def in_order(items: Sequence[T], keys: Sequence[Any], descending: bool) -> list[T]:
+def sorted_by_keys(items: Sequence[T], keys: Sequence[Any], descending: bool) -> list[T]:
     """Return items in the order of their keys: numbers, then texts, then those without a key (None)."""
     numbers = [i for i, key in enumerate(keys) if isinstance(key, float)]
     texts = [i for i, key in enumerate(keys) if not isinstance(key, float | None)]

@@ -14,7 +14,7 @@ from litsweep.server.dashboard.run_table import Column, RunTable
 from litsweep.server.dashboard.stored_run import StoredRun
 from litsweep.server.errors import RequestError
 from litsweep.server.filter_names import TEXT
-from litsweep.server.run_values import MISSING, in_order
+from litsweep.server.run_values import MISSING, sorted_by_keys
 from litsweep.sweep.logged import NAMES
 from litsweep.sweep.summary import is_aggregated
 from litsweep.sweep.values import is_finite
@@ -122,7 +122,7 @@ def sorted_by(items: Sequence[Any], cells: Sequence[Any], descending: bool) -> l
         else _sort_key(cell, descending)
         for cell in cells
     ]
-    return in_order(items, keys, descending)
+    return sorted_by_keys(items, keys, descending)
 
 
 def _sort_key(cell: Any, descending: bool) -> Any:
