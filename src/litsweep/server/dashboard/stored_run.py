@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from litsweep.figures.run_results import is_own
 from litsweep.figures.sweep_data import Curve, RunData
-from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.progress import RunTimes, run_times
 from litsweep.server.run_results import constrained, results
 from litsweep.server.store.repeats import IS_EXTRA
@@ -120,13 +120,11 @@ def _leaves(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
 
 def _flat_config(run: "StoredRun", text: str | None) -> object:
     leaves = _leaves(plain_config(json.loads(text or "{}")))
-    return run.source.layouts.mapping(leaf for leaf in leaves if rows.is_metric(leaf[0]))
+    return run.source.layouts.mapping(leaf for leaf in leaves if is_own(leaf[0]))
 
 
 def _summary_numbers(run: "StoredRun", text: str | None) -> object:
-    found = (
-        (name, number(value)) for name, value in _leaves(json.loads(text or "{}")) if rows.is_metric(name)
-    )
+    found = ((name, number(value)) for name, value in _leaves(json.loads(text or "{}")) if is_own(name))
     return run.source.layouts.mapping(leaf for leaf in found if leaf[1] is not None)
 
 
