@@ -130,11 +130,8 @@ class SearchSpace:
 
     def _count(self, parameter: Parameter, on_grid: bool = False) -> float:
         """Return the number of distinct values of a parameter and its conditional parameters."""
-        children = [
-            child
-            for child in self.parameters
-            if child.condition is not None and child.condition.parent == parameter.name
-        ]
+        conditions = ((child, child.condition) for child in self.parameters)
+        children = [(child, each) for child, each in conditions if each and each.parent == parameter.name]
         distribution = parameter.distribution
         if not children:
             return distribution.grid_size if on_grid else distribution.size
@@ -144,8 +141,8 @@ class SearchSpace:
         return _sum(
             _product(
                 self._count(child, on_grid)
-                for child in children
-                if child.condition is not None and child.condition.holds({parameter.name: value})
+                for child, condition in children
+                if condition.holds({parameter.name: value})
             )
             for value in values
         )
