@@ -113,6 +113,10 @@ class SearchSpace:
         names = [parameter.name for parameter in self.active(parameters)]
         return tuple((name, identity(parameters[name]) if name in parameters else None) for name in names)
 
+    def without(self, name: str) -> "SearchSpace":
+        """Return the space without one parameter: configs that differ in it only have the same key."""
+        return SearchSpace(tuple(each for each in self.parameters if each.name != name))
+
     @cached_property
     def _is_conditional(self) -> bool:
         return any(parameter.condition is not None for parameter in self.parameters)
