@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from litsweep.figures.figure import MAX_MARKERS, Figure, figure, rounded
+from litsweep.figures.figure import MAX_MARKERS, Figure, figure, notice, rounded
 from litsweep.figures.markers import some_runs
-from litsweep.figures.notice import notice
 from litsweep.figures.parameter_axis import ParameterAxis
 from litsweep.figures.posterior import (
     changed,

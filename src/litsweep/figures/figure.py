@@ -52,6 +52,31 @@ def figure(
     return {"data": list(traces), "layout": layout}
 
 
+def notice(message: str) -> Figure:
+    """Return a figure that shows only a message, such as why a model could not be fitted."""
+    text = {
+        "text": escaped(message),
+        "showarrow": False,
+        "font": {"size": 13, "color": role("soft")},
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0.5,
+        "y": 0.5,
+    }
+    hidden = {"visible": False}
+    return figure(
+        [],
+        x="",
+        y="",
+        label=message,
+        note=message,
+        xaxis=hidden,
+        yaxis=hidden,
+        annotations=[text],
+        height=140,
+    )
+
+
 def axis(title: str) -> dict[str, Any]:
     """Return an axis with a title. Titles are texts of users, so they are escaped."""
     return {

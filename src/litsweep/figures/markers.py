@@ -103,7 +103,7 @@ def axis_with_target(values: Sequence[float | None], metric: Metric) -> dict[str
     return {"range": [min(low, metric.target - margin) - margin, max(high, metric.target + margin) + margin]}
 
 
-def compact_parts(parts: Sequence[Sequence[float | None]], log: bool = False) -> list[list[float | None]]:
+def compact_parts(parts: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
     """Return the values of several traces, rounded together."""
-    values = iter(compact(list(chain.from_iterable(parts)), log))
+    values = iter(compact(list(chain.from_iterable(parts))))
     return [[next(values) for _ in part] for part in parts]

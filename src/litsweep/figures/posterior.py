@@ -5,8 +5,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec
 
 from litsweep.errors import count
-from litsweep.figures.figure import Figure
-from litsweep.figures.notice import notice
+from litsweep.figures.figure import Figure, notice
 from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.metric import Metric

@@ -4,14 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from litsweep.figures.figure import (
-    MAX_MARKERS,
-    Figure,
-    axis,
-    figure,
-    inner_range,
-    rounded,
-)
+from litsweep.figures.figure import MAX_MARKERS, Figure, axis, figure, inner_range, rounded
 from litsweep.figures.markers import run_markers, some_runs
 from litsweep.figures.parameter_axis import ParameterAxis
 from litsweep.figures.posterior import (

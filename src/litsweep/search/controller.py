@@ -22,14 +22,7 @@ from litsweep.sweep.objective import objective, objective_value
 from litsweep.sweep.pareto import best_of_ranked, front_of_sweep, standing
 from litsweep.sweep.reason import Reason, fallback_of
 from litsweep.sweep.reasons import started_because
-from litsweep.sweep.run import (
-    History,
-    Run,
-    Suggestion,
-    parse_duration,
-    parse_history,
-    parse_summary,
-)
+from litsweep.sweep.run import History, Run, Suggestion, parse_duration, parse_history, parse_summary
 from litsweep.sweep.values import checked_seed, show
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
