@@ -152,7 +152,7 @@ class Filler:
             "history_keys": updated("{}", history),
             "history_lines": len(history),
             "last_step": len(history) - 1,
-            "handouts": 1,
+            "dispatches": 1,
             "created_at": began,
             "started_at": began + 1,
             "ended_at": began + 290,

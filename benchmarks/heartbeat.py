@@ -63,7 +63,12 @@ def fill(settings: Settings, method: str, n: int) -> str:
             summary = dumps({"loss": loss, "_step": ROWS - 1, "_runtime": 1.0})
             times = {"created_at": now, "heartbeat_at": now, "started_at": now, "ended_at": now}
             made.append(
-                {"project_id": project.id, "name": f"r{i:07}", "display_name": f"run-{i + 1}", "handouts": 1}
+                {
+                    "project_id": project.id,
+                    "name": f"r{i:07}",
+                    "display_name": f"run-{i + 1}",
+                    "dispatches": 1,
+                }
                 | {"sweep_id": sweep.id, "state": "finished", "config": args, "args": args}
                 | {"parameters": dumps(parameters), "summary": summary, "history_lines": ROWS, "exitcode": 0}
                 | {"reason": dumps({"method": method if method != "bayes" else "random"})}

@@ -8,10 +8,10 @@ from litsweep.figures.compare import (
     best_configs,
     best_over_runs,
     best_over_time,
+    distribution,
     distributions,
     shared_metrics,
 )
-from litsweep.figures.distribution import distribution
 from litsweep.figures.sweep_data import SweepData
 from tests.figures.conftest import CONFIG, run_data, sweep_data
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from litsweep.figures.curve_points import at, smoothed
+from litsweep.figures.curve_points import interpolated, smoothed
 from litsweep.figures.curves import has_curves, learning_curves, x_choices
 from litsweep.figures.sweep_data import Curve
 from tests.figures.conftest import run_data, sweep_data
@@ -107,7 +107,7 @@ def test_titles_are_escaped() -> None:
 
 
 def test_a_curve_has_values_only_between_its_ends() -> None:
-    assert at(([1, 3], [10.0, 30.0]), [0, 1, 2, 3, 4]) == [None, 10.0, 20.0, 30.0, None]
+    assert interpolated(([1, 3], [10.0, 30.0]), [0, 1, 2, 3, 4]) == [None, 10.0, 20.0, 30.0, None]
 
 
 class CurvesOnDemand(Sequence[Curve]):

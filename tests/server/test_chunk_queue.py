@@ -86,7 +86,7 @@ def test_one_that_cannot_be_stored_fails_alone(backend: Backend) -> None:
 def test_a_chunk_of_a_process_that_does_not_own_the_run_is_no_sign_of_it(backend: Backend) -> None:
     add_runs(backend, "a")
     with backend.database.write() as connection:
-        connection.execute(runs.runs.update().values(handouts=2, history_lines=3))
+        connection.execute(runs.runs.update().values(dispatches=2, history_lines=3))
     gap = sent("a", 5, 1)
     (foreign,) = store_batch(backend, [gap])
     assert isinstance(foreign, Stored) and foreign.should_stop and foreign.run.stopped_by is None

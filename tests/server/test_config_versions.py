@@ -35,7 +35,7 @@ def test_suggestions_of_the_old_config_are_withdrawn(edited: Edited) -> None:
     with edited.backend.database.write() as connection:
         named = {"sweep_id": edited.record.id, "parameters": "{}", "args": "{}", "config": "{}"}
         runs.add(connection, edited.record.project_id, "unused", named)
-        runs.add(connection, edited.record.project_id, "released", {**named, "handouts": 1})
+        runs.add(connection, edited.record.project_id, "released", {**named, "dispatches": 1})
     edited.edit(changed(START, lambda config: config["parameters"].update(lr={"value": 7.0})))
     assert {run.name: run.state for run in edited.runs} == {first: "pending", "released": "killed"}
     edited.agent = edited.sweep.agent()

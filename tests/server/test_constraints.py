@@ -140,7 +140,7 @@ def test_a_run_that_was_started_twice_has_no_duration(
         assert alive is not None and training_seconds(alive) is None
         ended = replace(alive, state=RunState.FINISHED, started_at=5.0, ended_at=65.0)
         assert training_seconds(ended) == 60.0
-        assert training_seconds(replace(ended, handouts=2)) is None
+        assert training_seconds(replace(ended, dispatches=2)) is None
 
 
 def test_every_reader_says_that_no_run_meets_the_constraints(

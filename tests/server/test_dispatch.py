@@ -13,7 +13,7 @@ from litsweep.server.backend import Backend
 from litsweep.server.live_sweep import LiveSweep
 from litsweep.server.monitor import Monitor
 from litsweep.server.search_protocol import ReadySuggestion
-from litsweep.server.store import sweeps
+from litsweep.server.store import dispatched, sweeps
 from tests.server.conftest import Clock, GraphQL, Stream
 from tests.server.operations import (
     CREATE_AGENT,
@@ -114,7 +114,7 @@ def test_a_busy_agent_gets_no_second_run(grid: Sweep) -> None:
     assert grid.beat(agent, grid.start(agent)) == []
 
 
-def test_a_run_whose_command_got_lost_is_handed_out_again(grid: Sweep) -> None:
+def test_a_run_whose_command_got_lost_is_dispatched_again(grid: Sweep) -> None:
     agent = grid.agent()
     first, again = grid.beat(agent), grid.beat(agent)
     assert first == again and len(grid.states) == 1
@@ -125,7 +125,7 @@ def test_a_run_is_given_up_once_several_agents_have_vanished_with_its_program(
 ) -> None:
     witness, runs = grid.agent(), []
     busy = grid.start(witness)
-    for _ in range(dispatch.MAX_DISPATCHES + 1):
+    for _ in range(dispatched.MAX_DISPATCHES + 1):
         agent = grid.agent()
         runs.append(grid.beat(agent)[0]["run_id"])
         grid.beat(agent, runs[-1])
@@ -138,11 +138,11 @@ def test_a_run_whose_program_may_never_have_run_is_not_given_up(grid: Sweep, clo
     """Several agents vanish before they name it. Then other work comes first."""
     witness, runs = grid.agent(), []
     busy = grid.start(witness)
-    for _ in range(dispatch.MAX_DISPATCHES + 4):
+    for _ in range(dispatched.MAX_DISPATCHES + 4):
         runs.append(grid.beat(grid.agent())[0]["run_id"])
         clock.sleep(dispatch.AGENT_GONE_AFTER + 5, lambda: grid.beat(witness, busy))
     first, *others = dict.fromkeys(runs)
-    assert runs[: dispatch.MAX_DISPATCHES] == [first] * dispatch.MAX_DISPATCHES
+    assert runs[: dispatched.MAX_DISPATCHES] == [first] * dispatched.MAX_DISPATCHES
     assert others and {grid.states[run] for run in (first, *others)} == {"pending"}
     kept = grid.agent()
     clock.sleep(120, lambda: grid.beat(witness, busy))

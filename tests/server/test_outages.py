@@ -93,7 +93,7 @@ def test_a_clock_that_is_set_back_during_a_restart_hides_no_name(
     agent = grid.agent()
     run = grid.beat(agent)[0]["run_id"]
     with backend.database.write() as connection:
-        runs.change_state(connection, [record(connection, run).id], {"handed_out_at": time.time() + HOUR})
+        runs.change_state(connection, [record(connection, run).id], {"dispatched_at": time.time() + HOUR})
     restarted(backend)
     grid.beat(agent, run)
     grid.beat(agent)

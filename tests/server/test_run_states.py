@@ -139,7 +139,7 @@ def test_a_command_that_is_sent_again_counts_once(backend: Backend) -> None:
         for to in (first, first, second):
             run_states.dispatch(connection, run, to)
             run = read(connection, run)
-            counts.append((run.agent_id, run.handouts))
+            counts.append((run.agent_id, run.dispatches))
     assert counts == [(first, 1), (first, 1), (second, 2)]
 
 

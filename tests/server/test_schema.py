@@ -35,9 +35,8 @@ def data(tmp_path: Path) -> Path:
     Backend.open(Settings(folder)).close()
     sql(folder, "INSERT INTO projects VALUES (1, 'local', 'p', NULL, 0)")
     columns = "project_id, name, display_name, state, config, summary, system_metrics, history_keys, tags, "
-    columns += (
-        "handouts, stale_streams, last_step, history_lines, event_lines, log_lines, created_at, heartbeat_at"
-    )
+    columns += "dispatches, stale_streams, last_step, history_lines, event_lines, log_lines, created_at, "
+    columns += "heartbeat_at"
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)"
     rest = "'{}', '{}', '{}', '{}', '[]', 0, '', -1, 0, 0, 0, 0, 0"
     sql(
@@ -104,6 +103,19 @@ def get(server: LiveServer, page: str) -> int:
     with urllib.request.urlopen(request, timeout=30) as response:
         status: int = response.status
         return status
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_dispatches_of_an_older_folder_stay(version: int, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    unpack(OLD / "v1", folder)
+    if version == 2:
+        sql(folder, "CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY)")
+        sql(folder, "INSERT INTO schema_version VALUES (2)")
+    before = sql(folder, "SELECT id, handouts, handed_out_at FROM runs")
+    Backend.open(Settings(folder)).close()
+    assert sql(folder, "SELECT id, dispatches, dispatched_at FROM runs") == before
+    assert any(dispatches for _, dispatches, _ in before)
 
 
 def tables(folder: Path) -> list[str]:

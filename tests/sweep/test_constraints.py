@@ -9,7 +9,6 @@ from litsweep import parse_sweep
 from litsweep.errors import ConfigError
 from litsweep.sweep.constraints import Constraint, are_met, meets_constraints, unmet_text
 from litsweep.sweep.contract import RunState
-from litsweep.sweep.cost import Cost
 from litsweep.sweep.metric import Goal, Metric
 from litsweep.sweep.pareto import (
     BROKEN,
@@ -20,6 +19,7 @@ from litsweep.sweep.pareto import (
     ranked_by,
     standing,
 )
+from litsweep.sweep.parse.outcomes import Cost
 from litsweep.sweep.run import Run
 
 ACC = {"name": "acc", "goal": "maximize"}

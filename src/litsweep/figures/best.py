@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from litsweep.errors import count
-from litsweep.figures.figure import MAX_MARKERS, Figure, drawn_note, figure, rounded, shown, thinned
+from litsweep.figures.figure import MAX_MARKERS, Figure, drawn_note, figure, rounded, thinned, value_label
 from litsweep.figures.markers import (
     axis_with_target,
     compact_parts,
@@ -25,7 +25,8 @@ _RUG = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True
 
 def best_so_far(sweep: SweepData, metric: str | None = None) -> Figure:
     """Return the best value of a metric in each run, and the best value so far."""
-    return _history(sweep, sweep.by(metric), range(len(sweep.runs)), [*range(1, len(sweep.runs) + 1)], "run")
+    order = range(len(sweep.runs))
+    return _history(sweep, sweep.ranking(metric), order, [i + 1 for i in order], "run")
 
 
 def runs_over_time(sweep: SweepData, metric: str | None = None, at: str = CREATED) -> Figure:
@@ -33,7 +34,7 @@ def runs_over_time(sweep: SweepData, metric: str | None = None, at: str = CREATE
     times = [_time(run, at) for run in sweep.runs]
     order = sorted((i for i, time in enumerate(times) if time), key=lambda i: times[i])
     places = [round(times[i]) * 1000 for i in order]
-    built = _history(sweep, sweep.by(metric), order, places, f"{at} (UTC)")
+    built = _history(sweep, sweep.ranking(metric), order, places, f"{at} (UTC)")
     built["layout"]["xaxis"]["type"] = "date"
     return built
 
@@ -59,7 +60,7 @@ def _history(
         [*traces, _line(best, places, with_value, x), *_without_value(sweep, failed, place_of)],
         x=x,
         y=name,
-        label=f"Best {name} so far: {shown(last)} after {count(len(order), 'run')}",
+        label=f"Best {name} so far: {value_label(last)} after {count(len(order), 'run')}",
         note="; ".join(
             filter(None, [drawn_note(len(drawn), len(with_value), ", including the best"), sweep.unmet])
         ),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from litsweep.figures import curves, front, scatter
 from litsweep.figures.best import TIMES, best_so_far, runs_over_time
+from litsweep.figures.compare import distribution
 from litsweep.figures.contours import contours, parameter_choices
-from litsweep.figures.distribution import distribution
 from litsweep.figures.figure import Figure
 from litsweep.figures.group_charts import groups
 from litsweep.figures.groups import group_keys

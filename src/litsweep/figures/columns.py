@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from litsweep.figures.figure import shown
+from litsweep.figures.figure import value_label
 from litsweep.figures.parameter_axis import has_log_scale
 from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.sweep.distribution import Distribution
@@ -58,8 +58,8 @@ def is_numeric(values: Sequence[object]) -> bool:
 def categories(column: Column, values: Sequence[object]) -> list[str]:
     """Return the distinct values as texts: in the order of the parameter, or sorted."""
     support = column.distribution.support if column.distribution else None
-    present = {shown(value) for value in values if value is not None}
-    order = dict.fromkeys(shown(value) for value in support or ())
+    present = {value_label(value) for value in values if value is not None}
+    order = dict.fromkeys(value_label(value) for value in support or ())
     return [*(text for text in order if text in present), *sorted(present - order.keys())]
 
 

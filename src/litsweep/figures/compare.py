@@ -45,7 +45,7 @@ def best_over_runs(sweeps: Sweeps, metric: str | None = None) -> Figure:
     def line(sweep: SweepData, ranking: Ranking) -> tuple[Sequence[float], Sequence[float | None]]:
         return range(1, len(sweep.runs) + 1), ranking.best_so_far
 
-    return _lines(sweeps, metric, line, x="runs", label="Best {} so far over the number of runs", shape="hv")
+    return _lines(sweeps, metric, line, x="runs", label="Best {} so far over the number of runs")
 
 
 def best_over_time(sweeps: Sweeps, metric: str | None = None) -> Figure:
@@ -60,20 +60,30 @@ def best_over_time(sweeps: Sweeps, metric: str | None = None) -> Figure:
         hours = [(ended[i] - start) / 3600 for i in order]
         return hours, best_so_far(values, [ranking.standings[i] for i in order], ranking.metric)
 
-    return _lines(sweeps, metric, line, x="hours", label="Best {} so far over hours", shape="hv")
+    return _lines(sweeps, metric, line, x="hours", label="Best {} so far over hours")
 
 
 def distributions(sweeps: Sweeps, metric: str | None = None) -> Figure:
     """Return the empirical distribution function of the best values of each sweep's runs."""
 
-    def line(sweep: SweepData, ranking: Ranking) -> tuple[Sequence[float], Sequence[float | None]]:
-        return distribution_function(sweep, ranking)
-
     label = "Share of the runs with a best {} of at most a value"
-    return _lines(sweeps, metric, line, x="best {}", label=label, shape="hv", y="share of runs in %")
+    return _lines(sweeps, metric, _distribution, x="best {}", label=label, y="share of runs in %")
 
 
-def distribution_function(sweep: SweepData, ranking: Ranking) -> tuple[list[float], list[float | None]]:
+def distribution(sweep: SweepData, metric: str | None = None) -> Figure:
+    """Return the share of the runs whose best value is at most a value. Broken runs are left out."""
+    name = metric or sweep.metric.name
+    built = distributions([sweep], name)
+    values, _ = _distribution(sweep, sweep.ranking(metric))
+    label = f"Share of the runs with a best {name} of at most a value: {len(values)} runs"
+    built["layout"]["showlegend"] = False
+    built["layout"]["meta"]["label"] = label
+    for trace in built["data"]:
+        trace["hovertemplate"] = "%{y:.3g} % of the runs have at most %{x:.5g}<extra></extra>"
+    return built
+
+
+def _distribution(sweep: SweepData, ranking: Ranking) -> tuple[list[float], list[float | None]]:
     """Return the sorted best values of runs that are not broken, and the percentage of runs up to each."""
     pairs = zip(ranking.values, ranking.broken, sweep.runs, strict=True)
     values = sorted(
@@ -112,7 +122,7 @@ def _metric(sweeps: Sweeps, metric: str | None) -> str:
 def _with_metric(sweeps: Sweeps, metric: str) -> list[tuple[SweepData, Ranking]]:
     """Return the sweeps that have a value of the metric, with their rankings."""
     having = [sweep for sweep in sweeps if metric in {each.name for each in sweep.config.metrics}]
-    return [(sweep, ranking) for sweep in having if (ranking := sweep.by(metric)).ranked]
+    return [(sweep, ranking) for sweep in having if (ranking := sweep.ranking(metric)).ranked]
 
 
 def _lines(
@@ -122,7 +132,6 @@ def _lines(
     *,
     x: str,
     label: str,
-    shape: str,
     y: str = "",
 ) -> Figure:
     """Return one line for each sweep that has a value of the metric."""
@@ -137,7 +146,7 @@ def _lines(
     for i, (sweep, ranking) in enumerate(found):
         xs, ys = _steps(*line(sweep, ranking), limit)
         values += ys if not y else xs
-        traces.append(series_line(i, titles[i], compact(xs), [rounded(v) for v in ys], line={"shape": shape}))
+        traces.append(series_line(i, titles[i], compact(xs), [rounded(v) for v in ys], line={"shape": "hv"}))
     lacking = len(sweeps) - len(found)
     unmet = sum(ranking.best is None for _, ranking in found)
     notes = [f"{count(lacking, 'sweep')} without a value of {name}"] * (lacking > 0)

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from litsweep.figures.figure import MAX_MARKERS, Figure, figure, rounded
+from litsweep.figures.figure import MAX_MARKERS, Figure, figure, notice, rounded
 from litsweep.figures.markers import some_runs
-from litsweep.figures.notice import notice
 from litsweep.figures.parameter_axis import ParameterAxis
 from litsweep.figures.posterior import (
     changed,
@@ -93,15 +92,11 @@ def _surface(
 ) -> dict[str, Any]:
     """Return the trace of the means. Places where one of the parameters is inactive stay empty."""
     columns, rows = across.values(_POINTS), up.values(_POINTS)
-    a, b = across.parameter.name, up.parameter.name
-    configs = [changed(sweep, base, {a: column, b: row}) for row in rows for column in columns]
-    predicted = zip(*vars(fitted.at(configs)).values(), strict=True)
-    cells = [cell if a in c and b in c else None for c, cell in zip(configs, predicted, strict=True)]
-    grid = [cells[at : at + len(columns)] for at in range(0, len(cells), len(columns))]
-    is_discrete = across.is_category or up.is_category
-    lines = {"line": {"width": 0.5, "color": role("faint")}, "ncontours": 16}
-    return {
-        "type": "heatmap" if is_discrete else "contour",
+    places = [{across.parameter.name: x, up.parameter.name: y} for y in rows for x in columns]
+    cells = _predictions(sweep, fitted, base, places)
+    grid = [cells[start : start + len(columns)] for start in range(0, len(cells), len(columns))]
+    trace = {
+        "type": "contour",
         "x": [across.position(value) for value in columns],
         "y": [up.position(value) for value in rows],
         "z": [[None if cell is None else rounded(cell[0]) for cell in row] for row in grid],
@@ -110,8 +105,24 @@ def _surface(
         "colorscale": [[0, role("page")], [1, role("accent")]],
         "reversescale": not fitted.model.metric.is_maximized,
         "colorbar": {"thickness": 10, "outlinewidth": 0, "tickfont": {"size": 11}},
-        **({} if is_discrete else lines),
     }
+    if across.is_category or up.is_category:
+        return {**trace, "type": "heatmap"}
+    return {**trace, "line": {"width": 0.5, "color": role("faint")}, "ncontours": 16}
+
+
+def _predictions(
+    sweep: SweepData,
+    fitted: "FittedModel",
+    base: Mapping[str, object],
+    places: Sequence[Mapping[str, object]],
+) -> list[tuple[float, float, float] | None]:
+    """Return the mean and its band at each place, the values of two parameters; None if one is inactive."""
+    configs = [changed(sweep, base, place) for place in places]
+    at = fitted.at(configs)
+    bands = zip(at.mean, at.low, at.high, strict=True)
+    found = zip(places, configs, bands, strict=True)
+    return [band if place.keys() <= config.keys() else None for place, config, band in found]
 
 
 def _text(mean: float, low: float, high: float) -> str:
@@ -129,7 +140,7 @@ def _runs(
         if (a := _position(across, run.parameters)) is not None
         if (b := _position(up, run.parameters)) is not None
     }
-    kept = some_runs(sweep, sweep.by(), [*found], MAX_MARKERS)
+    kept = some_runs(sweep, sweep.ranking(), [*found], MAX_MARKERS)
     trace = model_markers(sweep, kept, [found[i][0] for i in kept], [found[i][1] for i in kept], "meta")
     trace["text"] = [f"{text}: {rounded(values[i])}" for text, i in zip(trace["text"], kept, strict=True)]
     return {**trace, "hovertemplate": "%{text}<extra></extra>"}

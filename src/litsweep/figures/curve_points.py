@@ -58,7 +58,7 @@ def smoothed(values: Iterable[float], weight: float) -> list[float]:
     return result
 
 
-def at(curve: Points, places: Sequence[float]) -> list[float | None]:
+def interpolated(curve: Points, places: Sequence[float]) -> list[float | None]:
     """Return the value of a curve at each place, interpolated; None outside its ends."""
     pairs = sorted((x, y) for x, y in zip(*curve, strict=True) if math.isfinite(y))
     xs, ys = [x for x, _ in pairs], [y for _, y in pairs]

@@ -7,7 +7,7 @@ from typing import Any
 from litsweep.errors import count
 from litsweep.figures import curve_points
 from litsweep.figures.curve_points import TITLES, WALL
-from litsweep.figures.figure import Figure, brief, compact, drawn_note, escaped, figure, value_axis
+from litsweep.figures.figure import Figure, compact, drawn_note, escaped, figure, text_label, value_axis
 from litsweep.figures.group_charts import group_curves
 from litsweep.figures.groups import group_keys
 from litsweep.figures.sweep_data import Ranking, RunData, SweepData
@@ -25,13 +25,13 @@ _POINTS, _MORE_POINTS = 1_200, 4  # all curves together: this many points, and m
 
 def has_curves(sweep: SweepData) -> bool:
     """Return True if one of the first runs in the order of drawing has logged a metric of the sweep."""
-    first = _in_order(sweep, sweep.by())[:SEARCHED]
+    first = _in_order(sweep, sweep.ranking())[:SEARCHED]
     return any(curve.values for i in first for curve in sweep.runs[i].curves)
 
 
 def x_choices(sweep: SweepData) -> Sequence[str]:
     """Return what can be on the axis `x`. The step comes first."""
-    first = _in_order(sweep, sweep.by())[:SEARCHED]
+    first = _in_order(sweep, sweep.ranking())[:SEARCHED]
     return curve_points.axes_of(curve for i in first for curve in sweep.runs[i].curves)
 
 
@@ -55,7 +55,7 @@ def learning_curves(
     """
     if group != NO_GROUPS:
         return group_curves(sweep, metric, x, float(smoothing), log, group)
-    ranking, index = sweep.by(metric), sweep.index(metric)
+    ranking, index = sweep.ranking(metric), sweep.metric_index(metric)
     order = _in_order(sweep, ranking)
     chosen = _with_curve(sweep, order, index, int(runs))
     limit = min(MAX_POINTS, _POINTS // max(1, len(chosen)) + _MORE_POINTS)
@@ -117,7 +117,7 @@ def _traces(
             "type": "scatter",
             "x": [next(xs) for _ in range(size)],
             "y": [next(ys) for _ in range(size)],
-            "name": brief(sweep.runs[i].title),
+            "name": text_label(sweep.runs[i].title),
             "customdata": [sweep.runs[i].name],
             **_look(sweep, sweep.runs[i], i == best, size),
         }

@@ -52,6 +52,31 @@ def figure(
     return {"data": list(traces), "layout": layout}
 
 
+def notice(message: str) -> Figure:
+    """Return a figure that shows only a message, such as why a model could not be fitted."""
+    text = {
+        "text": escaped(message),
+        "showarrow": False,
+        "font": {"size": 13, "color": role("soft")},
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0.5,
+        "y": 0.5,
+    }
+    hidden = {"visible": False}
+    return figure(
+        [],
+        x="",
+        y="",
+        label=message,
+        note=message,
+        xaxis=hidden,
+        yaxis=hidden,
+        annotations=[text],
+        height=140,
+    )
+
+
 def axis(title: str) -> dict[str, Any]:
     """Return an axis with a title. Titles are texts of users, so they are escaped."""
     return {
@@ -75,17 +100,17 @@ def rounded(value: float | None) -> float | None:
     return float(f"{value:.6g}") if value is not None and math.isfinite(value) else None
 
 
-def shown(value: object, digits: int = 4) -> str:
+def value_label(value: object, digits: int = 4) -> str:
     """Return a value of a parameter or of a column as a chart shows it: escaped, with few digits."""
     if is_number(value) and not is_finite(value):
         return str(value) if isinstance(value, float) else shortened(int(value))
     if is_number(value):
         return f"{value:.{digits}g}" if isinstance(value, float) else shortened(int(value))
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return brief(text)
+    return text_label(text)
 
 
-def brief(text: str, longest: int = LONGEST_TEXT) -> str:
+def text_label(text: str, longest: int = LONGEST_TEXT) -> str:
     """Return the beginning of a text, escaped."""
     return escaped(text if len(text) <= longest else f"{text[: longest - 1]}…")
 

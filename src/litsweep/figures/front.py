@@ -37,28 +37,28 @@ def pareto_front(
 
     With two metrics, a line bounds the region that the front dominates.
     """
-    first, second = sweep.by(x), sweep.by(y or y_choices(sweep)[0])
-    with_both = [i for i in sweep.by().ranked if first.values[i] is not None and second.values[i] is not None]
+    first, second = sweep.ranking(x), sweep.ranking(y or y_choices(sweep)[0])
+    third = colour or colour_choices(sweep)[0]
+    with_both = [i for i in sweep.ranked if first.values[i] is not None and second.values[i] is not None]
     front = sorted(sweep.front, key=lambda i: first.values[i] or 0.0)
-    on_front, third = set(front), colour or colour_choices(sweep)[0]
-    shown_front = some_runs(sweep, first, front, MAX_FRONT)
+    on_front = set(front)
     below = [i for i in with_both if i not in on_front]
-    others = some_runs(sweep, first, below, MAX_MARKERS - len(shown_front))
-    parts = [*_others(sweep, others), *_front(sweep, sorted(shown_front, key=front.index), third)]
+    drawn_front = some_runs(sweep, first, front, MAX_FRONT)
+    others = some_runs(sweep, first, below, MAX_MARKERS - len(drawn_front))
+    parts = [*_others(sweep, others), *_front(sweep, sorted(drawn_front, key=front.index), third)]
     traces = _traces(sweep, parts, first, second)
-    is_stair = len(sweep.config.metrics) == 2 and first is not second
-    stair = [_stair(traces, first.metric.is_maximized)] if is_stair else []
-    titles = [f"{each.metric.name} ({each.metric.goal})" for each in (first, second)]
-    shown_runs = [*others, *shown_front]
+    if len(sweep.config.metrics) == 2 and first is not second:
+        traces.append(_stair(traces, first.metric.is_maximized))
+    drawn = [*others, *drawn_front]
     return figure(
-        [*traces, *stair],
-        x=titles[0],
-        y=titles[1],
+        traces,
+        x=f"{first.metric.name} ({first.metric.goal})",
+        y=f"{second.metric.name} ({second.metric.goal})",
         label=f"Pareto front of {second.metric.name} against {first.metric.name}: "
         f"{len(front)} of {len(with_both)} runs",
-        note=_note(sweep, len(shown_runs), len(with_both)),
-        xaxis=_axis([first.values[i] for i in shown_runs], [first.values[i] for i in shown_front]),
-        yaxis=_axis([second.values[i] for i in shown_runs], [second.values[i] for i in shown_front]),
+        note=_note(sweep, len(drawn), len(with_both)),
+        xaxis=_axis(first, drawn, drawn_front),
+        yaxis=_axis(second, drawn, drawn_front),
         template={"data": {"scatter": [{"hovertemplate": "%{text}: %{x:.5g}, %{y:.5g}<extra></extra>"}]}},
         **(legend(f"best {third}") if third != NO_COLOUR else {}),
     )
@@ -127,9 +127,10 @@ def _stair(traces: Sequence[dict[str, Any]], is_maximized: bool) -> dict[str, An
     }
 
 
-def _axis(values: Sequence[float | None], front: Sequence[float | None]) -> dict[str, Any]:
-    """Return an axis without outliers that includes the whole front."""
-    inner, known = inner_range(values), [value for value in front if value is not None]
+def _axis(ranking: Ranking, drawn: Sequence[int], front: Sequence[int]) -> dict[str, Any]:
+    """Return an axis for the values of the drawn runs, without outliers, that includes the whole front."""
+    values = [ranking.values[i] for i in drawn]
+    inner, known = inner_range(values), [value for i in front if (value := ranking.values[i]) is not None]
     if inner is None or not known:
         return value_axis(values)
     low, high = min(inner[0], *known), max(inner[1], *known)

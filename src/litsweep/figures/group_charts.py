@@ -24,7 +24,7 @@ _LONGEST_LABEL = 36
 
 def groups(sweep: SweepData, metric: str | None = None, by: Sequence[str] = (ALL_BUT_SEED,)) -> Figure:
     """Return the mean of each group with its interval, the best group on top, and the best run of each."""
-    ranking = sweep.by(metric)
+    ranking = sweep.ranking(metric)
     with_mean = [group for group in group_rows(sweep, by, metric) if group.result]
     drawn = with_mean[:MAX_GROUPS]
     labels = [_row_label(group) for group in drawn]
@@ -53,7 +53,7 @@ def groups(sweep: SweepData, metric: str | None = None, by: Sequence[str] = (ALL
 
 def group_curves(sweep: SweepData, metric: str | None, x: str, smoothing: float, log: str, by: str) -> Figure:
     """Return the mean learning curve of each of the best groups, with the band of its interval."""
-    index, name = sweep.index(metric), sweep.by(metric).metric.name
+    index, name = sweep.metric_index(metric), sweep.ranking(metric).metric.name
     found = group_rows(sweep, [by], metric)
     drawn = found[:MAX_LINES]
     share = max(1, -(-sum(len(group.runs) for group in drawn) // MAX_CURVES))
@@ -137,7 +137,7 @@ def _mean_curve(sweep: SweepData, runs: Sequence[int], index: int, x: str, smoot
         return (), (), (), ()
     first, last = min(min(xs) for xs, _ in known), max(max(xs) for xs, _ in known)
     places = [first + (last - first) * i / (PLACES - 1) for i in range(PLACES)] if last > first else [first]
-    columns = zip(*(curve_points.at(curve, places) for curve in known), strict=True)
+    columns = zip(*(curve_points.interpolated(curve, places) for curve in known), strict=True)
     found = [
         (place, each) for place, column in zip(places, columns, strict=True) if (each := interval(column))
     ]

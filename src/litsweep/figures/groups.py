@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from litsweep.figures.columns import Column, columns, config_columns
-from litsweep.figures.figure import escaped, shown
+from litsweep.figures.figure import escaped, value_label
 from litsweep.figures.interval import Interval, interval
 from litsweep.figures.sweep_data import Ranking, SweepData
 from litsweep.sweep.pareto import INFEASIBLE
@@ -36,7 +36,7 @@ class Group:
     def label(self) -> str:
         """The columns and values, such as `optimizer=adam, lr=0.01`. It is escaped."""
         pairs = zip(self.names, self.values, strict=True)
-        known = [f"{escaped(_last(name))}={shown(value)}" for name, value in pairs if value is not None]
+        known = [f"{escaped(_last(name))}={value_label(value)}" for name, value in pairs if value is not None]
         return ", ".join(known) or "all runs"
 
 
@@ -53,10 +53,10 @@ def group_rows(sweep: SweepData, keys: Sequence[str], metric: str | None = None)
     it. Raises KeyError for an unknown column.
     """
     if sweep.matching is not None:
-        return _groups(sweep, keys, sweep.by(metric))
-    arguments = ("groups", tuple(keys), sweep.index(metric))
+        return _groups(sweep, keys, sweep.ranking(metric))
+    arguments = ("groups", tuple(keys), sweep.metric_index(metric))
     if arguments not in sweep.computed:
-        sweep.computed[arguments] = _groups(sweep, keys, sweep.by(metric))
+        sweep.computed[arguments] = _groups(sweep, keys, sweep.ranking(metric))
     found: Sequence[Group] = sweep.computed[arguments]
     return found
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from litsweep.errors import count
 from litsweep.figures.correlation import Correlations, correlations
-from litsweep.figures.figure import Figure, axis, escaped, figure, rounded
-from litsweep.figures.notice import notice
+from litsweep.figures.figure import Figure, axis, escaped, figure, notice, rounded
 from litsweep.figures.posterior import (
     fitted_model,
     metric_names,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from litsweep.figures.figure import MAX_MARKERS, Figure, brief, escaped, figure, rounded
+from litsweep.figures.figure import MAX_MARKERS, Figure, escaped, figure, rounded, text_label
 from litsweep.figures.series import series_look
 from litsweep.figures.theme import role
 
@@ -88,9 +88,9 @@ def _lines(chart: LoggedChart, fields: tuple[str, str, str], x: str, y: str) -> 
 
 
 def _value(cell: Any) -> Any:
-    if isinstance(cell, bool | int):
+    if cell is None or isinstance(cell, bool | int):
         return cell
-    return rounded(cell) if isinstance(cell, float) else None if cell is None else escaped(str(cell))
+    return rounded(cell) if isinstance(cell, float) else escaped(str(cell))
 
 
 def _line(chart: LoggedChart) -> Figure:
@@ -133,7 +133,7 @@ def _bar(chart: LoggedChart) -> Figure:
         "marker": {"color": role("second")},
         "hovertemplate": "%{text}: %{x:.5g}<extra></extra>",
     }
-    ticks = [brief(label, LONGEST_TICK) for label in labels]
+    ticks = [text_label(label, LONGEST_TICK) for label in labels]
     axis: dict[str, Any] = {"autorange": "reversed", "tickvals": list(range(len(labels))), "ticktext": ticks}
     if len(labels) > MAX_TICKS:
         axis |= {"showticklabels": False}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from litsweep.figures.figure import brief, compact, escaped, sampled, value_axis
+from litsweep.figures.figure import compact, escaped, sampled, text_label, value_axis
 from litsweep.figures.sweep_data import Ranking, RunData, SweepData
 from litsweep.figures.theme import role
 from litsweep.sweep.metric import Metric
@@ -26,7 +26,7 @@ def run_markers(
         "x": x,
         "y": y,
         "name": escaped(name),
-        "text": [brief(run.title) for run in runs],
+        "text": [text_label(run.title) for run in runs],
         "customdata": [run.name for run in runs],
         "marker": {"size": 6, **marker},
     }
@@ -103,7 +103,7 @@ def axis_with_target(values: Sequence[float | None], metric: Metric) -> dict[str
     return {"range": [min(low, metric.target - margin) - margin, max(high, metric.target + margin) + margin]}
 
 
-def compact_parts(parts: Sequence[Sequence[float | None]], log: bool = False) -> list[list[float | None]]:
+def compact_parts(parts: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
     """Return the values of several traces, rounded together."""
-    values = iter(compact(list(chain.from_iterable(parts)), log))
+    values = iter(compact(list(chain.from_iterable(parts))))
     return [[next(values) for _ in part] for part in parts]

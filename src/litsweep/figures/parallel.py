@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from litsweep.figures.figure import Figure, brief, drawn_note, escaped, figure, rounded, sampled, shown
+from litsweep.figures.figure import (
+    Figure,
+    drawn_note,
+    escaped,
+    figure,
+    rounded,
+    sampled,
+    text_label,
+    value_label,
+)
 from litsweep.figures.filters import between, not_one_of, one_of
 from litsweep.figures.sweep_data import Ranking, RunData, SweepData
 from litsweep.figures.theme import SCALE, role
@@ -50,7 +59,7 @@ class QuantileAxis:
         if distribution.size <= MAX_NAMED_TICKS:
             return [(distribution.cdf(value), value) for value in distribution.support or ()]
         ticks = [(u, distribution.ppf(u)) for u in QUANTILES]
-        is_bounded = all(shown(value) not in ("inf", "-inf") for _, value in ticks)
+        is_bounded = all(value_label(value) not in ("inf", "-inf") for _, value in ticks)
         return ticks if is_bounded else [(u, distribution.ppf(u)) for u in INNER_QUANTILES]
 
     def point(self, sweep: SweepData, run: int) -> tuple[float, object] | None:
@@ -130,7 +139,7 @@ def axes_of(sweep: SweepData) -> Sequence[Axis]:
     """Return an axis for each parameter with more than one value, then one for each metric."""
     return [
         *map(QuantileAxis, sweep.config.space.free),
-        *(RankAxis(sweep.by(each.name)) for each in sweep.config.metrics),
+        *(RankAxis(sweep.ranking(each.name)) for each in sweep.config.metrics),
     ]
 
 
@@ -149,7 +158,7 @@ def parallel_coordinates(sweep: SweepData, metric: str | None = None) -> Figure:
     `layout.meta.axes` has the name, the title and the position `x` of each axis. The values of an axis lie
     between the positions 0 and 1. `layout.meta.min_width` is the least width at which its texts fit.
     """
-    axes, ranking = axes_of(sweep), sweep.by(metric)
+    axes, ranking = axes_of(sweep), sweep.ranking(metric)
     drawn = _drawn(sweep, ranking, len(axes))
     lines = [_line(sweep, axes, ranking, run) for run in reversed(drawn)]
     name = ranking.metric.name
@@ -186,8 +195,8 @@ def _line(sweep: SweepData, axes: Sequence[Axis], ranking: Ranking, run: int) ->
     return {
         "type": "scatter",
         "y": [point and round(point[0], 3) for point in points],
-        "text": [point and shown(point[1]) for point in points],
-        "name": brief(sweep.runs[run].title),
+        "text": [point and value_label(point[1]) for point in points],
+        "name": text_label(sweep.runs[run].title),
         "customdata": [sweep.runs[run].name],
         "line": _look(sweep.runs[run], sweep, ranking.ranks[run] or 0.0),
     }
@@ -214,7 +223,9 @@ def _template() -> dict[str, Any]:
 
 def _tick_texts(axes: Sequence[Axis]) -> dict[str, Any]:
     """Return the values at the ticks of all axes, as one trace on top of the lines."""
-    ticks = [(x, position, shown(value, 3)) for x, axis in enumerate(axes) for position, value in axis.ticks]
+    ticks = [
+        (x, position, value_label(value, 3)) for x, axis in enumerate(axes) for position, value in axis.ticks
+    ]
     return {
         "type": "scatter",
         "mode": "text",

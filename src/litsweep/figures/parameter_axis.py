@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from litsweep.figures.figure import brief
+from litsweep.figures.figure import text_label
 from litsweep.sweep.distribution import Distribution
 from litsweep.sweep.distributions import Categorical, LogNormal, LogUniform, Quantized
 from litsweep.sweep.reason import format_value
@@ -55,7 +55,8 @@ class ParameterAxis:
         if not self.is_category:
             return {"type": "log"} if self.is_log else {}
         texts = [
-            brief(format_value(value), _LONGEST_TICK) for value in self.parameter.distribution.support or ()
+            text_label(format_value(value), _LONGEST_TICK)
+            for value in self.parameter.distribution.support or ()
         ]
         return {"tickvals": list(range(len(texts))), "ticktext": texts, "range": [-0.6, len(texts) - 0.4]}
 

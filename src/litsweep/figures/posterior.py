@@ -5,8 +5,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec
 
 from litsweep.errors import count
-from litsweep.figures.figure import Figure
-from litsweep.figures.notice import notice
+from litsweep.figures.figure import Figure, notice
 from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.metric import Metric
@@ -125,7 +124,9 @@ def _state(run: RunData) -> RunState:
 def _failure(run: RunData) -> Failure | None:
     """Return the failure whose words begin `run.failure`. Another text counts as an error of the program."""
     name = (run.failure or "").partition(":")[0].replace(" ", "_")
-    return (Failure(name) if name in list(Failure) else Failure.ERROR) if name else None
+    if not name:
+        return None
+    return Failure(name) if name in list(Failure) else Failure.ERROR
 
 
 class _Rows(Sequence[Mapping[str, float]]):

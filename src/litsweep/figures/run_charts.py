@@ -120,8 +120,10 @@ def _x_axis(axis: Axis) -> dict[str, Any]:
 def _places(places: Sequence[float], axis: Axis) -> list[Any]:
     if axis.kind == "date":
         return [datetime.fromtimestamp(place, UTC).strftime("%Y-%m-%d %H:%M:%S.%f") for place in places]
-    size = _unit(axis)[0] if axis.kind == "duration" else 1.0
-    return [rounded(place / size) for place in places] if axis.kind == "duration" else [*map(_exact, places)]
+    if axis.kind == "duration":
+        size, _ = _unit(axis)
+        return [rounded(place / size) for place in places]
+    return list(map(_exact, places))
 
 
 def _exact(place: float) -> float | int | None:

@@ -68,4 +68,9 @@ def numbers(summary: Mapping[str, object]) -> dict[str, float]:
 
 def own_values(values: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """Yield values by dotted name, without those that the client adds itself, such as `_step`."""
-    return ((name, value) for name, value in flat(values) if not name.startswith("_"))
+    return ((name, value) for name, value in flat(values) if is_own(name))
+
+
+def is_own(name: str) -> bool:
+    """Return False for the name of a value that the client adds itself, such as `_step`."""
+    return not name.startswith("_")

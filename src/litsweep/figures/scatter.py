@@ -14,8 +14,8 @@ from litsweep.figures.figure import (
     drawn_note,
     escaped,
     figure,
-    shown,
     value_axis,
+    value_label,
 )
 from litsweep.figures.markers import DROPPED, marker_style, run_markers, some_runs
 from litsweep.figures.sweep_data import SweepData
@@ -54,7 +54,7 @@ def scatter(
     pair = by_name[x or x_choices(sweep)[0]], by_name[y or y_choices(sweep)[0]]
     logs = _is_log(pair[0], "x", log), _is_log(pair[1], "y", log)
     with_both, places = _with_places(sweep, pair, logs)
-    drawn = some_runs(sweep, sweep.by(), places, MAX_MARKERS)
+    drawn = some_runs(sweep, sweep.ranking(), places, MAX_MARKERS)
     axes = [_Axis.of(sweep, column, drawn, is_log) for column, is_log in zip(pair, logs, strict=True)]
     coloured = by_name.get(colour)
     xs, ys = axes[0].values, axes[1].values
@@ -149,7 +149,7 @@ def _steps(values: dict[int, object]) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for low, high in zip(edges, [*edges[1:], math.inf], strict=True):
         own = {i: value for i, value in numbers.items() if low <= value < high}
-        ends = dict.fromkeys((shown(min(own.values())), shown(max(own.values()))))
+        ends = dict.fromkeys((value_label(min(own.values())), value_label(max(own.values()))))
         found.setdefault(" to ".join(ends), set()).update(own)  # steps with equal texts share a colour
     return found
 
@@ -164,7 +164,8 @@ def _named(column: Column, values: dict[int, object]) -> dict[str, set[int]]:
         found[name] = set()
     for i, value in values.items():
         if value is not None:
-            found.setdefault(shown(value) if shown(value) in named else MORE_COLOURS, set()).add(i)
+            name = value_label(value)
+            found.setdefault(name if name in named else MORE_COLOURS, set()).add(i)
     return found
 
 
@@ -184,7 +185,7 @@ class _Axis:
                 "categoryorder": "array",
                 "categoryarray": categories(column, values),
             }
-            return cls(layout, {i: shown(value) for i, value in zip(runs, values, strict=True)})
+            return cls(layout, {i: value_label(value) for i, value in zip(runs, values, strict=True)})
         numbers = [number(value) for value in values]
         if column.name == "created":
             times = [None if value is None else round(value) * 1000 for value in numbers]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from litsweep.figures.figure import brief
+from litsweep.figures.figure import text_label
 from litsweep.figures.theme import SERIES, role
 
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -17,8 +17,8 @@ LEGEND: dict[str, Any] = {
 
 def series_line(index: int, name: str, x: Sequence[Any], y: Sequence[Any], **more: Any) -> dict[str, Any]:
     """Return the line of one of several sweeps or groups. No two of the first 32 look alike."""
-    line = {**series_look(index), **more.pop("line", {})}
-    return {"type": "scatter", "mode": "lines", "name": brief(name), "x": x, "y": y, "line": line, **more}
+    look = {"mode": "lines", "line": {**series_look(index), **more.pop("line", {})}}
+    return {"type": "scatter", "name": text_label(name), "x": x, "y": y, **look, **more}
 
 
 def series_look(index: int) -> dict[str, Any]:

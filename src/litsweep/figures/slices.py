@@ -4,14 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from litsweep.figures.figure import (
-    MAX_MARKERS,
-    Figure,
-    axis,
-    figure,
-    inner_range,
-    rounded,
-)
+from litsweep.figures.figure import MAX_MARKERS, Figure, axis, figure, inner_range, rounded
 from litsweep.figures.markers import run_markers, some_runs
 from litsweep.figures.parameter_axis import ParameterAxis
 from litsweep.figures.posterior import (
@@ -171,7 +164,7 @@ def _points(sweep: SweepData, each: _Slice, values: Sequence[float | None], pane
         if value is not None and name in sweep.runs[i].parameters
         if (place := each.axis.position(sweep.runs[i].parameters[name])) is not None
     }
-    kept = some_runs(sweep, sweep.by(), [*found], _most_points(panels))
+    kept = some_runs(sweep, sweep.ranking(), [*found], _most_points(panels))
     return model_markers(sweep, kept, [found[i][0] for i in kept], [found[i][1] for i in kept], "y")
 
 

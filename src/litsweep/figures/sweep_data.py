@@ -129,32 +129,32 @@ class SweepData:
         """Return True if the filter keeps the run."""
         return self.matching is None or run.name in self.matching
 
-    def index(self, metric: str | None = None) -> int:
+    def metric_index(self, metric: str | None = None) -> int:
         """Return the index of a metric in the sweep's config, in `bests` and in `curves`; 0 by default."""
         names = [each.name for each in self.config.metrics]
         return names.index(metric) if metric in names else 0
 
-    def by(self, metric: str | None = None) -> Ranking:
+    def ranking(self, metric: str | None = None) -> Ranking:
         """Return the runs by a metric of the sweep, or by the first one."""
-        index = self.index(metric)
+        index = self.metric_index(metric)
         if index not in self._rankings:
-            self._rankings[index] = self._ranking(index)
+            self._rankings[index] = self._new_ranking(index)
         return self._rankings[index]
 
     @property
     def ranked(self) -> Sequence[int]:
         """The runs with a value of the first metric, the best first. Broken runs rank last."""
-        return self.by().ranked
+        return self.ranking().ranked
 
     @property
     def ranks(self) -> Sequence[float | None]:
         """The rank of each run by the first metric, from 0 (worst) to 1 (best), or None without a value."""
-        return self.by().ranks
+        return self.ranking().ranks
 
     @property
     def best_so_far(self) -> Sequence[float | None]:
         """The best value of the first metric after each run."""
-        return self.by().best_so_far
+        return self.ranking().best_so_far
 
     @cached_property
     def front(self) -> Sequence[int]:
@@ -162,14 +162,16 @@ class SweepData:
         metrics = self.config.metrics
         if len(metrics) < 2:
             return ()
-        front = front_of_sweep([run.bests for run in self.runs], self.by().standings, metrics)
+        front = front_of_sweep([run.bests for run in self.runs], self.ranking().standings, metrics)
         return sorted(front, key=lambda i: -(self.ranks[i] or 0.0))
 
     @property
     def best_runs(self) -> Sequence[int]:
         """The Pareto front, or the best run if there is a single metric."""
-        best = self.by().best
-        return self.front if len(self.config.metrics) > 1 else () if best is None else (best,)
+        best = self.ranking().best
+        if len(self.config.metrics) > 1:
+            return self.front
+        return () if best is None else (best,)
 
     @property
     def unmet(self) -> str:
@@ -212,7 +214,7 @@ class SweepData:
     def _rankings(self) -> dict[int, Ranking]:
         return {}
 
-    def _ranking(self, index: int) -> Ranking:
+    def _new_ranking(self, index: int) -> Ranking:
         metrics = self.config.metrics or (Metric(""),)
         values = [_finite(run.bests[index]) if index < len(run.bests) else None for run in self.runs]
         broken = [run.is_broken for run in self.runs]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from litsweep.errors import count
-from litsweep.figures.figure import Figure, brief, escaped, figure
+from litsweep.figures.figure import Figure, escaped, figure, text_label
 from litsweep.figures.markers import DROPPED
 from litsweep.figures.scatter import LEGEND
 from litsweep.figures.sweep_data import RunData, SweepData
@@ -152,7 +152,7 @@ def _shares(lane: int, spans: Sequence[_Span]) -> Iterable[_Bar]:
 
 def _own_bar(lane: int, span: _Span) -> _Bar:
     minutes = (span.end - span.start) / 60
-    text = f"{brief(span.run.title)}: {escaped(span.run.state)}, {minutes:.3g} min"
+    text = f"{text_label(span.run.title)}: {escaped(span.run.state)}, {minutes:.3g} min"
     return _Bar(lane, span.kind, span.start, span.end, text, span.run.name)
 
 
@@ -189,7 +189,7 @@ def _bar_look() -> dict[str, Any]:
 def _agents(lanes: Mapping[str, Sequence[_Span]]) -> dict[str, Any]:
     """Return the axis of the agents, with at most as many names as fit."""
     every = -(-len(lanes) * 12 // (LARGEST - 110))
-    names = [brief(name) for name in lanes]
+    names = [text_label(name) for name in lanes]
     return {
         "tickmode": "array",
         "tickvals": list(range(0, len(lanes), max(1, every))),

@@ -17,7 +17,7 @@ from litsweep.sweep.completion import completed
 from litsweep.sweep.config import SweepConfig, parse_sweep
 from litsweep.sweep.contract import FAILURE, FAILURE_MESSAGE, RunState
 from litsweep.sweep.reason import words
-from litsweep.sweep.reasons import stored_reason
+from litsweep.sweep.reasons import reason_text
 from litsweep.sweep.run import ENDED_BY_SEARCH, state_word
 
 PAGE = 500
@@ -191,14 +191,9 @@ def _parsed(node: Mapping[str, Any]) -> RunDetails:
         host=node["host"],
         agent=(node["agent"] or {}).get("name"),
         **node["times"],
-        reason=_brief(node["reason"]),
-        stop_reason=_brief(node["stopReason"]),
+        reason=reason_text(node["reason"]),
+        stop_reason=reason_text(node["stopReason"]),
     )
-
-
-def _brief(text: str | None) -> str:
-    found = stored_reason(text)
-    return found.brief if found else ""
 
 
 def seconds(time: str | None) -> float | None:

@@ -75,10 +75,13 @@ def _condition(
     name: str, categories: Sequence[str], configs: Sequence[Mapping[str, object]]
 ) -> Condition | None:
     """Return the condition of the first category whose values separate the presence of `name`."""
+    having = [config for config in configs if name in config]
+    lacking = [config for config in configs if name not in config]
     for parent in categories:
-        present = {identity(c.get(parent)): c.get(parent) for c in configs if parent in c and name in c}
-        absent = {identity(c[parent]) for c in configs if parent in c and name not in c}
-        orphaned = any(name in c and parent not in c for c in configs)
-        if not orphaned and absent and not absent & present.keys():
+        if not all(parent in config for config in having):
+            continue
+        present = {identity(config[parent]): config[parent] for config in having}
+        absent = {identity(config[parent]) for config in lacking if parent in config}
+        if absent and not absent & present.keys():
             return Condition(parent, tuple(present.values()))
     return None

@@ -20,6 +20,7 @@ from litsweep.optuna.trials import STOPPED, runs
 from litsweep.search.controller import seed_for_sweep
 from litsweep.search.early_stopper import early_stopper
 from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.constraints import reaches_targets
 from litsweep.sweep.earlier import EarlierSweep
 from litsweep.sweep.early_termination.curve import LearningCurve
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule
@@ -27,7 +28,6 @@ from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import objective_value
 from litsweep.sweep.run import Run
 from litsweep.sweep.summary import is_aggregated
-from litsweep.sweep.targets import reaches_targets
 
 _logger = logging.getLogger("optuna.litsweep")
 
@@ -113,7 +113,8 @@ class SweepSearch:
             )
 
     def _is_on_target(self, study: Study) -> bool:
-        return any(reaches_targets(run, self._config) for run in sweep_runs(study, self._config))
+        limits = self._config.constraints, self._config.metrics
+        return any(reaches_targets(run, *limits) for run in sweep_runs(study, self._config))
 
 
 class SweepStudy(Study):

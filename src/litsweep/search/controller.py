@@ -9,12 +9,11 @@ from litsweep.errors import count
 from litsweep.search.earlier_runs import EarlierRuns
 from litsweep.search.early_stopper import early_stopper
 from litsweep.search.freeze_thaw import FreezeThawSearch
-from litsweep.search.missing_results import missing_results
-from litsweep.search.outcome_warnings import outcome_warnings
+from litsweep.search.result_warnings import result_warnings
 from litsweep.search.searcher import searcher
 from litsweep.sweep.completion import completed
 from litsweep.sweep.config import SweepConfig
-from litsweep.sweep.constraints import meets_constraints, misses_constraint
+from litsweep.sweep.constraints import meets_constraints, misses_constraint, reaches_targets
 from litsweep.sweep.contract import Failure, RunState
 from litsweep.sweep.earlier import EarlierSweep, checked_earlier
 from litsweep.sweep.early_termination.curve import LearningCurve
@@ -23,15 +22,7 @@ from litsweep.sweep.objective import objective, objective_value
 from litsweep.sweep.pareto import best_of_ranked, front_of_sweep, standing
 from litsweep.sweep.reason import Reason, fallback_of
 from litsweep.sweep.reasons import started_because
-from litsweep.sweep.run import (
-    History,
-    Run,
-    Suggestion,
-    parse_duration,
-    parse_history,
-    parse_summary,
-)
-from litsweep.sweep.targets import reaches_targets
+from litsweep.sweep.run import History, Run, Suggestion, parse_duration, parse_history, parse_summary
 from litsweep.sweep.values import checked_seed, show
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -279,16 +270,11 @@ class Controller:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings for the user.
-
-        They are of fallbacks, runs that reported nothing or never logged the metric, constraints that no run
-        meets, and unknown costs.
-        """
+        """Warnings for the user: of fallbacks, unused runs, missing results, constraints and the cost."""
         counted = Counter(self._fallbacks.values())
         fallbacks = [f"{what} ({count(times, 'time')})" for what, times in counted.items()]
-        missing = missing_results(self.own_runs, self.config.metric, self.objective)
-        outcomes = outcome_warnings(self.own_runs, self.config)
-        return (*fallbacks, *self._earlier.warnings(), *missing, *outcomes)
+        results = result_warnings(self.own_runs, self.config, self.objective)
+        return (*fallbacks, *self._earlier.warnings(), *results)
 
     @property
     def _no_new_configs_because(self) -> str | None:
@@ -318,7 +304,7 @@ class Controller:
             return
         self._curves[run.id] = LearningCurve.of(run, metric)
         self._objectives[run.id] = objective_value(self._curves[run.id].values, run.summary, metric)
-        if run.is_new_config and reaches_targets(run, self.config):
+        if run.is_new_config and reaches_targets(run, self.config.constraints, self.config.metrics):
             self._on_target.add(run.id)
         else:
             self._on_target.discard(run.id)

@@ -1,10 +1,10 @@
-"""The registry of search methods."""
+"""The registry of search methods, and the method of a sweep with a scheduler."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 
 from litsweep.search.bayes import BayesSearch
-from litsweep.search.custom import SchedulerSearch
 from litsweep.search.enumeration import Searcher
 from litsweep.search.freeze_thaw import FreezeThawSearch, has_freeze_thaw
 from litsweep.search.grid import GridSearch
@@ -12,6 +12,16 @@ from litsweep.search.random import RandomSearch
 from litsweep.search.replicates import ReplicatedSearch
 from litsweep.sweep.config import Method, SweepConfig
 from litsweep.sweep.earlier import EarlierSweep
+from litsweep.sweep.run import Run, Suggestion
+
+
+class SchedulerSearch(Searcher):
+    """The search of a sweep whose runs a scheduler chooses: it suggests nothing."""
+
+    def suggest(self, runs: Sequence[Run], tried: AbstractSet[Hashable], n: int) -> list[Suggestion]:
+        """Return no suggestion."""
+        return []
+
 
 SEARCHERS: dict[Method, type[Searcher]] = {
     Method.GRID: GridSearch,

@@ -14,23 +14,16 @@ class _Numbers:
         self._lock = threading.Lock()
 
     def next(self) -> int:
+        """Return a larger number than ever before. Only a writer asks for one, in its turn."""
         with self._lock:
             self._last += 1
             return self._last
 
     def continue_after(self, number: int) -> None:
+        """Let all further numbers be larger than `number`."""
         with self._lock:
             self._last = max(self._last, number)
 
 
 _numbers = _Numbers()  # shared by all databases of the process: a larger step does no harm
-
-
-def next_number() -> int:
-    """Return a larger number than ever before. Only a writer asks for one, in its turn."""
-    return _numbers.next()
-
-
-def continue_after(number: int) -> None:
-    """Let all further numbers be larger than `number`."""
-    _numbers.continue_after(number)
+next_number, continue_after = _numbers.next, _numbers.continue_after

@@ -83,20 +83,23 @@ def store_chunks(connection: Connection, sent: Sequence[SentChunk]) -> list[Stor
     stored: dict[int, Stored] = {}
     for distinct in _rounds(sent):
         found = _statuses(connection, [one.path for one in distinct])
-        known = [_open(connection, one, found[one.path]) for one in distinct if one.path in found]
-        foreign = {id(one.sent) for one in known if _is_foreign(connection, one)}
-        stored |= {
-            id(one.sent): Stored(one.run, id(one.sent) in foreign, HISTORY in one.sent.chunk.parts)
-            for one in known
-        }
-        _store(connection, [one for one in known if id(one.sent) not in foreign])
+        own = []
+        for one in distinct:
+            if one.path not in found:
+                continue
+            writing = _open(connection, one, found[one.path])
+            is_foreign = _is_foreign(connection, writing)
+            stored[id(one)] = Stored(writing.run, is_foreign, HISTORY in one.chunk.parts)
+            if not is_foreign:
+                own.append(writing)
+        _store(connection, own)
     return [stored.get(id(one)) for one in sent]
 
 
 def _open(connection: Connection, sent: SentChunk, run: StreamStatus) -> _Writing:
     chunk = sent.chunk
     is_plain = run.state is RunState.RUNNING and not chunk.is_preempting and chunk.exit_code is None
-    needs_record = not is_plain or run.stale_streams or run.has_branch_point or run.handouts > 1
+    needs_record = not is_plain or run.stale_streams or run.has_branch_point or run.dispatches > 1
     return _Writing(sent, run, runs.get(connection, run.id) if needs_record else None)
 
 

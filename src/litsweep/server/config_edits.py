@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from litsweep.errors import LitsweepError
 from litsweep.search.earlier_runs import EarlierRuns
 from litsweep.server import run_states, sweep_states
-from litsweep.server.own_pauses import has_pauses, without_pauses
+from litsweep.server.pauses import has_pauses, without_pauses
 from litsweep.server.run_parameters import parameters_of
 from litsweep.server.store import actions, projects, runs, sweep_versions
 from litsweep.server.store.runs import RunRecord
@@ -84,7 +84,7 @@ def _withdraw(connection: Connection, sweep: SweepRecord, actor: str) -> None:
     for run in runs.alive_in_sweep(connection, sweep.id):
         if not _is_unused(run):
             continue
-        if run.handouts:
+        if run.dispatches:
             run_states.drop(connection, run)
             continue
         what = f"{run.display_name}, a suggestion of version {sweep.version} that no agent has had"
@@ -100,6 +100,6 @@ def _end_pauses(connection: Connection, sweep: SweepRecord) -> None:
 
 
 def _is_unused(run: RunRecord) -> bool:
-    has_begun = run.started_at is not None or run.handed_out_at is not None
+    has_begun = run.started_at is not None or run.dispatched_at is not None
     is_suggestion = run.parameters is not None and run.retry_of is None
     return run.state is RunState.PENDING and is_suggestion and not has_begun

@@ -13,7 +13,6 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.run import has_result
-from litsweep.sweep.seeds import without
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def configs_of(
 
     So are runs that miss a constraint. With replicates, configs that lack a value come last.
     """
-    space, values = without(config.space, parameter), dict[Hashable, list[tuple[float, RunRecord]]]()
+    space, values = config.space.without(parameter), dict[Hashable, list[tuple[float, RunRecord]]]()
     for run in found:
         is_usable = has_result(run.state, run.is_stopped_early, run.failure) and not run.is_stopped_early
         if repeats.is_repeat(run) or not is_usable or run.args is None:

@@ -42,7 +42,7 @@ class Database:
     def create_tables(self, may_be_new: bool = True) -> None:
         """Create or migrate the tables of all modules that are imported so far.
 
-        The first migration of a SQLite database keeps a copy, such as `litsweep.db.before-v2`. Without
+        The first migration of a SQLite database keeps a copy, such as `litsweep.db.before-v3`. Without
         `may_be_new`, a database without tables is refused.
 
         Raises:

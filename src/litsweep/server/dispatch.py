@@ -52,12 +52,6 @@ Until then it may be sending its last lines. A live run sends something every 30
 """
 AGENT_GONE_AFTER = 60.0
 """Seconds of silence after which an agent counts as gone. Agents send a heartbeat every 5 s."""
-MAX_DISPATCHES = 3
-"""A run that never starts waits or fails after this many agents have vanished with it.
-
-It fails if the last of these agents had named it. Otherwise its program may never have run, and the run waits
-until there is no other work.
-"""
 ASKS_AGAIN_AFTER = ((0.25, 1.9), (4.99, 8.0))
 """Seconds in which a stock agent asks again after it has read an answer with a run (see above)."""
 
@@ -139,17 +133,22 @@ def _agent_and_sweep(connection: Connection, agent_id: int) -> tuple[AgentRecord
 
 def _commands(beat: _Heartbeat) -> list[Command] | None:
     """Return the commands for an agent, or None if it needs a new run."""
-    sweep = beat.sweep
     _note_named(beat)
     _end_unnamed(beat)
-    if sweep.state is SweepState.CANCELED:
+    if beat.sweep.state is SweepState.CANCELED:
         return _exit_agent(beat, [run for run in beat.alive if run.name not in beat.ended])
-    if sweep.state is SweepState.FINISHED and not beat.named:
+    if beat.sweep.state is SweepState.FINISHED and not beat.named:
         return _exit_agent(beat)
     if beat.agent.exited != AgentState.WORKING:
         sweeps.change_agent(beat.write(), beat.agent.id, exited=AgentState.WORKING)
     if beat.named:
         return [_stop_command(name) for name in sorted(beat.named) if _should_end(beat, name)]
+    return _work(beat)
+
+
+def _work(beat: _Heartbeat) -> list[Command] | None:
+    """Return the commands for an agent that runs nothing, or None if it needs a new run."""
+    sweep = beat.sweep
     if sweep.state is SweepState.PENDING:
         sweep = sweep_states.begin(beat.write(), sweep.id) or sweep
     if sweep.state is not SweepState.RUNNING:
@@ -159,7 +158,7 @@ def _commands(beat: _Heartbeat) -> list[Command] | None:
         sweep_states.finish_if_done(beat.write(), sweep)
         return _exit_agent(beat)
     repeated = [run for run in beat.alive if run.state is RunState.PENDING and run.name not in beat.ended]
-    waiting = repeated[0] if repeated else _next_waiting(beat.connection, sweep, only_returned=is_capped)
+    waiting = repeated[0] if repeated else dispatched.next_waiting(beat.connection, sweep.id, is_capped)
     if waiting is None:
         return None
     run_states.dispatch(beat.write(), waiting, beat.agent.id)
@@ -172,7 +171,7 @@ def _note_named(beat: _Heartbeat) -> None:
             continue
         beat.backend.liveness.note_run(run.id)
         if run.state is RunState.PENDING and not run.is_named:
-            if run.handed_out_at is None:  # the agent was gone, and no other agent has got the run
+            if run.dispatched_at is None:  # the agent was gone, and no other agent has got the run
                 run_states.dispatch(beat.write(), run, beat.agent.id)
             runs.set_named(beat.write(), run.id)
 
@@ -219,17 +218,6 @@ def _should_end(beat: _Heartbeat, name: str) -> bool:
     return other is not None and other.is_alive and other.agent_id not in (None, beat.agent.id)
 
 
-def _next_waiting(
-    connection: Connection, sweep: SweepRecord, *, only_returned: bool = False, set_aside: bool = False
-) -> RunRecord | None:
-    """Return the next run that waits for an agent: never started, returned by its agent, or preempted.
-
-    `only_returned` limits the choice to runs that an agent has had before.
-    """
-    found = dispatched.next_waiting(connection, sweep.id, only_returned, MAX_DISPATCHES, set_aside)
-    return None if found is None else runs.get(connection, found)
-
-
 def _more_work(backend: Backend, agent: AgentRecord, sweep: SweepRecord, at: float) -> list[Command]:
     """Return a new run, or one with which several agents have vanished. `at` is the time of the heartbeat."""
     new = NoRun.NOT_YET if sweep.scheduler else new_run(backend, agent, sweep, at)
@@ -238,10 +226,10 @@ def _more_work(backend: Backend, agent: AgentRecord, sweep: SweepRecord, at: flo
     if new is NoRun.SWEEP_IS_DONE:
         return [EXIT]
     with backend.database.read() as connection:
-        if _next_waiting(connection, sweep, set_aside=True) is None:
+        if dispatched.next_set_aside(connection, sweep.id) is None:
             return []
     with backend.database.write() as connection:
-        run = _next_waiting(connection, sweep, set_aside=True)
+        run = dispatched.next_set_aside(connection, sweep.id)
         if run is None:
             return []
         run_states.dispatch(connection, run, agent.id)

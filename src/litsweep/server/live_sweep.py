@@ -15,7 +15,7 @@ from litsweep.search.controller import Controller, seed_for_sweep
 from litsweep.server import run_filters
 from litsweep.server.history_keys import Keys
 from litsweep.server.metric_rows import Row, metric_rows
-from litsweep.server.own_pauses import has_pauses
+from litsweep.server.pauses import has_pauses
 from litsweep.server.run_parameters import parameters_of
 from litsweep.server.run_results import constrained, training_seconds
 from litsweep.server.run_status import PENDING, RunStatus, as_text, digest

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from litsweep.server import clock, run_states
 from litsweep.server.backend import Backend
-from litsweep.server.dispatch import AGENT_GONE_AFTER, LOST_AFTER, MAX_DISPATCHES
+from litsweep.server.dispatch import AGENT_GONE_AFTER, LOST_AFTER
 from litsweep.server.store import dispatched, runs, sweeps
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.tables import batches
@@ -82,7 +82,7 @@ def _left_behind(_: Backend, connection: Connection) -> Sequence[RunRecord]:
 def _release_left_behind(connection: Connection, left: Sequence[RunRecord]) -> None:
     """Release the pending runs of agents that are gone, or give them up."""
     for run in left:
-        if run.is_named and run.started_at is None and run.handouts >= MAX_DISPATCHES:
+        if run.is_named and run.started_at is None and run.dispatches >= dispatched.MAX_DISPATCHES:
             run_states.give_up(connection, run)
         else:
             run_states.release(connection, run)

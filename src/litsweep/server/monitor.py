@@ -69,34 +69,41 @@ class Monitor:
     def _advance(self, sweep_id: int, report: SearchReport) -> None:
         """Store what a sweep's search has found: its columns, the runs to stop, and the end of the sweep."""
         with self._backend.database.read() as connection:
-            record = sweeps.get(connection, sweep_id)
-            if record is None:
+            sweep = sweeps.get(connection, sweep_id)
+            if sweep is None or not _has_news(connection, sweep, report):
                 return
-            ready = dumps(report.ready)
-            is_ready_new = ready != suggestions.get(connection, sweep_id)
-        changes = {
-            key: value for key, value in _columns(record, report).items() if value != getattr(record, key)
-        }
-        status = report.status or Status()
-        has_ends = bool(status.stops or status.given_up)
-        is_done = report.done_because or record.done_because or record.scheduler
-        if not (changes or has_ends or is_done or is_ready_new):
-            return
         with self._backend.database.write() as connection:
             is_current = self._backend.searches.is_current(sweep_id, report)
             if not is_current or sweeps.get(connection, sweep_id) is None:
                 return
-            if is_ready_new:
-                suggestions.put(connection, sweep_id, ready)
-            apply_ends(connection, record, status)
-            if changes:
-                sweeps.change(connection, sweep_id, **changes)
-            if record.done_because is None and report.done_because is not None:
-                sweep_states.set_done(connection, record, report.done_because)
-            else:
-                sweep_states.finish_if_done(connection, record)
-        if has_ends:
+            _store(connection, sweep, report)
+        if _has_ends(report):
             self._backend.searches.mark_changed(sweep_id)
+
+
+def _has_news(connection: Connection, sweep: SweepRecord, report: SearchReport) -> bool:
+    """Return True if the report may change what is stored of the sweep."""
+    if report.done_because or sweep.done_because or sweep.scheduler or _has_ends(report):
+        return True
+    return bool(_changes(sweep, report)) or dumps(report.ready) != suggestions.get(connection, sweep.id)
+
+
+def _has_ends(report: SearchReport) -> bool:
+    """Return True if the search stops, pauses or gives up runs."""
+    return report.status is not None and bool(report.status.stops or report.status.given_up)
+
+
+def _store(connection: Connection, sweep: SweepRecord, report: SearchReport) -> None:
+    ready = dumps(report.ready)
+    if ready != suggestions.get(connection, sweep.id):
+        suggestions.put(connection, sweep.id, ready)
+    apply_ends(connection, sweep, report.status or Status())
+    if changes := _changes(sweep, report):
+        sweeps.change(connection, sweep.id, **changes)
+    if sweep.done_because is None and report.done_because is not None:
+        sweep_states.set_done(connection, sweep, report.done_because)
+    else:
+        sweep_states.finish_if_done(connection, sweep)
 
 
 def apply_ends(connection: Connection, sweep: SweepRecord, status: Status) -> None:
@@ -135,13 +142,18 @@ def _give_up(connection: Connection, sweep: SweepRecord, given_up: GivenUp) -> N
         run_states.drop(connection, run)
 
 
-def _columns(record: SweepRecord, report: SearchReport) -> dict[str, object]:
+def _changes(sweep: SweepRecord, report: SearchReport) -> dict[str, object]:
+    """Return the columns of a sweep that its search changes."""
+    columns = _columns(sweep, report).items()
+    return {key: value for key, value in columns if value != getattr(sweep, key)}
+
+
+def _columns(sweep: SweepRecord, report: SearchReport) -> dict[str, object]:
     """Return the columns of a sweep that follow from its search. A search that fails is a warning."""
     if report.error is not None:
         known = report.status.warnings if report.status else ()
-        return {
-            "warnings": dumps([*known, f"the search of this sweep fails and is tried again: {report.error}"])
-        }
-    if report.status is None or record.scheduler:
+        failure = f"the search of this sweep fails and is tried again: {report.error}"
+        return {"warnings": dumps([*known, failure])}
+    if report.status is None or sweep.scheduler:
         return {}
     return {"best_loss": report.status.best_loss, "warnings": dumps(report.status.warnings)}

@@ -37,15 +37,7 @@ def new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float
     dispatched.
     """
     if sweep.done_because is not None:
-        with backend.database.write() as connection:
-            current = sweeps.get(connection, sweep.id)
-            if current is not None and current.done_because is None:  # its config has changed meanwhile
-                return NoRun.NOT_YET
-            repeat = _repeat(backend, connection, agent, sweep, now)
-            if repeat is not None:
-                return repeat
-            sweep_states.finish_if_done(connection, sweep)
-            return _exit_agent(connection, agent, sweep)
+        return _repeat_or_end(backend, agent, sweep, now)
     until = time.monotonic() + SEARCH_WAIT
     while True:
         found = backend.searches.wait_for_suggestion(sweep.id, agent.id, max(0.0, until - time.monotonic()))
@@ -59,16 +51,26 @@ def new_run(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float
             return NoRun.NOT_YET
 
 
+def _repeat_or_end(backend: Backend, agent: AgentRecord, sweep: SweepRecord, now: float) -> RunRecord | NoRun:
+    """Create a repeat in a sweep whose search is done. Without one, finish the sweep and exit the agent."""
+    with backend.database.write() as connection:
+        current = sweeps.get(connection, sweep.id)
+        if current is not None and current.done_because is None:  # its config has changed meanwhile
+            return NoRun.NOT_YET
+        repeat = _repeat(backend, connection, agent, current, now) if current is not None else None
+        if repeat is not None:
+            return repeat
+        sweep_states.finish_if_done(connection, sweep)
+        return _exit_agent(connection, agent, sweep)
+
+
 def _repeat(
     backend: Backend, connection: Connection, agent: AgentRecord, sweep: SweepRecord, now: float
 ) -> RunRecord | None:
     """Create the next repeat of the sweep's leaders and dispatch it. Return None if none is needed now."""
-    current = sweeps.get(connection, sweep.id)
-    if current is None or current.state is not SweepState.RUNNING:
+    if sweep.state is not SweepState.RUNNING or not backend.liveness.is_last_heartbeat(agent.id, now):
         return None
-    if not backend.liveness.is_last_heartbeat(agent.id, now):
-        return None
-    repeat = repeats.queue_next(connection, current)
+    repeat = repeats.queue_next(connection, sweep)
     if repeat is not None:
         run_states.dispatch(connection, repeat, agent.id)
     return repeat

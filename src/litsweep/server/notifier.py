@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection
 
-from litsweep.errors import LitsweepError
 from litsweep.server import clock
 from litsweep.server.backend import Backend
 from litsweep.server.guard import Guard
@@ -22,7 +21,7 @@ from litsweep.server.store import marks, notices, projects, sweeps
 from litsweep.server.store.notices import NoticeRecord
 from litsweep.server.store.stopped_by import BY_SEARCH
 from litsweep.server.store.sweeps import SweepRecord
-from litsweep.server.sweep_configs import parsed
+from litsweep.server.sweep_configs import parsed, parsed_or_none
 from litsweep.server.sweep_observer import SweepObserver
 from litsweep.server.webhook import post
 from litsweep.server.wire_json import dumps
@@ -74,10 +73,8 @@ class Notifier:
 
     def _webhook(self, sweep: SweepRecord) -> str | None:
         """Return the address to post to. A config that cannot be read any more has none."""
-        try:
-            return parsed(sweep.config).webhook
-        except LitsweepError:
-            return None
+        config = parsed_or_none(sweep.config)
+        return config.webhook if config else None
 
     def _observer(self, sweep: SweepRecord) -> SweepObserver:
         """Return the sweep's observer. A changed config gets a new one."""

@@ -64,7 +64,7 @@ def is_shared(run: RunRecord) -> bool:
 
 
 def _is_contested(run: RunRecord) -> bool:
-    return run.handouts > 1 and not is_shared(run)
+    return run.dispatches > 1 and not is_shared(run)
 
 
 def _sorted(row: str) -> str:

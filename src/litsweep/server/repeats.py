@@ -5,7 +5,9 @@ repeat follows from the runs, also after a restart of the server.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -31,44 +33,54 @@ from litsweep.sweep.run import has_result
 class Confirmation:
     """The comparison of a sweep's leaders. `plan` is the last repeat's reason, or that of the first one.
 
-    `candidates` has the repeats of each run in `leaders`.
+    `candidates` has the repeats of each run in `leaders`, and `seeds` their seeds by the leader's name.
     """
 
     plan: RepeatReason
     metric: Metric
     leaders: Sequence[RunRecord]
     candidates: Sequence[Candidate]
-    seeds: Mapping[str, frozenset[int]]
+    seeds: Mapping[str, AbstractSet[int]]
 
     @property
-    def next(self) -> str | None:
-        """The name of the leader that is repeated next, or None."""
-        return next_repeat(self.candidates, self.plan.budget)
+    def next(self) -> RunRecord | None:
+        """The leader that is repeated next, or None."""
+        name = next_repeat(self.candidates, self.plan.budget)
+        return next((leader for leader in self.leaders if leader.name == name), None)
 
 
 def confirmation_of(
     connection: Connection, sweep: SweepRecord, plan: RepeatReason | None = None
 ) -> Confirmation | None:
-    """Return the comparison by a `plan`, by default that of the last repeat; None if there is no repeat."""
-    found = repeats.of_sweep(connection, sweep.id)
-    if plan is None and not found:
+    """Return the comparison by a `plan`, by default that of the last repeat.
+
+    Return None without a plan or a metric, or if the leaders were deleted.
+    """
+    found = _repeats(connection, sweep)
+    if plan is None and found:
+        plan = found[-1][1]
+    if plan is None:
         return None
-    metric = parsed(sweep.config).metric
-    known = [(run, reason) for run in found if isinstance(reason := stored_reason(run.reason), RepeatReason)]
-    plan = plan or (known[-1][1] if known else None)
-    if plan is None or metric is None:
-        return None
+    config = parsed(sweep.config)
     stored = {run.name: run for run in runs.named(connection, sweep.project_id, plan.leaders)}
     leaders = [stored[name] for name in plan.leaders if name in stored]
-    if not leaders:  # they were deleted
+    if config.metric is None or not leaders:
         return None
-    own = {run.name: [each for each, reason in known if reason.run == run.name] for run in leaders}
-    seeds = {
-        run.name: frozenset(reason.seed for _, reason in known if reason.run == run.name) for run in leaders
-    }
-    config = parsed(sweep.config)
-    candidates = [_candidate(connection, run.name, own[run.name], config, metric) for run in leaders]
-    return Confirmation(plan, metric, leaders, candidates, seeds)
+    repeated, seeds = defaultdict[str, list[RunRecord]](list), defaultdict[str, set[int]](set)
+    for run, reason in found:
+        repeated[reason.run].append(run)
+        seeds[reason.run].add(reason.seed)
+    candidates = [
+        _candidate(connection, leader.name, repeated[leader.name], config, config.metric)
+        for leader in leaders
+    ]
+    return Confirmation(plan, config.metric, leaders, candidates, seeds)
+
+
+def _repeats(connection: Connection, sweep: SweepRecord) -> list[tuple[RunRecord, RepeatReason]]:
+    """Return the repeats of a sweep with their reasons, oldest first."""
+    found = ((run, stored_reason(run.reason)) for run in repeats.of_sweep(connection, sweep.id))
+    return [(run, reason) for run, reason in found if isinstance(reason, RepeatReason)]
 
 
 def _candidate(
@@ -93,23 +105,22 @@ def queue_next(
 ) -> RunRecord | None:
     """Create the next repeat, which waits for an agent. Return None if no repeat is needed now."""
     found = confirmation_of(connection, sweep, plan)
-    name = found.next if found else None
-    if found is None or name is None:
+    leader = found.next if found else None
+    if found is None or leader is None:
         return None
-    first = next(run for run in found.leaders if run.name == name)
-    parameter = found.plan.parameter
-    used = found.seeds[name] | _searched_seeds(first, parsed(sweep.config), parameter)
+    config, parameter = parsed(sweep.config), found.plan.parameter
+    used = found.seeds[leader.name] | _searched_seeds(leader, config, parameter)
     seed = next(seed for seed in count(1) if seed not in used)
-    fallback = fallback_of(stored_reason(first.reason))
-    reason = replace(found.plan, run=RunId(name), seed=seed, fallback=fallback)
-    args = _with_seed(first, parsed(sweep.config), parameter, seed)
+    fallback = fallback_of(stored_reason(leader.reason))
+    reason = replace(found.plan, run=RunId(leader.name), seed=seed, fallback=fallback)
+    args = _with_seed(leader, config, parameter, seed)
     values = {
         "sweep_id": sweep.id,
-        "display_name": f"{first.display_name} ({parameter} {seed})",
+        "display_name": f"{leader.display_name} ({parameter} {seed})",
         "config": args,
         "args": args,
-        "parameters": first.parameters,
-        "sweep_version": first.sweep_version,
+        "parameters": leader.parameters,
+        "sweep_version": leader.sweep_version,
         "reason": dumps(reason.to_json()),
     }
     return run_states.create(connection, sweep.project_id, sweeps.short_id(), values)

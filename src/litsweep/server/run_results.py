@@ -56,7 +56,7 @@ def training_seconds(run: RunRecord) -> float | None:
 
     Between two starts a run has waited for an agent, for an unknown time.
     """
-    if run.is_alive or run.handouts > 1 or run.duration is None:
+    if run.is_alive or run.dispatches > 1 or run.duration is None:
         return None
     return max(0.0, run.duration)
 

@@ -50,7 +50,7 @@ from sqlalchemy import Connection
 
 from litsweep.errors import LitsweepError
 from litsweep.server import clock
-from litsweep.server.own_pauses import own_pause
+from litsweep.server.pauses import pause_by_program
 from litsweep.server.store import runs
 from litsweep.server.store.lines import EVENTS, HISTORY, LOG
 from litsweep.server.store.runs import RunRecord
@@ -76,15 +76,15 @@ def dispatch(connection: Connection, run: RunRecord, agent_id: int) -> None:
         return
     now = clock.now()
     is_repeated = run.state is RunState.PENDING and run.agent_id == agent_id
-    handouts = run.handouts if is_repeated else run.handouts + 1
-    values = {"agent_id": agent_id, "handouts": handouts, "handed_out_at": now, "heartbeat_at": now}
+    dispatches = run.dispatches if is_repeated else run.dispatches + 1
+    values = {"agent_id": agent_id, "dispatches": dispatches, "dispatched_at": now, "heartbeat_at": now}
     _change(connection, run, state=RunState.PENDING, **values)
 
 
 def release(connection: Connection, run: RunRecord) -> None:
     """Let another agent have a pending run, because its agent is gone. The agent may still claim it first."""
     if run.state is RunState.PENDING:
-        _change(connection, run, handed_out_at=None)
+        _change(connection, run, dispatched_at=None)
 
 
 def resume(connection: Connection, run: RunRecord, reason: str) -> None:
@@ -96,7 +96,7 @@ def resume(connection: Connection, run: RunRecord, reason: str) -> None:
         {"reason": _json(run.reason), "paused": _json(run.stop_reason)},
     ]
     kept = {"reason": reason, "earlier_starts": dumps(starts)}
-    nulls = dict.fromkeys(("agent_id", "handed_out_at", "ended_at")) | _NOT_ASKED
+    nulls = dict.fromkeys(("agent_id", "dispatched_at", "ended_at")) | _NOT_ASKED
     _change(connection, run, state=RunState.PENDING, **kept, **nulls)
 
 
@@ -146,7 +146,7 @@ def preempt(connection: Connection, run: RunRecord) -> None:
 def end(connection: Connection, run: RunRecord, exitcode: int) -> None:
     """Note the exit code that the client, or the launcher in its place, reports.
 
-    A run of the pipeline may have paused itself (`own_pauses.py`).
+    A run of the pipeline may have paused itself (`pauses.py`).
     """
     if run.state is RunState.PENDING and exitcode == 0:
         mark_unreported(connection, run, exitcode)
@@ -154,7 +154,7 @@ def end(connection: Connection, run: RunRecord, exitcode: int) -> None:
     now = clock.now()
     ended: dict[str, Any] = {}
     if exitcode == 0 and run.stopped_by is None:
-        ended |= own_pause(connection, run)
+        ended |= pause_by_program(connection, run)
         run = replace(run, **ended)
     state = _final_state(run, exitcode)
     ended |= {"exitcode": exitcode, "failure": _failure(run, state), "ended_at": now}
@@ -276,7 +276,7 @@ def set_state(connection: Connection, run: RunRecord, state: str) -> None:
     """Put a run in `state`, as a person asks. Raise LitsweepError unless `state` is pending or failed."""
     if state not in (RunState.PENDING, RunState.FAILED):
         raise LitsweepError(f"state: a run can be set to pending or failed, not to {state}")
-    nulls = dict.fromkeys(("agent_id", "handed_out_at", *_NOT_ASKED))
+    nulls = dict.fromkeys(("agent_id", "dispatched_at", *_NOT_ASKED))
     _change(connection, run, state=RunState(state), **nulls)
 
 

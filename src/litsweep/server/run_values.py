@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from litsweep.server.errors import RequestError
 from litsweep.server.settings import USERNAME
@@ -11,6 +11,8 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.sweep.logged import NAMES
 from litsweep.sweep.summary import is_aggregated
 from litsweep.sweep.values import is_finite, show
+
+T = TypeVar("T")
 
 MISSING = object()
 """Stands for no value, because None is one."""
@@ -94,12 +96,16 @@ def sort(found: Sequence[RunRecord], order: str) -> list[RunRecord]:
     """Return the runs in the order of a key such as `-summary_metrics.loss`."""
     key, descending = checked_key(order.lstrip("+-"), "order"), order.startswith("-")
     best = max if descending else min
-    keys: dict[int, Any] = {run.id: _sort_key(value_of(run, key), best) for run in found}
-    numbers = [run for run in found if isinstance(keys[run.id], float)]
-    texts = [run for run in found if isinstance(keys[run.id], str)]
-    for present in (numbers, texts):
-        present.sort(key=lambda run: keys[run.id], reverse=descending)
-    return [*numbers, *texts, *(run for run in found if keys[run.id] is None)]
+    return sorted_by_keys(found, [_sort_key(value_of(run, key), best) for run in found], descending)
+
+
+def sorted_by_keys(items: Sequence[T], keys: Sequence[Any], descending: bool) -> list[T]:
+    """Return items in the order of their keys: numbers, then texts, then those without a key (None)."""
+    numbers = [i for i, key in enumerate(keys) if isinstance(key, float)]
+    texts = [i for i, key in enumerate(keys) if not isinstance(key, float | None)]
+    for places in (numbers, texts):
+        places.sort(key=keys.__getitem__, reverse=descending)
+    return [items[i] for i in (*numbers, *texts, *(i for i, key in enumerate(keys) if key is None))]
 
 
 def _sort_key(value: Any, best: Callable[[list[float]], float]) -> float | str | None:

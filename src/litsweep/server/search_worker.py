@@ -132,9 +132,10 @@ class SearchWorker:
         if live is None:  # the sweep's own scheduler chooses the runs
             self._answer(sweep, status=Status(), is_last=True)
             return
-        ahead = (AHEAD_IF_RESULTS_MATTER if live.uses_results else AHEAD) if is_live else 0
-        gets_runs = record.state.wants_runs and live.done_because is None
-        sweep.wanted = request.waiting + ahead if gets_runs else 0
+        sweep.wanted = 0
+        if record.state.wants_runs and live.done_because is None:
+            ahead = AHEAD_IF_RESULTS_MATTER if live.uses_results else AHEAD
+            sweep.wanted = request.waiting + (ahead if is_live else 0)
         first = sweep.made - len(live.open)
         start = max(first, request.received if request.generation == sweep.generation else 0)
         self._answer(

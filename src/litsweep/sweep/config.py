@@ -7,15 +7,13 @@ from pathlib import PurePath
 
 from litsweep.errors import ConfigError, Fault
 from litsweep.sweep.constraints import Constraint
-from litsweep.sweep.cost import Cost
 from litsweep.sweep.early_termination.rule import EarlyTerminationRule
 from litsweep.sweep.events import STALLED_AFTER_MINUTES
 from litsweep.sweep.metric import Goal, Impute, Metric
 from litsweep.sweep.pareto import ranked_by
-from litsweep.sweep.parse.defaults import parse_defaults
 from litsweep.sweep.parse.method import Method, check_method, parse_method
 from litsweep.sweep.parse.metric import parse_metrics
-from litsweep.sweep.parse.outcomes import parse_constraints, parse_cost
+from litsweep.sweep.parse.outcomes import Cost, parse_constraints, parse_cost
 from litsweep.sweep.parse.replicates import parse_replicates, with_seeds
 from litsweep.sweep.parse.section import Report, Section
 from litsweep.sweep.parse.sendable import check_sendable
@@ -32,7 +30,7 @@ from litsweep.sweep.parse.top import (
     parse_stalled_after,
     parse_webhook,
 )
-from litsweep.sweep.parse.transfer import parse_prior, parse_transfer
+from litsweep.sweep.parse.transfer import parse_defaults, parse_prior, parse_transfer
 from litsweep.sweep.parse.yaml_text import read_yaml
 from litsweep.sweep.prior import StatedPrior
 from litsweep.sweep.replicates import Replicates, ranked_by_config

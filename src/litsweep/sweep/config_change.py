@@ -71,8 +71,9 @@ def _with_distribution(entry: object) -> object:
     if not isinstance(entry, Mapping) or "distribution" in entry:
         return entry
     kinds = {type(entry.get("min")), type(entry.get("max"))}
-    name = "int_uniform" if kinds == {int} else "uniform" if kinds == {float} else None
-    return {**entry, "distribution": name} if name else entry
+    if kinds == {int}:
+        return {**entry, "distribution": "int_uniform"}
+    return {**entry, "distribution": "uniform"} if kinds == {float} else entry
 
 
 def may_reopen(old: SweepConfig, new: SweepConfig) -> bool:

@@ -1,4 +1,4 @@
-"""Constraints on the results of runs: which values meet them, and which run comes nearest."""
+"""Constraints on the results of runs, and the targets that end a sweep: which runs meet them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -89,6 +89,14 @@ def misses_constraint(run: Run, constraints: Constraints, metrics: Sequence[Metr
     """Return True if a run has a value that misses a constraint. It may still lack others."""
     values = values_of_run(run, constraints, metrics) if constraints else {}
     return any(values[c.metric] is not None and not c.is_met(values[c.metric]) for c in constraints)
+
+
+def reaches_targets(run: Run, constraints: Constraints, metrics: Sequence[Metric]) -> bool:
+    """Return True if there are targets, the run has reached each of them, and it meets the constraints."""
+    targets = [metric for metric in metrics if metric.target is not None]
+    values = [(metric, objective(run, metric)) for metric in targets]
+    reached = (value is not None and metric.reaches_target(value) for metric, value in values)
+    return len(targets) > 0 and all(reached) and meets_constraints(run, constraints, metrics)
 
 
 def unmet_text(constraints: Constraints, runs: Mapping[str, Values]) -> str:

@@ -19,7 +19,9 @@ def best_of_ranked(ranked: Sequence[int], standings: Sequence[int]) -> int | Non
 
 def standing(is_broken: bool, meets_constraints: bool) -> int:
     """Return the class in which a run ranks: 0, BROKEN, or INFEASIBLE if it does not meet the constraints."""
-    return (BROKEN if is_broken else 0) if meets_constraints else INFEASIBLE
+    if not meets_constraints:
+        return INFEASIBLE
+    return BROKEN if is_broken else 0
 
 
 def non_dominated(values: Sequence[Values], metrics: Sequence[Metric]) -> list[int]:

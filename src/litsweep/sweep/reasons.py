@@ -286,6 +286,12 @@ def stored_reason(text: str | None) -> Reason | None:
     return reason_from_json(json.loads(text)) if text else None
 
 
+def reason_text(text: str | None) -> str:
+    """Return the reason that is stored as this text, in a few words; "" if there is none."""
+    reason = stored_reason(text)
+    return reason.brief if reason else ""
+
+
 def reason_from_json(content: object) -> Reason:
     """Return a stored reason: an UnknownReason if its kind or a field is unknown. Never raises."""
     stored = {str(key): value for key, value in content.items()} if isinstance(content, Mapping) else {}

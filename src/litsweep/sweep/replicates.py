@@ -6,7 +6,6 @@ from statistics import fmean
 
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.pareto import ranked_by
-from litsweep.sweep.seeds import without
 from litsweep.sweep.space import SearchSpace
 
 
@@ -24,7 +23,7 @@ class Replicates:
 
     def configs(self, space: SearchSpace) -> SearchSpace:
         """Return the space of a sweep without the seed: configs with the same key differ in the seed only."""
-        return without(space, self.parameter)
+        return space.without(self.parameter)
 
     def config_keys(self, space: SearchSpace, parameters: Sequence[Mapping[str, object]]) -> list[Hashable]:
         """Return a key for each run's `parameters`. Runs that differ in the seed only have equal keys."""

@@ -15,8 +15,3 @@ def is_seed(name: str) -> bool:
 def seed_parameter(space: SearchSpace) -> str | None:
     """Return the name of the parameter that is a seed, the first one of several; None without one."""
     return next((parameter.name for parameter in space.parameters if is_seed(parameter.name)), None)
-
-
-def without(space: SearchSpace, parameter: str) -> SearchSpace:
-    """Return the space without one parameter: configs that differ in it only have the same key."""
-    return SearchSpace(tuple(each for each in space.parameters if each.name != parameter))

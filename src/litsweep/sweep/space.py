@@ -113,6 +113,10 @@ class SearchSpace:
         names = [parameter.name for parameter in self.active(parameters)]
         return tuple((name, identity(parameters[name]) if name in parameters else None) for name in names)
 
+    def without(self, name: str) -> "SearchSpace":
+        """Return the space without one parameter: configs that differ in it only have the same key."""
+        return SearchSpace(tuple(each for each in self.parameters if each.name != name))
+
     @cached_property
     def _is_conditional(self) -> bool:
         return any(parameter.condition is not None for parameter in self.parameters)
@@ -130,11 +134,8 @@ class SearchSpace:
 
     def _count(self, parameter: Parameter, on_grid: bool = False) -> float:
         """Return the number of distinct values of a parameter and its conditional parameters."""
-        children = [
-            child
-            for child in self.parameters
-            if child.condition is not None and child.condition.parent == parameter.name
-        ]
+        conditions = ((child, child.condition) for child in self.parameters)
+        children = [(child, each) for child, each in conditions if each and each.parent == parameter.name]
         distribution = parameter.distribution
         if not children:
             return distribution.grid_size if on_grid else distribution.size
@@ -144,8 +145,8 @@ class SearchSpace:
         return _sum(
             _product(
                 self._count(child, on_grid)
-                for child in children
-                if child.condition is not None and child.condition.holds({parameter.name: value})
+                for child, condition in children
+                if condition.holds({parameter.name: value})
             )
             for value in values
         )

@@ -11,7 +11,7 @@ import torch
 from litsweep import Controller, parse_sweep
 from litsweep.search.bayes.constraints import ConstraintModel, bilog, inverse_bilog
 from litsweep.search.bayes.encoding import Encoding
-from litsweep.search.bayes.sequence import sobol
+from litsweep.search.bayes.sampling import sobol
 from litsweep.sweep.reason import format_value
 from litsweep.sweep.reasons import ModelReason, ParetoReason, reason_from_json
 from litsweep.sweep.run import Run, Suggestion

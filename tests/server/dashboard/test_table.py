@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from litsweep.server.backend import Backend
 from litsweep.server.dashboard import run_cells
-from litsweep.server.dashboard.run_cells import CellCache, KnownRuns
+from litsweep.server.dashboard.run_cells import CachedRuns, CellCache
 from litsweep.server.store import projects, runs, sweeps
 from tests.server.dashboard.conftest import EVIL, SWEEP, add_run, backend_of, fill_two_metrics
 
@@ -339,7 +339,7 @@ def test_a_project_that_is_read_ahead_misses_no_change(backend: Backend) -> None
         row = {"project_id": project.id, "state": "finished", "heartbeat_at": 1.0, "created_at": 1.0}
         old = [{**row, "name": f"r{i}", "display_name": "old"} for i in range(500)]
         connection.execute(runs.runs.insert(), old)
-    known = KnownRuns((project.id, None))
+    known = CachedRuns((project.id, None))
     with backend.database.read() as older:
         assert known.read_some(older)
     with backend.database.write() as connection:

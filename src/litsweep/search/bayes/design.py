@@ -8,7 +8,7 @@ from torch import Tensor
 
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.optimize import maximize
-from litsweep.search.bayes.sequence import seed_for, sobol
+from litsweep.search.bayes.sampling import seed_for, sobol
 from litsweep.search.bayes.stated import StatedBelief
 from litsweep.search.bayes.surrogate import TREND, Inputs, prior_process
 

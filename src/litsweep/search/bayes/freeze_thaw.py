@@ -75,7 +75,7 @@ class Engine:
         """Return a new config, or a paused run of more value; None if there is no new config."""
         if now.started < _DESIGN_SIZE or now.seen.runs_used < 2 or not self._encoding.d:
             return self._designed(now, position)
-        strategy = strategy_at(self._encoding.d, 1, position)
+        strategy = strategy_at(self._encoding.d, position)
         try:
             found = self._model(now.seen, strategy).next_config(now.seen.pending, now.seen.tried, position)
             if found is None:

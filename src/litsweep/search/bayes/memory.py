@@ -25,8 +25,7 @@ from litsweep.search.bayes.numerics import FitError
 from litsweep.search.bayes.observations import Observations, as_tensor, observe
 from litsweep.search.bayes.optimize import Acquisition, first_untried, maximize
 from litsweep.search.bayes.ranking import ranking_shares
-from litsweep.search.bayes.sampling import subset
-from litsweep.search.bayes.sequence import seed_for, sobol
+from litsweep.search.bayes.sampling import seed_for, sobol, subset
 from litsweep.search.bayes.stated import stated_belief
 from litsweep.search.bayes.surrogate import OBJECTIVE, Inputs, prior_process
 from litsweep.search.bayes.translation import Translation

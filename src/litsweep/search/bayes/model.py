@@ -15,8 +15,7 @@ from litsweep.search.bayes.feasibility import Feasibility
 from litsweep.search.bayes.observations import Observations, as_tensor
 from litsweep.search.bayes.optimize import first_untried, maximize
 from litsweep.search.bayes.outcomes import NO_OUTCOMES, Outcomes
-from litsweep.search.bayes.sampling import subset
-from litsweep.search.bayes.sequence import seed_for
+from litsweep.search.bayes.sampling import seed_for, subset
 from litsweep.search.bayes.stated import StatedBelief
 from litsweep.search.bayes.surrogate import OBJECTIVE, TREND, Inputs, ModelSpec, Surrogate, fit, fit_labels
 from litsweep.search.bayes.trend import Trend

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from litsweep.search.bayes.encoding import Dimension, Encoding
 from litsweep.search.bayes.numerics import with_gradient
-from litsweep.search.bayes.sequence import sobol
+from litsweep.search.bayes.sampling import sobol
 
 Acquisition = Callable[[Tensor], Tensor]
 

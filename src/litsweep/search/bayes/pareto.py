@@ -24,7 +24,7 @@ from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.model import Model, weighted
 from litsweep.search.bayes.observations import as_tensor
 from litsweep.search.bayes.optimize import first_untried, maximize
-from litsweep.search.bayes.sequence import seed_for
+from litsweep.search.bayes.sampling import seed_for
 from litsweep.sweep.reasons import ParetoReason, Prediction
 
 # Without this BoTorch compiles a kernel at the first suggestion, which takes half a minute or more.

@@ -13,8 +13,7 @@ from torch import Tensor
 from litsweep.search.bayes.encoding import Encoding
 from litsweep.search.bayes.model import Model
 from litsweep.search.bayes.numerics import cholesky
-from litsweep.search.bayes.sampling import subset
-from litsweep.search.bayes.sequence import sobol
+from litsweep.search.bayes.sampling import sobol, subset
 from litsweep.search.bayes.surrogate import OBJECTIVE, GaussianProcess, fit
 from litsweep.search.bayes.warping import RobustScaler
 

@@ -12,12 +12,7 @@ from litsweep.errors import LitsweepError
 from litsweep.server.arguments import file_path, json_value, row_id
 from litsweep.server.artifacts import collections, contents, versions
 from litsweep.server.artifacts.queries import private_id
-from litsweep.server.artifacts.tables import (
-    ArtifactRecord,
-    CollectionRecord,
-    MembershipRecord,
-    tags_of,
-)
+from litsweep.server.artifacts.tables import ArtifactRecord, CollectionRecord, MembershipRecord, tags_of
 from litsweep.server.blobs import BlobStore
 from litsweep.server.errors import NotFoundError, RequestError
 from litsweep.server.garbage import delete_unused_blobs

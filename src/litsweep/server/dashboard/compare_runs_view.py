@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from litsweep.figures.compare_runs import compared_curves
 from litsweep.figures.figure import Figure
+from litsweep.figures.run_results import is_own, numbers
 from litsweep.figures.sweep_data import Curve
 from litsweep.server.artifacts import contents, versions
 from litsweep.server.blobs import BlobStore
@@ -61,7 +62,7 @@ def runs_view(connection: Connection, chosen: Sequence[RunRecord]) -> dict[str, 
         "runs": [{**rows.head(run), "sweep": run.sweep_name} for run in chosen],
         "tables": [
             {"title": "Config", "rows": compared([rows.config(run) for run in chosen])},
-            {"title": "Metrics", "rows": compared([rows.summary_numbers(run) for run in chosen])},
+            {"title": "Metrics", "rows": compared([numbers(run.summary_values) for run in chosen])},
         ],
         "code": [{**row, "values": _groups(row["values"])} for row in compared(digests)],
         "charts": [
@@ -93,7 +94,7 @@ def _metrics(chosen: Sequence[RunRecord], metric: str | None) -> list[str]:
     keys = [json.loads(run.history_keys) for run in chosen]
     logged = [name for own in keys for name, known in own.items() if "number" in known["types"]]
     enough = min(2, len(chosen))
-    found = {name for name in logged if rows.is_metric(name) and logged.count(name) >= enough}
+    found = {name for name in logged if is_own(name) and logged.count(name) >= enough}
     return rows.by_interest(found, metric)
 
 

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import Future
 from time import monotonic
 
-from litsweep.figures.notice import notice
+from litsweep.figures.figure import notice
 from litsweep.server.dashboard.figure_job import FigureJob
 from litsweep.server.recently_used import RecentlyUsed
 from litsweep.server.wire_json import dumps

@@ -14,7 +14,7 @@ from typing import Any
 
 from litsweep.errors import LitsweepError
 from litsweep.figures.charts import CHARTS
-from litsweep.figures.notice import notice
+from litsweep.figures.figure import notice
 from litsweep.figures.sweep_data import SweepData
 from litsweep.lifetime import die_with_parent
 from litsweep.server.dashboard.figure_job import BriefSweep, FigureJob

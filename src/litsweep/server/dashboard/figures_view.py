@@ -2,7 +2,7 @@
 
 `GET /-/data/ENTITY/PROJECT/sweeps/SWEEP/charts/CHART?OPTION=VALUE` answers
 
-* 200 with the figure. A chart that cannot be drawn is a figure with a message (`litsweep.figures.notice`).
+* 200 with the figure. A chart that cannot be drawn is a figure with a message (`notice`).
 * 202 with `{"pending": true}` and `Retry-After: 1`, for a chart with `needs_model` whose figure is not ready
   after WAIT seconds. The page shows the last figure, and asks again after that many seconds.
 * 304 if the browser has this figure, 400 for a value that an option does not have, 404 for an unknown chart.
@@ -16,8 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from litsweep.figures.charts import CHARTS, Chart
-from litsweep.figures.figure import Figure
-from litsweep.figures.notice import notice
+from litsweep.figures.figure import Figure, notice
 from litsweep.figures.options import option_values
 from litsweep.figures.sweep_data import SweepData
 from litsweep.server.dashboard.figure_job import FigureJob

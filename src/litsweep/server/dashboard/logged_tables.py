@@ -126,7 +126,9 @@ def _cell(connection: Connection, run: RunRecord, table: LoggedTable, cell: Any)
         return {"kind": "number", "caption": number_text(cell)}
     if isinstance(cell, dict) and isinstance(cell.get("_type"), str) and "path" in cell:
         return stored_files.media_item(connection, run, cell, table.artifact)
-    text = cell if isinstance(cell, str) else "" if cell is None else json.dumps(cell, ensure_ascii=False)
+    if cell is None:
+        cell = ""
+    text = cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
     return {"kind": "text", "caption": text if len(text) <= LONGEST_CELL else text[:LONGEST_CELL] + " …"}
 
 

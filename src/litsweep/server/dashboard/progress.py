@@ -32,7 +32,7 @@ NAMES = (
     "failure",
     "created_at",
     "heartbeat_at",
-    "handouts",
+    "dispatches",
 )
 _COLUMNS = select(*(runs.c[name] for name in NAMES), IS_EXTRA.label("is_retry"))
 
@@ -58,7 +58,7 @@ def run_times(row: Row[Any]) -> RunTimes:
         row.created_at,
         # The heartbeats of a run that works are no news.
         row.created_at if row.state.is_alive else row.heartbeat_at,
-        row.handouts <= 1,
+        row.dispatches <= 1,
         row.is_retry,
     )
 

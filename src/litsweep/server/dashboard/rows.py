@@ -7,14 +7,11 @@ from typing import Any
 
 from litsweep.errors import shortened
 from litsweep.figures.figure import rounded
+from litsweep.figures.run_results import own_values
 from litsweep.server.store.runs import RunRecord
-from litsweep.sweep.logged import flat, number
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.reason import words
-from litsweep.sweep.reasons import stored_reason
 from litsweep.sweep.values import is_finite
-
-Numbers = dict[str, float]
 
 _PROGRESS_METRIC = re.compile(r"epoch|step|(.*/)?global_step|lr\b.*")
 
@@ -36,17 +33,6 @@ def metric_row(metric: Metric) -> dict[str, Any]:
     return {"name": metric.name, "goal": metric.goal, "target": metric.target}
 
 
-def summary_numbers(run: RunRecord) -> Numbers:
-    """Return the numbers of the summary by dotted name, except those that the client adds itself."""
-    leaves = ((name, number(value)) for name, value in flat(run.summary_values) if is_metric(name))
-    return {name: value for name, value in leaves if value is not None}
-
-
-def is_metric(name: str) -> bool:
-    """Return False for a name that the client adds itself, such as `_step`."""
-    return not name.startswith("_")
-
-
 def by_interest(names: Iterable[str], metric: str | None = None) -> list[str]:
     """Return sorted metric names: the sweep's metric first, and epochs, steps and learning rates last."""
 
@@ -59,7 +45,7 @@ def by_interest(names: Iterable[str], metric: str | None = None) -> list[str]:
 
 def config(run: RunRecord) -> dict[str, Any]:
     """Return the config by dotted name, except the entries that the client adds itself."""
-    return {name: value for name, value in flat(run.config_values) if is_metric(name)}
+    return dict(own_values(run.config_values))
 
 
 def shown_value(value: object) -> object:
@@ -71,12 +57,6 @@ def shown_value(value: object) -> object:
     if isinstance(value, int) and not is_finite(value):
         return shortened(value)
     return rounded(float(value))
-
-
-def brief(text: str | None) -> str:
-    """Return a stored reason in a few words, or an empty text."""
-    found = stored_reason(text)
-    return found.brief if found else ""
 
 
 def failure(run: RunRecord) -> str | None:

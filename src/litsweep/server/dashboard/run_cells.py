@@ -23,6 +23,7 @@ from litsweep.server.store.changed_runs import changed_records
 from litsweep.server.store.runs import RunRecord, runs, with_ids
 from litsweep.server.store.sweeps import SCHEDULER_SUFFIX, sweeps
 from litsweep.sweep.logged import NAMES, flat
+from litsweep.sweep.reasons import reason_text
 from litsweep.sweep.summary import entries, is_aggregated
 
 MAX_CELLS = 4_000_000
@@ -85,7 +86,7 @@ class Cells:
 
 
 @dataclass(slots=True)
-class Known:
+class ColumnValues:
     """What the runs of a sweep have in one column: the kind of the values, and whether they differ."""
 
     kind: str
@@ -103,24 +104,24 @@ class Known:
         elif kind != self.kind and value is not None:
             self.kind = "mixed"
 
-    def joined(self, other: "Known") -> "Known":
+    def joined(self, other: "ColumnValues") -> "ColumnValues":
         """Return what the runs of two sweeps have in the column."""
         kind = self.kind if self.kind == other.kind else "mixed"
         varies = self.varies or other.varies or self.first != other.first
-        return Known(kind, self.first, varies, self.count + other.count)
+        return ColumnValues(kind, self.first, varies, self.count + other.count)
 
 
-Catalogue = Mapping[str, Known]
+Catalogue = Mapping[str, ColumnValues]
 Scope = tuple[int, int | None]
 """A project, and one of its sweeps or None for all its runs."""
 
 
-class KnownRuns:
+class CachedRuns:
     """The cells of the runs of a project or a sweep, and the columns of each sweep."""
 
     def __init__(self, scope: Scope) -> None:
         self._runs = changed_records(scope[0], _in(scope), self.add)
-        self.known: dict[int | None, dict[str, Known]] = {}
+        self.columns: dict[int | None, dict[str, ColumnValues]] = {}
         self.size = 0
         self.lock = threading.Lock()
         self._shapes: dict[tuple[str, ...], Mapping[str, int]] = {}
@@ -157,12 +158,12 @@ class KnownRuns:
         places = self._shapes.get(key := tuple(pairs))
         if places is None:
             places = self._shapes[key] = {sys.intern(name): place for place, name in enumerate(key)}
-        known = self.known.setdefault(run.sweep_id, {})
+        known = self.columns.setdefault(run.sweep_id, {})
         old = before.places if before else {}
         for name, value in pairs.items():
             own = known.get(name)
             if own is None:
-                known[name] = Known(_kind(name, value), value, count=1)
+                known[name] = ColumnValues(_kind(name, value), value, count=1)
             else:
                 own.add(_kind(name, value), value, name not in old)
         self.size += len(pairs) - len(old)
@@ -177,10 +178,10 @@ def _in(scope: Scope) -> Sequence[ColumnElement[bool]]:
     return _c.project_id == project_id, _c.name.not_in(schedulers)
 
 
-def _joined(found: KnownRuns) -> Catalogue:
+def _joined(found: CachedRuns) -> Catalogue:
     """Return the columns of all sweeps."""
-    joined: dict[str, Known] = {}
-    for own in found.known.values():
+    joined: dict[str, ColumnValues] = {}
+    for own in found.columns.values():
         for name, known in own.items():
             joined[name] = joined[name].joined(known) if name in joined else known
     return joined
@@ -190,7 +191,7 @@ class CellCache:
     """The cells of the projects and sweeps that were last looked at. Any thread may use it."""
 
     def __init__(self) -> None:
-        self._scopes: RecentlyUsed[Scope, KnownRuns] = RecentlyUsed()
+        self._scopes: RecentlyUsed[Scope, CachedRuns] = RecentlyUsed()
         self._lock = threading.Lock()
 
     def of_project(self, connection: Connection, project_id: int) -> tuple[Sequence[Cells], Catalogue]:
@@ -211,7 +212,7 @@ class CellCache:
         with found.lock:
             found.update(connection)
             own = [cells for cells in found.cells if cells.sweep_id == sweep_id]
-            columns = dict(found.known.get(sweep_id, {}))
+            columns = dict(found.columns.get(sweep_id, {}))
         self._drop()
         return own, columns
 
@@ -225,7 +226,7 @@ class CellCache:
         if found.starts_warming():
             threading.Thread(target=self._warm, args=(database, found), name="table", daemon=True).start()
 
-    def _warm(self, database: Database, found: KnownRuns) -> None:
+    def _warm(self, database: Database, found: CachedRuns) -> None:
         """Read the runs in small pieces. Between two of them, requests have the processor."""
         has_more = True
         while has_more:
@@ -235,9 +236,9 @@ class CellCache:
             sleep(monotonic() - started)
         self._drop()
 
-    def _of(self, scope: Scope) -> KnownRuns:
+    def _of(self, scope: Scope) -> CachedRuns:
         with self._lock:
-            return self._scopes.use(scope, lambda: KnownRuns(scope))
+            return self._scopes.use(scope, lambda: CachedRuns(scope))
 
     def _has_read(self, scope: Scope) -> bool:
         found = self._scopes.get(scope)
@@ -254,7 +255,7 @@ class CellCache:
 
 def cells_of(connection: Connection, ids: Collection[int]) -> tuple[Sequence[Cells], Catalogue]:
     """Return the cells of the runs with these ids, oldest first, and their columns."""
-    found = KnownRuns((0, None))
+    found = CachedRuns((0, None))
     cells = [found.add(run) for run in with_ids(connection, ids)]
     return cells, _joined(found)
 
@@ -296,8 +297,8 @@ def _fields(run: RunRecord) -> dict[str, Any]:
         "job_type": run.job_type,
         "tags": json.loads(run.tags),
         "notes": run.notes,
-        "reason": rows.brief(run.reason) or None,
-        "stop_reason": rows.brief(run.stop_reason) or None,
+        "reason": reason_text(run.reason) or None,
+        "stop_reason": reason_text(run.stop_reason) or None,
         "failure": rows.failure(run),
         "retry_of": run.retry_of,
     }

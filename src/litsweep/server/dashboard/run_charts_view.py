@@ -8,6 +8,7 @@ from typing import Any
 
 from litsweep.figures.figure import Figure
 from litsweep.figures.run_charts import Axis, LoggedLine, Look, metric_chart
+from litsweep.figures.run_results import is_own
 from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.run_history import Logged
 from litsweep.server.dashboard.step_metrics import step_metric_of, step_metrics
@@ -45,7 +46,7 @@ class Choice:
 
 def charts_list(run: RunRecord, logged: Logged, first: str | None) -> dict[str, Any]:
     """Return the names of the charts, those with one value only, and the choices of the x axis."""
-    shown = [name for name in logged.numbers if rows.is_metric(name)]
+    shown = [name for name in logged.numbers if is_own(name)]
     drawn = [name for name in shown if len(logged.numbers[name].values) > 1]
     own = step_metrics(run.config_values).values()
     axes = dict.fromkeys([*own, *(name for name in drawn if name == "epoch")])
@@ -108,7 +109,7 @@ def system_figures(logged: Logged, end: float) -> dict[str, Any]:
     The same metric of several devices is one chart with a line for each. `end` is the end of the time axis.
     """
     charts: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for name in sorted(name for name in logged.numbers if rows.is_metric(name)):
+    for name in sorted(name for name in logged.numbers if is_own(name)):
         charts[_DEVICE.sub("", name.removeprefix("system."))].append((name, _device(name)))
     groups: dict[str, list[dict[str, Any]]] = {group: [] for group, _ in (*_GROUPS, ("Other", ""))}
     axis = _time_axis(end)

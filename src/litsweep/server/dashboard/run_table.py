@@ -109,7 +109,7 @@ def of_sweep(runs: Sequence[Cells], known: Catalogue, sweep: SweepData) -> RunTa
     order = f"{descending}{bests[0]}" if bests else "-created"
     best = frozenset(sweep.runs[i].name for i in sweep.best_runs)
     goals = {f"{root}.{each.name}": each.goal for each in sweep.config.metrics for root in _OF_METRIC}
-    standings = zip(sweep.runs, sweep.by().standings, strict=True)
+    standings = zip(sweep.runs, sweep.ranking().standings, strict=True)
     infeasible = frozenset(run.name for run, place in standings if place == INFEASIBLE)
     return RunTable(runs, _columns(known, shown, more), added, order, best, goals, infeasible)
 

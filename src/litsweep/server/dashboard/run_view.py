@@ -8,6 +8,7 @@ import yaml
 from sqlalchemy import Connection
 
 from litsweep.figures.figure import rounded
+from litsweep.figures.run_results import is_own, numbers
 from litsweep.server.blobs import BlobStore
 from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.rendering import fragment
@@ -26,7 +27,7 @@ from litsweep.sweep.logged import number
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.objective import best_value, last_value
 from litsweep.sweep.reason import Detail
-from litsweep.sweep.reasons import reason_from_json, stored_reason
+from litsweep.sweep.reasons import reason_from_json, reason_text, stored_reason
 from litsweep.sweep.summary import Summary, entries, summary_values
 
 MAX_FILES = 1_000
@@ -57,10 +58,10 @@ def run_view(connection: Connection, run: RunRecord, logged: Logged) -> dict[str
         },
         "metric": metric.name if metric else None,
         "reason": [*_reasons(run), *version_of_run(connection, run)],
-        "stop": {"by": run.stopped_by, "reason": rows.brief(run.stop_reason)} if run.stopped_by else None,
+        "stop": {"by": run.stopped_by, "reason": reason_text(run.stop_reason)} if run.stopped_by else None,
         "swept": swept,
         "config": {name: config[name] for name in dict.fromkeys([*swept, *sorted(config)])},
-        "last": {name: rounded(value) for name, value in rows.summary_numbers(run).items()},
+        "last": {name: rounded(value) for name, value in numbers(run.summary_values).items()},
         "texts": _texts(run),
         "media": media_list(connection, run, logged, stored),
     }
@@ -91,7 +92,7 @@ def _texts(run: RunRecord) -> dict[str, Any]:
 def values_text(run: RunRecord, what: str, language: str) -> str:
     """Return the config or the summary of a run as YAML or JSON text, without the client's own entries."""
     found = run.config_values if what == "config" else run.summary_values
-    shown = {name: value for name, value in found.items() if rows.is_metric(name)}
+    shown = {name: value for name, value in found.items() if is_own(name)}
     if language == "json":
         return json.dumps(strict(shown), indent=2, ensure_ascii=False)
     return yaml.safe_dump(shown, allow_unicode=True)
@@ -120,9 +121,9 @@ def summary_view(connection: Connection, run: RunRecord, logged: Logged) -> dict
     found = logged.numbers
     metrics = {metric.name: metric for metric in sweep_metrics(connection, run)}
     first = next(iter(metrics), None)
-    names = [name for name in found if rows.is_metric(name)]
+    names = [name for name in found if is_own(name)]
     summarized = [name for name in metrics if summary_values(run.summary_values, name)]
-    summary, last = run.summary_values, rows.summary_numbers(run)
+    summary, last = run.summary_values, numbers(run.summary_values)
     shown = {
         name: _summary(found.get(name, Points()), summary, name, metrics.get(name), last.get(name))
         for name in rows.by_interest({*names, *summarized, *last}, first)

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from litsweep.figures.run_results import is_own
 from litsweep.figures.sweep_data import Curve, RunData
-from litsweep.server.dashboard import rows
 from litsweep.server.dashboard.progress import RunTimes, run_times
 from litsweep.server.run_results import constrained, results
 from litsweep.server.store.repeats import IS_EXTRA
@@ -21,12 +21,13 @@ from litsweep.sweep.completion import completed
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.logged import flat, number
 from litsweep.sweep.reason import words
+from litsweep.sweep.reasons import reason_text
 
 _PLAIN = ("id", "name", "display_name", "state", "stopped_by", "failure", "created_at", "started_at", "host")
 _LARGE = ("config", "summary", "history_keys", "parameters", "reason", "stop_reason")
 COLUMNS = select(
     *(runs.c[name] for name in (*_PLAIN, *_LARGE)),
-    *(runs.c[name] for name in ("sweep_id", "ended_at", "heartbeat_at", "history_lines", "handouts")),
+    *(runs.c[name] for name in ("sweep_id", "ended_at", "heartbeat_at", "history_lines", "dispatches")),
     IS_EXTRA.label("is_retry"),
     agents.c.name.label("agent"),
 ).outerjoin(agents, runs.c.agent_id == agents.c.id)
@@ -119,13 +120,11 @@ def _leaves(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
 
 def _flat_config(run: "StoredRun", text: str | None) -> object:
     leaves = _leaves(plain_config(json.loads(text or "{}")))
-    return run.source.layouts.mapping(leaf for leaf in leaves if rows.is_metric(leaf[0]))
+    return run.source.layouts.mapping(leaf for leaf in leaves if is_own(leaf[0]))
 
 
 def _summary_numbers(run: "StoredRun", text: str | None) -> object:
-    found = (
-        (name, number(value)) for name, value in _leaves(json.loads(text or "{}")) if rows.is_metric(name)
-    )
+    found = ((name, number(value)) for name, value in _leaves(json.loads(text or "{}")) if is_own(name))
     return run.source.layouts.mapping(leaf for leaf in found if leaf[1] is not None)
 
 
@@ -135,8 +134,8 @@ def _parameters(run: "StoredRun", text: str | None) -> object:
     return run.source.layouts.mapping(completed(run.source.config, suggested, lambda: run.config).items())
 
 
-def _brief(run: "StoredRun", text: str | None) -> object:
-    return rows.brief(text)
+def _reason_text(run: "StoredRun", text: str | None) -> object:
+    return reason_text(text)
 
 
 class StoredRun(RunData):
@@ -154,8 +153,8 @@ class StoredRun(RunData):
     parameters: Mapping[str, object] = _on_demand(_parameters)
     config: Mapping[str, object] = _on_demand(_flat_config)
     summary: Mapping[str, object] = _on_demand(_summary_numbers)
-    reason: str = _on_demand(_brief)
-    stop_reason: str = _on_demand(_brief)
+    reason: str = _on_demand(_reason_text)
+    stop_reason: str = _on_demand(_reason_text)
 
     @classmethod
     def of(cls, connection: Connection, row: Row[Any], source: "Source") -> "StoredRun":

@@ -40,7 +40,7 @@ def sums_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) ->
 def _sums(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -> dict[str, Any]:
     data = snapshot.data
     summaries: list[Summary] = [json.loads(text) for text in listed_runs.summaries(connection, sweep.id)]
-    best, front = data.by().best, sorted(data.front)
+    best, front = data.ranking().best, sorted(data.front)
     shown = _shown(connection, sweep, data, [*([] if best is None else [best]), *front])
     return {
         "counts": snapshot.progress.counts,

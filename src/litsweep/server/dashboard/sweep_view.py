@@ -67,7 +67,7 @@ def _head(connection: Connection, sweep: SweepRecord, data: SweepData) -> dict[s
 def _of_runs(snapshot: Snapshot) -> dict[str, Any]:
     """Return what depends on the config and the runs only."""
     data = snapshot.data
-    config, best_runs, axes, best = data.config, data.best_runs, data.config.space.free, data.by().best
+    config, best_runs, axes, best = data.config, data.best_runs, data.config.space.free, data.ranking().best
     return {
         "metric": rows.metric_row(config.metric) if config.metric else None,
         "metrics": [rows.metric_row(metric) for metric in config.metrics],

@@ -10,7 +10,7 @@ from typing import Any
 
 from litsweep.server.dashboard import table_groups
 from litsweep.server.dashboard.run_table import RunTable
-from litsweep.server.dashboard.table_query import TableQuery, matching, ordered, shown
+from litsweep.server.dashboard.table_query import TableQuery, chosen_columns, matching, ordered
 from litsweep.server.filter_names import TIME
 from litsweep.server.run_values import MISSING, or_none
 from litsweep.server.wire_json import dumps
@@ -23,7 +23,7 @@ _PARTS = ("mean", "half", "best")
 
 def exported(table: RunTable, query: TableQuery) -> Rows:
     """Return the keys of the columns, and the rows, in the order of the query."""
-    found, columns = matching(table, query.filter), shown(table, query.columns)
+    found, columns = matching(table, query.filter), chosen_columns(table, query.columns)
     if query.group:
         return _groups(table_groups.groups(table, found, query.group, columns), query)
     reads = [_timed(table.read(c.key)) if c.kind == TIME else table.read(c.key) for c in columns]

@@ -14,7 +14,7 @@ from litsweep.server.dashboard.run_table import Column, RunTable
 from litsweep.server.dashboard.stored_run import StoredRun
 from litsweep.server.errors import RequestError
 from litsweep.server.filter_names import TEXT
-from litsweep.server.run_values import MISSING
+from litsweep.server.run_values import MISSING, sorted_by_keys
 from litsweep.sweep.logged import NAMES
 from litsweep.sweep.summary import is_aggregated
 from litsweep.sweep.values import is_finite
@@ -74,7 +74,7 @@ def matching(table: RunTable, text: str) -> Sequence[Cells]:
     return [run for run in table.runs if test(run)]
 
 
-def shown(table: RunTable, keys: Sequence[str]) -> Sequence[Column]:
+def chosen_columns(table: RunTable, keys: Sequence[str]) -> Sequence[Column]:
     """Return the columns with these keys, or those that a new table shows."""
     return [checked(table, key, "columns") for key in keys] or [c for c in table.columns if c.is_shown]
 
@@ -122,11 +122,7 @@ def sorted_by(items: Sequence[Any], cells: Sequence[Any], descending: bool) -> l
         else _sort_key(cell, descending)
         for cell in cells
     ]
-    numbers = [i for i, key in enumerate(keys) if isinstance(key, float)]
-    texts = [i for i, key in enumerate(keys) if isinstance(key, list)]
-    for places in (numbers, texts):
-        places.sort(key=keys.__getitem__, reverse=descending)
-    return [items[i] for i in (*numbers, *texts, *(i for i, key in enumerate(keys) if key is None))]
+    return sorted_by_keys(items, keys, descending)
 
 
 def _sort_key(cell: Any, descending: bool) -> Any:

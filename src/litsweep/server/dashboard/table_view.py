@@ -8,7 +8,7 @@ from litsweep.figures.figure import rounded
 from litsweep.server.dashboard import table_groups
 from litsweep.server.dashboard.run_cells import Cells
 from litsweep.server.dashboard.run_table import Column, RunTable
-from litsweep.server.dashboard.table_query import TableQuery, matching, ordered, shown
+from litsweep.server.dashboard.table_query import TableQuery, chosen_columns, matching, ordered
 from litsweep.server.filter_names import NUMBER
 from litsweep.server.run_values import MISSING
 from litsweep.sweep.values import is_finite
@@ -19,7 +19,7 @@ LONGEST_TEXT = 300
 
 def table_view(table: RunTable, query: TableQuery) -> dict[str, Any]:
     """Return the columns, and the rows of one page."""
-    found, columns = matching(table, query.filter), shown(table, query.columns)
+    found, columns = matching(table, query.filter), chosen_columns(table, query.columns)
     head = {
         "total": len(table.runs) + table.unread,
         "matching": len(found) + table.unread,

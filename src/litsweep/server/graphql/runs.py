@@ -35,7 +35,7 @@ from litsweep.server.graphql.resolvers import (
     parsed_filter,
     select_runs,
 )
-from litsweep.server.own_pauses import has_pauses
+from litsweep.server.pauses import has_pauses
 from litsweep.server.store import lines, projects, runs, streams, sweeps
 from litsweep.server.store.lines import HISTORY
 from litsweep.server.store.projects import Project
@@ -77,26 +77,35 @@ def _upsert_run(_: object, info: Info, *, input: Input) -> Payload:
     line that the client sends.
     """
     config = None if input.get("config") is None else json_object(input["config"], "config")
-    is_edit = bool(input.get("id")) and not input.get("name")
     with info.context.write() as connection:
-        if is_edit:
-            known, inserted = _existing(connection, input["id"]), False
+        if input.get("id") and not input.get("name"):
+            bucket, inserted = _edited(connection, input, config), False
         else:
-            known, inserted = _start(connection, info.context, input)
-            if config is not None and (point := _fork_point(known.name, plain_config(config))):
-                branches.fork(connection, known, point)
-                # The client of a fork does not know what the fork inherits.
-                config = json.loads(_required(connection, known.id).config) | config
-        if is_edit:
-            changes.edit_run(connection, known, _edits(input, config), changes.BY_KEY)
-        else:
-            runs.change(connection, known.id, **_edits(input, config))
-        bucket = _required(connection, known.id)
-        if not is_edit:
-            bucket = replace(bucket, history_lines=_first_line(connection, bucket))
+            bucket, inserted = _reported(connection, info.context, input, config)
         info.context.mark_changed(bucket)
     _note_sign(info, bucket)
     return {"bucket": bucket, "inserted": inserted, "server_settings": {"server_messages": []}}
+
+
+def _edited(connection: Connection, input: Input, config: Mapping[str, Any] | None) -> RunRecord:
+    """Change a run as a person asks. Return it."""
+    known = _existing(connection, input["id"])
+    changes.edit_run(connection, known, _edits(input, config), changes.BY_KEY)
+    return _required(connection, known.id)
+
+
+def _reported(
+    connection: Connection, context: Context, input: Input, config: Mapping[str, Any] | None
+) -> tuple[RunRecord, bool]:
+    """Start or update a run as its program asks. Return it, and whether it starts for the first time."""
+    known, inserted = _start(connection, context, input)
+    if config is not None and (point := _fork_point(known.name, plain_config(config))):
+        branches.fork(connection, known, point)
+        # The client of a fork does not know what the fork inherits.
+        config = json.loads(_required(connection, known.id).config) | config
+    runs.change(connection, known.id, **_edits(input, config))
+    run = _required(connection, known.id)
+    return replace(run, history_lines=_first_line(connection, run)), inserted
 
 
 def _note_sign(info: Info, run: RunRecord) -> None:

@@ -5,18 +5,7 @@ from pathlib import Path
 from ariadne import SchemaBindable, load_schema_from_path, make_executable_schema
 
 from litsweep.server.artifacts import collection_mutations, mutations, queries
-from litsweep.server.graphql import (
-    agents,
-    confirmations,
-    files,
-    history,
-    projects,
-    retries,
-    runs,
-    scalars,
-    sweeps,
-    viewer,
-)
+from litsweep.server.graphql import agents, files, history, projects, reruns, runs, scalars, sweeps, viewer
 from litsweep.server.graphql.lenient import LenientSchema
 
 MODULES = (
@@ -26,8 +15,7 @@ MODULES = (
     sweeps,
     agents,
     runs,
-    retries,
-    confirmations,
+    reruns,
     history,
     files,
     queries,

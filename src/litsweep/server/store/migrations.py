@@ -41,8 +41,17 @@ def add_missing(connection: Connection) -> None:
             index.create(connection, checkfirst=True)
 
 
+def _rename_dispatch_columns(connection: Connection) -> None:
+    found = inspect(connection)
+    known = {column["name"] for column in found.get_columns("runs")} if found.has_table("runs") else set()
+    for old, new in (("handouts", "dispatches"), ("handed_out_at", "dispatched_at")):
+        if old in known:
+            connection.exec_driver_sql(f"ALTER TABLE runs RENAME COLUMN {old} TO {new}")
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
-    add_missing,  # 2: the tables schema_version and ready_suggestions
+    metadata.create_all,  # 2: the tables schema_version and ready_suggestions
+    _rename_dispatch_columns,  # 3
 )
 """The step at index n makes version n + 2 from version n + 1. A released step never changes."""
 

@@ -32,7 +32,7 @@ from litsweep.sweep.run import state_word
 Values = Mapping[str, Any]
 ALIVE = tuple(state for state in RunState if state.is_alive)
 STATE_COLUMNS = frozenset(
-    {"state", "exitcode", "failure", "agent_id", "handouts", "handed_out_at", "ended_at"}
+    {"state", "exitcode", "failure", "agent_id", "dispatches", "dispatched_at", "ended_at"}
     | {"stopped_by", "stop_asked_at", "stop_reason", "earlier_starts"}
 )
 """The columns that only `change_state` writes."""
@@ -83,9 +83,9 @@ class RunRecord:
     retry_of: Annotated[str | None, String(128)]
     failure: Annotated[Failure | None, String(32)]
     # How often the run was dispatched.
-    handouts: int = 0
+    dispatches: int = 0
     # When an agent got the run. None for a run that waits for an agent.
-    handed_out_at: float | None
+    dispatched_at: float | None
     stopped_by: Annotated[StoppedBy | None, String(16)]
     stop_asked_at: float | None
     stop_reason: str | None
@@ -127,9 +127,9 @@ class RunRecord:
     @property
     def is_named(self) -> bool:
         """True for a pending run that its agent has named in a heartbeat: the run's program has started."""
-        if self.state is not RunState.PENDING or self.handed_out_at is None:
+        if self.state is not RunState.PENDING or self.dispatched_at is None:
             return False
-        return self.heartbeat_at > self.handed_out_at
+        return self.heartbeat_at > self.dispatched_at
 
     @property
     def first_name(self) -> str:
@@ -167,7 +167,7 @@ runs = table(
     "runs",
     RunRecord,
     UniqueConstraint("project_id", "name"),
-    Index("ix_runs_waiting", "sweep_id", "state", "handed_out_at"),
+    Index("ix_runs_waiting", "sweep_id", "state", "dispatched_at"),
     Index("ix_runs_state", "state"),
     Index("ix_runs_changed", "project_id", "changed"),
 )
@@ -270,12 +270,12 @@ def count(connection: Connection, sweep_id: int) -> int:
 
 def count_dispatched(connection: Connection, sweep_id: int) -> int:
     """Return the number of runs of a sweep that were dispatched at least once."""
-    return _count(connection, runs.c.sweep_id == sweep_id, runs.c.handouts > 0)
+    return _count(connection, runs.c.sweep_id == sweep_id, runs.c.dispatches > 0)
 
 
 def count_alive(connection: Connection, sweep_id: int, only_dispatched: bool) -> int:
     """Return how many runs have not ended or paused. `only_dispatched` ignores those that no agent had."""
-    is_due = (runs.c.state.in_(ALIVE), ~IS_PAUSED, runs.c.handouts >= int(only_dispatched))
+    is_due = (runs.c.state.in_(ALIVE), ~IS_PAUSED, runs.c.dispatches >= int(only_dispatched))
     return _count(connection, runs.c.sweep_id == sweep_id, *is_due)
 
 
@@ -328,7 +328,7 @@ def set_heartbeat(connection: Connection, run_ids: Sequence[int], now: float) ->
 def set_named(connection: Connection, run_id: int) -> None:
     """Note that its agent names a pending run (see `RunRecord.is_named`), also if the clock was set back."""
     now = clock.now()
-    after = case((runs.c.handed_out_at < now, now), else_=runs.c.handed_out_at + 0.001)
+    after = case((runs.c.dispatched_at < now, now), else_=runs.c.dispatched_at + 0.001)
     change_state(connection, [run_id], {"heartbeat_at": after})
 
 

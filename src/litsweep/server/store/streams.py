@@ -34,7 +34,7 @@ class StreamStatus(NamedTuple):
     history_lines: int
     event_lines: int
     log_lines: int
-    handouts: int
+    dispatches: int
     has_branch_point: bool
 
 

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from enum import StrEnum
 
 from litsweep.sweep.constraints import Constraint
-from litsweep.sweep.cost import Cost
 from litsweep.sweep.metric import Metric
 from litsweep.sweep.parse.method import Method
 from litsweep.sweep.parse.section import Section, yaml_number
@@ -12,6 +12,12 @@ from litsweep.sweep.values import is_finite, is_number
 
 _OPERATORS = {"<": "<=", ">": ">=", "=<": "<=", "=>": ">=", "≤": "<=", "≥": ">="}
 _FIX = 'write for example "<= 20", or ">= 0.9"'
+
+
+class Cost(StrEnum):
+    """The cost by which the search divides the expected improvement of a run."""
+
+    DURATION = "duration"
 
 
 def parse_constraints(

@@ -17,27 +17,31 @@ def parse_replicates(top: Section, litsweep: Section | None, space: SearchSpace)
     """Return `litsweep: replicates`. Its seeds are whole numbers from the sweep's constant seed, or 0, on."""
     if litsweep is None or "replicates" not in litsweep:
         return None
-    raw = litsweep.raw("replicates")
-    if isinstance(raw, dict):
-        section = litsweep.section("replicates", _FIX)
-        if section is None:
-            return None
-        section.refuse_unknown_keys(_KEYS, "litsweep.replicates")
-        n = section.count("n", at_least=2)
-        name = section.text("parameter") if "parameter" in section else _name(space)
-    else:
-        n, name = litsweep.count("replicates", at_least=2), _name(space)
+    n, name = _n_and_parameter(litsweep, space)
     _check_combination(top, litsweep)
-    known = space.by_name.get(name or "")
+    if not name:
+        return None
+    known = space.by_name.get(name)
     first = known.distribution.ppf(0.5) if known else 0
     if known and (known.distribution.size > 1 or type(first) is not int or known.condition):
         rule = f"chooses the values of {name}, so the sweep must not"
-        litsweep.fault(
-            "replicates", rule, f"write `{name}: {{value: 0}}` under parameters, or leave {name} out"
-        )
-    if n is None or not name or type(first) is not int:
+        fix = f"write `{name}: {{value: 0}}` under parameters, or leave {name} out"
+        litsweep.fault("replicates", rule, fix)
+    if n is None or type(first) is not int:
         return None
     return Replicates(name, tuple(range(first, first + n)))
+
+
+def _n_and_parameter(litsweep: Section, space: SearchSpace) -> tuple[int | None, str | None]:
+    """Return the number of replicates and the name of the seed; None for one that is missing or wrong."""
+    seed = seed_parameter(space) or DEFAULT_SEED
+    if not isinstance(litsweep.raw("replicates"), dict):
+        return litsweep.count("replicates", at_least=2), seed
+    section = litsweep.section("replicates", _FIX)
+    if section is None:
+        return None, None
+    section.refuse_unknown_keys(_KEYS, "litsweep.replicates")
+    return section.count("n", at_least=2), section.text("parameter") if "parameter" in section else seed
 
 
 def with_seeds(space: SearchSpace, replicates: Replicates | None) -> SearchSpace:
@@ -53,10 +57,6 @@ def with_seeds(space: SearchSpace, replicates: Replicates | None) -> SearchSpace
             for each in space.parameters
         )
     )
-
-
-def _name(space: SearchSpace) -> str:
-    return seed_parameter(space) or DEFAULT_SEED
 
 
 def _check_combination(top: Section, litsweep: Section) -> None:

@@ -30,7 +30,7 @@ def has_pauses(config: SweepConfig | None) -> TypeGuard[SweepConfig]:
     return config is not None and isinstance(config.early_terminate, FreezeThaw)
 
 
-def own_pause(connection: Connection, run: RunRecord) -> dict[str, Any]:
+def pause_by_program(connection: Connection, run: RunRecord) -> dict[str, Any]:
     """Return the columns of a stop if a run has ended in order to pause, and has enough values for that.
 
     In a sweep that is over, or that no longer pauses runs, the run is not resumed: it is stopped.
