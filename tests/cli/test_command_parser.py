@@ -1,0 +1,65 @@
+"""A wrong word on the command line: the usage of its command, and the word that was meant."""
+
+import pytest
+
+from litsweep.cli import main
+from litsweep.cli.commands import COMMANDS
+
+
+def refused(capsys: pytest.CaptureFixture[str], line: str) -> tuple[str, str]:
+    """Return the usage and the last line of what a wrong command line prints."""
+    with pytest.raises(SystemExit) as stopped:
+        main(line.split())
+    out, said = capsys.readouterr()
+    assert stopped.value.code == 2 and out == ""
+    *usage, last = said.splitlines()
+    return "\n".join(usage), last
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_unknown_flag_shows_the_usage_of_its_command(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    usage, said = refused(capsys, f"{command} --frobnicate")  # also where an argument is missing
+    assert usage.startswith(f"usage: litsweep {command} ")
+    assert said.startswith(f"litsweep {command}: error: unrecognized arguments: --frobnicate; ")
+    assert f"`litsweep {command} --help`" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("run sweep.yaml --agnets 2", "did you mean --agents?"),
+        ("run sweep.yaml --agnets=2 --cuont=3", "did you mean --agents, --count?"),
+        ("run --jsn x.json", "did you mean --json?"),
+        ("retry SWEEP --fialed", "did you mean --failed?"),
+        ("launch SWEEP --per-gpus 2", "did you mean --per-gpu?"),
+        ("status SWEEP other", "unrecognized arguments: other; `litsweep status --help`"),
+        ("run sweep.yaml -- --count", "unrecognized arguments: --count"),
+    ],
+)
+def test_the_flag_that_was_meant(line: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    usage, said = refused(capsys, line)
+    assert usage.startswith(f"usage: litsweep {line.split()[0]} ")
+    assert words in said
+
+
+def test_flags_that_are_complete_by_another_rule_are_known(capsys: pytest.CaptureFixture[str]) -> None:
+    for flag in ("--jso=/no/such/folder/x", "--json=/no/such/folder/x"):
+        assert "argument --json" in refused(capsys, f"best SWEEP {flag}")[1]
+    assert "argument -o/--output" in refused(capsys, "report SWEEP -o/no/such/folder/x")[1]
+    assert "'-1' is not a whole number" in refused(capsys, "run sweep.yaml --count -1")[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("stauts", "there is no command 'stauts'; did you mean status?"),
+        ("frobnicate", "there is no command 'frobnicate'; `litsweep --help` lists the commands"),
+        ("--data-dir x status", "write flags after the command, as in `litsweep status --data-dir`"),
+    ],
+)
+def test_a_wrong_command(line: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    usage, said = refused(capsys, line)
+    assert usage.startswith("usage: litsweep [-h]")
+    assert words in said
