@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_port, show_other_port
+from litsweep.cli.server_use import end_when_unused
 from litsweep.errors import LitsweepError, reason_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log", type=Path, metavar="FILE", help="log to FILE instead of stderr; its size is limited"
     )
+    parser.add_argument("--while-used", action="store_true", help=argparse.SUPPRESS)  # for other commands
     parser.set_defaults(execute=execute)
 
 
@@ -53,6 +55,8 @@ def execute(args: argparse.Namespace) -> int:
         allowed_hosts=tuple(args.allowed_host),
         log=args.log,
     )
+    if args.while_used:
+        end_when_unused(settings.data_dir)
     serve(settings, lambda info: _announce(info, settings, args.port))
     return 0
 

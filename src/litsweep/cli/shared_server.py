@@ -1,7 +1,8 @@
 """The server that all `litsweep run` on a data folder share. It ends with the last of them.
 
 Each command holds a lock on the file `users` of the folder. The file has the pid of the server if a command
-started it. A server that the user started is left alone.
+started it. A server that the user started is left alone. A second lock ends the server if the commands are
+killed (`server_use`).
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 
 from litsweep.cli.local_server import ServerAddress, running_server
 from litsweep.cli.options import show_other_port
+from litsweep.cli.server_use import STOP_TIMEOUT_SECONDS, in_use
 from litsweep.errors import LitsweepError
 from litsweep.server.data_dir import make_data_dir
 from litsweep.server.listener import listening
@@ -26,7 +28,6 @@ from litsweep.server.server_info import server_info
 from litsweep.server.settings import Settings
 
 START_TIMEOUT_SECONDS = 60.0
-STOP_TIMEOUT_SECONDS = 10.0
 
 
 @contextlib.contextmanager
@@ -37,7 +38,7 @@ def shared_server(data_dir: Path, port: int | None) -> Iterator[ServerAddress]:
     cannot be used, if its server runs on another port, or if no server starts.
     """
     make_data_dir(data_dir)
-    with (data_dir / "users").open("a+") as users:
+    with in_use(data_dir), (data_dir / "users").open("a+") as users:
         is_shared = not _is_alone(users)
         if is_shared:
             fcntl.flock(users, fcntl.LOCK_SH)  # waits while another command starts or ends the server
@@ -108,7 +109,7 @@ def _shared_process(data_dir: Path, users: TextIO) -> int | None:
 def start_server(data_dir: Path, port: int | None, users: TextIO) -> ServerAddress:
     """Start the server and note its process in the file `users`. Return its address once it answers."""
     log = data_dir / "server.log"
-    flags = ["--data-dir", str(data_dir), "--log", str(log)]
+    flags = ["--data-dir", str(data_dir), "--log", str(log), "--while-used"]
     if port is not None:
         _check_port(data_dir, port)
         flags += ["--port", str(port)]
