@@ -92,6 +92,8 @@ def test_other_commands_need_no_server_either(left: Left) -> None:
     assert shown.startswith(f"{left.sweep}  finished"), said
     shown, said = best.communicate(timeout=120)
     assert best.returncode == 0 and "Best run: run-2" in shown, said
+    assert "http://" not in shown, "these pages end with the command"
+    assert f"`litsweep open {left.sweep} --data-dir {left.data_dir}`" in said
     confirm = left.start("confirm", left.sweep, "--seed-parameter", "seed", "--queue")
     _, said = confirm.communicate(timeout=120)
     assert confirm.returncode == 0 and STARTS in said and f"litsweep launch {left.sweep}" in said

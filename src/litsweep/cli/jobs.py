@@ -35,14 +35,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def show_status(args: argparse.Namespace) -> int:
     """List all sweeps, or show one."""
     if args.sweep is None:
-        use_server(args.data_dir.expanduser(), args.until_end)
-        _show_sweeps(Console())
+        stays = use_server(args.data_dir.expanduser(), args.until_end)
+        _show_sweeps(Console(), "" if stays else str(args.data_dir))
     else:
         _show_sweep(find_sweep(args), Console())
     return 0
 
 
-def _show_sweeps(console: Console) -> None:
+def _show_sweeps(console: Console, place: str) -> None:
+    """Print all sweeps of the server. `place` is the data folder, or "" for the server's address."""
     server = directory()
     sweeps = server.sweeps()
     for sweep in sweeps:
@@ -51,7 +52,9 @@ def _show_sweeps(console: Console) -> None:
         console.print(runs, highlight=False, markup=False, overflow="fold")
     if not sweeps:
         create = "`wandb sweep SWEEP.yaml` or `litsweep run SWEEP.yaml` makes one"
-        console.print(f"No sweeps on {server.base_url} yet; {create}.", highlight=False, soft_wrap=True)
+        console.print(
+            f"No sweeps on {place or server.base_url} yet; {create}.", highlight=False, soft_wrap=True
+        )
 
 
 def _lines(sweep: SweepEntry) -> tuple[str, str]:

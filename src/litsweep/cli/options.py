@@ -29,6 +29,11 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def data_dir_flags(data_dir: Path) -> list[str]:
+    """Return the flags with which a further command uses the same data folder."""
+    return [] if data_dir == default_data_dir() else ["--data-dir", str(data_dir)]
+
+
 def add_sweep(parser: argparse.ArgumentParser) -> None:
     """Add the argument for a sweep's path."""
     parser.add_argument(
