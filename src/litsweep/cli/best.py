@@ -18,6 +18,7 @@ from litsweep.errors import count
 from litsweep.launch.directory import full_path
 from litsweep.launch.result import BestRun, SweepResult
 from litsweep.sweep.metric import Goal
+from litsweep.sweep.reason import format_value
 from litsweep.sweep.run import unreported_warning
 from litsweep.sweep.summary import NOT_FINITE, is_aggregated
 from litsweep.sweep.values import show
@@ -106,8 +107,10 @@ def _front_table(result: SweepResult) -> Table:
     names = {name for run in runs for name in run.parameters}
     different = {name for name in names if len({repr(run.parameters.get(name)) for run in runs}) > 1}
     for run in runs:
-        values = [_text(run.objectives[name]) for name in result.goals]
-        varied = [f"{name}={_text(run.parameters[name])}" for name in run.parameters if name in different]
+        values = [format_value(run.objectives[name]) for name in result.goals]
+        varied = [
+            f"{name}={_parameter(run.parameters[name])}" for name in run.parameters if name in different
+        ]
         table.add_row(run.id, *values, Text(", ".join(varied)))  # no markup: a name may be `x[0]`
     return table
 
@@ -120,14 +123,14 @@ def _best_lines(result: SweepResult, best: BestRun, has_pages: bool) -> Iterator
 
 
 def _best_rows(result: SweepResult, best: BestRun) -> Iterator[tuple[str, str]]:
-    yield from ((name, _text(value)) for name, value in best.parameters.items())
-    yield from ((f"{name} (best)", _text(value)) for name, value in best.objectives.items())
-    yield f"{result.metric} (last)", _text(best.last)
-    yield from ((name, _text(value)) for name, value in best.test.items())
+    yield from ((name, _parameter(value)) for name, value in best.parameters.items())
+    yield from ((f"{name} (best)", format_value(value)) for name, value in best.objectives.items())
+    yield f"{result.metric} (last)", format_value(best.last)
+    yield from ((name, format_value(value)) for name, value in best.test.items())
     yield "checkpoint", best.checkpoint or "none recorded"
     if best.artifact:
         yield "artifact", best.artifact
 
 
-def _text(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _parameter(value: object) -> str:
+    return format_value(value, integers_in_full=True)

@@ -17,6 +17,7 @@ from litsweep.launch.notes import NOTES, last_notes
 from litsweep.launch.options import LaunchOptions
 from litsweep.search.ledger import GridLedger
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.reason import format_value
 from litsweep.sweep.run import unreported_warning
 
 LISTED_POINTS = 40
@@ -59,9 +60,13 @@ def _show_sweeps(console: Console, place: str) -> None:
 
 def _lines(sweep: SweepEntry) -> tuple[str, str]:
     """Return two lines: path, state and best value; then name, method and runs."""
-    best = f"  best {sweep.metric} {sweep.best:.4g}" if sweep.metric and sweep.best is not None else ""
+    best = f"  {_best(sweep.metric, sweep.best)}" if sweep.metric and sweep.best is not None else ""
     described = ", ".join(word for word in (sweep.name, sweep.method) if word)
     return f"{sweep.path}  {sweep.state}{best}", f"  {described or 'no name'}: {_runs(sweep.runs)}"
+
+
+def _best(metric: str | None, value: float) -> str:
+    return f"best {metric} {format_value(value)}"
 
 
 def _runs(counted: Mapping[str, int]) -> str:
@@ -78,7 +83,7 @@ def _show_sweep(sweep: str, console: Console) -> None:
     if result.unreported:
         console.print(unreported_warning(result.unreported), highlight=False, soft_wrap=True)
     if result.best:
-        line = f"best {result.metric} {result.best.best:.6g} ({result.best.id})"
+        line = f"{_best(result.metric, result.best.best)} ({result.best.id})"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     elif result.unmet:
         console.print(f"No best run: {result.unmet}.", highlight=False, markup=False, soft_wrap=True)
@@ -96,7 +101,10 @@ def _show_grid(ledger: GridLedger, config: SweepConfig, console: Console) -> Non
         return
     varied = [p.name for p in config.space.parameters if p.distribution.grid_size > 1]
     for point in ledger.points:
-        values = ", ".join(f"{name}={point.parameters[name]}" for name in varied if name in point.parameters)
+        known = {name: point.parameters[name] for name in varied if name in point.parameters}
+        values = ", ".join(
+            f"{name}={format_value(value, integers_in_full=True)}" for name, value in known.items()
+        )
         line = f"  {point.state:<8}  {point.run or '-':<8}  {values}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
