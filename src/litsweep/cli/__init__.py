@@ -1,6 +1,8 @@
 """The commands. Each is a module whose `add_flags` adds the flags and sets the `execute` function."""
 
+import atexit
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -21,11 +23,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LitsweepError as error:
         print(f"litsweep: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         from litsweep.sweep.contract import ExitCode
 
-        print("litsweep: interrupted", file=sys.stderr)
+        print(f"litsweep: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return ExitCode.INTERRUPTED
     except BrokenPipeError:  # `litsweep status | head`: drop the rest of the output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    finally:  # Ctrl-C has no effect any more, so that what the client does at the exit prints no traceback
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)

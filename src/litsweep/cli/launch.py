@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from litsweep.cli.interrupts import interrupt_of_sweep
 from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.cli.progress import Progress, slot_table
 from litsweep.cli.server_address import find_sweep
@@ -73,8 +74,9 @@ def execute(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     sweep = find_sweep(args, may_start=args.on == "local")
     client_settings()  # refuse a wrong value here, not in every run
     watch, console = SweepWatch(sweep), Console(stderr=True)
-    outcome = launcher.launch(sweep, args, lambda: Progress(watch, console, args.count, shows_slots=True))
-    return ExitCode.OK if outcome is None else _report(outcome, sweep, args.json)
+    with interrupt_of_sweep(sweep):
+        outcome = launcher.launch(sweep, args, lambda: Progress(watch, console, args.count, shows_slots=True))
+        return ExitCode.OK if outcome is None else _report(outcome, sweep, args.json)
 
 
 def _report(outcome: LaunchOutcome, sweep: str, json: Path | None) -> int:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
+from litsweep.cli.interrupts import interrupt_says
 from litsweep.cli.local_server import ServerAddress, running_server
 from litsweep.cli.options import show_other_port
 from litsweep.cli.server_use import STOP_TIMEOUT_SECONDS, in_use
@@ -153,7 +154,8 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", data_dir: Path, log: P
 
 def _stop(pid: int, data_dir: Path) -> None:
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
-    with contextlib.suppress(ProcessLookupError):
+    still_ends = interrupt_says("interrupted while the server ends; it has all data, and ends by itself")
+    with contextlib.suppress(ProcessLookupError), still_ends:
         os.kill(pid, signal.SIGTERM)
         while server_info(data_dir) is not None and is_alive(pid):
             if time.monotonic() > deadline:
