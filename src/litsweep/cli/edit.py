@@ -13,10 +13,10 @@ from typing import Any
 
 from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.cli.server_address import find_sweep, is_embedded
-from litsweep.errors import ConfigError, LitsweepError, reason_of
+from litsweep.errors import LitsweepError, reason_of
 from litsweep.launch.credentials import credentials
 from litsweep.launch.protocol import GraphqlApi, SweepPath, no_sweep
-from litsweep.sweep.config import parse_sweep
+from litsweep.sweep.config import parse_sweep, parsed_or_none
 from litsweep.sweep.config_change import Home, check_change, differences
 
 _READ = """query Sweep($entity: String, $project: String, $sweep: String!) {
@@ -130,9 +130,8 @@ def _edited(config: str, path: SweepPath) -> Path:
 def _differences(path: SweepPath, sweep: Mapping[str, Any], text: str, file: str) -> Sequence[str]:
     """Return what the new config changes. Raises ConfigError if it is faulty or the sweep refuses it."""
     new = parse_sweep(text, file)
-    try:
-        old = parse_sweep(str(sweep["config"]))
-    except ConfigError:  # of another version of litsweep
+    old = parsed_or_none(str(sweep["config"]))
+    if old is None:
         return [f"the whole config, which this version of litsweep cannot read: now that of {file}"]
     if sweep["runCount"]:
         check_change(old, new, Home(str(path.entity), str(path.project)))
