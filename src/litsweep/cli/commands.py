@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.metadata import version
 
 from litsweep.cli.command_parser import CommandParser, check_command
+from litsweep.cli.system_faults import explained
 
 COMMANDS = {
     "run": ("run", "run a whole sweep on this machine, without account and network"),
@@ -65,7 +66,7 @@ def execute(argv: Sequence[str] | None) -> int:
     if "execute" not in args:
         parser.print_help(sys.stderr)
         return 2
-    with ExitStack() as args.until_end:  # a server that the command starts ends with it
+    with explained(args), ExitStack() as args.until_end:  # a server that the command starts ends with it
         return int(args.execute(args))
 
 

@@ -62,6 +62,7 @@ class _Server(GraphqlApi):
 
 def execute(args: argparse.Namespace) -> int:
     """Change a sweep's config after a confirmation. Return 0 if the sweep has the new config."""
+    _check_new_config(args.file)
     path = SweepPath.parse(find_sweep(args), {})
     found = credentials()
     server = _Server(found["WANDB_BASE_URL"], found["WANDB_API_KEY"])
@@ -98,6 +99,14 @@ def _change(
     return 0
 
 
+def _check_new_config(file: Path | None) -> None:
+    """Raise LitsweepError for an unreadable file, or without an editor, before a server is started."""
+    if file:
+        _text(file)
+    else:
+        _editor()
+
+
 def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
@@ -107,10 +116,7 @@ def _text(file: Path) -> str:
 
 def _edited(config: str, path: SweepPath) -> Path:
     """Return a file with the config as the user has edited it."""
-    variable = "VISUAL" if os.environ.get("VISUAL") else "EDITOR"
-    editor = os.environ.get(variable)
-    if not editor:
-        raise LitsweepError("no editor is set: set EDITOR, or pass the new config with --file new.yaml")
+    variable, editor = _editor()
     handle, name = tempfile.mkstemp(prefix=f"sweep-{path.id}-", suffix=".yaml")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(config)
@@ -125,6 +131,15 @@ def _edited(config: str, path: SweepPath) -> Path:
             f"{editor} ended with code {code}: the sweep is unchanged; your text is in {name}"
         )
     return Path(name)
+
+
+def _editor() -> tuple[str, str]:
+    """Return the variable that names the user's editor, and its value."""
+    variable = "VISUAL" if os.environ.get("VISUAL") else "EDITOR"
+    editor = os.environ.get(variable)
+    if not editor:
+        raise LitsweepError("no editor is set: set EDITOR, or pass the new config with --file new.yaml")
+    return variable, editor
 
 
 def _differences(path: SweepPath, sweep: Mapping[str, Any], text: str, file: str) -> Sequence[str]:

@@ -14,6 +14,7 @@ import yaml
 from rich.console import Console
 
 from litsweep.cli.best import show_how_to_open, show_result
+from litsweep.cli.check import read_text
 from litsweep.cli.launch import show_failures
 from litsweep.cli.local_server import ServerAddress
 from litsweep.cli.options import data_dir_flags, write_json
@@ -47,7 +48,7 @@ def create_sweep(path: Path, config: SweepConfig) -> str:
     said = io.StringIO()
     try:
         with redirect_stdout(said), redirect_stderr(said):
-            sweep = wandb.sweep(yaml.safe_load(path.read_text()), entity=entity, project=project)
+            sweep = wandb.sweep(yaml.safe_load(read_text(path)), entity=entity, project=project)
     except Exception as error:  # the client's errors have no common type
         raise LitsweepError(f"`wandb sweep {path}` failed: {str(error) or type(error).__name__}") from error
     return str(connect(sweep).path)

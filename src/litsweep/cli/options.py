@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from litsweep.errors import LitsweepError
+from litsweep.errors import LitsweepError, reason_of
 
 DEFAULT_PORT = 8765
 HIGHEST_PORT = 65535
@@ -47,12 +47,15 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def writable(text: str) -> Path:
-    """Return the path of an output file. Raises ArgumentTypeError if its folder does not exist."""
+    """Return the path of an output file. Raises ArgumentTypeError for a folder, or one in none."""
     path = Path(text)
-    if path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is a folder; name a file")
-    if not path.absolute().parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is in a folder that does not exist")
+    try:
+        if path.is_dir():
+            raise argparse.ArgumentTypeError(f"{text!r} is a folder; name a file")
+        if not path.absolute().parent.is_dir():
+            raise argparse.ArgumentTypeError(f"{text!r} is in a folder that does not exist")
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: cannot be used ({reason_of(error)})") from None
     return path
 
 
@@ -61,7 +64,7 @@ def write_json(path: Path | None, result: Mapping[str, object]) -> None:
     if path is None:
         return
     try:
-        path.write_text(json.dumps(result, indent=2, default=str) + "\n")
+        path.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
     except OSError as error:
         raise LitsweepError(
             f"--json {path}: cannot be written ({error.strerror}); name another file"
