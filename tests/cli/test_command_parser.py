@@ -44,11 +44,15 @@ def test_the_flag_that_was_meant(line: str, words: str, capsys: pytest.CaptureFi
     assert words in said
 
 
-def test_flags_that_are_complete_by_another_rule_are_known(capsys: pytest.CaptureFixture[str]) -> None:
+def test_values_of_flags(capsys: pytest.CaptureFixture[str]) -> None:
     for flag in ("--jso=/no/such/folder/x", "--json=/no/such/folder/x"):
         assert "argument --json" in refused(capsys, f"best SWEEP {flag}")[1]
     assert "argument -o/--output" in refused(capsys, "report SWEEP -o/no/such/folder/x")[1]
     assert "'-1' is not a whole number" in refused(capsys, "run sweep.yaml --count -1")[1]
+    for amount in ("-1", "nan", "inf", "many"):
+        for flag in ("--min-free-gb", "--gpus-per-agent"):
+            said = refused(capsys, f"launch SWEEP {flag} {amount}")[1]
+            assert f"argument {flag}: {amount!r} is not a number of at least 0" in said
 
 
 @pytest.mark.parametrize(

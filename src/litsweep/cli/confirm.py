@@ -52,7 +52,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="start no agents and do not wait: your own agents run the repeats",
     )
-    parser.add_argument("--agents", type=positive, default=1, help="number of agents on the CPU")
+    parser.add_argument("--agents", type=positive, default=1, help="number of agents on the CPU (default: 1)")
     for flag in launchers()[_PLACE].flags:
         _add(parser, flag)
     add_data_dir(parser)

@@ -13,7 +13,7 @@ from litsweep.cli.progress import Progress, slot_table
 from litsweep.cli.server_address import find_sweep
 from litsweep.cli.sweep_sums import read_sums
 from litsweep.errors import count
-from litsweep.launch.launcher import Flag, Launcher, launchers, positive
+from litsweep.launch.launcher import Flag, Launcher, amount, launchers, positive
 from litsweep.launch.options import AgentOptions, LaunchOutcome
 from litsweep.launch.result import SweepResult
 from litsweep.launch.variables import client_settings, failures_allowed
@@ -26,7 +26,7 @@ _COMMON = (
     Flag("--log-dir", type=Path, default=AgentOptions.log_dir, help="folder of logs (default: %(default)s)"),
     Flag("--keep-checkpoints", type=positive, default=AgentOptions.keep_checkpoints, metavar="K",
          help="keep the checkpoints of the best K runs (default: %(default)s)"),
-    Flag("--min-free-gb", type=float, default=AgentOptions.min_free_gb, metavar="GB",
+    Flag("--min-free-gb", type=amount, default=AgentOptions.min_free_gb, metavar="GB",
          help="start no run with less free disk space than this (default: %(default)s)"),
 )  # fmt: skip
 
