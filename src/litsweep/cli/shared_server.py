@@ -117,6 +117,7 @@ def start_server(data_dir: Path, port: int | None, users: TextIO) -> ServerAddre
     command = [sys.executable, "-m", "litsweep", "serve", *flags]
     log.touch()
     log.chmod(0o600)
+    before = log.stat().st_size
     with log.open("ab") as output:
         # In a session of its own the server survives Ctrl-C: the agents need it until they have ended.
         process = subprocess.Popen(
@@ -126,7 +127,7 @@ def start_server(data_dir: Path, port: int | None, users: TextIO) -> ServerAddre
         users.truncate(0)
         users.write(str(process.pid))
         users.flush()
-        return _wait_until_ready(process, data_dir, log)
+        return _wait_until_ready(process, data_dir, log, before)
     except BaseException:  # also Ctrl-C: a server that nobody waits for must not stay
         if process.poll() is None:
             _stop(process.pid, data_dir)
@@ -141,14 +142,19 @@ def _check_port(data_dir: Path, port: int) -> None:
         pass
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", data_dir: Path, log: Path) -> ServerAddress:
+def _wait_until_ready(
+    process: "subprocess.Popen[bytes]", data_dir: Path, log: Path, before: int
+) -> ServerAddress:
+    """Return the server's address. Raises LitsweepError with its log after `before` bytes."""
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         server = running_server(data_dir)
         if server is not None:
             return server
         time.sleep(0.1)
-    last = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-5:]).strip()
+    content = log.read_bytes()
+    own = content[before:] or content  # a full log has begun anew
+    last = "".join(own.decode(errors="replace").splitlines(keepends=True)[-5:]).strip()
     raise LitsweepError(f"the embedded backend did not start; the end of {log}:\n{last}")
 
 
