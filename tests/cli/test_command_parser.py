@@ -1,9 +1,12 @@
 """A wrong word on the command line: the usage of its command, and the word that was meant."""
 
+from pathlib import Path
+
 import pytest
 
 from litsweep.cli import main
 from litsweep.cli.commands import COMMANDS
+from litsweep.cli.options import default_data_dir, sweep_path
 
 
 def refused(capsys: pytest.CaptureFixture[str], line: str) -> tuple[str, str]:
@@ -67,3 +70,29 @@ def test_a_wrong_command(line: str, words: str, capsys: pytest.CaptureFixture[st
     usage, said = refused(capsys, line)
     assert usage.startswith("usage: litsweep [-h]")
     assert words in said
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("local/p/abcd1234", "local/p/abcd1234"),
+        ("abcd1234", "abcd1234"),
+        ("local/p/sweeps/abcd1234", "local/p/abcd1234"),
+        ("http://127.0.0.1:8765/Team%20X/p/sweeps/abcd1234?columns=a#runs", "Team X/p/abcd1234"),
+        ("https://wandb.ai/me/p/sweeps/abcd1234/", "me/p/abcd1234"),
+        ("http://127.0.0.1:8765/local/p/runs/abcd1234", "/local/p/runs/abcd1234"),
+    ],
+)
+def test_the_address_of_a_page_is_a_sweep_s_path(text: str, path: str) -> None:
+    assert sweep_path(text) == path
+
+
+def test_an_empty_data_folder_is_not_the_working_folder(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LITSWEEP_HOME", "")
+    assert default_data_dir() == Path("~/.litsweep")
+    for words in (["env", "--data-dir", ""], ["best", "abcd1234", "--json", ""]):
+        with pytest.raises(SystemExit):
+            main(words)
+        assert f"argument {words[-2]}: is empty; name a f" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
-from litsweep.cli.options import add_data_dir
+from litsweep.cli.options import add_data_dir, sweep_path
 from litsweep.cli.server_address import find_sweep, use_server
 from litsweep.cli.sweep_sums import read_sums
 from litsweep.errors import LitsweepError
@@ -27,7 +27,11 @@ LISTED_POINTS = 40
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
     parser.add_argument(
-        "sweep", nargs="?", metavar="SWEEP", help="ENTITY/PROJECT/ID, or ID if it is unique (default: all)"
+        "sweep",
+        type=sweep_path,
+        nargs="?",
+        metavar="SWEEP",
+        help="ENTITY/PROJECT/ID, or ID if it is unique (default: all)",
     )
     add_data_dir(parser)
     parser.set_defaults(execute=show_status)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from litsweep.errors import LitsweepError, reason_of
 
@@ -16,17 +16,24 @@ HIGHEST_PORT = 65535
 
 def default_data_dir() -> Path:
     """Return the default data folder."""
-    return Path(os.environ.get("LITSWEEP_HOME", "~/.litsweep"))
+    return Path(os.environ.get("LITSWEEP_HOME") or "~/.litsweep")
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
     """Add `--data-dir`."""
     parser.add_argument(
         "--data-dir",
-        type=Path,
+        type=_named,
         default=default_data_dir(),
         help="data folder of the embedded backend (default: $LITSWEEP_HOME or ~/.litsweep)",
     )
+
+
+def _named(text: str) -> Path:
+    """Return the path of a folder. Raises ArgumentTypeError for an empty text, not the working folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; name a folder")
+    return Path(text)
 
 
 def data_dir_flags(data_dir: Path) -> list[str]:
@@ -37,8 +44,26 @@ def data_dir_flags(data_dir: Path) -> list[str]:
 def add_sweep(parser: argparse.ArgumentParser) -> None:
     """Add the argument for a sweep's path."""
     parser.add_argument(
-        "sweep", metavar="SWEEP", help="ENTITY/PROJECT/ID as `wandb sweep` printed it, or ID if it is unique"
+        "sweep",
+        type=sweep_path,
+        metavar="SWEEP",
+        help="ENTITY/PROJECT/ID as `wandb sweep` printed it, or ID if it is unique",
     )
+
+
+def page_path(text: str) -> str:
+    """Return a path of a server, or the path in the address of a page there, which a user may have copied."""
+    address = urlsplit(text.strip())
+    return unquote(address.path) if address.scheme in ("http", "https") else text
+
+
+def sweep_path(text: str) -> str:
+    """Return a sweep's path, also of its page: ENTITY/PROJECT/sweeps/ID."""
+    path = page_path(text)
+    match path.strip("/").split("/"):
+        case [entity, project, "sweeps", sweep]:
+            return f"{entity}/{project}/{sweep}"
+    return path
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +73,8 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def writable(text: str) -> Path:
     """Return the path of an output file. Raises ArgumentTypeError for a folder, or one in none."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; name a file")
     path = Path(text)
     try:
         if path.is_dir():
