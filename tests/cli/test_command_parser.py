@@ -96,3 +96,8 @@ def test_an_empty_data_folder_is_not_the_working_folder(
         with pytest.raises(SystemExit):
             main(words)
         assert f"argument {words[-2]}: is empty; name a f" in capsys.readouterr().err
+    monkeypatch.setenv("LITSWEEP_HOME", "~nobody-has-this-name/x")
+    with pytest.raises(SystemExit):
+        main(["env"])
+    said = "argument --data-dir: '~nobody-has-this-name/x': there is no such user's home"
+    assert said in capsys.readouterr().err

@@ -107,3 +107,14 @@ def test_edit_refuses_an_unreadable_file_before_it_starts_a_server(
     assert main(["edit", "abcd1234", *data_dir]) == 1
     assert "no editor is set" in capsys.readouterr().err
     assert not os.path.lexists(tmp_path / "data")
+
+
+def test_a_netrc_that_is_not_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("WANDB_BASE_URL", "WANDB_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".netrc").write_bytes(b"\xff\xfe")
+    assert main(["status", "--data-dir", str(tmp_path / "data")]) == 1
+    assert "found no server" in capsys.readouterr().err

@@ -24,15 +24,20 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-dir",
         type=_named,
-        default=default_data_dir(),
+        default=str(default_data_dir()),
         help="data folder of the embedded backend (default: $LITSWEEP_HOME or ~/.litsweep)",
     )
 
 
 def _named(text: str) -> Path:
-    """Return the path of a folder. Raises ArgumentTypeError for an empty text, not the working folder."""
+    """Return a folder's path. Raises ArgumentTypeError for an empty text and for the ~ of an unknown user."""
     if not text:
         raise argparse.ArgumentTypeError("is empty; name a folder")
+    try:
+        Path(text).expanduser()
+    except RuntimeError:
+        fix = "write the whole path"
+        raise argparse.ArgumentTypeError(f"{text!r}: there is no such user's home; {fix}") from None
     return Path(text)
 
 

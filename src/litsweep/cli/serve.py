@@ -77,7 +77,7 @@ def _database_url(args: argparse.Namespace) -> str | None:
         return url or os.environ.get(DATABASE_URL_VARIABLE)
     try:
         return str(file.expanduser().read_text(encoding="utf-8").strip())
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:  # RuntimeError: ~ of an unknown user
         raise LitsweepError(
             f"--database-url-file {file}: cannot be read ({reason_of(error)}); name a text file with the URL"
         ) from None
