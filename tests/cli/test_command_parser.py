@@ -101,3 +101,15 @@ def test_an_empty_data_folder_is_not_the_working_folder(
         main(["env"])
     said = "argument --data-dir: '~nobody-has-this-name/x': there is no such user's home"
     assert said in capsys.readouterr().err
+
+
+def test_a_result_replaces_no_other_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "sweep.yaml"
+    file.write_text("method: random")
+    for words in (["run", str(file)], ["check", str(file)], ["best", "abcd1234"]):
+        with pytest.raises(SystemExit):
+            main([*words, "--json", str(file)])
+        assert f"{str(file)!r} exists and is not a result" in capsys.readouterr().err
+    assert file.read_text() == "method: random"
+    file.write_text("{}")
+    assert main(["check", str(tmp_path / "none.yaml"), "--json", str(file)]) == 1

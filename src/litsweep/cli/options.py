@@ -73,7 +73,28 @@ def sweep_path(text: str) -> str:
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add `--json`."""
-    parser.add_argument("--json", type=writable, metavar="FILE", help="also write the result to FILE as JSON")
+    help = "also write the result to FILE as JSON; an earlier result there is replaced"
+    parser.add_argument("--json", type=_result_file, metavar="FILE", help=help)
+
+
+def _result_file(text: str) -> Path:
+    """Return the path of a file for a result. Raises ArgumentTypeError for a file with something else."""
+    path = writable(text)
+    try:
+        begin = _first_byte(path)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: cannot be used ({reason_of(error)})") from None
+    if begin not in (b"", b"{"):
+        raise argparse.ArgumentTypeError(f"{text!r} exists and is not a result; name another file")
+    return path
+
+
+def _first_byte(path: Path) -> bytes:
+    """Return the first byte of a file, or b"" if there is no such regular file."""
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(1)
 
 
 def writable(text: str) -> Path:
