@@ -1,7 +1,8 @@
 """Errors for users: what is wrong, where (path and value), and how to fix it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -56,3 +57,22 @@ def reason_of(error: object) -> str:
 def is_wandb_error(error: BaseException) -> bool:
     """Return True for an exception of the wandb client. Not each of their classes is a `wandb.Error`."""
     return any(base.__module__.partition(".")[0] == "wandb" for base in type(error).__mro__)
+
+
+@contextmanager
+def client_errors(failed: str, *others: type[Exception]) -> Iterator[None]:
+    """Let an error of the wandb client in the block, or one of the classes `others`, be a LitsweepError.
+
+    Its message begins with `failed`.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not (is_wandb_error(error) or isinstance(error, others)):
+            raise
+        raise LitsweepError(f"{failed}: {error}") from error
+
+
+def is_missing_sweep(error: Exception) -> bool:
+    """Return True for an error in which the wandb client says that there is no sweep at a path."""
+    return any(words in str(error) for words in ("Could not find sweep", "Invalid path"))

@@ -55,6 +55,7 @@ def test_a_sweep_in_a_project_with_an_odd_name(tmp_path: Path, environ: dict[str
     assert re.search(r"^Sweep Team X/odd name é/\w+ \(finished\): 2 finished$", done.stdout, re.MULTILINE)
     assert re.search(r"^2/2 done · 0 running · 0 failed · best loss", done.stderr, re.MULTILINE)
     assert f"litsweep serve --data-dir {tmp_path / 'data'}" in done.stderr
+    assert "`litsweep open 'Team X/odd name é/" in done.stderr and "http://" not in done.stdout
     assert "not finished" not in done.stderr
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["is_over"]

@@ -48,6 +48,8 @@ def mode_of(path: Path) -> int:
 
 def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
     (tmp_path / "litsweep.db").mkdir()
+    (tmp_path / "server.log").write_text("the log of an earlier server\n")
     refused = pytest.raises(LitsweepError, match=r"did not start; the end of .*server\.log:\n.*database")
-    with refused, shared_server(tmp_path, 0):
+    with refused as said, shared_server(tmp_path, 0):
         pass
+    assert "earlier" not in str(said.value)

@@ -16,10 +16,18 @@ from litsweep.cli.server_address import use_server
 from litsweep.cli.shared_server import is_alive
 from litsweep.errors import LitsweepError
 from tests.cli.test_confirm import TRAIN, finished_sweep
-from tests.launch.processes import wait_until
+from tests.launch.processes import cmdline, wait_until
 from tests.live_server import LiveServer
 
 STARTS = "starting one for this command"
+USE = """
+import sys
+from pathlib import Path
+from litsweep.cli.shared_server import shared_server
+with shared_server(Path(sys.argv[1]), 0):
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
 
 
 class Left:
@@ -41,6 +49,13 @@ class Left:
             env=self._environ | variables, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True,
         )  # fmt: skip
+
+    def use_server(self) -> "subprocess.Popen[str]":
+        """Return a process that uses the server of the folder until it is killed."""
+        command = [sys.executable, "-c", USE, str(self.data_dir)]
+        user = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert user.stdout is not None and user.stdout.readline() == "ready\n"
+        return user
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +92,8 @@ def test_other_commands_need_no_server_either(left: Left) -> None:
     assert shown.startswith(f"{left.sweep}  finished"), said
     shown, said = best.communicate(timeout=120)
     assert best.returncode == 0 and "Best run: run-2" in shown, said
+    assert "http://" not in shown, "these pages end with the command"
+    assert f"`litsweep open {left.sweep} --data-dir {left.data_dir}`" in said
     confirm = left.start("confirm", left.sweep, "--seed-parameter", "seed", "--queue")
     _, said = confirm.communicate(timeout=120)
     assert confirm.returncode == 0 and STARTS in said and f"litsweep launch {left.sweep}" in said
@@ -93,6 +110,30 @@ def test_an_interrupted_command_leaves_no_server_behind(left: Left, signum: int,
     server = int(users.read_text())
     assert status.returncode == code and "Traceback" not in said, said
     wait_until(lambda: not is_alive(server), 10)
+
+
+def test_killed_commands_leave_no_server_behind(left: Left) -> None:
+    """`kill -9` while the server starts, and of each command that shares it."""
+    users = left.data_dir / "users"
+    users.unlink(missing_ok=True)
+    status = left.start("status")
+    wait_until(lambda: users.exists() and users.read_text() != "")  # it starts
+    starting = int(users.read_text())
+    kill(status)
+    wait_until(lambda: not cmdline(starting), 30)
+    first, second = left.use_server(), left.use_server()
+    server = int(users.read_text())
+    kill(first)
+    third = left.use_server()
+    assert int(users.read_text()) == server, "the second command has kept it"
+    kill(second)
+    kill(third)
+    wait_until(lambda: not cmdline(server), 30)
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    process.kill()
+    process.communicate()
 
 
 def test_a_folder_without_data_stays_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: Left) -> None:

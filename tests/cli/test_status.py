@@ -162,6 +162,35 @@ def test_an_ambiguous_id_lists_the_paths() -> None:
         cloud.shutdown()
 
 
+class Other(BaseHTTPRequestHandler):
+    """A server of another kind, which answers with a page."""
+
+    def do_HEAD(self) -> None:
+        self.send_response(404)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.do_HEAD()
+        self.wfile.write(b"<html>\n<h1>Not here</h1>")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def test_a_server_of_another_kind(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), Other) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{other.server_port}"
+        monkeypatch.setenv("WANDB_BASE_URL", url)
+        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+        assert main(["status"]) == 1
+        other.shutdown()
+    assert capsys.readouterr().err == f"litsweep: {url} answered 404: Not Found; is this a W&B server?\n"
+
+
 def test_every_state_has_one_word_everywhere(swept: Swept, tmp_path: Path) -> None:
     """`status`, `best`, its JSON and the pages use the words of one table, in its order."""
     assert list(STATES) == [str(word) for word in STATE_WORDS]

@@ -2,19 +2,23 @@
 
 import dataclasses
 import io
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from litsweep.cli.best import show_result
-from litsweep.cli.progress import Progress, runs_table, slot_table
+from litsweep.cli.jobs import _lines
+from litsweep.cli.progress import Progress, SummaryLine, runs_table, slot_table
+from litsweep.launch.directory import SweepEntry
 from litsweep.launch.options import SlotState, SlotView
-from litsweep.launch.result import BestRun, SweepResult
+from litsweep.launch.result import BestRun, SweepResult, result_of
 from litsweep.launch.status import RunStatus, SweepStatus
 from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.contract import RunState
+from litsweep.sweep.events import BestValue
 
 CONFIG = """
 program: agent.py
@@ -59,7 +63,7 @@ def test_80_columns_cut_no_state_and_no_id(metric: str) -> None:
     for slot in slots:
         assert any(slot.state in line and f" {slot.run} " in line for line in lines)
     for run in (*runs[2:6], *status.alive):
-        assert any(line.startswith(f"{run.id}  {run.word} ") and "9.876e-13" in line for line in lines)
+        assert any(line.startswith(f"{run.id}  {run.word} ") and "9.88e-13" in line for line in lines)
 
 
 def test_the_front_is_whole_in_80_columns(
@@ -87,3 +91,29 @@ def test_lines_come_at_a_slow_pace_where_nothing_can_be_redrawn(monkeypatch: pyt
         progress._show_line(f"{second // 2} done · {second} s so far")
         progress._show_line("progress is not available: no answer")
     assert [int(line.split()[0]) for line in said.getvalue().splitlines()] == [0, 15, 30, 45]
+
+
+def test_all_commands_show_the_same_digits_of_a_number(capsys: pytest.CaptureFixture[str]) -> None:
+    value, text = 0.98765432, "0.9877"
+    parameters = {"lr": 0.000123456, "seed": 20260131, "ratio": 1 / 3}
+    space = {name: {"values": [each, 0]} for name, each in parameters.items()}
+    config = parse_sweep(
+        {"method": "grid", "metric": {"name": "f1", "goal": "maximize"}, "parameters": space}
+    )
+    run = RunStatus(
+        "89zv8fdz", "run-1", "", RunState.FINISHED, parameters, {"epoch": 3}, value, value, {"f1": value}
+    )
+    status = SweepStatus("me/p/abcd1234", "", "FINISHED", config, (run,))
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(runs_table(status))
+    console.print(slot_table([SlotView(0, (), SlotState.DONE, Path("log"), run.id)], status))
+    console.print(SummaryLine(None).text(status))
+    console.print(str(BestValue("f1", value, run.id)))
+    entry = SweepEntry("me/p/abcd1234", "", "finished", "grid", "f1", value, Counter(), 0.0)
+    console.print(*_lines(entry))
+    show_result(result_of(status))
+    shown = console.export_text() + capsys.readouterr().out
+    said = "\n".join(line for line in shown.splitlines() if "to repeat the run" not in line)
+    assert said.count(text) >= 7 and "0.98765" not in said
+    assert said.count("1.23e-4") == said.count("20260131") == said.count("0.3333") == 2
+    assert "0.33333" not in said

@@ -13,6 +13,7 @@ from litsweep.figures.charts import CHARTS
 from litsweep.figures.report import is_report, report
 from litsweep.figures.sweep_data import SweepData
 from litsweep.figures.theme import DARK, LIGHT
+from litsweep.sweep.reason import format_value
 from tests.figures.sweeps import CONDITIONAL, EVIL, ONE, every_kind, make
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -122,6 +123,6 @@ def test_the_tables_are_sorted(page: Page, large: SweepData) -> None:
     for order, expected in (("ascending", min(values)), ("descending", max(values))):
         heading.get_by_role("button").click()
         expect(heading).to_have_attribute("aria-sort", order)
-        expect(first).to_contain_text(f"{expected:.5g}")
+        expect(first).to_contain_text(format_value(expected))
     runs.get_by_role("button", name="momentum").click()
     expect(runs.locator("tbody tr").last).to_contain_text("adam")  # it has no momentum

@@ -26,7 +26,7 @@ def launched(made: Bench, agents: str, **options: object) -> Iterator["subproces
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, made.sweep, agents], env=made.environ, cwd=made.folder,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as launcher:  # fmt: skip
         try:
             yield launcher

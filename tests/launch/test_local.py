@@ -222,7 +222,9 @@ def test_ctrl_c(bench: MakeBench, presses: int, state: str, exit_code: int) -> N
         if presses == 1:
             assert launcher.poll() is None
             wait.unlink()
-        assert launcher.communicate(timeout=20)[0] == f"{exit_code}\n"
+        shown, said = launcher.communicate(timeout=20)
+    assert shown == f"{exit_code}\n"
+    assert ("since their last checkpoint is lost; the next launch" in said) == (presses == 3), said
     assert made.states() == {state: 2}
     assert made.left_over() == []
     if presses > 1:  # nothing is lost: the next launch goes on with them

@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from litsweep.cli import main
+from litsweep.errors import LitsweepError
+from litsweep.server import sqlite_file
 from litsweep.server.blobs import BlobStore
 from litsweep.server.store.migrations import VERSION
 from tests.live_server import LiveServer
@@ -350,3 +352,12 @@ def test_a_killed_backup_leaves_the_older_one(
     assert file.read_bytes() == backup.read_bytes()
     assert main(["backup", str(file), "--data-dir", str(stopped)]) == 0
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_full_disk_is_that_of_the_copy(tmp_path: Path) -> None:
+    source, copied = tmp_path / "litsweep.db", tmp_path / "copy.db"
+    copied.touch()
+    for error, named in (("database or disk is full", copied), ("database disk image is malformed", source)):
+        refused = pytest.raises(LitsweepError, match=f"cannot use the database {named}: {error}")
+        with refused, sqlite_file.opened(copied, source):
+            raise sqlite3.OperationalError(error)

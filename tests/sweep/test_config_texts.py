@@ -90,3 +90,13 @@ def test_json_as_yaml_has_the_same_numbers_for_other_readers() -> None:
     assert yaml.safe_load(as_yaml(text)) == json.loads(text)
     assert as_yaml("{a: 1}") == "{a: 1}"
     assert as_yaml("# comment\na: 1") == "# comment\na: 1"
+
+
+def test_macros_without_quotes_in_a_list_on_one_line() -> None:
+    text = "program: a.py\ncommand: [python, ${program}, ${args}]\nmethod: random\n"
+    with pytest.raises(
+        ConfigError, match=r'line 2, column \d+: .* put macros in quotes, such as "\$\{program\}"'
+    ):
+        parse_sweep(text)
+    with pytest.raises(ConfigError, match="check the indentation"):
+        parse_sweep(text.replace("${program}, ${args}", '"${program}": "${args}"}'))

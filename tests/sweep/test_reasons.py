@@ -147,9 +147,13 @@ def test_what_is_no_mapping_is_an_empty_reason(content: object) -> None:
         (1e7, "1e7"),
         (-0.25, "-0.25"),
         (float("inf"), "inf"),
+        (float("nan"), "nan"),
+        (10**400, "1e400"),
+        (-1234567, "-1.23e6"),
         ({"a": [1]}, '{"a": [1]}'),
     ],
     ids=str,
 )
 def test_values_are_short(value: object, text: str) -> None:
     assert format_value(value) == text
+    assert format_value(value, integers_in_full=True) == (str(value) if value == -1234567 else text)

@@ -1,9 +1,11 @@
 """The commands. Each is a module whose `add_flags` adds the flags and sets the `execute` function."""
 
-import os
+import atexit
+import signal
 import sys
 from collections.abc import Sequence
 
+from litsweep.cli.streams import open_streams, output_failed
 from litsweep.errors import LitsweepError
 
 
@@ -12,20 +14,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     A user's mistake prints one paragraph. Ctrl-C is handled even during the imports.
     """
+    open_streams()
     try:
         from litsweep.cli.commands import execute
 
         status = execute(argv)
-        sys.stdout.flush()  # here, because the reader may have closed the pipe
+        sys.stdout.flush()  # here, because the disk may be full, or the reader may have closed the pipe
         return status
     except LitsweepError as error:
         print(f"litsweep: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         from litsweep.sweep.contract import ExitCode
 
-        print("litsweep: interrupted", file=sys.stderr)
+        print(f"litsweep: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:  # `litsweep status | head`: drop the rest of the output
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if what := output_failed(error):
+            print(f"litsweep: {what}", file=sys.stderr)
         return 1
+    finally:  # Ctrl-C has no effect any more, so that what the client does at the exit prints no traceback
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)

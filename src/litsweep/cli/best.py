@@ -1,19 +1,24 @@
 """`litsweep best`: the best run of a sweep, or its Pareto front, and how to repeat it."""
 
 import argparse
+import shlex
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from litsweep.cli.confirmed_table import show_confirmed
-from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
-from litsweep.cli.server_address import find_sweep
+from litsweep.cli.options import add_data_dir, add_json, add_sweep, data_dir_flags, write_json
+from litsweep.cli.server_address import use_server
 from litsweep.cli.sweep_sums import read_sums
 from litsweep.errors import count
+from litsweep.launch.directory import full_path
 from litsweep.launch.result import BestRun, SweepResult
 from litsweep.sweep.metric import Goal
+from litsweep.sweep.reason import format_value
 from litsweep.sweep.run import unreported_warning
 from litsweep.sweep.summary import NOT_FINITE, is_aggregated
 from litsweep.sweep.values import show
@@ -32,15 +37,25 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Show the result of the sweep. Return 0 if it has a best run, else 1."""
-    sweep = find_sweep(args)
-    result = read_sums(sweep).result
-    shown = show_result(result)
+    stays = use_server(args.data_dir.expanduser(), args.until_end, args.sweep)
+    result = read_sums(full_path(args.sweep)).result
+    shown = show_result(result, has_pages=stays)
+    if not stays:
+        show_how_to_open(result.sweep, args.data_dir)
     write_json(args.json, result.as_dict())
     return shown
 
 
-def show_result(result: SweepResult) -> int:
-    """Print `result` on stdout. Return 0 if it has a best run, else 1."""
+def show_how_to_open(sweep: str, data_dir: Path) -> None:
+    """Print on stderr how to see the pages of a sweep whose server ends with this command."""
+    sys.stdout.flush()
+    flags = data_dir_flags(data_dir)
+    serve, page = (shlex.join(["litsweep", *words, *flags]) for words in (["serve"], ["open", sweep]))
+    print(f"Its pages need a server: run `{serve}`, and in another shell `{page}`", file=sys.stderr)
+
+
+def show_result(result: SweepResult, has_pages: bool = True) -> int:
+    """Print `result` on stdout, with the addresses of pages if it has some. Return 0 if it has a best run."""
     console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
     states = ", ".join(f"{n} {state}" for state, n in result.runs.items()) or "no runs yet"
     console.print(f"Sweep {result.sweep} ({result.state.lower()}): {states}")
@@ -53,14 +68,15 @@ def show_result(result: SweepResult) -> int:
     else:
         by = f" by {result.metric}" if len(result.goals) > 1 else ""
         console.print(f"Best run{by}: {result.best.name} ({result.best.id})")
-        for line in _best_lines(result, result.best):
+        for line in _best_lines(result, result.best, has_pages):
             console.print(line)
         values = dict(result.best.parameters)
         call = f"The sweep names no program: to repeat the run, call your function with {values}"
         console.print(f"Repeat it: {result.best.command}" if result.best.command else call)
     if result.confirmed:
         show_confirmed(console, result.confirmed)
-    console.print(f"Sweep page: {result.url}")
+    if has_pages:
+        console.print(f"Sweep page: {result.url}")
     return 0 if result.best else 1
 
 
@@ -91,29 +107,30 @@ def _front_table(result: SweepResult) -> Table:
     names = {name for run in runs for name in run.parameters}
     different = {name for name in names if len({repr(run.parameters.get(name)) for run in runs}) > 1}
     for run in runs:
-        values = [_text(run.objectives[name]) for name in result.goals]
-        varied = [f"{name}={_text(run.parameters[name])}" for name in run.parameters if name in different]
+        values = [format_value(run.objectives[name]) for name in result.goals]
+        varied = [
+            f"{name}={_parameter(run.parameters[name])}" for name in run.parameters if name in different
+        ]
         table.add_row(run.id, *values, Text(", ".join(varied)))  # no markup: a name may be `x[0]`
     return table
 
 
-def _best_lines(result: SweepResult, best: BestRun) -> Iterator[Text]:
+def _best_lines(result: SweepResult, best: BestRun, has_pages: bool) -> Iterator[Text]:
     """Return one line for each value of the run. No line is cut, because users copy paths and URLs."""
-    rows = list(_best_rows(result, best))
+    rows = [*_best_rows(result, best), *([("run page", best.url)] if has_pages else [])]
     width = min(max(len(name) for name, _ in rows), _MAX_NAME_WIDTH)
     return (Text.assemble(" ", (f"{name:<{width}}", "bold"), f"  {value}") for name, value in rows)
 
 
 def _best_rows(result: SweepResult, best: BestRun) -> Iterator[tuple[str, str]]:
-    yield from ((name, _text(value)) for name, value in best.parameters.items())
-    yield from ((f"{name} (best)", _text(value)) for name, value in best.objectives.items())
-    yield f"{result.metric} (last)", _text(best.last)
-    yield from ((name, _text(value)) for name, value in best.test.items())
+    yield from ((name, _parameter(value)) for name, value in best.parameters.items())
+    yield from ((f"{name} (best)", format_value(value)) for name, value in best.objectives.items())
+    yield f"{result.metric} (last)", format_value(best.last)
+    yield from ((name, format_value(value)) for name, value in best.test.items())
     yield "checkpoint", best.checkpoint or "none recorded"
     if best.artifact:
         yield "artifact", best.artifact
-    yield "run page", best.url
 
 
-def _text(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _parameter(value: object) -> str:
+    return format_value(value, integers_in_full=True)

@@ -99,19 +99,21 @@ def check_config(path: Path) -> SweepConfig:
 
     Raises LitsweepError (ConfigError with every fault) if the sweep cannot run.
     """
-    config = parse_sweep(_read(path), str(path))
+    config = parse_sweep(read_text(path), str(path))
     if faults := program_faults(config):
         raise ConfigError(str(path), faults)
     return replace(config, warnings=(*config.warnings, *program_warnings(config)))
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a sweep's YAML file. Raises LitsweepError if it cannot be read."""
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise LitsweepError(f"{path}: cannot be read ({error.strerror}); name a sweep's YAML file") from error
     except UnicodeDecodeError as error:
-        raise LitsweepError(f"{path}: is not a text file ({error.reason} at byte {error.start})") from error
+        where = f"{error.reason} at byte {error.start}"
+        raise LitsweepError(f"{path}: is not a text file in UTF-8 ({where}); save it as UTF-8") from error
 
 
 def uses_pipeline(config: SweepConfig) -> bool:

@@ -7,6 +7,9 @@ from contextlib import ExitStack
 from importlib import import_module
 from importlib.metadata import version
 
+from litsweep.cli.command_parser import CommandParser, check_command
+from litsweep.cli.system_faults import explained
+
 COMMANDS = {
     "run": ("run", "run a whole sweep on this machine, without account and network"),
     "serve": ("serve", "run the embedded backend, a W&B-compatible server, in the foreground"),
@@ -57,12 +60,13 @@ COMMANDS = {
 def execute(argv: Sequence[str] | None) -> int:
     """Execute the command in `argv`. Return its exit code. Raises LitsweepError for a user's mistake."""
     words = sys.argv[1:] if argv is None else argv
-    parser = build_parser([word for word in words if not word.startswith("-")][:1])
-    args = parser.parse_args(argv)
+    parser = build_parser(words[:1])
+    check_command(parser, words, COMMANDS)
+    args = parser.parse_args(words)
     if "execute" not in args:
         parser.print_help(sys.stderr)
         return 2
-    with ExitStack() as args.until_end:  # a server that the command starts ends with it
+    with explained(args), ExitStack() as args.until_end:  # a server that the command starts ends with it
         return int(args.execute(args))
 
 
@@ -74,7 +78,7 @@ def build_parser(complete: Collection[str] = COMMANDS.keys()) -> argparse.Argume
         "with or without a W&B account.",
     )
     parser.add_argument("--version", action="version", version=f"litsweep {version('litsweep')}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=CommandParser)
     for name, (module, purpose) in COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=purpose)
         if name in complete:

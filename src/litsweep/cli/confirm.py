@@ -8,6 +8,7 @@ from rich.console import Console
 
 from litsweep.cli.check import uses_pipeline
 from litsweep.cli.confirmed_table import show_confirmed
+from litsweep.cli.interrupts import interrupt_of_sweep
 from litsweep.cli.launch import show_failures, show_preempted
 from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.cli.progress import Progress
@@ -51,7 +52,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="start no agents and do not wait: your own agents run the repeats",
     )
-    parser.add_argument("--agents", type=positive, default=1, help="number of agents on the CPU")
+    parser.add_argument("--agents", type=positive, default=1, help="number of agents on the CPU (default: 1)")
     for flag in launchers()[_PLACE].flags:
         _add(parser, flag)
     add_data_dir(parser)
@@ -76,7 +77,8 @@ def execute(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if args.queue:
         _show_queued(sweep, answer["queued"] is not None)
         return 0
-    code = _launch(sweep, args) if not answer["confirmed"]["is_over"] else 0
+    with interrupt_of_sweep(sweep):
+        code = _launch(sweep, args) if not answer["confirmed"]["is_over"] else 0
     confirmed = read_sums(sweep).result.confirmed
     assert confirmed is not None, "the sweep has repeats"
     show_confirmed(Console(markup=False, emoji=False, highlight=False, soft_wrap=True), confirmed)

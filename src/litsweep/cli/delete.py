@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from litsweep.cli.options import add_data_dir
+from litsweep.cli.options import add_data_dir, sweep_path
 from litsweep.cli.server_address import is_embedded, use_server
 from litsweep.errors import LitsweepError, count
 from litsweep.launch.credentials import credentials
@@ -28,6 +28,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
     parser.add_argument(
         "target",
+        type=sweep_path,
         metavar="SWEEP|ENTITY/PROJECT",
         help="a sweep's path, or its ID if that is unique; or a project",
     )

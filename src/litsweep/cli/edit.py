@@ -13,10 +13,10 @@ from typing import Any
 
 from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.cli.server_address import find_sweep, is_embedded
-from litsweep.errors import ConfigError, LitsweepError, reason_of
+from litsweep.errors import LitsweepError, reason_of
 from litsweep.launch.credentials import credentials
 from litsweep.launch.protocol import GraphqlApi, SweepPath, no_sweep
-from litsweep.sweep.config import parse_sweep
+from litsweep.sweep.config import parse_sweep, parsed_or_none
 from litsweep.sweep.config_change import Home, check_change, differences
 
 _READ = """query Sweep($entity: String, $project: String, $sweep: String!) {
@@ -62,6 +62,7 @@ class _Server(GraphqlApi):
 
 def execute(args: argparse.Namespace) -> int:
     """Change a sweep's config after a confirmation. Return 0 if the sweep has the new config."""
+    _check_new_config(args.file)
     path = SweepPath.parse(find_sweep(args), {})
     found = credentials()
     server = _Server(found["WANDB_BASE_URL"], found["WANDB_API_KEY"])
@@ -98,6 +99,14 @@ def _change(
     return 0
 
 
+def _check_new_config(file: Path | None) -> None:
+    """Raise LitsweepError for an unreadable file, or without an editor, before a server is started."""
+    if file:
+        _text(file)
+    else:
+        _editor()
+
+
 def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
@@ -107,10 +116,7 @@ def _text(file: Path) -> str:
 
 def _edited(config: str, path: SweepPath) -> Path:
     """Return a file with the config as the user has edited it."""
-    variable = "VISUAL" if os.environ.get("VISUAL") else "EDITOR"
-    editor = os.environ.get(variable)
-    if not editor:
-        raise LitsweepError("no editor is set: set EDITOR, or pass the new config with --file new.yaml")
+    variable, editor = _editor()
     handle, name = tempfile.mkstemp(prefix=f"sweep-{path.id}-", suffix=".yaml")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(config)
@@ -127,12 +133,20 @@ def _edited(config: str, path: SweepPath) -> Path:
     return Path(name)
 
 
+def _editor() -> tuple[str, str]:
+    """Return the variable that names the user's editor, and its value."""
+    variable = "VISUAL" if os.environ.get("VISUAL") else "EDITOR"
+    editor = os.environ.get(variable)
+    if not editor:
+        raise LitsweepError("no editor is set: set EDITOR, or pass the new config with --file new.yaml")
+    return variable, editor
+
+
 def _differences(path: SweepPath, sweep: Mapping[str, Any], text: str, file: str) -> Sequence[str]:
     """Return what the new config changes. Raises ConfigError if it is faulty or the sweep refuses it."""
     new = parse_sweep(text, file)
-    try:
-        old = parse_sweep(str(sweep["config"]))
-    except ConfigError:  # of another version of litsweep
+    old = parsed_or_none(str(sweep["config"]))
+    if old is None:
         return [f"the whole config, which this version of litsweep cannot read: now that of {file}"]
     if sweep["runCount"]:
         check_change(old, new, Home(str(path.entity), str(path.project)))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
-from litsweep.cli.options import add_data_dir
+from litsweep.cli.options import add_data_dir, sweep_path
 from litsweep.cli.server_address import find_sweep, use_server
 from litsweep.cli.sweep_sums import read_sums
 from litsweep.errors import LitsweepError
@@ -17,6 +17,7 @@ from litsweep.launch.notes import NOTES, last_notes
 from litsweep.launch.options import LaunchOptions
 from litsweep.search.ledger import GridLedger
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.reason import format_value
 from litsweep.sweep.run import unreported_warning
 
 LISTED_POINTS = 40
@@ -26,7 +27,11 @@ LISTED_POINTS = 40
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
     parser.add_argument(
-        "sweep", nargs="?", metavar="SWEEP", help="ENTITY/PROJECT/ID, or ID if it is unique (default: all)"
+        "sweep",
+        type=sweep_path,
+        nargs="?",
+        metavar="SWEEP",
+        help="ENTITY/PROJECT/ID, or ID if it is unique (default: all)",
     )
     add_data_dir(parser)
     parser.set_defaults(execute=show_status)
@@ -35,14 +40,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def show_status(args: argparse.Namespace) -> int:
     """List all sweeps, or show one."""
     if args.sweep is None:
-        use_server(args.data_dir.expanduser(), args.until_end)
-        _show_sweeps(Console())
+        stays = use_server(args.data_dir.expanduser(), args.until_end)
+        _show_sweeps(Console(), "" if stays else str(args.data_dir))
     else:
         _show_sweep(find_sweep(args), Console())
     return 0
 
 
-def _show_sweeps(console: Console) -> None:
+def _show_sweeps(console: Console, place: str) -> None:
+    """Print all sweeps of the server. `place` is the data folder, or "" for the server's address."""
     server = directory()
     sweeps = server.sweeps()
     for sweep in sweeps:
@@ -51,14 +57,20 @@ def _show_sweeps(console: Console) -> None:
         console.print(runs, highlight=False, markup=False, overflow="fold")
     if not sweeps:
         create = "`wandb sweep SWEEP.yaml` or `litsweep run SWEEP.yaml` makes one"
-        console.print(f"No sweeps on {server.base_url} yet; {create}.", highlight=False, soft_wrap=True)
+        console.print(
+            f"No sweeps on {place or server.base_url} yet; {create}.", highlight=False, soft_wrap=True
+        )
 
 
 def _lines(sweep: SweepEntry) -> tuple[str, str]:
     """Return two lines: path, state and best value; then name, method and runs."""
-    best = f"  best {sweep.metric} {sweep.best:.4g}" if sweep.metric and sweep.best is not None else ""
+    best = f"  {_best(sweep.metric, sweep.best)}" if sweep.metric and sweep.best is not None else ""
     described = ", ".join(word for word in (sweep.name, sweep.method) if word)
     return f"{sweep.path}  {sweep.state}{best}", f"  {described or 'no name'}: {_runs(sweep.runs)}"
+
+
+def _best(metric: str | None, value: float) -> str:
+    return f"best {metric} {format_value(value)}"
 
 
 def _runs(counted: Mapping[str, int]) -> str:
@@ -75,7 +87,7 @@ def _show_sweep(sweep: str, console: Console) -> None:
     if result.unreported:
         console.print(unreported_warning(result.unreported), highlight=False, soft_wrap=True)
     if result.best:
-        line = f"best {result.metric} {result.best.best:.6g} ({result.best.id})"
+        line = f"{_best(result.metric, result.best.best)} ({result.best.id})"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     elif result.unmet:
         console.print(f"No best run: {result.unmet}.", highlight=False, markup=False, soft_wrap=True)
@@ -93,7 +105,10 @@ def _show_grid(ledger: GridLedger, config: SweepConfig, console: Console) -> Non
         return
     varied = [p.name for p in config.space.parameters if p.distribution.grid_size > 1]
     for point in ledger.points:
-        values = ", ".join(f"{name}={point.parameters[name]}" for name in varied if name in point.parameters)
+        known = {name: point.parameters[name] for name in varied if name in point.parameters}
+        values = ", ".join(
+            f"{name}={format_value(value, integers_in_full=True)}" for name, value in known.items()
+        )
         line = f"  {point.state:<8}  {point.run or '-':<8}  {values}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

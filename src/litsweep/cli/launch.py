@@ -7,12 +7,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from litsweep.cli.interrupts import interrupt_of_sweep
 from litsweep.cli.options import add_data_dir, add_json, add_sweep, write_json
 from litsweep.cli.progress import Progress, slot_table
 from litsweep.cli.server_address import find_sweep
 from litsweep.cli.sweep_sums import read_sums
 from litsweep.errors import count
-from litsweep.launch.launcher import Flag, Launcher, launchers, positive
+from litsweep.launch.launcher import Flag, Launcher, amount, launchers, positive
 from litsweep.launch.options import AgentOptions, LaunchOutcome
 from litsweep.launch.result import SweepResult
 from litsweep.launch.variables import client_settings, failures_allowed
@@ -25,7 +26,7 @@ _COMMON = (
     Flag("--log-dir", type=Path, default=AgentOptions.log_dir, help="folder of logs (default: %(default)s)"),
     Flag("--keep-checkpoints", type=positive, default=AgentOptions.keep_checkpoints, metavar="K",
          help="keep the checkpoints of the best K runs (default: %(default)s)"),
-    Flag("--min-free-gb", type=float, default=AgentOptions.min_free_gb, metavar="GB",
+    Flag("--min-free-gb", type=amount, default=AgentOptions.min_free_gb, metavar="GB",
          help="start no run with less free disk space than this (default: %(default)s)"),
 )  # fmt: skip
 
@@ -73,8 +74,9 @@ def execute(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     sweep = find_sweep(args, may_start=args.on == "local")
     client_settings()  # refuse a wrong value here, not in every run
     watch, console = SweepWatch(sweep), Console(stderr=True)
-    outcome = launcher.launch(sweep, args, lambda: Progress(watch, console, args.count, shows_slots=True))
-    return ExitCode.OK if outcome is None else _report(outcome, sweep, args.json)
+    with interrupt_of_sweep(sweep):
+        outcome = launcher.launch(sweep, args, lambda: Progress(watch, console, args.count, shows_slots=True))
+        return ExitCode.OK if outcome is None else _report(outcome, sweep, args.json)
 
 
 def _report(outcome: LaunchOutcome, sweep: str, json: Path | None) -> int:

@@ -7,16 +7,17 @@ import shlex
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import wandb
 import yaml
 from rich.console import Console
 
-from litsweep.cli.best import show_result
+from litsweep.cli.best import show_how_to_open, show_result
+from litsweep.cli.check import read_text
 from litsweep.cli.launch import show_failures
 from litsweep.cli.local_server import ServerAddress
-from litsweep.cli.options import DEFAULT_PORT, default_data_dir, write_json
+from litsweep.cli.options import data_dir_flags, write_json
 from litsweep.cli.progress import Progress
 from litsweep.cli.server_keeper import ServerKeeper
 from litsweep.cli.sweep_sums import read_sums
@@ -47,7 +48,7 @@ def create_sweep(path: Path, config: SweepConfig) -> str:
     said = io.StringIO()
     try:
         with redirect_stdout(said), redirect_stderr(said):
-            sweep = wandb.sweep(yaml.safe_load(path.read_text()), entity=entity, project=project)
+            sweep = wandb.sweep(yaml.safe_load(read_text(path)), entity=entity, project=project)
     except Exception as error:  # the client's errors have no common type
         raise LitsweepError(f"`wandb sweep {path}` failed: {str(error) or type(error).__name__}") from error
     return str(connect(sweep).path)
@@ -75,23 +76,17 @@ def run_sweep(sweep: str, server: ServerAddress, keeper: ServerKeeper, args: arg
         raise LitsweepError(keeper.failure)
     show_failures(outcome)
     result = read_sums(sweep).result
-    shown = show_result(result)
+    shown = show_result(result, has_pages=server.stays)
     _show_next_commands(result, server, args)
     write_json(args.json, result.as_dict())
     return outcome.exit_code or shown
 
 
 def _show_next_commands(result: SweepResult, server: ServerAddress, args: argparse.Namespace) -> None:
-    data_dir = [] if args.data_dir == default_data_dir() else ["--data-dir", str(args.data_dir)]
     sys.stdout.flush()
     if not server.stays:
-        used = urlsplit(server.url).port
-        port = [] if used == DEFAULT_PORT else ["--port", str(used)]
-        serve = shlex.join(["litsweep", "serve", *data_dir, *port])
-        print(f"The page needs a running server: {serve}", file=sys.stderr)
+        show_how_to_open(result.sweep, args.data_dir)
     if not result.is_over:
-        command = ["litsweep", "launch", result.sweep, "--gpus", "none", "--agents", str(args.agents)]
-        print(
-            f"The sweep is not finished. Continue it with: {shlex.join([*command, *data_dir])}",
-            file=sys.stderr,
-        )
+        agents = ["--gpus", "none", "--agents", str(args.agents), *data_dir_flags(args.data_dir)]
+        command = shlex.join(["litsweep", "launch", result.sweep, *agents])
+        print(f"The sweep is not finished. Continue it with: {command}", file=sys.stderr)

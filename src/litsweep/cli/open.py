@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from litsweep.cli.local_server import ServerAddress, running_server
-from litsweep.cli.options import add_data_dir
+from litsweep.cli.options import add_data_dir, page_path
 from litsweep.cli.server_address import is_embedded, use_server
 from litsweep.errors import LitsweepError
 from litsweep.launch.credentials import credentials
@@ -31,6 +31,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "page",
         nargs="?",
+        type=page_path,
         metavar="SWEEP",
         help="a sweep, a run or a project: ENTITY/PROJECT/ID, ENTITY/PROJECT, or an ID that is unique "
         "(default: the home page)",

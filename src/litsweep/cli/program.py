@@ -63,7 +63,7 @@ class Target:
         try:
             if source is None or source.stat().st_size > _LARGEST_SOURCE:
                 return ""
-            text = source.read_text(errors="replace")
+            text = source.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
         runs_in_python = self.is_here and self.kind is Kind.FILE

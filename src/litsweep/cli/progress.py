@@ -19,8 +19,10 @@ from litsweep.launch.status import RunStatus, SweepStatus
 from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.constraints import UNMET
 from litsweep.sweep.contract import RunState
+from litsweep.sweep.reason import format_value
 from litsweep.sweep.run import count_words, unreported_warning
 from litsweep.sweep.time_left import TimeLeft, duration
+from litsweep.sweep.values import is_number
 from litsweep.sweep.workload import Workload
 
 POLL_SECONDS = 2.0
@@ -178,7 +180,7 @@ class SummaryLine:
         parts += [f"{states[word]} {word}" for word in alive]
         best = status.best()
         if best is not None and status.metric is not None:
-            parts.append(f"best {status.metric.name} {best.best:.4g} ({best.id})")
+            parts.append(f"best {status.metric.name} {format_value(best.best)} ({best.id})")
         elif status.unmet:
             parts.append(UNMET)
         return " · ".join([*parts, self._tail(status, total)])
@@ -224,7 +226,7 @@ def _panel(status: SweepStatus, line: str, total: int | None) -> RenderableType:
 def runs_table(status: SweepStatus) -> Table:
     """Return a table of the last ended runs and all others. Ids and states are never cut."""
     shown = [*[run for run in status.runs if not run.state.is_alive][-5:], *status.alive]
-    bests = ["" if run.best is None else f"{run.best:.4g}" for run in shown]
+    bests = ["" if run.best is None else format_value(run.best) for run in shown]
     columns = {"run": [run.id for run in shown], "state": [run.word for run in shown], "best": bests}
     table = Table(box=None, pad_edge=False, expand=True)  # so that only `parameters` shrinks
     for heading, cells in columns.items():
@@ -240,9 +242,8 @@ def _varied(run: RunStatus, status: SweepStatus) -> str:
     parameters = status.config.space.parameters
     names = [p.name for p in parameters if len(p.distribution.support or (0, 0)) > 1]
     values = {name: run.parameters[name] for name in names if name in run.parameters}
-    return ", ".join(
-        f"{k.split('.')[-1]}={f'{v:.3g}' if isinstance(v, float) else v}" for k, v in values.items()
-    )
+    shown = {name: format_value(value, integers_in_full=True) for name, value in values.items()}
+    return ", ".join(f"{name.split('.')[-1]}={value}" for name, value in shown.items())
 
 
 def slot_table(slots: Sequence[SlotView], status: SweepStatus | None) -> Table:
@@ -271,7 +272,7 @@ def _cells(slot: SlotView, run: RunStatus | None) -> list[str]:
 
 
 def _text(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, int | float) else ""
+    return format_value(value) if is_number(value) else ""
 
 
 def _caption(slots: Sequence[SlotView], status: SweepStatus | None) -> str:

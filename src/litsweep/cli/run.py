@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from litsweep.cli.check import check_config, check_parameters, show_warnings, uses_pipeline
+from litsweep.cli.interrupts import interrupt_of_sweep
 from litsweep.cli.local_server import ServerAddress
 from litsweep.cli.options import add_data_dir, add_json, add_port
 from litsweep.cli.server_keeper import kept_alive
@@ -47,7 +48,9 @@ def execute(args: argparse.Namespace) -> int:
         from litsweep.cli.local_run import create_sweep, run_sweep  # the client takes half a second
 
         try:
-            return run_sweep(create_sweep(args.config, config), server, keeper, args)
+            sweep = create_sweep(args.config, config)
+            with interrupt_of_sweep(sweep):
+                return run_sweep(sweep, server, keeper, args)
         except LitsweepError as error:
             raise LitsweepError(keeper.failure or str(error)) from error
 

@@ -111,7 +111,7 @@ def _equal_values(path: str, values: Sequence[object]) -> Iterator[Fault]:
 def _check_overwritable(path: Path) -> None:
     """Raise LitsweepError if the file exists and another program wrote it."""
     try:
-        is_ours = not path.exists() or _MARK in path.read_text(errors="replace")
+        is_ours = not path.exists() or _MARK in path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise LitsweepError(f"{path}: cannot be read ({error.strerror}); move it out of the way") from error
     if not is_ours:
@@ -120,7 +120,7 @@ def _check_overwritable(path: Path) -> None:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         fix = "copy the sweep's YAML to a folder that you may write to"
         raise LitsweepError(f"{path}: cannot be written ({error.strerror}); {fix}") from error

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_port, show_other_port
+from litsweep.cli.options import DEFAULT_PORT, add_data_dir, add_port, show_other_port, writable
+from litsweep.cli.server_use import end_when_unused
 from litsweep.errors import LitsweepError, reason_of
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--database-url-file", type=Path, metavar="FILE", help="file with the database URL")
     parser.add_argument(
-        "--log", type=Path, metavar="FILE", help="log to FILE instead of stderr; its size is limited"
+        "--log", type=writable, metavar="FILE", help="log to FILE instead of stderr; its size is limited"
     )
+    parser.add_argument("--while-used", action="store_true", help=argparse.SUPPRESS)  # for other commands
     parser.set_defaults(execute=execute)
 
 
@@ -53,6 +55,8 @@ def execute(args: argparse.Namespace) -> int:
         allowed_hosts=tuple(args.allowed_host),
         log=args.log,
     )
+    if args.while_used:
+        end_when_unused(settings.data_dir)
     serve(settings, lambda info: _announce(info, settings, args.port))
     return 0
 
@@ -72,8 +76,8 @@ def _database_url(args: argparse.Namespace) -> str | None:
     if file is None:
         return url or os.environ.get(DATABASE_URL_VARIABLE)
     try:
-        return str(file.expanduser().read_text().strip())
-    except (OSError, UnicodeDecodeError) as error:
+        return str(file.expanduser().read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:  # RuntimeError: ~ of an unknown user
         raise LitsweepError(
             f"--database-url-file {file}: cannot be read ({reason_of(error)}); name a text file with the URL"
         ) from None

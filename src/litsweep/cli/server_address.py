@@ -36,8 +36,8 @@ def find_sweep(args: argparse.Namespace, may_start: bool = True) -> str:
     return full_path(args.sweep)
 
 
-def use_server(data_dir: Path, until_end: ExitStack | None = None, sweep: str | None = None) -> None:
-    """Connect the stock client of this process to the server for a command.
+def use_server(data_dir: Path, until_end: ExitStack | None = None, sweep: str | None = None) -> bool:
+    """Connect the stock client of this process to the server for a command. Return True if that stays.
 
     An address in the environment comes first, then the embedded backend that runs on `data_dir`, then W&B
     cloud after a login. With `until_end`, a backend is started until that closes: for a `sweep` of the
@@ -50,25 +50,36 @@ def use_server(data_dir: Path, until_end: ExitStack | None = None, sweep: str | 
         _check_answers(named, data_dir)
     elif server := running_server(data_dir):
         server.use()
-    elif until_end is not None and sweep is not None and _has_sweep(data_dir, sweep):
+    elif until_end is not None and _needs_own_server(data_dir, sweep):
         _start(data_dir, until_end)
+        return False
     else:
-        _use_login_or_start(data_dir, until_end)
+        _require_login(data_dir)
     check_key(os.environ)
+    return True
 
 
-def _use_login_or_start(data_dir: Path, until_end: ExitStack | None) -> None:
-    """Raise LitsweepError without a login, unless a server can be started on a folder with data."""
+def _needs_own_server(data_dir: Path, sweep: str | None) -> bool:
+    """Return True if the folder has the sweep, or if it has data and there is no W&B login."""
+    if sweep is not None and _has_sweep(data_dir, sweep):
+        return True
+    return not _has_login() and database_kind(data_dir) is not None
+
+
+def _has_login() -> bool:
     try:
         credentials()
     except LitsweepError:
-        if until_end is not None and database_kind(data_dir) is not None:
-            _start(data_dir, until_end)
-            return
+        return False
+    return True
+
+
+def _require_login(data_dir: Path) -> None:
+    if not _has_login():
         raise LitsweepError(
             f"found no server: none runs on {data_dir} (start one with `litsweep serve`), "
             "WANDB_BASE_URL is not set, and there is no W&B login (`wandb login`)"
-        ) from None
+        )
 
 
 def _has_sweep(data_dir: Path, sweep: str) -> bool:

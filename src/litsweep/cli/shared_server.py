@@ -1,7 +1,8 @@
 """The server that all `litsweep run` on a data folder share. It ends with the last of them.
 
 Each command holds a lock on the file `users` of the folder. The file has the pid of the server if a command
-started it. A server that the user started is left alone.
+started it. A server that the user started is left alone. A second lock ends the server if the commands are
+killed (`server_use`).
 """
 
 import contextlib
@@ -17,8 +18,10 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
+from litsweep.cli.interrupts import interrupt_says
 from litsweep.cli.local_server import ServerAddress, running_server
 from litsweep.cli.options import show_other_port
+from litsweep.cli.server_use import STOP_TIMEOUT_SECONDS, in_use
 from litsweep.errors import LitsweepError
 from litsweep.server.data_dir import make_data_dir
 from litsweep.server.listener import listening
@@ -26,7 +29,6 @@ from litsweep.server.server_info import server_info
 from litsweep.server.settings import Settings
 
 START_TIMEOUT_SECONDS = 60.0
-STOP_TIMEOUT_SECONDS = 10.0
 
 
 @contextlib.contextmanager
@@ -37,7 +39,7 @@ def shared_server(data_dir: Path, port: int | None) -> Iterator[ServerAddress]:
     cannot be used, if its server runs on another port, or if no server starts.
     """
     make_data_dir(data_dir)
-    with (data_dir / "users").open("a+") as users:
+    with in_use(data_dir), (data_dir / "users").open("a+") as users:
         is_shared = not _is_alone(users)
         if is_shared:
             fcntl.flock(users, fcntl.LOCK_SH)  # waits while another command starts or ends the server
@@ -108,13 +110,14 @@ def _shared_process(data_dir: Path, users: TextIO) -> int | None:
 def start_server(data_dir: Path, port: int | None, users: TextIO) -> ServerAddress:
     """Start the server and note its process in the file `users`. Return its address once it answers."""
     log = data_dir / "server.log"
-    flags = ["--data-dir", str(data_dir), "--log", str(log)]
+    flags = ["--data-dir", str(data_dir), "--log", str(log), "--while-used"]
     if port is not None:
         _check_port(data_dir, port)
         flags += ["--port", str(port)]
     command = [sys.executable, "-m", "litsweep", "serve", *flags]
     log.touch()
     log.chmod(0o600)
+    before = log.stat().st_size
     with log.open("ab") as output:
         # In a session of its own the server survives Ctrl-C: the agents need it until they have ended.
         process = subprocess.Popen(
@@ -124,7 +127,7 @@ def start_server(data_dir: Path, port: int | None, users: TextIO) -> ServerAddre
         users.truncate(0)
         users.write(str(process.pid))
         users.flush()
-        return _wait_until_ready(process, data_dir, log)
+        return _wait_until_ready(process, data_dir, log, before)
     except BaseException:  # also Ctrl-C: a server that nobody waits for must not stay
         if process.poll() is None:
             _stop(process.pid, data_dir)
@@ -139,20 +142,27 @@ def _check_port(data_dir: Path, port: int) -> None:
         pass
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", data_dir: Path, log: Path) -> ServerAddress:
+def _wait_until_ready(
+    process: "subprocess.Popen[bytes]", data_dir: Path, log: Path, before: int
+) -> ServerAddress:
+    """Return the server's address. Raises LitsweepError with its log after `before` bytes."""
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         server = running_server(data_dir)
         if server is not None:
             return server
         time.sleep(0.1)
-    last = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-5:]).strip()
+    content = log.read_bytes()
+    own = content[before:] if len(content) >= before else content  # a full log has begun anew
+    last = "".join(own.decode(errors="replace").splitlines(keepends=True)[-5:]).strip()
+    last = last or "(nothing; the system ended it, or it may not write there)"
     raise LitsweepError(f"the embedded backend did not start; the end of {log}:\n{last}")
 
 
 def _stop(pid: int, data_dir: Path) -> None:
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
-    with contextlib.suppress(ProcessLookupError):
+    still_ends = interrupt_says("interrupted while the server ends; it has all data, and ends by itself")
+    with contextlib.suppress(ProcessLookupError), still_ends:
         os.kill(pid, signal.SIGTERM)
         while server_info(data_dir) is not None and is_alive(pid):
             if time.monotonic() > deadline:

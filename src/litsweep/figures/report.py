@@ -15,6 +15,7 @@ from litsweep.figures.figure import Figure
 from litsweep.figures.report_tables import best_table, failed_table, runs_table
 from litsweep.figures.sweep_data import SweepData
 from litsweep.figures.theme import css
+from litsweep.sweep.reason import format_value
 from litsweep.sweep.run import count_words
 
 MARK = '<meta name="generator" content="litsweep report">'
@@ -94,7 +95,7 @@ def _tiles(sweep: SweepData) -> Sequence[Tile]:
     for i, metric in enumerate(sweep.config.metrics):
         found = [sweep.runs[run] for run in sweep.best_runs if sweep.runs[run].bests[i] is not None]
         best = max(found, key=lambda run: metric.sign * (run.bests[i] or 0.0), default=None)
-        value = f"{best.bests[i]:.5g}" if best else "–"
+        value = format_value(best.bests[i] if best else None)
         tiles.append(
             Tile(
                 f"Best {metric.name} ({metric.goal})",

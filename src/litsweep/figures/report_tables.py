@@ -1,14 +1,13 @@
 """The tables of a report."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from litsweep.errors import shortened
 from litsweep.figures.sweep_data import RunData, SweepData
-from litsweep.sweep.values import is_finite, is_number
+from litsweep.sweep.reason import format_value
+from litsweep.sweep.values import is_number
 
 
 @dataclass(frozen=True)
@@ -102,12 +101,7 @@ def _best(metric: int, run: RunData) -> float | None:
 
 
 def _text(value: object) -> str:
-    """Return a value as text. A number has at most five significant digits."""
-    if isinstance(value, str):
-        return value
-    if is_number(value):
-        return f"{value:.5g}" if isinstance(value, float) or not is_finite(value) else shortened(int(value))
-    return json.dumps(value, default=str)
+    return format_value(value, integers_in_full=True)
 
 
 def _seconds(value: object) -> str:

@@ -3,14 +3,15 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import wandb
 from wandb.apis.public import Run, Runs, Sweep
 
-from litsweep.errors import LitsweepError, is_wandb_error
+from litsweep.errors import LitsweepError, client_errors, is_missing_sweep, is_wandb_error
 from litsweep.figures.run_results import ALONG, learning_curve, numbers, own_values, results
 from litsweep.figures.sweep_data import Curve, RunData, SweepData
 from litsweep.sweep.completion import completed
@@ -50,31 +51,28 @@ class RunDetails:
 
 def find(path: str) -> Sweep:
     """Return a sweep of the server in the environment. Raises LitsweepError if there is none at `path`."""
-    try:
+    with _errors_for(path, ValueError):
         found: Sweep = wandb.Api().sweep(path)  # type: ignore[no-untyped-call]  # wandb
         return found
-    except Exception as error:
-        if not (isinstance(error, ValueError) or is_wandb_error(error)):
+
+
+@contextmanager
+def _errors_for(path: str, *others: type[Exception]) -> Iterator[None]:
+    """Raise LitsweepError for an error of the client in the block, with the fix if there is no sweep."""
+    try:
+        with client_errors(f"cannot read sweep {path}", *others):
+            yield
+    except LitsweepError as error:
+        if not is_missing_sweep(error):
             raise
-        _raise_for(path, error)
-
-
-def _raise_for(path: str, error: Exception) -> NoReturn:
-    said = str(error)
-    if "Could not find sweep" in said or "Invalid path" in said:
         fix = "write ENTITY/PROJECT/ID as `wandb sweep` printed it, and check WANDB_BASE_URL"
         raise LitsweepError(f"there is no sweep {path}: {fix}") from None
-    raise LitsweepError(f"cannot read sweep {path}: {said}") from error
 
 
 def read(sweep: Sweep) -> SweepData:
     """Return the present state of a sweep. Raises LitsweepError if the server does not answer."""
-    try:
+    with _errors_for(f"{sweep.entity}/{sweep.project}/{sweep.id}"):
         return _read(sweep)
-    except Exception as error:
-        if not is_wandb_error(error):
-            raise
-        _raise_for(f"{sweep.entity}/{sweep.project}/{sweep.id}", error)
 
 
 def _read(sweep: Sweep) -> SweepData:

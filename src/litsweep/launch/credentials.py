@@ -50,6 +50,6 @@ def credentials(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 def _key_in_netrc(base_url: str) -> str | None:
     try:
         found = netrc.netrc().authenticators(urlsplit(base_url).netloc)
-    except (OSError, netrc.NetrcParseError):
+    except (OSError, UnicodeDecodeError, netrc.NetrcParseError):
         return None
     return found[2] if found else None

@@ -61,7 +61,18 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def amount(text: str) -> float:
+    """Return a flag's value that must be a number of at least 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
+    return number
+
+
 GPUS_PER_AGENT = Flag(
-    "--gpus-per-agent", type=float, default=0.0, metavar="G", help="GPUs of each agent, on Ray also 0.5"
+    "--gpus-per-agent", type=amount, default=0.0, metavar="G", help="GPUs of each agent, on Ray also 0.5"
 )
 CPUS_PER_AGENT = Flag("--cpus-per-agent", type=positive, metavar="C", help="CPU cores of each agent")

@@ -136,7 +136,8 @@ class GraphqlApi:
             answer = self._http.post(url, body)
         except requests.RequestException as error:
             raise UnreachableError(f"{self.base_url} does not answer: {error}") from error
-        if answer.status_code == 404:
+        is_page = "html" in answer.headers.get("content-type", "")  # of another server, or of a proxy
+        if answer.status_code == 404 and not is_page:
             raise SweepGoneError(f"{self.base_url} does not know {self._subject()} any more")
         if answer.status_code in (401, 403):
             raise LitsweepError(
@@ -150,7 +151,8 @@ class GraphqlApi:
         if found.get("errors") and answer.status_code < 500:
             raise UnreachableError(f"{self.base_url}: {found['errors'][0].get('message')}", is_answer=True)
         if not answer.ok or not found:
-            raise UnreachableError(f"{self.base_url} answered {answer.status_code}: {answer.text[:300]}")
+            said = f"{answer.reason}; is this a W&B server?" if is_page else answer.text[:300]
+            raise UnreachableError(f"{self.base_url} answered {answer.status_code}: {said}")
         return found
 
     def _subject(self) -> str:

@@ -29,6 +29,10 @@ LOOP_SECONDS = 0.25
 RECORD_SECONDS = 1.0  # between two attempts to record the end of a run while the server does not answer
 GRACE_SECONDS = 30.0  # after the kill delay, for the agents' last reports
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_KILLING = (
+    "killing the runs: what they computed since their last checkpoint is lost; "
+    "the next launch of the sweep resumes them"
+)
 
 log = logging.getLogger("litsweep.launch")
 
@@ -238,6 +242,7 @@ class Supervisor:
             for agent in self._agents:
                 agent.end()
         else:
+            log.warning(_KILLING)
             self._deadline = 0.0
 
     def _drain(self, reason: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import wandb
 
-from litsweep.errors import LitsweepError, is_wandb_error
+from litsweep.errors import LitsweepError, client_errors, is_missing_sweep
 from litsweep.launch.credentials import credentials
 from litsweep.launch.protocol import AgentApi, SweepPath, no_sweep
 from litsweep.launch.status import RunStatus, SweepStatus
@@ -34,16 +34,12 @@ class SweepWatch:
     def read(self) -> SweepStatus:
         """Return the present status. Raises LitsweepError if the sweep or its server is not found."""
         try:
-            return self._read(wandb.Api())
-        except Exception as error:
-            if not (isinstance(error, ValueError) or is_wandb_error(error)):
-                raise
-            said = str(error)
-            if "Could not find sweep" in said or "Invalid path" in said:
+            with client_errors(f"cannot read sweep {self.path}"):
+                return self._read(wandb.Api())
+        except (LitsweepError, ValueError) as error:
+            if is_missing_sweep(error):
                 raise no_sweep(self.path) from None
-            if isinstance(error, ValueError):
-                raise
-            raise LitsweepError(f"cannot read sweep {self.path}: {said}") from error
+            raise
 
     def _read(self, api: "wandb.Api") -> SweepStatus:
         sweep = api.sweep(self.path)  # type: ignore[no-untyped-call]  # wandb

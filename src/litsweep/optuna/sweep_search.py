@@ -61,7 +61,7 @@ class SweepSearch:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._config = parse_sweep(path.read_text(), str(path))
+        self._config = parse_sweep(path.read_text(encoding="utf-8"), str(path))
 
     def study(self, sweep: SweepInfo) -> tuple[Study, Callable[[Study], bool]]:
         """Return a study with the file's search and early termination, and a function that checks the target.

@@ -7,11 +7,11 @@ from functools import cached_property
 import wandb
 from wandb.apis.public import Sweep
 
-from litsweep.errors import ConfigError, LitsweepError, is_wandb_error
+from litsweep.errors import LitsweepError, client_errors
 from litsweep.figures.posterior import engine_runs
 from litsweep.figures.sweep_data import RunData, SweepData
 from litsweep.figures.wandb_sweep import read, seconds
-from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.config import SweepConfig, parsed_or_none
 from litsweep.sweep.earlier import EarlierSweep, choose_earlier, learns_from_earlier
 from litsweep.sweep.metric import Metric
 
@@ -24,12 +24,8 @@ def earlier_sweeps(config: SweepConfig, entity: str, project: str, id: str) -> l
     """
     if not learns_from_earlier(config):
         return []
-    try:
+    with client_errors(f"cannot list the sweeps of {entity}/{project}", ValueError):
         found = list(wandb.Api().project(project, entity).sweeps())
-    except Exception as error:
-        if not (isinstance(error, ValueError) or is_wandb_error(error)):
-            raise
-        raise LitsweepError(f"cannot list the sweeps of {entity}/{project}: {error}") from error
     created = {sweep.id: seconds(sweep.created_at) or 0.0 for sweep in found}
     if missing := [name for name in config.transfer or () if name not in created]:
         what = f"no such sweep in project {entity}/{project}: {', '.join(missing)}"
@@ -54,10 +50,7 @@ class _Older:
 
     @cached_property
     def config(self) -> SweepConfig | None:
-        try:
-            return parse_sweep(self.sweep.config)
-        except ConfigError:  # W&B accepted it
-            return None
+        return parsed_or_none(self.sweep.config)  # W&B accepts configs that litsweep refuses
 
     @property
     def ended(self) -> int:

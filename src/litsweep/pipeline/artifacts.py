@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import torch
 import wandb
 
-from litsweep.errors import ConfigError, is_wandb_error
+from litsweep.errors import is_missing_sweep, is_wandb_error
 from litsweep.pipeline.checkpoints import Checkpoints
 from litsweep.pipeline.tracking import ServerUnreachableError
-from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.config import SweepConfig, parsed_or_none
 from litsweep.sweep.constraints import are_met, constrained_values
 from litsweep.sweep.contract import MODEL_ARTIFACT
 from litsweep.sweep.run import parse_summary
@@ -147,11 +147,9 @@ class Artifacts:
             return None
         try:
             sweep = self._api.sweep(f"{self._home}/{self._run.sweep_id}")  # type: ignore[no-untyped-call]  # wandb
-            return parse_sweep(sweep.config)
-        except ConfigError:
-            return None
+            return parsed_or_none(sweep.config)
         except Exception as error:
-            if not (_is_of_client(error) and "Could not find sweep" in str(error)):
+            if not (_is_of_client(error) and is_missing_sweep(error)):
                 raise
             return None
 

@@ -43,6 +43,7 @@ from litsweep.sweep.contract import (
     Variable,
     report_failure,
 )
+from litsweep.sweep.reason import format_value
 
 _STOP_REASONS = {Request.PAUSE: StopReason.PAUSED, Request.STOP: StopReason.REQUESTED}
 
@@ -274,7 +275,7 @@ def _print(outcome: Outcome) -> None:
     width = max(map(len, outcome.summary), default=0)
     for name, value in outcome.summary.items():
         if name != FAILURE_MESSAGE:
-            print(f"{name:<{width}}  {f'{value:.4f}' if isinstance(value, float) else value}")
+            print(f"{name:<{width}}  {format_value(value, integers_in_full=True)}")
 
 
 def _silence_advice() -> None:

@@ -22,7 +22,7 @@ DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _PRIVATE_FILES = (
     *(f"{DATABASE}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")),
-    *(API_KEY, LOCK, "users", SERVER_INFO, "server.log", "server.log.1"),
+    *(API_KEY, LOCK, "users", "in_use", SERVER_INFO, "server.log", "server.log.1"),
 )
 
 

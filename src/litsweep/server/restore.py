@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from litsweep.errors import LitsweepError
+from litsweep.errors import LitsweepError, reason_of
 from litsweep.server import sqlite_file
 from litsweep.server.backup import MD5
 from litsweep.server.blobs import WRITE_SIZE, in_base64, location
@@ -29,11 +29,14 @@ def restore(source: Path, data_dir: Path) -> None:
         LitsweepError: the folder holds data or is in use, or the backup is incomplete, damaged or newer.
     """
     if not source.is_file():
-        raise LitsweepError(f"{source}: there is no such backup file")
+        what = "is a folder: name a backup file" if source.is_dir() else "there is no such backup file"
+        raise LitsweepError(f"{source}: {what}")
     with _reserved(data_dir), tempfile.TemporaryDirectory(prefix=".restore-", dir=data_dir) as scratch:
         folder = Path(scratch)
         try:
             md5s = _extract(source, folder)
+        except PermissionError as error:
+            raise LitsweepError(f"{error.filename or source}: {reason_of(error)}") from None
         except (tarfile.TarError, EOFError) as error:
             raise LitsweepError(f"{source}: is not a backup, or only a part of one ({error})") from None
         _verify(source, folder, md5s)

@@ -63,13 +63,17 @@ def require_content(path: Path) -> None:
 
 @contextlib.contextmanager
 def opened(path: Path, named: Path | None = None) -> Iterator[sqlite3.Connection]:
-    """Open an existing database. A SQLite error in the block becomes a LitsweepError that names `named`."""
+    """Open an existing database. A SQLite error in the block becomes a LitsweepError that names `named`.
+
+    A full disk is that of `path` in any case.
+    """
     address = f"{path.absolute().as_uri()}?mode=rw"
     try:
         with closing(sqlite3.connect(address, uri=True, timeout=LOCK_SECONDS)) as found:
             yield found
     except sqlite3.Error as error:
-        raise explained(named or path, error) from None
+        is_own = named is None or "is full" in str(error)
+        raise explained(path if is_own else named, error) from None
 
 
 def copy(source: Path, target: Path) -> None:

@@ -1,8 +1,8 @@
 """The parsed configs of stored sweeps."""
 
-from litsweep.errors import ConfigError
 from litsweep.server.sized_cache import SizedCache
 from litsweep.sweep.config import SweepConfig, parse_sweep
+from litsweep.sweep.config import parsed_or_none as stored_config
 
 _MOST_CHARACTERS = 4_000_000
 
@@ -16,7 +16,4 @@ def parsed(config: str) -> SweepConfig:
 
 def parsed_or_none(config: str) -> SweepConfig | None:
     """Return a stored sweep config, or None if this version of litsweep refuses it."""
-    try:
-        return parsed(config)
-    except ConfigError:
-        return None
+    return stored_config(config, parsed)

@@ -1,9 +1,10 @@
 """A sweep config as `wandb sweep` takes it, and its parser, which reports all faults together."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
+from typing import Any
 
 from litsweep.errors import ConfigError, Fault
 from litsweep.sweep.constraints import Constraint
@@ -148,6 +149,17 @@ def parse_sweep(config: str | Mapping[str, object], what: str = "the sweep confi
     if report.faults:
         raise ConfigError(what, report.faults)
     return parsed
+
+
+def parsed_or_none(
+    config: str | Mapping[str, object],
+    parse: Callable[[Any], SweepConfig] = parse_sweep,
+) -> SweepConfig | None:
+    """Return a stored sweep config, or None if this version of litsweep refuses it."""
+    try:
+        return parse(config)
+    except ConfigError:
+        return None
 
 
 def _mapping(content: object, what: str) -> Mapping[object, object]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from litsweep.errors import count
 from litsweep.sweep.constraints import UNMET
+from litsweep.sweep.reason import format_value
 
 STALLED_AFTER_MINUTES = 10.0
 """By default, a sweep that needs runs has stalled after this many minutes without a sign of an agent."""
@@ -35,7 +36,7 @@ class BestValue:
     run: str
 
     def __str__(self) -> str:
-        return f"{self.metric} {self.value:.6g} (run {self.run})"
+        return f"{self.metric} {format_value(self.value)} (run {self.run})"
 
 
 class Silence:

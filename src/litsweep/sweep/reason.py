@@ -4,8 +4,10 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple, Self
 
+from litsweep.errors import shortened
 from litsweep.sweep.values import is_number
 
 Detail = str | dict[str, str] | list[tuple[str, "Detail"]]
@@ -154,19 +156,25 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def format_value(value: object) -> str:
-    """Return a value as text. A number has at most four significant digits."""
+def format_value(value: object, integers_in_full: bool = False) -> str:
+    """Return a value as all commands and pages show it. A number has at most four significant digits.
+
+    With `integers_in_full`, an integer that may be an id or a seed has up to nine digits.
+    """
     if value is None:
         return "–"
+    if integers_in_full and type(value) is int:
+        return shortened(value)
     if not is_number(value):
         return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    if value != value or value in (math.inf, -math.inf):
+        return str(float(value))
     size = abs(value)
-    if not math.isfinite(size):
-        return str(value)
     if size < 1e6 and value == int(value):
         return str(int(value))
     if size < 1e-3 or size >= 1e6:
-        mantissa, exponent = f"{value:.2e}".split("e")
+        exact = Decimal(int(value)) if size >= 1e6 else value  # an integer may be too large for a float
+        mantissa, exponent = f"{exact:.2e}".split("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
     return f"{float(f'{value:.4g}'):.10g}"
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from litsweep.errors import shortened
 from litsweep.server.artifacts.tables import ArtifactRecord
 from litsweep.server.blobs import BlobStore
 from litsweep.server.dashboard import stored_files
 from litsweep.server.dashboard.table_query import sorted_by
 from litsweep.server.errors import RequestError
 from litsweep.server.store.runs import RunRecord
+from litsweep.sweep.reason import format_value
 
 LARGEST_TABLE = 1 << 26
 """The largest size in bytes of a table that is shown. Reading it takes about ten times as much memory."""
@@ -123,15 +123,10 @@ def _is_number(rows: Sequence[Row], place: int) -> bool:
 def _cell(connection: Connection, run: RunRecord, table: LoggedTable, cell: Any) -> dict[str, Any]:
     """Return a number, a text or media, as the template shows it."""
     if isinstance(cell, int | float) and not isinstance(cell, bool):
-        return {"kind": "number", "caption": number_text(cell)}
+        return {"kind": "number", "caption": format_value(cell, integers_in_full=True)}
     if isinstance(cell, dict) and isinstance(cell.get("_type"), str) and "path" in cell:
         return stored_files.media_item(connection, run, cell, table.artifact)
     if cell is None:
         cell = ""
     text = cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
     return {"kind": "text", "caption": text if len(text) <= LONGEST_CELL else text[:LONGEST_CELL] + " …"}
-
-
-def number_text(value: float) -> str:
-    """Return a number with six significant digits, an integer in full."""
-    return shortened(value) if isinstance(value, int) else f"{value:.6g}"

@@ -2,11 +2,9 @@
 
 import gzip
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cached_property
 from importlib.util import find_spec
 from mimetypes import guess_type
@@ -20,11 +18,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from litsweep.errors import shortened
 from litsweep.figures.theme import css
 from litsweep.server.backend import backend_of
 from litsweep.server.dashboard.control_guard import page_token
 from litsweep.server.wire_json import dumps
+from litsweep.sweep.reason import format_value
 
 HERE = Path(__file__).parent
 # Plotly writes style attributes. Everything else is loaded from this server only.
@@ -99,37 +97,6 @@ def _utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _shown(value: object) -> str:
-    """Return a logged value as text, a number with four significant digits."""
-    match value:
-        case None:
-            return "–"
-        case str():
-            return value
-        case bool() | list() | dict():
-            return json.dumps(value, ensure_ascii=False)
-        case int() | float():
-            return number_text(value)
-        case _:
-            return str(value)
-
-
-def number_text(value: float) -> str:
-    """Return a number with four significant digits, an integer in full, and extremes with an exponent."""
-    if isinstance(value, int):
-        return shortened(value) if abs(value) < 10**6 else _with_exponent(f"{Decimal(value):.2e}")
-    size = abs(value)
-    if size and not 1e-3 <= size < 1e6:
-        return _with_exponent(f"{value:.2e}")
-    return f"{value if value.is_integer() else float(f'{value:.4g}'):.6g}"
-
-
-def _with_exponent(text: str) -> str:
-    """Return a number such as 1.20e-05 as 1.2e-5."""
-    mantissa, _, exponent = text.partition("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}" if exponent else text
-
-
 def count_of(count: int, noun: str) -> str:
     """Return a count in words: 1 run, 2 runs."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
@@ -150,7 +117,7 @@ def _address(*parts: str) -> str:
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
 
-_templates.filters |= {"size": _size, "utc": _utc, "shown": _shown}
+_templates.filters |= {"size": _size, "utc": _utc, "shown": format_value}
 _templates.filters |= {"count_of": count_of, "extreme": _extreme, "goals": _goals}
 _templates.globals["address"] = _address
 

@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from litsweep.server.dashboard.rendering import count_of, fragment, macros, number_text
+from litsweep.server.dashboard.rendering import count_of, fragment, macros
 from litsweep.server.dashboard.run_table import Column, RunTable
 from litsweep.server.dashboard.table_query import TableQuery
 from litsweep.server.dashboard.table_view import table_view
 from litsweep.server.filter_names import NUMBER, TEXT
+from litsweep.sweep.reason import format_value
 
 PARAMETER = "as"
 ALL_BUT_SEED = "all but seed"
@@ -91,7 +92,7 @@ def _row(first: str, cells: Sequence[str]) -> Row:
 def _cell(column: Mapping[str, Any], cell: object) -> str:
     is_plain = column["key"] != "duration" and column["kind"] != "time"
     if is_plain and isinstance(cell, int | float) and not isinstance(cell, bool):
-        return number_text(cell)
+        return format_value(cell)
     return "" if cell is None else _macro("cell")(column["key"], column["kind"], cell)
 
 

@@ -6,12 +6,12 @@ from itertools import pairwise
 
 from sqlalchemy import Connection
 
-from litsweep.errors import ConfigError, count
+from litsweep.errors import count
 from litsweep.server.store import sweep_versions, sweeps
 from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweep_versions import VersionRecord
 from litsweep.server.store.sweeps import SweepRecord
-from litsweep.server.sweep_configs import parsed
+from litsweep.server.sweep_configs import parsed_or_none
 from litsweep.sweep.config_change import differences
 
 MOST_SHOWN = 100
@@ -36,9 +36,10 @@ def _part(version: VersionRecord, numbers: Mapping[int, int], changes: Iterable[
 
 
 def _changes(old: VersionRecord, new: VersionRecord) -> Iterator[str]:
-    try:
-        yield from differences(parsed(old.config), parsed(new.config))
-    except ConfigError:
+    before, after = parsed_or_none(old.config), parsed_or_none(new.config)
+    if before and after:
+        yield from differences(before, after)
+    else:
         yield "the whole config: this version of litsweep cannot read both"
 
 

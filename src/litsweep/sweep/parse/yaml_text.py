@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ MOST_VALUES = 250_000
 
 _SCANNER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without libyaml
 _WRITER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_BARE_MACRO = re.compile(r"""(?<!["'])\$\{""")
 _TOO_DEEP = Fault("YAML", f"is nested too deeply (over {MOST_DEPTH} levels), or contains itself", "", "")
 _TOO_LARGE = Fault("YAML", f"has more than {MOST_VALUES} values", "", "check its aliases (`*name`)")
 
@@ -70,7 +72,7 @@ def _read_yaml(text: str, what: str) -> object:
         repeated = list(_repeated_keys(node))
         content = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
-        raise ConfigError(what, [_fault(error)]) from None
+        raise ConfigError(what, [_fault(error, text)]) from None
     except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
         # The loader raises these for an explicit tag or a date that it cannot construct.
         fault = Fault("YAML", f"cannot be read ({error})", "", "put the value in quotes")
@@ -149,13 +151,15 @@ def write_yaml(value: object) -> str:
     return text.removesuffix("...\n").strip()
 
 
-def _fault(error: yaml.YAMLError) -> Fault:
+def _fault(error: yaml.YAMLError, text: str) -> Fault:
     mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "YAML"
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     fix = "check the indentation, colons and quotes there; use spaces, not tabs"
     if "expected comment or line break" in problem or "expected chomping" in problem:
         fix = 'put a text that begins with > or | in quotes, such as ">= 0.9"'
+    elif mark and _BARE_MACRO.search("".join(text.splitlines()[mark.line : mark.line + 1])):
+        fix = 'put macros in quotes, such as "${program}"'
     return Fault(where, f"is not YAML ({problem})", "", fix)
 
 

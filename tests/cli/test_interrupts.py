@@ -1,0 +1,58 @@
+"""Ctrl-C while a command ends: it says what is kept, and prints no traceback."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from litsweep.cli import main, shared_server
+from litsweep.cli.interrupts import interrupt_of_sweep, interrupt_says
+from litsweep.cli.local_server import running_server
+from tests.launch.processes import wait_until
+
+AT_EXIT = """
+import atexit, os, signal
+from litsweep.cli import main
+def interrupted() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    print("ended")
+atexit.register(interrupted)
+main(["env", "--data-dir", "nowhere"])
+"""
+
+
+def interrupt(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_while_the_server_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = pytest.raises(KeyboardInterrupt, match="while the server ends; it has all data")
+    with refused, interrupt_of_sweep("local/p/abcd1234"), shared_server.shared_server(tmp_path, 0):
+        monkeypatch.setattr(shared_server, "is_alive", interrupt)
+    wait_until(lambda: running_server(tmp_path) is None)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("it ends", "it ends"), ("", "`litsweep best local/p/abcd1234` shows them")]
+)
+def test_the_text_of_the_innermost_block_is_shown(
+    text: str, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def execute(*_: object) -> int:
+        with interrupt_of_sweep("local/p/abcd1234"), interrupt_says(text):
+            interrupt()
+        return 0
+
+    monkeypatch.setattr("litsweep.cli.commands.execute", execute)
+    assert main(["run"]) == 130
+    assert shown in capsys.readouterr().err
+
+
+def test_after_the_command(tmp_path: Path) -> None:
+    """The client's own callbacks at the exit wait for its service."""
+    command = [sys.executable, "-c", AT_EXIT]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "ended\n") and "Traceback" not in done.stderr
