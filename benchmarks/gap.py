@@ -26,8 +26,7 @@ from litsweep.launch.devices import cpu_count
 PROGRAM = """
 import os, sys, time
 from torch.optim.optimizer import register_optimizer_step_pre_hook
-import litsweep.pipeline.arguments, litsweep.pipeline.experiment, sklearn.datasets  # as main() does
-import wandb.sdk.launch.inputs.internal
+import litsweep.pipeline.early  # as the launcher does for a program that only calls main()
 from litsweep.pipeline import main
 
 def stamp(word):
