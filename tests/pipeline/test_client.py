@@ -25,9 +25,15 @@ def test_runs_share_the_list_of_packages_and_wait_no_longer_than_the_service_tak
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = wandb.util.working_set
-    reads, waits = [], []
+    reads: list[str] = []
+    waits: list[float] = []
+
+    def counted() -> object:
+        reads.append("read")
+        return read()
+
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
-    monkeypatch.setattr(client, "_read_packages", lambda: reads.append(1) or read())
+    monkeypatch.setattr(client, "_read_packages", counted)
     monkeypatch.setattr(client, "time", SimpleNamespace(sleep=waits.append))
     client._packages_of.cache_clear()
     for run_id in ("a", "b"):
