@@ -5,10 +5,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import wandb
+from wandb.sdk.lib.service import service_port_file
 
 from litsweep.pipeline import client, tracking
 from tests import stock_service
@@ -45,6 +46,13 @@ def test_runs_share_the_list_of_packages_and_wait_no_longer_than_the_service_tak
     assert waits
     assert max(waits) <= client.POLL_SECONDS
     assert wandb.util.working_set is read
+
+
+def test_another_client_starts_as_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(service_port_file, "_SLEEP")
+    monkeypatch.setitem(sys.modules, "wandb.util", ModuleType("wandb.util"))
+    with client.quick_start():
+        assert not hasattr(service_port_file, "_SLEEP")
 
 
 def test_a_package_that_is_installed_between_two_runs_is_listed(
