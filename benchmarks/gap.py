@@ -26,14 +26,13 @@ from litsweep.launch.devices import cpu_count
 PROGRAM = """
 import os, sys, time
 from torch.optim.optimizer import register_optimizer_step_pre_hook
-import litsweep.pipeline.arguments, litsweep.pipeline.experiment, sklearn.datasets  # as main() does
-import wandb.sdk.launch.inputs.internal
+import IMPORTS
 from litsweep.pipeline import main
 
 def stamp(word):
     slot = os.environ.get("LITSWEEP_SLOT", "").rpartition(":")[2]
     with open("stamps" + slot, "a") as stamps:
-        print(word, time.time(), file=stamps)
+        print(word, time.time(), time.process_time(), file=stamps)
 
 steps = []
 
@@ -47,6 +46,12 @@ code = main()
 stamp("end")
 sys.exit(code)
 """
+# What the launcher imports for a program that only calls main(); `before` in checkouts without early.py.
+IMPORTS = {
+    "now": "litsweep.pipeline.early",
+    "before": "litsweep.pipeline.experiment, sklearn.datasets, wandb.sdk.launch.inputs.internal",
+}
+ROOT = Path(__file__).parents[1]
 SWEEP = """
 program: train.py
 method: random
@@ -75,10 +80,11 @@ def server(folder: Path) -> Iterator[dict[str, str]]:
             process.terminate()
 
 
-def make_sweep(folder: Path, environ: dict[str, str]) -> str:
+def make_sweep(folder: Path, environ: dict[str, str], checkout: Path = ROOT) -> str:
     """Create a folder with the program and a sweep of it."""
     folder.mkdir()
-    (folder / "train.py").write_text(PROGRAM)
+    parts = "now" if (checkout / "src/litsweep/pipeline/early.py").exists() else "before"
+    (folder / "train.py").write_text(PROGRAM.replace("IMPORTS", IMPORTS[parts]))
     (folder / "sweep.yaml").write_text(SWEEP)
     argv = ["wandb", "sweep", "--project", "gap", "sweep.yaml"]
     made = subprocess.run(argv, cwd=folder, env=environ, capture_output=True, text=True, check=True)
@@ -90,9 +96,15 @@ def gaps(folder: Path) -> list[float]:
     found = []
     for file in folder.glob("stamps*"):
         stamps = [line.split() for line in file.read_text().splitlines()]
-        pairs = itertools.pairwise((word, float(at)) for word, at in stamps)
+        pairs = itertools.pairwise((word, float(at)) for word, at, _ in stamps)
         found += [later - at for (word, at), (then, later) in pairs if (word, then) == ("end", "step")]
     return found
+
+
+def processor_times(folder: Path) -> list[float]:
+    """Return the processor seconds of each run's process until its first step."""
+    stamps = [line.split() for file in folder.glob("stamps*") for line in file.read_text().splitlines()]
+    return [float(seconds) for word, _, seconds in stamps if word == "step"]
 
 
 def measure(runs: int, rounds: int) -> dict[str, list[float]]:

@@ -5,8 +5,8 @@
 `litsweep launch` runs the program of gap.py in N slots. After --runs runs a slot the sweep is paused, so
 that the slots wait with everything imported. The table shows the proportional set size (PSS) of the launch's
 processes without the launcher itself, and the gap: the seconds from the end of a run to the first training
-step of the slot's next one. With --before, another checkout, which has its own .venv, takes turns with this
-one.
+step of the slot's next one. "CPU s" is the processor time of a run until its first step. With --before,
+another checkout, which has its own .venv, takes turns with this one.
 """
 
 import argparse
@@ -19,11 +19,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from gap import gaps, make_sweep, server
+from gap import ROOT, gaps, make_sweep, processor_times, server
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parents[1]
 MEBIBYTE = 1024  # in kB, the unit of smaps
 
 
@@ -58,9 +57,9 @@ def wait_for_idle_slots(folder: Path) -> None:
 
 def measure(
     checkout: Path, slots: int, runs: int, folder: Path, environ: dict[str, str]
-) -> tuple[float, list[float]]:
-    """Return the memory of the idle slots in MiB and the gaps in seconds."""
-    sweep = make_sweep(folder, environ)
+) -> tuple[float, list[float], list[float]]:
+    """Return the memory of the idle slots in MiB, the gaps, and the runs' processor times in seconds."""
+    sweep = make_sweep(folder, environ, checkout)
     argv = [str(checkout / ".venv/bin/litsweep"), "launch", sweep, "--gpus", "none", "--agents", str(slots)]
     with (folder / "output").open("w") as output, subprocess.Popen(
         argv, cwd=folder, env=environ, stdout=output, stderr=output
@@ -72,7 +71,7 @@ def measure(
         wait_for_idle_slots(folder)
         memory = sum(proportional_set_size(pid) for pid in descendants(launcher.pid))
         launcher.send_signal(signal.SIGINT)
-    return memory, gaps(folder)
+    return memory, gaps(folder), processor_times(folder)
 
 
 def main() -> None:
@@ -82,15 +81,18 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="another checkout to compare with")
     args = parser.parse_args()
     checkouts = {"before": args.before, "now": ROOT} if args.before else {"now": ROOT}
-    table = Table("checkout", "slots", "idle MiB", "of one slot", "gaps", "median s", "min s", "max s")
+    table = Table(
+        "checkout", "slots", "idle MiB", "of one slot", "gaps", "median s", "min s", "max s", "CPU s"
+    )
     first: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as text, server(Path(text)) as environ:
         for slots in args.slots:
             for name, checkout in checkouts.items():
                 folder = Path(text, f"{name}-{slots}")
-                memory, found = measure(checkout, slots, args.runs, folder, environ)
+                memory, found, used = measure(checkout, slots, args.runs, folder, environ)
                 ratio = f"{memory / first.setdefault(name, memory):.2f}"
-                times = (f"{value:.2f}" for value in (statistics.median(found), min(found), max(found)))
+                seconds = (statistics.median(found), min(found), max(found), statistics.median(used))
+                times = (f"{value:.2f}" for value in seconds)
                 table.add_row(name, str(slots), f"{memory:.0f}", ratio, str(len(found)), *times)
     Console().print(table)
 

@@ -15,13 +15,8 @@ from pathlib import Path
 from typing import NoReturn
 
 _PIPELINE_MAIN = "litsweep.pipeline.main"
-# What `main` imports. These are names only: the launcher must not import the pipeline.
-_PIPELINE_PARTS = (
-    "litsweep.pipeline.arguments",
-    "litsweep.pipeline.experiment",
-    "wandb.sdk.launch.inputs.internal",
-    "sklearn.datasets",
-)
+# What `main` needs. These are names only: the launcher must not import the pipeline.
+_PIPELINE_PARTS = ("litsweep.pipeline.experiment", "litsweep.pipeline.early")
 _EXITS = ("sys.exit", "builtins.SystemExit", "builtins.exit")
 # Calls that cannot change what a later import does: functions, classes and whole modules.
 _INERT = (

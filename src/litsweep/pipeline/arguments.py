@@ -1,6 +1,7 @@
 """The flags of agent.py, made from the type hints of the model, the data, the trainer and the run."""
 
 import difflib
+import functools
 import importlib
 import inspect
 import os
@@ -31,6 +32,7 @@ DESCRIPTION = """Train and test one model. A sweep's parameters are these flags,
 LINKED = ("input_shape", "num_classes")  # arguments of the model that come from the data
 WHAT = "the command line of agent.py"
 _STRAY = "is neither a flag nor a flag's value"
+_MISSING = object()
 _AGREE = "leave it out of the command, or out of the sweep's parameters"
 
 T = TypeVar("T")
@@ -91,7 +93,8 @@ class Arguments:
     def differences(self, config: Mapping[str, object]) -> list[Fault]:
         """Return a fault for each flag whose value is not the one in a run's `config`."""
         hints, written = hints_of(self.parser), self.parameters
-        held = [flag for flag in flags.from_parameters(config, hints) if _is_known(flag.name, hints)]
+        others = {name: value for name, value in config.items() if value != written.get(name, _MISSING)}
+        held = [flag for flag in flags.from_parameters(others, hints) if _is_known(flag.name, hints)]
         return [
             Fault(flag.name, "the sweep and the command line differ", self._both(flag), _AGREE)
             for flag in held
@@ -155,6 +158,16 @@ def named_classes(given: Sequence[Flag]) -> dict[str, str]:
 
 def make_parser(classes: Mapping[str, str]) -> LightningArgumentParser:
     """Return the parser for these classes of model and data, by default those of this package."""
+    return _new_parser(classes) if classes else default_parser()
+
+
+@functools.cache
+def default_parser() -> LightningArgumentParser:
+    """Return the parser for the model and the data of this package."""
+    return _new_parser({})
+
+
+def _new_parser(classes: Mapping[str, str]) -> LightningArgumentParser:
     model = _class_of("model", classes, ImageClassifier, LightningModule)
     data = _class_of("data", classes, ImageDataModule, LightningDataModule)
     parser = LightningArgumentParser(prog="agent.py", description=DESCRIPTION, exit_on_error=False)

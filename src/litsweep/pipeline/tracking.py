@@ -15,6 +15,7 @@ from wandb.sdk.mailbox import MailboxClosedError
 
 from litsweep.errors import ConfigError, LitsweepError
 from litsweep.pipeline.arguments import Arguments
+from litsweep.pipeline.client import quick_start
 from litsweep.sweep.contract import FAILURE, FAILURE_MESSAGE, Variable
 
 MAX_ROWS = 1000
@@ -94,13 +95,16 @@ def start(
     the server refuses.
     """
     try:
-        run = wandb.init(
-            mode=mode,
-            id=run_id,
-            resume=None if "WANDB_RESUME" in os.environ or mode != "online" else "allow",
-            config={name: value for name, value in parameters.items() if value is not None},
-            settings=wandb.Settings(stop_fn=on_stop, reinit="create_new" if beside_another else "default"),
-        )
+        with quick_start():
+            run = wandb.init(
+                mode=mode,
+                id=run_id,
+                resume=None if "WANDB_RESUME" in os.environ or mode != "online" else "allow",
+                config={name: value for name, value in parameters.items() if value is not None},
+                settings=wandb.Settings(
+                    stop_fn=on_stop, reinit="create_new" if beside_another else "default"
+                ),
+            )
     except wandb.Error as error:
         # Without an answer the client retries until a timeout. It has no exception for that case.
         unanswered = re.search("while retrying|timed out", str(error))
