@@ -16,14 +16,13 @@ from typing import Any
 import pytest
 
 from litsweep.errors import LitsweepError
-from litsweep.launch import pace, shared_gpus
+from litsweep.launch import shared_gpus, sharing
+from litsweep.launch.devices import Memory, mps_note, read_memory
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.notes import add_note, last_notes
-from litsweep.launch.nvidia import GpuMemory, Memory, mps_note
 from litsweep.launch.options import SlotState
-from litsweep.launch.pace import Row, Window
 from litsweep.launch.shared_gpus import SharedGpus
-from litsweep.launch.sharing import FEWEST_ENDED, Choice
+from litsweep.launch.sharing import FEWEST_ENDED, Choice, Measurement, Row
 from litsweep.sweep import progress
 from litsweep.sweep.contract import ExitCode, Failure, Variable
 from litsweep.sweep.progress import ProgressReport, reported_progress
@@ -72,8 +71,8 @@ def pretend(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     (tools / "nvidia-smi").chmod(0o755)
     made.environ["PATH"] = f"{tools}{os.pathsep}{made.environ['PATH']}"
     monkeypatch.setenv("PATH", made.environ["PATH"])
-    monkeypatch.setattr(pace, "WINDOW_SECONDS", 1.0)
-    monkeypatch.setattr(pace, "INTERVAL_SECONDS", 0.2)
+    monkeypatch.setattr(sharing, "WINDOW_SECONDS", 1.0)
+    monkeypatch.setattr(sharing, "INTERVAL_SECONDS", 0.2)
     monkeypatch.setattr(shared_gpus, "MEASURE_SECONDS", 0.25)
 
 
@@ -134,11 +133,9 @@ class Agent:
         return self.state is SlotState.RUNNING
 
 
-class Gpus:
-    """Three GPUs. The last one has more memory."""
-
-    def read(self, groups: Sequence[Sequence[str]]) -> list[Memory]:
-        return [Memory(1.0, 24.0), Memory(1.0, 24.0), Memory(1.0, 80.0)]
+def three_gpus(groups: Sequence[Sequence[str]]) -> list[Memory]:
+    """The last one has more memory."""
+    return [Memory(1.0, 24.0), Memory(1.0, 24.0), Memory(1.0, 80.0)]
 
 
 class Shared:
@@ -146,8 +143,8 @@ class Shared:
 
     def __init__(self, folder: Path) -> None:
         names = [("0",), ("1",), ("2",)]
-        memory, api = Gpus(), None
-        self.admission = SharedGpus(names, memory, api, folder / "notes.txt")  # type: ignore[arg-type]
+        api = None
+        self.admission = SharedGpus(names, three_gpus, api, folder / "notes.txt")  # type: ignore[arg-type]
         self.agents: list[Any] = []
         for number, name in enumerate(names * 2):
             if number > 2:
@@ -278,7 +275,7 @@ def test_the_memory_of_runs_without_rows_is_measured(tmp_path: Path) -> None:
     gpu.measure(["earlier"], Memory(23.0, 24.0), {})  # it ended while the memory was read
     gpu.measure(["run-0"], Memory(15.0, 24.0), {})
     for _ in range(FEWEST_ENDED):
-        gpu._windows[1].durations.append(2.0)
+        gpu._measured[1].durations.append(2.0)
     gpu.measure(["run-0"], Memory(1.0, 24.0), {})
     assert gpu.choice == Choice(
         1, "the memory does not suffice for more: 1 run took 14.0 of 24.0 GiB", is_final=True
@@ -287,7 +284,7 @@ def test_the_memory_of_runs_without_rows_is_measured(tmp_path: Path) -> None:
 
 def test_a_number_that_stays_is_final_after_a_lack_of_memory(tmp_path: Path) -> None:
     gpu = Shared(tmp_path).admission._gpus["0",]
-    gpu._windows |= {slots: Window(slots, paces={"a": 1.0, "b": 1.0}) for slots in (1, 2)}
+    gpu._measured |= {slots: Measurement(slots, paces={"a": 1.0, "b": 1.0}) for slots in (1, 2)}
     gpu._choose()
     assert gpu.choice.slots == 4 and not gpu.choice.is_final
     gpu.stay("a slot was closed")
@@ -304,11 +301,11 @@ def tool(folder: Path, name: str, script: str) -> dict[str, str]:
 
 def test_the_memory_of_gpus_by_number_and_uuid(tmp_path: Path) -> None:
     lines = "echo '0, GPU-aaaa-1, 1024, 81920'; echo '1, GPU-bbbb-2, 40960, 81920'"
-    memory = GpuMemory(tool(tmp_path, "nvidia-smi", lines))
+    environ = tool(tmp_path, "nvidia-smi", lines)
     wanted = [("0",), ("GPU-bb",), ("0", "1")]
-    assert memory.read(wanted) == [Memory(1.0, 80.0), Memory(40.0, 80.0), Memory(40.0, 80.0)]
+    assert read_memory(wanted, environ) == [Memory(1.0, 80.0), Memory(40.0, 80.0), Memory(40.0, 80.0)]
     with pytest.raises(LitsweepError, match="does not list the memory of GPU 7"):
-        memory.read([("7",)])
+        read_memory([("7",)], environ)
 
 
 @pytest.mark.parametrize(
@@ -321,9 +318,9 @@ def test_the_memory_of_gpus_by_number_and_uuid(tmp_path: Path) -> None:
 )
 def test_an_unknown_memory_is_said(tmp_path: Path, script: str, said: str) -> None:
     with pytest.raises(LitsweepError, match=said):
-        GpuMemory(tool(tmp_path, "nvidia-smi", script)).read([("0",)])
+        read_memory([("0",)], tool(tmp_path, "nvidia-smi", script))
     with pytest.raises(LitsweepError, match="nvidia-smi is not on PATH"):
-        GpuMemory({"PATH": str(tmp_path / "none")}).read([("0",)])
+        read_memory([("0",)], {"PATH": str(tmp_path / "none")})
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.credentials import client_environment
-from litsweep.launch.devices import chosen_gpus, listed_by_driver, slots_for
+from litsweep.launch.devices import chosen_gpus, listed_by_driver, mps_note, read_memory, slots_for
 from litsweep.launch.launcher import Display, Flag, Launcher, View, positive
 from litsweep.launch.notes import NOTES
-from litsweep.launch.nvidia import GpuMemory, mps_note
 from litsweep.launch.options import AUTO, LaunchOptions, LaunchOutcome, log_folder
 from litsweep.launch.protocol import AgentApi, connect
 from litsweep.launch.retry import Retries
@@ -90,7 +90,8 @@ def launch(
 def _sharing(places: Sequence[Place], api: AgentApi, environ: Mapping[str, str], logs: Path) -> SharedGpus:
     """Return the admission that changes the number of slots. Raises LitsweepError if it cannot measure."""
     try:
-        sharing = SharedGpus((place.devices for place in places), GpuMemory(environ), api, logs / NOTES)
+        memory = partial(read_memory, environ=environ)
+        sharing = SharedGpus((place.devices for place in places), memory, api, logs / NOTES)
     except LitsweepError as error:
         raise LitsweepError(f"--per-gpu auto: {error}; write a number, as --per-gpu 2") from error
     sharing.say("--per-gpu auto", mps_note(environ))

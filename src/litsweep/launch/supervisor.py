@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from litsweep.errors import LitsweepError
-from litsweep.launch.admission import Admission
 from litsweep.launch.background import in_thread
 from litsweep.launch.disk import cleaner_for, disk_shortage
 from litsweep.launch.failure import RunEnd
@@ -17,7 +16,7 @@ from litsweep.launch.launcher import Display
 from litsweep.launch.options import LaunchOptions, LaunchOutcome
 from litsweep.launch.protocol import AgentApi, UnreachableError
 from litsweep.launch.retry import Retries, warn_of_unrecorded
-from litsweep.launch.slot import Place, SlotAgent
+from litsweep.launch.slot import Admission, Place, SlotAgent
 from litsweep.launch.starter import Starter
 from litsweep.launch.stock import StockAgent
 from litsweep.launch.variables import kill_delay
