@@ -158,9 +158,8 @@ class SharedGpus(Admission):
         notes: Path,
     ) -> None:
         names = list(dict.fromkeys(groups))
-        self._gpus = {
-            name: SharedGpu(name, used) for name, used in zip(names, read_memory(names), strict=True)
-        }
+        memory = zip(names, read_memory(names), strict=True)
+        self._gpus = {name: SharedGpu(name, used) for name, used in memory}
         self._read_memory = partial(read_memory, names)
         self._api = api
         self._notes = notes
