@@ -12,9 +12,9 @@ import pytest
 from litsweep.cli import main
 from litsweep.cli.commands import build_parser
 from litsweep.launch.credentials import require_online
-from litsweep.launch.runner import RunProcess
 from litsweep.launch.starter import Child
 from litsweep.launch.variables import Http, failures_allowed
+from litsweep.launch.warm_agent import RunProcess
 from tests.compat.stock import create_sweep
 from tests.live_server import LiveServer
 

@@ -22,6 +22,7 @@ from litsweep.launch.retry import Retries
 from litsweep.launch.shared_gpus import SharedGpus
 from litsweep.launch.slot import Place
 from litsweep.launch.supervisor import Supervisor
+from litsweep.sweep.contract import Variable
 
 
 def _launch(sweep: str, args: argparse.Namespace, view: View) -> LaunchOutcome:
@@ -73,18 +74,15 @@ def launch(
     if options.requeue_crashed:
         Retries(api).requeue_crashed()
     launch_id = uuid.uuid4().hex[:12]
-    places = [
-        Place.of(
-            f"{launch_id}:{slot.index}", {**environ, **slot.environment(environ)},
-            logs / f"slot-{slot.index}.log", slot.devices,
-        )
-        for slot in slots
-    ]  # fmt: skip
-    options, admission = replace(options, environ=environ), None
-    if options.per_gpu == AUTO:
-        places = [place.with_progress_file() for place in places]
-        admission = _sharing(places, api, environ, logs)
-    return Supervisor(places, api, options, display, fault, admission=admission).run()
+    places = []
+    for slot in slots:
+        log, own = logs / f"slot-{slot.index}.log", slot.environment(environ)
+        if options.per_gpu == AUTO:
+            own[Variable.PROGRESS_FILE] = str(log.with_suffix(".progress").absolute())
+        places.append(Place.of(f"{launch_id}:{slot.index}", {**environ, **own}, log, slot.devices))
+    admission = _sharing(places, api, environ, logs) if options.per_gpu == AUTO else None
+    supervised = replace(options, environ=environ)
+    return Supervisor(places, api, supervised, display, fault, admission=admission).run()
 
 
 def _sharing(places: Sequence[Place], api: AgentApi, environ: Mapping[str, str], logs: Path) -> SharedGpus:

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from litsweep.errors import LitsweepError
+from litsweep.launch.background import repeat_until_answered
 from litsweep.launch.credentials import client_environment
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.launcher import CPUS_PER_AGENT, GPUS_PER_AGENT, Flag, Launcher, View
 from litsweep.launch.local import launch
 from litsweep.launch.options import AgentOptions, LaunchOptions, LaunchOutcome, SlotState, SlotView
-from litsweep.launch.outage import repeat_until_answered
 from litsweep.launch.protocol import AgentApi, connect
 from litsweep.launch.retry import Retries
 from litsweep.sweep.contract import Failure, RunState

@@ -7,16 +7,16 @@ import signal
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
 from litsweep.errors import LitsweepError
 from litsweep.launch import process
-from litsweep.launch.background import in_thread
+from litsweep.launch.background import in_thread, repeat_until_answered
 from litsweep.launch.failure import FailureStreak, RunEnd
 from litsweep.launch.options import SlotState, SlotView
-from litsweep.launch.outage import repeat_until_answered
 from litsweep.launch.protocol import AgentApi
 from litsweep.launch.starter import Child, Starter
 from litsweep.sweep.contract import STOP_REASON, Failure, RunState, Variable
@@ -43,13 +43,7 @@ class Place:
     def of(cls, slot: str, environ: Mapping[str, str], log: Path, devices: tuple[str, ...] = ()) -> Self:
         """Return the place whose environment is `environ` with the slot's own variables."""
         failure = str(log.with_suffix(".failure").absolute())
-        own = {**environ, Variable.SLOT: slot, Variable.FAILURE_FILE: failure}
-        return cls(slot, devices, own, log)
-
-    def with_progress_file(self) -> "Place":
-        """Return the place with a file in which its runs report how far they are."""
-        progress = str(self.log.with_suffix(".progress").absolute())
-        return replace(self, environ={**self.environ, Variable.PROGRESS_FILE: progress})
+        return cls(slot, devices, {**environ, Variable.SLOT: slot, Variable.FAILURE_FILE: failure}, log)
 
     @property
     def index(self) -> int:
@@ -78,7 +72,6 @@ class SlotAgent(ABC):
         self._is_terminated = False
         self._has_left = asyncio.Event()
         self._preemption: asyncio.Task[None] | None = None
-        self._announcement: asyncio.Task[None] | None = None
 
     async def ready(self) -> None:
         """Wait until runs can be started. Raises LitsweepError if that has failed too often."""
@@ -106,7 +99,7 @@ class SlotAgent(ABC):
 
     @property
     def progress_file(self) -> Path:
-        """The file of `Place.with_progress_file`, in which the run may report how far it is."""
+        """The file in which the run may report how far it is, with `--per-gpu auto`."""
         return Path(self._place.environ[Variable.PROGRESS_FILE])
 
     @property
@@ -191,23 +184,15 @@ class SlotAgent(ABC):
             return STOP_REASON in await in_thread(lambda: self._api.summary(run_id))
         return False
 
-    def _announce_preemption(self, run_id: str) -> None:
-        """Report the preemption of the run, because its own client may end before it can do so."""
-        self._announcement = asyncio.create_task(in_thread(lambda: self._report_preemption(run_id)))
-
-    async def _announced(self) -> None:
-        """Wait until a preemption that has begun is reported, or found to be none."""
-        if self._preemption:
-            await self._preemption
-        if self._announcement:
-            await self._announcement
-
-    def _report_preemption(self, run_id: str) -> None:
+    async def _report_preemption(self, run_id: str) -> None:
+        """Report that the run is preempted, because its own client may end before it can do so."""
         until = time.monotonic() + LAST_REPORT_SECONDS
+        report = partial(
+            repeat_until_answered,
+            lambda: self._api.preempting(run_id), lambda: time.monotonic() > until, self.log,
+        )  # fmt: skip
         try:
-            repeat_until_answered(
-                lambda: self._api.preempting(run_id), lambda: time.monotonic() > until, self.log
-            )
+            await in_thread(report)
         except LitsweepError as error:
             self.log.warning("cannot report that run %s is preempted: %s", run_id, error)
 

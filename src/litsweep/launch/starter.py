@@ -15,7 +15,7 @@ from typing import Any
 from litsweep.errors import LitsweepError
 from litsweep.launch import process
 from litsweep.launch.background import in_thread
-from litsweep.launch.failure import TAIL_BYTES, last_lines
+from litsweep.launch.failure import last_lines
 from litsweep.sweep.contract import Variable
 
 MODULE = "litsweep.launch.fork_server"
@@ -76,7 +76,7 @@ class Starter:
         async with self._lock:
             while not self.is_running:
                 if self._deaths > RESTARTS_WITHOUT_A_RUN:
-                    tail = last_lines(self._log.read_bytes()[-TAIL_BYTES:])
+                    tail = last_lines(self._log.read_bytes())
                     raise LitsweepError(
                         f"the process that starts the runs died {self._deaths} times without a run; "
                         f"the last one printed:\n{tail}"

@@ -16,10 +16,9 @@ from pathlib import Path
 
 from litsweep.errors import LitsweepError
 from litsweep.launch import process
-from litsweep.launch.background import in_thread
+from litsweep.launch.background import in_thread, repeat_until_answered
 from litsweep.launch.failure import TRACEBACK, RunEnd, classify, last_lines, output_from
 from litsweep.launch.options import SlotState
-from litsweep.launch.outage import repeat_until_answered
 from litsweep.launch.protocol import AgentApi, UnreachableError
 from litsweep.launch.slot import Place, SlotAgent
 from litsweep.launch.starter import FIRST_RESTART_SECONDS, Child, ServerDiedError, Starter
@@ -121,8 +120,9 @@ class StockAgent(SlotAgent):
         state = await in_thread(lambda: self._final_state(run_id))
         tail = last_lines(output_of_run(text))
         if self._is_terminated and (state in _UNREPORTED or await self._was_cut(run_id, state)):
-            self._announce_preemption(run_id)
-            await self._announced()
+            if self._preemption:
+                await self._preemption
+            await self._report_preemption(run_id)
             return self._record(RunEnd(run_id, ExitCode.PREEMPTED, Failure.SIGNAL, tail))
         was_stopped = await self._answer(lambda: self._api.was_stopped(run_id))
         failure = self._failure(state, was_stopped, tail)

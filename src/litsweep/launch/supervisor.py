@@ -53,22 +53,19 @@ class Supervisor:
     ) -> None:
         self._api = api
         self._options = options
-        self._starter = _starter_for(places, options)
-        self._admission = admission or Admission()
-        self._places = list(places)  # without an agent
-        self._agents: list[SlotAgent] = []
-        self._open_slots()
+        self._display = display
         self._fault = fault
+        self._steps = steps
+        self._admission = admission or Admission()
+        self._starter = _starter_for(places, options)
         self._retries = Retries(api)
         self._cleaner = cleaner_for(api.path, options)
-        self._min_free_gb = options.min_free_gb
+        self._places = list(places)  # without an agent
+        self._agents: list[SlotAgent] = []
         self._left_to_start = options.count
         self._unrecorded: set[str] = set()  # ended runs
-        self._display = display
-        self._steps = steps
         self._interrupts = 0
         self._deadline = float("inf")
-        self._kill_after = kill_delay(options.environ) + GRACE_SECONDS
         self._killed = False
         self._error = ""
 
@@ -81,25 +78,28 @@ class Supervisor:
         self._show()
         return LaunchOutcome(tuple(agent.view() for agent in self._agents), self._killed, self._error)
 
-    def _open_slots(self) -> list[SlotAgent]:
-        """Add an agent in each place that the admission opens. Return the new agents."""
-        before = len(self._agents)
+    def _open_slots(self) -> set[asyncio.Task[None]]:
+        """Start an agent in each place that the admission opens."""
         kind, allowed = AGENTS[self._options.agent], self._options.max_consecutive_failures
+        started = set()
         for place in list(self._places):
             if self._admission.opens(place):
                 self._places.remove(place)
-                self._agents.append(kind(place, self._api, self._starter, allowed))
-                self._admission.add(self._agents[-1])
-        return self._agents[before:]
+                agent = kind(place, self._api, self._starter, allowed)
+                self._agents.append(agent)
+                self._admission.add(agent)
+                started.add(asyncio.create_task(self._work(agent)))
+        return started
 
     async def _supervise(self) -> None:
-        working = {asyncio.create_task(self._work(agent)) for agent in self._agents}
+        working = self._open_slots()
         adapting = asyncio.create_task(self._admission.adapt())
         with self._signals():
             try:
                 while working and time.monotonic() < self._deadline:
                     self._step()
-                    working |= {asyncio.create_task(self._work(agent)) for agent in self._new_agents()}
+                    if not self._interrupts and not self._error:
+                        working |= self._open_slots()
                     ended, working = await asyncio.wait(working, timeout=LOOP_SECONDS)
                     for task in (*ended, *([adapting] if adapting.done() else [])):
                         task.result()
@@ -109,9 +109,6 @@ class Supervisor:
                 for agent in self._agents:
                     self._kill(agent)
                 await self._starter.close()
-
-    def _new_agents(self) -> list[SlotAgent]:
-        return [] if self._interrupts or self._error else self._open_slots()
 
     def _step(self) -> None:
         if self._interrupts < 2 and self._fault():
@@ -161,8 +158,8 @@ class Supervisor:
         return False
 
     async def _disk_shortage(self) -> str | None:
-        slots = len(self._agents)
-        return await in_thread(lambda: disk_shortage(self._cleaner.folder, slots, self._min_free_gb))
+        slots, folder, least = len(self._agents), self._cleaner.folder, self._options.min_free_gb
+        return await in_thread(lambda: disk_shortage(folder, slots, least))
 
     def _return_permission(self) -> None:
         """Allow a replacement for a run that never started or will be retried."""
@@ -233,7 +230,7 @@ class Supervisor:
             self._drain("interrupted")
         elif self._interrupts == 2:
             log.warning("ending the runs gracefully (interrupt again to kill them)")
-            self._deadline = time.monotonic() + self._kill_after
+            self._deadline = time.monotonic() + kill_delay(self._options.environ) + GRACE_SECONDS
             for agent in self._agents:
                 agent.end()
         else:
