@@ -188,8 +188,8 @@ def test_requests_go_as_the_client_s_would() -> None:
         "WANDB_X_EXTRA_HTTP_HEADERS": '{"X-Team": "vision"}',
     }
     http = Http(environ)
-    assert (http.timeout, http.verify, http.session.headers["X-Team"]) == (7, False, "vision")
-    assert http.session.proxies == {"http": "http://proxy:1"}
+    assert (http.timeout, http.verify, http.headers["X-Team"]) == (7, False, "vision")
+    assert http.proxies == {"http": "http://proxy:1"}
     assert Http({}).verify
 
 
