@@ -36,6 +36,7 @@ class ForkServer:
         self._connection = connection
         self._slot_variables = tuple(slot_variables)
         self._slots: dict[int, str] = {}  # the slot of each live child
+        self._own_slot = os.environ.get(Variable.SLOT, "")
         self._warm: WarmParent | None = None
         self._warned: str | None = None
         self._wakeup, wakeup_writer = os.pipe()
@@ -88,7 +89,7 @@ class ForkServer:
         """Return the state to fork, or None if the run needs a new process."""
         if self._warm is None:
             self._warm = _warmed_up(program, environ, self._slot_variables)
-        reason = self._warm.prepare(environ) if self._warm.program == program else "the program changed"
+        reason = self._warm.prepare() if self._warm.program == program else "the program changed"
         if reason and reason != self._warned:
             log.warning("runs start as new processes: %s", reason)
         self._warned = reason
@@ -115,7 +116,7 @@ class ForkServer:
         """Kill the runs with everything that they started."""
         for pid in self._slots:
             process.kill_group(pid)
-        for slot in {os.environ.get(Variable.SLOT, ""), *self._slots.values()}:
+        for slot in {self._own_slot, *self._slots.values()}:
             process.kill_marked(f"{Variable.SLOT}={slot}", patience=1.0)
 
 
