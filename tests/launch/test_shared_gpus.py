@@ -19,7 +19,7 @@ from litsweep.errors import LitsweepError
 from litsweep.launch import shared_gpus, sharing
 from litsweep.launch.devices import Memory, mps_note, read_memory
 from litsweep.launch.failure import RunEnd
-from litsweep.launch.notes import add_note, last_notes
+from litsweep.launch.notes import add_note, last_notes, place_of_notes
 from litsweep.launch.options import SlotState
 from litsweep.launch.shared_gpus import SharedGpus
 from litsweep.launch.sharing import FEWEST_ENDED, Choice, Measurement, Row
@@ -57,6 +57,7 @@ try:
                 break
             time.sleep(0.05)
         run.summary["first"] = first
+        run.summary["notes"] = os.environ["LITSWEEP_NOTES"]
 finally:
     mine.unlink()
 """
@@ -103,6 +104,9 @@ def test_slots_are_added_until_the_memory_ends_and_no_run_fails(
         assert f"GPU 0: run {run} was out of memory among {fits + 1}; it is tried again among fewer" in said
     assert "GPU 0: tries 2 runs at a time: 1 run took 8.8 of 78.1 GiB" in said
     (mps, gpu) = last_notes(made.folder / "logs" / made.api.path.id / "notes.txt")
+    assert {run["summary"]["notes"] for run in made.runs()} == {
+        f"0:{made.folder}/logs/{made.api.path.id}/notes.txt"
+    }
     assert "--per-gpu auto: runs use each GPU by turns: CUDA MPS" in mps
     expected = f"{fits + 1} runs at a time ran out of memory"
     assert re.search(rf"GPU 0: stays at {fits} runs? at a time: .*{expected}$", gpu)
@@ -343,15 +347,18 @@ def test_the_last_note_of_each_subject_is_shown(tmp_path: Path) -> None:
 
 
 def test_the_command_line(bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--per-gpu auto` needs a GPU and its memory. `litsweep status` shows what a launch has chosen."""
+    """`--per-gpu auto` needs a GPU and its memory. `litsweep status` shows what a living launch chose."""
     made = bench("print('never started')")
     pretend(made, monkeypatch)
-    (made.folder / "logs" / made.api.path.id).mkdir(parents=True)
-    add_note(made.folder / "logs" / made.api.path.id / "notes.txt", "GPU 0", "stays at 4 runs at a time")
+    notes = made.folder / "logs" / made.api.path.id / "notes.txt"
+    notes.parent.mkdir(parents=True)
+    add_note(notes, "GPU 7", "stays at 2 runs at a time")  # of an earlier launch
+    named = place_of_notes(notes)
+    add_note(notes, "GPU 0", "stays at 4 runs at a time")
 
     def litsweep(*args: str, **environ: str) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, "-m", "litsweep", *args], env=made.environ | environ, cwd=made.folder,
+            [sys.executable, "-m", "litsweep", *args], env=made.environ | environ, cwd="/",
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
@@ -365,7 +372,10 @@ def test_the_command_line(bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> 
     (made.folder / "broken").touch()
     code, said = litsweep(*auto)
     assert code != 0 and "--per-gpu auto: nvidia-smi failed: No devices were found; write a number" in said
-    assert "GPU 0: stays at 4 runs at a time\n" in litsweep("status", made.sweep)[1]
+    with subprocess.Popen(["cat"], env=made.environ | named, stdin=subprocess.PIPE):
+        said = litsweep("status", made.sweep)[1]
+    assert "GPU 0: stays at 4 runs at a time\n" in said and "GPU 7" not in said
+    assert "stays at" not in litsweep("status", made.sweep)[1]  # it has ended
 
 
 # A model of a user that takes too much memory in its third epoch, if another run is there.

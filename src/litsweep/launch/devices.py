@@ -87,10 +87,23 @@ def chosen_gpus(args: argparse.Namespace) -> str | tuple[str, ...]:
         return names
     if devices_here(os.environ) or args.per_gpu != 1 or args.per_trial > 1:
         return "all"
-    agents = "one agent" if args.agents == 1 else f"{args.agents} agents"
-    more = "" if args.agents > 1 else "; --agents N starts more"
+    agents, more = (
+        ("one agent", "; --agents N starts more")
+        if args.agents in (None, 1)
+        else (f"{args.agents} agents", "")
+    )
     print(f"No GPU found: {agents} on the CPU{more}", file=sys.stderr)
     return "none"
+
+
+def unused_agents(args: argparse.Namespace) -> str | None:
+    """Return what is wrong with `--agents` where the agents use GPUs, or None."""
+    if args.agents is None or args.gpus == "none" or not (args.gpus or devices_here(os.environ)):
+        return None
+    return (
+        f"--agents {args.agents}: has no effect on this machine's GPUs; --gpus says which of them to use and "
+        "--per-gpu how many agents share one; --gpus none uses the CPU"
+    )
 
 
 def check_present(

@@ -26,6 +26,8 @@ from litsweep.launch.warm import WarmParent
 from litsweep.lifetime import die_with_parent
 from litsweep.sweep.contract import Variable
 
+IMPORTS_LEFT = "the code at %s may change what later imports do, so each run makes these imports itself"
+
 log = logging.getLogger("litsweep.agent")
 
 
@@ -43,7 +45,9 @@ class ForkServer:
         for end in (self._wakeup, wakeup_writer):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, _ignore)
+        signal.signal(
+            signal.SIGCHLD, lambda *_: None
+        )  # the pipe is written to only for signals with a handler
         signal.signal(signal.SIGHUP, self._on_hangup)
         for signum in (signal.SIGINT, signal.SIGTERM):  # a cluster may send them to every process of a job
             signal.signal(signum, signal.SIG_IGN)
@@ -88,7 +92,11 @@ class ForkServer:
     def _warm_parent(self, program: Path, environ: Mapping[str, str]) -> WarmParent | None:
         """Return the state to fork, or None if the run needs a new process."""
         if self._warm is None:
-            self._warm = _warmed_up(program, environ, self._slot_variables)
+            began = time.monotonic()
+            self._warm = WarmParent(program, environ, self._slot_variables)
+            log.info("warm in %.1f s", time.monotonic() - began)
+            if self._warm.end:
+                log.info(IMPORTS_LEFT, self._warm.end)
         reason = self._warm.prepare() if self._warm.program == program else "the program changed"
         if reason and reason != self._warned:
             log.warning("runs start as new processes: %s", reason)
@@ -118,19 +126,6 @@ class ForkServer:
             process.kill_group(pid)
         for slot in {self._own_slot, *self._slots.values()}:
             process.kill_marked(f"{Variable.SLOT}={slot}", patience=1.0)
-
-
-def _ignore(signum: int, frame: FrameType | None) -> None:
-    """Do nothing. Python writes to the wakeup pipe only for signals with a handler."""
-
-
-def _warmed_up(program: Path, environ: Mapping[str, str], slot_variables: Iterable[str]) -> WarmParent:
-    began = time.monotonic()
-    parent = WarmParent(program, environ, slot_variables)
-    log.info("warm in %.1f s", time.monotonic() - began)
-    if parent.end:
-        log.info("what the program imports after %s is left to each run", parent.end)
-    return parent
 
 
 def main() -> None:

@@ -13,9 +13,16 @@ from pathlib import Path
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.credentials import client_environment
-from litsweep.launch.devices import chosen_gpus, listed_by_driver, mps_note, read_memory, slots_for
+from litsweep.launch.devices import (
+    chosen_gpus,
+    listed_by_driver,
+    mps_note,
+    read_memory,
+    slots_for,
+    unused_agents,
+)
 from litsweep.launch.launcher import Display, Flag, Launcher, View, positive
-from litsweep.launch.notes import NOTES
+from litsweep.launch.notes import NOTES, place_of_notes
 from litsweep.launch.options import AUTO, LaunchOptions, LaunchOutcome, log_folder
 from litsweep.launch.protocol import AgentApi, connect
 from litsweep.launch.retry import Retries
@@ -52,6 +59,7 @@ LAUNCHER = Launcher(
         ),
     ),
     _launch,
+    unused_agents,
 )  # fmt: skip
 
 
@@ -60,17 +68,18 @@ def launch(
     options: LaunchOptions,
     display: Display | None = None,
     driver: Callable[[], str] = listed_by_driver,
-    fault: Callable[[], str] = str,
 ) -> LaunchOutcome:
     """Run `sweep` (ENTITY/PROJECT/ID) on the slots of `options`. Return when all have ended.
 
-    `driver` lists the GPUs like `nvidia-smi -L`. `display` and `fault` are those of `Supervisor`. Raises
+    `driver` lists the GPUs like `nvidia-smi -L`. `display` gets the views of the slots. Raises
     LitsweepError if the sweep or the key is missing, or if the options do not fit the machine.
     """
     environ = client_environment({**os.environ, **options.environ})
     slots = slots_for(options, environ, driver)
     api = connect(sweep, environ)
     logs = log_folder(options.log_dir, api.path.id)
+    if options.per_gpu == AUTO:
+        environ |= place_of_notes(logs / NOTES)
     if options.requeue_crashed:
         Retries(api).requeue_crashed()
     launch_id = uuid.uuid4().hex[:12]
@@ -82,7 +91,7 @@ def launch(
         places.append(Place.of(f"{launch_id}:{slot.index}", {**environ, **own}, log, slot.devices))
     admission = _sharing(places, api, environ, logs) if options.per_gpu == AUTO else None
     supervised = replace(options, environ=environ)
-    return Supervisor(places, api, supervised, display, fault, admission=admission).run()
+    return Supervisor(places, api, supervised, display, admission=admission).run()
 
 
 def _sharing(places: Sequence[Place], api: AgentApi, environ: Mapping[str, str], logs: Path) -> SharedGpus:

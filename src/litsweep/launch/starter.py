@@ -88,7 +88,10 @@ class Starter:
         ours, theirs = socket.socketpair()
         argv = [sys.executable, "-m", MODULE, str(theirs.fileno()), *self._slot_variables]
         with theirs, self._log.open("ab") as log:
-            self._process = process.start(argv, self._environ, log, [theirs.fileno()])
+            self._process = subprocess.Popen(
+                argv, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True, pass_fds=[theirs.fileno()],
+            )  # fmt: skip
         reader, self._socket = await asyncio.open_connection(sock=ours)
         if await reader.readline():
             self._reading = asyncio.create_task(self._read(reader))

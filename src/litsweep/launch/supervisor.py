@@ -5,12 +5,12 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from litsweep.errors import LitsweepError
 from litsweep.launch.background import in_thread
-from litsweep.launch.disk import cleaner_for, disk_shortage
+from litsweep.launch.disk import Cleaner, disk_shortage
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.launcher import Display
 from litsweep.launch.options import LaunchOptions, LaunchOutcome
@@ -35,10 +35,9 @@ log = logging.getLogger("litsweep.launch")
 class Supervisor:
     """Lets agents work in `places` until the sweep is done. `admission` says in how many of them.
 
-    `display` gets the slots' views a few times a second. If `fault` returns a reason, the launch cannot
-    continue: it ends as after a second SIGINT. In the main thread the first SIGINT finishes the running runs,
-    the second ends them gracefully, the third kills them. SIGTERM and SIGHUP begin with the second step.
-    `steps` is the number of these steps: with two of them no signal kills.
+    `display` gets the slots' views a few times a second. In the main thread the first SIGINT finishes the
+    running runs, the second ends them gracefully, the third kills them. SIGTERM and SIGHUP begin with the
+    second step. `steps` is the number of these steps: with two of them no signal kills.
     """
 
     def __init__(
@@ -47,19 +46,17 @@ class Supervisor:
         api: AgentApi,
         options: LaunchOptions,
         display: Display | None = None,
-        fault: Callable[[], str] = str,
         steps: int = 3,
         admission: Admission | None = None,
     ) -> None:
         self._api = api
         self._options = options
         self._display = display
-        self._fault = fault
         self._steps = steps
         self._admission = admission or Admission()
         self._starter = _starter_for(places, options)
         self._retries = Retries(api)
-        self._cleaner = cleaner_for(api.path, options)
+        self._cleaner = Cleaner(api.path, options)
         self._places = list(places)  # without an agent
         self._agents: list[SlotAgent] = []
         self._left_to_start = options.count
@@ -111,8 +108,6 @@ class Supervisor:
                 await self._starter.close()
 
     def _step(self) -> None:
-        if self._interrupts < 2 and self._fault():
-            self._interrupt(signal.SIGTERM)
         self._admission.observe()
         self._cleaner.step(self._unrecorded.union(agent.run for agent in self._agents if agent.run))
         self._show()
@@ -194,7 +189,7 @@ class Supervisor:
                 log.debug("the end of run %s waits: %s", end.run_id, error)
             if self._interrupts or self._error:
                 leaving_since = leaving_since or time.monotonic()
-                if self._fault() or time.monotonic() > leaving_since + GRACE_SECONDS:
+                if time.monotonic() > leaving_since + GRACE_SECONDS:
                     warn_of_unrecorded(end, "the server does not answer")
                     return False
             await asyncio.sleep(RECORD_SECONDS)
