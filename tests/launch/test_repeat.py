@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from litsweep.launch.command import invocation
-from litsweep.launch.repeat import command_line
+from litsweep.launch.command import command_line, invocation
 from litsweep.sweep.config import SweepConfig, parse_sweep
 
 PROGRAM = """
