@@ -1,4 +1,4 @@
-"""The sweep's `command` with the macros of the stock agent filled in: for one run, or as a command of bash."""
+"""The sweep's `command` with its macros filled in, as by the stock agent: to start a run, or to repeat it."""
 
 import json
 import os

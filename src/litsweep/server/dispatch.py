@@ -139,17 +139,24 @@ def _agent_and_sweep(connection: Connection, agent_id: int) -> tuple[AgentRecord
 
 def _commands(beat: _Heartbeat) -> list[Command] | None:
     """Return the commands for an agent, or None if it needs a new run."""
-    sweep = beat.sweep
     _note_named(beat)
     _end_unnamed(beat)
-    if sweep.state is SweepState.CANCELED:
+    if beat.sweep.state is SweepState.CANCELED:
         return _exit_agent(beat, [run for run in beat.alive if run.name not in beat.ended])
-    if sweep.state is SweepState.FINISHED and not beat.named:
+    if beat.sweep.state is SweepState.FINISHED and not beat.named:
         return _exit_agent(beat)
     if beat.agent.exited != AgentState.WORKING:
         sweeps.change_agent(beat.write(), beat.agent.id, exited=AgentState.WORKING)
     if beat.named:
         return [_stop_command(name) for name in sorted(beat.named) if _should_end(beat, name)]
+    return _work(beat, beat.sweep)
+
+
+def _work(beat: _Heartbeat, sweep: SweepRecord) -> list[Command] | None:
+    """Return the command to start a waiting run, or None if the agent needs a new run.
+
+    An agent of a paused sweep gets no command, and one of a sweep without further runs exits.
+    """
     if sweep.state is SweepState.PENDING:
         sweep = sweep_states.begin(beat.write(), sweep.id) or sweep
     if sweep.state is not SweepState.RUNNING:

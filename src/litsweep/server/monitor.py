@@ -1,7 +1,10 @@
 """The thread that watches the sweeps: it stops runs early, ends lost runs, and finishes sweeps."""
 
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
+from typing import Any, Self
 
 from sqlalchemy import Connection
 
@@ -67,36 +70,63 @@ class Monitor:
         self._reports |= self._backend.searches.take_reports()
 
     def _advance(self, sweep_id: int, report: SearchReport) -> None:
-        """Store what a sweep's search has found: its columns, the runs to stop, and the end of the sweep."""
+        """Store what a sweep's search has found, if anything is new."""
         with self._backend.database.read() as connection:
             record = sweeps.get(connection, sweep_id)
-            if record is None:
-                return
-            ready = dumps(report.ready)
-            is_ready_new = ready != suggestions.get(connection, sweep_id)
-        changes = {
-            key: value for key, value in _columns(record, report).items() if value != getattr(record, key)
-        }
-        status = report.status or Status()
-        has_ends = bool(status.stops or status.given_up)
-        is_done = report.done_because or record.done_because or record.scheduler
-        if not (changes or has_ends or is_done or is_ready_new):
+            news = _News.of(connection, record, report) if record else None
+        if news is None or not news.is_any:
             return
         with self._backend.database.write() as connection:
             is_current = self._backend.searches.is_current(sweep_id, report)
             if not is_current or sweeps.get(connection, sweep_id) is None:
                 return
-            if is_ready_new:
-                suggestions.put(connection, sweep_id, ready)
-            apply_ends(connection, record, status)
-            if changes:
-                sweeps.change(connection, sweep_id, **changes)
-            if record.done_because is None and report.done_because is not None:
-                sweep_states.set_done(connection, record, report.done_because)
-            else:
-                sweep_states.finish_if_done(connection, record)
-        if has_ends:
+            news.store(connection)
+        if news.has_ends:
             self._backend.searches.mark_changed(sweep_id)
+
+
+@dataclass(frozen=True)
+class _News:
+    """What is new in a report: changed columns of the sweep, and the ready suggestions if they are others."""
+
+    sweep: SweepRecord
+    report: SearchReport
+    columns: Mapping[str, Any]
+    ready: str | None
+
+    @classmethod
+    def of(cls, connection: Connection, sweep: SweepRecord, report: SearchReport) -> Self:
+        """Compare a report with what is stored."""
+        columns = {key: new for key, new in _columns(sweep, report).items() if new != getattr(sweep, key)}
+        ready = dumps(report.ready)
+        return cls(sweep, report, columns, None if ready == suggestions.get(connection, sweep.id) else ready)
+
+    @property
+    def _status(self) -> Status:
+        return self.report.status or Status()
+
+    @property
+    def has_ends(self) -> bool:
+        """True if the search ends or pauses runs."""
+        return bool(self._status.stops or self._status.given_up)
+
+    @property
+    def is_any(self) -> bool:
+        """True if there is something to store, or if the sweep may be finished now."""
+        may_be_done = self.report.done_because or self.sweep.done_because or self.sweep.scheduler
+        return bool(self.columns or self.ready is not None or self.has_ends or may_be_done)
+
+    def store(self, connection: Connection) -> None:
+        """Store it: the suggestions, the runs to stop, the sweep's columns, and the end of the sweep."""
+        if self.ready is not None:
+            suggestions.put(connection, self.sweep.id, self.ready)
+        apply_ends(connection, self.sweep, self._status)
+        if self.columns:
+            sweeps.change(connection, self.sweep.id, **self.columns)
+        if self.sweep.done_because is None and self.report.done_because is not None:
+            sweep_states.set_done(connection, self.sweep, self.report.done_because)
+        else:
+            sweep_states.finish_if_done(connection, self.sweep)
 
 
 def apply_ends(connection: Connection, sweep: SweepRecord, status: Status) -> None:
