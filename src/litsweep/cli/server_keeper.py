@@ -107,7 +107,7 @@ class ServerKeeper:
         if self._failed_starts >= FAILED_STARTS:
             self.failure = (
                 f"the server died and cannot be restarted: {error}\nThe runs so far are in {self._data_dir}. "
-                "Once the cause is mended, `litsweep launch SWEEP` continues with those that have not ended."
+                "Once the cause is mended, `litsweep launch SWEEP` continues the sweep."
             )
             _show("The server died and cannot be restarted: this command ends")
             return
