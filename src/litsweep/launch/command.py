@@ -9,7 +9,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import yaml
 
@@ -25,24 +24,14 @@ _PASSES_NO_VALUES = {"env", "interpreter", "program", "args_dict"}  # macros
 _READS_CONFIG = re.compile(r"\.config\b(?!\s*=)")
 
 
-class Invocation(NamedTuple):
-    """How to start a run: `argv` for a new process.
-
-    `script` is the part after the interpreter if this very interpreter runs a Python file, else None.
-    """
-
-    argv: tuple[str, ...]
-    script: tuple[str, ...] | None
-
-
 def invocation(
     template: Sequence[str] | None,
     program: str,
     args: Mapping[str, Mapping[str, object]],
     args_file: Path,
     environ: Mapping[str, str] = os.environ,
-) -> Invocation:
-    """Fill in `template` (None: W&B's default command).
+) -> tuple[str, ...]:
+    """Return the command of a run: `template` (None: W&B's default command) with its macros filled in.
 
     Writes `args_file` if the command has `${args_json_file}`. Unknown macros are removed, as by the stock
     agent.
@@ -52,8 +41,7 @@ def invocation(
     if "${args_json_file}" in words:
         args_file.write_text(args_json(values))
     macros = filled_macros(program, values, args_file)
-    parts = [macros.get(word[2:-1], []) if is_macro(word) else [word] for word in words]
-    return Invocation(tuple(chain(*parts)), _script(words, parts, environ))
+    return tuple(chain(*(macros.get(word[2:-1], []) if is_macro(word) else [word] for word in words)))
 
 
 def is_macro(word: str) -> bool:
@@ -64,24 +52,6 @@ def is_macro(word: str) -> bool:
 def fill_environment(word: str, environ: Mapping[str, str]) -> str:
     """Return `word` with each `${envvar:X}` replaced by the variable, or by its name if it is not set."""
     return ENVIRONMENT_MACRO.sub(lambda found: environ.get(found[1], found[1]), word)
-
-
-def _script(
-    words: Sequence[str], parts: Sequence[Sequence[str]], environ: Mapping[str, str]
-) -> tuple[str, ...] | None:
-    """Return the part after the interpreter if the command is `[${env}] ${interpreter} PROGRAM.py …`."""
-    skip = 1 if words[0] == "${env}" else 0
-    if words[skip] != "${interpreter}" and not _is_this_interpreter(words[skip], environ):
-        return None
-    rest = tuple(chain(*parts[skip + 1 :]))
-    return rest if rest and rest[0].endswith(".py") else None
-
-
-def _is_this_interpreter(word: str, environ: Mapping[str, str]) -> bool:
-    """Return False for the Python of another environment, which has other packages."""
-    found = shutil.which(word, path=environ.get("PATH"))
-    ours = Path(sys.executable)
-    return found is not None and Path(found).parent == ours.parent and Path(found).samefile(ours)
 
 
 def filled_macros(program: str, values: Mapping[str, object], args_file: Path) -> dict[str, list[str]]:

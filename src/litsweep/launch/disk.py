@@ -54,8 +54,8 @@ class Cleaner:
     def __init__(self, path: SweepPath, options: LaunchOptions) -> None:
         self.folder = options.checkpoints / path.id
         self._keep = options.keep_checkpoints
-        self._argv = [sys.executable, "-m", "litsweep.launch.checkpoints", str(path), str(self.folder)]
-        self._argv += ["--keep", str(self._keep), "--held"]
+        module = "litsweep.launch.checkpoints"
+        self._argv = [sys.executable, "-m", module, str(path), str(self.folder), str(self._keep)]
         self._environ = {name: value for name, value in options.environ.items() if name != Variable.SLOT}
         self._process: subprocess.Popen[bytes] | None = None
         self._wanted = False

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -22,7 +22,7 @@ from typing import Any
 
 from litsweep.launch import process
 from litsweep.launch.fresh import execute, start_child
-from litsweep.launch.warm import WarmParent
+from litsweep.launch.warm import WarmParent, script_of
 from litsweep.lifetime import die_with_parent
 from litsweep.sweep.contract import Variable
 
@@ -73,14 +73,8 @@ class ForkServer:
                 *lines, buffer = (buffer + data).split(b"\n")
                 yield from map(json.loads, lines)
 
-    def _start(
-        self,
-        slot: str,
-        argv: list[str],
-        script: Sequence[str] | None,
-        environ: dict[str, str],
-        log_file: str,
-    ) -> None:
+    def _start(self, slot: str, argv: list[str], environ: dict[str, str], log_file: str) -> None:
+        script = script_of(argv, environ)
         parent = self._warm_parent(Path(script[0]), environ) if script else None
         body = partial(parent.run, script, environ) if parent and script else partial(execute, argv, environ)
         output = Path(log_file)

@@ -107,11 +107,12 @@ def _find(name: str, path: Sequence[str]) -> ModuleSpec | None:
 
 def _is_local(spec: ModuleSpec | None) -> bool:
     """Return True for a module that is not installed: a user may edit it between two runs."""
-    places = [] if spec is None else spec.submodule_search_locations or [spec.origin] * spec.has_location
+    places = (
+        [] if spec is None else spec.submodule_search_locations or [spec.origin or ""] * spec.has_location
+    )
     library = Path(ast.__file__).parent
     return any(
-        not {"site-packages", "dist-packages"} & set(Path(place or "").parts)
-        and library not in Path(place or "").parents
+        not {"site-packages", "dist-packages"} & set(Path(place).parts) and library not in Path(place).parents
         for place in places
     )
 

@@ -204,16 +204,13 @@ class SharedGpus(Admission):
                 memory = dict(zip(self._gpus, await in_thread(self._read_memory), strict=True))
                 rows = await in_thread(partial(self._last_rows, list(chain(*runs.values()))))
             except LitsweepError as error:
-                self._warn(f"cannot measure now: {error}")
+                if (warning := f"cannot measure now: {error}") != self._warned:
+                    self._warned = warning
+                    self.say("--per-gpu auto", warning)
                 continue
             self._warned = ""
             for devices, before in runs.items():
                 self._measure(self._gpus[devices], before, memory[devices], rows)
-
-    def _warn(self, what: str) -> None:
-        if what != self._warned:
-            self._warned = what
-            self.say("--per-gpu auto", what)
 
     def _last_rows(self, runs: Sequence[str]) -> dict[str, Row]:
         found = {run: Row.of(summary) for run, summary in self._api.summaries(runs).items()}

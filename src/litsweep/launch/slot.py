@@ -56,6 +56,8 @@ class SlotAgent(ABC):
 
     def __init__(self, place: Place, api: AgentApi, starter: Starter, failures_allowed: int) -> None:
         self.index = place.index
+        self.devices = place.devices
+        self.progress_file = Path(place.environ.get(Variable.PROGRESS_FILE, "missing"))
         self.state = SlotState.STARTING
         self.run: str | None = None
         self.waits = True  # for the permission to take a run
@@ -91,16 +93,6 @@ class SlotAgent(ABC):
     def _preempt(self) -> None:
         if self._preemption is None or self._preemption.done():
             self._preemption = asyncio.create_task(self._take_away())
-
-    @property
-    def devices(self) -> tuple[str, ...]:
-        """The devices of the slot."""
-        return self._place.devices
-
-    @property
-    def progress_file(self) -> Path:
-        """The file in which the run may report how far it is, with `--per-gpu auto`."""
-        return Path(self._place.environ[Variable.PROGRESS_FILE])
 
     @property
     def is_open(self) -> bool:
@@ -153,10 +145,8 @@ class SlotAgent(ABC):
             self._child = None
         process.kill_marked(f"{Variable.SLOT}={self._place.slot}")
 
-    async def _start(
-        self, argv: Sequence[str], environ: Mapping[str, str], script: Sequence[str] | None = None
-    ) -> Child:
-        self._child = await self._starter.start(self._place.slot, argv, environ, self._place.log, script)
+    async def _start(self, argv: Sequence[str], environ: Mapping[str, str]) -> Child:
+        self._child = await self._starter.start(self._place.slot, argv, environ, self._place.log)
         return self._child
 
     def _note_end(self) -> None:

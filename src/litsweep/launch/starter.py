@@ -112,18 +112,15 @@ class Starter:
         for inbox in self._inboxes.values():
             inbox.put_nowait(None)
 
-    async def start(
-        self, slot: str, argv: Sequence[str], environ: Mapping[str, str], log: Path,
-        script: Sequence[str] | None = None,
-    ) -> Child:  # fmt: skip
-        """Start `argv` for a slot, or a fork of the warm process that runs `script`, and return it.
+    async def start(self, slot: str, argv: Sequence[str], environ: Mapping[str, str], log: Path) -> Child:
+        """Start `argv` for a slot, as a fork of the warm process if that is possible, and return it.
 
         This call, or the process's `exit`, raises ServerDiedError if the fork server dies.
         """
         await self.ready()
         assert self._socket is not None, "the fork server runs"
         inbox = self._inboxes[slot] = Inbox()
-        request = {"slot": slot, "argv": argv, "script": script, "environ": environ, "log_file": str(log)}
+        request = {"slot": slot, "argv": argv, "environ": environ, "log_file": str(log)}
         self._socket.write(json.dumps(request).encode() + b"\n")
         begun = await _next(inbox)
         self._deaths = 0

@@ -54,12 +54,15 @@ class Supervisor:
         self._display = display
         self._steps = steps
         self._admission = admission or Admission()
-        self._starter = _starter_for(places, options)
+        first = places[0]
+        differing = {name for place in places for name, _ in place.environ.items() ^ first.environ.items()}
+        mark = f"{first.slot}:fork-server"
+        self._starter = Starter(mark, options.environ, sorted(differing), first.log)
         self._retries = Retries(api)
         self._cleaner = Cleaner(api.path, options)
         self._places = list(places)  # without an agent
         self._agents: list[SlotAgent] = []
-        self._left_to_start = options.count
+        self._left_to_start = float("inf") if options.count is None else options.count
         self._unrecorded: set[str] = set()  # ended runs
         self._interrupts = 0
         self._deadline = float("inf")
@@ -119,7 +122,7 @@ class Supervisor:
                 await agent.ready()
                 end = await agent.next_run()
                 if end is None:
-                    self._return_permission()
+                    self._left_to_start += 1
                     break
                 await self._run_ended(agent, end)
         except (LitsweepError, OSError) as error:
@@ -142,24 +145,18 @@ class Supervisor:
             elif not self._admission.admits(agent):
                 if not self._admission.may_admit_later(agent):
                     break
-            elif reason := await self._disk_shortage():
+            elif reason := await in_thread(self._disk_shortage):
                 if is_last and not self._cleaner.is_busy:
                     agent.close(reason)
             elif self._left_to_start != 0 and self._admission.admits(agent):  # they may have changed
-                self._left_to_start = None if self._left_to_start is None else self._left_to_start - 1
+                self._left_to_start -= 1
                 agent.waits = False
                 return True
             await asyncio.sleep(LOOP_SECONDS)
         return False
 
-    async def _disk_shortage(self) -> str | None:
-        slots, folder, least = len(self._agents), self._cleaner.folder, self._options.min_free_gb
-        return await in_thread(lambda: disk_shortage(folder, slots, least))
-
-    def _return_permission(self) -> None:
-        """Allow a replacement for a run that never started or will be retried."""
-        if self._left_to_start is not None:
-            self._left_to_start += 1
+    def _disk_shortage(self) -> str | None:
+        return disk_shortage(self._cleaner.folder, len(self._agents), self._options.min_free_gb)
 
     async def _run_ended(self, agent: SlotAgent, end: RunEnd) -> None:
         end = self._admission.run_ended(agent, end)
@@ -170,7 +167,7 @@ class Supervisor:
             self._drain("every further run would fail like the last one")
         self._unrecorded.add(end.run_id)
         if await self._record(end):
-            self._return_permission()
+            self._left_to_start += 1
         self._unrecorded.discard(end.run_id)
         if agent.streak.is_over and not self._error:
             log.warning("slot %d closes", agent.index)
@@ -242,11 +239,3 @@ class Supervisor:
         if agent.run:
             self._retries.report_killed(agent.run)
         agent.leave()
-
-
-def _starter_for(places: Sequence[Place], options: LaunchOptions) -> Starter:
-    first = places[0]
-    differing = {
-        name for place in places for name, value in place.environ.items() if value != first.environ.get(name)
-    }
-    return Starter(f"{first.slot}:fork-server", options.environ, sorted(differing), first.log)

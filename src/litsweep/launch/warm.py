@@ -11,6 +11,7 @@ import contextvars
 import gc
 import importlib
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -210,6 +211,17 @@ class _WatchedEnviron(os._Environ[str]):
         if key in self.own:
             self.read.add(key)
         return super().__getitem__(key)
+
+
+def script_of(argv: Sequence[str], environ: Mapping[str, str]) -> Sequence[str] | None:
+    """Return `PROGRAM.py …` if the command is `[env] PYTHON PROGRAM.py …` with this very Python, else None.
+
+    The Python of another environment has other packages. The same binary may be that of both.
+    """
+    interpreter, *script = argv[1:] if argv[0] == "/usr/bin/env" else argv
+    found, ours = shutil.which(interpreter, path=environ.get("PATH")), Path(sys.executable)
+    is_ours = found and Path(found).parent == ours.parent and Path(found).samefile(ours)
+    return script if is_ours and script and script[0].endswith(".py") else None
 
 
 def unsafe_to_fork() -> str | None:

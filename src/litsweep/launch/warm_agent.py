@@ -199,10 +199,10 @@ class WarmAgent(SlotAgent):
         params.parent.mkdir(parents=True, exist_ok=True)
         args = command.args or {}
         params.write_text(yaml.safe_dump({"wandb_version": 1, **args}))
-        how = invocation(self._template, command.program, args, params.with_suffix(".json"), environ)
+        argv = invocation(self._template, command.program, args, params.with_suffix(".json"), environ)
         Path(environ[Variable.FAILURE_FILE]).unlink(missing_ok=True)
         kills = host_memory_kills()
-        child = await self._start(how.argv, environ, how.script)
+        child = await self._start(argv, environ)
         self.log.info("run %s started, pid %d", command.run_id, child.pid)
         run = self._process = RunProcess(command.run_id, child, self._place.log, environ, kills)
         if self._is_terminated:  # meanwhile
