@@ -107,9 +107,9 @@ def _find(name: str, path: Sequence[str]) -> ModuleSpec | None:
 
 def _is_local(spec: ModuleSpec | None) -> bool:
     """Return True for a module that is not installed: a user may edit it between two runs."""
-    places = (
-        [] if spec is None else spec.submodule_search_locations or [spec.origin or ""] * spec.has_location
-    )
+    if spec is None or not (spec.has_location or spec.submodule_search_locations):
+        return False
+    places = spec.submodule_search_locations or [spec.origin or ""]
     library = Path(ast.__file__).parent
     return any(
         not {"site-packages", "dist-packages"} & set(Path(place).parts) and library not in Path(place).parents
