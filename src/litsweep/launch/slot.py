@@ -8,7 +8,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -121,7 +120,8 @@ class SlotAgent(ABC):
         self._preempt()
 
     def count(self, end: RunEnd) -> None:
-        """Count a run that has ended."""
+        """Count the run, which has ended."""
+        self.run, self.state, self._child = None, SlotState.IDLE, None
         self._done += end.failure is None
         self._failed += end.failure is not None and not end.is_preempted
         self.streak.add(end)
@@ -149,12 +149,10 @@ class SlotAgent(ABC):
         self._child = await self._starter.start(self._place.slot, argv, environ, self._place.log)
         return self._child
 
-    def _note_end(self) -> None:
-        self.run, self.state, self._child = None, SlotState.IDLE, None
-
-    async def _answer(self, request: Callable[[], T]) -> T:
-        """Return the answer to a request. Repeat it until then, or until the agent must leave."""
-        return await in_thread(lambda: repeat_until_answered(request, lambda: bool(self.leaving), self.log))
+    async def _answer(self, request: Callable[[], T], is_over: Callable[[], bool] | None = None) -> T:
+        """Return the answer to a request, repeated until `is_over`: by default until the agent must leave."""
+        ends = is_over or (lambda: bool(self.leaving))
+        return await in_thread(lambda: repeat_until_answered(request, ends, self.log))
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, but not longer than until the agent must leave."""
@@ -177,21 +175,15 @@ class SlotAgent(ABC):
     async def _report_preemption(self, run_id: str) -> None:
         """Report that the run is preempted, because its own client may end before it can do so."""
         until = time.monotonic() + LAST_REPORT_SECONDS
-        report = partial(
-            repeat_until_answered,
-            lambda: self._api.preempting(run_id), lambda: time.monotonic() > until, self.log,
-        )  # fmt: skip
         try:
-            await in_thread(report)
+            await self._answer(lambda: self._api.preempting(run_id), lambda: time.monotonic() > until)
         except LitsweepError as error:
             self.log.warning("cannot report that run %s is preempted: %s", run_id, error)
 
     async def lost(self, why: str = "its agent died") -> RunEnd:
         """Kill what is left of the run. Return its end."""
-        run_id = str(self.run)
         await in_thread(self.kill)
-        self._note_end()
-        return RunEnd(run_id, -signal.SIGKILL, Failure.LOST, why)
+        return RunEnd(str(self.run), -signal.SIGKILL, Failure.LOST, why)
 
 
 class Admission:

@@ -128,7 +128,6 @@ class StockAgent(SlotAgent):
         if failure is Failure.LOST:
             await in_thread(self.kill)
         self._ended.add(run_id)
-        self._note_end()
         return RunEnd(run_id, exit_code, failure, tail)
 
     async def _may_be_cut(self, run_id: str, state: str) -> bool:

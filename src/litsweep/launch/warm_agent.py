@@ -166,7 +166,6 @@ class WarmAgent(SlotAgent):
         except ServerDiedError:
             end = await self.lost()
         self._process = None
-        self._note_end()
         why = f" ({end.failure})" if end.failure else ""
         self.log.info("run %s ended with %d%s", end.run_id, end.exit_code, why)
         return end
