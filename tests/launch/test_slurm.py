@@ -88,6 +88,7 @@ def test_an_array_of_64_loses_nothing_when_8_tasks_are_requeued(
     wait_until(lambda: made.states()["preempted"] == 8)
     (made.folder / "release").touch()
     wait_until(lambda: made.states() == {"finished": 96}, seconds=200)
+    wait_until(lambda: len(ends(made)) == 96)  # a program notes its end after it has reported it
     wait_until(lambda: slurm.status(made.sweep, environ) == [] or slurm.cancel(made.sweep, environ))
     wait_until(lambda: made.left_over() == [])
     assert Counter(ends(made).values()) == {1: 96}
