@@ -153,3 +153,5 @@ def test_the_python_of_another_environment_runs_its_scripts_itself(tmp_path: Pat
     for word in ("python", "python3", str(tmp_path / "python")):
         assert script_of([word, "train.py"], environ) is None
     assert script_of([sys.executable, "train.py"], environ) == ["train.py"]
+    for words in ([], ["/usr/bin/env"], [sys.executable]):  # a sweep's command may be incomplete
+        assert script_of(words, environ) is None

@@ -218,10 +218,12 @@ def script_of(argv: Sequence[str], environ: Mapping[str, str]) -> Sequence[str] 
 
     The Python of another environment has other packages. The same binary may be that of both.
     """
-    interpreter, *script = argv[1:] if argv[0] == "/usr/bin/env" else argv
-    found, ours = shutil.which(interpreter, path=environ.get("PATH")), Path(sys.executable)
+    words = [word for at, word in enumerate(argv) if (at, word) != (0, "/usr/bin/env")]
+    if len(words) < 2 or not words[1].endswith(".py"):
+        return None
+    found, ours = shutil.which(words[0], path=environ.get("PATH")), Path(sys.executable)
     is_ours = found and Path(found).parent == ours.parent and Path(found).samefile(ours)
-    return script if is_ours and script and script[0].endswith(".py") else None
+    return words[1:] if is_ours else None
 
 
 def unsafe_to_fork() -> str | None:
