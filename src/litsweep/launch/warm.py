@@ -218,7 +218,9 @@ def script_of(argv: Sequence[str], environ: Mapping[str, str]) -> Sequence[str] 
 
     The Python of another environment has other packages. The same binary may be that of both.
     """
-    words = [word for at, word in enumerate(argv) if (at, word) != (0, "/usr/bin/env")]
+    words = list(argv)
+    if words[:1] == ["/usr/bin/env"]:
+        del words[0]
     if len(words) < 2 or not words[1].endswith(".py"):
         return None
     found, ours = shutil.which(words[0], path=environ.get("PATH")), Path(sys.executable)
