@@ -14,8 +14,8 @@ from litsweep.cli.progress import SummaryLine, _caption
 from litsweep.cli.sweep_sums import read_sums
 from litsweep.cli.watch import _show as show_event
 from litsweep.launch.checkpoints import kept_runs
+from litsweep.launch.command import command_line
 from litsweep.launch.observer import StatusObserver
-from litsweep.launch.repeat import command_line
 from litsweep.launch.result import result_of
 from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.config import parse_sweep

@@ -12,9 +12,9 @@ import pytest
 from litsweep.cli import main
 from litsweep.cli.commands import build_parser
 from litsweep.launch.credentials import require_online
-from litsweep.launch.runner import RunProcess
 from litsweep.launch.starter import Child
 from litsweep.launch.variables import Http, failures_allowed
+from litsweep.launch.warm_agent import RunProcess
 from tests.compat.stock import create_sweep
 from tests.live_server import LiveServer
 
@@ -188,8 +188,8 @@ def test_requests_go_as_the_client_s_would() -> None:
         "WANDB_X_EXTRA_HTTP_HEADERS": '{"X-Team": "vision"}',
     }
     http = Http(environ)
-    assert (http.timeout, http.verify, http.session.headers["X-Team"]) == (7, False, "vision")
-    assert http.session.proxies == {"http": "http://proxy:1"}
+    assert (http.timeout, http.verify, http.headers["X-Team"]) == (7, False, "vision")
+    assert http.proxies == {"http": "http://proxy:1"}
     assert Http({}).verify
 
 

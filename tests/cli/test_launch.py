@@ -5,6 +5,7 @@ import io
 import re
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from rich.console import Console
 from litsweep.cli import main
 from litsweep.cli.launch import show_preempted
 from litsweep.cli.progress import MetricCheck, SummaryLine
+from litsweep.launch.devices import unused_agents
 from litsweep.launch.result import SweepResult
 from litsweep.launch.status import RunStatus, SweepStatus
 from litsweep.sweep.config import parse_sweep
@@ -30,8 +32,25 @@ def test_the_command_that_resumes_preempted_runs_is_printed(capsys: pytest.Captu
     show_preempted(RESULT)
     said = "2 runs preempted: `litsweep launch me/p/abcd1234` resumes them\n"
     assert capsys.readouterr().err == said
+    show_preempted(dataclasses.replace(RESULT, runs={"preempted": 1}))
+    assert capsys.readouterr().err == "1 run preempted: `litsweep launch me/p/abcd1234` resumes it\n"
     show_preempted(dataclasses.replace(RESULT, runs={"finished": 2}))
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("command", ["launch", "confirm"])
+def test_agents_are_not_counted_on_the_gpus_of_this_machine(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the user names no GPU."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    with pytest.raises(SystemExit, match="2"):
+        main([command, "me/p/abcd1234", "--agents", "3"])
+    assert "--per-gpu how many agents share one; --gpus none uses the CPU" in capsys.readouterr().err
+    assert unused_agents(Namespace(agents=3, gpus="none")) is None
+    assert unused_agents(Namespace(agents=None, gpus=None)) is None
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert unused_agents(Namespace(agents=3, gpus=None)) is None
 
 
 @pytest.mark.parametrize(
@@ -45,6 +64,11 @@ def test_the_command_that_resumes_preempted_runs_is_printed(capsys: pytest.Captu
         (["--on", "ray", "--sbatch=--account=lab"], "--sbatch is for --on slurm, this launch is --on ray"),
         (["--gpus-per-agent", "1"], "--gpus-per-agent is for --on slurm and ray"),
         (["--on", "slurm", "--gpus-per-agent", "0.5"], "Slurm gives whole GPUs"),
+        (
+            ["--gpus", "0,1", "--agents", "3"],
+            "--agents 3: has no effect on this machine's GPUs; --gpus says which",
+        ),
+        (["--gpus", "all", "--agents", "1"], "--agents 1: has no effect on this machine's GPUs"),
     ],
 )
 def test_an_option_without_effect_is_refused(

@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,8 @@ import pytest
 from litsweep.cli import server_keeper
 from litsweep.cli.local_server import ServerAddress, running_server
 from litsweep.cli.server_keeper import ServerKeeper, kept_alive
-from litsweep.cli.shared_server import shared_server
+from litsweep.cli.shared_server import shared_server, signals_end_in_order
+from litsweep.errors import LitsweepError
 from litsweep.server.server_info import server_info
 from tests.cli.test_run import SWEEP, environ
 from tests.launch.processes import wait_until
@@ -77,7 +80,7 @@ def test_a_server_that_cannot_start_again_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(server_keeper, "FAILED_STARTS", 2)
-    with command(tmp_path) as (_, keeper):
+    with pytest.raises(LitsweepError, match="cannot be restarted"), command(tmp_path) as (_, keeper):
         spoil(tmp_path)
         kill_server(tmp_path)
         wait_until(lambda: keeper.failure)
@@ -146,3 +149,62 @@ def test_the_command_ends_with_the_reason_if_the_server_cannot_start_again(
     assert process.returncode == 1
     assert "litsweep: the server died and cannot be restarted: the embedded backend did not start" in err
     assert time.monotonic() - began < 90
+
+
+def test_every_part_of_a_command_ends_if_its_server_cannot_start_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A launch has a handler of its own for SIGTERM. What comes after it ends too."""
+
+    def fail(keeper: ServerKeeper) -> None:
+        raise LitsweepError("no space left")
+
+    monkeypatch.setattr(ServerKeeper, "_check", fail)
+    monkeypatch.setattr(server_keeper, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(server_keeper, "FAILED_STARTS", 1)
+    launch_ended = threading.Event()
+    reached = []
+    with pytest.raises(LitsweepError, match=r"no space left\n.*`litsweep launch SWEEP` continues"):  # noqa: SIM117
+        with (
+            signals_end_in_order(),
+            kept_alive(ServerAddress("http://127.0.0.1:1", "key", stays=False), tmp_path),
+        ):
+            before = signal.signal(signal.SIGTERM, lambda *_: launch_ended.set())
+            assert launch_ended.wait(20)
+            signal.signal(signal.SIGTERM, before)
+            reached.append("the rest of the command")
+            time.sleep(20)
+            reached.append("its end")
+    assert reached == ["the rest of the command"]
+
+
+@pytest.mark.slow
+def test_a_launch_ends_with_the_reason_if_the_server_that_it_started_cannot_start_again(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    environ = {**environ, "WANDB_AGENT_KILL_DELAY": "1"}
+    with running_sweep(tmp_path, environ, "warm") as process:
+        process.terminate()
+        _, err = process.communicate(timeout=60)
+    sweep = re.findall(r"litsweep launch .*/(\w+)'? --gpus", err)[0]
+    for started in tmp_path.glob("*.started"):
+        started.unlink()
+    with subprocess.Popen(
+        [sys.executable, "-m", "litsweep", "launch", sweep, "--gpus", "none", "--data-dir", "data"],
+        cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as launch:  # fmt: skip
+        wait_until(lambda: list(tmp_path.glob("*.started")))
+        (tmp_path / "data" / "litsweep.db").rename(tmp_path / "data" / "moved")
+        (tmp_path / "data" / "litsweep.db").mkdir()
+        kill_server(tmp_path / "data")
+        _, err = launch.communicate(timeout=150)
+    assert launch.returncode == 1
+    assert "litsweep: the server died and cannot be restarted: the embedded backend did not start" in err
+    assert f"The runs so far are in {Path('data')}" in err and "Traceback" not in err
+    (tmp_path / "data" / "litsweep.db").rmdir()  # the cause is mended
+    (tmp_path / "data" / "moved").rename(tmp_path / "data" / "litsweep.db")
+    (tmp_path / "wait").unlink()
+    done = subprocess.run(
+        launch.args, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, timeout=150
+    )
+    assert done.returncode == 0 and "3/4 done" in done.stderr, done.stderr  # the last one is crashed later

@@ -219,6 +219,20 @@ def test_a_reader_that_leaves_is_no_error(at_server: Swept, tmp_path: Path) -> N
         assert process.stderr.read() == ""
 
 
+def test_a_slurm_that_fails_is_said_beside_the_runs(
+    at_server: Swept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "squeue").write_text("#!/bin/sh\necho 'squeue: error: Invalid user: me' >&2; exit 1\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert main(["status", at_server.other]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("Team X/")
+    assert shown.err.startswith(
+        "cannot list the agents on Slurm: squeue failed: Invalid user: me; only the user"
+    )
+
+
 def test_agents_on_slurm_are_named_whole_in_80_columns() -> None:
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(_table([Task("1234567_12", "COMPLETING", "1-02:03:04", "node" * 30)]))

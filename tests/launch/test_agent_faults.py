@@ -15,9 +15,9 @@ import pytest
 from litsweep.launch import disk
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.protocol import AgentApi, SweepPath, UnreachableError
-from litsweep.launch.runner import RunProcess
 from litsweep.launch.slot import Place
 from litsweep.launch.starter import Starter
+from litsweep.launch.warm_agent import RunProcess
 from litsweep.sweep.contract import Failure
 from tests.launch.conftest import MakeBench
 

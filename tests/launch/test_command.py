@@ -9,6 +9,7 @@ from wandb import wandb_agent
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from litsweep.launch.command import DEFAULT_COMMAND, invocation
+from litsweep.launch.warm import script_of
 
 ARGS: dict[str, dict[str, object]] = {
     "lr": {"value": 0.1},
@@ -66,7 +67,7 @@ def test_expands_as_the_stock_agent_does(
     monkeypatch.setenv("WHERE", "/opt/x")
     args_file = tmp_path / "args.json"
     for args in (ARGS, ODD_NAMES):
-        assert invocation(template, "train.py", args, args_file).argv == stock(template, args_file, args)
+        assert invocation(template, "train.py", args, args_file) == stock(template, args_file, args)
 
 
 def test_the_args_file_holds_the_values(tmp_path: Path) -> None:
@@ -90,7 +91,8 @@ def test_only_a_plain_python_file_is_a_script(
 ) -> None:
     environ = {"PATH": str(Path(sys.executable).parent)}
     args: dict[str, dict[str, object]] = {"lr": {"value": 0.1}}
-    assert invocation(template, "train.py", args, tmp_path / "args.json", environ).script == script
+    argv = invocation(template, "train.py", args, tmp_path / "args.json", environ)
+    assert script_of(argv, environ) == (script and list(script))
 
 
 ODD: dict[str, dict[str, object]] = {
@@ -139,7 +141,7 @@ def test_starts_what_the_stock_agent_itself_would_start(
     stock_file = args_file.read_text()
     args_file.unlink()
     own = invocation(EVERY_MACRO, "pkg.main", args, args_file)
-    assert list(own.argv) == [sys.executable if word == "python" else word for word in started[0]]
+    assert list(own) == [sys.executable if word == "python" else word for word in started[0]]
     assert args_file.read_text() == stock_file
 
 
@@ -149,5 +151,7 @@ def test_the_python_of_another_environment_runs_its_scripts_itself(tmp_path: Pat
         (tmp_path / name).symlink_to(Path(sys.executable).resolve())
     environ = {"PATH": f"{tmp_path}:{Path(sys.executable).parent}"}
     for word in ("python", "python3", str(tmp_path / "python")):
-        assert invocation([word, "train.py"], "train.py", {}, tmp_path, environ).script is None
-    assert invocation([sys.executable, "train.py"], "train.py", {}, tmp_path, environ).script == ("train.py",)
+        assert script_of([word, "train.py"], environ) is None
+    assert script_of([sys.executable, "train.py"], environ) == ["train.py"]
+    for words in ([], ["/usr/bin/env"], [sys.executable]):  # a sweep's command may be incomplete
+        assert script_of(words, environ) is None

@@ -159,6 +159,8 @@ def test_a_fork_server_that_dies_before_it_starts_a_run_takes_none_off_the_count
     monkeypatch.setattr(starter, "MODULE", "dies_at_first")
     assert made.launch(agents=1, count=1).done == 1
     assert made.states() == {"finished": 1}
+    said = "the code at train.py:3 may change what later imports do, so each run makes these imports itself"
+    assert said in made.logs()[0].read_text()
 
 
 def test_slots_close_if_the_fork_server_keeps_dying_without_a_run(

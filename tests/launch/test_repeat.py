@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from litsweep.launch.command import invocation
-from litsweep.launch.repeat import command_line
+from litsweep.launch.command import command_line, invocation
 from litsweep.sweep.config import SweepConfig, parse_sweep
 
 PROGRAM = """
@@ -107,7 +106,7 @@ def test_the_program_gets_what_the_agent_gave(name: str, environ: dict[str, str]
     config = sweep(command)
     line = command_line(config, stored(), "ab12")
     assert line is not None and line.isprintable() and "s3cr3t" not in line
-    argv = invocation(command, "my train.py", sent(config), tmp_path / "agent.json", environ).argv
+    argv = invocation(command, "my train.py", sent(config), tmp_path / "agent.json", environ)
     agents_path = f"{Path(sys.executable).parent}:{environ['PATH']}"
     subprocess.run(argv, env=environ | {"PATH": agents_path}, check=True)
     given = received(tmp_path)

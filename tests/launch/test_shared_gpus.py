@@ -16,14 +16,13 @@ from typing import Any
 import pytest
 
 from litsweep.errors import LitsweepError
-from litsweep.launch import pace, shared_gpus
+from litsweep.launch import shared_gpus, sharing
+from litsweep.launch.devices import Memory, mps_note, read_memory
 from litsweep.launch.failure import RunEnd
-from litsweep.launch.notes import add_note, last_notes
-from litsweep.launch.nvidia import GpuMemory, Memory, mps_note
+from litsweep.launch.notes import add_note, last_notes, place_of_notes
 from litsweep.launch.options import SlotState
-from litsweep.launch.pace import Row, Window
 from litsweep.launch.shared_gpus import SharedGpus
-from litsweep.launch.sharing import FEWEST_ENDED, Choice
+from litsweep.launch.sharing import FEWEST_ENDED, Choice, Measurement, Row
 from litsweep.sweep import progress
 from litsweep.sweep.contract import ExitCode, Failure, Variable
 from litsweep.sweep.progress import ProgressReport, reported_progress
@@ -58,6 +57,7 @@ try:
                 break
             time.sleep(0.05)
         run.summary["first"] = first
+        run.summary["notes"] = os.environ["LITSWEEP_NOTES"]
 finally:
     mine.unlink()
 """
@@ -72,8 +72,8 @@ def pretend(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     (tools / "nvidia-smi").chmod(0o755)
     made.environ["PATH"] = f"{tools}{os.pathsep}{made.environ['PATH']}"
     monkeypatch.setenv("PATH", made.environ["PATH"])
-    monkeypatch.setattr(pace, "WINDOW_SECONDS", 1.0)
-    monkeypatch.setattr(pace, "INTERVAL_SECONDS", 0.2)
+    monkeypatch.setattr(sharing, "WINDOW_SECONDS", 1.0)
+    monkeypatch.setattr(sharing, "INTERVAL_SECONDS", 0.2)
     monkeypatch.setattr(shared_gpus, "MEASURE_SECONDS", 0.25)
 
 
@@ -104,6 +104,9 @@ def test_slots_are_added_until_the_memory_ends_and_no_run_fails(
         assert f"GPU 0: run {run} was out of memory among {fits + 1}; it is tried again among fewer" in said
     assert "GPU 0: tries 2 runs at a time: 1 run took 8.8 of 78.1 GiB" in said
     (mps, gpu) = last_notes(made.folder / "logs" / made.api.path.id / "notes.txt")
+    assert {run["summary"]["notes"] for run in made.runs()} == {
+        f"0:{made.folder}/logs/{made.api.path.id}/notes.txt"
+    }
     assert "--per-gpu auto: runs use each GPU by turns: CUDA MPS" in mps
     expected = f"{fits + 1} runs at a time ran out of memory"
     assert re.search(rf"GPU 0: stays at {fits} runs? at a time: .*{expected}$", gpu)
@@ -134,11 +137,9 @@ class Agent:
         return self.state is SlotState.RUNNING
 
 
-class Gpus:
-    """Three GPUs. The last one has more memory."""
-
-    def read(self, groups: Sequence[Sequence[str]]) -> list[Memory]:
-        return [Memory(1.0, 24.0), Memory(1.0, 24.0), Memory(1.0, 80.0)]
+def three_gpus(groups: Sequence[Sequence[str]]) -> list[Memory]:
+    """The last one has more memory."""
+    return [Memory(1.0, 24.0), Memory(1.0, 24.0), Memory(1.0, 80.0)]
 
 
 class Shared:
@@ -146,8 +147,8 @@ class Shared:
 
     def __init__(self, folder: Path) -> None:
         names = [("0",), ("1",), ("2",)]
-        memory, api = Gpus(), None
-        self.admission = SharedGpus(names, memory, api, folder / "notes.txt")  # type: ignore[arg-type]
+        api = None
+        self.admission = SharedGpus(names, three_gpus, api, folder / "notes.txt")  # type: ignore[arg-type]
         self.agents: list[Any] = []
         for number, name in enumerate(names * 2):
             if number > 2:
@@ -278,7 +279,7 @@ def test_the_memory_of_runs_without_rows_is_measured(tmp_path: Path) -> None:
     gpu.measure(["earlier"], Memory(23.0, 24.0), {})  # it ended while the memory was read
     gpu.measure(["run-0"], Memory(15.0, 24.0), {})
     for _ in range(FEWEST_ENDED):
-        gpu._windows[1].durations.append(2.0)
+        gpu._measured[1].durations.append(2.0)
     gpu.measure(["run-0"], Memory(1.0, 24.0), {})
     assert gpu.choice == Choice(
         1, "the memory does not suffice for more: 1 run took 14.0 of 24.0 GiB", is_final=True
@@ -287,7 +288,7 @@ def test_the_memory_of_runs_without_rows_is_measured(tmp_path: Path) -> None:
 
 def test_a_number_that_stays_is_final_after_a_lack_of_memory(tmp_path: Path) -> None:
     gpu = Shared(tmp_path).admission._gpus["0",]
-    gpu._windows |= {slots: Window(slots, paces={"a": 1.0, "b": 1.0}) for slots in (1, 2)}
+    gpu._measured |= {slots: Measurement(slots, paces={"a": 1.0, "b": 1.0}) for slots in (1, 2)}
     gpu._choose()
     assert gpu.choice.slots == 4 and not gpu.choice.is_final
     gpu.stay("a slot was closed")
@@ -304,11 +305,11 @@ def tool(folder: Path, name: str, script: str) -> dict[str, str]:
 
 def test_the_memory_of_gpus_by_number_and_uuid(tmp_path: Path) -> None:
     lines = "echo '0, GPU-aaaa-1, 1024, 81920'; echo '1, GPU-bbbb-2, 40960, 81920'"
-    memory = GpuMemory(tool(tmp_path, "nvidia-smi", lines))
+    environ = tool(tmp_path, "nvidia-smi", lines)
     wanted = [("0",), ("GPU-bb",), ("0", "1")]
-    assert memory.read(wanted) == [Memory(1.0, 80.0), Memory(40.0, 80.0), Memory(40.0, 80.0)]
+    assert read_memory(wanted, environ) == [Memory(1.0, 80.0), Memory(40.0, 80.0), Memory(40.0, 80.0)]
     with pytest.raises(LitsweepError, match="does not list the memory of GPU 7"):
-        memory.read([("7",)])
+        read_memory([("7",)], environ)
 
 
 @pytest.mark.parametrize(
@@ -321,9 +322,9 @@ def test_the_memory_of_gpus_by_number_and_uuid(tmp_path: Path) -> None:
 )
 def test_an_unknown_memory_is_said(tmp_path: Path, script: str, said: str) -> None:
     with pytest.raises(LitsweepError, match=said):
-        GpuMemory(tool(tmp_path, "nvidia-smi", script)).read([("0",)])
+        read_memory([("0",)], tool(tmp_path, "nvidia-smi", script))
     with pytest.raises(LitsweepError, match="nvidia-smi is not on PATH"):
-        GpuMemory({"PATH": str(tmp_path / "none")}).read([("0",)])
+        read_memory([("0",)], {"PATH": str(tmp_path / "none")})
 
 
 @pytest.mark.parametrize(
@@ -346,15 +347,18 @@ def test_the_last_note_of_each_subject_is_shown(tmp_path: Path) -> None:
 
 
 def test_the_command_line(bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--per-gpu auto` needs a GPU and its memory. `litsweep status` shows what a launch has chosen."""
+    """`--per-gpu auto` needs a GPU and its memory. `litsweep status` shows what a living launch chose."""
     made = bench("print('never started')")
     pretend(made, monkeypatch)
-    (made.folder / "logs" / made.api.path.id).mkdir(parents=True)
-    add_note(made.folder / "logs" / made.api.path.id / "notes.txt", "GPU 0", "stays at 4 runs at a time")
+    notes = made.folder / "logs" / made.api.path.id / "notes.txt"
+    notes.parent.mkdir(parents=True)
+    add_note(notes, "GPU 7", "stays at 2 runs at a time")  # of an earlier launch
+    named = place_of_notes(notes)
+    add_note(notes, "GPU 0", "stays at 4 runs at a time")
 
     def litsweep(*args: str, **environ: str) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, "-m", "litsweep", *args], env=made.environ | environ, cwd=made.folder,
+            [sys.executable, "-m", "litsweep", *args], env=made.environ | environ, cwd="/",
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
@@ -368,7 +372,10 @@ def test_the_command_line(bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> 
     (made.folder / "broken").touch()
     code, said = litsweep(*auto)
     assert code != 0 and "--per-gpu auto: nvidia-smi failed: No devices were found; write a number" in said
-    assert "GPU 0: stays at 4 runs at a time\n" in litsweep("status", made.sweep)[1]
+    with subprocess.Popen(["cat"], env=made.environ | named, stdin=subprocess.PIPE):
+        said = litsweep("status", made.sweep)[1]
+    assert "GPU 0: stays at 4 runs at a time\n" in said and "GPU 7" not in said
+    assert "stays at" not in litsweep("status", made.sweep)[1]  # it has ended
 
 
 # A model of a user that takes too much memory in its third epoch, if another run is there.

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from litsweep.launch import pace
-from litsweep.launch.pace import Row, Window
+from litsweep.launch import sharing
 from litsweep.launch.sharing import (
     FEWEST_ENDED,
     MOST_SLOTS,
     Choice,
     Limits,
     Measurement,
+    Row,
     choose,
     lowered,
     runs_that_fit,
@@ -26,7 +26,7 @@ Work = Callable[[int], float]
 def measured(slots: int, work: Work, used: float = 1.0, before: float = 0.0) -> Measurement:
     """Return what `slots` runs do that together do `work(slots)` steps per second."""
     paces = {f"run-{i}": work(slots) / slots for i in range(slots)}
-    return Measurement(slots, paces, (), before + used * slots)
+    return Measurement(slots, paces, [], before + used * slots)
 
 
 def ended(slots: int, seconds: float, runs: int) -> Measurement:
@@ -153,10 +153,10 @@ def test_every_search_ends_within_the_memory_and_near_the_best(seed: int) -> Non
 
 
 def window_of(rows: list[tuple[float, float]], since: float = 0.0) -> dict[str, float]:
-    window = Window(1, since)
+    window = Measurement(1, since=since)
     for step, at in rows:
         window.add({"a": Row(step, at)})
-    return dict(window.measurement().paces)
+    return dict(window.paces)
 
 
 def test_a_pace_is_that_of_intervals_between_rows() -> None:
@@ -188,14 +188,14 @@ def test_a_program_that_counts_its_steps_again_is_measured_again() -> None:
 
 
 def test_a_restart_forgets_rows_and_keeps_paces() -> None:
-    window = Window(2)
-    for interval in range(pace.INTERVALS + 1):
-        window.add({"a": Row(pace.WINDOW_SECONDS * interval, pace.WINDOW_SECONDS * interval)})
+    window = Measurement(2)
+    for interval in range(sharing.INTERVALS + 1):
+        window.add({"a": Row(sharing.WINDOW_SECONDS * interval, sharing.WINDOW_SECONDS * interval)})
     window.add({"b": Row(0, 0)})
     window.restart(300.0)
     for step, at in itertools.product((0, 1), (0.0, 299.0)):
         window.add({"b": Row(step, at)})
-    assert window.measurement().paces == {"a": 1.0}
+    assert window.paces == {"a": 1.0}
 
 
 @pytest.mark.parametrize(

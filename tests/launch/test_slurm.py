@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from litsweep.cli import main
 from litsweep.errors import LitsweepError
 from litsweep.launch import slurm
 from litsweep.launch.protocol import SweepPath
@@ -87,6 +88,7 @@ def test_an_array_of_64_loses_nothing_when_8_tasks_are_requeued(
     wait_until(lambda: made.states()["preempted"] == 8)
     (made.folder / "release").touch()
     wait_until(lambda: made.states() == {"finished": 96}, seconds=200)
+    wait_until(lambda: len(ends(made)) == 96)  # a program notes its end after it has reported it
     wait_until(lambda: slurm.status(made.sweep, environ) == [] or slurm.cancel(made.sweep, environ))
     wait_until(lambda: made.left_over() == [])
     assert Counter(ends(made).values()) == {1: 96}
@@ -150,3 +152,46 @@ def test_a_server_on_loopback_is_warned_about() -> None:
     environ = {"WANDB_BASE_URL": "http://127.0.0.1:8765", "WANDB_API_KEY": "k" * 40}
     assert "litsweep serve --host 0.0.0.0" in str(slurm.warning(environ))
     assert slurm.warning(environ | {"WANDB_BASE_URL": "http://head:8765"}) is None
+
+
+@pytest.mark.parametrize(
+    ("program", "answer", "said"),
+    [
+        (
+            "squeue",
+            "slurm_load_jobs error: Unable to contact slurm controller (connect failure)",
+            "squeue failed: Unable to contact slurm controller (connect failure); Slurm's controller does "
+            "not answer: repeat the command once `scontrol ping` says that it is up",
+        ),
+        (
+            "scancel",
+            "scancel: error: Kill job error on job id 7: Access/permission denied",
+            "scancel failed: Kill job error on job id 7: Access/permission denied; only the user who",
+        ),
+        ("squeue", "squeue: fatal: Could not establish a configuration source", "not set up for Slurm"),
+        ("scancel", "slurm_kill_job error: Protocol authentication error", "`munged` must run on it"),
+        ("scancel", "", "scancel failed: exit status 3; correct the options"),
+    ],
+)
+def test_an_error_of_slurm_says_what_is_wrong_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    program: str, answer: str, said: str,
+) -> None:  # fmt: skip
+    for name in ("squeue", "scancel"):
+        fails = f"echo '{answer}' >&2; exit 3" if name == program else "echo '7_0|RUNNING|1:00|node'"
+        (tmp_path / name).write_text(f"#!/bin/sh\n{fails}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert main(["cancel", "me/p/abcd1234"]) == 1
+    err = capsys.readouterr().err
+    assert said in err and "--noheader" not in err and err.count("\n") == 1
+
+
+def test_slurm_that_does_not_answer_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "squeue").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setattr(slurm, "ANSWER_SECONDS", 0.2)
+    with pytest.raises(LitsweepError, match=r"squeue has not answered for 0.2 s; .* `scontrol ping`"):
+        slurm.status("me/p/abcd1234", {"PATH": f"{tmp_path}:/usr/bin:/bin"})

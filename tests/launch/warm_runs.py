@@ -21,7 +21,7 @@ for number, line in enumerate(sys.stdin):
     script = json.loads(line)
     environ = {**os.environ, "WANDB_RUN_ID": str(number)}
     parent = parent or WarmParent(Path(script[0]), environ)
-    cold = parent.prepare(environ)
+    cold = parent.prepare()
     code = None
     if not cold:
         code = os.waitstatus_to_exitcode(os.waitpid(start_child(lambda: parent.run(script, environ)), 0)[1])

@@ -88,7 +88,7 @@ def test_each_value_is_logged_and_the_best_is_kept(
     found = values(logged, monitor)
     assert [step for step, _ in found] == steps
     best_step, best = min(found, key=lambda each: each[1])
-    assert float(done.result[f"best_{monitor}"]) == pytest.approx(best, abs=1e-4)
+    assert float(done.result[f"best_{monitor}"]) == pytest.approx(best, rel=5e-4)
     saved = torch.load(done.result["checkpoint"], weights_only=False)
     assert saved["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["ready"] == best_step + 1
     (counted,) = (s["values"] for name, s in last_state(done).items() if name == "RunControl")

@@ -17,7 +17,6 @@ from litsweep.cli.sweep_sums import read_sums
 from litsweep.errors import LitsweepError
 from litsweep.launch.launcher import Flag, launchers, positive
 from litsweep.launch.protocol import connect
-from litsweep.launch.result import result_of
 from litsweep.launch.variables import client_settings, failures_allowed
 from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.config import SweepConfig, parse_sweep
@@ -52,7 +51,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="start no agents and do not wait: your own agents run the repeats",
     )
-    parser.add_argument("--agents", type=positive, default=1, help="number of agents on the CPU (default: 1)")
+    parser.add_argument("--agents", type=positive, help="number of agents on the CPU (default: 1)")
     for flag in launchers()[_PLACE].flags:
         _add(parser, flag)
     add_data_dir(parser)
@@ -68,6 +67,8 @@ def execute(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     """Repeat the best configs and show what the repeats say. Return 0 if no repeat is left to do, else 1."""
     if args.queue and args.json:
         parser.error("--json needs the result, which --queue does not wait for")
+    if fault := launchers()[_PLACE].fault(args):
+        parser.error(fault)
     sweep = find_sweep(args)
     client_settings()  # refuse a wrong value here, not in every run
     api = connect(sweep)
@@ -108,7 +109,7 @@ def _launch(sweep: str, args: argparse.Namespace) -> int:
     outcome = launchers()[_PLACE].launch(sweep, args, view)
     assert outcome is not None, "agents on this machine end with the launch"
     show_failures(outcome)
-    show_preempted(result_of(watch.read()))
+    show_preempted(read_sums(sweep).result)
     return int(outcome.exit_code)
 
 

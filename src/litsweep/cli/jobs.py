@@ -1,7 +1,7 @@
 """`litsweep status`: all sweeps, or one sweep's runs and its agents on Slurm."""
 
 import argparse
-import contextlib
+import sys
 from collections.abc import Mapping
 
 from rich.console import Console
@@ -13,8 +13,7 @@ from litsweep.cli.sweep_sums import read_sums
 from litsweep.errors import LitsweepError
 from litsweep.launch import slurm
 from litsweep.launch.directory import SweepEntry, directory
-from litsweep.launch.notes import NOTES, last_notes
-from litsweep.launch.options import LaunchOptions
+from litsweep.launch.notes import notes_of_living
 from litsweep.search.ledger import GridLedger
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.reason import format_value
@@ -91,11 +90,15 @@ def _show_sweep(sweep: str, console: Console) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     elif result.unmet:
         console.print(f"No best run: {result.unmet}.", highlight=False, markup=False, soft_wrap=True)
-    for line in last_notes(LaunchOptions.log_dir / result.sweep.rpartition("/")[2] / NOTES):
+    for line in notes_of_living(result.sweep.rpartition("/")[2]):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    with contextlib.suppress(LitsweepError):  # without Slurm the runs are still shown
+    try:
         tasks = slurm.status(sweep)
         console.print(_table(tasks) if tasks else "no agents on Slurm")
+    except slurm.NoSlurmError:
+        pass  # most machines have none
+    except LitsweepError as error:
+        print(f"cannot list the agents on Slurm: {error}", file=sys.stderr)
 
 
 def _show_grid(ledger: GridLedger, config: SweepConfig, console: Console) -> None:

@@ -21,7 +21,7 @@ from litsweep.launch.watch import SweepWatch
 from litsweep.sweep.contract import ExitCode, RunState
 
 _COMMON = (
-    Flag("--agents", type=positive, default=1, help="number of agents; not for local GPUs (default: 1)"),
+    Flag("--agents", type=positive, help="number of agents, on this machine for the CPU only (default: 1)"),
     Flag("--count", type=positive, metavar="M", help="maximum number of runs (on Slurm: for each agent)"),
     Flag("--log-dir", type=Path, default=AgentOptions.log_dir, help="folder of logs (default: %(default)s)"),
     Flag("--keep-checkpoints", type=positive, default=AgentOptions.keep_checkpoints, metavar="K",
@@ -92,7 +92,7 @@ def _report(outcome: LaunchOutcome, sweep: str, json: Path | None) -> int:
 def show_preempted(result: SweepResult) -> None:
     """Print the command that resumes preempted runs on stderr, if there are any."""
     if preempted := result.runs.get(RunState.PREEMPTED):
-        again = f"`litsweep launch {result.sweep}` resumes them"
+        again = f"`litsweep launch {result.sweep}` resumes {'it' if preempted == 1 else 'them'}"
         print(f"{count(preempted, 'run')} preempted: {again}", file=sys.stderr)
 
 

@@ -19,7 +19,6 @@ from litsweep.cli.launch import show_failures
 from litsweep.cli.local_server import ServerAddress
 from litsweep.cli.options import data_dir_flags, write_json
 from litsweep.cli.progress import Progress
-from litsweep.cli.server_keeper import ServerKeeper
 from litsweep.cli.sweep_sums import read_sums
 from litsweep.errors import LitsweepError, count
 from litsweep.launch.local import launch
@@ -62,7 +61,7 @@ def _check_name(kind: str, name: str) -> None:
         raise LitsweepError(f"{kind}: must be a name without {' '.join(banned)}, got {name!r}; {fix}")
 
 
-def run_sweep(sweep: str, server: ServerAddress, keeper: ServerKeeper, args: argparse.Namespace) -> int:
+def run_sweep(sweep: str, server: ServerAddress, args: argparse.Namespace) -> int:
     """Run the sweep with agents, show its progress and its result, and return the exit code."""
     errors = Console(stderr=True)
     errors.print(f"Sweep {sweep} on {count(args.agents, 'agent')}", highlight=False)
@@ -71,9 +70,7 @@ def run_sweep(sweep: str, server: ServerAddress, keeper: ServerKeeper, args: arg
     options = LaunchOptions.of(args, gpus="none", max_consecutive_failures=failures_allowed())
     watch = SweepWatch(sweep)
     with Progress(watch, errors, args.count, args.agents) as progress:
-        outcome = launch(sweep, options, progress, fault=lambda: keeper.failure)
-    if keeper.failure:
-        raise LitsweepError(keeper.failure)
+        outcome = launch(sweep, options, progress)
     show_failures(outcome)
     result = read_sums(sweep).result
     shown = show_result(result, has_pages=server.stays)

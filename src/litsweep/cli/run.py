@@ -14,7 +14,6 @@ from litsweep.cli.local_server import ServerAddress
 from litsweep.cli.options import add_data_dir, add_json, add_port
 from litsweep.cli.server_keeper import kept_alive
 from litsweep.cli.shared_server import shared_server, signals_end_in_order
-from litsweep.errors import LitsweepError
 from litsweep.launch.credentials import require_online
 from litsweep.launch.launcher import positive
 from litsweep.launch.options import LaunchOptions
@@ -42,17 +41,14 @@ def execute(args: argparse.Namespace) -> int:
     config = check_config(args.config)
     show_warnings(config.local_warnings)
     data_dir = args.data_dir.expanduser()
-    with _checked_server(config, data_dir, args) as server, kept_alive(server, data_dir) as keeper:
+    with _checked_server(config, data_dir, args) as server, kept_alive(server, data_dir):
         _warn_of_other_server(server, data_dir)
         server.use()
         from litsweep.cli.local_run import create_sweep, run_sweep  # the client takes half a second
 
-        try:
-            sweep = create_sweep(args.config, config)
-            with interrupt_of_sweep(sweep):
-                return run_sweep(sweep, server, keeper, args)
-        except LitsweepError as error:
-            raise LitsweepError(keeper.failure or str(error)) from error
+        sweep = create_sweep(args.config, config)
+        with interrupt_of_sweep(sweep):
+            return run_sweep(sweep, server, args)
 
 
 @contextmanager

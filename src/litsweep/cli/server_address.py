@@ -23,7 +23,7 @@ ANSWER_TIMEOUT_SECONDS = 10.0
 
 def is_embedded(http: Http, url: str) -> bool:
     """Return True if an embedded backend answers at `url`, not another W&B server."""
-    answer = http.session.get(f"{url}/healthz", timeout=ANSWER_TIMEOUT_SECONDS, verify=http.verify)
+    answer = http.get(f"{url}/healthz", timeout=ANSWER_TIMEOUT_SECONDS)
     return "json" in answer.headers.get("content-type", "") and answer.json() == {"ok": True}
 
 
@@ -114,7 +114,7 @@ def _check_answers(url: str, data_dir: Path) -> None:
     if not url.startswith(("http://", "https://")):
         raise LitsweepError(f"WANDB_BASE_URL: must begin with http:// or https://, got {url!r}")
     try:
-        Http(os.environ).head(url, ANSWER_TIMEOUT_SECONDS)
+        Http(os.environ).head(url, timeout=ANSWER_TIMEOUT_SECONDS)
     except requests.RequestException as error:
         running = running_server(data_dir)
         fix = f"start that server ({_start_command(url)}), correct the address, or unset the variable"

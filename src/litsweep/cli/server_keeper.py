@@ -1,9 +1,12 @@
 """Restarts the server of `litsweep run` on the same port if it dies.
 
-Several commands may share the server. The first one that notices its death restarts it.
+Several commands may share the server. The first one that notices its death restarts it. If nobody can, the
+command ends with the reason.
 """
 
 import contextlib
+import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -22,7 +25,10 @@ FAILED_STARTS = 5
 
 @contextlib.contextmanager
 def kept_alive(server: ServerAddress, data_dir: Path) -> Iterator["ServerKeeper"]:
-    """Keep the server alive during the block, unless a person started it."""
+    """Keep the server alive during the block, unless a person started it.
+
+    If the server cannot be restarted, SIGTERM ends the block, which then raises LitsweepError.
+    """
     keeper = ServerKeeper(server, data_dir)
     if server.stays:
         yield keeper
@@ -32,6 +38,8 @@ def kept_alive(server: ServerAddress, data_dir: Path) -> Iterator["ServerKeeper"
         yield keeper
     finally:
         keeper.stop()
+        if keeper.failure:
+            raise LitsweepError(keeper.failure)
 
 
 class ServerKeeper:
@@ -61,6 +69,18 @@ class ServerKeeper:
                 self._check()
             except (LitsweepError, OSError) as error:
                 self._start_failed(error)
+        if self.failure:
+            self._end_command()
+
+    def _end_command(self) -> None:
+        """Send SIGTERM to this process: to its launch, and then to the rest of the command."""
+        told = None
+        while not self._over.is_set():
+            handler = signal.getsignal(signal.SIGTERM)
+            if callable(handler) and handler is not told:
+                told = handler
+                os.kill(os.getpid(), signal.SIGTERM)
+            self._over.wait(CHECK_SECONDS)
 
     def _check(self) -> None:
         """Restart the server if it has died and no other command has restarted it."""
@@ -85,7 +105,11 @@ class ServerKeeper:
     def _start_failed(self, error: Exception) -> None:
         self._failed_starts += 1
         if self._failed_starts >= FAILED_STARTS:
-            self.failure = f"the server died and cannot be restarted: {error}"
+            self.failure = (
+                f"the server died and cannot be restarted: {error}\nThe runs so far are in {self._data_dir}. "
+                "Once the cause is mended, `litsweep launch SWEEP` continues the sweep."
+            )
+            _show("The server died and cannot be restarted: this command ends")
             return
         _show(f"The server died and does not start; trying again in {self._wait:g} s: {error}")
         self._over.wait(self._wait)

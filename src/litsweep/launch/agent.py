@@ -24,7 +24,14 @@ from litsweep.sweep.contract import ExitCode, Variable
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the agent and return its exit code."""
     logging.basicConfig(format=LOG_FORMAT)
-    args = _parser().parse_args(argv)
+    parser = argparse.ArgumentParser(description="An agent for one slot.")
+    parser.add_argument("sweep")
+    parser.add_argument("--log", type=Path, required=True, help="the file for all output of the runs")
+    parser.add_argument("--count", type=int)
+    parser.add_argument("--max-consecutive-failures", type=int, default=failures_allowed())
+    parser.add_argument("--keep-checkpoints", type=int)
+    parser.add_argument("--min-free-gb", type=float)
+    args = parser.parse_args(argv)
     options = LaunchOptions.of(args, environ=os.environ)
     slot = os.environ.get(Variable.SLOT) or f"{uuid.uuid4().hex[:12]}:0"
     try:
@@ -36,17 +43,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     for closed in outcome.closed:
         logging.error("%s", closed.reason)
     return ExitCode.FAILED if outcome.closed else ExitCode.OK
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="An agent for one slot.")
-    parser.add_argument("sweep")
-    parser.add_argument("--log", type=Path, required=True, help="the file for all output of the runs")
-    parser.add_argument("--count", type=int)
-    parser.add_argument("--max-consecutive-failures", type=int, default=failures_allowed())
-    parser.add_argument("--keep-checkpoints", type=int, default=LaunchOptions.keep_checkpoints)
-    parser.add_argument("--min-free-gb", type=float, default=LaunchOptions.min_free_gb)
-    return parser
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
 """Deletes checkpoints: a sweep keeps those of its best runs and of its Pareto front.
 
-`python -m litsweep.launch.checkpoints SWEEP FOLDER --keep K [--held RUN…]` cleans up once, for disk.py.
+`python -m litsweep.launch.checkpoints SWEEP FOLDER KEEP [HELD RUN…]` cleans up once, for disk.py.
 """
 
-import argparse
 import shutil
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 from litsweep.errors import LitsweepError
@@ -37,16 +36,11 @@ def clean(status: SweepStatus, folder: Path, keep: int, held: Collection[str] = 
     return gone
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Clean the folder of one sweep."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("sweep")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--keep", type=int, required=True)
-    parser.add_argument("--held", nargs="*", default=[], metavar="RUN")
-    args = parser.parse_args(argv)
+    sweep, folder, keep, *held = sys.argv[1:]
     try:
-        clean(SweepWatch(args.sweep).read(), args.folder, args.keep, args.held)
+        clean(SweepWatch(sweep).read(), Path(folder), int(keep), held)
     except LitsweepError as error:
         print(f"no checkpoint was deleted: {error}", file=sys.stderr)
         return 1

@@ -1,6 +1,7 @@
-"""The GPUs of this machine, divided into slots. Each slot has its devices and its share of the CPU."""
+"""The GPUs of this machine: slots with their devices and a share of the CPU, memory, and CUDA MPS."""
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
@@ -14,6 +15,11 @@ from litsweep.launch.options import AUTO, LaunchOptions
 from litsweep.launch.sharing import MOST_SLOTS
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+_QUERY = ("nvidia-smi", "--query-gpu=index,uuid,memory.used,memory.total", "--format=csv,noheader,nounits")
+_MPS = "nvidia-cuda-mps-control"
+_SECONDS = 10.0  # for an answer of these programs
+_MIB = 1 / 1024  # in GiB
 
 LIKELY_PER_GPU = 4
 """With AUTO each slot gets the threads that it would have with so many slots on each GPU."""
@@ -34,6 +40,19 @@ class Slot:
             added |= {"CUDA_DEVICE_ORDER": environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")}
         added |= {name: str(self.threads) for name in THREAD_VARIABLES if name not in environ}
         return added
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The memory of a GPU in GiB."""
+
+    used: float
+    total: float
+
+    @property
+    def left(self) -> float:
+        """The part that nobody uses."""
+        return self.total - self.used
 
 
 def listed_by_driver() -> str:
@@ -68,10 +87,23 @@ def chosen_gpus(args: argparse.Namespace) -> str | tuple[str, ...]:
         return names
     if devices_here(os.environ) or args.per_gpu != 1 or args.per_trial > 1:
         return "all"
-    agents = "one agent" if args.agents == 1 else f"{args.agents} agents"
-    more = "" if args.agents > 1 else "; --agents N starts more"
+    agents, more = (
+        ("one agent", "; --agents N starts more")
+        if args.agents in (None, 1)
+        else (f"{args.agents} agents", "")
+    )
     print(f"No GPU found: {agents} on the CPU{more}", file=sys.stderr)
     return "none"
+
+
+def unused_agents(args: argparse.Namespace) -> str | None:
+    """Return what is wrong with `--agents` where the agents use GPUs, or None."""
+    if args.agents is None or args.gpus == "none" or not (args.gpus or devices_here(os.environ)):
+        return None
+    return (
+        f"--agents {args.agents}: has no effect on this machine's GPUs; --gpus says which of them to use and "
+        "--per-gpu how many agents share one; --gpus none uses the CPU"
+    )
 
 
 def check_present(
@@ -178,3 +210,50 @@ def _check_numbers(options: LaunchOptions) -> None:
 
 def _reject(path: str, rule: str, got: str, fix: str) -> None:
     raise ConfigError("the launch", [Fault(path, rule, got, fix)])
+
+
+def read_memory(groups: Sequence[Sequence[str]], environ: Mapping[str, str]) -> list[Memory]:
+    """Return the memory of each group of GPUs: that of its GPU with the least left.
+
+    A GPU is named by its number or by the first characters of its UUID. Raises LitsweepError if nvidia-smi
+    does not say it.
+    """
+    lines = [re.split(r", *", line.strip()) for line in _answer_of(_QUERY, environ).splitlines()]
+    return [min((_memory(name, lines) for name in group), key=lambda memory: memory.left) for group in groups]
+
+
+def _memory(name: str, lines: Sequence[Sequence[str]]) -> Memory:
+    for index, uuid, used, total in (line for line in lines if len(line) == 4):
+        if name == index or (name.startswith("GPU-") and uuid.startswith(name)):
+            try:
+                return Memory(float(used) * _MIB, float(total) * _MIB)
+            except ValueError:
+                raise LitsweepError(f"nvidia-smi does not know the memory of GPU {name}: {used}") from None
+    raise LitsweepError(f"nvidia-smi does not list the memory of GPU {name}")
+
+
+def mps_note(environ: Mapping[str, str]) -> str:
+    """Return a sentence about CUDA MPS. A program uses it without a flag if its control daemon runs."""
+    if shutil.which(_MPS, path=environ.get("PATH")) is None:
+        return f"runs use each GPU by turns: CUDA MPS is not installed ({_MPS} is not on PATH)"
+    with contextlib.suppress(LitsweepError):
+        if "Cannot find" not in _answer_of([_MPS], environ, "get_server_list\n"):
+            return "runs share each GPU under CUDA MPS, whose daemon runs"
+    return f"runs use each GPU by turns: CUDA MPS does not run; `{_MPS} -d` starts it, then launch again"
+
+
+def _answer_of(argv: Sequence[str], environ: Mapping[str, str], question: str = "") -> str:
+    """Return the output of a program. Raises LitsweepError, which begins with its name, if it fails."""
+    name = argv[0]
+    if shutil.which(name, path=environ.get("PATH")) is None:
+        raise LitsweepError(f"{name} is not on PATH")
+    try:
+        done = subprocess.run(
+            argv, input=question, env=dict(environ), capture_output=True, text=True, check=False,
+            timeout=_SECONDS,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LitsweepError(f"{name} does not answer: {error}") from error
+    if done.returncode != 0:
+        raise LitsweepError(f"{name} failed: {(done.stderr or done.stdout).strip()}")
+    return done.stdout + done.stderr

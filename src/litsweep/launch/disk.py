@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from litsweep.launch.options import LaunchOptions
@@ -48,20 +48,15 @@ def _size(folder: Path) -> int:
     return total
 
 
-def cleaner_for(path: SweepPath, options: LaunchOptions) -> "Cleaner":
-    """Return the cleaner of the folder in which agent.py keeps a sweep's checkpoints."""
-    return Cleaner(str(path), options.checkpoints / path.id, options.keep_checkpoints, options.environ)
-
-
 class Cleaner:
-    """Starts cleanings in the background, one at a time and not too often."""
+    """Cleans the folder with a sweep's checkpoints: one process at a time, and not too often."""
 
-    def __init__(self, sweep: str, folder: Path, keep: int, environ: Mapping[str, str]) -> None:
-        self.folder = folder
-        self._keep = keep
+    def __init__(self, path: SweepPath, options: LaunchOptions) -> None:
+        self.folder = options.checkpoints / path.id
+        self._keep = options.keep_checkpoints
         module = "litsweep.launch.checkpoints"
-        self._argv = [sys.executable, "-m", module, sweep, str(folder), "--keep", str(keep)]
-        self._environ = {name: value for name, value in environ.items() if name != Variable.SLOT}
+        self._argv = [sys.executable, "-m", module, str(path), str(self.folder), str(self._keep)]
+        self._environ = {name: value for name, value in options.environ.items() if name != Variable.SLOT}
         self._process: subprocess.Popen[bytes] | None = None
         self._wanted = False
         self._next = 0.0
@@ -70,30 +65,32 @@ class Cleaner:
         """Record that there may be something to delete."""
         self._wanted = True
 
-    def step(self, held: Iterable[str] = ()) -> None:
-        """Start a cleaning if it is due. It keeps the checkpoints of the `held` runs."""
-        is_running = self._process is not None and self._process.poll() is None
-        if self._wanted and not is_running and time.monotonic() >= self._next and self._has_surplus():
-            self._wanted = False
-            self._next = time.monotonic() + CLEANING_INTERVAL_SECONDS
-            argv = [*self._argv, "--held", *held]
-            self._process = subprocess.Popen(argv, env=self._environ, stdin=subprocess.DEVNULL)
+    @property
+    def _is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def _is_due(self) -> bool:
+        return self._wanted and self.folder.is_dir() and sum(1 for _ in self.folder.iterdir()) > self._keep
 
     @property
     def is_busy(self) -> bool:
         """True while a cleaning runs or is due."""
-        return (self._wanted and self._has_surplus()) or (
-            self._process is not None and self._process.poll() is None
-        )
+        return self._is_due or self._is_running
 
-    def _has_surplus(self) -> bool:
-        return self.folder.is_dir() and sum(1 for _ in self.folder.iterdir()) > self._keep
+    def step(self, held: Iterable[str] = ()) -> None:
+        """Start a cleaning if it is due. It keeps the checkpoints of the `held` runs."""
+        if not self._is_running and time.monotonic() >= self._next and self._is_due:
+            self._wanted = False
+            self._next = time.monotonic() + CLEANING_INTERVAL_SECONDS
+            self._process = subprocess.Popen(
+                [*self._argv, *held], env=self._environ, stdin=subprocess.DEVNULL
+            )
 
     def finish(self) -> None:
         """Clean a last time and wait for the end."""
-        if self._process is not None:
-            self._process.wait()
-        self._next = 0.0
-        self.step()
-        if self._process is not None:
-            self._process.wait()
+        while self._is_running or self._is_due:
+            self._next = 0.0
+            self.step()
+            if self._process is not None:
+                self._process.wait()

@@ -96,7 +96,7 @@ def classify(
 
 def last_lines(output: bytes, lines: int = TAIL_LINES) -> str:
     """Return the last lines of `output`, without overwritten progress bars and lines of the wandb client."""
-    text = output.decode(errors="replace").replace("\r\n", "\n")
+    text = output[-TAIL_BYTES:].decode(errors="replace").replace("\r\n", "\n")
     kept = [line.rpartition("\r")[2].rstrip() for line in text.split("\n")]
     return "\n".join([line for line in kept if line and not _WANDB_LINE.search(line)][-lines:])
 

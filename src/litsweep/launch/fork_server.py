@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -22,9 +22,11 @@ from typing import Any
 
 from litsweep.launch import process
 from litsweep.launch.fresh import execute, start_child
-from litsweep.launch.warm import WarmParent
+from litsweep.launch.warm import WarmParent, script_of
 from litsweep.lifetime import die_with_parent
 from litsweep.sweep.contract import Variable
+
+IMPORTS_LEFT = "the code at %s may change what later imports do, so each run makes these imports itself"
 
 log = logging.getLogger("litsweep.agent")
 
@@ -36,13 +38,16 @@ class ForkServer:
         self._connection = connection
         self._slot_variables = tuple(slot_variables)
         self._slots: dict[int, str] = {}  # the slot of each live child
+        self._own_slot = os.environ.get(Variable.SLOT, "")
         self._warm: WarmParent | None = None
         self._warned: str | None = None
         self._wakeup, wakeup_writer = os.pipe()
         for end in (self._wakeup, wakeup_writer):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, _ignore)
+        signal.signal(
+            signal.SIGCHLD, lambda *_: None
+        )  # the pipe is written to only for signals with a handler
         signal.signal(signal.SIGHUP, self._on_hangup)
         for signum in (signal.SIGINT, signal.SIGTERM):  # a cluster may send them to every process of a job
             signal.signal(signum, signal.SIG_IGN)
@@ -68,14 +73,8 @@ class ForkServer:
                 *lines, buffer = (buffer + data).split(b"\n")
                 yield from map(json.loads, lines)
 
-    def _start(
-        self,
-        slot: str,
-        argv: list[str],
-        script: Sequence[str] | None,
-        environ: dict[str, str],
-        log_file: str,
-    ) -> None:
+    def _start(self, slot: str, argv: list[str], environ: dict[str, str], log_file: str) -> None:
+        script = script_of(argv, environ)
         parent = self._warm_parent(Path(script[0]), environ) if script else None
         body = partial(parent.run, script, environ) if parent and script else partial(execute, argv, environ)
         output = Path(log_file)
@@ -87,8 +86,12 @@ class ForkServer:
     def _warm_parent(self, program: Path, environ: Mapping[str, str]) -> WarmParent | None:
         """Return the state to fork, or None if the run needs a new process."""
         if self._warm is None:
-            self._warm = _warmed_up(program, environ, self._slot_variables)
-        reason = self._warm.prepare(environ) if self._warm.program == program else "the program changed"
+            began = time.monotonic()
+            self._warm = WarmParent(program, environ, self._slot_variables)
+            log.info("warm in %.1f s", time.monotonic() - began)
+            if self._warm.end:
+                log.info(IMPORTS_LEFT, self._warm.end)
+        reason = self._warm.prepare() if self._warm.program == program else "the program changed"
         if reason and reason != self._warned:
             log.warning("runs start as new processes: %s", reason)
         self._warned = reason
@@ -115,21 +118,8 @@ class ForkServer:
         """Kill the runs with everything that they started."""
         for pid in self._slots:
             process.kill_group(pid)
-        for slot in {os.environ.get(Variable.SLOT, ""), *self._slots.values()}:
+        for slot in {self._own_slot, *self._slots.values()}:
             process.kill_marked(f"{Variable.SLOT}={slot}", patience=1.0)
-
-
-def _ignore(signum: int, frame: FrameType | None) -> None:
-    """Do nothing. Python writes to the wakeup pipe only for signals with a handler."""
-
-
-def _warmed_up(program: Path, environ: Mapping[str, str], slot_variables: Iterable[str]) -> WarmParent:
-    began = time.monotonic()
-    parent = WarmParent(program, environ, slot_variables)
-    log.info("warm in %.1f s", time.monotonic() - began)
-    if parent.end:
-        log.info("what the program imports after %s is left to each run", parent.end)
-    return parent
 
 
 def main() -> None:

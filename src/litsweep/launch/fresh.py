@@ -111,7 +111,7 @@ def flush() -> None:
     ctypes.CDLL(None).fflush(None)
 
 
-def reset_process(environ: Mapping[str, str], cleanups: Iterable[Cleanup], imported_files: set[int]) -> None:
+def reset_process(cleanups: Iterable[Cleanup], imported_files: set[int]) -> None:
     """Replace the state that this process has inherited by that of a new process.
 
     `cleanups` are the exit functions that imports have registered, `imported_files` the descriptors that they
@@ -119,8 +119,6 @@ def reset_process(environ: Mapping[str, str], cleanups: Iterable[Cleanup], impor
     """
     _close_files(imported_files)
     _reset_cleanups(cleanups)
-    os.environ.clear()
-    os.environ.update(environ)
     _reset_random_state()
     _reset_standard_library()
 

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
-from importlib.util import find_spec
+from importlib.util import find_spec, resolve_name
+from itertools import accumulate
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 _PIPELINE_MAIN = "litsweep.pipeline.main"
 # What `main` needs. These are names only: the launcher must not import the pipeline.
@@ -31,8 +32,7 @@ _PATH = "pathlib.Path"
 _PATH_CALLS = {_PATH, *(f"{_PATH}.{name}" for name in ("absolute", "cwd", "expanduser", "home", "resolve"))}
 
 
-@dataclass(frozen=True)
-class Import:
+class Import(NamedTuple):
     """`import module`, or `from module import names`.
 
     Imports of one `try` share an `attempt` (0: no `try`). If one is not installed, the rest are skipped.
@@ -43,11 +43,11 @@ class Import:
     attempt: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Plan:
     """The imports to make early, in order. After `end` (`FILE:LINE`) the program makes its own imports."""
 
-    imports: tuple[Import, ...]
+    imports: list[Import] = field(default_factory=list)
     end: str = ""
 
 
@@ -63,12 +63,12 @@ def plan(program: Path) -> Plan:
 
     Raises OSError if a file cannot be read. A program with a syntax error has no imports.
     """
-    reader = _Reader(path_of_program(program))
+    made = Plan()
     try:
-        _File(reader, program, package="", is_main=True).read(program.read_bytes())
+        _File(made, path_of_program(program), set(), program, package="", is_main=True).read()
     except _StopError as effect:
-        return Plan(tuple(reader.imports), str(effect))
-    return Plan(tuple(reader.imports))
+        made.end = str(effect)
+    return made
 
 
 def replaced_modules(program: Path) -> list[str]:
@@ -89,65 +89,53 @@ class _StopError(Exception):
     """Found code that may have effects. The message is its place, or empty for the pipeline's `main`."""
 
 
-@dataclass
-class _Reader:
-    path: list[str]
-    imports: list[Import] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
-
-    def find(self, name: str, within: Sequence[str] | None = None) -> ModuleSpec | None:
-        if within is not None:
-            return PathFinder.find_spec(name, within)
-        for finder in (BuiltinImporter, FrozenImporter):
-            if spec := finder.find_spec(name):
-                return spec
-        return PathFinder.find_spec(name, self.path) or _find_editable(name)
-
-    def is_local(self, name: str) -> bool:
-        """Return True for a module that is not installed: a user may edit it between two runs."""
-        top = name.partition(".")[0]
-        spec = self.find(top)
-        if top == "litsweep" or spec is None or not (spec.has_location or spec.submodule_search_locations):
-            return False
-        return not _is_installed(spec)
-
-
-def _find_editable(name: str) -> ModuleSpec | None:
-    """Find a module through the finders of editable installs."""
+def _find(name: str, path: Sequence[str]) -> ModuleSpec | None:
+    """Find a top-level module as an import does, the finders of editable installs included."""
+    for finder in (BuiltinImporter, FrozenImporter):
+        if spec := finder.find_spec(name):
+            return spec
     try:
-        return find_spec(name)
+        return PathFinder.find_spec(name, path) or find_spec(name)
     except (ImportError, ValueError, AttributeError):
         return None
 
 
-def _is_installed(spec: ModuleSpec) -> bool:
+def _is_local(spec: ModuleSpec | None) -> bool:
+    """Return True for a module that is not installed: a user may edit it between two runs."""
+    if spec is None or not (spec.has_location or spec.submodule_search_locations):
+        return False
     places = spec.submodule_search_locations or [spec.origin or ""]
     library = Path(ast.__file__).parent
-    return all(
-        {"site-packages", "dist-packages"} & set(Path(place).parts) or library in Path(place).parents
+    return any(
+        not {"site-packages", "dist-packages"} & set(Path(place).parts) and library not in Path(place).parents
         for place in places
     )
 
 
 @dataclass
 class _File:
-    """One file of the program. `names` maps its names to what they refer to, such as `logging.getLogger`."""
+    """One file of the program. `names` maps its names to what they refer to, such as `logging.getLogger`.
 
-    reader: _Reader
+    `made` is the plan so far, `path` the program's `sys.path`, `seen` has the local modules that were read.
+    """
+
+    made: Plan
+    path: list[str]
+    seen: set[str]
     file: Path
     package: str
     is_main: bool = False
     names: dict[str, str] = field(default_factory=dict)
 
-    def read(self, source: bytes) -> None:
+    def read(self) -> None:
         try:
-            tree = ast.parse(source)
+            statements = ast.parse(self.file.read_bytes()).body
         except (SyntaxError, ValueError):
-            self._stop(None)
-        self._run(tree.body)
+            raise _StopError(f"{self.file.name}:1") from None
+        self._run(statements)
 
-    def _stop(self, node: ast.stmt | None) -> NoReturn:
-        raise _StopError(f"{self.file.name}:{node.lineno if node else 1}")
+    def _stop(self, node: ast.stmt) -> NoReturn:
+        raise _StopError(f"{self.file.name}:{node.lineno}")
 
     def _run(self, statements: Iterable[ast.stmt], attempt: int = 0) -> None:
         for node in statements:
@@ -158,8 +146,8 @@ class _File:
             case ast.Import():
                 for alias in node.names:
                     self._import(node, alias.name, (), attempt)
-                    bound = alias.name if alias.asname else alias.name.partition(".")[0]
-                    self.names[alias.asname or bound] = bound
+                    top = alias.name.partition(".")[0]
+                    self.names |= {alias.asname: alias.name} if alias.asname else {top: top}
             case ast.ImportFrom():
                 self._import_from(node, attempt)
             case ast.If():
@@ -171,16 +159,12 @@ class _File:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 self._require(node, [node.args, *filter(None, [node.returns])], node.decorator_list)
                 self.names[node.name] = ""
-            case ast.Expr() | ast.Assign() | ast.AnnAssign() | ast.Raise():
+            case ast.Expr() | ast.Assign() | ast.AnnAssign() | ast.Raise() | ast.Pass() | ast.Global():
                 self._assign(node)
             case ast.AugAssign(target=ast.Name(id="__all__")):
-                self._require(node, [node.value], [])
+                self._require(node, [node.value])
             case _:
-                self._other(node)
-
-    def _other(self, node: ast.stmt) -> None:
-        if not isinstance(node, ast.Pass | ast.Global):
-            self._stop(node)
+                self._stop(node)
 
     def _class(self, node: ast.ClassDef, attempt: int) -> None:
         self._require(node, [*node.bases, *node.keywords], node.decorator_list)
@@ -188,14 +172,14 @@ class _File:
         self._run(node.body, attempt)
         self.names = outside | {node.name: ""}
 
-    def _assign(self, node: ast.Expr | ast.Assign | ast.AnnAssign | ast.Raise) -> None:
+    def _assign(self, node: ast.stmt) -> None:
         targets = [part for part in ast.walk(node) if isinstance(getattr(part, "ctx", None), ast.Store)]
         if self._calls_pipeline(node):
-            self.reader.imports += [Import(part, attempt=node.lineno) for part in _PIPELINE_PARTS]
+            self.made.imports += [Import(part, attempt=node.lineno) for part in _PIPELINE_PARTS]
             raise _StopError
         if not all(isinstance(target, ast.Name | ast.Tuple | ast.List | ast.Starred) for target in targets):
             self._stop(node)
-        self._require(node, [node], [])
+        self._require(node, [node])
         self.names |= {target.id: "" for target in targets if isinstance(target, ast.Name)}
 
     def _calls_pipeline(self, node: ast.stmt) -> bool:
@@ -204,7 +188,9 @@ class _File:
             name == _PIPELINE_MAIN or name in _EXITS or _is_inert(name) for name in called
         )
 
-    def _require(self, node: ast.stmt, evaluated: Iterable[ast.AST], decorators: Iterable[ast.expr]) -> None:
+    def _require(
+        self, node: ast.stmt, evaluated: Iterable[ast.AST], decorators: Sequence[ast.expr] = ()
+    ) -> None:
         """Stop unless these expressions call only inert functions."""
         called = [
             part.func if isinstance(part, ast.Call) else part
@@ -231,9 +217,7 @@ class _File:
         match node.test:
             case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
                 self._run(node.orelse, attempt)
-            case ast.Compare(
-                left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[ast.Constant(value="__main__")]
-            ):
+            case ast.Compare() as test if ast.unparse(test) == "__name__ == '__main__'":
                 self._run(node.body if self.is_main else node.orelse, attempt)
             case _:
                 self._stop(node)
@@ -241,52 +225,52 @@ class _File:
     def _try(self, node: ast.Try, attempt: int) -> None:
         """Read a `try`. If a handler may have effects, a failed import in the body ends the early imports."""
         handled = [statement for handler in node.handlers for statement in handler.body]
-        is_harmless = bool(node.handlers) and all(self._is_harmless(statement) for statement in handled)
+        is_harmless = bool(node.handlers) and all(map(_is_harmless, handled))
         self._run(node.body, node.lineno if is_harmless else attempt)
         for statement in handled if is_harmless else ():
             self.names |= {part.id: "" for part in ast.walk(statement) if isinstance(part, ast.Name)}
         self._run([*node.orelse, *node.finalbody], attempt)
 
-    def _is_harmless(self, node: ast.stmt) -> bool:
-        if isinstance(node, ast.Raise | ast.Pass):
-            return True
-        return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-
     def _import_from(self, node: ast.ImportFrom, attempt: int) -> None:
-        base = self.package.split(".") if node.level else []
-        base = base[: len(base) - node.level + 1] if node.level else []
-        module = ".".join([*(part for part in base if part), *([node.module] if node.module else [])])
-        names = tuple(alias.name for alias in node.names)
+        module = node.module or ""
+        if node.level:
+            try:
+                module = resolve_name("." * node.level + module, self.package)
+            except ImportError:
+                self._stop(node)
         if module != "__future__":
-            self._import(node, module, names, attempt)
+            self._import(node, module, tuple(alias.name for alias in node.names), attempt)
         self.names |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in node.names}
 
     def _import(self, node: ast.stmt, module: str, names: tuple[str, ...], attempt: int) -> None:
-        if not self.reader.is_local(module):
-            self.reader.imports.append(Import(module, names, attempt))
+        top = module.partition(".")[0]
+        if top == "litsweep" or not _is_local(spec := _find(top, self.path)):
+            self.made.imports.append(Import(module, names, attempt))
             return
-        within = None
-        parts = module.split(".")
-        for depth in range(1, len(parts) + 1):
-            within = self._enter(node, ".".join(parts[:depth]), within)
+        within: Sequence[str] | None = None
+        for name in accumulate(module.split("."), "{}.{}".format):
+            within = self._enter(node, spec if name == top else PathFinder.find_spec(name, within))
         for name in names if within else ():
-            if self.reader.find(f"{module}.{name}", within):
-                self._enter(node, f"{module}.{name}", within)
+            if spec := PathFinder.find_spec(f"{module}.{name}", within):
+                self._enter(node, spec)
 
-    def _enter(self, node: ast.stmt, name: str, within: Sequence[str] | None) -> Sequence[str] | None:
+    def _enter(self, node: ast.stmt, spec: ModuleSpec | None) -> Sequence[str] | None:
         """Read a local module as an import would run it. Return the places of its submodules."""
-        spec = self.reader.find(name, within)
         if spec is None:
             self._stop(node)
-        if name not in self.reader.seen and spec.has_location:
-            self.reader.seen.add(name)
+        if spec.name not in self.seen and spec.has_location:
+            self.seen.add(spec.name)
             file = Path(spec.origin or "")
             if file.suffix != ".py":
                 self._stop(node)
-            is_package = spec.submodule_search_locations is not None
-            package = name if is_package else name.rpartition(".")[0]
-            _File(self.reader, file, package).read(file.read_bytes())
+            _File(self.made, self.path, self.seen, file, spec.parent or "").read()
         return spec.submodule_search_locations
+
+
+def _is_harmless(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Raise | ast.Pass):
+        return True
+    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
 
 
 def _is_inert(name: str) -> bool:

@@ -1,14 +1,12 @@
-"""Starting and killing processes. Each has a session and a mark, so that none is left behind."""
+"""Finding and killing processes. Each has a session and a mark, so that none is left behind."""
 
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
 
 _ENDED = ("Z", "X")  # states of a process that only its parent still sees
 
@@ -18,21 +16,6 @@ EXEC_SECONDS = 0.25
 """A process without an environment for this long has none. Before, it may be executing a program."""
 
 LOG_FORMAT = "[litsweep %(asctime)s] %(message)s"
-
-
-def start(
-    argv: Sequence[str], environ: Mapping[str, str], log: IO[bytes], pass_fds: Sequence[int] = ()
-) -> subprocess.Popen[bytes]:
-    """Start `argv` in a session of its own, with empty stdin and its output appended to `log`."""
-    return subprocess.Popen(
-        argv,
-        env=dict(environ),
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        pass_fds=pass_fds,
-    )
 
 
 def path_of_runs(environ: Mapping[str, str]) -> str:

@@ -119,11 +119,14 @@ class Command:
 class GraphqlApi:
     """A W&B server. Each call raises UnreachableError, SweepGoneError or LitsweepError."""
 
+    subject = "the requested object"
+    """What requests are about, for messages."""
+
     def __init__(self, base_url: str, api_key: str, environ: Mapping[str, str] = os.environ) -> None:
         self.base_url = base_url.rstrip("/")
         self._http = Http(environ)
         token = base64.b64encode(f"api:{api_key}".encode()).decode()
-        self._http.session.headers.update({"Authorization": f"Basic {token}", "User-Agent": AGENT_NAME})
+        self._http.headers.update({"Authorization": f"Basic {token}", "User-Agent": AGENT_NAME})
 
     def _call(self, query: str, **variables: Any) -> dict[str, Any]:
         body = self._post(f"{self.base_url}/graphql", {"query": query, "variables": variables})
@@ -133,12 +136,12 @@ class GraphqlApi:
 
     def _post(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            answer = self._http.post(url, body)
+            answer = self._http.post(url, json=body)
         except requests.RequestException as error:
             raise UnreachableError(f"{self.base_url} does not answer: {error}") from error
         is_page = "html" in answer.headers.get("content-type", "")  # of another server, or of a proxy
         if answer.status_code == 404 and not is_page:
-            raise SweepGoneError(f"{self.base_url} does not know {self._subject()} any more")
+            raise SweepGoneError(f"{self.base_url} does not know {self.subject} any more")
         if answer.status_code in (401, 403):
             raise LitsweepError(
                 f"{self.base_url} refuses the key: set WANDB_API_KEY, or run `wandb login` "
@@ -155,10 +158,6 @@ class GraphqlApi:
             raise UnreachableError(f"{self.base_url} answered {answer.status_code}: {said}")
         return found
 
-    def _subject(self) -> str:
-        """Return what a request is about, for messages."""
-        return "the requested object"
-
 
 class AgentApi(GraphqlApi):
     """The requests of an agent. `path` is the sweep."""
@@ -168,6 +167,12 @@ class AgentApi(GraphqlApi):
     ) -> None:
         super().__init__(base_url, api_key, environ)
         self.path = path
+        self.subject = f"sweep {path} or its agent"
+
+    def _project(self, query: str, **variables: str) -> dict[str, Any]:
+        """Return what a query of the sweep's project says about it; empty without the project."""
+        answer = self._call(query, entity=self.path.entity, project=self.path.project, **variables)
+        return dict(answer.get("project") or {})
 
     def command(self) -> list[str] | None:
         """Return the sweep's `command`, or None for the default."""
@@ -176,10 +181,13 @@ class AgentApi(GraphqlApi):
         command = (parsed or {}).get("command")
         return [str(word) for word in command] if command else None
 
+    @property
+    def _home(self) -> dict[str, str | None]:
+        return {"entityName": self.path.entity, "projectName": self.path.project, "sweep": self.path.id}
+
     def sweep(self) -> dict[str, Any]:
         """Return storage id, name, state and config of the sweep. Completes `path`."""
-        answer = self._call(_SWEEP, entity=self.path.entity, project=self.path.project, sweep=self.path.id)
-        project = answer.get("project") or {}
+        project = self._project(_SWEEP, sweep=self.path.id)
         if not project.get("sweep"):
             raise no_sweep(str(self.path), self.base_url)
         self.path = SweepPath(project["entityName"], project["name"], project["sweep"]["name"])
@@ -209,10 +217,8 @@ class AgentApi(GraphqlApi):
 
     def _of_sweep(self, mutation: str, name: str, chosen: Mapping[str, Any], unable: str) -> dict[str, Any]:
         """Return the answer of a mutation of the sweep that only litsweep's own server has."""
-        path = self.path
-        home = {"entityName": path.entity, "projectName": path.project, "sweep": path.id}
         try:
-            answer = self._call(mutation, input={**home, **chosen})[name]
+            answer = self._call(mutation, input={**self._home, **chosen})[name]
         except UnreachableError as error:
             if name.lower() not in str(error).lower():
                 raise
@@ -231,24 +237,17 @@ class AgentApi(GraphqlApi):
         return self._summaries({"name": {"$in": list(runs)}}) if runs else {}
 
     def _summaries(self, filters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        path = self.path
-        answer = self._call(_RUNS, entity=path.entity, project=path.project, filters=json.dumps(filters))
-        nodes = [edge["node"] for edge in (answer.get("project") or {"runs": {"edges": []}})["runs"]["edges"]]
-        return {node["name"]: dict(json.loads(node["summaryMetrics"] or "{}")) for node in nodes}
+        runs = self._project(_RUNS, filters=json.dumps(filters)).get("runs") or {"edges": []}
+        return {run["name"]: dict(json.loads(run["summaryMetrics"] or "{}")) for run in _nodes(runs)}
 
     def stopped(self) -> frozenset[str]:
         """Return the runs of the sweep that were asked to stop, ended ones included."""
-        path = self.path
-        answer = self._call(_STOPPED, entity=path.entity, project=path.project, sweep=path.id)
-        sweep = (answer.get("project") or {}).get("sweep") or {"runs": {"edges": []}}
-        nodes = [edge["node"] for edge in sweep["runs"]["edges"]]
-        return frozenset(node["name"] for node in nodes if node["stopped"])
+        sweep = self._project(_STOPPED, sweep=self.path.id).get("sweep") or {"runs": {"edges": []}}
+        return frozenset(run["name"] for run in _nodes(sweep["runs"]) if run["stopped"])
 
     def register(self, host: str) -> str:
         """Register an agent of the sweep. Return the agent's id."""
-        path = self.path
-        home = {"entityName": path.entity, "projectName": path.project}
-        answer = self._call(_REGISTER, host=host, sweep=path.id, **home)
+        answer = self._call(_REGISTER, host=host, **self._home)
         return str(answer["createAgent"]["agent"]["id"])
 
     def heartbeat(self, agent: str, running: Sequence[str]) -> list[Command]:
@@ -263,8 +262,7 @@ class AgentApi(GraphqlApi):
 
     def run(self, run_id: str) -> dict[str, Any]:
         """Return storage id, name, state, `stopped` and summary of a run; empty if the server lacks it."""
-        answer = self._call(_RUN, entity=self.path.entity, project=self.path.project, name=run_id)
-        return dict((answer.get("project") or {}).get("run") or {})
+        return dict(self._project(_RUN, name=run_id).get("run") or {})
 
     def has_started(self, run_id: str) -> bool:
         """Return True if the run's program has called `wandb.init` and reached the server."""
@@ -301,8 +299,9 @@ class AgentApi(GraphqlApi):
         path = self.path
         self._post(f"{self.base_url}/files/{path.entity}/{path.project}/{run_id}/file_stream", body)
 
-    def _subject(self) -> str:
-        return f"sweep {self.path} or its agent"
+
+def _nodes(connection: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [edge["node"] for edge in connection["edges"]]
 
 
 def connect(sweep: str, environ: Mapping[str, str] = os.environ) -> AgentApi:

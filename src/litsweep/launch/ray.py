@@ -11,19 +11,20 @@ import math
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from litsweep.errors import LitsweepError
+from litsweep.launch.background import repeat_until_answered
 from litsweep.launch.credentials import client_environment
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.launcher import CPUS_PER_AGENT, GPUS_PER_AGENT, Flag, Launcher, View
 from litsweep.launch.local import launch
 from litsweep.launch.options import AgentOptions, LaunchOptions, LaunchOutcome, SlotState, SlotView
-from litsweep.launch.outage import repeat_until_answered
 from litsweep.launch.protocol import AgentApi, connect
 from litsweep.launch.retry import Retries
 from litsweep.sweep.contract import Failure, RunState
@@ -87,26 +88,17 @@ def _connect_ray(address: str) -> Any:
     return ray
 
 
-@dataclass(frozen=True)
-class _Note:
-    """What an agent tells the driver: its current run, and how many of its runs have ended."""
-
-    run: str | None = None
-    done: int = 0
-    failed: int = 0
-
-
 class _Board:
-    """An actor that keeps the last note of each agent until the driver reads it."""
+    """An actor that keeps the last view of each agent's slot until the driver reads it."""
 
     def __init__(self) -> None:
-        self._notes: dict[int, _Note] = {}
+        self._slots: dict[int, SlotView] = {}
 
-    def note(self, index: int, note: _Note) -> None:
-        self._notes[index] = note
+    def write(self, slot: SlotView) -> None:
+        self._slots[slot.index] = slot
 
-    def read(self) -> dict[int, _Note]:
-        return self._notes
+    def read(self) -> dict[int, SlotView]:
+        return self._slots
 
 
 def _start_board(ray: Any) -> Any:
@@ -117,38 +109,38 @@ def _start_board(ray: Any) -> Any:
     return ray.remote(_Board).options(**options).remote()
 
 
-@dataclass
 class _Driver:
     """Starts the tasks, and restarts those whose node died."""
 
-    ray: Any
-    sweep: str
-    options: RayOptions
-    environ: Mapping[str, str]
-    api: AgentApi
-    _running: dict[Any, int] = field(default_factory=dict)
-    _due: dict[int, float] = field(default_factory=dict)  # when to start an agent
-    _losses: dict[int, int] = field(default_factory=dict)  # tasks in a row that died without a run
-    _notes: dict[int, _Note] = field(default_factory=dict)
-    _ended: dict[int, SlotView] = field(default_factory=dict)
-    _error: str = ""
-
-    def __post_init__(self) -> None:
-        self._retries = Retries(self.api)
-        self._board = _start_board(self.ray)
-        self._task = self.ray.remote(max_retries=0, scheduling_strategy="SPREAD")(_agent)
+    def __init__(
+        self, ray: Any, sweep: str, options: RayOptions, environ: Mapping[str, str], api: AgentApi
+    ) -> None:
+        self._ray = ray
+        self._sweep = sweep
+        self._options = options
+        self._environ = environ
+        self._api = api
+        self._retries = Retries(api)
+        self._board = _start_board(ray)
+        self._task = ray.remote(max_retries=0, scheduling_strategy="SPREAD")(_agent)
+        logs = [options.log_dir / f"agent-{index}" for index in range(options.agents)]
+        self._slots = {i: SlotView(i, (), SlotState.STARTING, log) for i, log in enumerate(logs)}
+        self._running: dict[Any, int] = {}
+        self._due: dict[int, float] = {}  # when to start an agent
+        self._losses = Counter[int]()  # tasks in a row that died without a run
+        self._error = ""
 
     def run(self) -> LaunchOutcome:
-        """Run the agents until the sweep is done. A run that no note names is taken up once it is crashed."""
+        """Run the agents until the sweep is done. A run that no view names is taken up once it is crashed."""
         repeat_until_answered(self._retries.requeue_crashed)
         self._run_agents()
         while not self._error and repeat_until_answered(self._retries.requeue_crashed):
             self._run_agents()
-        return LaunchOutcome(tuple(self._ended[index] for index in sorted(self._ended)), error=self._error)
+        return LaunchOutcome(tuple(self._slots.values()), error=self._error)
 
     def _run_agents(self) -> None:
-        closed = {index for index, slot in self._ended.items() if slot.state is SlotState.CLOSED}
-        self._due = dict.fromkeys(set(range(self.options.agents)) - closed, 0.0)
+        open_slots = [i for i, slot in self._slots.items() if slot.state is not SlotState.CLOSED]
+        self._due = dict.fromkeys(open_slots, 0.0)
         while self._due or self._running:
             for index in [index for index, at in self._due.items() if at <= time.monotonic()]:
                 del self._due[index]
@@ -156,70 +148,68 @@ class _Driver:
             self._wait()
 
     def _wait(self) -> None:
-        """Wait for ended tasks and new notes."""
+        """Wait for ended tasks and new views."""
         if not self._running:
             time.sleep(POLL_SECONDS)
             return
-        ended, _ = self.ray.wait(list(self._running), timeout=POLL_SECONDS)
-        self._notes |= self.ray.get(self._board.read.remote())
+        ended, _ = self._ray.wait(list(self._running), timeout=POLL_SECONDS)
+        self._slots |= self._ray.get(self._board.read.remote())
         for task in ended:
             self._task_ended(task, self._running.pop(task))
 
     def _start(self, index: int) -> None:
-        note = self._notes.get(index, _Note())
+        slot, asked = self._slots[index], self._options
         options = LaunchOptions(
-            gpus="all" if self.options.gpus_per_agent else "none",
-            per_trial=max(1, math.ceil(self.options.gpus_per_agent)),
-            count=self._share(index, note),
-            max_consecutive_failures=self.options.max_consecutive_failures,
-            log_dir=self.options.log_dir / f"agent-{index}",
-            keep_checkpoints=self.options.keep_checkpoints,
-            min_free_gb=self.options.min_free_gb,
-            environ={k: v for k, v in self.environ.items() if k.startswith(("WANDB_", "LITSWEEP_", "OMP_"))},
+            gpus="all" if asked.gpus_per_agent else "none",
+            per_trial=max(1, math.ceil(asked.gpus_per_agent)),
+            count=self._share(slot),
+            max_consecutive_failures=asked.max_consecutive_failures,
+            log_dir=asked.log_dir / f"agent-{index}",
+            keep_checkpoints=asked.keep_checkpoints,
+            min_free_gb=asked.min_free_gb,
+            environ={k: v for k, v in self._environ.items() if k.startswith(("WANDB_", "LITSWEEP_", "OMP_"))},
             requeue_crashed=False,
         )
-        resources = {"num_cpus": self.options.cpus_per_agent, "num_gpus": self.options.gpus_per_agent}
-        start = self._task.options(**resources).remote
-        self._running[start(self.sweep, options, str(Path.cwd()), index, note, self._board)] = index
+        start = self._task.options(num_cpus=asked.cpus_per_agent, num_gpus=asked.gpus_per_agent).remote
+        self._running[start(self._sweep, options, str(Path.cwd()), slot, self._board)] = index
 
-    def _share(self, index: int, note: _Note) -> int | None:
+    def _share(self, slot: SlotView) -> int | None:
         """Return how many runs the agent may take, minus those that it had before its node died."""
-        if self.options.count is None:
+        if self._options.count is None:
             return None
-        each, rest = divmod(self.options.count, self.options.agents)
-        return max(0, each + (index < rest) - note.done - note.failed)
+        each, rest = divmod(self._options.count, self._options.agents)
+        return max(0, each + (slot.index < rest) - slot.done - slot.failed)
 
     def _task_ended(self, task: Any, index: int) -> None:
         try:
-            outcome: LaunchOutcome = self.ray.get(task)
-        except self.ray.exceptions.RayError as error:
-            self._task_lost(index, error)
+            outcome: LaunchOutcome = self._ray.get(task)
+        except self._ray.exceptions.RayError as error:
+            self._task_lost(self._slots[index], error)
             return
-        self._ended[index] = outcome.slots[0]
-        self._write(index, _Note(None, outcome.done, outcome.failed))
+        self._write(outcome.slots[0])
         if outcome.error and not self._error:
             self._error = outcome.error
             self._due.clear()
             for other in self._running:
-                self.ray.cancel(other)
+                self._ray.cancel(other)
 
-    def _task_lost(self, index: int, error: Exception) -> None:
-        note = self._notes.get(index, _Note())
-        self._losses[index] = 0 if note.run else self._losses.get(index, 0) + 1
-        if note.run:
-            if not any(other.run == note.run for i, other in self._notes.items() if i != index):
-                record_loss(self.api, self._retries, note.run)
-            self._write(index, replace(note, run=None))
-        if self._error or self._losses[index] > LOSSES_WITHOUT_A_RUN:
-            log, why = self.options.log_dir / f"agent-{index}", f"its task died: {error}"
-            counts = (note.done, note.failed)
-            self._ended[index] = SlotView(index, (), SlotState.CLOSED, log, None, *counts, reason=why)
+    def _task_lost(self, slot: SlotView, error: Exception) -> None:
+        if slot.run is None:
+            self._losses[slot.index] += 1
         else:
-            self._due[index] = time.monotonic() + min(2 ** self._losses[index], 30) / 2
+            self._losses[slot.index] = 0
+            if not any(other.run == slot.run for other in self._slots.values() if other is not slot):
+                record_loss(self._api, self._retries, slot.run)
+        if self._error or self._losses[slot.index] > LOSSES_WITHOUT_A_RUN:
+            closed = replace(slot, state=SlotState.CLOSED, reason=f"its task died: {error}", run=None)
+            self._write(closed)
+        else:
+            self._write(replace(slot, run=None))
+            self._due[slot.index] = time.monotonic() + min(2 ** self._losses[slot.index], 30) / 2
 
-    def _write(self, index: int, note: _Note) -> None:
-        self._notes[index] = note
-        self.ray.get(self._board.note.remote(index, note))
+    def _write(self, slot: SlotView) -> None:
+        self._slots[slot.index] = slot
+        self._ray.get(self._board.write.remote(slot))
 
 
 def record_loss(api: AgentApi, retries: Retries, run_id: str) -> None:
@@ -233,22 +223,19 @@ def record_loss(api: AgentApi, retries: Retries, run_id: str) -> None:
     repeat_until_answered(lambda: retries.record(end))
 
 
-def _agent(
-    sweep: str, options: LaunchOptions, folder: str, index: int, before: _Note, board: Any
-) -> LaunchOutcome:
-    """The task: a launcher with one slot that sends its current run to the board. Counts include `before`."""
+def _agent(sweep: str, options: LaunchOptions, folder: str, before: SlotView, board: Any) -> LaunchOutcome:
+    """The task: a launcher with one slot that sends its view to the board. Counts include those `before`."""
     os.chdir(folder)
-    last: _Note | None = None
+    last = before
 
     def counted(slot: SlotView) -> SlotView:
-        return replace(slot, index=index, done=before.done + slot.done, failed=before.failed + slot.failed)
+        done, failed = before.done + slot.done, before.failed + slot.failed
+        return replace(slot, index=before.index, done=done, failed=failed)
 
     def write(slots: tuple[SlotView, ...]) -> None:
         nonlocal last
-        slot = counted(slots[0])
-        now = _Note(slot.run, slot.done, slot.failed)
-        if now != last:
-            board.note.remote(index, now)
+        if (now := counted(slots[0])) != last:
+            board.write.remote(now)
             last = now
 
     outcome = launch(sweep, options, write)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from litsweep.launch.repeat import command_line
+from litsweep.launch.command import command_line
 from litsweep.launch.status import RunStatus, SweepStatus
 from litsweep.sweep.config import SweepConfig
 from litsweep.sweep.contract import CHECKPOINT, MODEL_ARTIFACT, RunState

@@ -13,15 +13,10 @@ from litsweep.sweep.contract import ATTEMPTS, FAILURE, FAILURE_MESSAGE, ExitCode
 
 MAX_ATTEMPTS = 3
 _RETRIED = (Failure.SIGNAL, Failure.LOST)
+# What the run's own client would report; FAILED for all other failures.
+_EXIT_CODES = dict.fromkeys(_RETRIED, ExitCode.KILLED) | {Failure.UNREPORTED: ExitCode.OK}
 
 log = logging.getLogger("litsweep.launch")
-
-
-def _exit_code(failure: Failure) -> ExitCode:
-    """Return the exit code that the run's own client would report."""
-    if failure is Failure.UNREPORTED:
-        return ExitCode.OK
-    return ExitCode.KILLED if failure in _RETRIED else ExitCode.FAILED
 
 
 class Retries:
@@ -106,7 +101,7 @@ class Retries:
         elif not is_retried:
             named = summary.get(FAILURE) or failure
             self._api.update_summary(end.run_id, {**summary, FAILURE: named, ATTEMPTS: attempts})
-            self._api.end(end.run_id, _exit_code(failure))
+            self._api.end(end.run_id, _EXIT_CODES.get(failure, ExitCode.FAILED))
         del self._begun[end]
         return is_retried
 

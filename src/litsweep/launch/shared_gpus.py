@@ -3,23 +3,21 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from litsweep.errors import LitsweepError, count
-from litsweep.launch.admission import Admission
 from litsweep.launch.background import in_thread
+from litsweep.launch.devices import Memory
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.notes import add_note
-from litsweep.launch.nvidia import GpuMemory, Memory
 from litsweep.launch.options import SlotState
-from litsweep.launch.pace import Row, Window
 from litsweep.launch.protocol import AgentApi
-from litsweep.launch.sharing import Choice, Limits, choose, lowered
-from litsweep.launch.slot import Place, SlotAgent
+from litsweep.launch.sharing import Choice, Limits, Measurement, Row, choose, lowered
+from litsweep.launch.slot import Admission, Place, SlotAgent
 from litsweep.sweep.contract import ExitCode, Failure
 from litsweep.sweep.progress import reported_progress
 
@@ -48,7 +46,7 @@ class SharedGpu:
         self.agents: list[SlotAgent] = []
         self.limits = Limits(memory.total, memory.used)
         self.choice = choose((), self.limits)
-        self._windows = {self.choice.slots: Window(self.choice.slots, time.time())}
+        self._measured = {self.choice.slots: Measurement(self.choice.slots, since=time.time())}
         self.said: tuple[int, bool] | None = None  # the number, and whether it is final
         self._changes = 0
         self._ended = 0
@@ -83,14 +81,14 @@ class SharedGpu:
 
         `runs` are those before the memory was read. If they are others now, the memory may be that of more.
         """
-        window, last = self._windows[self.choice.slots], self._last_of_each(rows)
-        is_full = len(runs) == window.slots and runs == self.runs
+        measured, last = self._measured[self.choice.slots], self._last_of_each(rows)
+        is_full = len(runs) == measured.slots and runs == self.runs
         if is_full:  # also without rows: the runs may be too short to log any
-            window.used = max(window.used, memory.used)
+            measured.used = max(measured.used, memory.used)
         if is_full and len(last) == len(runs):
-            window.add(last)
+            measured.add(last)
         else:
-            window.restart(time.time())
+            measured.restart(time.time())
         self._choose()
 
     def _last_of_each(self, rows: Mapping[str, Row]) -> dict[str, Row]:
@@ -112,11 +110,10 @@ class SharedGpu:
 
     def _choose(self) -> None:
         before = self.choice.slots
-        self.choice = choose([window.measurement() for window in self._windows.values()], self.limits)
+        self.choice = choose(list(self._measured.values()), self.limits)
         if self.choice.slots != before:
             self._changes += 1
-            window = self._windows.setdefault(self.choice.slots, Window(self.choice.slots))
-            window.restart(time.time())
+            self._measured.setdefault(self.choice.slots, Measurement(self.choice.slots)).restart(time.time())
 
     def stay(self, reason: str) -> None:
         """Change the number of slots no more, except for lack of memory."""
@@ -132,7 +129,7 @@ class SharedGpu:
         succeeded = end.failure is None and not end.is_preempted
         is_whole = is_known and observed.changes == self._changes
         if succeeded and self._ended and is_whole:  # the first one warms up
-            self._windows[self.choice.slots].durations.append(time.monotonic() - observed.began)
+            self._measured[self.choice.slots].durations.append(time.monotonic() - observed.began)
         self._ended += succeeded
         return 0
 
@@ -149,17 +146,21 @@ class SharedGpus(Admission):
     """Opens one slot on each GPU, and more while they raise the work done in an hour and memory suffices.
 
     `groups` are the devices of each run's place. A run that is out of memory beside others is tried again,
-    with fewer of them. `notes` gets what was chosen and why. Raises LitsweepError if the memory is unknown.
+    with fewer of them. `read_memory` returns the memory of each of these groups. `notes` gets what was chosen
+    and why. Raises LitsweepError if the memory is unknown.
     """
 
     def __init__(
-        self, groups: Iterable[tuple[str, ...]], memory: GpuMemory, api: AgentApi, notes: Path
+        self,
+        groups: Iterable[tuple[str, ...]],
+        read_memory: Callable[[Sequence[Sequence[str]]], Sequence[Memory]],
+        api: AgentApi,
+        notes: Path,
     ) -> None:
         names = list(dict.fromkeys(groups))
-        self._gpus = {
-            name: SharedGpu(name, used) for name, used in zip(names, memory.read(names), strict=True)
-        }
-        self._memory = memory
+        memory = zip(names, read_memory(names), strict=True)
+        self._gpus = {name: SharedGpu(name, used) for name, used in memory}
+        self._read_memory = partial(read_memory, names)
         self._api = api
         self._notes = notes
         self._warned = ""
@@ -203,19 +204,13 @@ class SharedGpus(Admission):
                 memory = dict(zip(self._gpus, await in_thread(self._read_memory), strict=True))
                 rows = await in_thread(partial(self._last_rows, list(chain(*runs.values()))))
             except LitsweepError as error:
-                self._warn(f"cannot measure now: {error}")
+                if (warning := f"cannot measure now: {error}") != self._warned:
+                    self._warned = warning
+                    self.say("--per-gpu auto", warning)
                 continue
             self._warned = ""
             for devices, before in runs.items():
                 self._measure(self._gpus[devices], before, memory[devices], rows)
-
-    def _warn(self, what: str) -> None:
-        if what != self._warned:
-            self._warned = what
-            self.say("--per-gpu auto", what)
-
-    def _read_memory(self) -> list[Memory]:
-        return self._memory.read(list(self._gpus))
 
     def _last_rows(self, runs: Sequence[str]) -> dict[str, Row]:
         found = {run: Row.of(summary) for run, summary in self._api.summaries(runs).items()}

@@ -3,11 +3,16 @@
 Two numbers of slots are compared by the work that they do in an hour. If runs have worked under both, each is
 compared with itself: their steps per second do not depend on which configs the search has chosen. Runs too
 short for that, or that log no rows, are compared by the mean time that a run takes.
+
+Steps come from the rows that runs log. A row has a step and the time at which the run logged it. Both are the
+run's own, so it does not matter when the row arrives.
 """
 
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import NamedTuple
 
 from litsweep.errors import count
 
@@ -24,18 +29,44 @@ FEWEST_ENDED = 6
 """Each number of slots is judged by at least this many ended runs, and by two for each slot."""
 
 
-@dataclass(frozen=True)
+WINDOW_SECONDS = 60.0
+"""A pace is measured over at least this time."""
+
+INTERVALS = 3
+"""A pace is the median of at least this many intervals, because one of them may have a validation in it."""
+
+INTERVAL_SECONDS = 10.0
+"""The shortest interval between two rows that are compared."""
+
+
+class Row(NamedTuple):
+    """The last row of a run: its step, and when it was logged, in seconds since 1970."""
+
+    step: float
+    at: float
+
+    @classmethod
+    def of(cls, summary: Mapping[str, object]) -> "Row | None":
+        """Return the row that the client of W&B keeps in a run's summary; None before the first row."""
+        step, at = summary.get("_step"), summary.get("_timestamp")
+        return cls(step, at) if isinstance(step, int | float) and isinstance(at, int | float) else None
+
+
+@dataclass
 class Measurement:
     """What a GPU with `slots` runs at a time did.
 
-    `paces` has the steps per second of each run, by id, and `durations` the seconds of each run that began
-    and ended meanwhile. `used` is the largest memory in use, in GiB.
+    `paces` has the steps per second of each run, by id; a pace counts if all slots trained all the time.
+    `durations` has the seconds of each run that began and ended meanwhile. `used` is the largest memory in
+    use, in GiB. Rows from before `since` do not count.
     """
 
     slots: int
-    paces: Mapping[str, float] = field(default_factory=dict)
-    durations: Sequence[float] = ()
+    paces: dict[str, float] = field(default_factory=dict)
+    durations: list[float] = field(default_factory=list)
     used: float = 0.0
+    since: float = 0.0
+    _rows: dict[str, list[Row]] = field(default_factory=dict)
 
     @property
     def has_paces(self) -> bool:
@@ -46,6 +77,26 @@ class Measurement:
     def has_durations(self) -> bool:
         """True if enough runs have ended."""
         return len(self.durations) >= max(FEWEST_ENDED, 2 * self.slots)
+
+    def restart(self, now: float) -> None:
+        """Forget the rows since the last pace, because not all slots train."""
+        self.since = now
+        self._rows.clear()
+
+    def add(self, last_rows: Mapping[str, Row]) -> None:
+        """Take in the last rows of the runs, all of which train."""
+        for run, row in last_rows.items():
+            if run not in self.paces and row.at >= self.since:
+                self._add(run, row)
+
+    def _add(self, run: str, row: Row) -> None:
+        rows = self._rows.setdefault(run, [row])
+        if row.step < rows[-1].step:  # the program counts from the start again
+            rows[:] = [row]
+        elif row.step > rows[-1].step and row.at - rows[-1].at >= INTERVAL_SECONDS:
+            rows.append(row)
+        if len(rows) > INTERVALS and row.at - rows[0].at >= WINDOW_SECONDS:
+            self.paces[run] = statistics.median((b.step - a.step) / (b.at - a.at) for a, b in pairwise(rows))
 
 
 @dataclass(frozen=True)
@@ -69,14 +120,6 @@ class Choice:
     is_final: bool = False
 
 
-@dataclass(frozen=True)
-class _Gain:
-    """How many times the work is done, and a sentence that says so."""
-
-    factor: float
-    text: str
-
-
 def choose(measured: Sequence[Measurement], limits: Limits) -> Choice:
     """Return how many slots a GPU should have now. `measured` is in the order in which numbers were tried.
 
@@ -93,14 +136,15 @@ def _without_ceiling(measured: Sequence[Measurement], limits: Limits) -> Choice:
         return Choice(1, "measures one run")
     best, why = measured[0], ""
     for later in measured[1:]:
-        gain = _gain(best, later)
-        if gain is None and later.slots > limits.ceiling:
+        factor, source = _gain(best, later) or (None, "")
+        if factor is None and later.slots > limits.ceiling:
             continue  # it ran out of memory before it was measured
-        if gain is None:
+        if factor is None:
             return _measure(best, later)
-        if gain.factor < WORTHWHILE:
-            return Choice(best.slots, gain.text, is_final=True)
-        best, why = later, f"{gain.text}; "
+        gain = f"{later.slots} at a time do {factor:.2f} times the work of {best.slots} ({source})"
+        if factor < WORTHWHILE:
+            return Choice(best.slots, gain, is_final=True)
+        best, why = later, f"{gain}; "
     return _more_than(best, why, limits)
 
 
@@ -139,24 +183,17 @@ def runs_that_fit(measurement: Measurement, limits: Limits) -> int:
     return int(((1 - FREE_SHARE) * limits.total - limits.used_before) / each)
 
 
-def _gain(before: Measurement, after: Measurement) -> _Gain | None:
-    """Return how many times the work of `before` is done with the slots of `after`; None if unknown."""
+def _gain(before: Measurement, after: Measurement) -> tuple[float, str] | None:
+    """Return how many times the work of `before` `after` does, and what says so; None if unknown."""
     factor = after.slots / before.slots
     both = before.paces.keys() & after.paces.keys()
     if both and after.has_paces:
         pace = statistics.median(after.paces[run] / before.paces[run] for run in both)
-        return _gain_of(before, after, factor * pace, f"the steps of {count(len(both), 'run')}")
+        return factor * pace, f"the steps of {count(len(both), 'run')}"
     if before.has_durations and after.has_durations:
         taken = statistics.mean(after.durations) / statistics.mean(before.durations)
-        ended = f"{len(before.durations)} and {len(after.durations)} ended runs"
-        return _gain_of(before, after, factor / taken, ended)
+        return factor / taken, f"{len(before.durations)} and {len(after.durations)} ended runs"
     return None
-
-
-def _gain_of(before: Measurement, after: Measurement, factor: float, source: str) -> _Gain:
-    return _Gain(
-        factor, f"{after.slots} at a time do {factor:.2f} times the work of {before.slots} ({source})"
-    )
 
 
 def lowered(limits: Limits, runs: int) -> Limits:

@@ -7,16 +7,15 @@ import signal
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
 
 from litsweep.errors import LitsweepError
 from litsweep.launch import process
-from litsweep.launch.background import in_thread
+from litsweep.launch.background import in_thread, repeat_until_answered
 from litsweep.launch.failure import FailureStreak, RunEnd
 from litsweep.launch.options import SlotState, SlotView
-from litsweep.launch.outage import repeat_until_answered
 from litsweep.launch.protocol import AgentApi
 from litsweep.launch.starter import Child, Starter
 from litsweep.sweep.contract import STOP_REASON, Failure, RunState, Variable
@@ -43,13 +42,7 @@ class Place:
     def of(cls, slot: str, environ: Mapping[str, str], log: Path, devices: tuple[str, ...] = ()) -> Self:
         """Return the place whose environment is `environ` with the slot's own variables."""
         failure = str(log.with_suffix(".failure").absolute())
-        own = {**environ, Variable.SLOT: slot, Variable.FAILURE_FILE: failure}
-        return cls(slot, devices, own, log)
-
-    def with_progress_file(self) -> "Place":
-        """Return the place with a file in which its runs report how far they are."""
-        progress = str(self.log.with_suffix(".progress").absolute())
-        return replace(self, environ={**self.environ, Variable.PROGRESS_FILE: progress})
+        return cls(slot, devices, {**environ, Variable.SLOT: slot, Variable.FAILURE_FILE: failure}, log)
 
     @property
     def index(self) -> int:
@@ -62,6 +55,8 @@ class SlotAgent(ABC):
 
     def __init__(self, place: Place, api: AgentApi, starter: Starter, failures_allowed: int) -> None:
         self.index = place.index
+        self.devices = place.devices
+        self.progress_file = Path(place.environ.get(Variable.PROGRESS_FILE, "missing"))
         self.state = SlotState.STARTING
         self.run: str | None = None
         self.waits = True  # for the permission to take a run
@@ -78,7 +73,6 @@ class SlotAgent(ABC):
         self._is_terminated = False
         self._has_left = asyncio.Event()
         self._preemption: asyncio.Task[None] | None = None
-        self._announcement: asyncio.Task[None] | None = None
 
     async def ready(self) -> None:
         """Wait until runs can be started. Raises LitsweepError if that has failed too often."""
@@ -98,16 +92,6 @@ class SlotAgent(ABC):
     def _preempt(self) -> None:
         if self._preemption is None or self._preemption.done():
             self._preemption = asyncio.create_task(self._take_away())
-
-    @property
-    def devices(self) -> tuple[str, ...]:
-        """The devices of the slot."""
-        return self._place.devices
-
-    @property
-    def progress_file(self) -> Path:
-        """The file of `Place.with_progress_file`, in which the run may report how far it is."""
-        return Path(self._place.environ[Variable.PROGRESS_FILE])
 
     @property
     def is_open(self) -> bool:
@@ -136,7 +120,8 @@ class SlotAgent(ABC):
         self._preempt()
 
     def count(self, end: RunEnd) -> None:
-        """Count a run that has ended."""
+        """Count the run, which has ended."""
+        self.run, self.state, self._child = None, SlotState.IDLE, None
         self._done += end.failure is None
         self._failed += end.failure is not None and not end.is_preempted
         self.streak.add(end)
@@ -160,18 +145,14 @@ class SlotAgent(ABC):
             self._child = None
         process.kill_marked(f"{Variable.SLOT}={self._place.slot}")
 
-    async def _start(
-        self, argv: Sequence[str], environ: Mapping[str, str], script: Sequence[str] | None = None
-    ) -> Child:
-        self._child = await self._starter.start(self._place.slot, argv, environ, self._place.log, script)
+    async def _start(self, argv: Sequence[str], environ: Mapping[str, str]) -> Child:
+        self._child = await self._starter.start(self._place.slot, argv, environ, self._place.log)
         return self._child
 
-    def _note_end(self) -> None:
-        self.run, self.state, self._child = None, SlotState.IDLE, None
-
-    async def _answer(self, request: Callable[[], T]) -> T:
-        """Return the answer to a request. Repeat it until then, or until the agent must leave."""
-        return await in_thread(lambda: repeat_until_answered(request, lambda: bool(self.leaving), self.log))
+    async def _answer(self, request: Callable[[], T], is_over: Callable[[], bool] | None = None) -> T:
+        """Return the answer to a request, repeated until `is_over`: by default until the agent must leave."""
+        ends = is_over or (lambda: bool(self.leaving))
+        return await in_thread(lambda: repeat_until_answered(request, ends, self.log))
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, but not longer than until the agent must leave."""
@@ -191,32 +172,47 @@ class SlotAgent(ABC):
             return STOP_REASON in await in_thread(lambda: self._api.summary(run_id))
         return False
 
-    def _announce_preemption(self, run_id: str) -> None:
-        """Report the preemption of the run, because its own client may end before it can do so."""
-        self._announcement = asyncio.create_task(in_thread(lambda: self._report_preemption(run_id)))
-
-    async def _announced(self) -> None:
-        """Wait until a preemption that has begun is reported, or found to be none."""
-        if self._preemption:
-            await self._preemption
-        if self._announcement:
-            await self._announcement
-
-    def _report_preemption(self, run_id: str) -> None:
+    async def _report_preemption(self, run_id: str) -> None:
+        """Report that the run is preempted, because its own client may end before it can do so."""
         until = time.monotonic() + LAST_REPORT_SECONDS
         try:
-            repeat_until_answered(
-                lambda: self._api.preempting(run_id), lambda: time.monotonic() > until, self.log
-            )
+            await self._answer(lambda: self._api.preempting(run_id), lambda: time.monotonic() > until)
         except LitsweepError as error:
             self.log.warning("cannot report that run %s is preempted: %s", run_id, error)
 
     async def lost(self, why: str = "its agent died") -> RunEnd:
         """Kill what is left of the run. Return its end."""
-        run_id = str(self.run)
         await in_thread(self.kill)
-        self._note_end()
-        return RunEnd(run_id, -signal.SIGKILL, Failure.LOST, why)
+        return RunEnd(str(self.run), -signal.SIGKILL, Failure.LOST, why)
+
+
+class Admission:
+    """Opens each slot at once and admits each agent. `--per-gpu auto` has another one (shared_gpus.py)."""
+
+    def opens(self, place: Place) -> bool:
+        """Return True if the place becomes a slot now."""
+        return True
+
+    def add(self, agent: SlotAgent) -> None:
+        """Add the agent of a slot that has been opened."""
+
+    def admits(self, agent: SlotAgent) -> bool:
+        """Return True if the agent may take a run now."""
+        return True
+
+    def may_admit_later(self, agent: SlotAgent) -> bool:
+        """Return False if the agent will not be admitted any more."""
+        return True
+
+    def observe(self) -> None:
+        """Record which runs are beside which. Called a few times a second."""
+
+    async def adapt(self) -> None:
+        """Measure, and change the number of slots, until the launch ends."""
+
+    def run_ended(self, agent: SlotAgent, end: RunEnd) -> RunEnd:
+        """Record the end of the agent's run. Return how it counts."""
+        return end
 
 
 class _Appender(logging.Handler):

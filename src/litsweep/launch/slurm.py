@@ -24,6 +24,29 @@ from litsweep.launch.retry import Retries
 from litsweep.sweep.contract import Variable
 
 NOTICE_SECONDS = 120  # between SIGTERM and the time limit
+ANSWER_SECONDS = 60
+_UNREACHABLE = (
+    "Slurm's controller does not answer: repeat the command once `scontrol ping` says that it is up"
+)
+_OTHER = "correct the options of the command, or ask the cluster's administrators"
+# What to do: the first whose sign is in the message of a program of Slurm.
+_ADVICE = (
+    ("contact|connect|communication|timed out|resolve", _UNREACHABLE),
+    (
+        "denied|not permitted|invalid user",
+        "only the user who submitted the agents may end them: ask that user",
+    ),
+    (
+        "munge|authentication|credential",
+        "this machine cannot prove who you are to Slurm: `munged` must run on it",
+    ),
+    ("config", "this machine is not set up for Slurm: set SLURM_CONF, or log in to a node of the cluster"),
+    ("partition", "`sinfo` lists the partitions: name one with --partition"),
+    (
+        "account|qos",
+        "`sacctmgr show associations` lists your accounts: name one with --sbatch=--account=NAME",
+    ),
+)
 _LOOPBACK = re.compile(r"//(127\.|localhost|\[::1\])")
 
 
@@ -41,6 +64,10 @@ class SlurmOptions(AgentOptions):
     gpus_per_agent: int = 0
     cpus_per_agent: int | None = None
     extra: Sequence[str] = ()
+
+
+class NoSlurmError(LitsweepError):
+    """This machine has no Slurm."""
 
 
 @dataclass(frozen=True)
@@ -149,11 +176,20 @@ def cancel(sweep: str, environ: Mapping[str, str] = os.environ) -> int:
 
 
 def _slurm(argv: Sequence[str], environ: Mapping[str, str], stdin: str = "") -> str:
-    if shutil.which(argv[0], path=environ.get("PATH")) is None:
-        raise LitsweepError(
-            f"no Slurm on this machine: {argv[0]} is not on PATH; log in to a node with Slurm"
-        )
-    done = subprocess.run(argv, env=dict(environ), input=stdin, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise LitsweepError(f"`{shlex.join(argv)}` failed: {done.stderr.strip()}")
-    return done.stdout.strip()
+    """Return the output of a program of Slurm. Raises LitsweepError that says what to do if it fails."""
+    program = argv[0]
+    if shutil.which(program, path=environ.get("PATH")) is None:
+        raise NoSlurmError(f"no Slurm on this machine: {program} is not on PATH; log in to a node with Slurm")
+    try:
+        done = subprocess.run(
+            argv, env=dict(environ), input=stdin, capture_output=True, text=True, check=False,
+            timeout=ANSWER_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise LitsweepError(f"{program} has not answered for {ANSWER_SECONDS} s; {_UNREACHABLE}") from None
+    if done.returncode == 0:
+        return done.stdout.strip()
+    lines = [re.sub(r"^[\w ]+: (error|fatal): |^\w+ error: ", "", line) for line in done.stderr.splitlines()]
+    said = "; ".join(line.strip() for line in lines if line.strip()) or f"exit status {done.returncode}"
+    fix = next((fix for sign, fix in _ADVICE if re.search(sign, said, re.IGNORECASE)), _OTHER)
+    raise LitsweepError(f"{program} failed: {said}; {fix}")

@@ -15,7 +15,7 @@ from typing import Any
 from litsweep.errors import LitsweepError
 from litsweep.launch import process
 from litsweep.launch.background import in_thread
-from litsweep.launch.failure import TAIL_BYTES, last_lines
+from litsweep.launch.failure import last_lines
 from litsweep.sweep.contract import Variable
 
 MODULE = "litsweep.launch.fork_server"
@@ -76,7 +76,7 @@ class Starter:
         async with self._lock:
             while not self.is_running:
                 if self._deaths > RESTARTS_WITHOUT_A_RUN:
-                    tail = last_lines(self._log.read_bytes()[-TAIL_BYTES:])
+                    tail = last_lines(self._log.read_bytes())
                     raise LitsweepError(
                         f"the process that starts the runs died {self._deaths} times without a run; "
                         f"the last one printed:\n{tail}"
@@ -88,7 +88,10 @@ class Starter:
         ours, theirs = socket.socketpair()
         argv = [sys.executable, "-m", MODULE, str(theirs.fileno()), *self._slot_variables]
         with theirs, self._log.open("ab") as log:
-            self._process = process.start(argv, self._environ, log, [theirs.fileno()])
+            self._process = subprocess.Popen(
+                argv, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True, pass_fds=[theirs.fileno()],
+            )  # fmt: skip
         reader, self._socket = await asyncio.open_connection(sock=ours)
         if await reader.readline():
             self._reading = asyncio.create_task(self._read(reader))
@@ -109,18 +112,15 @@ class Starter:
         for inbox in self._inboxes.values():
             inbox.put_nowait(None)
 
-    async def start(
-        self, slot: str, argv: Sequence[str], environ: Mapping[str, str], log: Path,
-        script: Sequence[str] | None = None,
-    ) -> Child:  # fmt: skip
-        """Start `argv` for a slot, or a fork of the warm process that runs `script`, and return it.
+    async def start(self, slot: str, argv: Sequence[str], environ: Mapping[str, str], log: Path) -> Child:
+        """Start `argv` for a slot, as a fork of the warm process if that is possible, and return it.
 
         This call, or the process's `exit`, raises ServerDiedError if the fork server dies.
         """
         await self.ready()
         assert self._socket is not None, "the fork server runs"
         inbox = self._inboxes[slot] = Inbox()
-        request = {"slot": slot, "argv": argv, "script": script, "environ": environ, "log_file": str(log)}
+        request = {"slot": slot, "argv": argv, "environ": environ, "log_file": str(log)}
         self._socket.write(json.dumps(request).encode() + b"\n")
         begun = await _next(inbox)
         self._deaths = 0

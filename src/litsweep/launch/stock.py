@@ -16,10 +16,9 @@ from pathlib import Path
 
 from litsweep.errors import LitsweepError
 from litsweep.launch import process
-from litsweep.launch.background import in_thread
+from litsweep.launch.background import in_thread, repeat_until_answered
 from litsweep.launch.failure import TRACEBACK, RunEnd, classify, last_lines, output_from
 from litsweep.launch.options import SlotState
-from litsweep.launch.outage import repeat_until_answered
 from litsweep.launch.protocol import AgentApi, UnreachableError
 from litsweep.launch.slot import Place, SlotAgent
 from litsweep.launch.starter import FIRST_RESTART_SECONDS, Child, ServerDiedError, Starter
@@ -64,7 +63,9 @@ class StockAgent(SlotAgent):
                 return None
             self.log.warning("wandb agent ended with %d before it had a run; starting another one", exit_code)
             await in_thread(self.kill)
-            await self._wait_for_server(FIRST_RESTART_SECONDS * 2**attempt)
+            await self._sleep(FIRST_RESTART_SECONDS * 2**attempt)
+            with contextlib.suppress(UnreachableError):  # the agent has been told to leave
+                await self._answer(self._api.sweep)  # a stock agent exits if the server does not answer
         raise LitsweepError(f"wandb agent ended with {exit_code}:\n{last_lines(text)}")
 
     async def _run_agent(self) -> tuple[int, bytes]:
@@ -106,39 +107,33 @@ class StockAgent(SlotAgent):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
-    async def _wait_for_server(self, seconds: float) -> None:
-        """Wait `seconds`, then until the server answers, because a stock agent exits if it does not."""
-        await self._sleep(seconds)
-        with contextlib.suppress(UnreachableError):  # the agent has been told to leave
-            await self._answer(self._api.sweep)
-
     async def _end_of(self, run_id: str, text: bytes, exit_code: int) -> RunEnd:
         """Return how a run ended whose agent has ended."""
+        failure: Failure | None
         if not _RUN_ENDED.search(text):
             if exit_code < 0 and not self._is_terminated:  # the run may still live
                 return await self.lost()
             await self._wait_for_program()
         state = await in_thread(lambda: self._final_state(run_id))
         tail = last_lines(output_of_run(text))
-        if self._is_terminated and (state in _UNREPORTED or await self._was_cut(run_id, state)):
-            self._announce_preemption(run_id)
-            await self._announced()
-            return self._record(RunEnd(run_id, ExitCode.PREEMPTED, Failure.SIGNAL, tail))
-        was_stopped = await self._answer(lambda: self._api.was_stopped(run_id))
-        failure = self._failure(state, was_stopped, tail)
+        if self._is_terminated and (state in _UNREPORTED or await self._may_be_cut(run_id, state)):
+            if self._preemption:
+                await self._preemption
+            await self._report_preemption(run_id)
+            exit_code, failure = int(ExitCode.PREEMPTED), Failure.SIGNAL
+        else:
+            was_stopped = await self._answer(lambda: self._api.was_stopped(run_id))
+            failure = self._failure(state, was_stopped, tail)
+            exit_code = int(failure is not None)
         if failure is Failure.LOST:
             await in_thread(self.kill)
-        return self._record(RunEnd(run_id, int(failure is not None), failure, tail))
+        self._ended.add(run_id)
+        return RunEnd(run_id, exit_code, failure, tail)
 
-    async def _was_cut(self, run_id: str, state: str) -> bool:
+    async def _may_be_cut(self, run_id: str, state: str) -> bool:
         """Return True if a run may have ended because of SIGTERM, although it has reported a success."""
         is_doubtful = state == RunState.FINISHED and self._handles_preemption
         return is_doubtful and not await self._has_completed(run_id)
-
-    def _record(self, end: RunEnd) -> RunEnd:
-        self._ended.add(end.run_id)
-        self._note_end()
-        return end
 
     async def _wait_for_program(self) -> None:
         """Wait for a program that has outlived its agent. Agents exit during a long outage of the server."""

@@ -5,19 +5,18 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from litsweep.errors import LitsweepError
-from litsweep.launch.admission import Admission
 from litsweep.launch.background import in_thread
-from litsweep.launch.disk import cleaner_for, disk_shortage
+from litsweep.launch.disk import Cleaner, disk_shortage
 from litsweep.launch.failure import RunEnd
 from litsweep.launch.launcher import Display
 from litsweep.launch.options import LaunchOptions, LaunchOutcome
 from litsweep.launch.protocol import AgentApi, UnreachableError
 from litsweep.launch.retry import Retries, warn_of_unrecorded
-from litsweep.launch.slot import Place, SlotAgent
+from litsweep.launch.slot import Admission, Place, SlotAgent
 from litsweep.launch.starter import Starter
 from litsweep.launch.stock import StockAgent
 from litsweep.launch.variables import kill_delay
@@ -40,10 +39,9 @@ log = logging.getLogger("litsweep.launch")
 class Supervisor:
     """Lets agents work in `places` until the sweep is done. `admission` says in how many of them.
 
-    `display` gets the slots' views a few times a second. If `fault` returns a reason, the launch cannot
-    continue: it ends as after a second SIGINT. In the main thread the first SIGINT finishes the running runs,
-    the second ends them gracefully, the third kills them. SIGTERM and SIGHUP begin with the second step.
-    `steps` is the number of these steps: with two of them no signal kills.
+    `display` gets the slots' views a few times a second. In the main thread the first SIGINT finishes the
+    running runs, the second ends them gracefully, the third kills them. SIGTERM and SIGHUP begin with the
+    second step. `steps` is the number of these steps: with two of them no signal kills.
     """
 
     def __init__(
@@ -52,28 +50,26 @@ class Supervisor:
         api: AgentApi,
         options: LaunchOptions,
         display: Display | None = None,
-        fault: Callable[[], str] = str,
         steps: int = 3,
         admission: Admission | None = None,
     ) -> None:
         self._api = api
         self._options = options
-        self._starter = _starter_for(places, options)
-        self._admission = admission or Admission()
-        self._places = list(places)  # without an agent
-        self._agents: list[SlotAgent] = []
-        self._open_slots()
-        self._fault = fault
-        self._retries = Retries(api)
-        self._cleaner = cleaner_for(api.path, options)
-        self._min_free_gb = options.min_free_gb
-        self._left_to_start = options.count
-        self._unrecorded: set[str] = set()  # ended runs
         self._display = display
         self._steps = steps
+        self._admission = admission or Admission()
+        first = places[0]
+        differing = {name for place in places for name, _ in place.environ.items() ^ first.environ.items()}
+        mark = f"{first.slot}:fork-server"
+        self._starter = Starter(mark, options.environ, sorted(differing), first.log)
+        self._retries = Retries(api)
+        self._cleaner = Cleaner(api.path, options)
+        self._places = list(places)  # without an agent
+        self._agents: list[SlotAgent] = []
+        self._left_to_start = float("inf") if options.count is None else options.count
+        self._unrecorded: set[str] = set()  # ended runs
         self._interrupts = 0
         self._deadline = float("inf")
-        self._kill_after = kill_delay(options.environ) + GRACE_SECONDS
         self._killed = False
         self._error = ""
 
@@ -86,25 +82,28 @@ class Supervisor:
         self._show()
         return LaunchOutcome(tuple(agent.view() for agent in self._agents), self._killed, self._error)
 
-    def _open_slots(self) -> list[SlotAgent]:
-        """Add an agent in each place that the admission opens. Return the new agents."""
-        before = len(self._agents)
+    def _open_slots(self) -> set[asyncio.Task[None]]:
+        """Start an agent in each place that the admission opens."""
         kind, allowed = AGENTS[self._options.agent], self._options.max_consecutive_failures
+        started = set()
         for place in list(self._places):
             if self._admission.opens(place):
                 self._places.remove(place)
-                self._agents.append(kind(place, self._api, self._starter, allowed))
-                self._admission.add(self._agents[-1])
-        return self._agents[before:]
+                agent = kind(place, self._api, self._starter, allowed)
+                self._agents.append(agent)
+                self._admission.add(agent)
+                started.add(asyncio.create_task(self._work(agent)))
+        return started
 
     async def _supervise(self) -> None:
-        working = {asyncio.create_task(self._work(agent)) for agent in self._agents}
+        working = self._open_slots()
         adapting = asyncio.create_task(self._admission.adapt())
         with self._signals():
             try:
                 while working and time.monotonic() < self._deadline:
                     self._step()
-                    working |= {asyncio.create_task(self._work(agent)) for agent in self._new_agents()}
+                    if not self._interrupts and not self._error:
+                        working |= self._open_slots()
                     ended, working = await asyncio.wait(working, timeout=LOOP_SECONDS)
                     for task in (*ended, *([adapting] if adapting.done() else [])):
                         task.result()
@@ -115,12 +114,7 @@ class Supervisor:
                     self._kill(agent)
                 await self._starter.close()
 
-    def _new_agents(self) -> list[SlotAgent]:
-        return [] if self._interrupts or self._error else self._open_slots()
-
     def _step(self) -> None:
-        if self._interrupts < 2 and self._fault():
-            self._interrupt(signal.SIGTERM)
         self._admission.observe()
         self._cleaner.step(self._unrecorded.union(agent.run for agent in self._agents if agent.run))
         self._show()
@@ -132,7 +126,7 @@ class Supervisor:
                 await agent.ready()
                 end = await agent.next_run()
                 if end is None:
-                    self._return_permission()
+                    self._left_to_start += 1
                     break
                 await self._run_ended(agent, end)
         except (LitsweepError, OSError) as error:
@@ -155,24 +149,18 @@ class Supervisor:
             elif not self._admission.admits(agent):
                 if not self._admission.may_admit_later(agent):
                     break
-            elif reason := await self._disk_shortage():
+            elif reason := await in_thread(self._disk_shortage):
                 if is_last and not self._cleaner.is_busy:
                     agent.close(reason)
             elif self._left_to_start != 0 and self._admission.admits(agent):  # they may have changed
-                self._left_to_start = None if self._left_to_start is None else self._left_to_start - 1
+                self._left_to_start -= 1
                 agent.waits = False
                 return True
             await asyncio.sleep(LOOP_SECONDS)
         return False
 
-    async def _disk_shortage(self) -> str | None:
-        slots = len(self._agents)
-        return await in_thread(lambda: disk_shortage(self._cleaner.folder, slots, self._min_free_gb))
-
-    def _return_permission(self) -> None:
-        """Allow a replacement for a run that never started or will be retried."""
-        if self._left_to_start is not None:
-            self._left_to_start += 1
+    def _disk_shortage(self) -> str | None:
+        return disk_shortage(self._cleaner.folder, len(self._agents), self._options.min_free_gb)
 
     async def _run_ended(self, agent: SlotAgent, end: RunEnd) -> None:
         end = self._admission.run_ended(agent, end)
@@ -183,7 +171,7 @@ class Supervisor:
             self._drain("every further run would fail like the last one")
         self._unrecorded.add(end.run_id)
         if await self._record(end):
-            self._return_permission()
+            self._left_to_start += 1
         self._unrecorded.discard(end.run_id)
         if agent.streak.is_over and not self._error:
             log.warning("slot %d closes", agent.index)
@@ -202,7 +190,7 @@ class Supervisor:
                 log.debug("the end of run %s waits: %s", end.run_id, error)
             if self._interrupts or self._error:
                 leaving_since = leaving_since or time.monotonic()
-                if self._fault() or time.monotonic() > leaving_since + GRACE_SECONDS:
+                if time.monotonic() > leaving_since + GRACE_SECONDS:
                     warn_of_unrecorded(end, "the server does not answer")
                     return False
             await asyncio.sleep(RECORD_SECONDS)
@@ -238,7 +226,7 @@ class Supervisor:
             self._drain("interrupted")
         elif self._interrupts == 2:
             log.warning("ending the runs gracefully (interrupt again to kill them)")
-            self._deadline = time.monotonic() + self._kill_after
+            self._deadline = time.monotonic() + kill_delay(self._options.environ) + GRACE_SECONDS
             for agent in self._agents:
                 agent.end()
         else:
@@ -256,11 +244,3 @@ class Supervisor:
         if agent.run:
             self._retries.report_killed(agent.run)
         agent.leave()
-
-
-def _starter_for(places: Sequence[Place], options: LaunchOptions) -> Starter:
-    first = places[0]
-    differing = {
-        name for place in places for name, value in place.environ.items() if value != first.environ.get(name)
-    }
-    return Starter(f"{first.slot}:fork-server", options.environ, sorted(differing), first.log)

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import requests
 import urllib3
@@ -86,31 +86,23 @@ def failures_allowed(environ: Mapping[str, str] = os.environ) -> int:
     return INITIAL_FAILURES if environ.get("WANDB_AGENT_DISABLE_FLAPPING") == "true" else FAILURES_IN_A_ROW
 
 
-class Http:
-    """Requests to a W&B server with the client's proxy, headers, timeout and certificates."""
+class Http(requests.Session):
+    """A session with the client's proxy, headers, timeout and certificates."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__()
         self.timeout = _seconds(environ, "WANDB_HTTP_TIMEOUT", HTTP_TIMEOUT_SECONDS)
         self.verify = environ.get("WANDB_INSECURE_DISABLE_SSL", "").lower() not in _TRUE
-        self.session = requests.Session()
-        self.session.headers.update(_headers(environ))
+        self.headers.update(_headers(environ))
         for scheme in ("http", "https"):
             if proxy := environ.get(f"WANDB_{scheme.upper()}_PROXY"):
-                self.session.proxies[scheme] = proxy
+                self.proxies[scheme] = proxy
         if not self.verify:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
-    def post(self, url: str, body: Mapping[str, object]) -> requests.Response:
-        """Post a JSON body. Return the answer."""
-        return self.session.post(url, json=body, timeout=self.timeout, verify=self.verify)
-
-    def get(self, url: str) -> requests.Response:
-        """Return the answer to a GET request."""
-        return self.session.get(url, timeout=self.timeout, verify=self.verify)
-
-    def head(self, url: str, timeout: float) -> requests.Response:
-        """Return the answer to a HEAD request."""
-        return self.session.head(url, timeout=timeout, verify=self.verify)
+    def request(self, *args: Any, **settings: Any) -> requests.Response:
+        """Make a request. REQUESTS_CA_BUNDLE would replace a `verify` that is not passed here."""
+        return super().request(*args, **{"timeout": self.timeout, "verify": self.verify, **settings})
 
 
 def _seconds(environ: Mapping[str, str], name: str, default: int) -> int:
@@ -123,13 +115,9 @@ def _seconds(environ: Mapping[str, str], name: str, default: int) -> int:
 def _headers(environ: Mapping[str, str]) -> dict[str, str]:
     for name in ("WANDB_X_EXTRA_HTTP_HEADERS", "WANDB__EXTRA_HTTP_HEADERS"):
         if text := environ.get(name):
-            return _mapping_of(name, text)
+            try:
+                return {str(key): str(value) for key, value in json.loads(text).items()}
+            except (ValueError, AttributeError):
+                fix = 'write for example {"X-Team": "vision"}'
+                raise LitsweepError(f"{name}: must be a JSON object, got {text!r}; {fix}") from None
     return {}
-
-
-def _mapping_of(name: str, text: str) -> dict[str, str]:
-    try:
-        return {str(key): str(value) for key, value in json.loads(text).items()}
-    except (ValueError, AttributeError):
-        fix = 'write for example {"X-Team": "vision"}'
-        raise LitsweepError(f"{name}: must be a JSON object, got {text!r}; {fix}") from None

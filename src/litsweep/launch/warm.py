@@ -11,6 +11,7 @@ import contextvars
 import gc
 import importlib
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -40,27 +41,30 @@ class WarmParent:
 
     Modules that are not installed are left to the runs, because a user may edit them between two runs.
     Failing imports are left to the runs too, which report the error. `own_variables` differ between the runs:
-    imports do not see them.
+    imports do not see them. The rest of `environ` becomes the environment of this process and, with all that
+    imports change of it, of the runs.
     """
 
     def __init__(
         self, program: Path, environ: Mapping[str, str] = os.environ, own_variables: Iterable[str] = ()
     ) -> None:
         self.program = program
-        self._own = frozenset((*OWN_VARIABLES, *own_variables))
         self.end = ""  # the line after which each run makes its own imports
+        self._own = frozenset((*OWN_VARIABLES, *own_variables))
         self._imported: list[Import] = []
         self._is_broken = False
-        self._changes: dict[str, str | None] = {}
         self._read_values: set[str] = set()
         self._cleanups: list[Cleanup] = []
         self._files: set[int] = set()
         self._path = path_of_program(program)
         self._context = contextvars.Context()
         self._handlers: dict[int, Any] = {}
-        self.prepare(environ)
+        common = {name: value for name, value in environ.items() if name not in self._own}
+        os.environ.clear()
+        os.environ.update(common)
+        self.prepare()
 
-    def prepare(self, environ: Mapping[str, str]) -> str | None:
+    def prepare(self) -> str | None:
         """Make the imports that the program now allows. Return why it must not be forked, or None."""
         importlib.invalidate_caches()
         try:
@@ -68,23 +72,23 @@ class WarmParent:
         except OSError as error:
             return f"cannot read {error.filename}: {error.strerror}"
         self.end = wanted.end
-        if list(wanted.imports[: len(self._imported)]) != self._imported:
+        if wanted.imports[: len(self._imported)] != self._imported:
             return f"{self.program} now has other imports"
         if replaced := replaced_modules(self.program):
             return (
                 f"the program has another module {replaced[0]} than the one that the fork server has loaded"
             )
         if not self._is_broken:
-            self._context.run(self._load, wanted.imports[len(self._imported) :], environ)
+            self._context.run(self._load, wanted.imports[len(self._imported) :])
         if self._read_values:
             return f"importing the program reads {', '.join(sorted(self._read_values))}"
         return unsafe_to_fork()
 
-    def _load(self, imports: Sequence[Import], environ: Mapping[str, str]) -> None:
+    def _load(self, imports: Sequence[Import]) -> None:
         failed = 0
         open_before = descriptors()
         with without_garbage_collection():
-            with self._program_interpreter(), self._watched_environment(environ), self._recorded_cleanups():
+            with self._program_interpreter(), self._watched_environment(), self._recorded_cleanups():
                 for wanted in imports:
                     if not (failed and wanted.attempt == failed):
                         failed = self._import(wanted)
@@ -108,8 +112,11 @@ class WarmParent:
 
     @contextlib.contextmanager
     def _program_interpreter(self) -> Iterator[None]:
-        """Give imports the interpreter state of the program, and keep their changes for the runs."""
-        path, argv, main = list(sys.path), sys.argv, sys.modules["__main__"]
+        """Give imports the interpreter state of the program. Keep what they change of it for the runs.
+
+        The path and the signal handlers are this process's own again afterwards.
+        """
+        path = list(sys.path)
         handlers = {signum: signal.getsignal(signum) for signum in signal.valid_signals()}
         sys.path[:] = self._path
         sys.argv = _WatchedArguments([str(self.program)], self._read_values)
@@ -117,28 +124,27 @@ class WarmParent:
         try:
             yield
         finally:
-            self._path = list(sys.path)
-            sys.path[:], sys.argv, sys.modules["__main__"] = path, argv, main
+            self._path, sys.path[:] = list(sys.path), path
             for signum, handler in handlers.items():
                 if (changed := signal.getsignal(signum)) != handler:
                     self._handlers[signum] = changed
                     signal.signal(signum, handler)
 
     @contextlib.contextmanager
-    def _watched_environment(self, environ: Mapping[str, str]) -> Iterator[None]:
-        """Give imports the environment of a run without its own variables, and record what they change."""
-        before = dict(os.environ)
-        _replace_environment({name: value for name, value in environ.items() if name not in self._own})
-        _apply(self._changes)
-        os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # is_available() without starting CUDA
-        vars(os.environ).update(changes=self._changes, read=self._read_values, own=self._own)
+    def _watched_environment(self) -> Iterator[None]:
+        """Record which of the runs' own variables imports read."""
+        nvml = "PYTORCH_NVML_BASED_CUDA_CHECK"  # torch.cuda.is_available() without starting CUDA
+        is_set = nvml in os.environ
+        os.environ.setdefault(nvml, "1")
+        vars(os.environ).update(read=self._read_values, own=self._own)
         plain = os.environ.__class__
         os.environ.__class__ = _WatchedEnviron
         try:
             yield
         finally:
             os.environ.__class__ = plain
-            _replace_environment(before)
+            if not is_set:
+                os.environ.pop(nvml, None)
 
     @contextlib.contextmanager
     def _recorded_cleanups(self) -> Iterator[None]:
@@ -159,8 +165,8 @@ class WarmParent:
         code = 1
         inherited = set(sys.modules)
         try:
-            reset_process(environ, self._cleanups, self._files)
-            _apply(self._changes)
+            reset_process(self._cleanups, self._files)
+            os.environ.update({name: environ[name] for name in self._own & environ.keys()})
             sys.path[:] = self._path
             for signum, handler in self._handlers.items():
                 signal.signal(signum, handler)
@@ -196,9 +202,8 @@ class _WatchedArguments(list[str]):
 
 
 class _WatchedEnviron(os._Environ[str]):
-    """Records the run's own variables that imports read, and all variables that they change."""
+    """Records the run's own variables that imports read."""
 
-    changes: dict[str, str | None]
     read: set[str]
     own: frozenset[str]
 
@@ -207,26 +212,20 @@ class _WatchedEnviron(os._Environ[str]):
             self.read.add(key)
         return super().__getitem__(key)
 
-    def __setitem__(self, key: str, value: str) -> None:
-        super().__setitem__(key, value)
-        self.changes[key] = value
 
-    def __delitem__(self, key: str) -> None:
-        super().__delitem__(key)
-        self.changes[key] = None
+def script_of(argv: Sequence[str], environ: Mapping[str, str]) -> Sequence[str] | None:
+    """Return `PROGRAM.py …` if the command is `[env] PYTHON PROGRAM.py …` with this very Python, else None.
 
-
-def _replace_environment(environ: Mapping[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(environ)
-
-
-def _apply(changes: Mapping[str, str | None]) -> None:
-    for name, value in changes.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+    The Python of another environment has other packages. The same binary may be that of both.
+    """
+    words = list(argv)
+    if words[:1] == ["/usr/bin/env"]:
+        del words[0]
+    if len(words) < 2 or not words[1].endswith(".py"):
+        return None
+    found, ours = shutil.which(words[0], path=environ.get("PATH")), Path(sys.executable)
+    is_ours = found and Path(found).parent == ours.parent and Path(found).samefile(ours)
+    return words[1:] if is_ours else None
 
 
 def unsafe_to_fork() -> str | None:

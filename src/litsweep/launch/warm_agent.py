@@ -6,25 +6,141 @@ all processes that it started. The agent knows how a run ended (see failure.py).
 
 import asyncio
 import contextlib
+import os
+import signal
 import socket
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
 from litsweep.errors import LitsweepError
+from litsweep.launch import process
 from litsweep.launch.background import in_thread
 from litsweep.launch.command import invocation
-from litsweep.launch.failure import OF_A_STOP, RunEnd, host_memory_kills
+from litsweep.launch.failure import OF_A_STOP, RunEnd, classify, host_memory_kills, last_lines, output_from
 from litsweep.launch.options import SlotState
-from litsweep.launch.protocol import AgentApi, Command, SweepGoneError, UnreachableError
-from litsweep.launch.runner import RunProcess, environment_of_run
+from litsweep.launch.protocol import AgentApi, Command, SweepGoneError, SweepPath, UnreachableError
 from litsweep.launch.slot import Place, SlotAgent
-from litsweep.launch.starter import ServerDiedError, Starter
-from litsweep.sweep.contract import Failure, Variable
+from litsweep.launch.starter import Child, ServerDiedError, Starter
+from litsweep.launch.variables import kill_delay
+from litsweep.sweep.contract import ExitCode, Failure, Variable, reported_failure
 
 HEARTBEAT_SECONDS = 5.0
 FIRST_WAIT_SECONDS = 0.25  # wait of an idle agent without a run; doubles up to the heartbeat
+LOOK_SECONDS = 1.0  # between two looks whether a run that should end must be killed
+
+
+class RunProcess:
+    """The process of a run. It leads the session of all its processes.
+
+    `memory_kills` is the number of kills for memory before the run. `is_unwanted` is True once the search or
+    the end of the sweep ends the run. Its result is then ignored. `is_finished` is True if its client had
+    reported its success before the slot was taken away.
+    """
+
+    def __init__(
+        self, run_id: str, child: Child, output: Path, environ: Mapping[str, str], memory_kills: int = 0
+    ) -> None:
+        self.run_id = run_id
+        self.is_unwanted = False
+        self.is_finished = False
+        self._child = child
+        self._output = output
+        self._environ = environ
+        self._memory_kills = memory_kills
+        self._preempted = False
+        self._handles_preemption = False
+        self._deadline = float("inf")
+
+    @property
+    def has_ended(self) -> bool:
+        """True once the program has ended."""
+        return self._child.exit.done()
+
+    @property
+    def has_exited_with_0(self) -> bool:
+        """True once the program has ended without an error."""
+        exit = self._child.exit
+        return exit.done() and exit.exception() is None and exit.result() == 0
+
+    def stop(self) -> None:
+        """Interrupt a run that the search stops early, as W&B does. It is killed if it does not end."""
+        self.is_unwanted = True
+        self._request_end(signal.SIGINT)
+
+    def expect_preemption(self) -> None:
+        """Count an error from now on as a preemption: a cluster sends SIGTERM to all processes at once."""
+        self._preempted = True
+
+    def preempt(self) -> None:
+        """Send SIGTERM because the slot is taken away. The run saves a checkpoint to be resumed from."""
+        self.expect_preemption()
+        self._handles_preemption = process.may_handle(self._child.pid, signal.SIGTERM)
+        self._request_end(signal.SIGTERM)
+
+    def leave(self) -> None:
+        """Let the program of a finished run end. It is killed if it does not."""
+        self.is_finished = True
+        self._set_deadline()
+
+    def _set_deadline(self) -> None:
+        """Set the time at which the run is killed. The first one counts."""
+        self._deadline = min(self._deadline, time.monotonic() + kill_delay(self._environ))
+
+    def _request_end(self, signum: signal.Signals) -> None:
+        """Send the signal, unless the run has been asked to end before or has ended."""
+        if self._deadline == float("inf") and not self.has_ended:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(self._child.pid, signum)
+        self._set_deadline()
+
+    def discard(self) -> None:
+        """Kill the run because the sweep is over. It is not tried again."""
+        self.is_unwanted = True
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill all processes of the run now, those in other sessions too."""
+        process.kill_group(self._child.pid)
+        process.kill_marked(
+            f"{Variable.SLOT}={self._environ[Variable.SLOT]}", f"{Variable.RUN_ID}={self.run_id}"
+        )
+
+    def seconds_to_kill(self) -> float:
+        """Return the seconds until a run that should end is killed; infinite if it need not end."""
+        return max(0.0, self._deadline - time.monotonic())
+
+    async def ended(self) -> RunEnd:
+        """Wait for the end of the run. Return how it ended. Kill the processes that it left."""
+        while not self._child.exit.done():
+            await asyncio.wait([self._child.exit], timeout=min(LOOK_SECONDS, self.seconds_to_kill()))
+            if self.seconds_to_kill() <= 0:
+                await in_thread(self.kill)
+        code = self._child.exit.result()
+        tail = last_lines(output_from(self._output, self._child.begin))
+        failure = self._failure(code, tail)
+        process.kill_group(self._child.pid)
+        if code < 0:
+            await in_thread(self.kill)
+        return RunEnd(self.run_id, ExitCode.PREEMPTED if self._was_taken_away(code) else code, failure, tail)
+
+    def _was_taken_away(self, code: int) -> bool:
+        """Return True if the run ended because of SIGTERM, or if that cannot be excluded.
+
+        A program with a handler may end with 0 in the middle, as Lightning does.
+        """
+        return self._preempted and (code != 0 or self._handles_preemption)
+
+    def _failure(self, code: int, tail: str) -> Failure | None:
+        if self.is_unwanted:
+            return None
+        if self._was_taken_away(code):  # also with exit code 1: a cluster ends wandb's process too
+            return Failure.SIGNAL
+        reported = reported_failure(Path(self._environ[Variable.FAILURE_FILE]))
+        return classify(code, tail, reported, host_memory_kills() > self._memory_kills)
 
 
 class WarmAgent(SlotAgent):
@@ -50,7 +166,6 @@ class WarmAgent(SlotAgent):
         except ServerDiedError:
             end = await self.lost()
         self._process = None
-        self._note_end()
         why = f" ({end.failure})" if end.failure else ""
         self.log.info("run %s ended with %d%s", end.run_id, end.exit_code, why)
         return end
@@ -83,10 +198,10 @@ class WarmAgent(SlotAgent):
         params.parent.mkdir(parents=True, exist_ok=True)
         args = command.args or {}
         params.write_text(yaml.safe_dump({"wandb_version": 1, **args}))
-        how = invocation(self._template, command.program, args, params.with_suffix(".json"), environ)
+        argv = invocation(self._template, command.program, args, params.with_suffix(".json"), environ)
         Path(environ[Variable.FAILURE_FILE]).unlink(missing_ok=True)
         kills = host_memory_kills()
-        child = await self._start(how.argv, environ, how.script)
+        child = await self._start(argv, environ)
         self.log.info("run %s started, pid %d", command.run_id, child.pid)
         run = self._process = RunProcess(command.run_id, child, self._place.log, environ, kills)
         if self._is_terminated:  # meanwhile
@@ -103,7 +218,7 @@ class WarmAgent(SlotAgent):
             run.leave()
         elif not run.has_exited_with_0:  # meanwhile
             run.preempt()
-            self._announce_preemption(run.run_id)
+            await self._report_preemption(run.run_id)
 
     async def _until_end(self, run: RunProcess) -> RunEnd:
         """Report the run with heartbeats until it has ended."""
@@ -115,10 +230,11 @@ class WarmAgent(SlotAgent):
         finally:
             ended.cancel()
         end = ended.result()
-        await self._announced()
-        if run.is_finished:
-            return replace(end, exit_code=0, failure=None)
-        if end.is_preempted and run.has_exited_with_0 and await self._has_completed(end.run_id):
+        if self._preemption:
+            await self._preemption
+        if run.is_finished or (
+            end.is_preempted and run.has_exited_with_0 and await self._has_completed(end.run_id)
+        ):
             return replace(end, exit_code=0, failure=None)
         if end.exit_code == 0 and not run.is_unwanted and not await self._has_reported(end.run_id):
             return replace(end, failure=Failure.UNREPORTED)
@@ -168,3 +284,18 @@ class WarmAgent(SlotAgent):
                     await in_thread(run.discard)
             case other:
                 self.log.warning("the server sent %r, which this agent does not know", other)
+
+
+def environment_of_run(environ: Mapping[str, str], path: SweepPath, run_id: str) -> dict[str, str]:
+    """Return the environment of a run of the sweep `path` in a slot with `environ`."""
+    folder = environ.get("WANDB_DIR") or str(Path.cwd())
+    given = {name: value for name, value in environ.items() if name != "WANDB_SERVICE"}
+    return given | {
+        Variable.RUN_ID: run_id,
+        Variable.SWEEP_ID: path.id,
+        Variable.PARAMETERS_FILE: f"{folder}/wandb/sweep-{path.id}/config-{run_id}.yaml",
+        "PATH": process.path_of_runs(environ),
+        "WANDB_ENTITY": path.entity or "",
+        "WANDB_PROJECT": path.project or "",
+        "WANDB_DIR": folder,
+    }

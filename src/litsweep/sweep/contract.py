@@ -127,6 +127,7 @@ class Variable(StrEnum):
     SLOT = "LITSWEEP_SLOT"  # LAUNCH:SLOT, which marks all processes of a slot
     FAILURE_FILE = "LITSWEEP_FAILURE_FILE"  # see `report_failure`
     PROGRESS_FILE = "LITSWEEP_PROGRESS_FILE"  # see progress.py
+    NOTES = "LITSWEEP_NOTES"  # see launch/notes.py
     RANKS_RUN_ID = "LITSWEEP_RUN_ID"  # from rank 0 to the ranks that it starts
     RANK_ZERO_PID = "LITSWEEP_PARENT_PID"
 
