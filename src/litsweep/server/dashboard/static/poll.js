@@ -25,7 +25,7 @@ export const refresh = () => document.dispatchEvent(new Event("changed"));
 
 /**
  * Call `render` with the data at `url`, a text or a function, at once and after each change. The page is busy until
- * the first answer is shown: its sections are invisible, because what comes above them would move them.
+ * the first answer is shown: only its title is visible, because what comes above the rest would move it.
  */
 export function poll(url, render) {
   const live = document.getElementById("live");
