@@ -18,6 +18,7 @@ from tests.launch.tiny_runs import TINY, ends, starts
 
 AGENTS, CPUS = 64, 22
 LEAST = AGENTS - 2 * CPUS  # agents on the emptiest of three nodes
+SPARE = 3 * CPUS - AGENTS
 COUNTED = """
 import sys, time, wandb
 with wandb.init() as run:
@@ -120,7 +121,8 @@ class TestOnACluster:
         assert outcome.done == AGENTS * 3 // 2 and outcome.failed == 0
         assert Counter(ends(made).values()) == {1: AGENTS * 3 // 2}
         again = Counter(starts(made).values())
-        assert set(again) == {1, 2} and 2 * LEAST <= again[2] <= 2 * CPUS
+        assert set(again) <= {1, 2, 3} and 2 * LEAST <= again[2] + 2 * again[3] <= 2 * CPUS
+        assert again[3] <= SPARE  # a run of the first node may begin again on the second before that one dies
         assert made.left_over() == []
 
     def test_tasks_go_on_with_paused_runs(self, bench: MakeBench, make_cluster: Callable[[int], Any]) -> None:
