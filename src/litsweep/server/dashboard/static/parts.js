@@ -1,9 +1,10 @@
 // Parts of a page, which the server renders. It has escaped the texts in them.
 
+import "./anchor.js";
 import { data } from "./address.js";
 import { el } from "./dom.js";
 import { ago, duration, time } from "./format.js";
-import { get } from "./poll.js";
+import { get, setBusy } from "./poll.js";
 import { showState } from "./state.js";
 
 const shown = new WeakMap();
@@ -51,6 +52,7 @@ export function showPart(element, html) {
 /** Show the parts that differ from what is shown. They are HTML by the id of their element. */
 export function showParts(parts) {
   for (const [id, html] of Object.entries(parts)) showPart(document.getElementById(id), html);
+  setBusy(null);
   document.title = `${document.querySelector("h1").textContent} · litsweep`;
   showTimes(document);
 }

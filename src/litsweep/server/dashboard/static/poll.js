@@ -23,14 +23,18 @@ export const getData = (path, query = {}) => get(`${data}${path}?${new URLSearch
 /** Make the page ask for new data now, after a change. */
 export const refresh = () => document.dispatchEvent(new Event("changed"));
 
+/** Say whether the page waits for its first data: "true", or null. */
+export function setBusy(state) {
+  document.querySelector("main").ariaBusy = state;
+}
+
 /**
  * Call `render` with the data at `url`, a text or a function, at once and after each change. The page is busy until
- * the first answer is shown: only its title is visible, because what comes above the rest would move it.
+ * `render` shows its first parts: only its title is visible, because what comes above the rest would move it.
  */
 export function poll(url, render) {
   const live = document.getElementById("live");
-  const main = document.querySelector("main");
-  main.ariaBusy = "true";
+  setBusy("true");
   let rendered = null;
   const say = (text, state) => {
     if (live.textContent !== text) live.textContent = text;
@@ -50,7 +54,7 @@ export function poll(url, render) {
         say(error instanceof TypeError ? "Connection lost, trying again" : error.message, "lost");
         console.error(error);
       }
-      main.ariaBusy = null;
+      setBusy(null);
     }
     clearTimeout(timer);
     timer = setTimeout(update, Math.max(INTERVAL_MS, (performance.now() - start) / MAX_LOAD));
