@@ -33,19 +33,25 @@ _OTHER = "correct the options of the command, or ask the cluster's administrator
 _ADVICE = (
     ("contact|connect|communication|timed out|resolve", _UNREACHABLE),
     (
-        "denied|not permitted|invalid user",
-        "only the user who submitted the agents may end them: ask that user",
-    ),
-    (
         "munge|authentication|credential",
         "this machine cannot prove who you are to Slurm: `munged` must run on it",
     ),
-    ("config", "this machine is not set up for Slurm: set SLURM_CONF, or log in to a node of the cluster"),
-    ("partition", "`sinfo` lists the partitions: name one with --partition"),
+    (
+        r"configuration (source|file)|slurm\.conf",
+        "this machine is not set up for Slurm: set SLURM_CONF, or log in to a node of the cluster",
+    ),
+    (
+        "node configuration",
+        "no node has what an agent asks for: lower --gpus-per-agent or --cpus-per-agent, or name another "
+        "--partition",
+    ),
     (
         "account|qos",
         "`sacctmgr show associations` lists your accounts: name one with --sbatch=--account=NAME",
     ),
+    ("partition", "`sinfo` lists the partitions: name one with --partition"),
+    ("denied|not permitted", "only the user who submitted the agents may do this: ask that user"),
+    ("invalid user", "Slurm does not know this user: ask the cluster's administrators"),
 )
 _LOOPBACK = re.compile(r"//(127\.|localhost|\[::1\])")
 
