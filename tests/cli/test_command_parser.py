@@ -80,6 +80,7 @@ def test_a_wrong_command(line: str, words: str, capsys: pytest.CaptureFixture[st
         ("local/p/sweeps/abcd1234", "local/p/abcd1234"),
         ("http://127.0.0.1:8765/Team%20X/p/sweeps/abcd1234?columns=a#runs", "Team X/p/abcd1234"),
         ("https://wandb.ai/me/p/sweeps/abcd1234/", "me/p/abcd1234"),
+        ("https://wandb.ai/me/p/sweeps/abcd1234/workspace?nw=x", "me/p/abcd1234"),
         ("http://127.0.0.1:8765/local/p/runs/abcd1234", "/local/p/runs/abcd1234"),
     ],
 )

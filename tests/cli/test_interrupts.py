@@ -11,6 +11,7 @@ import pytest
 from litsweep.cli import main, shared_server
 from litsweep.cli.interrupts import interrupt_of_sweep, interrupt_says
 from litsweep.cli.local_server import running_server
+from litsweep.server.server_info import server_info
 from tests.launch.processes import wait_until
 
 AT_EXIT = """
@@ -31,6 +32,8 @@ def interrupt(*_: object) -> None:
 def test_while_the_server_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = pytest.raises(KeyboardInterrupt, match="while the server ends; it has all data")
     with refused, interrupt_of_sweep("local/p/abcd1234"), shared_server.shared_server(tmp_path, 0):
+        info = server_info(tmp_path)
+        monkeypatch.setattr(shared_server, "server_info", lambda _: info)  # also if the server ends at once
         monkeypatch.setattr(shared_server, "is_alive", interrupt)
     wait_until(lambda: running_server(tmp_path) is None)
 
@@ -54,5 +57,5 @@ def test_the_text_of_the_innermost_block_is_shown(
 def test_after_the_command(tmp_path: Path) -> None:
     """The client's own callbacks at the exit wait for its service."""
     command = [sys.executable, "-c", AT_EXIT]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (0, "ended\n") and "Traceback" not in done.stderr

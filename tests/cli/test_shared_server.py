@@ -1,5 +1,8 @@
 """All `litsweep run` on a data folder share one server, which ends with the last of them."""
 
+import errno
+import fcntl
+import resource
 import stat
 from contextlib import ExitStack
 from pathlib import Path
@@ -44,6 +47,29 @@ def test_only_the_owner_reads_the_data(tmp_path: Path) -> None:
 
 def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    refused = pytest.raises(
+        LitsweepError, match=r"--data-dir .*: cannot be used \(No locks available\); name a"
+    )
+    with refused, shared_server(tmp_path, 0):
+        pass
+
+
+def test_a_full_disk_at_the_start(tmp_path: Path) -> None:
+    refused = pytest.raises(LitsweepError, match=r"^--data-dir .*: cannot be used \(File too large\); name")
+    _, most = before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    try:
+        with refused, shared_server(tmp_path, 0):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def test_a_slurm_that_fails_is_said_beside_the_runs(
     shown = capsys.readouterr()
     assert shown.out.startswith("Team X/")
     assert shown.err.startswith(
-        "cannot list the agents on Slurm: squeue failed: Invalid user: me; only the user"
+        "cannot list the agents on Slurm: squeue failed: Invalid user: me; Slurm does not know this user"
     )
 
 

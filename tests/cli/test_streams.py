@@ -1,8 +1,10 @@
 """A full disk, closed streams and other encodings: one line, no traceback."""
 
+import errno
 import io
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pytest
 
 from litsweep.cli import main
 from litsweep.cli.streams import open_streams
+from litsweep.cli.system_faults import explained
+from litsweep.errors import LitsweepError
 
 SWEEP = """
 program: train.py
@@ -36,6 +40,20 @@ def test_a_full_disk(
         assert check() == 1
     said = capsys.readouterr().err
     assert said.endswith("litsweep: cannot write the output (No space left on device)\n")
+
+
+def test_another_error_does_not_lose_the_output(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def execute(*_: object) -> int:
+        print("shown")
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("litsweep.cli.commands.execute", execute)
+    monkeypatch.setattr(sys, "stdout", os.fdopen(os.dup(1), "w", encoding="utf-8"))
+    assert main(["status"]) == 1
+    sys.stdout.close()
+    assert capfd.readouterr() == ("shown\n", "litsweep: No locks available\n")
 
 
 def test_closed_streams(check: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,6 +86,13 @@ def test_a_data_folder_that_cannot_be_read(
     assert main([command, *words, "--data-dir", str(tmp_path)]) == 1
     said = f"litsweep: --data-dir {tmp_path}: cannot be used (server.json: Is a directory); name a folder"
     assert capsys.readouterr().err.startswith(said)
+
+
+def test_a_data_folder_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    said = r"--data-dir ~/data: cannot be used \(Permission denied\); name a folder"
+    with pytest.raises(LitsweepError, match=said), explained(Namespace(data_dir=Path("~/data"))):
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "data"))
 
 
 def test_other_files_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

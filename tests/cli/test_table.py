@@ -9,13 +9,14 @@ import pytest
 from rich.console import Console
 
 from litsweep.cli.best import show_result
-from litsweep.cli.jobs import _lines
+from litsweep.cli.jobs import _lines, _show_grid
 from litsweep.cli.progress import Progress, SummaryLine, runs_table, slot_table
 from litsweep.launch.directory import SweepEntry
 from litsweep.launch.options import SlotState, SlotView
 from litsweep.launch.result import BestRun, SweepResult, result_of
 from litsweep.launch.status import RunStatus, SweepStatus
 from litsweep.launch.watch import SweepWatch
+from litsweep.search.ledger import grid_ledger
 from litsweep.sweep.config import parse_sweep
 from litsweep.sweep.contract import RunState
 from litsweep.sweep.events import BestValue
@@ -117,3 +118,13 @@ def test_all_commands_show_the_same_digits_of_a_number(capsys: pytest.CaptureFix
     assert said.count(text) >= 7 and "0.98765" not in said
     assert said.count("1.23e-4") == said.count("20260131") == said.count("0.3333") == 2
     assert "0.33333" not in said
+
+
+def test_the_points_of_a_grid_do_not_look_alike() -> None:
+    config = parse_sweep({"method": "grid", "parameters": {"beta": {"values": [0.99999, 0.999999]}}})
+    ledger = grid_ledger(config, ())
+    assert ledger is not None
+    console = Console(width=120, record=True, file=io.StringIO())
+    _show_grid(ledger, config, console)
+    lines = console.export_text().splitlines()
+    assert [line.split()[-1] for line in lines[1:]] == ["beta=0.99999", "beta=0.999999"]

@@ -3,9 +3,11 @@
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -14,9 +16,11 @@ import pytest
 
 from litsweep.launch import disk
 from litsweep.launch.failure import RunEnd
+from litsweep.launch.options import LaunchOptions
 from litsweep.launch.protocol import AgentApi, SweepPath, UnreachableError
 from litsweep.launch.slot import Place
 from litsweep.launch.starter import Starter
+from litsweep.launch.supervisor import Supervisor
 from litsweep.launch.warm_agent import RunProcess
 from litsweep.sweep.contract import Failure
 from tests.launch.conftest import MakeBench
@@ -46,6 +50,18 @@ place = Place.of("launch:0", os.environ, Path("log"))
 (slot,) = Supervisor([place], Api(), LaunchOptions(environ=os.environ)).run().slots
 print(slot.state, slot.failed)
 """
+
+
+@pytest.mark.parametrize("signals", ["TERM TERM", "HUP HUP", "INT INT TERM"])
+def test_only_ctrl_c_kills_the_runs(signals: str, tmp_path: Path) -> None:
+    """A terminal that closes may send SIGHUP twice. SIGTERM may come while the runs end after Ctrl-C."""
+    api = AgentApi("http://127.0.0.1:1", "key", SweepPath("e", "p", "s"))
+    supervisor = Supervisor([Place.of("launch:0", {}, tmp_path / "log")], api, LaunchOptions())
+    for name in signals.split():
+        supervisor._interrupt(signal.Signals[f"SIG{name}"])
+    assert supervisor._deadline > time.monotonic()
+    supervisor._interrupt(signal.SIGINT)
+    assert supervisor._deadline == 0.0
 
 
 def test_a_stop_that_comes_before_the_run_is_there_reaches_it(tmp_path: Path) -> None:

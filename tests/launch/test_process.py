@@ -26,7 +26,8 @@ def test_roots_are_the_marked_processes_that_no_other_of_them_started() -> None:
     mark = f"LITSWEEP_TEST={os.getpid()}"
     name, _, value = mark.partition("=")
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT], env={**os.environ, name: value},
+        [sys.executable, "-c", PARENT],
+        env={**os.environ, name: value, "LITSWEEP_PATH": os.fsdecode(b"/a\xff")},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as parent:  # fmt: skip
         assert parent.stdout is not None
@@ -34,6 +35,7 @@ def test_roots_are_the_marked_processes_that_no_other_of_them_started() -> None:
         assert set(process.marked(mark)) == {parent.pid, child}
         assert process.marked_roots(mark, "PATH") == [parent.pid]
         assert process.marked_roots(mark, "LITSWEEP_NOT_THERE") == []
+        assert process.values_of("LITSWEEP_PATH", mark) == {os.fsdecode(b"/a\xff")}  # not in UTF-8
         parent.communicate("\n")
     assert process.marked_roots(mark) == []
 

@@ -170,6 +170,11 @@ def test_a_server_on_loopback_is_warned_about() -> None:
         ),
         ("squeue", "squeue: fatal: Could not establish a configuration source", "not set up for Slurm"),
         ("scancel", "slurm_kill_job error: Protocol authentication error", "`munged` must run on it"),
+        (
+            "squeue",
+            "slurm_load_jobs error: Invalid user id",
+            "Slurm does not know this user: ask the cluster",
+        ),
         ("scancel", "", "scancel failed: exit status 3; correct the options"),
     ],
 )
@@ -185,6 +190,25 @@ def test_an_error_of_slurm_says_what_is_wrong_and_what_to_do(
     assert main(["cancel", "me/p/abcd1234"]) == 1
     err = capsys.readouterr().err
     assert said in err and "--noheader" not in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("Requested node configuration is not available", "lower --gpus-per-agent or --cpus-per-agent"),
+        ("User's group not permitted to use this partition", "name one with --partition"),
+        (
+            "Invalid account or account/partition combination specified",
+            "name one with --sbatch=--account=NAME",
+        ),
+    ],
+)
+def test_a_refused_job_says_which_option_to_change(answer: str, said: str, tmp_path: Path) -> None:
+    refuses = f'#!/bin/sh\necho "sbatch: error: Batch job submission failed: {answer}" >&2; exit 1\n'
+    (tmp_path / "sbatch").write_text(refuses)
+    (tmp_path / "sbatch").chmod(0o755)
+    with pytest.raises(LitsweepError, match=rf"sbatch failed: .*{answer}; .*{said}"):
+        slurm._slurm(["sbatch"], {"PATH": f"{tmp_path}:/usr/bin:/bin"})
 
 
 def test_slurm_that_does_not_answer_is_not_waited_for(

@@ -55,6 +55,21 @@ def test_another_client_starts_as_it_does(monkeypatch: pytest.MonkeyPatch) -> No
         assert not hasattr(service_port_file, "_SLEEP")
 
 
+def test_starts_in_two_threads_leave_the_client_s_own_functions() -> None:
+    own = wandb.util.working_set, service_port_file._SLEEP
+    first, second = client.quick_start(), client.quick_start()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert (wandb.util.working_set, service_port_file._SLEEP) == own
+
+
+def test_a_place_of_imports_that_is_no_text_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, None, b"/nowhere"])
+    assert list(client._metadata_folders())
+
+
 def test_a_package_that_is_installed_between_two_runs_is_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,16 +106,20 @@ def get(server: LiveServer, page: str) -> int:
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_the_dispatches_of_an_older_folder_stay(version: int, tmp_path: Path) -> None:
+def test_the_dispatches_of_an_older_folder_and_backup_stay(version: int, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     unpack(OLD / "v1", folder)
     if version == 2:
         sql(folder, "CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY)")
         sql(folder, "INSERT INTO schema_version VALUES (2)")
     before = sql(folder, "SELECT id, handouts, handed_out_at FROM runs")
-    Backend.open(Settings(folder)).close()
-    assert sql(folder, "SELECT id, dispatches, dispatched_at FROM runs") == before
     assert any(dispatches for _, dispatches, _ in before)
+    backup, restored = tmp_path / "backup.tar", tmp_path / "restored"
+    assert main(["backup", str(backup), "--data-dir", str(folder)]) == 0
+    assert main(["restore", str(backup), "--data-dir", str(restored)]) == 0
+    for opened in (folder, restored):
+        Backend.open(Settings(opened)).close()
+        assert sql(opened, "SELECT id, dispatches, dispatched_at FROM runs") == before
 
 
 def tables(folder: Path) -> list[str]:

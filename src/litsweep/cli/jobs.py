@@ -108,10 +108,8 @@ def _show_grid(ledger: GridLedger, config: SweepConfig, console: Console) -> Non
         return
     varied = [p.name for p in config.space.parameters if p.distribution.grid_size > 1]
     for point in ledger.points:
-        known = {name: point.parameters[name] for name in varied if name in point.parameters}
-        values = ", ".join(
-            f"{name}={format_value(value, integers_in_full=True)}" for name, value in known.items()
-        )
+        # With all digits: rounded, two points could look alike.
+        values = ", ".join(f"{name}={point.parameters[name]}" for name in varied if name in point.parameters)
         line = f"  {point.state:<8}  {point.run or '-':<8}  {values}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

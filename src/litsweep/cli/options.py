@@ -63,10 +63,10 @@ def page_path(text: str) -> str:
 
 
 def sweep_path(text: str) -> str:
-    """Return a sweep's path, also of its page: ENTITY/PROJECT/sweeps/ID."""
+    """Return a sweep's path, also of one of its pages: ENTITY/PROJECT/sweeps/ID, or a view below it."""
     path = page_path(text)
     match path.strip("/").split("/"):
-        case [entity, project, "sweeps", sweep]:
+        case [entity, project, "sweeps", sweep, *_]:
             return f"{entity}/{project}/{sweep}"
     return path
 

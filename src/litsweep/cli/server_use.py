@@ -10,8 +10,10 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from litsweep.server.data_dir import usable
 
 LOCK = "in_use"
 STOP_TIMEOUT_SECONDS = 10.0
@@ -19,9 +21,14 @@ STOP_TIMEOUT_SECONDS = 10.0
 
 @contextmanager
 def in_use(data_dir: Path) -> Iterator[None]:
-    """Keep the server of the folder from ending during the block. If it is ending, wait for that first."""
-    with (data_dir / LOCK).open("a+") as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    """Keep the server of the folder from ending during the block. If it is ending, wait for that first.
+
+    Raises LitsweepError if the folder cannot be used.
+    """
+    with ExitStack() as opened:
+        with usable(data_dir):  # not each file system has locks
+            lock = opened.enter_context((data_dir / LOCK).open("a+"))
+            fcntl.flock(lock, fcntl.LOCK_SH)
         yield
 
 

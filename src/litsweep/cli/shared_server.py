@@ -23,7 +23,7 @@ from litsweep.cli.local_server import ServerAddress, running_server
 from litsweep.cli.options import show_other_port
 from litsweep.cli.server_use import STOP_TIMEOUT_SECONDS, in_use
 from litsweep.errors import LitsweepError
-from litsweep.server.data_dir import make_data_dir
+from litsweep.server.data_dir import make_data_dir, usable
 from litsweep.server.listener import listening
 from litsweep.server.server_info import server_info
 from litsweep.server.settings import Settings
@@ -124,9 +124,9 @@ def start_server(data_dir: Path, port: int | None, users: TextIO) -> ServerAddre
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        users.truncate(0)
-        users.write(str(process.pid))
-        users.flush()
+        with usable(data_dir):  # without a buffer, whose rest would fail again when the file is closed
+            os.ftruncate(users.fileno(), 0)
+            os.write(users.fileno(), str(process.pid).encode())
         return _wait_until_ready(process, data_dir, log, before)
     except BaseException:  # also Ctrl-C: a server that nobody waits for must not stay
         if process.poll() is None:

@@ -20,8 +20,12 @@ def open_streams() -> None:
 
 
 def output_failed(error: OSError) -> str:
-    """Drop the rest of the standard output. Return what to say: nothing if its reader has closed the pipe."""
+    """Return what to say about an error: nothing if the reader of the standard output has closed the pipe.
+
+    If the output cannot be written, drop the rest of it.
+    """
+    is_closed = isinstance(error, BrokenPipeError)  # `litsweep status | head`
+    if not is_closed and error.errno not in _OF_WRITING:
+        return reason_of(error)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if isinstance(error, BrokenPipeError):  # `litsweep status | head`
-        return ""
-    return f"cannot write the output ({reason_of(error)})" if error.errno in _OF_WRITING else str(error)
+    return "" if is_closed else f"cannot write the output ({reason_of(error)})"

@@ -21,8 +21,9 @@ def explained(args: argparse.Namespace) -> Iterator[None]:
 
 def _text(path: Path, reason: str, args: argparse.Namespace) -> str:
     data_dir: Path | None = getattr(args, "data_dir", None)
-    if data_dir is not None and path.absolute().is_relative_to(data_dir.expanduser().absolute()):
-        where = "" if path == data_dir else f"{path.name}: "
+    folder = data_dir and data_dir.expanduser().absolute()
+    if folder and path.absolute().is_relative_to(folder):
+        where = "" if path.absolute() == folder else f"{path.name}: "
         fix = "name a folder that you can read and write"
         return f"--data-dir {data_dir}: cannot be used ({where}{reason}); {fix}"
     return f"{path}: cannot be used ({reason}); change that, or name another file or folder"

@@ -77,8 +77,8 @@ def report(sweep: SweepData) -> str:
         config=yaml.safe_dump(_plain(sweep.config.raw), sort_keys=False, allow_unicode=True),
         figures=_script_json({chart.name: figure for chart, figure in drawn.items()}),
         plotly=_plotly(),
-        script=Markup((_FILES / "report.js").read_text()),
-        css=Markup(css() + (_FILES / "report.css").read_text()),
+        script=Markup((_FILES / "report.js").read_text(encoding="utf-8")),
+        css=Markup(css() + (_FILES / "report.css").read_text(encoding="utf-8")),
     )
 
 

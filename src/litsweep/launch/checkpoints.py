@@ -1,6 +1,7 @@
 """Deletes checkpoints: a sweep keeps those of its best runs and of its Pareto front.
 
-`python -m litsweep.launch.checkpoints SWEEP FOLDER KEEP [HELD RUN…]` cleans up once, for disk.py.
+`python -m litsweep.launch.checkpoints SWEEP FOLDER KEEP RUN…` cleans up once, for disk.py. KEEP
+is the number of best runs whose checkpoints stay. Those of each RUN stay too.
 """
 
 import shutil

@@ -45,9 +45,7 @@ class ForkServer:
         for end in (self._wakeup, wakeup_writer):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
-        signal.signal(
-            signal.SIGCHLD, lambda *_: None
-        )  # the pipe is written to only for signals with a handler
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # only a signal with a handler writes to the pipe
         signal.signal(signal.SIGHUP, self._on_hangup)
         for signum in (signal.SIGINT, signal.SIGTERM):  # a cluster may send them to every process of a job
             signal.signal(signum, signal.SIG_IGN)

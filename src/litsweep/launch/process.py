@@ -96,7 +96,7 @@ def values_of(name: str, *marks: str) -> set[str]:
     """Return the values that a variable has in the initial environments of the `marked` processes."""
     prefix = f"{name}=".encode()
     entries = {entry for pid in marked(*marks) for entry in _environment_of(pid) or ()}
-    return {entry.removeprefix(prefix).decode() for entry in entries if entry.startswith(prefix)}
+    return {os.fsdecode(entry.removeprefix(prefix)) for entry in entries if entry.startswith(prefix)}
 
 
 def _environment_of(pid: int) -> set[bytes] | None:

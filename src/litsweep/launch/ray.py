@@ -153,7 +153,10 @@ class _Driver:
             time.sleep(POLL_SECONDS)
             return
         ended, _ = self._ray.wait(list(self._running), timeout=POLL_SECONDS)
-        self._slots |= self._ray.get(self._board.read.remote())
+        views = self._ray.get(self._board.read.remote())
+        self._slots |= {
+            i: views[i] for i in self._running.values() if i in views
+        }  # not a late view of an ended task
         for task in ended:
             self._task_ended(task, self._running.pop(task))
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import time
 from abc import ABC, abstractmethod
@@ -56,7 +57,7 @@ class SlotAgent(ABC):
     def __init__(self, place: Place, api: AgentApi, starter: Starter, failures_allowed: int) -> None:
         self.index = place.index
         self.devices = place.devices
-        self.progress_file = Path(place.environ.get(Variable.PROGRESS_FILE, "missing"))
+        self.progress_file = Path(place.environ.get(Variable.PROGRESS_FILE, os.devnull))
         self.state = SlotState.STARTING
         self.run: str | None = None
         self.waits = True  # for the permission to take a run

@@ -33,19 +33,25 @@ _OTHER = "correct the options of the command, or ask the cluster's administrator
 _ADVICE = (
     ("contact|connect|communication|timed out|resolve", _UNREACHABLE),
     (
-        "denied|not permitted|invalid user",
-        "only the user who submitted the agents may end them: ask that user",
-    ),
-    (
         "munge|authentication|credential",
         "this machine cannot prove who you are to Slurm: `munged` must run on it",
     ),
-    ("config", "this machine is not set up for Slurm: set SLURM_CONF, or log in to a node of the cluster"),
-    ("partition", "`sinfo` lists the partitions: name one with --partition"),
+    (
+        r"configuration (source|file)|slurm\.conf",
+        "this machine is not set up for Slurm: set SLURM_CONF, or log in to a node of the cluster",
+    ),
+    (
+        "node configuration",
+        "no node has what an agent asks for: lower --gpus-per-agent or --cpus-per-agent, or name another "
+        "--partition",
+    ),
     (
         "account|qos",
         "`sacctmgr show associations` lists your accounts: name one with --sbatch=--account=NAME",
     ),
+    ("partition", "`sinfo` lists the partitions: name one with --partition"),
+    ("denied|not permitted", "only the user who submitted the agents may do this: ask that user"),
+    ("invalid user", "Slurm does not know this user: ask the cluster's administrators"),
 )
 _LOOPBACK = re.compile(r"//(127\.|localhost|\[::1\])")
 
@@ -186,7 +192,10 @@ def _slurm(argv: Sequence[str], environ: Mapping[str, str], stdin: str = "") -> 
             timeout=ANSWER_SECONDS,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise LitsweepError(f"{program} has not answered for {ANSWER_SECONDS} s; {_UNREACHABLE}") from None
+        unsure = " (it may have the job all the same: `squeue` shows it)" if program == "sbatch" else ""
+        raise LitsweepError(
+            f"{program} has not answered for {ANSWER_SECONDS} s{unsure}; {_UNREACHABLE}"
+        ) from None
     if done.returncode == 0:
         return done.stdout.strip()
     lines = [re.sub(r"^[\w ]+: (error|fatal): |^\w+ error: ", "", line) for line in done.stderr.splitlines()]

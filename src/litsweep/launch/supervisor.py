@@ -40,8 +40,8 @@ class Supervisor:
     """Lets agents work in `places` until the sweep is done. `admission` says in how many of them.
 
     `display` gets the slots' views a few times a second. In the main thread the first SIGINT finishes the
-    running runs, the second ends them gracefully, the third kills them. SIGTERM and SIGHUP begin with the
-    second step. `steps` is the number of these steps: with two of them no signal kills.
+    running runs, the second ends them gracefully, the third kills them. SIGTERM and SIGHUP act like the
+    second, also when they come again. `steps` is the number of these steps: with two of them no signal kills.
     """
 
     def __init__(
@@ -217,8 +217,8 @@ class Supervisor:
                 signal.signal(signum, handler)
 
     def _interrupt(self, signum: signal.Signals) -> None:
-        before, first = self._interrupts, 1 if signum == signal.SIGINT else 2
-        self._interrupts = min(self._steps, max(before + 1, first))
+        before = self._interrupts
+        self._interrupts = min(self._steps, before + 1 if signum == signal.SIGINT else max(before, 2))
         if self._interrupts == before:
             return
         if self._interrupts == 1:

@@ -38,6 +38,9 @@ def _replaced(place: str, name: str, replacement: object) -> Iterator[None]:
     except (ModuleNotFoundError, AttributeError):
         yield
         return
+    if before is replacement:  # another thread starts a run too, and puts the client's own function back
+        yield
+        return
     setattr(module, name, replacement)
     try:
         yield
@@ -60,6 +63,6 @@ def _packages_of(folders: frozenset[Path]) -> list[Any]:
 
 
 def _metadata_folders() -> Iterator[Path]:
-    for place in map(Path, sys.path):
+    for place in (Path(place) for place in sys.path if isinstance(place, str)):  # an import skips the others
         with contextlib.suppress(OSError):
             yield from (entry for entry in place.iterdir() if entry.suffix in (".dist-info", ".egg-info"))

@@ -21,7 +21,7 @@ _MODULES = (
 )
 
 for module in _MODULES:
-    with contextlib.suppress(ModuleNotFoundError):
+    with contextlib.suppress(ImportError):
         importlib.import_module(module)
 default_parser()
 installed_packages()

@@ -30,6 +30,13 @@ window.fetch = async (url, options) => {
   return fetch(url, options);
 };
 """
+IN_THE_BACKGROUND = """
+let isHidden = true;
+Object.defineProperty(document, "hidden", { get: () => isHidden });
+window.show = () => { isHidden = false; document.dispatchEvent(new Event("visibilitychange")); };
+const { setTimeout } = window;
+window.setTimeout = (callback, ms, ...rest) => (ms < 3000 ? setTimeout(callback, ms, ...rest) : 0);
+"""
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +245,15 @@ def test_the_table_of_a_project(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("run-7")
     page.go_back()
     expect(page.locator("#runs .count")).to_have_text("2 of 60 runs")
+
+
+def test_a_page_that_was_opened_in_the_background_loads_once_it_is_looked_at(page: Page) -> None:
+    page.add_init_script(IN_THE_BACKGROUND)
+    page.goto("/local/p")
+    assert page.locator("main").get_attribute("aria-busy") == "true"
+    page.evaluate("show()")
+    expect(page.locator("main")).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator("#live")).to_have_text("Live")
 
 
 def test_a_narrow_window(page: Page) -> None:

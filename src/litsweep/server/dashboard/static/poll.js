@@ -60,6 +60,6 @@ export function poll(url, render) {
     timer = setTimeout(update, Math.max(INTERVAL_MS, (performance.now() - start) / MAX_LOAD));
   }
   document.addEventListener("changed", update);
-  document.addEventListener("visibilitychange", () => document.hidden && say("Paused", "paused"));
+  document.addEventListener("visibilitychange", () => (document.hidden ? say("Paused", "paused") : update()));
   update();
 }
