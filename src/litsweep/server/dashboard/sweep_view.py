@@ -29,8 +29,8 @@ def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -
     """Return what the page of a sweep shows besides its charts and its table.
 
     * `sweep`: `sweep_row`, with `description`, `done_because`, `constraints`, `early_terminate`, `warnings`,
-      `config` and `versions` (a text, empty if the config never changed). `earlier`: the names of the sweeps from which it
-      learns.
+      `config` and `versions` (a text, empty if the config never changed). `earlier`: the names of the sweeps
+      from which it learns.
     * `metric`, `metrics`: name, goal and target.
     * `parameters`: the names of those that vary, and whether they are numbers.
     * `best`: the name of the best run. `best_runs`: the best run, or the first ones on the Pareto front, with
