@@ -125,7 +125,7 @@ def test_the_best_run_meets_the_constraints(
         list(observer.events(status))
         assert (observer.best.run if observer.best else None) == best
         assert show_result(sums) == (0 if best else 1)
-        capsys.readouterr()
+        assert (f" speed ({bound})  9\n" in capsys.readouterr().out) == (best is not None)
         assert main(["status", f"local/p/{made}"]) == 0
         show_event(SweepEvent.FINISHED, status, observer)
         shown, watched = capsys.readouterr().out.rsplit("\n", 2)[:2]

@@ -93,6 +93,7 @@ def told(agent: str, server: LiveServer, client_env: dict[str, str], folder: Pat
     out, said = process.communicate(timeout=120)
     assert process.returncode == 0 and "Sweep New Team/mine/" in out, said
     assert f"server of {server.data_dir}, not WANDB_BASE_URL=https://wandb.example" in said
+    assert "Starting the server" not in said, "it runs already"
     result: dict[str, object] = json.loads((folder / f"told-{agent}.json").read_text())
     return result
 

@@ -14,6 +14,8 @@ from litsweep.server import confirmations, sweep_states
 from litsweep.server.backend import Backend
 from litsweep.server.dashboard import rendering
 from litsweep.server.dashboard.compare_sweeps_view import sweeps_view
+from litsweep.server.dashboard.run_cells import CellCache
+from litsweep.server.dashboard.run_table import of_sweep
 from litsweep.server.dashboard.sums_view import sums_view
 from litsweep.server.dashboard.sweep_data import SweepCache
 from litsweep.server.live_sweep import LiveSweep
@@ -174,8 +176,13 @@ def test_leaders_meet_the_constraints(graphql: GraphQL, stream: Stream, backend:
         assert record is not None
         plan = stored_reason(runs.of_sweep(connection, record.id)[-1].reason)
         page = page_of(backend, connection, record)
+        data = SweepCache(backend.database).get(connection, record).data
+        table = of_sweep(*CellCache().of_sweep(connection, record.project_id, record.id), data)
     assert isinstance(plan, RepeatReason) and plan.leaders == (fast,)
     assert page["sweep"]["unmet"] == ""
+    assert "highest value that meets the constraints" in _rendered('{% include "sweep/tiles.html" %}', page)
+    assert "constraints: latency <= 20" in _rendered('{% include "sweep/head.html" %}', page)
+    assert "summary.latency" in [column.key for column in table.columns if column.is_shown]
 
 
 def said(sweep: Sweep, backend: Backend) -> dict[str, Any]:

@@ -126,6 +126,8 @@ def _best_rows(result: SweepResult, best: BestRun) -> Iterator[tuple[str, str]]:
     yield from ((name, _parameter(value)) for name, value in best.parameters.items())
     yield from ((f"{name} (best)", format_value(value)) for name, value in best.objectives.items())
     yield f"{result.metric} (last)", format_value(best.last)
+    for name, limit in result.limits.items():
+        yield f"{name} ({limit})", format_value(best.constrained.get(name))
     yield from ((name, format_value(value)) for name, value in best.test.items())
     yield "checkpoint", best.checkpoint or "none recorded"
     if best.artifact:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from litsweep.cli.check import check_config, check_parameters, show_warnings, uses_pipeline
 from litsweep.cli.interrupts import interrupt_of_sweep
-from litsweep.cli.local_server import ServerAddress
+from litsweep.cli.local_server import ServerAddress, running_server
 from litsweep.cli.options import add_data_dir, add_json, add_port
 from litsweep.cli.server_keeper import kept_alive
 from litsweep.cli.shared_server import shared_server, signals_end_in_order
@@ -56,7 +56,8 @@ def _checked_server(config: SweepConfig, data_dir: Path, args: argparse.Namespac
     """Yield the server. It starts while the parameters are checked, which takes some seconds."""
     with signals_end_in_order(), ExitStack() as stack:
         with ThreadPoolExecutor(1) as pool:
-            _say(f"Starting the server on {data_dir}")
+            if running_server(data_dir) is None:
+                _say(f"Starting the server on {data_dir}")
             starting = pool.submit(stack.enter_context, shared_server(data_dir, args.port))
             if uses_pipeline(config):
                 _say(f"Checking the parameters of {args.config} (imports torch and Lightning)")

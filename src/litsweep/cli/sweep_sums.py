@@ -78,6 +78,7 @@ def _of_answer(answer: Mapping[str, Any], base_url: str) -> SweepSums:
         unmet=answer.get("unmet", ""),
         unreported=answer["unreported"],
         confirmed=answer.get("confirmed"),
+        limits=config.limits,
     )
     return SweepSums(config, result, _ledger(answer["grid"]))
 

@@ -1,19 +1,21 @@
 """The result of a sweep: the best run, its parameters and checkpoint, and how to repeat it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from litsweep.launch.command import command_line
 from litsweep.launch.status import RunStatus, SweepStatus
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.constraints import constrained_values
 from litsweep.sweep.contract import CHECKPOINT, MODEL_ARTIFACT, RunState
 from litsweep.sweep.summary import find, last_entry, metric_names
 
 
 @dataclass(frozen=True)
 class BestRun:
-    """A run with its `best` and `last` values of the metric. `objectives` has the best value of every metric.
+    """A run with its `best` and `last` values of the metric. `objectives` has the best value of every metric,
+    and `constrained` the value of every metric with a constraint.
 
     `command` repeats it in bash; it is None if the sweep names no program.
     """
@@ -29,6 +31,7 @@ class BestRun:
     artifact: str | None
     command: str | None
     objectives: Mapping[str, float]
+    constrained: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class SweepResult:
     `logged` names the metrics of all runs. `is_over` is True if no run is left. With several metrics `best`
     has the best value of the first one, and `front` the runs of the Pareto front. `unreported` counts the
     runs whose program started no W&B run. `confirmed` is the comparison of repeated configs.
+    `limits` has the limit of each metric with a constraint, such as `<= 20`.
     """
 
     sweep: str
@@ -57,6 +61,7 @@ class SweepResult:
     unmet: str = ""
     unreported: int = 0
     confirmed: Mapping[str, Any] | None = None
+    limits: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, object]:
         """Return the content of the `--json` file."""
@@ -81,6 +86,7 @@ def result_of(status: SweepStatus) -> SweepResult:
         unusable=None if best or status.metric is None else last_entry(summaries, status.metric.name),
         unmet=status.unmet,
         unreported=status.unreported,
+        limits=status.config.limits,
     )
 
 
@@ -103,6 +109,7 @@ def best_run(run: RunStatus, config: SweepConfig) -> BestRun:
         artifact=run.summary.get(MODEL_ARTIFACT),
         command=command_line(config, run.parameters, run.id),
         objectives=run.objectives,
+        constrained=constrained_values(config.constraints, run.summary, run.objectives),
     )
 
 

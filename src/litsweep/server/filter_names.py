@@ -57,7 +57,9 @@ class Names:
         return next((key for key in tried if key in self.kinds), None)
 
     def nearest(self, name: str) -> str | None:
-        """Return the name that is spelled most like an unknown one, or None."""
+        """Return a name that ends with an unknown one, else the one that is spelled most like it, or None."""
+        if longer := self._longer(name):
+            return longer
         root, dot, rest = name.partition(".")
         bare = {key.partition(".")[2]: key for key in self.kinds if key.startswith(_BARE)}
         known = {key: key for key in self.kinds} | {short: short for short in bare if short}
@@ -69,3 +71,11 @@ class Names:
         lower = {key.casefold(): key for key in known}
         found = get_close_matches(name.casefold(), lower, 1, 0.6)
         return lower[found[0]] if found else None
+
+    def _longer(self, name: str) -> str | None:
+        """Return the first name whose last parts are `name`, such as `model.lr` for `lr`, or None."""
+        root, dot, rest = name.partition(".")
+        prefix = f"{_PREFIXES.get(root, root)}." if dot and _PREFIXES.get(root, root) in _BARE else ""
+        ends = tuple(f"{separator}{rest if prefix else name}" for separator in "./")
+        found = next((key for key in self.kinds if key.startswith(prefix) and key.endswith(ends)), None)
+        return found if prefix or found is None else found.partition(".")[2]

@@ -88,6 +88,11 @@ class SweepConfig:
         return self.metrics[0] if self.metrics else None
 
     @property
+    def limits(self) -> dict[str, str]:
+        """The limit of each metric with a constraint, such as `<= 20`."""
+        return {constraint.metric: constraint.limit for constraint in self.constraints}
+
+    @property
     def max_runs(self) -> int | None:
         """The largest number of runs; None if it is unlimited."""
         size = self.space.grid_size if self.method is Method.GRID else math.inf

@@ -96,14 +96,15 @@ def of_project(runs: Sequence[Cells], known: Catalogue) -> RunTable:
 
 
 def of_sweep(runs: Sequence[Cells], known: Catalogue, sweep: SweepData) -> RunTable:
-    """Return the table of a sweep: with its parameters, and the best and the last value of each metric."""
+    """Return the table of a sweep: its parameters, metrics (best and last) and metrics with constraints."""
     metrics = [metric.name for metric in sweep.config.metrics]
     parameters = [f"config.{parameter.name}" for parameter in sweep.config.space.free]
     bests, lasts = [f"best.{name}" for name in metrics], [f"last.{name}" for name in metrics]
     added = {**_retries(runs), **_results(runs, sweep, bests, lasts)}
     front = ["front"] if len(metrics) > 1 else []
-    shown = ["name", "state", *parameters, *bests, *front, *lasts[:1], "duration", "reason"]
-    own = dict.fromkeys((*bests, *lasts, *(f"summary.{name}" for name in metrics)), NUMBER)
+    limited = [f"summary.{each.metric}" for each in sweep.config.constraints if each.metric not in metrics]
+    shown = ["name", "state", *parameters, *bests, *front, *lasts[:1], *limited, "duration", "reason"]
+    own = dict.fromkeys((*bests, *lasts, *(f"summary.{name}" for name in metrics), *limited), NUMBER)
     more = {**dict.fromkeys(parameters, TEXT), **own, **dict.fromkeys(front, TEXT)}
     descending = "-" if sweep.metric.goal == "maximize" else ""
     order = f"{descending}{bests[0]}" if bests else "-created"

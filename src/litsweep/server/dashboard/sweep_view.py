@@ -28,9 +28,9 @@ MAX_BEST_RUNS = 20
 def sweep_view(connection: Connection, sweep: SweepRecord, snapshot: Snapshot) -> dict[str, Any]:
     """Return what the page of a sweep shows besides its charts and its table.
 
-    * `sweep`: `sweep_row`, with `description`, `done_because`, `early_terminate`, `warnings`, `config` and
-      `versions` (a text, empty if the config never changed). `earlier`: the names of the sweeps from which it
-      learns.
+    * `sweep`: `sweep_row`, with `description`, `done_because`, `constraints`, `early_terminate`, `warnings`,
+      `config` and `versions` (a text, empty if the config never changed). `earlier`: the names of the sweeps
+      from which it learns.
     * `metric`, `metrics`: name, goal and target.
     * `parameters`: the names of those that vary, and whether they are numbers.
     * `best`: the name of the best run. `best_runs`: the best run, or the first ones on the Pareto front, with
@@ -57,6 +57,7 @@ def _head(connection: Connection, sweep: SweepRecord, data: SweepData) -> dict[s
     return {
         "description": sweep.description or config.description,
         "done_because": sweep.done_because,
+        "constraints": [str(constraint) for constraint in config.constraints],
         "early_terminate": config.early_terminate.label if config.early_terminate else None,
         "warnings": warnings,
         "config": sweep.config,
