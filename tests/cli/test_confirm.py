@@ -1,6 +1,7 @@
 """`litsweep confirm`: the best configs of a real sweep run again, and the command's messages."""
 
 import json
+import re
 import subprocess
 import sys
 import urllib.request
@@ -42,14 +43,20 @@ def new_sweep(server: LiveServer, config: str = GRID) -> str:
 def finished_sweep(server: LiveServer, config: str = GRID, metric: str = "loss") -> str:
     """Return a sweep whose runs have ended, as if agents had run a program that was lucky with a=2."""
     sweep = new_sweep(server, config)
+    run_all(server, sweep, {1: 1.0, 2: 0.5, 3: 9.0}, metric)
+    return sweep
+
+
+def run_all(server: LiveServer, sweep: str, losses: dict[int, float], metric: str = "loss") -> None:
+    """Run what the sweep has to run as its agents would. `losses` are by the value of `a`."""
     name = sweep.rpartition("/")[2]
     agent = server.graphql(CREATE_AGENT, sweep=name)["createAgent"]["agent"]["id"]
     while command := json.loads(server.graphql(HEARTBEAT, id=agent)["agentHeartbeat"]["commands"])[0]:
         if command["type"] == "exit":
-            return sweep
+            return
         run, a = command["run_id"], command["args"]["a"]["value"]
         server.graphql(UPSERT_RUN, name=run, project="p", entity="local", sweep=name)
-        row = json.dumps({"_step": 0, metric: {1: 1.0, 2: 0.5, 3: 9.0}[a]})
+        row = json.dumps({"_step": 0, metric: losses[a]})
         files = {"wandb-history.jsonl": {"offset": 0, "content": [row]}}
         server.post(f"/files/local/p/{run}/file_stream", {"files": files, "complete": True, "exitcode": 0})
     raise AssertionError("the agent was not told to exit")
@@ -99,6 +106,18 @@ def test_the_best_configs_run_again_with_other_seeds(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("connected")
+def test_the_command_that_runs_a_repeat_again_has_its_seed(
+    module_server: LiveServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = finished_sweep(module_server)
+    assert main(["confirm", sweep, "--top", "2", "--seeds", "1", "--seed-parameter", "seed", "--queue"]) == 0
+    run_all(module_server, sweep, {1: 0.1, 2: 2.0})
+    assert main(["best", sweep, "--json", str(tmp_path / "best.json")]) == 0
+    assert re.search(r"Repeat it: .* --a=1 --seed=1$", capsys.readouterr().out, re.MULTILINE)
+    assert json.loads((tmp_path / "best.json").read_text())["best"]["parameters"] == {"a": 1, "seed": 1}
+
+
 def test_stock_agents_run_queued_repeats(
     connected: Env, module_server: LiveServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

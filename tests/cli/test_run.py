@@ -71,6 +71,9 @@ def test_a_program_that_crashes_says_why_and_where_its_log_is(
     log = re.search(r"^Log: (\S+)$", done.stderr, re.MULTILINE)
     assert log is not None
     assert "no_such_module" in (tmp_path / log[1]).read_text()
+    assert re.search(
+        r"^1 run failed: `litsweep retry .* --failed` runs its config again$", done.stderr, re.MULTILINE
+    )
     assert "The sweep is not finished. Continue it with: litsweep launch 'Team X/" in done.stderr
 
 

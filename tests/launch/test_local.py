@@ -65,6 +65,7 @@ def test_a_slot_whose_runs_keep_failing_is_closed_and_the_other_goes_on(bench: M
     assert (good.state, bad.state, bad.failed) == (SlotState.DONE, SlotState.CLOSED, 3)
     assert "3 runs in a row failed" in bad.reason
     assert bad.reason.endswith("ValueError: bad luck on slot 1")
+    assert (good.last_error, bad.last_error) == ("", "ValueError: bad luck on slot 1")
     assert outcome.exit_code == 3
     assert made.states() == {"finished": 5, "failed": 3}
 

@@ -85,8 +85,17 @@ def _report(outcome: LaunchOutcome, sweep: str, json: Path | None) -> int:
     show_failures(outcome)
     result = read_sums(sweep).result
     show_preempted(result)
+    show_failed(result)
     write_json(json, result.as_dict())
     return outcome.exit_code
+
+
+def show_failed(result: SweepResult) -> None:
+    """Print the command that runs failed configs again on stderr, if there are any."""
+    if failed := result.runs.get(RunState.FAILED):
+        configs = "its config" if failed == 1 else "their configs"
+        again = f"`litsweep retry {result.sweep} --failed` runs {configs} again"
+        print(f"{count(failed, 'run')} failed: {again}", file=sys.stderr)
 
 
 def show_preempted(result: SweepResult) -> None:
@@ -97,7 +106,7 @@ def show_preempted(result: SweepResult) -> None:
 
 
 def show_failures(outcome: LaunchOutcome) -> None:
-    """Print on stderr why slots closed or the launch stopped, and the logs of failed runs."""
+    """Print on stderr why slots closed or the launch stopped, and the last errors and logs of failed runs."""
     for slot in outcome.closed:
         print(f"slot {slot.index} was closed: {slot.reason}", file=sys.stderr)
     if outcome.error:
@@ -105,3 +114,6 @@ def show_failures(outcome: LaunchOutcome) -> None:
         print(outcome.error, file=sys.stderr)
     if logs := [str(slot.log) for slot in outcome.slots if slot.failed or slot in outcome.closed]:
         print(f"Log: {', '.join(logs)}", file=sys.stderr)
+    if not outcome.error:
+        for error in dict.fromkeys(slot.last_error for slot in outcome.slots if slot.last_error):
+            print(f"A failed run ended with: {error}", file=sys.stderr)

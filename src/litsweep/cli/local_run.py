@@ -15,7 +15,7 @@ from rich.console import Console
 
 from litsweep.cli.best import show_how_to_open, show_result
 from litsweep.cli.check import read_text
-from litsweep.cli.launch import show_failures
+from litsweep.cli.launch import show_failed, show_failures
 from litsweep.cli.local_server import ServerAddress
 from litsweep.cli.options import data_dir_flags, write_json
 from litsweep.cli.progress import Progress
@@ -81,6 +81,7 @@ def run_sweep(sweep: str, server: ServerAddress, args: argparse.Namespace) -> in
 
 def _show_next_commands(result: SweepResult, server: ServerAddress, args: argparse.Namespace) -> None:
     sys.stdout.flush()
+    show_failed(result)
     if not server.stays:
         show_how_to_open(result.sweep, args.data_dir)
     if not result.is_over:

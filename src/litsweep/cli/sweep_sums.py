@@ -86,12 +86,13 @@ def _of_answer(answer: Mapping[str, Any], base_url: str) -> SweepSums:
 def _run_status(run: Mapping[str, Any], url: str, config: SweepConfig) -> RunStatus:
     assert config.metric is not None, "only runs with a value of the metric are shown"
     flat, objectives = run["parameters"], run["objectives"]
+    own = {p.name: flat[p.name] for p in config.space.parameters if p.name in flat}
     return RunStatus(
         id=run["name"],
         name=run["title"],
         url=url,
         state=RunState(run["state"]),
-        parameters={p.name: flat[p.name] for p in config.space.parameters if p.name in flat},
+        parameters=own | flat,  # in the order of the YAML, then the seed of a repeat
         summary=run["summary"],
         best=objectives[config.metric.name],
         last=run["last"],

@@ -72,7 +72,10 @@ class SlotState(StrEnum):
 
 @dataclass(frozen=True)
 class SlotView:
-    """One slot at a moment: `run` is the id of its run, `reason` why it was closed, with the last lines."""
+    """One slot at a moment: `run` is the id of its run, `reason` why it was closed, with the last lines.
+
+    `last_error` is the last line that its last failed run printed.
+    """
 
     index: int
     devices: tuple[str, ...]
@@ -82,6 +85,7 @@ class SlotView:
     done: int = 0
     failed: int = 0
     reason: str = ""
+    last_error: str = ""
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ class SlotAgent(ABC):
         self.log = logging.Logger("litsweep.agent")  # not in the registry: it goes with its slot
         self.log.addHandler(_Appender(place.log))
         self._done = self._failed = 0
+        self._last_error = ""
         self._reason = ""
         self._place = place
         self._api = api
@@ -107,7 +108,8 @@ class SlotAgent(ABC):
     def view(self) -> SlotView:
         """Return the present state of the slot."""
         place, counts = self._place, (self._done, self._failed)
-        return SlotView(place.index, place.devices, self.state, place.log, self.run, *counts, self._reason)
+        texts = (self._reason, self._last_error)
+        return SlotView(place.index, place.devices, self.state, place.log, self.run, *counts, *texts)
 
     def drain(self, reason: str) -> None:
         """Take no further run."""
@@ -124,7 +126,9 @@ class SlotAgent(ABC):
         """Count the run, which has ended."""
         self.run, self.state, self._child = None, SlotState.IDLE, None
         self._done += end.failure is None
-        self._failed += end.failure is not None and not end.is_preempted
+        if end.failure is not None and not end.is_preempted:
+            self._failed += 1
+            self._last_error = end.tail.rpartition("\n")[2]
         self.streak.add(end)
 
     def close(self, reason: str) -> None:

@@ -17,6 +17,7 @@ from litsweep.server.store.runs import RunRecord
 from litsweep.server.store.sweeps import SweepRecord
 from litsweep.server.sweep_configs import parsed
 from litsweep.sweep.config import SweepConfig
+from litsweep.sweep.reasons import RepeatReason, stored_reason
 from litsweep.sweep.summary import Summary, is_unreported, last_entry, metric_names
 
 
@@ -73,13 +74,17 @@ def _shown(
 def _shown_run(record: RunRecord, run: RunData, config: SweepConfig, own_config: str) -> dict[str, Any]:
     """Return a run with the version of the config that it came from, which says how to repeat it."""
     bests = zip(config.metrics, run.bests, strict=True)
+    parameters = parsed(own_config).flatten(record.config_values)
+    reason = stored_reason(record.reason)
+    if isinstance(reason, RepeatReason):  # its seed need not be a parameter of the sweep
+        parameters[reason.parameter] = reason.seed
     return {
         "name": run.name,
         "title": run.title,
         "state": record.state,
         "stopped_early": record.is_paused or (record.is_stopped_early and not run.is_alive),
         "config": own_config,
-        "parameters": parsed(own_config).flatten(record.config_values),
+        "parameters": parameters,
         "summary": record.summary_values,
         "last": run.last,
         "objectives": {metric.name: best for metric, best in bests if best is not None},
