@@ -162,6 +162,6 @@ def test_a_paused_run_says_who_paused_it(http: TestClient) -> None:
 
 def test_a_sweep_names_those_from_which_it_learns() -> None:
     sweep = {"title": "t", "name": "t", "state": "RUNNING", "method": "bayes", "early_terminate": None}
-    more = {"created": 0.0, "description": "", "earlier": ["one", "two"]}
+    more = {"created": 0.0, "description": "", "constraints": [], "earlier": ["one", "two"]}
     head = rendering.fragment("sweep/head.html", sweep={**sweep, **more}, metrics=[])
     assert "bayes · learns from one, two · " in head
