@@ -14,7 +14,10 @@ def run() -> NoReturn:
     At the exit of Python, the client would wait for its service without a limit. The commands use it to read
     only, so nothing is lost. The service ends with the process.
     """
-    status = main()
+    try:
+        status = main()
+    except SystemExit as end:  # of the parser, or of SIGTERM
+        status = end.code if isinstance(end.code, int) else bool(end.code)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()

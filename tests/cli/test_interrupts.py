@@ -15,13 +15,11 @@ from litsweep.server.server_info import server_info
 from tests.launch.processes import wait_until
 
 AT_EXIT = """
-import atexit, os, signal
-from litsweep.cli import main
-def interrupted() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
-    print("ended")
-atexit.register(interrupted)
-main(["env", "--data-dir", "nowhere"])
+import atexit, sys, time
+from litsweep.__main__ import run
+atexit.register(time.sleep, 3600)
+sys.argv = ["litsweep", *ARGUMENTS]
+run()
 """
 
 
@@ -54,8 +52,17 @@ def test_the_text_of_the_innermost_block_is_shown(
     assert shown in capsys.readouterr().err
 
 
-def test_after_the_command(tmp_path: Path) -> None:
-    """The client's own callbacks at the exit wait for its service."""
-    command = [sys.executable, "-c", AT_EXIT]
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["env", "--data-dir", "nowhere"], 1, "litsweep: "),
+        (["--version"], 0, "litsweep "),
+        (["no"], 2, "usage: "),
+    ],
+)
+def test_after_the_command(arguments: list[str], status: int, said: str, tmp_path: Path) -> None:
+    """No callback of the client is waited for at the exit, and no output is lost."""
+    command = [sys.executable, "-c", AT_EXIT.replace("ARGUMENTS", repr(arguments))]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
-    assert (done.returncode, done.stdout) == (0, "ended\n") and "Traceback" not in done.stderr
+    assert done.returncode == status and said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,7 +1,5 @@
 """The commands. Each is a module whose `add_flags` adds the flags and sets the `execute` function."""
 
-import atexit
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -33,5 +31,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         if what := output_failed(error):
             print(f"litsweep: {what}", file=sys.stderr)
         return 1
-    finally:  # Ctrl-C has no effect any more, so that what the client does at the exit prints no traceback
-        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)

@@ -153,7 +153,7 @@ def _wait_until_ready(
             return server
         time.sleep(0.1)
     content = log.read_bytes()
-    own = content[before:] if len(content) >= before else content  # a full log has begun anew
+    own = content[before:] if len(content) >= before else content  # a full log starts again
     last = "".join(own.decode(errors="replace").splitlines(keepends=True)[-5:]).strip()
     last = last or "(nothing; the system ended it, or it may not write there)"
     raise LitsweepError(f"the embedded backend did not start; the end of {log}:\n{last}")
